@@ -1,0 +1,53 @@
+/*
+ * buf: a byte buffer that grows up to a limit, is consumed from the front, and wipes what it lets go of.
+ *
+ * Every byte that leaves the buffer (consumed, moved in memory, freed) is overwritten. Not thread-safe.
+ */
+#ifndef BUF_H
+#define BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+	unsigned char *data; /* the allocation, or NULL */
+	size_t start;        /* first byte held */
+	size_t end;          /* one past the last byte held */
+	size_t cap;          /* size of the allocation */
+	size_t limit;        /* most bytes it may ever hold */
+};
+
+/* An empty buffer that allocates nothing yet and never holds more than limit bytes. */
+void buf_init(struct buf *b, size_t limit);
+
+/* Wipes and frees; the buffer is as after buf_init and may be used again. */
+void buf_free(struct buf *b);
+
+/* The bytes held: buf_len(b) bytes at buf_data(b), valid until the next call that changes the buffer. */
+size_t buf_len(const struct buf *b);
+unsigned char *buf_data(const struct buf *b);
+
+/*
+ * Makes room for n more bytes after the held ones. 0, or -1 with the buffer unchanged: over the limit or out
+ * of memory. Afterwards up to n bytes may be written at buf_tail(b) and taken over with buf_commit(b, n).
+ */
+int buf_reserve(struct buf *b, size_t n);
+unsigned char *buf_tail(const struct buf *b);
+size_t buf_room(const struct buf *b); /* bytes that may be written at buf_tail() right now */
+void buf_commit(struct buf *b, size_t n);
+
+/* Append. 0, or -1 with the buffer unchanged (limit, memory). */
+int buf_put(struct buf *b, const void *p, size_t n);
+int buf_puts(struct buf *b, const char *s);
+int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Drops and wipes the first n bytes (n at most buf_len). An emptied buffer keeps its allocation. */
+void buf_consume(struct buf *b, size_t n);
+
+/* Drops and wipes the last bytes, so that n are left (n at most buf_len): undoes an append. */
+void buf_truncate(struct buf *b, size_t n);
+
+/* Moves the content of from to to (which is freed first); from is empty afterwards. Limits move along. */
+void buf_move(struct buf *to, struct buf *from);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * clock: time and chance. Deadlines, leases and ages count CLOCK_BOOTTIME, which goes on while the machine sleeps.
+ */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_NEVER UINT64_MAX
+
+/* Milliseconds, and microseconds, since boot, suspended time included. */
+uint64_t clock_now_ms(void);
+uint64_t clock_now_us(void);
+
+/* A random number in low…high, both included, from the kernel's generator. */
+uint64_t clock_random(uint64_t low, uint64_t high);
+
+#endif

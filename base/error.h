@@ -1,0 +1,15 @@
+/*
+ * error: a text that says what went wrong, carried out of functions that fail in ways a person must read
+ * (configuration, files, sockets). It never holds a secret; whoever sets it sees to that.
+ */
+#ifndef ERROR_H
+#define ERROR_H
+
+struct error {
+	char text[512];
+};
+
+/* Sets the text (cut at the end if too long). Always returns -1, so that "return error_set(...)" reads well. */
+int error_set(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

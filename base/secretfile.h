@@ -1,0 +1,19 @@
+/*
+ * secretfile: reads a small file that holds a credential. It never blocks on a FIFO or device: only a regular
+ * file (or a symbolic link to one, as projected volumes use) is read, and at most SECRETFILE_MAX bytes.
+ */
+#ifndef SECRETFILE_H
+#define SECRETFILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define SECRETFILE_MAX 65536
+
+/*
+ * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space.
+ * 0; or -1 with error set (file name and reason, never content) and ret untouched. An empty file is an error.
+ */
+int secretfile_read(const char *path, struct buf *ret, struct error *error);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * config: the daemon's settings, from a libconfig file. Every setting has a default, a range and an error that
+ * names file, line and setting; unknown and repeated settings are errors.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "daemon/callers/rules.h"
+
+enum config_auth { CONFIG_AUTH_APPROLE };
+
+struct config {
+	struct {
+		char **address;
+		size_t naddress;
+		char *vault_namespace; /* "" for none */
+		enum config_auth auth;
+		char *ca_file, *client_cert_file, *client_key_file, *server_name; /* NULL: not set */
+		bool tls_skip_verify;
+		uint64_t connect_timeout_ms;
+		uint64_t request_timeout_ms;
+		bool revoke_on_stop;
+	} openbao;
+	struct {
+		char *mount;
+		char *role_id, *role_id_file; /* one of them is set */
+		char *secret_id;              /* from the environment; NULL if secret_id_file */
+		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
+		bool secret_id_wrapped;
+	} approle;
+	struct {
+		char *socket;
+		mode_t mode;
+		gid_t group; /* (gid_t)-1: leave it */
+	} listen;
+	struct {
+		uint64_t request_bytes;              /* largest request frame */
+		uint64_t connections;                /* in all */
+		uint64_t connections_per_uid;
+		uint64_t requests_per_connection;    /* in flight */
+		uint64_t output_bytes;               /* waiting to be written on a connection, above which it is not read */
+		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
+		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
+	} limits;
+	struct rules rules; /* allow */
+};
+
+/*
+ * Reads path. The environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and
+ * OPENBAO_APPROLE_SECRET_ID, and CREDENTIALS_DIRECTORY; the two credentials are wiped from the environment.
+ * NULL with error set. The caller frees it with config_free, which wipes.
+ */
+struct config *config_load(const char *path, struct error *error);
+void config_free(struct config *config);
+
+/* Calls warn for each setting that is allowed but doubtful (a pattern, tls_skip_verify, no rule at all). */
+void config_warn(const struct config *config, void (*warn)(const char *format, ...));
+
+#endif

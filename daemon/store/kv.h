@@ -1,0 +1,53 @@
+/*
+ * kv: get, put and check-and-set of KV version 2 secrets. Waits for the login, asks the mount guard, sends, and
+ * tries again what may be tried again within the deadline.
+ */
+#ifndef KV_H
+#define KV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/codes.h"
+#include "proto/jscan.h"
+
+struct api;
+struct event_base;
+struct keeper;
+struct kv;
+struct kv_call;
+
+/* api and keeper are borrowed. NULL: no memory. */
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper);
+void kv_free(struct kv *kv);
+
+struct kv_reply {
+	const struct failure *failure; /* NULL: it worked */
+	struct jspan data;             /* get: the secret's object, byte for byte as OpenBao sent it */
+	struct jspan metadata;         /* custom metadata: an object or null; len 0 if absent */
+	struct jspan created_time;     /* a JSON string */
+	uint64_t version;
+};
+
+/* Runs exactly once, from the loop, never from within kv_get or kv_put. Spans are valid until it returns. */
+typedef void kv_done(void *arg, const struct kv_reply *reply);
+
+/* version 0: the latest. Strings are copied. NULL: no memory, done does not run. */
+struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t deadline_ms,
+    kv_done *done, void *arg);
+
+/* cas: NULL for an unconditional write. data is copied. */
+struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
+    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
+
+/* The caller has gone: done will not run. A read is ended, a put that may have been sent goes on. */
+void kv_abandon(struct kv_call *call);
+
+/*
+ * For stopping: reads and writes of which nothing was sent fail now; when the last sent write has ended, or
+ * after budget_ms, drained runs, once, from the loop. New calls fail from here on.
+ */
+void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * api: OpenBao's HTTP API, as far as this daemon uses it. The only place that names its paths and headers.
+ *
+ * Every function starts one request and gives its handle, to be ended with http_cancel, or NULL if there is no
+ * memory (then done does not run). done runs exactly once, from the loop, never from within the function.
+ * Strings are copied. Deadlines are clock_now_ms() values.
+ */
+#ifndef API_H
+#define API_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/upstream/classify.h"
+#include "daemon/upstream/control.h"
+#include "daemon/upstream/http.h"
+
+struct api;
+
+/* vault_namespace: NULL or "" for none. http is borrowed. NULL: no memory. */
+struct api *api_new(struct http *http, const char *vault_namespace);
+void api_free(struct api *api);
+
+/* The answer and its spans are valid until done returns. */
+typedef void api_answer(void *arg, const struct answer *answer);
+
+struct http_call *api_kv_get(struct api *api, const char *token, const char *mount, const char *path, uint64_t version,
+    uint64_t deadline_ms, api_answer *done, void *arg);
+
+/* cas: NULL for an unconditional write. data: the object, sent byte for byte. */
+struct http_call *api_kv_put(struct api *api, const char *token, const char *mount, const char *path, const char *data,
+    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg);
+
+/* Asks what is mounted at mount, for the mount guard. */
+struct http_call *api_mount(struct api *api, const char *token, const char *mount, uint64_t deadline_ms,
+    api_answer *done, void *arg);
+
+/* The control document is valid until done returns. */
+typedef void api_control(void *arg, const struct control *control);
+
+/* POST auth/<mount>/login. body is taken over. */
+struct http_call *api_login(struct api *api, const char *mount, struct buf *body, uint64_t deadline_ms,
+    api_control *done, void *arg);
+struct http_call *api_renew_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
+struct http_call *api_lookup_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
+struct http_call *api_revoke_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
+
+/* sys/wrapping/lookup: what made this wrapping token. Does not use it up. */
+struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_token, uint64_t deadline_ms,
+    api_control *done, void *arg);
+struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64_t deadline_ms, api_control *done, void *arg);
+
+/* sys/health, without a token and never with a namespace. */
+struct http_call *api_health(struct api *api, uint64_t deadline_ms, api_control *done, void *arg);
+
+/*
+ * Pure, for tests: mount + path as an encoded URL path ("/v1/secret/data/a%20b?version=3"), appended to out.
+ * Everything but unreserved characters (RFC 3986) and "/" is percent-encoded. 0 or -1 (memory, limit).
+ */
+int api_kv_url(struct buf *out, const char *mount, const char *path, uint64_t version);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * classify: what an answer to a KV or mount request means. Pure: bytes in, verdict out, nothing of the answer's
+ * own texts comes through.
+ */
+#ifndef CLASSIFY_H
+#define CLASSIFY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/upstream/http.h"
+#include "proto/codes.h"
+#include "proto/jscan.h"
+
+enum verdict {
+	VERDICT_OK,
+	VERDICT_FAILED, /* final; failure says why */
+	VERDICT_AGAIN,  /* nothing was done, and it may work after again_ms, within the deadline; else failure */
+	VERDICT_DENIED  /* 403: the token may be dead (token_denied decides); if it is not, failure holds */
+};
+
+struct answer {
+	enum verdict verdict;
+	struct failure failure; /* set unless VERDICT_OK */
+	uint64_t again_ms;      /* VERDICT_AGAIN */
+	bool denied_wrapped;    /* VERDICT_DENIED: the text was wrapped, a hint that the token is alive */
+	bool unreachable;       /* no answer came: worth asking whether OpenBao is there at all */
+	bool odd;               /* an answer that a KV v2 mount does not give: ask the mount guard again */
+	/* VERDICT_OK; spans of the reply's body, len 0 when absent */
+	struct jspan data;
+	struct jspan metadata;     /* custom_metadata: an object, or null */
+	struct jspan created_time; /* a string */
+	uint64_t version;
+};
+
+/* A get of a secret: path data.data and data.metadata.version must be there. */
+void classify_get(const struct http_reply *reply, struct answer *ret);
+
+/* A put. Whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME. */
+void classify_put(const struct http_reply *reply, struct answer *ret);
+
+/* The mount guard's question about mount: VERDICT_OK only if it is a KV version 2 engine mounted right there. */
+void classify_mount(const struct http_reply *reply, const char *mount, struct answer *ret);
+
+/* The status and the "errors" of a JSON error body, told apart by known phrases only. */
+enum upstream_phrase {
+	PHRASE_OTHER,
+	PHRASE_PERMISSION_DENIED,         /* "permission denied", unwrapped */
+	PHRASE_PERMISSION_DENIED_WRAPPED, /* "1 error occurred:\n\t* permission denied\n\n" */
+	PHRASE_CAS_MISMATCH,
+	PHRASE_CAS_REQUIRED,
+	PHRASE_SEALED,
+	PHRASE_NOT_INITIALIZED,
+	PHRASE_NO_ACTIVE_NODE,     /* also step-down: "active context canceled…" */
+	PHRASE_UPGRADING,          /* "Upgrading from non-versioned to versioned data" */
+	PHRASE_VALUE_TOO_LARGE,
+	PHRASE_NAMESPACE_NOT_FOUND,
+	PHRASE_INVALID_ROLE_OR_SECRET_ID,
+	PHRASE_WRAPPING_TOKEN      /* "wrapping token is not valid or does not exist" */
+};
+enum upstream_phrase classify_phrase(const char *body, size_t len);
+
+#endif

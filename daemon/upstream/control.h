@@ -1,0 +1,52 @@
+/*
+ * control: the documents OpenBao sends about logins, tokens, wrapping and health, read with jansson. Never a
+ * secret's payload. Pure: bytes in, struct out.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/upstream/http.h"
+
+enum control_result {
+	CONTROL_OK,
+	CONTROL_UNREACHABLE,    /* no answer, or one that says "not now": sealed, not initialized, no active node, 5xx gateway */
+	CONTROL_REJECTED,       /* 400 invalid role or secret id */
+	CONTROL_DENIED,         /* 403, unwrapped: for a token's own request, the token is dead */
+	CONTROL_DENIED_WRAPPED, /* 403, wrapped: the token lives, policy forbids */
+	CONTROL_WRAPPING_GONE,  /* 400: the wrapping token is used up, expired or was never one */
+	CONTROL_EMPTY,          /* 200 without what was asked for (no client_token: pending MFA) */
+	CONTROL_FAILED          /* anything else */
+};
+
+struct control {
+	enum control_result result;
+	int status;
+	bool tls;          /* CONTROL_UNREACHABLE because the server's certificate was refused */
+	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */
+	/* The fields asked for; NULL or 0 when absent. Valid until control_clear. */
+	const char *client_token; /* login */
+	uint64_t lease_ms;        /* login, renew: 0 means it does not expire */
+	bool renewable;
+	const char *secret_id;     /* unwrap */
+	const char *creation_path; /* wrapping lookup */
+	bool initialized, sealed, standby; /* health */
+	void *document;            /* owned; holds the strings */
+};
+
+void control_login(const struct http_reply *reply, struct control *ret);  /* also renew-self: client_token may be absent there */
+void control_renew(const struct http_reply *reply, struct control *ret);
+void control_plain(const struct http_reply *reply, struct control *ret);  /* lookup-self, revoke-self: only the result */
+void control_wrapping(const struct http_reply *reply, struct control *ret);
+void control_unwrap(const struct http_reply *reply, struct control *ret);
+void control_health(const struct http_reply *reply, struct control *ret); /* CONTROL_OK: initialized and unsealed */
+
+/* Wipes and frees what ret holds. */
+void control_clear(struct control *c);
+
+/* Gives secmem to jansson; before its first use. */
+void control_global_init(void);
+
+#endif

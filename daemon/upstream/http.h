@@ -1,0 +1,86 @@
+/*
+ * http: HTTP to OpenBao, on the event loop. The only user of curl. It knows addresses, connections, TLS,
+ * deadlines and whether a request was sent; what a request means is the business of api.h.
+ *
+ * Single-threaded: all calls and callbacks on the loop's thread.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct event_base;
+struct http;
+struct http_call;
+
+struct http_options {
+	char *const *addresses; /* "https://host:port", tried in order; one that failed is tried last for a while */
+	size_t naddresses;
+	const char *ca_file;          /* NULL: the system's */
+	const char *client_cert_file; /* NULL: none */
+	const char *client_key_file;
+	const char *server_name;      /* NULL: the address's host; else the name to verify and to send as SNI */
+	bool tls_skip_verify;
+	uint64_t connect_timeout_ms;
+};
+
+/* Gives secmem to curl and OpenSSL. Once, before any other thread and before any use of either. 0 or -1. */
+int http_global_init(void);
+void http_global_cleanup(void);
+
+/* All strings are copied. NULL with error set: no memory, or a TLS file that cannot be used. */
+struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error);
+
+/* Cancels what is under way (no callback runs) and frees. */
+void http_free(struct http *http);
+
+enum http_method { HTTP_GET, HTTP_POST };
+
+struct http_request {
+	enum http_method method;
+	const char *path;           /* "/v1/…", already encoded; copied */
+	const char *token;          /* X-Vault-Token, or NULL; copied to wiped memory */
+	const char *vault_namespace; /* X-Vault-Namespace, or NULL; copied */
+	struct buf *body;           /* POST: taken over (left empty), even when http_start fails. NULL: empty body */
+	uint64_t deadline_ms;       /* clock_now_ms() by which it ends */
+};
+
+enum http_outcome {
+	HTTP_REPLY,     /* a whole reply came: status, body */
+	HTTP_CONNECT,   /* no connection to any address (refused, no route, name, connect timeout); nothing was sent */
+	HTTP_TLS,       /* the server's certificate or the handshake was refused; nothing was sent */
+	HTTP_DEADLINE,  /* the deadline passed */
+	HTTP_BROKEN,    /* the connection broke, or what came is not HTTP, or the reply was cut short */
+	HTTP_TOO_BIG,   /* the reply is larger than HTTP_REPLY_MAX */
+	HTTP_INTERNAL   /* no memory, curl misused */
+};
+
+#define HTTP_REPLY_MAX (16u << 20)
+
+struct http_reply {
+	enum http_outcome outcome;
+	bool sent;         /* some byte of the body (POST) or of the request (GET) may have reached the server */
+	int status;        /* HTTP_REPLY; also when known at HTTP_BROKEN, HTTP_TOO_BIG; else 0 */
+	const char *body;  /* HTTP_REPLY: valid until the callback returns, wiped afterwards */
+	size_t body_len;
+	uint64_t retry_after_ms; /* Retry-After in seconds, converted; 0 if absent or not a number */
+};
+
+/* Runs exactly once, from the loop, never from within http_start; not at all after http_cancel or http_free. */
+typedef void http_done(void *arg, const struct http_reply *reply);
+
+/*
+ * Starts a request. NULL: no memory, done will not run. A POST is sent at most once, whatever happens to the
+ * connection: curl is kept from resending it. While nothing of it was sent the next address is tried.
+ */
+struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done, void *arg);
+
+/* Ends a call; its callback will not run. Not from within that call's own callback. */
+void http_cancel(struct http_call *call);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * token: the one token this daemon holds, and who is waiting for it. Drives the lease machine with the real
+ * clock, logs each change of state, and applies the rules for a 403.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/upstream/lease.h"
+#include "daemon/upstream/reach.h"
+#include "proto/codes.h"
+
+struct api;
+struct auth;
+struct event_base;
+struct token;  /* a client token in wiped memory; counted references */
+struct keeper; /* holds the current one */
+struct token_wait;
+
+/* auth is taken over and freed with the keeper; api is borrowed. The login starts with keeper_start. */
+struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, bool revoke_on_stop);
+void keeper_start(struct keeper *keeper);
+void keeper_free(struct keeper *keeper);
+
+/* The live token with a reference for the caller, to be given back with token_release; NULL if there is none. */
+struct token *keeper_token(struct keeper *keeper);
+const char *token_text(const struct token *token);
+void token_release(struct token *token);
+
+/*
+ * Waiting for a live token. done runs once, from the loop: with why NULL when a token can be had (ask
+ * keeper_token), else with the failure (not_ready: no login, and none that is worth waiting for). Deadlines are
+ * the waiter's own: token_wait_cancel ends the wait and done does not run. NULL: no memory.
+ */
+typedef void token_ready(void *arg, const struct failure *why);
+struct token_wait *keeper_wait(struct keeper *keeper, token_ready *done, void *arg);
+
+/*
+ * A request made with token got a 403. done runs once, from the loop: with why NULL if the request may be sent
+ * again with keeper_token (the token was replaced, or was dead and a login has succeeded), else with the failure
+ * (permission_denied: the token lives, so it was policy; not_ready; unavailable). token stays the caller's.
+ */
+struct token_wait *keeper_denied(struct keeper *keeper, struct token *token, bool wrapped, token_ready *done, void *arg);
+void token_wait_cancel(struct token_wait *wait);
+
+/* For requests: one got no answer. And whether OpenBao is known not to answer. */
+void keeper_unreachable(struct keeper *keeper);
+enum reach_state keeper_reach(const struct keeper *keeper);
+
+struct keeper_status {
+	enum lease_state state;
+	enum reach_state reach;
+	bool ready;                /* a live token is held */
+	const char *reason;        /* why the last login failed, or "" */
+	uint64_t lease_left_ms;    /* CLOCK_NEVER: does not expire; 0: no token */
+	uint64_t next_renewal_ms;  /* from now; CLOCK_NEVER: none planned */
+	uint64_t next_login_ms;    /* likewise */
+	uint64_t logins, login_failures, renewals, renewal_failures;
+};
+void keeper_status(const struct keeper *keeper, struct keeper_status *ret);
+
+/*
+ * Ends renewals and logins, fails all waits, revokes the tokens if so configured (at most budget_ms), then runs
+ * done, once, from the loop.
+ */
+void keeper_stop(struct keeper *keeper, uint64_t budget_ms, void (*done)(void *arg), void *arg);
+
+#endif

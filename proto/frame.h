@@ -1,0 +1,38 @@
+/*
+ * frame: the outermost layer of the socket's protocol. A 4-byte big-endian word, then the body; the word's top
+ * byte is the kind, its lower 24 bits the body's length in bytes.
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <stddef.h>
+
+#define FRAME_HEADER 4
+#define FRAME_BODY_MAX 0xffffffu
+
+enum frame_kind { FRAME_JSON = 0, FRAME_DATA = 1 };
+
+enum frame_status {
+	FRAME_OK,        /* a whole frame is there */
+	FRAME_MORE,      /* the bytes so far are the start of an acceptable frame */
+	FRAME_TOO_LARGE, /* the length is over the limit: the stream cannot be followed any further */
+	FRAME_BAD_KIND   /* neither JSON nor data: likewise */
+};
+
+struct frame {
+	enum frame_kind kind;
+	const unsigned char *body; /* points into the bytes given to frame_parse */
+	size_t len;
+};
+
+/*
+ * Looks at the n bytes at p, which start at a frame's first byte. FRAME_OK fills in ret; the frame takes
+ * FRAME_HEADER + ret->len bytes. With FRAME_MORE and n >= FRAME_HEADER, ret->kind and ret->len are set and
+ * ret->body is NULL. limit: largest body accepted, in bytes.
+ */
+enum frame_status frame_parse(const unsigned char *p, size_t n, size_t limit, struct frame *ret);
+
+/* Writes the header of a frame with len <= FRAME_BODY_MAX. */
+void frame_header(unsigned char out[FRAME_HEADER], enum frame_kind kind, size_t len);
+
+#endif

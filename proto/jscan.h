@@ -1,0 +1,64 @@
+/*
+ * jscan: a strict, non-recursive JSON scanner that copies nothing. It walks a document once, front to back; the
+ * caller steps through the objects it knows and takes any value as a span of the text, untouched. Strict means
+ * RFC 8259 to the letter, valid UTF-8 (RFC 3629, no surrogates), escaped surrogates only in pairs, one value.
+ *
+ * Pure: no allocation, no I/O. The text must outlive the spans. Repeated members are the caller's to refuse.
+ *
+ * Use: jscan_init, jscan_object, then jscan_member until it gives 0; after each member exactly one of jscan_value,
+ * or jscan_object and the same again. jscan_end last. After an error every call returns -1.
+ */
+#ifndef JSCAN_H
+#define JSCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define JSCAN_DEPTH_MAX 10000 /* deepest nesting of a value taken as a span */
+
+enum jtype { JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
+
+/* A value as it stands in the text: a string with its quotes, an object with its braces. */
+struct jspan {
+	const char *p;
+	size_t len;
+	enum jtype type;
+};
+
+struct jscan {
+	const char *p;
+	const char *end;
+	const char *error; /* what is wrong, for a message; NULL while all is well. Holds nothing of the text. */
+	int fresh;         /* an object was just entered */
+};
+
+void jscan_init(struct jscan *s, const char *text, size_t len);
+
+/* Enters an object. 0, or -1: the next value is not an object or not JSON (s->error says). */
+int jscan_object(struct jscan *s);
+
+/* 1: *key is the next member's name (a string span), its value comes next. 0: the object has ended. -1: error. */
+int jscan_member(struct jscan *s, struct jspan *key);
+
+/* Takes the next value whole, nested at most depth deep (a scalar is 0 deep). 0, or -1. */
+int jscan_value(struct jscan *s, unsigned depth, struct jspan *value);
+
+/* 0 if nothing but white space is left, else -1. */
+int jscan_end(struct jscan *s);
+
+/* The next value's type without taking it; -1 if there is none. */
+int jscan_peek(struct jscan *s);
+
+/*
+ * Decodes a string span into at most cap - 1 bytes of UTF-8 and a NUL. Gives its length, which is more than
+ * strlen(out) if the string holds \u0000; or -1 if it does not fit or the span is no string (out: "").
+ */
+long jspan_decode(struct jspan string, char *out, size_t cap);
+
+/* 1 if the string span, unescaped, equals name. */
+int jspan_equals(struct jspan string, const char *name);
+
+/* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
+int jspan_number(struct jspan number, uint64_t *ret);
+
+#endif
