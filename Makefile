@@ -1,19 +1,240 @@
-# secretstore: `make`, `make check`, `make demo`, `make install`; `make help` lists the rest.
+# secretstore: `make help` lists the targets, README.md says what they are for.
 
 VERSION := 0.1.0
+SOVERSION := 0
+
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
-BUILD ?= build
-V ?= 0
-Q := $(if $(filter 1,$(V)),,@)
-say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' $(1) $(2))
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 
-CC ?= cc
+# Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer).
+VARIANT := $(if $(FUZZ),fuzz,$(if $(SANITIZE),asan))
+BUILD ?= build$(if $(VARIANT),/$(VARIANT))
+FUZZ_SECONDS ?= 600
+
+comma := ,
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' '$(1)' '$(2)')
+
+ifneq ($(VARIANT),)
+ifeq ($(origin CC),default)
+CC := clang
+endif
+endif
+
+WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wpointer-arith -Wcast-qual \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wimplicit-fallthrough -Wwrite-strings \
+	-Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=format-security
+LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
+
+ifeq ($(VARIANT),)
 CFLAGS ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wformat=2 -Wformat-security -Wconversion -Wsign-conversion -Wshadow -Wpointer-arith \
-	-Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wimplicit-fallthrough \
-	-Wwrite-strings -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=format-security
-# OpenSSF Compiler Options Hardening Guide for C and C++
-HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong -fstack-clash-protection \
-	-fcf-protection=full -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing -ftrivial-auto-var-init=zero
-HARDEN_LD := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
+# What the OpenSSF guide for C asks for; tools/probe adds what only some compilers or machines have.
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fno-delete-null-pointer-checks \
+	-fno-strict-overflow -fno-strict-aliasing -fexceptions
+NODEFS := -Wl,-z,defs
+else
+CFLAGS ?= -O1 -g
+SANITIZERS := address,undefined
+HARDEN := -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma)$(SANITIZERS),$(SANITIZERS))
+LINK += -fsanitize=$(SANITIZERS)
+endif
+
+COMMON := $(wildcard base/*.c proto/*.c)
+DAEMON := $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
+CLIENT := $(wildcard client-lib/*.c)
+CLI := $(wildcard cli/*.c)
+TESTS := $(wildcard tests/unit/test_*.c)
+HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
+LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
+TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
+ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY: $(call objects,$(TESTS) $(FUZZERS)) # kept between runs
+.PHONY: all unit fuzzers check check-long lint fuzz demo setup install uninstall clean distclean help
+
+all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc
+unit: $(TEST_PROGRAMS)
+fuzzers: $(FUZZ_PROGRAMS)
+
+# Goals that compile nothing need neither compiler nor libraries.
+ifneq ($(filter-out check check-long lint fuzz demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/config.mk
+ifneq ($(CONFIG_CC),)
+ifneq ($(CONFIG_CC),$(CC))
+$(shell rm -f $(BUILD)/config.mk)
+endif
+# What everything is compiled with, and what of: a change of the one rebuilds all, of the other the archives.
+remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
+space := $(subst ,, )
+$(call remember,flags,$(CC) $(VERSION) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
+$(call remember,paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR))
+$(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
+endif
+endif
+
+$(BUILD)/config.mk: tools/probe
+	@mkdir -p $(@D)
+	@tools/probe '$(CC)' >$@
+
+$(addprefix $(BUILD)/,flags paths sources): ;
+
+# With WERROR=1 nothing counts as built that was compiled without it.
+ifeq ($(WERROR),1)
+STRICT := $(BUILD)/strict
+$(STRICT):
+	@touch $@
+endif
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/config.mk $(BUILD)/flags $(STRICT)
+	$(call say,CC,$<)
+	@mkdir -p $(@D) $(if $(STRICT),,&& rm -f $(BUILD)/strict)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -DSECRETSTORE_VERSION='"$(VERSION)"' -I. -fPIC -MMD -MP $(WARNINGS) \
+		$(if $(STRICT),-Werror) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/common.a: $(call objects,$(COMMON))
+$(BUILD)/obj/daemon.a: $(call objects,$(DAEMON))
+$(BUILD)/obj/client.a: $(call objects,$(CLIENT))
+$(BUILD)/obj/helpers.a: $(call objects,$(HELPERS))
+$(ARCHIVES): $(BUILD)/sources
+	@mkdir -p $(@D) && rm -f $@
+	@$(AR) qcs $@ $(filter %.o,$^)
+
+link = $(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1) $(LDLIBS)
+
+$(BUILD)/secretstored: $(BUILD)/obj/daemon/main.o $(BUILD)/obj/daemon.a $(BUILD)/obj/common.a
+	$(call say,LD,$@)
+	$(call link,$(CONFIG_LIBS))
+
+$(BUILD)/secretstorectl: $(call objects,$(CLI)) $(BUILD)/obj/client.a $(BUILD)/obj/common.a
+	$(call say,LD,$@)
+	$(call link)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(addprefix $(BUILD)/obj/,helpers.a client.a daemon.a common.a)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	@$(if $(CONFIG_CMOCKA),,echo 'missing: cmocka (apt-get install libcmocka-dev), or run: make setup' >&2; exit 1)
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CMOCKA) -pthread)
+
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
+	$(call say,LD,$@)
+	$(call link,$(CONFIG_LIBS) -fsanitize=fuzzer)
+
+# The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
+# one by being a single object whose other names are local.
+MAP := $(wildcard client-lib/*.map)
+$(BUILD)/libsecretstore.so.$(SOVERSION): $(call objects,$(CLIENT)) $(BUILD)/obj/common.a $(MAP) $(BUILD)/sources
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(filter-out -pie,$(LINK)) $(NODEFS) -Wl,-soname,$(@F) $(addprefix -Wl$(comma)--version-script=,$(MAP)) \
+		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/obj/common.a
+
+$(BUILD)/libsecretstore.so: $(BUILD)/libsecretstore.so.$(SOVERSION)
+	@ln -sf $(<F) $@
+
+$(BUILD)/libsecretstore.a: $(call objects,$(CLIENT)) $(BUILD)/obj/common.a $(BUILD)/sources
+	$(call say,AR,$@)
+	$(Q)$(LD) -r -o $(BUILD)/obj/libsecretstore.o $(filter %.o,$^) $(BUILD)/obj/common.a
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='ss_*' $(BUILD)/obj/libsecretstore.o
+	@rm -f $@
+	$(Q)$(AR) qcs $@ $(BUILD)/obj/libsecretstore.o
+
+$(BUILD)/libsecretstore.pc: client-lib/libsecretstore.pc.in $(BUILD)/paths Makefile
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' $< >$@
+
+OBJCOPY ?= objcopy
+
+setup:
+	@tools/setup build
+
+demo:
+	@tools/setup demo
+	@$(MAKE) --no-print-directory $(JOBS) all
+	@KEEP='$(KEEP)' BUILD='$(BUILD)' tools/demo
+
+# As many jobs as processors, unless the caller has said how many.
+JOBS = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS) WERROR=1
+
+check:
+	@tools/setup check
+	$(SUBMAKE) all unit
+	$(SUBMAKE) SANITIZE=1 all unit
+	$(SUBMAKE) FUZZ=1 fuzzers
+	@tests/run check
+
+check-long:
+	@tools/setup check
+	$(SUBMAKE) all unit
+	$(SUBMAKE) SANITIZE=1 all unit
+	$(SUBMAKE) FUZZ=1 fuzzers
+	@tests/run long
+
+lint:
+	@tests/run lint
+
+fuzz:
+	@tools/setup check
+	$(SUBMAKE) FUZZ=1 fuzzers
+	@tests/run fuzz $(FUZZ_SECONDS)
+
+INSTALL ?= install
+CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.conf
+install: all
+	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))'
+	$(INSTALL) -m 755 $(BUILD)/secretstored '$(DESTDIR)$(SBINDIR)/secretstored'
+	$(INSTALL) -m 755 $(BUILD)/secretstorectl '$(DESTDIR)$(BINDIR)/secretstorectl'
+	$(INSTALL) -m 644 client-lib/secretstore.h '$(DESTDIR)$(INCLUDEDIR)/secretstore.h'
+	$(INSTALL) -m 644 $(BUILD)/libsecretstore.a '$(DESTDIR)$(LIBDIR)/libsecretstore.a'
+	$(INSTALL) -m 755 $(BUILD)/libsecretstore.so.$(SOVERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so.$(VERSION)'
+	ln -sf libsecretstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so.$(SOVERSION)'
+	ln -sf libsecretstore.so.$(SOVERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so'
+	$(INSTALL) -m 644 $(BUILD)/libsecretstore.pc '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc'
+	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
+		set -x; $(INSTALL) -m 644 conf/secretstored.conf '$(CONF)'; fi
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
+
+# A configuration that was changed stays.
+uninstall:
+	rm -f '$(DESTDIR)$(SBINDIR)/secretstored' '$(DESTDIR)$(BINDIR)/secretstorectl' \
+		'$(DESTDIR)$(INCLUDEDIR)/secretstore.h' '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc' \
+		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)')
+	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.conf '$(CONF)'; then \
+		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
+	@rmdir '$(dir $(CONF))' 2>/dev/null || :
+
+clean:
+	rm -rf build $(filter-out . / ..,$(BUILD))
+
+distclean: clean
+	rm -rf .venv
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make                 build everything into build/ (BUILD=dir, V=1 shows the commands, CC=clang, CFLAGS=...)
+#: make setup           install the Debian packages that building needs
+#: make demo            a real OpenBao, a login, and the daemon at work; KEEP=1 leaves them running
+#: make check           install what is missing, build, and run all tests: some minutes
+#: make check-long      the long tests, and longer fuzzing
+#: make unit            build the unit tests into build/tests/
+#: make lint            the rules of the source tree
+#: make fuzz            each fuzz target for FUZZ_SECONDS=600
+#: make SANITIZE=1      build with ASan and UBSan into build/asan/
+#: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR)
+#: make uninstall       with the same settings; a changed configuration stays
+#: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
+
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS))
