@@ -51,8 +51,9 @@ enum upstream_phrase {
 	PHRASE_CAS_REQUIRED,
 	PHRASE_SEALED,
 	PHRASE_NOT_INITIALIZED,
-	PHRASE_NO_ACTIVE_NODE,     /* also step-down: "active context canceled…" */
-	PHRASE_UPGRADING,          /* "Upgrading from non-versioned to versioned data" */
+	PHRASE_NO_ACTIVE_NODE,            /* the request was not worked on */
+	PHRASE_STEPPING_DOWN,             /* "active context canceled…": a write may have been worked on */
+	PHRASE_UPGRADING,                 /* "Upgrading from non-versioned to versioned data" */
 	PHRASE_VALUE_TOO_LARGE,
 	PHRASE_NAMESPACE_NOT_FOUND,
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,

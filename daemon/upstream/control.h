@@ -32,7 +32,8 @@ struct control {
 	bool renewable;
 	const char *secret_id;     /* unwrap */
 	const char *creation_path; /* wrapping lookup */
-	bool initialized, sealed, standby; /* health */
+	bool health;              /* sys/health told the next three, whatever the result */
+	bool initialized, sealed, standby;
 	void *document;            /* owned; holds the strings */
 };
 

@@ -36,7 +36,7 @@ void http_global_cleanup(void);
 /* All strings are copied. NULL with error set: no memory, or a TLS file that cannot be used. */
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error);
 
-/* Cancels what is under way (no callback runs) and frees. */
+/* Cancels what is under way (no callback runs) and frees. Not from within a callback. */
 void http_free(struct http *http);
 
 enum http_method { HTTP_GET, HTTP_POST };
@@ -48,6 +48,7 @@ struct http_request {
 	const char *vault_namespace; /* X-Vault-Namespace, or NULL; copied */
 	struct buf *body;           /* POST: taken over (left empty), even when http_start fails. NULL: empty body */
 	uint64_t deadline_ms;       /* clock_now_ms() by which it ends */
+	bool urgent;                /* logins and the like: does not queue behind ordinary requests */
 };
 
 enum http_outcome {
