@@ -1,0 +1,190 @@
+/*
+ * listener: accepts, counts connections in all and per uid, and pauses when there are no descriptors left
+ * instead of spinning on a backlog it cannot take.
+ */
+#include "daemon/callers/listener.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "base/buf.h"
+#include "daemon/callers/peer.h"
+#include "daemon/callers/socket.h"
+#include "daemon/host/log.h"
+#include "proto/reply.h"
+
+#define ACCEPT_AT_ONCE 64 /* then others get their turn */
+#define PAUSE_SECONDS 1
+
+struct uid_count {
+	uid_t uid;
+	uint64_t count;
+	UT_hash_handle hh;
+};
+
+struct listener {
+	struct event_base *base;
+	struct sessions *sessions;
+	struct event *accept, *resume;
+	int fd, lock_fd;
+	char *path;
+	uint64_t connections, connections_per_uid;
+	struct uid_count *uids;
+};
+
+static void on_gone(void *arg, uid_t uid) {
+	struct listener *l = arg;
+	struct uid_count *entry;
+	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
+	if (entry == NULL || --entry->count > 0)
+		return;
+	HASH_DEL(l->uids, entry);
+	free(entry);
+}
+
+static struct uid_count *uid_entry(struct listener *l, uid_t uid) {
+	struct uid_count *entry;
+	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
+	if (entry != NULL)
+		return entry;
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return NULL;
+	entry->uid = uid;
+	HASH_ADD(hh, l->uids, uid, sizeof(uid), entry);
+	return entry;
+}
+
+/* The kernel's buffer of a new connection is empty, so that this short reply fits or the caller is gone. */
+static void turn_away(int fd, const char *message) {
+	struct failure why;
+	struct buf out;
+	failure_set(&why, CODE_OVERLOADED, "%s", message);
+	buf_init(&out, 4096);
+	if (reply_failure(&out, (struct jspan){ .p = "", .len = 0 }, &why) == 0)
+		(void)send(fd, buf_data(&out), buf_len(&out), MSG_NOSIGNAL | MSG_DONTWAIT);
+	buf_free(&out);
+	close(fd);
+}
+
+static void admit(struct listener *l, int fd) {
+	struct peer peer;
+	if (peer_read(fd, &peer) != 0) {
+		close(fd);
+		return;
+	}
+	struct uid_count *entry = uid_entry(l, peer.uid);
+	if (sessions_count(l->sessions) >= l->connections)
+		turn_away(fd, "the daemon has as many connections as it may");
+	else if (entry == NULL || entry->count >= l->connections_per_uid)
+		turn_away(fd, "this uid has as many connections as it may");
+	else if (session_start(l->sessions, fd, &peer) != 0)
+		turn_away(fd, "out of memory");
+	else
+		entry->count++;
+	if (entry != NULL && entry->count == 0) {
+		HASH_DEL(l->uids, entry);
+		free(entry);
+	}
+	peer_clear(&peer);
+}
+
+static void pause_accepting(struct listener *l, int why) {
+	struct timeval pause = { .tv_sec = PAUSE_SECONDS };
+	log_warning("cannot accept connections for now: %s", strerror(why));
+	if (event_add(l->resume, &pause) == 0)
+		(void)event_del(l->accept);
+}
+
+static void on_accept(evutil_socket_t listen_fd, short what, void *arg) {
+	struct listener *l = arg;
+	(void)what;
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			admit(l, fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			pause_accepting(l, errno);
+			return;
+		} else if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg) {
+	struct listener *l = arg;
+	(void)fd;
+	(void)what;
+	(void)event_add(l->accept, NULL);
+}
+
+struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
+    void *arg, struct error *error) {
+	struct listener *l = calloc(1, sizeof(*l));
+	if (l == NULL) {
+		(void)error_set(error, "out of memory");
+		return NULL;
+	}
+	l->fd = l->lock_fd = -1;
+	l->base = base;
+	l->connections = options->connections;
+	l->connections_per_uid = options->connections_per_uid;
+	if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
+		goto fail;
+	(void)error_set(error, "out of memory");
+	l->path = strdup(options->socket);
+	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg,
+	    on_gone, l);
+	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
+	l->resume = event_new(base, -1, 0, on_resume, l);
+	if (l->path == NULL || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
+		goto fail;
+	return l;
+fail:
+	listener_free(l);
+	return NULL;
+}
+
+void listener_stop(struct listener *l) {
+	(void)event_del(l->accept);
+	(void)event_del(l->resume);
+	if (l->fd >= 0) {
+		(void)unlink(l->path);
+		close(l->fd);
+		l->fd = -1;
+	}
+	sessions_finish(l->sessions);
+}
+
+void listener_free(struct listener *l) {
+	if (l == NULL)
+		return;
+	if (l->sessions != NULL)
+		sessions_free(l->sessions);
+	if (l->accept != NULL)
+		event_free(l->accept);
+	if (l->resume != NULL)
+		event_free(l->resume);
+	if (l->fd >= 0) {
+		(void)unlink(l->path != NULL ? l->path : "");
+		close(l->fd);
+	}
+	struct uid_count *entry, *next;
+	HASH_ITER(hh, l->uids, entry, next) {
+		HASH_DEL(l->uids, entry);
+		free(entry);
+	}
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
+	free(l->path);
+	free(l);
+}
+
+struct sessions *listener_sessions(struct listener *l) {
+	return l->sessions;
+}

@@ -1,0 +1,42 @@
+/*
+ * listener: the socket on which callers arrive. Makes it, guards it against a second daemon, accepts within the
+ * limits and hands each connection to a session.
+ */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "daemon/callers/session.h"
+
+struct event_base;
+struct listener;
+
+struct listener_options {
+	const char *socket; /* absolute path; its directory is made (0755) if only the last part is missing */
+	mode_t mode;
+	gid_t group;        /* (gid_t)-1: leave it */
+	uint64_t connections, connections_per_uid;
+	struct session_limits session;
+	uint64_t default_timeout_ms;
+};
+
+/*
+ * Listens and accepts. A lock file beside the socket (its name with ".lock") is held for as long as the listener
+ * lives, so that of two daemons that start at once only one gets the socket; a socket on which somebody listens
+ * is never removed, a dead one is. NULL with error set.
+ */
+struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
+    void *arg, struct error *error);
+
+/* Accepts no more, removes the socket, lets the sessions finish. */
+void listener_stop(struct listener *listener);
+
+/* Ends all sessions and lets go of the lock. */
+void listener_free(struct listener *listener);
+
+struct sessions *listener_sessions(struct listener *listener);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * peer: who is at the other end of a connection, by the kernel's word. It is the process that connected; a
+ * socket passed on carries that identity with it.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include "daemon/callers/rules.h"
+
+/* Fills in ret for the connected socket fd. 0, or -1 with errno set and ret untouched. Release with peer_clear. */
+int peer_read(int fd, struct peer *ret);
+void peer_clear(struct peer *peer);
+
+#endif

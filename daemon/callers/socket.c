@@ -1,0 +1,118 @@
+/*
+ * socket: bind with care. The lock decides between daemons of this kind; the connect() finds anybody else who
+ * listens at the same place.
+ */
+#include "daemon/callers/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int fill_address(const char *path, struct sockaddr_un *ret, struct error *error) {
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(ret->sun_path))
+		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path, sizeof(ret->sun_path) - 1);
+	memcpy(ret->sun_path, path, strlen(path) + 1);
+	return 0;
+}
+
+static int make_directory(const char *path, struct error *error) {
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *slash = strrchr(path, '/');
+	if (slash == NULL || slash == path)
+		return 0;
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
+		return error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
+	return 0;
+}
+
+/* The file is never removed: whoever unlinks a lock file lets two processes hold "the" lock. */
+static int take_lock(const char *path, struct error *error) {
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
+	snprintf(name, sizeof(name), "%s.lock", path);
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return error_set(error, "%s: %s", name, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			(void)error_set(error, "%s: another secretstored serves this socket (it holds %s)", path, name);
+		else
+			(void)error_set(error, "%s: %s", name, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Leaves the place free, or fails: something that is no socket, or one on which somebody listens, stays. */
+static int remove_dead(const char *path, const struct sockaddr_un *address, struct error *error) {
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : error_set(error, "%s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(error, "%s: is there already and is no socket", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set(error, "%s: %s", path, strerror(errno));
+	int rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+	int why = errno;
+	close(fd);
+	if (rc == 0 || why == EAGAIN)
+		return error_set(error, "%s: another process listens on this socket", path);
+	if (why != ECONNREFUSED)
+		return error_set(error, "%s: cannot tell whether somebody listens: %s", path, strerror(why));
+	if (unlink(path) != 0 && errno != ENOENT)
+		return error_set(error, "%s: cannot remove the dead socket: %s", path, strerror(errno));
+	return 0;
+}
+
+static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *address, mode_t mode, gid_t group,
+    struct error *error) {
+	mode_t before = umask(0177);
+	int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	int why = errno;
+	umask(before);
+	if (rc != 0)
+		return error_set(error, "%s: cannot bind: %s", path, strerror(why));
+	if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) != 0)
+		return error_set(error, "%s: cannot give it to the group: %s", path, strerror(errno));
+	if (chmod(path, mode) != 0)
+		return error_set(error, "%s: cannot set its mode: %s", path, strerror(errno));
+	if (listen(fd, SOMAXCONN) != 0)
+		return error_set(error, "%s: cannot listen: %s", path, strerror(errno));
+	return 0;
+}
+
+int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error) {
+	struct sockaddr_un address;
+	if (fill_address(path, &address, error) != 0 || make_directory(path, error) != 0)
+		return -1;
+	int lock_fd = take_lock(path, error);
+	if (lock_fd < 0)
+		return -1;
+	int fd = -1;
+	if (remove_dead(path, &address, error) != 0)
+		goto fail;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		(void)error_set(error, "%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (bind_and_listen(fd, path, &address, mode, group, error) != 0)
+		goto fail;
+	*ret_fd = fd;
+	*ret_lock_fd = lock_fd;
+	return 0;
+fail:
+	if (fd >= 0)
+		close(fd);
+	close(lock_fd);
+	return -1;
+}
