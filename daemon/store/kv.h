@@ -33,9 +33,12 @@ struct kv_reply {
 /* Runs exactly once, from the loop, never from within kv_get or kv_put. Spans are valid until it returns. */
 typedef void kv_done(void *arg, const struct kv_reply *reply);
 
-/* version 0: the latest. Strings are copied. NULL: no memory, done does not run. */
-struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t deadline_ms,
-    kv_done *done, void *arg);
+/*
+ * version 0: the latest. min_version: an older answer, or none, is asked for again until the deadline; 0: any.
+ * Strings are copied. NULL: no memory, done does not run.
+ */
+struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
+    uint64_t deadline_ms, kv_done *done, void *arg);
 
 /* cas: NULL for an unconditional write. data is copied. */
 struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
@@ -45,8 +48,8 @@ struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const
 void kv_abandon(struct kv_call *call);
 
 /*
- * For stopping: reads and writes of which nothing was sent fail now; when the last sent write has ended, or
- * after budget_ms, drained runs, once, from the loop. New calls fail from here on.
+ * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,
+ * or after budget_ms, drained runs, once, from the loop. New calls fail from here on.
  */
 void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 

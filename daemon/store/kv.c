@@ -1,0 +1,433 @@
+/*
+ * kv: the life of one get or put, step by step: a token, the mount guard, the request, and again what may be
+ * tried again. Each step ends in a callback that takes the next one; a failure found at once is told from the loop.
+ */
+#include "daemon/store/kv.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/secmem.h"
+#include "daemon/store/mounts.h"
+#include "daemon/upstream/api.h"
+#include "daemon/upstream/token.h"
+
+#define PAUSE_FIRST_MS 50u
+#define PAUSE_MOST_MS 1000u
+#define TOO_OLD_PAUSE_MS 20u
+#define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
+
+enum kv_step {
+	KV_TOKEN,   /* waits for a login */
+	KV_MOUNT,   /* waits for the mount guard */
+	KV_REQUEST, /* the get or put is under way */
+	KV_DENIED,  /* waits for what the keeper says of a 403 */
+	KV_PAUSE,   /* waits before it tries again */
+	KV_FAILED   /* waits for the loop, to tell its failure */
+};
+
+struct kv_call {
+	struct kv_call *prev, *next;
+	struct kv *kv;
+	bool is_put;
+	bool has_cas;
+	enum kv_step step;
+	unsigned tries, denials;
+	char *mount, *path;
+	uint64_t version, min_version, cas;
+	char *data;
+	size_t data_len;
+	uint64_t deadline_ms;
+	struct token *token;
+	struct token_wait *token_wait;
+	struct mounts_wait *mounts_wait;
+	struct http_call *http;
+	struct event *timer;
+	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
+	kv_done *done;          /* NULL: abandoned */
+	void *arg;
+};
+
+struct kv {
+	struct event_base *base;
+	struct api *api;
+	struct keeper *keeper;
+	struct mounts *mounts;
+	struct kv_call *calls;
+	bool draining;
+	struct event *drain_timer;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+static void next_step(struct kv_call *call);
+
+/* -- the end of a call --------------------------------------------------------------------------------------- */
+
+static void let_go(struct kv_call *call) {
+	if (call->token_wait != NULL)
+		token_wait_cancel(call->token_wait);
+	if (call->mounts_wait != NULL)
+		mounts_cancel(call->mounts_wait);
+	if (call->http != NULL)
+		http_cancel(call->http);
+	call->token_wait = NULL;
+	call->mounts_wait = NULL;
+	call->http = NULL;
+	if (call->token != NULL)
+		token_release(call->token);
+	call->token = NULL;
+}
+
+static bool put_under_way(const struct kv_call *call) {
+	return call->is_put && call->step == KV_REQUEST;
+}
+
+static void check_drained(struct kv *kv) {
+	if (kv->drained != NULL && kv->calls == NULL)
+		event_active(kv->drain_timer, EV_TIMEOUT, 0);
+}
+
+static void call_free(struct kv_call *call) {
+	struct kv *kv = call->kv;
+	let_go(call);
+	DL_DELETE(kv->calls, call);
+	if (call->timer != NULL)
+		event_free(call->timer);
+	secmem_free(call->data);
+	free(call->mount);
+	free(call->path);
+	free(call);
+	check_drained(kv);
+}
+
+static void finish(struct kv_call *call, const struct kv_reply *reply) {
+	if (call->done != NULL)
+		call->done(call->arg, reply);
+	call_free(call);
+}
+
+static void fail(struct kv_call *call, const struct failure *why) {
+	struct failure copy = *why; /* it may be the call's own */
+	finish(call, &(struct kv_reply){ .failure = &copy });
+}
+
+/* -- steps --------------------------------------------------------------------------------------------------- */
+
+static void enter(struct kv_call *call, enum kv_step step, uint64_t until_ms) {
+	uint64_t now = clock_now_ms();
+	uint64_t wait = until_ms > now ? until_ms - now : 0;
+	struct timeval tv = { .tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+	call->step = step;
+	(void)event_add(call->timer, &tv);
+}
+
+/* Not from within kv_get or kv_put: their caller does not have the handle yet. */
+static void fail_from_loop(struct kv_call *call, const struct failure *why) {
+	if (why != &call->failure)
+		call->failure = *why;
+	let_go(call);
+	enter(call, KV_FAILED, 0);
+}
+
+static void out_of_memory(struct kv_call *call) {
+	failure_set(&call->failure, CODE_INTERNAL, "out of memory");
+	fail_from_loop(call, &call->failure);
+}
+
+/* Nothing was done so far. Tries again after a pause, if the deadline leaves time for one. */
+static void try_again(struct kv_call *call, uint64_t least_ms) {
+	uint64_t pause = PAUSE_FIRST_MS << (call->tries < 5 ? call->tries : 5);
+	uint64_t now = clock_now_ms();
+	if (pause > PAUSE_MOST_MS)
+		pause = PAUSE_MOST_MS;
+	pause = clock_random(pause / 2, pause);
+	if (pause < least_ms)
+		pause = least_ms;
+	let_go(call);
+	if (call->done == NULL || call->kv->draining || now + pause >= call->deadline_ms) {
+		fail_from_loop(call, &call->failure);
+		return;
+	}
+	call->tries++;
+	enter(call, KV_PAUSE, now + pause);
+}
+
+static void on_token(void *arg, const struct failure *why) {
+	struct kv_call *call = arg;
+	call->token_wait = NULL;
+	if (why != NULL)
+		fail_from_loop(call, why);
+	else
+		next_step(call);
+}
+
+static void ask_keeper(struct kv_call *call, bool wrapped) {
+	enum reach_state reach = keeper_reach(call->kv->keeper);
+	if (++call->denials > DENIALS_MAX || reach == REACH_DOWN) {
+		fail_from_loop(call, &call->failure);
+		return;
+	}
+	call->token_wait = keeper_denied(call->kv->keeper, call->token, wrapped, on_token, call);
+	if (call->token_wait == NULL)
+		out_of_memory(call);
+	else
+		enter(call, KV_DENIED, call->deadline_ms);
+}
+
+/* What is common to the answers of the mount guard and of the request itself, when they are not good. */
+static void on_bad_answer(struct kv_call *call, const struct answer *answer) {
+	struct kv *kv = call->kv;
+	call->failure = answer->failure;
+	if (answer->unreachable)
+		keeper_unreachable(kv->keeper);
+	if (answer->odd)
+		mounts_forget(kv->mounts, call->mount);
+	if (answer->verdict == VERDICT_DENIED)
+		ask_keeper(call, answer->denied_wrapped);
+	else if (answer->verdict == VERDICT_AGAIN)
+		try_again(call, answer->again_ms);
+	else if (answer->failure.code == CODE_UNAVAILABLE)
+		try_again(call, 0); /* nothing was sent; until OpenBao is known not to answer, this may be a hiccup */
+	else
+		fail_from_loop(call, &call->failure);
+}
+
+static void on_mount(void *arg, const struct answer *answer) {
+	struct kv_call *call = arg;
+	call->mounts_wait = NULL;
+	if (answer->verdict == VERDICT_OK)
+		next_step(call);
+	else
+		on_bad_answer(call, answer);
+}
+
+/* A node that lags behind may give an older version, or none yet, to a caller that knows of a newer one. */
+static bool too_old(const struct kv_call *call, const struct answer *answer) {
+	if (call->min_version == 0 || call->version != 0)
+		return false;
+	if (answer->verdict == VERDICT_OK)
+		return answer->version < call->min_version;
+	return answer->failure.code == CODE_NOT_FOUND && answer->failure.version < call->min_version;
+}
+
+static void on_reply(void *arg, const struct answer *answer) {
+	struct kv_call *call = arg;
+	call->http = NULL;
+	if (too_old(call, answer)) {
+		failure_set(&call->failure, CODE_UNAVAILABLE, "OpenBao does not give version %llu or newer",
+		    (unsigned long long)call->min_version);
+		call->tries = 0;
+		try_again(call, TOO_OLD_PAUSE_MS);
+	} else if (answer->verdict == VERDICT_OK) {
+		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
+			.created_time = answer->created_time, .version = answer->version };
+		finish(call, &reply);
+	} else
+		on_bad_answer(call, answer);
+}
+
+static void send_request(struct kv_call *call) {
+	struct kv *kv = call->kv;
+	const char *token = token_text(call->token);
+	if (call->is_put)
+		call->http = api_kv_put(kv->api, token, call->mount, call->path, call->data, call->data_len,
+		    call->has_cas ? &call->cas : NULL, call->deadline_ms, on_reply, call);
+	else
+		call->http = api_kv_get(kv->api, token, call->mount, call->path, call->version, call->deadline_ms, on_reply, call);
+	if (call->http == NULL) {
+		out_of_memory(call);
+		return;
+	}
+	(void)event_del(call->timer); /* http keeps the deadline from here on */
+	call->step = KV_REQUEST;
+}
+
+static void wait_for_token(struct kv_call *call) {
+	call->token_wait = keeper_wait(call->kv->keeper, on_token, call);
+	if (call->token_wait == NULL)
+		out_of_memory(call);
+	else
+		enter(call, KV_TOKEN, call->deadline_ms);
+}
+
+static void ask_mount_guard(struct kv_call *call) {
+	call->mounts_wait = mounts_ask(call->kv->mounts, call->mount, token_text(call->token), on_mount, call);
+	if (call->mounts_wait == NULL)
+		out_of_memory(call);
+	else
+		enter(call, KV_MOUNT, call->deadline_ms);
+}
+
+/* A step that waits for nothing leads on to the next one at once. */
+static void next_step(struct kv_call *call) {
+	struct kv *kv = call->kv;
+	if (call->token != NULL)
+		token_release(call->token);
+	call->token = keeper_token(kv->keeper);
+	if (call->token == NULL)
+		wait_for_token(call);
+	else if (keeper_reach(kv->keeper) == REACH_DOWN) {
+		failure_set(&call->failure, CODE_UNAVAILABLE, "OpenBao does not answer");
+		fail_from_loop(call, &call->failure);
+	} else if (!mounts_known(kv->mounts, call->mount))
+		ask_mount_guard(call);
+	else
+		send_request(call);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg) {
+	struct kv_call *call = arg;
+	struct failure why;
+	(void)fd;
+	(void)what;
+	switch (call->step) {
+	case KV_TOKEN:
+		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		fail(call, &why);
+		break;
+	case KV_MOUNT:
+	case KV_DENIED:
+		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time");
+		keeper_unreachable(call->kv->keeper);
+		fail(call, &why);
+		break;
+	case KV_PAUSE:
+		next_step(call);
+		break;
+	case KV_FAILED:
+		fail(call, &call->failure);
+		break;
+	case KV_REQUEST:
+		break;
+	}
+}
+
+/* -- calls --------------------------------------------------------------------------------------------------- */
+
+static struct kv_call *call_new(struct kv *kv, const char *mount, const char *path, uint64_t deadline_ms, kv_done *done,
+    void *arg) {
+	struct kv_call *call = calloc(1, sizeof(*call));
+	if (call == NULL)
+		return NULL;
+	call->kv = kv;
+	call->mount = strdup(mount);
+	call->path = strdup(path);
+	call->timer = event_new(kv->base, -1, 0, on_timer, call);
+	call->deadline_ms = deadline_ms;
+	call->done = done;
+	call->arg = arg;
+	DL_APPEND(kv->calls, call);
+	if (call->mount == NULL || call->path == NULL || call->timer == NULL) {
+		call_free(call);
+		return NULL;
+	}
+	return call;
+}
+
+static struct kv_call *start(struct kv_call *call) {
+	if (call->kv->draining) {
+		failure_set(&call->failure, CODE_UNAVAILABLE, "the daemon is stopping");
+		fail_from_loop(call, &call->failure);
+	} else
+		next_step(call);
+	return call;
+}
+
+struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
+    uint64_t deadline_ms, kv_done *done, void *arg) {
+	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	if (call == NULL)
+		return NULL;
+	call->version = version;
+	call->min_version = min_version;
+	return start(call);
+}
+
+struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
+    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg) {
+	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	if (call == NULL)
+		return NULL;
+	call->is_put = true;
+	call->data = secmem_strndup(data, data_len);
+	call->data_len = data_len;
+	if (call->data == NULL) {
+		call_free(call);
+		return NULL;
+	}
+	if (cas != NULL) {
+		call->has_cas = true;
+		call->cas = *cas;
+	}
+	return start(call);
+}
+
+void kv_abandon(struct kv_call *call) {
+	call->done = NULL;
+	if (!put_under_way(call))
+		call_free(call);
+}
+
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper) {
+	struct kv *kv = calloc(1, sizeof(*kv));
+	if (kv == NULL)
+		return NULL;
+	kv->base = base;
+	kv->api = api;
+	kv->keeper = keeper;
+	kv->mounts = mounts_new(api);
+	if (kv->mounts == NULL) {
+		free(kv);
+		return NULL;
+	}
+	return kv;
+}
+
+void kv_free(struct kv *kv) {
+	struct kv_call *call, *next;
+	if (kv == NULL)
+		return;
+	kv->drained = NULL;
+	DL_FOREACH_SAFE(kv->calls, call, next) {
+		call_free(call);
+	}
+	mounts_free(kv->mounts);
+	if (kv->drain_timer != NULL)
+		event_free(kv->drain_timer);
+	free(kv);
+}
+
+static void on_drained(evutil_socket_t fd, short what, void *arg) {
+	struct kv *kv = arg;
+	void (*drained)(void *) = kv->drained;
+	(void)fd;
+	(void)what;
+	kv->drained = NULL;
+	if (drained != NULL)
+		drained(kv->drained_arg);
+}
+
+void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg) {
+	struct kv_call *call, *next;
+	struct timeval tv = { .tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000) };
+	kv->draining = true;
+	DL_FOREACH_SAFE(kv->calls, call, next) {
+		if (put_under_way(call))
+			continue;
+		failure_set(&call->failure, CODE_UNAVAILABLE, "the daemon is stopping");
+		fail_from_loop(call, &call->failure);
+	}
+	kv->drained = drained;
+	kv->drained_arg = arg;
+	kv->drain_timer = event_new(kv->base, -1, 0, on_drained, kv);
+	if (kv->drain_timer == NULL || event_add(kv->drain_timer, &tv) != 0) {
+		drained(arg);
+		return;
+	}
+	check_drained(kv);
+}
