@@ -1,0 +1,164 @@
+/*
+ * dispatch: one function per op. kv calls hold a struct work from the request to the store's callback; if the
+ * caller goes away first, the session abandons it.
+ */
+#include "daemon/callers/dispatch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/callers/status.h"
+#include "daemon/store/kv.h"
+#include "daemon/upstream/token.h"
+#include "proto/frame.h"
+
+struct dispatch {
+	const struct rules *rules;
+	struct kv *kv;
+	struct keeper *keeper;
+	struct session_limits limits;
+	struct counters counters;
+	uint64_t started_ms;
+};
+
+struct work {
+	struct dispatch *dispatch;
+	struct call *call;
+	struct kv_call *kv_call;
+};
+
+static void refuse(struct dispatch *d, struct call *call, const struct failure *why) {
+	d->counters.failures++;
+	if (why->code == CODE_FORBIDDEN)
+		d->counters.forbidden++;
+	call_fail(call, why);
+}
+
+static void refuse_memory(struct dispatch *d, struct call *call) {
+	struct failure why;
+	failure_set(&why, CODE_INTERNAL, "out of memory");
+	refuse(d, call, &why);
+}
+
+/* -- kv ------------------------------------------------------------------------------------------------------ */
+
+static void abandon_work(void *arg) {
+	struct work *work = arg;
+	kv_abandon(work->kv_call);
+	free(work);
+}
+
+static void on_kv(void *arg, const struct kv_reply *reply) {
+	struct work *work = arg;
+	struct dispatch *d = work->dispatch;
+	struct call *call = work->call;
+	struct jwrite w;
+	free(work);
+	if (reply->failure != NULL) {
+		refuse(d, call, reply->failure);
+		return;
+	}
+	call_answer_begin(call, &w);
+	jwrite_uint(&w, "version", reply->version);
+	if (reply->created_time.len > 0)
+		jwrite_span(&w, "created_time", reply->created_time);
+	if (reply->metadata.len > 0)
+		jwrite_span(&w, "metadata", reply->metadata);
+	else
+		jwrite_null(&w, "metadata");
+	if (reply->data.len > 0)
+		jwrite_span(&w, "data", reply->data);
+	call_answer_end(call, &w);
+}
+
+static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms) {
+	struct work *work = calloc(1, sizeof(*work));
+	if (work == NULL) {
+		refuse_memory(d, call);
+		return;
+	}
+	work->dispatch = d;
+	work->call = call;
+	if (r->op == OP_KV_PUT) {
+		d->counters.puts++;
+		work->kv_call = kv_put(d->kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
+		    deadline_ms, on_kv, work);
+	} else {
+		d->counters.gets++;
+		work->kv_call = kv_get(d->kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
+	}
+	if (work->kv_call == NULL) {
+		free(work);
+		refuse_memory(d, call);
+		return;
+	}
+	call_wait(call, abandon_work, work);
+}
+
+/* -- the others ---------------------------------------------------------------------------------------------- */
+
+static void answer_ping(struct dispatch *d, struct call *call) {
+	struct jwrite w;
+	call_answer_begin(call, &w);
+	status_write_ping(&w, d->keeper, &d->limits);
+	call_answer_end(call, &w);
+}
+
+static void answer_status(struct dispatch *d, struct call *call) {
+	struct jwrite w;
+	call_answer_begin(call, &w);
+	status_write(&w, d->keeper, &d->counters, clock_now_ms() - d->started_ms);
+	status_write_caller(&w, call_peer(call), d->rules);
+	call_answer_end(call, &w);
+}
+
+static bool has_path(enum op op) {
+	return op == OP_KV_GET || op == OP_KV_PUT;
+}
+
+static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r) {
+	char path[sizeof(r->mount) + sizeof(r->path)];
+	if (!has_path(r->op))
+		return rules_find(d->rules, call_peer(call), r->op, NULL) != NULL;
+	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
+	return rules_find(d->rules, call_peer(call), r->op, path) != NULL;
+}
+
+void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms) {
+	struct dispatch *d = arg;
+	d->counters.requests++;
+	if (r->op == OP_PING) {
+		answer_ping(d, call);
+		return;
+	}
+	if (!is_allowed(d, call, r)) {
+		struct failure why;
+		failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
+		    has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+		refuse(d, call, &why);
+		return;
+	}
+	if (r->op == OP_STATUS)
+		answer_status(d, call);
+	else
+		start_kv(d, call, r, deadline_ms);
+}
+
+struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct keeper *keeper,
+    const struct session_limits *limits) {
+	struct dispatch *d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return NULL;
+	d->rules = rules;
+	d->kv = kv;
+	d->keeper = keeper;
+	d->limits = *limits;
+	d->started_ms = clock_now_ms();
+	return d;
+}
+
+void dispatch_free(struct dispatch *d) {
+	free(d);
+}

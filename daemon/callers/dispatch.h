@@ -1,0 +1,22 @@
+/*
+ * dispatch: what each request does. Asks the rules, calls the store, writes the reply.
+ */
+#ifndef DISPATCH_H
+#define DISPATCH_H
+
+#include "daemon/callers/session.h"
+
+struct dispatch;
+struct keeper;
+struct kv;
+struct rules;
+
+/* All borrowed. NULL: no memory. */
+struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct keeper *keeper,
+    const struct session_limits *limits);
+void dispatch_free(struct dispatch *dispatch);
+
+/* A session_request; arg is the struct dispatch. */
+void dispatch_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
+
+#endif

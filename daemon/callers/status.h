@@ -1,0 +1,25 @@
+/*
+ * status: what the daemon says of itself, to ping and status. Nothing in it tells a secret, a token, OpenBao's
+ * address or a namespace.
+ */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include <stdint.h>
+
+#include "daemon/callers/rules.h"
+#include "daemon/callers/session.h"
+#include "proto/jwrite.h"
+
+struct keeper;
+
+struct counters {
+	uint64_t requests, failures, forbidden, gets, puts;
+};
+
+/* Each adds members to a reply that was begun. */
+void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits);
+void status_write(struct jwrite *w, const struct keeper *keeper, const struct counters *counters, uint64_t uptime_ms);
+void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules);
+
+#endif
