@@ -1,0 +1,106 @@
+/*
+ * secmem: memory that is wiped when it is given back. A thin layer over malloc, which says how large a block
+ * really is; there is no state here, hence nothing to lock.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secmem.h"
+
+/*
+ * The size of the whole block, and the block without what the compiler knows of its size: it would take the bytes
+ * after those asked for to be out of bounds, and fortified functions would abort.
+ */
+static size_t whole_block(void **p)
+{
+	__asm__("" : "+r"(*p));
+	return malloc_usable_size(*p);
+}
+
+void secmem_wipe(void *p, size_t n)
+{
+	if (n > 0)
+		explicit_bzero(p, n);
+}
+
+void *secmem_malloc(size_t size)
+{
+	return malloc(size > 0 ? size : 1);
+}
+
+void *secmem_calloc(size_t count, size_t size)
+{
+	size_t total;
+	void *p;
+
+	if (__builtin_mul_overflow(count, size, &total)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	p = secmem_malloc(total);
+	if (p != NULL)
+		memset(p, 0, total);
+	return p;
+}
+
+char *secmem_strndup(const char *p, size_t n)
+{
+	char *copy;
+
+	if (n == SIZE_MAX) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	copy = secmem_malloc(n + 1);
+	if (copy == NULL)
+		return NULL;
+	if (n > 0)
+		memcpy(copy, p, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+char *secmem_strdup(const char *s)
+{
+	return secmem_strndup(s, strlen(s));
+}
+
+/*
+ * libc's realloc is never used: whether it moves the bytes, and leaves the old ones behind, is its own affair.
+ * A block stays where it is if the new size fits and takes at least half of it.
+ */
+void *secmem_realloc(void *p, size_t size)
+{
+	size_t have;
+	void *fresh = NULL;
+
+	if (p == NULL)
+		return secmem_malloc(size);
+	have = whole_block(&p);
+	if (size > have || size < have / 2) {
+		fresh = secmem_malloc(size);
+		if (fresh == NULL && size > have)
+			return NULL;
+	}
+	if (fresh == NULL) {
+		secmem_wipe((char *)p + size, have - size);
+		return p;
+	}
+	memcpy(fresh, p, size < have ? size : have);
+	secmem_free(p);
+	return fresh;
+}
+
+void secmem_free(void *p)
+{
+	int saved = errno;
+
+	if (p == NULL)
+		return;
+	secmem_wipe(p, whole_block(&p));
+	free(p);
+	errno = saved;
+}
