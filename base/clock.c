@@ -1,0 +1,63 @@
+/*
+ * clock: time since boot, and chance, both from the kernel.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+/* CLOCK_BOOTTIME is there since Linux 2.6.39 and cannot fail with a valid pointer. */
+static struct timespec since_boot(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+		abort();
+	return now;
+}
+
+uint64_t clock_now_ms(void)
+{
+	struct timespec now = since_boot();
+
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t clock_now_us(void)
+{
+	struct timespec now = since_boot();
+
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t random_word(void)
+{
+	uint64_t word;
+	ssize_t n;
+
+	do {
+		n = getrandom(&word, sizeof(word), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(word))
+		abort();
+	return word;
+}
+
+uint64_t clock_random(uint64_t low, uint64_t high)
+{
+	uint64_t span, spare, word;
+
+	if (high <= low)
+		return low;
+	span = high - low + 1;
+	if (span == 0)
+		return random_word();
+	/* Words in the last, incomplete span would favour the low numbers. */
+	spare = (UINT64_MAX % span + 1) % span;
+	do {
+		word = random_word();
+	} while (word > UINT64_MAX - spare);
+	return low + word % span;
+}

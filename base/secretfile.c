@@ -1,0 +1,96 @@
+/*
+ * secretfile: reads a small file that holds a credential, without ever waiting for one that is no regular file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secmem.h"
+#include "base/secretfile.h"
+
+/* A name that leaves room for the reason in an error's text. */
+#define NAME "%.300s"
+
+/* O_NONBLOCK: the open of a FIFO returns at once. O_NOCTTY: a terminal does not become ours. */
+static int open_regular(const char *path, struct error *error)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return error_set(error, NAME ": %s", path, strerror(errno));
+	if (fstat(fd, &st) < 0)
+		error_set(error, NAME ": %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		error_set(error, NAME ": not a regular file", path);
+	else if (st.st_size > SECRETFILE_MAX)
+		error_set(error, NAME ": larger than %d bytes", path, SECRETFILE_MAX);
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The file may have grown since its size was looked at, so that the limit is asked of the bytes once more. */
+static int read_all(int fd, const char *path, struct buf *content, struct error *error)
+{
+	ssize_t n;
+
+	if (buf_reserve(content, SECRETFILE_MAX + 1) < 0)
+		return error_set(error, NAME ": %s", path, strerror(ENOMEM));
+	for (;;) {
+		n = read(fd, buf_tail(content), SECRETFILE_MAX + 1 - buf_len(content));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(error, NAME ": %s", path, strerror(errno));
+		if (n == 0)
+			return 0;
+		buf_commit(content, (size_t)n);
+		if (buf_len(content) > SECRETFILE_MAX)
+			return error_set(error, NAME ": larger than %d bytes", path, SECRETFILE_MAX);
+	}
+}
+
+static void strip(struct buf *content)
+{
+	size_t len = buf_len(content);
+
+	while (len > 0 && strchr(" \t\n\v\f\r", buf_data(content)[len - 1]) != NULL && buf_data(content)[len - 1] != '\0')
+		len--;
+	buf_truncate(content, len);
+}
+
+int secretfile_read(const char *path, struct buf *ret, struct error *error)
+{
+	struct buf content, copy;
+	int fd, r = -1;
+
+	fd = open_regular(path, error);
+	if (fd < 0)
+		return -1;
+	buf_init(&content, SECRETFILE_MAX + 1);
+	buf_init(&copy, ret->limit);
+	if (read_all(fd, path, &content, error) < 0)
+		goto out;
+	strip(&content);
+	if (buf_len(&content) == 0)
+		error_set(error, NAME ": empty", path);
+	else if (memchr(buf_data(&content), '\0', buf_len(&content)) != NULL)
+		error_set(error, NAME ": holds a NUL byte", path);
+	else if (buf_len(&content) > ret->limit)
+		error_set(error, NAME ": longer than %zu bytes", path, ret->limit);
+	else if (buf_put(&copy, buf_data(&content), buf_len(&content)) < 0)
+		error_set(error, NAME ": %s", path, strerror(ENOMEM));
+	else
+		r = 0;
+	if (r == 0)
+		buf_move(ret, &copy);
+out:
+	buf_free(&content);
+	buf_free(&copy);
+	close(fd);
+	return r;
+}
