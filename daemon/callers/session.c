@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -387,6 +388,15 @@ static int take_bytes(struct session *s, const unsigned char *p, size_t n) {
 	return 0;
 }
 
+/*
+ * At the end of its input: has the caller closed, or only shut down its writing side and still reads what it is
+ * owed? A Unix socket tells by POLLHUP, which it reports only when both directions are shut (unix_poll in Linux).
+ */
+static bool has_hung_up(int fd) {
+	struct pollfd p = { .fd = fd };
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
 	struct session *s = arg;
 	struct sessions *all = s->all;
@@ -394,12 +404,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
 	ssize_t n = recv(fd, all->scratch, sizeof(all->scratch), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0 || (n == 0 && s->state == SESSION_LINGER)) {
+	if (n < 0 || (n == 0 && (s->state == SESSION_LINGER || has_hung_up(fd)))) {
 		session_end(s);
 		return;
 	}
 	if (n == 0) {
-		/* A caller may shut down its writing side and still read what it is owed. */
 		stop_reading(s, CODE_NONE);
 		return;
 	}
