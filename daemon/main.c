@@ -57,17 +57,20 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void on_stopped(void *arg) {
+static void on_stopped(void *arg)
+{
 	struct daemon *d = arg;
 	event_base_loopbreak(d->base);
 }
 
-static void on_drained(void *arg) {
+static void on_drained(void *arg)
+{
 	struct daemon *d = arg;
 	keeper_stop(d->keeper, REVOKE_MS, on_stopped, d);
 }
 
-static void on_signal(evutil_socket_t number, short what, void *arg) {
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
 	struct daemon *d = arg;
 	(void)what;
 	if (d->stopping) {
@@ -81,7 +84,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg) {
 	kv_drain(d->kv, DRAIN_MS, on_drained, d);
 }
 
-static void daemon_free(struct daemon *d) {
+static void daemon_free(struct daemon *d)
+{
 	listener_free(d->listener); /* first: its sessions abandon their calls */
 	dispatch_free(d->dispatch);
 	kv_free(d->kv);
@@ -101,7 +105,8 @@ static void daemon_free(struct daemon *d) {
 
 /* -- the start ----------------------------------------------------------------------------------------------- */
 
-static int init_libraries(struct error *error) {
+static int init_libraries(struct error *error)
+{
 	event_set_mem_functions(secmem_malloc, secmem_realloc, secmem_free);
 	control_global_init();
 	if (http_global_init() != 0)
@@ -111,7 +116,8 @@ static int init_libraries(struct error *error) {
 	return 0;
 }
 
-static struct keeper *make_keeper(struct daemon *d) {
+static struct keeper *make_keeper(struct daemon *d)
+{
 	const struct config *c = d->config;
 	const struct auth_approle_options options = {
 		.mount = c->approle.mount,
@@ -125,7 +131,8 @@ static struct keeper *make_keeper(struct daemon *d) {
 	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;
 }
 
-static int start_upstream(struct daemon *d, struct error *error) {
+static int start_upstream(struct daemon *d, struct error *error)
+{
 	const struct config *c = d->config;
 	const struct http_options options = {
 		.addresses = c->openbao.address,
@@ -146,7 +153,8 @@ static int start_upstream(struct daemon *d, struct error *error) {
 	return d->kv != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static int start_serving(struct daemon *d, struct error *error) {
+static int start_serving(struct daemon *d, struct error *error)
+{
 	const struct config *c = d->config;
 	const struct listener_options options = {
 		.socket = c->listen.socket,
@@ -170,7 +178,8 @@ static int start_serving(struct daemon *d, struct error *error) {
 	return d->listener != NULL ? 0 : -1;
 }
 
-static int start(struct daemon *d, struct error *error) {
+static int start(struct daemon *d, struct error *error)
+{
 	if (init_libraries(error) != 0)
 		return -1;
 	d->base = event_base_new();
@@ -189,7 +198,8 @@ static int start(struct daemon *d, struct error *error) {
 	return 0;
 }
 
-static int run(const char *config_file, bool check_only) {
+static int run(const char *config_file, bool check_only)
+{
 	struct daemon d = { .config = NULL };
 	struct error error;
 	if (harden_process(&error) != 0) {
@@ -219,7 +229,8 @@ static int run(const char *config_file, bool check_only) {
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'C' },

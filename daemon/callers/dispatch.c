@@ -29,14 +29,16 @@ struct work {
 	struct kv_call *kv_call;
 };
 
-static void refuse(struct dispatch *d, struct call *call, const struct failure *why) {
+static void refuse(struct dispatch *d, struct call *call, const struct failure *why)
+{
 	d->counters.failures++;
 	if (why->code == CODE_FORBIDDEN)
 		d->counters.forbidden++;
 	call_fail(call, why);
 }
 
-static void refuse_memory(struct dispatch *d, struct call *call) {
+static void refuse_memory(struct dispatch *d, struct call *call)
+{
 	struct failure why;
 	failure_set(&why, CODE_INTERNAL, "out of memory");
 	refuse(d, call, &why);
@@ -44,13 +46,15 @@ static void refuse_memory(struct dispatch *d, struct call *call) {
 
 /* -- kv ------------------------------------------------------------------------------------------------------ */
 
-static void abandon_work(void *arg) {
+static void abandon_work(void *arg)
+{
 	struct work *work = arg;
 	kv_abandon(work->kv_call);
 	free(work);
 }
 
-static void on_kv(void *arg, const struct kv_reply *reply) {
+static void on_kv(void *arg, const struct kv_reply *reply)
+{
 	struct work *work = arg;
 	struct dispatch *d = work->dispatch;
 	struct call *call = work->call;
@@ -73,7 +77,8 @@ static void on_kv(void *arg, const struct kv_reply *reply) {
 	call_answer_end(call, &w);
 }
 
-static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms) {
+static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+{
 	struct work *work = calloc(1, sizeof(*work));
 	if (work == NULL) {
 		refuse_memory(d, call);
@@ -99,14 +104,16 @@ static void start_kv(struct dispatch *d, struct call *call, const struct request
 
 /* -- the others ---------------------------------------------------------------------------------------------- */
 
-static void answer_ping(struct dispatch *d, struct call *call) {
+static void answer_ping(struct dispatch *d, struct call *call)
+{
 	struct jwrite w;
 	call_answer_begin(call, &w);
 	status_write_ping(&w, d->keeper, &d->limits);
 	call_answer_end(call, &w);
 }
 
-static void answer_status(struct dispatch *d, struct call *call) {
+static void answer_status(struct dispatch *d, struct call *call)
+{
 	struct jwrite w;
 	call_answer_begin(call, &w);
 	status_write(&w, d->keeper, &d->counters, clock_now_ms() - d->started_ms);
@@ -114,11 +121,13 @@ static void answer_status(struct dispatch *d, struct call *call) {
 	call_answer_end(call, &w);
 }
 
-static bool has_path(enum op op) {
+static bool has_path(enum op op)
+{
 	return op == OP_KV_GET || op == OP_KV_PUT;
 }
 
-static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r) {
+static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r)
+{
 	char path[sizeof(r->mount) + sizeof(r->path)];
 	if (!has_path(r->op))
 		return rules_find(d->rules, call_peer(call), r->op, NULL) != NULL;
@@ -126,7 +135,8 @@ static bool is_allowed(const struct dispatch *d, struct call *call, const struct
 	return rules_find(d->rules, call_peer(call), r->op, path) != NULL;
 }
 
-void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms) {
+void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
+{
 	struct dispatch *d = arg;
 	d->counters.requests++;
 	if (r->op == OP_PING) {
@@ -147,7 +157,8 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 }
 
 struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct keeper *keeper,
-    const struct session_limits *limits) {
+    const struct session_limits *limits)
+{
 	struct dispatch *d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
@@ -159,6 +170,7 @@ struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct k
 	return d;
 }
 
-void dispatch_free(struct dispatch *d) {
+void dispatch_free(struct dispatch *d)
+{
 	free(d);
 }

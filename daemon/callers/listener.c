@@ -37,7 +37,8 @@ struct listener {
 	struct uid_count *uids;
 };
 
-static void on_gone(void *arg, uid_t uid) {
+static void on_gone(void *arg, uid_t uid)
+{
 	struct listener *l = arg;
 	struct uid_count *entry;
 	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
@@ -47,7 +48,8 @@ static void on_gone(void *arg, uid_t uid) {
 	free(entry);
 }
 
-static struct uid_count *uid_entry(struct listener *l, uid_t uid) {
+static struct uid_count *uid_entry(struct listener *l, uid_t uid)
+{
 	struct uid_count *entry;
 	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
 	if (entry != NULL)
@@ -61,7 +63,8 @@ static struct uid_count *uid_entry(struct listener *l, uid_t uid) {
 }
 
 /* The kernel's buffer of a new connection is empty, so that this short reply fits or the caller is gone. */
-static void turn_away(int fd, const char *message) {
+static void turn_away(int fd, const char *message)
+{
 	struct failure why;
 	struct buf out;
 	failure_set(&why, CODE_OVERLOADED, "%s", message);
@@ -72,7 +75,8 @@ static void turn_away(int fd, const char *message) {
 	close(fd);
 }
 
-static void admit(struct listener *l, int fd) {
+static void admit(struct listener *l, int fd)
+{
 	struct peer peer;
 	if (peer_read(fd, &peer) != 0) {
 		close(fd);
@@ -94,14 +98,16 @@ static void admit(struct listener *l, int fd) {
 	peer_clear(&peer);
 }
 
-static void pause_accepting(struct listener *l, int why) {
+static void pause_accepting(struct listener *l, int why)
+{
 	struct timeval pause = { .tv_sec = PAUSE_SECONDS };
 	log_warning("cannot accept connections for now: %s", strerror(why));
 	if (event_add(l->resume, &pause) == 0)
 		(void)event_del(l->accept);
 }
 
-static void on_accept(evutil_socket_t listen_fd, short what, void *arg) {
+static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
+{
 	struct listener *l = arg;
 	(void)what;
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
@@ -116,7 +122,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg) {
 	}
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg) {
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
 	struct listener *l = arg;
 	(void)fd;
 	(void)what;
@@ -124,7 +131,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg) {
 }
 
 struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
-    void *arg, struct error *error) {
+    void *arg, struct error *error)
+{
 	struct listener *l = calloc(1, sizeof(*l));
 	if (l == NULL) {
 		(void)error_set(error, "out of memory");
@@ -150,7 +158,8 @@ fail:
 	return NULL;
 }
 
-void listener_stop(struct listener *l) {
+void listener_stop(struct listener *l)
+{
 	(void)event_del(l->accept);
 	(void)event_del(l->resume);
 	if (l->fd >= 0) {
@@ -161,7 +170,8 @@ void listener_stop(struct listener *l) {
 	sessions_finish(l->sessions);
 }
 
-void listener_free(struct listener *l) {
+void listener_free(struct listener *l)
+{
 	if (l == NULL)
 		return;
 	if (l->sessions != NULL)
@@ -185,6 +195,7 @@ void listener_free(struct listener *l) {
 	free(l);
 }
 
-struct sessions *listener_sessions(struct listener *l) {
+struct sessions *listener_sessions(struct listener *l)
+{
 	return l->sessions;
 }

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 
 /* The kernel says how much room it needs when there is too little (unix(7)), so the second try fits. */
-static int read_groups(int fd, gid_t **ret, size_t *ret_count) {
+static int read_groups(int fd, gid_t **ret, size_t *ret_count)
+{
 	socklen_t size = 0;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || size == 0) {
 		*ret = NULL;
@@ -29,7 +30,8 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count) {
 	return 0;
 }
 
-int peer_read(int fd, struct peer *ret) {
+int peer_read(int fd, struct peer *ret)
+{
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
@@ -42,7 +44,8 @@ int peer_read(int fd, struct peer *ret) {
 	return 0;
 }
 
-void peer_clear(struct peer *peer) {
+void peer_clear(struct peer *peer)
+{
 	free(peer->groups);
 	*peer = (struct peer){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
 }

@@ -77,7 +77,8 @@ static void pump(struct session *s);
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void free_calls(struct session *s) {
+static void free_calls(struct session *s)
+{
 	struct call *call, *next;
 	DL_FOREACH_SAFE(s->calls, call, next) {
 		DL_DELETE(s->calls, call);
@@ -88,7 +89,8 @@ static void free_calls(struct session *s) {
 	}
 }
 
-static void session_free(struct session *s) {
+static void session_free(struct session *s)
+{
 	free_calls(s);
 	if (s->dirty)
 		DL_DELETE2(s->all->dirty, s, prev_dirty, next_dirty);
@@ -103,7 +105,8 @@ static void session_free(struct session *s) {
 	free(s);
 }
 
-static void session_end(struct session *s) {
+static void session_end(struct session *s)
+{
 	struct sessions *all = s->all;
 	uid_t uid = s->peer.uid;
 	session_free(s);
@@ -112,7 +115,8 @@ static void session_end(struct session *s) {
 
 /* -- writing ------------------------------------------------------------------------------------------------- */
 
-static void mark_dirty(struct session *s) {
+static void mark_dirty(struct session *s)
+{
 	if (s->dirty)
 		return;
 	s->dirty = true;
@@ -121,7 +125,8 @@ static void mark_dirty(struct session *s) {
 }
 
 /* Writes what the socket takes. -1: the caller has gone. */
-static int write_out(struct session *s) {
+static int write_out(struct session *s)
+{
 	while (buf_len(&s->out) > 0) {
 		ssize_t n = send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
@@ -137,7 +142,8 @@ static int write_out(struct session *s) {
 	return 0;
 }
 
-static void stop_reading(struct session *s, enum code last_word) {
+static void stop_reading(struct session *s, enum code last_word)
+{
 	if (s->state != SESSION_OPEN)
 		return;
 	s->state = SESSION_ENDING;
@@ -149,7 +155,8 @@ static void stop_reading(struct session *s, enum code last_word) {
 	mark_dirty(s);
 }
 
-static void say_last_word(struct session *s) {
+static void say_last_word(struct session *s)
+{
 	struct failure why;
 	s->answers_last_word = false;
 	if (s->last_word == CODE_TOO_LARGE)
@@ -161,7 +168,8 @@ static void say_last_word(struct session *s) {
 }
 
 /* After writing: does the session go on? -1 and it is to be ended. */
-static int after_write(struct session *s) {
+static int after_write(struct session *s)
+{
 	if (s->state != SESSION_ENDING || s->ncalls > 0)
 		return 0;
 	if (s->answers_last_word) {
@@ -181,14 +189,16 @@ static int after_write(struct session *s) {
 	return event_add(s->readable, NULL);
 }
 
-static void flush_session(struct session *s) {
+static void flush_session(struct session *s)
+{
 	if (write_out(s) != 0 || after_write(s) != 0)
 		session_end(s);
 	else if (s->state == SESSION_OPEN)
 		pump(s);
 }
 
-static void on_flush(evutil_socket_t fd, short what, void *arg) {
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
 	struct sessions *all = arg;
 	(void)fd;
 	(void)what;
@@ -200,7 +210,8 @@ static void on_flush(evutil_socket_t fd, short what, void *arg) {
 	}
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg) {
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
 	(void)fd;
 	(void)what;
 	flush_session(arg);
@@ -208,11 +219,13 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
 
 /* -- calls --------------------------------------------------------------------------------------------------- */
 
-static struct jspan call_id(const struct call *call) {
+static struct jspan call_id(const struct call *call)
+{
 	return (struct jspan){ .p = call->id, .len = call->id_len, .type = JSON_STRING };
 }
 
-static void call_end(struct call *call) {
+static void call_end(struct call *call)
+{
 	struct session *s = call->session;
 	DL_DELETE(s->calls, call);
 	s->ncalls--;
@@ -221,26 +234,31 @@ static void call_end(struct call *call) {
 	mark_dirty(s);
 }
 
-const struct peer *call_peer(const struct call *call) {
+const struct peer *call_peer(const struct call *call)
+{
 	return &call->session->peer;
 }
 
-void call_wait(struct call *call, void (*abandon)(void *work), void *work) {
+void call_wait(struct call *call, void (*abandon)(void *work), void *work)
+{
 	call->abandon = abandon;
 	call->work = work;
 }
 
-void call_fail(struct call *call, const struct failure *why) {
+void call_fail(struct call *call, const struct failure *why)
+{
 	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
 	(void)reply_failure(&call->session->out, call_id(call), why);
 	call_end(call);
 }
 
-void call_answer_begin(struct call *call, struct jwrite *w) {
+void call_answer_begin(struct call *call, struct jwrite *w)
+{
 	reply_begin(w, &call->session->out, call_id(call), true);
 }
 
-void call_answer_end(struct call *call, struct jwrite *w) {
+void call_answer_end(struct call *call, struct jwrite *w)
+{
 	struct session *s = call->session;
 	struct failure why;
 	if (jwrite_end(w) != 0) {
@@ -258,7 +276,8 @@ void call_answer_end(struct call *call, struct jwrite *w) {
 }
 
 /* The same id twice in flight could not be told apart. */
-static bool id_in_flight(const struct session *s, struct jspan id) {
+static bool id_in_flight(const struct session *s, struct jspan id)
+{
 	const struct call *call;
 	DL_FOREACH(s->calls, call) {
 		if (call->id_len == id.len && memcmp(call->id, id.p, id.len) == 0)
@@ -267,7 +286,8 @@ static bool id_in_flight(const struct session *s, struct jspan id) {
 	return false;
 }
 
-static struct call *call_new(struct session *s, struct jspan id) {
+static struct call *call_new(struct session *s, struct jspan id)
+{
 	struct call *call = calloc(1, sizeof(*call));
 	if (call == NULL || id.len > sizeof(call->id)) {
 		free(call);
@@ -282,7 +302,8 @@ static struct call *call_new(struct session *s, struct jspan id) {
 	return call;
 }
 
-static void handle_request(struct session *s, const struct frame *frame) {
+static void handle_request(struct session *s, const struct frame *frame)
+{
 	struct sessions *all = s->all;
 	struct request request;
 	struct failure why;
@@ -306,13 +327,15 @@ static void handle_request(struct session *s, const struct frame *frame) {
 
 /* -- reading ------------------------------------------------------------------------------------------------- */
 
-static bool may_read(const struct session *s) {
+static bool may_read(const struct session *s)
+{
 	return s->state == SESSION_OPEN && s->ncalls < s->all->limits.requests &&
 	    buf_len(&s->out) <= s->all->limits.output_bytes;
 }
 
 /* Handles the whole frames at p, as long as the session may take requests. Gives the bytes used up. */
-static size_t take_frames(struct session *s, const unsigned char *p, size_t n) {
+static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
+{
 	size_t used = 0;
 	while (may_read(s)) {
 		struct frame frame;
@@ -339,7 +362,8 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n) {
 }
 
 /* Handles what is kept in `in`, then reads or not, as the limits allow. */
-static void pump(struct session *s) {
+static void pump(struct session *s)
+{
 	size_t before = buf_len(&s->in);
 	if (before > 0) {
 		/* stop_reading() frees `in`, so what it held is counted here. */
@@ -362,7 +386,8 @@ static void pump(struct session *s) {
 	(void)event_add(s->readable, NULL);
 }
 
-static int keep_rest(struct session *s, const unsigned char *p, size_t n) {
+static int keep_rest(struct session *s, const unsigned char *p, size_t n)
+{
 	if (n == 0)
 		return 0;
 	if (s->frame_began_ms == 0)
@@ -371,7 +396,8 @@ static int keep_rest(struct session *s, const unsigned char *p, size_t n) {
 }
 
 /* Bytes that arrived in the shared buffer. -1: no memory, the session cannot go on. */
-static int take_bytes(struct session *s, const unsigned char *p, size_t n) {
+static int take_bytes(struct session *s, const unsigned char *p, size_t n)
+{
 	if (buf_len(&s->in) > 0) {
 		if (keep_rest(s, p, n) != 0)
 			return -1;
@@ -392,12 +418,14 @@ static int take_bytes(struct session *s, const unsigned char *p, size_t n) {
  * At the end of its input: has the caller closed, or only shut down its writing side and still reads what it is
  * owed? A Unix socket tells by POLLHUP, which it reports only when both directions are shut (unix_poll in Linux).
  */
-static bool has_hung_up(int fd) {
+static bool has_hung_up(int fd)
+{
 	struct pollfd p = { .fd = fd };
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg) {
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
 	struct session *s = arg;
 	struct sessions *all = s->all;
 	(void)what;
@@ -424,7 +452,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
 
 /* -- the books ----------------------------------------------------------------------------------------------- */
 
-static bool overdue(const struct session *s, uint64_t now) {
+static bool overdue(const struct session *s, uint64_t now)
+{
 	const struct session_limits *limits = &s->all->limits;
 	if (s->state == SESSION_LINGER)
 		return now >= s->active_ms + LINGER_MS;
@@ -433,7 +462,8 @@ static bool overdue(const struct session *s, uint64_t now) {
 	return limits->idle_timeout_ms != 0 && s->ncalls == 0 && now >= s->active_ms + limits->idle_timeout_ms;
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg) {
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
 	struct sessions *all = arg;
 	struct session *s, *next;
 	uint64_t now = clock_now_ms();
@@ -445,7 +475,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg) {
 	}
 }
 
-int session_start(struct sessions *all, int fd, struct peer *peer) {
+int session_start(struct sessions *all, int fd, struct peer *peer)
+{
 	struct session *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -1;
@@ -472,7 +503,8 @@ int session_start(struct sessions *all, int fd, struct peer *peer) {
 }
 
 struct sessions *sessions_new(struct event_base *base, const struct session_limits *limits, uint64_t default_timeout_ms,
-    session_request *request, void *request_arg, session_gone *gone, void *gone_arg) {
+    session_request *request, void *request_arg, session_gone *gone, void *gone_arg)
+{
 	struct sessions *all = secmem_calloc(1, sizeof(*all));
 	if (all == NULL)
 		return NULL;
@@ -493,14 +525,16 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 	return all;
 }
 
-void sessions_finish(struct sessions *all) {
+void sessions_finish(struct sessions *all)
+{
 	struct session *s;
 	DL_FOREACH(all->list, s) {
 		stop_reading(s, CODE_NONE);
 	}
 }
 
-void sessions_free(struct sessions *all) {
+void sessions_free(struct sessions *all)
+{
 	struct session *s, *next;
 	DL_FOREACH_SAFE(all->list, s, next) {
 		session_free(s);
@@ -512,10 +546,12 @@ void sessions_free(struct sessions *all) {
 	secmem_free(all);
 }
 
-uint64_t sessions_count(const struct sessions *all) {
+uint64_t sessions_count(const struct sessions *all)
+{
 	return all->count;
 }
 
-uint64_t sessions_calls(const struct sessions *all) {
+uint64_t sessions_calls(const struct sessions *all)
+{
 	return all->ncalls;
 }

@@ -14,7 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int fill_address(const char *path, struct sockaddr_un *ret, struct error *error) {
+static int fill_address(const char *path, struct sockaddr_un *ret, struct error *error)
+{
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path))
 		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path, sizeof(ret->sun_path) - 1);
@@ -22,7 +23,8 @@ static int fill_address(const char *path, struct sockaddr_un *ret, struct error 
 	return 0;
 }
 
-static int make_directory(const char *path, struct error *error) {
+static int make_directory(const char *path, struct error *error)
+{
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	const char *slash = strrchr(path, '/');
 	if (slash == NULL || slash == path)
@@ -34,7 +36,8 @@ static int make_directory(const char *path, struct error *error) {
 }
 
 /* The file is never removed: whoever unlinks a lock file lets two processes hold "the" lock. */
-static int take_lock(const char *path, struct error *error) {
+static int take_lock(const char *path, struct error *error)
+{
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
 	snprintf(name, sizeof(name), "%s.lock", path);
 	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -52,7 +55,8 @@ static int take_lock(const char *path, struct error *error) {
 }
 
 /* Leaves the place free, or fails: something that is no socket, or one on which somebody listens, stays. */
-static int remove_dead(const char *path, const struct sockaddr_un *address, struct error *error) {
+static int remove_dead(const char *path, const struct sockaddr_un *address, struct error *error)
+{
 	struct stat st;
 	if (lstat(path, &st) != 0)
 		return errno == ENOENT ? 0 : error_set(error, "%s: %s", path, strerror(errno));
@@ -74,7 +78,8 @@ static int remove_dead(const char *path, const struct sockaddr_un *address, stru
 }
 
 static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *address, mode_t mode, gid_t group,
-    struct error *error) {
+    struct error *error)
+{
 	mode_t before = umask(0177);
 	int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	int why = errno;
@@ -90,7 +95,8 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 	return 0;
 }
 
-int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error) {
+int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error)
+{
 	struct sockaddr_un address;
 	if (fill_address(path, &address, error) != 0 || make_directory(path, error) != 0)
 		return -1;

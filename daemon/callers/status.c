@@ -8,7 +8,8 @@
 #include "proto/frame.h"
 #include "proto/request.h"
 
-void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits) {
+void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits)
+{
 	struct keeper_status status;
 	keeper_status(keeper, &status);
 	jwrite_bool(w, "ready", status.ready);
@@ -28,12 +29,14 @@ void status_write_ping(struct jwrite *w, const struct keeper *keeper, const stru
 }
 
 /* A time that is not planned has no member. */
-static void write_due(struct jwrite *w, const char *name, uint64_t ms) {
+static void write_due(struct jwrite *w, const char *name, uint64_t ms)
+{
 	if (ms != CLOCK_NEVER)
 		jwrite_uint(w, name, ms);
 }
 
-static void write_token(struct jwrite *w, const struct keeper_status *status) {
+static void write_token(struct jwrite *w, const struct keeper_status *status)
+{
 	jwrite_open(w, "token", '{');
 	jwrite_text(w, "state", lease_state_name(status->state));
 	if (status->ready && status->lease_left_ms == CLOCK_NEVER)
@@ -47,7 +50,8 @@ static void write_token(struct jwrite *w, const struct keeper_status *status) {
 	jwrite_close(w, '}');
 }
 
-void status_write(struct jwrite *w, const struct keeper *keeper, const struct counters *counters, uint64_t uptime_ms) {
+void status_write(struct jwrite *w, const struct keeper *keeper, const struct counters *counters, uint64_t uptime_ms)
+{
 	struct keeper_status status;
 	keeper_status(keeper, &status);
 	jwrite_text(w, "version", SECRETSTORE_VERSION);
@@ -70,7 +74,8 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_close(w, '}');
 }
 
-void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules) {
+void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules)
+{
 	jwrite_open(w, "peer", '{');
 	jwrite_uint(w, "uid", peer->uid);
 	jwrite_uint(w, "gid", peer->gid);

@@ -17,7 +17,8 @@
 #define SANITIZED 1
 #endif
 
-int harden_process(struct error *error) {
+int harden_process(struct error *error)
+{
 	const struct rlimit none = { 0, 0 };
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return error_set(error, "cannot switch off core dumps: %s", strerror(errno));
@@ -30,7 +31,8 @@ int harden_process(struct error *error) {
 	return 0;
 }
 
-void harden_raise_file_limit(void) {
+void harden_raise_file_limit(void)
+{
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;

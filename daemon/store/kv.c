@@ -68,7 +68,8 @@ static void next_step(struct kv_call *call);
 
 /* -- the end of a call --------------------------------------------------------------------------------------- */
 
-static void let_go(struct kv_call *call) {
+static void let_go(struct kv_call *call)
+{
 	if (call->token_wait != NULL)
 		token_wait_cancel(call->token_wait);
 	if (call->mounts_wait != NULL)
@@ -83,16 +84,19 @@ static void let_go(struct kv_call *call) {
 	call->token = NULL;
 }
 
-static bool put_under_way(const struct kv_call *call) {
+static bool put_under_way(const struct kv_call *call)
+{
 	return call->is_put && call->step == KV_REQUEST;
 }
 
-static void check_drained(struct kv *kv) {
+static void check_drained(struct kv *kv)
+{
 	if (kv->drained != NULL && kv->calls == NULL)
 		event_active(kv->drain_timer, EV_TIMEOUT, 0);
 }
 
-static void call_free(struct kv_call *call) {
+static void call_free(struct kv_call *call)
+{
 	struct kv *kv = call->kv;
 	let_go(call);
 	DL_DELETE(kv->calls, call);
@@ -105,20 +109,23 @@ static void call_free(struct kv_call *call) {
 	check_drained(kv);
 }
 
-static void finish(struct kv_call *call, const struct kv_reply *reply) {
+static void finish(struct kv_call *call, const struct kv_reply *reply)
+{
 	if (call->done != NULL)
 		call->done(call->arg, reply);
 	call_free(call);
 }
 
-static void fail(struct kv_call *call, const struct failure *why) {
+static void fail(struct kv_call *call, const struct failure *why)
+{
 	struct failure copy = *why; /* it may be the call's own */
 	finish(call, &(struct kv_reply){ .failure = &copy });
 }
 
 /* -- steps --------------------------------------------------------------------------------------------------- */
 
-static void enter(struct kv_call *call, enum kv_step step, uint64_t until_ms) {
+static void enter(struct kv_call *call, enum kv_step step, uint64_t until_ms)
+{
 	uint64_t now = clock_now_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 0;
 	struct timeval tv = { .tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
@@ -127,20 +134,23 @@ static void enter(struct kv_call *call, enum kv_step step, uint64_t until_ms) {
 }
 
 /* Not from within kv_get or kv_put: their caller does not have the handle yet. */
-static void fail_from_loop(struct kv_call *call, const struct failure *why) {
+static void fail_from_loop(struct kv_call *call, const struct failure *why)
+{
 	if (why != &call->failure)
 		call->failure = *why;
 	let_go(call);
 	enter(call, KV_FAILED, 0);
 }
 
-static void out_of_memory(struct kv_call *call) {
+static void out_of_memory(struct kv_call *call)
+{
 	failure_set(&call->failure, CODE_INTERNAL, "out of memory");
 	fail_from_loop(call, &call->failure);
 }
 
 /* Nothing was done so far. Tries again after a pause, if the deadline leaves time for one. */
-static void try_again(struct kv_call *call, uint64_t least_ms) {
+static void try_again(struct kv_call *call, uint64_t least_ms)
+{
 	uint64_t pause = PAUSE_FIRST_MS << (call->tries < 5 ? call->tries : 5);
 	uint64_t now = clock_now_ms();
 	if (pause > PAUSE_MOST_MS)
@@ -157,7 +167,8 @@ static void try_again(struct kv_call *call, uint64_t least_ms) {
 	enter(call, KV_PAUSE, now + pause);
 }
 
-static void on_token(void *arg, const struct failure *why) {
+static void on_token(void *arg, const struct failure *why)
+{
 	struct kv_call *call = arg;
 	call->token_wait = NULL;
 	if (why != NULL)
@@ -166,7 +177,8 @@ static void on_token(void *arg, const struct failure *why) {
 		next_step(call);
 }
 
-static void ask_keeper(struct kv_call *call, bool wrapped) {
+static void ask_keeper(struct kv_call *call, bool wrapped)
+{
 	enum reach_state reach = keeper_reach(call->kv->keeper);
 	if (++call->denials > DENIALS_MAX || reach == REACH_DOWN) {
 		fail_from_loop(call, &call->failure);
@@ -180,7 +192,8 @@ static void ask_keeper(struct kv_call *call, bool wrapped) {
 }
 
 /* What is common to the answers of the mount guard and of the request itself, when they are not good. */
-static void on_bad_answer(struct kv_call *call, const struct answer *answer) {
+static void on_bad_answer(struct kv_call *call, const struct answer *answer)
+{
 	struct kv *kv = call->kv;
 	call->failure = answer->failure;
 	if (answer->unreachable)
@@ -197,7 +210,8 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer) {
 		fail_from_loop(call, &call->failure);
 }
 
-static void on_mount(void *arg, const struct answer *answer) {
+static void on_mount(void *arg, const struct answer *answer)
+{
 	struct kv_call *call = arg;
 	call->mounts_wait = NULL;
 	if (answer->verdict == VERDICT_OK)
@@ -207,7 +221,8 @@ static void on_mount(void *arg, const struct answer *answer) {
 }
 
 /* A node that lags behind may give an older version, or none yet, to a caller that knows of a newer one. */
-static bool too_old(const struct kv_call *call, const struct answer *answer) {
+static bool too_old(const struct kv_call *call, const struct answer *answer)
+{
 	if (call->min_version == 0 || call->version != 0)
 		return false;
 	if (answer->verdict == VERDICT_OK)
@@ -215,7 +230,8 @@ static bool too_old(const struct kv_call *call, const struct answer *answer) {
 	return answer->failure.code == CODE_NOT_FOUND && answer->failure.version < call->min_version;
 }
 
-static void on_reply(void *arg, const struct answer *answer) {
+static void on_reply(void *arg, const struct answer *answer)
+{
 	struct kv_call *call = arg;
 	call->http = NULL;
 	if (too_old(call, answer)) {
@@ -231,7 +247,8 @@ static void on_reply(void *arg, const struct answer *answer) {
 		on_bad_answer(call, answer);
 }
 
-static void send_request(struct kv_call *call) {
+static void send_request(struct kv_call *call)
+{
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
 	if (call->is_put)
@@ -247,7 +264,8 @@ static void send_request(struct kv_call *call) {
 	call->step = KV_REQUEST;
 }
 
-static void wait_for_token(struct kv_call *call) {
+static void wait_for_token(struct kv_call *call)
+{
 	call->token_wait = keeper_wait(call->kv->keeper, on_token, call);
 	if (call->token_wait == NULL)
 		out_of_memory(call);
@@ -255,7 +273,8 @@ static void wait_for_token(struct kv_call *call) {
 		enter(call, KV_TOKEN, call->deadline_ms);
 }
 
-static void ask_mount_guard(struct kv_call *call) {
+static void ask_mount_guard(struct kv_call *call)
+{
 	call->mounts_wait = mounts_ask(call->kv->mounts, call->mount, token_text(call->token), on_mount, call);
 	if (call->mounts_wait == NULL)
 		out_of_memory(call);
@@ -264,7 +283,8 @@ static void ask_mount_guard(struct kv_call *call) {
 }
 
 /* A step that waits for nothing leads on to the next one at once. */
-static void next_step(struct kv_call *call) {
+static void next_step(struct kv_call *call)
+{
 	struct kv *kv = call->kv;
 	if (call->token != NULL)
 		token_release(call->token);
@@ -280,7 +300,8 @@ static void next_step(struct kv_call *call) {
 		send_request(call);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg) {
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
 	struct kv_call *call = arg;
 	struct failure why;
 	(void)fd;
@@ -310,7 +331,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
 /* -- calls --------------------------------------------------------------------------------------------------- */
 
 static struct kv_call *call_new(struct kv *kv, const char *mount, const char *path, uint64_t deadline_ms, kv_done *done,
-    void *arg) {
+    void *arg)
+{
 	struct kv_call *call = calloc(1, sizeof(*call));
 	if (call == NULL)
 		return NULL;
@@ -329,7 +351,8 @@ static struct kv_call *call_new(struct kv *kv, const char *mount, const char *pa
 	return call;
 }
 
-static struct kv_call *start(struct kv_call *call) {
+static struct kv_call *start(struct kv_call *call)
+{
 	if (call->kv->draining) {
 		failure_set(&call->failure, CODE_UNAVAILABLE, "the daemon is stopping");
 		fail_from_loop(call, &call->failure);
@@ -339,7 +362,8 @@ static struct kv_call *start(struct kv_call *call) {
 }
 
 struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
-    uint64_t deadline_ms, kv_done *done, void *arg) {
+    uint64_t deadline_ms, kv_done *done, void *arg)
+{
 	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
@@ -349,7 +373,8 @@ struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint6
 }
 
 struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
-    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg) {
+    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg)
+{
 	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
@@ -367,13 +392,15 @@ struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const
 	return start(call);
 }
 
-void kv_abandon(struct kv_call *call) {
+void kv_abandon(struct kv_call *call)
+{
 	call->done = NULL;
 	if (!put_under_way(call))
 		call_free(call);
 }
 
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper) {
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper)
+{
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return NULL;
@@ -388,7 +415,8 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	return kv;
 }
 
-void kv_free(struct kv *kv) {
+void kv_free(struct kv *kv)
+{
 	struct kv_call *call, *next;
 	if (kv == NULL)
 		return;
@@ -402,7 +430,8 @@ void kv_free(struct kv *kv) {
 	free(kv);
 }
 
-static void on_drained(evutil_socket_t fd, short what, void *arg) {
+static void on_drained(evutil_socket_t fd, short what, void *arg)
+{
 	struct kv *kv = arg;
 	void (*drained)(void *) = kv->drained;
 	(void)fd;
@@ -412,7 +441,8 @@ static void on_drained(evutil_socket_t fd, short what, void *arg) {
 		drained(kv->drained_arg);
 }
 
-void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg) {
+void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
+{
 	struct kv_call *call, *next;
 	struct timeval tv = { .tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000) };
 	kv->draining = true;

@@ -39,11 +39,13 @@ struct mounts {
 	struct mount *table;
 };
 
-static bool is_idle(const struct mount *m) {
+static bool is_idle(const struct mount *m)
+{
 	return m->question == NULL && m->waits == NULL && !m->answering;
 }
 
-static void mount_free(struct mount *m) {
+static void mount_free(struct mount *m)
+{
 	struct mounts_wait *wait, *next;
 	HASH_DEL(m->mounts->table, m);
 	if (m->question != NULL)
@@ -57,7 +59,8 @@ static void mount_free(struct mount *m) {
 }
 
 /* A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at once. */
-static void make_room(struct mounts *mounts) {
+static void make_room(struct mounts *mounts)
+{
 	struct mount *m, *next;
 	if (HASH_COUNT(mounts->table) < TABLE_MAX)
 		return;
@@ -67,13 +70,15 @@ static void make_room(struct mounts *mounts) {
 	}
 }
 
-static struct mount *find(struct mounts *mounts, const char *name) {
+static struct mount *find(struct mounts *mounts, const char *name)
+{
 	struct mount *m;
 	HASH_FIND_STR(mounts->table, name, m);
 	return m;
 }
 
-static struct mount *find_or_add(struct mounts *mounts, const char *name) {
+static struct mount *find_or_add(struct mounts *mounts, const char *name)
+{
 	struct mount *m = find(mounts, name);
 	if (m != NULL)
 		return m;
@@ -92,7 +97,8 @@ static struct mount *find_or_add(struct mounts *mounts, const char *name) {
 }
 
 /* A waiter's done may ask again, or cancel other waiters: the list is looked at anew each time. */
-static void on_answer(void *arg, const struct answer *answer) {
+static void on_answer(void *arg, const struct answer *answer)
+{
 	struct mount *m = arg;
 	unsigned round = m->round++;
 	m->question = NULL;
@@ -110,14 +116,16 @@ static void on_answer(void *arg, const struct answer *answer) {
 		mount_free(m);
 }
 
-struct mounts *mounts_new(struct api *api) {
+struct mounts *mounts_new(struct api *api)
+{
 	struct mounts *mounts = calloc(1, sizeof(*mounts));
 	if (mounts != NULL)
 		mounts->api = api;
 	return mounts;
 }
 
-void mounts_free(struct mounts *mounts) {
+void mounts_free(struct mounts *mounts)
+{
 	struct mount *m, *next;
 	if (mounts == NULL)
 		return;
@@ -127,12 +135,14 @@ void mounts_free(struct mounts *mounts) {
 	free(mounts);
 }
 
-bool mounts_known(struct mounts *mounts, const char *name) {
+bool mounts_known(struct mounts *mounts, const char *name)
+{
 	const struct mount *m = find(mounts, name);
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
-struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, api_answer *done, void *arg) {
+struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, api_answer *done, void *arg)
+{
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
 	struct mount *m = wait != NULL ? find_or_add(mounts, name) : NULL;
 	if (m == NULL) {
@@ -151,12 +161,14 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
 }
 
 /* The question itself goes on: its answer is worth having for the next one who asks. */
-void mounts_cancel(struct mounts_wait *wait) {
+void mounts_cancel(struct mounts_wait *wait)
+{
 	DL_DELETE(wait->mount->waits, wait);
 	free(wait);
 }
 
-void mounts_forget(struct mounts *mounts, const char *name) {
+void mounts_forget(struct mounts *mounts, const char *name)
+{
 	struct mount *m = find(mounts, name);
 	if (m != NULL)
 		m->good_until_ms = 0;

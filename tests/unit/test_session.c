@@ -37,18 +37,21 @@ struct fixture {
 /* kv.get is held until the test ends it, kv.put answered with a megabyte, everything else at once. */
 static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
-static void on_abandon(void *work) {
+static void on_abandon(void *work)
+{
 	struct fixture *f = work;
 	f->abandoned++;
 }
 
-static void on_gone(void *arg, uid_t uid) {
+static void on_gone(void *arg, uid_t uid)
+{
 	struct fixture *f = arg;
 	assert_int_equal(uid, getuid());
 	f->gone++;
 }
 
-static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms) {
+static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms)
+{
 	struct fixture *f = arg;
 	struct jwrite w;
 	f->requests++;
@@ -65,13 +68,15 @@ static void on_request(void *arg, struct call *call, const struct request *reque
 	call_answer_end(call, &w);
 }
 
-static void answer_held(struct fixture *f, size_t i) {
+static void answer_held(struct fixture *f, size_t i)
+{
 	struct jwrite w;
 	call_answer_begin(f->held[i], &w);
 	call_answer_end(f->held[i], &w);
 }
 
-static void start(struct fixture *f, const struct session_limits *limits) {
+static void start(struct fixture *f, const struct session_limits *limits)
+{
 	const struct session_limits usual = { .request_bytes = 4096, .requests = 8, .output_bytes = 65536,
 		.frame_timeout_ms = 10000 };
 	memset(f, 0, sizeof(*f));
@@ -86,20 +91,23 @@ static void start(struct fixture *f, const struct session_limits *limits) {
 	f->fd = fds[1];
 }
 
-static void stop(struct fixture *f) {
+static void stop(struct fixture *f)
+{
 	sessions_free(f->all);
 	event_base_free(f->base);
 	if (f->fd >= 0)
 		close(f->fd);
 }
 
-static void turn(struct fixture *f) {
+static void turn(struct fixture *f)
+{
 	struct timeval tick = { .tv_usec = 2000 };
 	assert_int_equal(event_base_loopexit(f->base, &tick), 0);
 	event_base_dispatch(f->base);
 }
 
-static void send_bytes(struct fixture *f, const void *p, size_t n) {
+static void send_bytes(struct fixture *f, const void *p, size_t n)
+{
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	const char *at = p;
 	while (n > 0) {
@@ -115,14 +123,16 @@ static void send_bytes(struct fixture *f, const void *p, size_t n) {
 	}
 }
 
-static void send_frame(struct fixture *f, enum frame_kind kind, const char *body) {
+static void send_frame(struct fixture *f, enum frame_kind kind, const char *body)
+{
 	unsigned char header[FRAME_HEADER];
 	frame_header(header, kind, strlen(body));
 	send_bytes(f, header, sizeof(header));
 	send_bytes(f, body, strlen(body));
 }
 
-static void read_exactly(struct fixture *f, char *to, size_t n) {
+static void read_exactly(struct fixture *f, char *to, size_t n)
+{
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	while (n > 0) {
 		ssize_t got = recv(f->fd, to, n, MSG_DONTWAIT);
@@ -139,7 +149,8 @@ static void read_exactly(struct fixture *f, char *to, size_t n) {
 }
 
 /* The next frame's body, in a static buffer. */
-static const char *next_reply(struct fixture *f) {
+static const char *next_reply(struct fixture *f)
+{
 	static char body[2 << 20];
 	unsigned char header[FRAME_HEADER];
 	read_exactly(f, (char *)header, sizeof(header));
@@ -151,7 +162,8 @@ static const char *next_reply(struct fixture *f) {
 	return body;
 }
 
-static void expect_close(struct fixture *f) {
+static void expect_close(struct fixture *f)
+{
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	char byte;
 	for (;;) {
@@ -164,7 +176,8 @@ static void expect_close(struct fixture *f) {
 	}
 }
 
-static void expect_nothing(struct fixture *f) {
+static void expect_nothing(struct fixture *f)
+{
 	char byte;
 	for (int i = 0; i < 5; i++)
 		turn(f);
@@ -176,7 +189,8 @@ static void expect_nothing(struct fixture *f) {
 #define PUT(id) "{\"id\":" id ",\"op\":\"kv.put\",\"mount\":\"secret\",\"path\":\"a\",\"data\":{}}"
 #define PING(id) "{\"id\":" id ",\"op\":\"ping\"}"
 
-static void test_request_is_answered_with_its_id(void **state) {
+static void test_request_is_answered_with_its_id(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -185,7 +199,8 @@ static void test_request_is_answered_with_its_id(void **state) {
 	stop(&f);
 }
 
-static void test_frames_may_come_byte_by_byte(void **state) {
+static void test_frames_may_come_byte_by_byte(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -205,7 +220,8 @@ static void test_frames_may_come_byte_by_byte(void **state) {
 	stop(&f);
 }
 
-static void test_replies_come_as_they_are_ready(void **state) {
+static void test_replies_come_as_they_are_ready(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -221,7 +237,8 @@ static void test_replies_come_as_they_are_ready(void **state) {
 	stop(&f);
 }
 
-static void test_same_id_twice_in_flight_is_refused(void **state) {
+static void test_same_id_twice_in_flight_is_refused(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -236,7 +253,8 @@ static void test_same_id_twice_in_flight_is_refused(void **state) {
 	stop(&f);
 }
 
-static void test_bad_json_is_answered_and_the_session_goes_on(void **state) {
+static void test_bad_json_is_answered_and_the_session_goes_on(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -249,7 +267,8 @@ static void test_bad_json_is_answered_and_the_session_goes_on(void **state) {
 	stop(&f);
 }
 
-static void test_half_closed_caller_gets_what_it_is_owed(void **state) {
+static void test_half_closed_caller_gets_what_it_is_owed(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -265,7 +284,8 @@ static void test_half_closed_caller_gets_what_it_is_owed(void **state) {
 	stop(&f);
 }
 
-static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state) {
+static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -285,7 +305,8 @@ static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state) 
 	stop(&f);
 }
 
-static void test_too_large_comes_after_the_others_and_then_the_close(void **state) {
+static void test_too_large_comes_after_the_others_and_then_the_close(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -309,7 +330,8 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 	stop(&f);
 }
 
-static void test_largest_request_is_taken(void **state) {
+static void test_largest_request_is_taken(void **state)
+{
 	const struct session_limits limits = { .request_bytes = 300000, .requests = 8, .output_bytes = 65536,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -328,7 +350,8 @@ static void test_largest_request_is_taken(void **state) {
 	stop(&f);
 }
 
-static void test_data_frame_outside_a_stream_closes(void **state) {
+static void test_data_frame_outside_a_stream_closes(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -338,7 +361,8 @@ static void test_data_frame_outside_a_stream_closes(void **state) {
 	stop(&f);
 }
 
-static void test_unknown_frame_kind_closes(void **state) {
+static void test_unknown_frame_kind_closes(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -348,7 +372,8 @@ static void test_unknown_frame_kind_closes(void **state) {
 	stop(&f);
 }
 
-static void test_at_the_request_limit_the_caller_waits(void **state) {
+static void test_at_the_request_limit_the_caller_waits(void **state)
+{
 	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -367,7 +392,8 @@ static void test_at_the_request_limit_the_caller_waits(void **state) {
 	stop(&f);
 }
 
-static void test_caller_that_does_not_read_is_not_read_from(void **state) {
+static void test_caller_that_does_not_read_is_not_read_from(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -382,7 +408,8 @@ static void test_caller_that_does_not_read_is_not_read_from(void **state) {
 	stop(&f);
 }
 
-static void test_unfinished_frame_is_ended_after_its_time(void **state) {
+static void test_unfinished_frame_is_ended_after_its_time(void **state)
+{
 	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
 		.frame_timeout_ms = 10 };
 	struct fixture f;
@@ -394,7 +421,8 @@ static void test_unfinished_frame_is_ended_after_its_time(void **state) {
 	stop(&f);
 }
 
-static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state) {
+static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state)
+{
 	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
 		.frame_timeout_ms = 10000, .idle_timeout_ms = 10 };
 	struct fixture f;
@@ -411,7 +439,8 @@ static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **stat
 	stop(&f);
 }
 
-static void test_deadline_counts_from_the_frames_arrival(void **state) {
+static void test_deadline_counts_from_the_frames_arrival(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -425,7 +454,8 @@ static void test_deadline_counts_from_the_frames_arrival(void **state) {
 	stop(&f);
 }
 
-static void test_finishing_answers_what_is_in_flight(void **state) {
+static void test_finishing_answers_what_is_in_flight(void **state)
+{
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
@@ -441,7 +471,8 @@ static void test_finishing_answers_what_is_in_flight(void **state) {
 	stop(&f);
 }
 
-int main(void) {
+int main(void)
+{
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request_is_answered_with_its_id),
 		cmocka_unit_test(test_frames_may_come_byte_by_byte),
