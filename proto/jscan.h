@@ -55,8 +55,14 @@ int jscan_peek(struct jscan *s);
  */
 long jspan_decode(struct jspan string, char *out, size_t cap);
 
+/* The same, but what does not fit is left out, from the last whole character on. */
+long jspan_decode_cut(struct jspan string, char *out, size_t cap);
+
 /* 1 if the string span, unescaped, equals name. */
 int jspan_equals(struct jspan string, const char *name);
+
+/* The index of the first of count names that the string span, unescaped, equals; -1 if there is none. */
+int jspan_among(struct jspan string, const char *const names[], size_t count);
 
 /* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
 int jspan_number(struct jspan number, uint64_t *ret);

@@ -1,0 +1,370 @@
+/*
+ * jscan: walks JSON text without copying, allocating or recursing. What a span means (its decoded characters, its
+ * number) is jspan.c's affair.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "proto/jscan.h"
+#include "proto/utf8.h"
+
+/* The open objects and arrays around the scanner while it takes a value: a bit each, set for an object. */
+struct nest {
+	unsigned level;
+	unsigned limit;
+	unsigned char object[(JSCAN_DEPTH_MAX + 7) / 8];
+};
+
+void jscan_init(struct jscan *s, const char *text, size_t len)
+{
+	s->p = text;
+	s->end = len > 0 ? text + len : text;
+	s->error = NULL;
+	s->fresh = 0;
+}
+
+static int fail(struct jscan *s, const char *what)
+{
+	if (s->error == NULL)
+		s->error = s->p == s->end ? "it ends too early" : what;
+	return -1;
+}
+
+/* The next byte, or -1 at the end. */
+static int next(const struct jscan *s)
+{
+	return s->p < s->end ? (unsigned char)*s->p : -1;
+}
+
+static void skip_space(struct jscan *s)
+{
+	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r'))
+		s->p++;
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * Does any of eight bytes stand out in a string: a quote, a backslash, a control byte, not ASCII? A byte less than
+ * another borrows from the high bit, which only those of 0x80 and up had set before; a borrow can reach the next
+ * byte and make it stand out by mistake, but only where one stands out already.
+ */
+static bool stands_out(uint64_t w)
+{
+	uint64_t quote = w ^ EACH('"'), backslash = w ^ EACH('\\');
+
+	return ((w | (w - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80)) != 0;
+}
+
+/* The first byte from p on that stands out in a string, or end. Every payload goes through here, byte for byte. */
+static const char *skip_plain(const char *p, const char *end)
+{
+	uint64_t w;
+
+	while (end - p >= 8) {
+		memcpy(&w, p, sizeof(w));
+		if (stands_out(w))
+			break;
+		p += 8;
+	}
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* Takes the four digits after \u. -1 if they are not there. */
+static long take_hex(struct jscan *s)
+{
+	long value = 0;
+	int i, c;
+
+	for (i = 0; i < 4; i++, s->p++) {
+		c = next(s);
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			value = value << 4 | ((c | 0x20) - 'a' + 10);
+		else
+			return fail(s, "a string has a bad escape");
+	}
+	return value;
+}
+
+static int take_escape(struct jscan *s)
+{
+	long unit;
+	int c;
+
+	s->p++;
+	c = next(s);
+	if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == '\0')
+		return fail(s, "a string has a bad escape");
+	s->p++;
+	if (c != 'u')
+		return 0;
+	unit = take_hex(s);
+	if (unit < 0)
+		return -1;
+	if (unit < 0xd800 || unit > 0xdfff)
+		return 0;
+	if (unit > 0xdbff || next(s) != '\\')
+		return fail(s, "a string has half a surrogate pair");
+	s->p++;
+	if (next(s) != 'u')
+		return fail(s, "a string has half a surrogate pair");
+	s->p++;
+	unit = take_hex(s);
+	if (unit < 0)
+		return -1;
+	return unit >= 0xdc00 && unit <= 0xdfff ? 0 : fail(s, "a string has half a surrogate pair");
+}
+
+/* Takes a string; s->p is at its quote. */
+static int take_string(struct jscan *s)
+{
+	size_t n;
+	int c;
+
+	for (s->p++;;) {
+		s->p = skip_plain(s->p, s->end);
+		c = next(s);
+		if (c == '"') {
+			s->p++;
+			return 0;
+		}
+		if (c == '\\') {
+			if (take_escape(s) < 0)
+				return -1;
+			continue;
+		}
+		if (c < 0x20)
+			return fail(s, "a string holds a control byte");
+		n = utf8_sequence(s->p, (size_t)(s->end - s->p));
+		if (n == 0)
+			return fail(s, "a string is not valid UTF-8");
+		s->p += n;
+	}
+}
+
+static int take_digits(struct jscan *s)
+{
+	const char *first = s->p;
+
+	while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+		s->p++;
+	return s->p > first ? 0 : fail(s, "a number is not well formed");
+}
+
+/* What follows the number must be looked at by whoever goes on: "01" is the number 0 and then something odd. */
+static int take_number(struct jscan *s)
+{
+	if (next(s) == '-')
+		s->p++;
+	if (next(s) == '0')
+		s->p++;
+	else if (take_digits(s) < 0)
+		return -1;
+	if (next(s) == '.') {
+		s->p++;
+		if (take_digits(s) < 0)
+			return -1;
+	}
+	if (next(s) == 'e' || next(s) == 'E') {
+		s->p++;
+		if (next(s) == '+' || next(s) == '-')
+			s->p++;
+		return take_digits(s);
+	}
+	return 0;
+}
+
+static int take_word(struct jscan *s, const char *word)
+{
+	for (; *word != '\0'; word++, s->p++)
+		if (next(s) != *word)
+			return fail(s, "a word is neither true, false nor null");
+	return 0;
+}
+
+static int peek(const struct jscan *s)
+{
+	switch (next(s)) {
+	case '{':
+		return JSON_OBJECT;
+	case '[':
+		return JSON_ARRAY;
+	case '"':
+		return JSON_STRING;
+	case 't':
+		return JSON_TRUE;
+	case 'f':
+		return JSON_FALSE;
+	case 'n':
+		return JSON_NULL;
+	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+		return JSON_NUMBER;
+	default:
+		return -1;
+	}
+}
+
+static int take_scalar(struct jscan *s, int type)
+{
+	switch (type) {
+	case JSON_STRING:
+		return take_string(s);
+	case JSON_NUMBER:
+		return take_number(s);
+	case JSON_TRUE:
+		return take_word(s, "true");
+	case JSON_FALSE:
+		return take_word(s, "false");
+	case JSON_NULL:
+		return take_word(s, "null");
+	default:
+		return fail(s, "a value is missing or not JSON");
+	}
+}
+
+/* Takes a member's name and its colon. */
+static int take_name(struct jscan *s, struct jspan *name)
+{
+	const char *first = s->p;
+
+	if (next(s) != '"')
+		return fail(s, "a member's name is not a string");
+	if (take_string(s) < 0)
+		return -1;
+	*name = (struct jspan){ first, (size_t)(s->p - first), JSON_STRING };
+	skip_space(s);
+	if (next(s) != ':')
+		return fail(s, "a member has no colon");
+	s->p++;
+	skip_space(s);
+	return 0;
+}
+
+static bool in_object(const struct nest *n)
+{
+	return (n->object[(n->level - 1) / 8] >> ((n->level - 1) % 8) & 1) != 0;
+}
+
+/* Goes into an object or array. 1: a value comes next. 0: it was empty, and has ended. */
+static int enter(struct jscan *s, struct nest *n, int type)
+{
+	unsigned char bit = (unsigned char)(1u << (n->level % 8));
+	struct jspan name;
+
+	if (n->level == n->limit)
+		return fail(s, "it is nested too deeply");
+	if (type == JSON_OBJECT)
+		n->object[n->level / 8] |= bit;
+	else
+		n->object[n->level / 8] &= (unsigned char)~bit;
+	s->p++;
+	skip_space(s);
+	if (next(s) == (type == JSON_OBJECT ? '}' : ']')) {
+		s->p++;
+		return 0;
+	}
+	n->level++;
+	return type == JSON_OBJECT && take_name(s, &name) < 0 ? -1 : 1;
+}
+
+/* Goes on after a value. 1: another comes next. 0: all objects and arrays have ended. */
+static int leave(struct jscan *s, struct nest *n)
+{
+	struct jspan name;
+
+	for (; n->level > 0; n->level--, s->p++) {
+		skip_space(s);
+		if (next(s) == ',') {
+			s->p++;
+			skip_space(s);
+			return in_object(n) && take_name(s, &name) < 0 ? -1 : 1;
+		}
+		if (next(s) != (in_object(n) ? '}' : ']'))
+			return fail(s, "an object or array goes on without a comma");
+	}
+	return 0;
+}
+
+static int take_nested(struct jscan *s, unsigned depth)
+{
+	struct nest n;
+	int type, r;
+
+	n.level = 0;
+	n.limit = depth < JSCAN_DEPTH_MAX ? depth : JSCAN_DEPTH_MAX;
+	do {
+		type = peek(s);
+		r = type == JSON_OBJECT || type == JSON_ARRAY ? enter(s, &n, type) : take_scalar(s, type);
+		if (r == 0)
+			r = leave(s, &n);
+	} while (r > 0);
+	return r;
+}
+
+int jscan_peek(struct jscan *s)
+{
+	if (s->error != NULL)
+		return -1;
+	skip_space(s);
+	return peek(s);
+}
+
+int jscan_object(struct jscan *s)
+{
+	if (s->error != NULL)
+		return -1;
+	if (jscan_peek(s) != JSON_OBJECT)
+		return fail(s, "an object is expected");
+	s->p++;
+	s->fresh = 1;
+	return 0;
+}
+
+int jscan_member(struct jscan *s, struct jspan *key)
+{
+	int fresh = s->fresh;
+
+	if (s->error != NULL)
+		return -1;
+	s->fresh = 0;
+	skip_space(s);
+	if (next(s) == '}') {
+		s->p++;
+		return 0;
+	}
+	if (!fresh) {
+		if (next(s) != ',')
+			return fail(s, "an object or array goes on without a comma");
+		s->p++;
+		skip_space(s);
+	}
+	return take_name(s, key) < 0 ? -1 : 1;
+}
+
+int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)
+{
+	const char *first;
+	int type = jscan_peek(s), r;
+
+	if (s->error != NULL)
+		return -1;
+	first = s->p;
+	s->fresh = 0;
+	r = type == JSON_OBJECT || type == JSON_ARRAY ? take_nested(s, depth) : take_scalar(s, type);
+	if (r < 0)
+		return -1;
+	*value = (struct jspan){ first, (size_t)(s->p - first), (enum jtype)type };
+	return 0;
+}
+
+int jscan_end(struct jscan *s)
+{
+	if (s->error != NULL)
+		return -1;
+	skip_space(s);
+	return s->p == s->end ? 0 : fail(s, "something follows the value");
+}
