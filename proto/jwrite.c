@@ -1,0 +1,164 @@
+/*
+ * jwrite: writes a JSON frame. Values that came as JSON text stay that text; nothing is checked twice.
+ */
+#include <string.h>
+
+#include "proto/frame.h"
+#include "proto/jwrite.h"
+#include "proto/utf8.h"
+
+static void put(struct jwrite *w, const void *p, size_t n)
+{
+	if (!w->failed && buf_put(w->out, p, n) < 0)
+		w->failed = true;
+}
+
+static void put_text(struct jwrite *w, const char *s)
+{
+	put(w, s, strlen(s));
+}
+
+/* What stands in front of a value: the comma, and the member's name. */
+static void lead(struct jwrite *w, const char *name)
+{
+	if (w->comma)
+		put_text(w, ",");
+	w->comma = true;
+	if (name == NULL)
+		return;
+	put_text(w, "\"");
+	put_text(w, name);
+	put_text(w, "\":");
+}
+
+void jwrite_begin(struct jwrite *w, struct buf *out)
+{
+	static const unsigned char header[FRAME_HEADER];
+
+	*w = (struct jwrite){ .out = out, .mark = buf_len(out) };
+	put(w, header, sizeof(header));
+	put_text(w, "{");
+}
+
+void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t len)
+{
+	lead(w, name);
+	if (!w->failed && jwrite_escaped(w->out, value, len) < 0)
+		w->failed = true;
+}
+
+void jwrite_text(struct jwrite *w, const char *name, const char *value)
+{
+	jwrite_string(w, name, value, strlen(value));
+}
+
+void jwrite_uint(struct jwrite *w, const char *name, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	lead(w, name);
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	put(w, digits + at, sizeof(digits) - at);
+}
+
+void jwrite_bool(struct jwrite *w, const char *name, bool value)
+{
+	lead(w, name);
+	put_text(w, value ? "true" : "false");
+}
+
+void jwrite_null(struct jwrite *w, const char *name)
+{
+	lead(w, name);
+	put_text(w, "null");
+}
+
+void jwrite_span(struct jwrite *w, const char *name, struct jspan value)
+{
+	lead(w, name);
+	if (value.len == 0)
+		put_text(w, "null");
+	else
+		put(w, value.p, value.len);
+}
+
+void jwrite_open(struct jwrite *w, const char *name, char bracket)
+{
+	lead(w, name);
+	put(w, &bracket, 1);
+	w->comma = false;
+}
+
+void jwrite_close(struct jwrite *w, char bracket)
+{
+	put(w, &bracket, 1);
+	w->comma = true;
+}
+
+int jwrite_end(struct jwrite *w)
+{
+	size_t body;
+
+	put_text(w, "}");
+	body = buf_len(w->out) - w->mark - FRAME_HEADER;
+	if (w->failed || body > FRAME_BODY_MAX) {
+		w->failed = true;
+		buf_truncate(w->out, w->mark);
+		return -1;
+	}
+	frame_header(buf_data(w->out) + w->mark, FRAME_JSON, body);
+	return 0;
+}
+
+static int put_escape(struct buf *out, unsigned char c)
+{
+	static const char meant[] = "\"\\\b\f\n\r\t", written[] = "\"\\bfnrt", hex[] = "0123456789abcdef";
+	const char *at = memchr(meant, c, sizeof(meant) - 1);
+	const char escape[] = { '\\', at != NULL ? written[at - meant] : 'u', '0', '0', hex[c >> 4], hex[c & 0xf] };
+
+	return buf_put(out, escape, at != NULL ? 2 : sizeof(escape));
+}
+
+/* The length of the longest start of the n bytes that stands in a string as it is. */
+static size_t plain(const char *p, size_t n)
+{
+	size_t i = 0, len;
+
+	while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+		len = utf8_sequence(p + i, n - i);
+		if (len == 0)
+			break;
+		i += len;
+	}
+	return i;
+}
+
+int jwrite_escaped(struct buf *out, const char *p, size_t len)
+{
+	size_t mark = buf_len(out), n;
+
+	if (buf_put(out, "\"", 1) < 0)
+		return -1;
+	while (len > 0) {
+		n = plain(p, len);
+		if (n > 0 && buf_put(out, p, n) < 0)
+			goto fail;
+		p += n;
+		len -= n;
+		if (len == 0)
+			break;
+		if ((unsigned char)*p >= 0x80 || put_escape(out, (unsigned char)*p) < 0)
+			goto fail;
+		p++;
+		len--;
+	}
+	if (buf_put(out, "\"", 1) == 0)
+		return 0;
+fail:
+	buf_truncate(out, mark);
+	return -1;
+}
