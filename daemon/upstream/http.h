@@ -49,6 +49,7 @@ struct http_request {
 	struct buf *body;           /* POST: taken over (left empty), even when http_start fails. NULL: empty body */
 	uint64_t deadline_ms;       /* clock_now_ms() by which it ends */
 	bool urgent;                /* logins and the like: does not queue behind ordinary requests */
+	size_t arg_size;            /* not 0: so many bytes at arg are copied into the call, and done gets the copy */
 };
 
 enum http_outcome {

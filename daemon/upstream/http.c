@@ -1,0 +1,515 @@
+/*
+ * http: runs requests on curl's multi interface, driven by libevent. It queues them when many are under way,
+ * keeps their deadlines, tries the next address while nothing was sent, and says how each ended.
+ *
+ * Deadlines are timers of ours, not curl's: they also count while a request queues, and they leave it no doubt
+ * which timeout it was.
+ */
+#include "daemon/upstream/http.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "daemon/upstream/http_addresses.h"
+#include "daemon/upstream/http_handle.h"
+
+#define CALLS_MAX 32       /* ordinary requests under way at once, and connections kept open */
+#define CALLS_URGENT_MAX 8 /* and so many urgent ones beside them */
+
+enum call_state {
+	CALL_QUEUED,  /* waits for others to end */
+	CALL_RUNNING, /* curl has it */
+	CALL_ENDING   /* the result is known, the callback is due from the loop */
+};
+
+struct http_call {
+	TAILQ_ENTRY(http_call) link; /* in the list of its state */
+	struct http *http;
+	enum call_state state;
+	bool urgent, is_post;
+	uint64_t deadline_ms;
+	struct event timer; /* the deadline; in CALL_ENDING, the callback */
+	char *path;
+	struct curl_slist *headers;
+	struct buf body;
+	size_t body_read;
+	struct http_handle handle; /* CALL_RUNNING */
+	size_t address;            /* that of the attempt */
+	uint64_t attempt_ms;       /* when the attempt began */
+	uint64_t tried;            /* a bit for each address that was given up */
+	bool again;                /* a connection broke before anything was sent, and the address got another try */
+	bool sent, no_memory;
+	struct buf reply;
+	enum http_outcome outcome; /* CALL_ENDING */
+	http_done *done;
+	void *arg;
+	max_align_t arg_copy[];
+};
+
+TAILQ_HEAD(call_list, http_call);
+
+struct http {
+	struct event_base *base;
+	CURLM *multi;
+	struct event *timer; /* curl's */
+	struct http_handle_settings settings;
+	struct http_addresses addresses;
+	struct call_list calls[CALL_ENDING + 1];
+	size_t running, running_urgent;
+};
+
+/* What curl wants watched: one for each of its sockets. */
+struct watch {
+	struct http *http;
+	struct event event;
+};
+
+static void pump(struct http *http);
+
+static void arm(struct event *timer, uint64_t ms)
+{
+	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	evtimer_add(timer, &tv);
+}
+
+/* Moves a call to the list of a state. */
+static void call_set_state(struct http_call *call, enum call_state state)
+{
+	struct http *http = call->http;
+	size_t *count = call->urgent ? &http->running_urgent : &http->running;
+
+	if (call->state == CALL_RUNNING)
+		(*count)--;
+	TAILQ_REMOVE(&http->calls[call->state], call, link);
+	call->state = state;
+	TAILQ_INSERT_TAIL(&http->calls[state], call, link);
+	if (state == CALL_RUNNING)
+		(*count)++;
+}
+
+/* Of a body read_body knows whether it was sent. */
+static void note_sent(struct http_call *call)
+{
+	if (buf_len(&call->body) == 0)
+		call->sent |= http_handle_sent(&call->handle);
+}
+
+/* Takes the attempt back from curl, which closes the connection if the attempt was not at its end. */
+static void attempt_end(struct http_call *call)
+{
+	if (call->handle.easy == NULL)
+		return;
+	note_sent(call);
+	curl_multi_remove_handle(call->http->multi, call->handle.easy);
+	http_handle_free(&call->handle);
+}
+
+/* The call is in no list any more. */
+static void call_free(struct http_call *call)
+{
+	attempt_end(call);
+	if (event_initialized(&call->timer))
+		event_del(&call->timer);
+	curl_slist_free_all(call->headers);
+	buf_free(&call->body);
+	buf_free(&call->reply);
+	free(call->path);
+	free(call);
+}
+
+static void call_remove(struct http_call *call)
+{
+	struct http *http = call->http;
+
+	call_set_state(call, CALL_ENDING);
+	TAILQ_REMOVE(&http->calls[CALL_ENDING], call, link);
+}
+
+/* The end of a call, from the loop. */
+static void call_finish(struct http_call *call, struct http_reply *reply)
+{
+	reply->sent = call->sent;
+	if (reply->outcome == HTTP_REPLY) {
+		reply->body = buf_len(&call->reply) > 0 ? (const char *)buf_data(&call->reply) : "";
+		reply->body_len = buf_len(&call->reply);
+	}
+	call_remove(call);
+	call->done(call->arg, reply);
+	call_free(call);
+}
+
+static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
+{
+	struct http_reply reply = {.outcome = outcome};
+
+	call_finish(call, &reply);
+}
+
+/* The end of a call from within http_start, or from where others are about to be started: later, from the loop. */
+static void call_finish_later(struct http_call *call, enum http_outcome outcome)
+{
+	call_set_state(call, CALL_ENDING);
+	call->outcome = outcome;
+	arm(&call->timer, 0);
+}
+
+static void call_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_call *call = arg;
+	struct http *http = call->http;
+	uint64_t now = clock_now_ms();
+
+	(void)fd;
+	(void)what;
+	if (call->state == CALL_ENDING) {
+		call_finish_without_reply(call, call->outcome);
+		return;
+	}
+	if (now < call->deadline_ms) {
+		/* libevent counts from when the loop last woke, so a timer can be early. */
+		arm(&call->timer, call->deadline_ms - now);
+		return;
+	}
+	if (call->state == CALL_RUNNING) {
+		/* A node that takes connections and does not answer is worse than one that refuses them. */
+		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
+			http->addresses.entries[call->address].failed_ms = now;
+		attempt_end(call);
+	}
+	call_finish_without_reply(call, HTTP_DEADLINE);
+	pump(http);
+}
+
+static size_t read_body(char *out, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	size_t left = buf_len(&call->body) - call->body_read;
+	size_t n = size * count < left ? size * count : left;
+
+	call->sent = true;
+	memcpy(out, buf_data(&call->body) + call->body_read, n);
+	call->body_read += n;
+	return n;
+}
+
+static size_t write_reply(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	curl_off_t whole = 0;
+
+	if (buf_len(&call->reply) == 0 && curl_easy_getinfo(call->handle.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+	    &whole) == CURLE_OK && whole > 0 && whole <= HTTP_REPLY_MAX)
+		buf_reserve(&call->reply, (size_t)whole); /* best effort: saves moving it about while it grows */
+	if (buf_put(&call->reply, data, size * count) < 0) {
+		call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return size * count;
+}
+
+/* Hands the call to curl for the next address. 0, or -1: no memory. */
+static int attempt_start(struct http_call *call)
+{
+	struct http *http = call->http;
+	const struct http_address *address = &http->addresses.entries[call->address];
+	struct http_handle *handle = &call->handle;
+	CURL *easy;
+
+	call->attempt_ms = clock_now_ms();
+	if (http_handle_init(handle, &http->settings, address, call->path, call->headers) < 0)
+		return -1;
+	easy = handle->easy;
+	if ((call->is_post && http_handle_post(handle, buf_len(&call->body), read_body, call) < 0) ||
+	    curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
+	    (call->again && curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK) ||
+	    curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
+		http_handle_free(handle);
+		return -1;
+	}
+	return 0;
+}
+
+/* Starts what there is room for. In the queue urgent calls come first. */
+static void pump(struct http *http)
+{
+	struct http_call *call, *next;
+
+	for (call = TAILQ_FIRST(&http->calls[CALL_QUEUED]); call != NULL; call = next) {
+		next = TAILQ_NEXT(call, link);
+		if (!call->urgent && http->running >= CALLS_MAX)
+			break;
+		if (call->urgent && http->running_urgent >= CALLS_URGENT_MAX)
+			continue;
+		call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
+		call_set_state(call, CALL_RUNNING);
+		if (attempt_start(call) < 0)
+			call_finish_later(call, HTTP_INTERNAL);
+	}
+}
+
+/*
+ * Whether an attempt that failed in this way is followed by another: only while nothing was sent. Sets the
+ * address for it.
+ */
+static bool attempt_next(struct http_call *call, enum http_outcome outcome)
+{
+	struct http_addresses *addresses = &call->http->addresses;
+	uint64_t now = clock_now_ms();
+
+	if (call->sent || now >= call->deadline_ms)
+		return false;
+	if (outcome == HTTP_BROKEN && !call->again) {
+		/* Mostly a connection that the server had closed for its age: it says nothing about the address. */
+		call->again = true;
+		return true;
+	}
+	if (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN)
+		return false;
+	call->tried |= UINT64_C(1) << call->address;
+	call->address = http_addresses_next(addresses, call->tried, now);
+	return call->address < addresses->count;
+}
+
+static void transfer_done(struct http *http, struct http_call *call, CURLcode code)
+{
+	struct http_reply reply = {.outcome = HTTP_INTERNAL};
+	struct http_address *address = &http->addresses.entries[call->address];
+
+	reply.status = http_handle_status(&call->handle);
+	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
+	note_sent(call);
+	if (!call->no_memory)
+		reply.outcome = http_handle_outcome(code, call->sent);
+	attempt_end(call);
+
+	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
+		address->failed_ms = clock_now_ms();
+	else if (reply.outcome == HTTP_REPLY)
+		address->failed_ms = 0;
+	if (attempt_next(call, reply.outcome)) {
+		buf_free(&call->reply);
+		if (attempt_start(call) < 0)
+			call_finish_without_reply(call, HTTP_INTERNAL);
+		return;
+	}
+	call_finish(call, &reply);
+}
+
+/* Curl may have ended any number of transfers; callbacks may start and cancel others meanwhile. */
+static void drain(struct http *http)
+{
+	CURLMsg *message;
+	int left;
+
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		CURLcode code = message->data.result;
+		char *call = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		transfer_done(http, (struct http_call *)(void *)call, code);
+	}
+	pump(http);
+}
+
+static void socket_ready(evutil_socket_t fd, short what, void *arg)
+{
+	const struct watch *watch = arg;
+	struct http *http = watch->http;
+	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
+
+	/* Of an error in the multi handle nothing can be learned here; the calls' own deadlines end them. */
+	curl_multi_socket_action(http->multi, fd, mask, &running);
+	drain(http);
+}
+
+static void timer_expired(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *http = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	drain(http);
+}
+
+/* From curl: may not call it back. */
+static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct http *http = arg;
+
+	(void)multi;
+	if (timeout_ms < 0)
+		evtimer_del(http->timer);
+	else
+		arm(http->timer, (uint64_t)timeout_ms);
+	return 0;
+}
+
+/*
+ * From curl: what to watch a socket for. A failure is not told to curl, which would then give up every transfer
+ * there is; the one on this socket ends at its deadline.
+ */
+static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
+{
+	struct http *http = arg;
+	struct watch *watch = assigned;
+	short events = EV_PERSIST;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch != NULL)
+			event_del(&watch->event);
+		free(watch);
+		curl_multi_assign(http->multi, fd, NULL);
+		return 0;
+	}
+	if (watch == NULL) {
+		watch = calloc(1, sizeof(*watch));
+		if (watch == NULL)
+			return 0;
+		watch->http = http;
+		curl_multi_assign(http->multi, fd, watch);
+	} else {
+		event_del(&watch->event);
+	}
+	if (what & CURL_POLL_IN)
+		events |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EV_WRITE;
+	event_assign(&watch->event, http->base, fd, events, socket_ready, watch);
+	event_add(&watch->event, NULL);
+	return 0;
+}
+
+static int multi_init(struct http *http)
+{
+	http->multi = curl_multi_init();
+	http->timer = evtimer_new(http->base, timer_expired, http);
+	if (http->multi == NULL || http->timer == NULL)
+		return -1;
+	if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_wanted) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK ||
+	    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) != CURLM_OK)
+		return -1;
+	return 0;
+}
+
+struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
+{
+	struct http *http = calloc(1, sizeof(*http));
+
+	if (http == NULL) {
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	http->base = base;
+	for (size_t i = 0; i <= CALL_ENDING; i++)
+		TAILQ_INIT(&http->calls[i]);
+	if (http_handle_settings_init(&http->settings, options, error) < 0 ||
+	    http_addresses_init(&http->addresses, options->addresses, options->naddresses, options->server_name, error) < 0)
+		goto fail;
+	if (multi_init(http) < 0) {
+		error_set(error, "out of memory");
+		goto fail;
+	}
+	return http;
+fail:
+	http_free(http);
+	return NULL;
+}
+
+void http_free(struct http *http)
+{
+	struct http_call *call;
+
+	if (http == NULL)
+		return;
+	for (size_t i = 0; i <= CALL_ENDING; i++) {
+		while ((call = TAILQ_FIRST(&http->calls[i])) != NULL) {
+			call_remove(call);
+			call_free(call);
+		}
+	}
+	if (http->multi != NULL)
+		curl_multi_cleanup(http->multi); /* still calls socket_wanted and timer_wanted */
+	if (http->timer != NULL)
+		event_free(http->timer);
+	http_addresses_free(&http->addresses);
+	http_handle_settings_free(&http->settings);
+	free(http);
+}
+
+static int call_init(struct http_call *call, struct http *http, const struct http_request *request)
+{
+	call->http = http;
+	call->urgent = request->urgent;
+	call->is_post = request->method == HTTP_POST;
+	call->deadline_ms = request->deadline_ms;
+	buf_init(&call->reply, HTTP_REPLY_MAX);
+	buf_init(&call->body, 0);
+	if (request->body != NULL)
+		buf_move(&call->body, request->body);
+	call->path = strdup(request->path);
+	if (call->path == NULL || evtimer_assign(&call->timer, http->base, call_timer, call) < 0)
+		return -1;
+	call->headers = http_handle_headers(request);
+	return 0;
+}
+
+struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done, void *arg)
+{
+	struct http_call *call = calloc(1, sizeof(*call) + request->arg_size);
+	uint64_t now = clock_now_ms();
+
+	if (call == NULL) {
+		if (request->body != NULL)
+			buf_free(request->body);
+		return NULL;
+	}
+	if (call_init(call, http, request) < 0) {
+		call_free(call);
+		return NULL;
+	}
+	call->done = done;
+	call->arg = arg;
+	if (request->arg_size > 0)
+		call->arg = memcpy(call->arg_copy, arg, request->arg_size);
+	call->state = CALL_QUEUED;
+	if (call->urgent)
+		TAILQ_INSERT_HEAD(&http->calls[CALL_QUEUED], call, link);
+	else
+		TAILQ_INSERT_TAIL(&http->calls[CALL_QUEUED], call, link);
+	if (call->headers == NULL) {
+		call_finish_later(call, HTTP_INTERNAL);
+	} else if (call->deadline_ms <= now) {
+		call_finish_later(call, HTTP_DEADLINE);
+	} else {
+		arm(&call->timer, call->deadline_ms - now);
+		pump(http);
+	}
+	return call;
+}
+
+void http_cancel(struct http_call *call)
+{
+	struct http *http = call->http;
+
+	call_remove(call);
+	call_free(call);
+	pump(http);
+}

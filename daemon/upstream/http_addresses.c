@@ -1,0 +1,132 @@
+/*
+ * http_addresses: reads the configured addresses and says which to try next.
+ */
+#include "daemon/upstream/http_addresses.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
+{
+	char *value = NULL;
+
+	return curl_url_get(url, part, &value, flags) == CURLUE_OK ? value : NULL;
+}
+
+/* An address is only scheme, host and port: anything else would be dropped or sent without anybody noticing. */
+static int has_more(CURLU *url)
+{
+	static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	char *path = url_part(url, CURLUPART_PATH, 0);
+	int more = path != NULL && strcmp(path, "/") != 0;
+
+	curl_free(path);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		char *value = url_part(url, parts[i], 0);
+
+		more |= value != NULL;
+		curl_free(value);
+	}
+	return more;
+}
+
+static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port, const char *server_name)
+{
+	if (asprintf(&entry->origin, "%s://%s:%s", scheme, server_name != NULL ? server_name : host, port) < 0) {
+		entry->origin = NULL;
+		return -1;
+	}
+	if (server_name == NULL)
+		return 0;
+	if (asprintf(&entry->connect_to, "::%s:%s", host, port) < 0) {
+		entry->connect_to = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name, size_t position,
+    struct error *error)
+{
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	int result = -1;
+
+	if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
+		error_set(error, "address %zu is not an http:// or https:// URL", position);
+		goto out;
+	}
+	scheme = url_part(url, CURLUPART_SCHEME, 0);
+	host = url_part(url, CURLUPART_HOST, 0);
+	port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+	if (scheme == NULL || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
+		error_set(error, "address %zu is not an http:// or https:// URL", position);
+	else if (host == NULL || host[0] == '\0' || port == NULL)
+		error_set(error, "address %zu has no host", position);
+	else if (has_more(url))
+		error_set(error, "address %zu has more than a scheme, a host and a port", position);
+	else if (entry_init(entry, scheme, host, port, server_name) < 0)
+		error_set(error, "out of memory");
+	else
+		result = 0;
+out:
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	return result;
+}
+
+int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
+    struct error *error)
+{
+	memset(addresses, 0, sizeof(*addresses));
+	if (count == 0)
+		return error_set(error, "no address of OpenBao is configured (REQ-007, PX-0003)");
+	if (count > HTTP_ADDRESSES_MAX)
+		return error_set(error, "more than %d addresses", HTTP_ADDRESSES_MAX);
+	addresses->entries = calloc(count, sizeof(*addresses->entries));
+	if (addresses->entries == NULL)
+		return error_set(error, "out of memory");
+	addresses->count = count;
+	for (size_t i = 0; i < count; i++) {
+		CURLU *url = curl_url();
+		int result = url == NULL ? error_set(error, "out of memory") :
+		    parse(&addresses->entries[i], url, urls[i], server_name, i + 1, error);
+
+		curl_url_cleanup(url);
+		if (result < 0) {
+			http_addresses_free(addresses);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void http_addresses_free(struct http_addresses *addresses)
+{
+	for (size_t i = 0; i < addresses->count; i++) {
+		free(addresses->entries[i].origin);
+		free(addresses->entries[i].connect_to);
+	}
+	free(addresses->entries);
+	memset(addresses, 0, sizeof(*addresses));
+}
+
+size_t http_addresses_next(const struct http_addresses *addresses, uint64_t tried, uint64_t now_ms)
+{
+	size_t best = addresses->count;
+
+	for (size_t i = 0; i < addresses->count; i++) {
+		const struct http_address *entry = &addresses->entries[i];
+
+		if (tried & (UINT64_C(1) << i))
+			continue;
+		if (entry->failed_ms == 0 || now_ms - entry->failed_ms >= HTTP_ADDRESSES_MEMORY_MS)
+			return i;
+		if (best == addresses->count || entry->failed_ms < addresses->entries[best].failed_ms)
+			best = i;
+	}
+	return best;
+}

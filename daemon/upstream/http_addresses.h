@@ -1,0 +1,41 @@
+/*
+ * http_addresses: the addresses of OpenBao in the order they were configured, and a short memory of those that
+ * failed. Part of http; pure but for memory.
+ */
+#ifndef HTTP_ADDRESSES_H
+#define HTTP_ADDRESSES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define HTTP_ADDRESSES_MAX 64
+#define HTTP_ADDRESSES_MEMORY_MS 10000 /* how long an address that failed is tried last */
+
+struct http_address {
+	char *origin;       /* what a URL begins with: "https://host:port" */
+	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
+	uint64_t failed_ms; /* when it last failed, 0 if not since it last worked */
+};
+
+struct http_addresses {
+	struct http_address *entries;
+	size_t count;
+};
+
+/*
+ * Reads "http://host:port" and "https://host:port"; server_name, if not NULL, takes the host's place in the
+ * origin. 0, or -1 with error set, which names the address by its position only.
+ */
+int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
+    struct error *error);
+void http_addresses_free(struct http_addresses *addresses);
+
+/*
+ * The address to try next of those whose bit is not set in tried: the first that has not failed lately, else the
+ * one whose failure is longest ago. addresses->count when all were tried.
+ */
+size_t http_addresses_next(const struct http_addresses *addresses, uint64_t tried, uint64_t now_ms);
+
+#endif

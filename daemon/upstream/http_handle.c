@@ -1,0 +1,337 @@
+/*
+ * http_handle: curl's options. What a daemon with secrets wants of curl is said here, once for all requests:
+ * nothing from the environment, nothing followed, nothing kept, nothing sent twice.
+ */
+#include "daemon/upstream/http_handle.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secmem.h"
+#include "daemon/upstream/http_tls.h"
+
+#ifndef SECRETSTORE_VERSION
+#define SECRETSTORE_VERSION "unknown"
+#endif
+
+#define HEADER_MAX 65536
+#define RETRY_AFTER_MAX_S 3600
+
+/* Sets an option and remembers whether that failed: most failures are lack of memory. */
+#define SET(option, value) (failed |= curl_easy_setopt(easy, (option), (value)) != CURLE_OK)
+
+static int copy(char **ret, const char *s)
+{
+	*ret = s != NULL ? strdup(s) : NULL;
+	return s != NULL && *ret == NULL ? -1 : 0;
+}
+
+int http_handle_settings_init(struct http_handle_settings *settings, const struct http_options *options,
+    struct error *error)
+{
+	memset(settings, 0, sizeof(*settings));
+	if (http_tls_check(options, error) < 0)
+		return -1;
+	settings->tls_skip_verify = options->tls_skip_verify;
+	settings->connect_timeout_ms = options->connect_timeout_ms < 1 ? 1 :
+	    options->connect_timeout_ms > 600000 ? 600000 : (long)options->connect_timeout_ms;
+	if (copy(&settings->ca_file, options->ca_file) < 0 ||
+	    copy(&settings->client_cert_file, options->client_cert_file) < 0 ||
+	    copy(&settings->client_key_file, options->client_key_file) < 0) {
+		http_handle_settings_free(settings);
+		return error_set(error, "out of memory");
+	}
+	return 0;
+}
+
+void http_handle_settings_free(struct http_handle_settings *settings)
+{
+	free(settings->ca_file);
+	free(settings->client_cert_file);
+	free(settings->client_key_file);
+	memset(settings, 0, sizeof(*settings));
+}
+
+/* A control byte in a value would end the header, and what follows would be another. */
+static int header_append(struct curl_slist **list, const char *name, const char *value)
+{
+	struct curl_slist *longer = NULL;
+	struct buf line;
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return -1;
+	}
+	buf_init(&line, HEADER_MAX);
+	if (buf_printf(&line, "%s: %s", name, value) == 0 && buf_put(&line, "", 1) == 0)
+		longer = curl_slist_append(*list, (const char *)buf_data(&line));
+	buf_free(&line);
+	if (longer == NULL)
+		return -1;
+	*list = longer;
+	return 0;
+}
+
+struct curl_slist *http_handle_headers(const struct http_request *request)
+{
+	/* The last keeps curl from asking for "100 Continue" before a large body. */
+	static const char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION;
+	static const char *const always[] = {user_agent, "X-Vault-Request: true", "Content-Type: application/json",
+	    "Expect:"};
+	struct curl_slist *list = NULL, *longer;
+	bool failed = false;
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]) && !failed; i++) {
+		longer = curl_slist_append(list, always[i]);
+		failed = longer == NULL;
+		list = failed ? list : longer;
+	}
+	if (!failed && request->token != NULL)
+		failed = header_append(&list, "X-Vault-Token", request->token) < 0;
+	if (!failed && request->vault_namespace != NULL && request->vault_namespace[0] != '\0')
+		failed = header_append(&list, "X-Vault-Namespace", request->vault_namespace) < 0;
+	if (!failed)
+		return list;
+	curl_slist_free_all(list);
+	return NULL;
+}
+
+static bool set_transport(CURL *easy, const struct http_handle_settings *settings)
+{
+	bool failed = false;
+
+	SET(CURLOPT_NOSIGNAL, 1L);
+	/* Else a name server that does not answer would hold up the loop when a request is given up. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
+	SET(CURLOPT_DNS_CACHE_TIMEOUT, 30L);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PATH_AS_IS, 1L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	/* Both, so that no proxy comes from the environment. */
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NOPROXY, "*");
+	/* No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting. */
+	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
+	SET(CURLOPT_TCP_NODELAY, 1L);
+	SET(CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(CURLOPT_TCP_KEEPIDLE, 30L);
+	SET(CURLOPT_TCP_KEEPINTVL, 10L);
+	SET(CURLOPT_MAXAGE_CONN, 60L);
+	SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_REPLY_MAX);
+	return failed;
+}
+
+static bool set_tls(CURL *easy, const struct http_handle_settings *settings)
+{
+	bool failed = false;
+
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_VERIFYPEER, settings->tls_skip_verify ? 0L : 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, settings->tls_skip_verify ? 0L : 2L);
+	if (settings->ca_file != NULL) {
+		SET(CURLOPT_CAINFO, settings->ca_file);
+		/* Else the system's CAs, which curl has by default, would be trusted beside it. */
+		SET(CURLOPT_CAPATH, (char *)NULL);
+	}
+	/* So that a new CA file counts for new connections within minutes, not after curl's default of a day. */
+	SET(CURLOPT_CA_CACHE_TIMEOUT, 300L);
+	if (settings->client_cert_file != NULL) {
+		SET(CURLOPT_SSLCERT, settings->client_cert_file);
+		SET(CURLOPT_SSLKEY, settings->client_key_file);
+		/* Else OpenSSL would ask for the passphrase of a key that has one on the terminal. */
+		SET(CURLOPT_KEYPASSWD, "");
+	}
+	return failed;
+}
+
+static bool set_target(CURL *easy, const struct http_address *address, const char *path)
+{
+	bool failed = false;
+	char *url;
+
+	if (asprintf(&url, "%s%s", address->origin, path) < 0)
+		return true;
+	SET(CURLOPT_URL, url);
+	free(url);
+	return failed;
+}
+
+int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
+    const struct http_address *address, const char *path, struct curl_slist *headers)
+{
+	CURL *easy = curl_easy_init();
+	bool failed = easy == NULL;
+
+	handle->easy = easy;
+	handle->connect_to = NULL;
+	if (failed)
+		return -1;
+	failed = set_transport(easy, settings) || set_tls(easy, settings) || set_target(easy, address, path);
+	SET(CURLOPT_HTTPHEADER, headers);
+	if (address->connect_to != NULL) {
+		handle->connect_to = curl_slist_append(NULL, address->connect_to);
+		failed |= handle->connect_to == NULL;
+		SET(CURLOPT_CONNECT_TO, handle->connect_to);
+	}
+	if (!failed)
+		return 0;
+	http_handle_free(handle);
+	return -1;
+}
+
+static int refuse_seek(void *arg, curl_off_t offset, int origin)
+{
+	(void)arg;
+	(void)offset;
+	(void)origin;
+	return CURL_SEEKFUNC_FAIL;
+}
+
+int http_handle_post(struct http_handle *handle, size_t len, curl_read_callback read, void *arg)
+{
+	CURL *easy = handle->easy;
+	bool failed = false;
+
+	SET(CURLOPT_POST, 1L);
+	SET(CURLOPT_READFUNCTION, read);
+	SET(CURLOPT_READDATA, arg);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	/*
+	 * When a connection that was used before dies without a reply, curl sends the request again on another,
+	 * and OpenBao may do it twice. It cannot if the body cannot be had again (CURLE_SEND_FAIL_REWIND then);
+	 * where there is no body, it must not get a used connection.
+	 */
+	SET(CURLOPT_SEEKFUNCTION, refuse_seek);
+	if (len == 0) {
+		SET(CURLOPT_POSTFIELDS, "");
+		SET(CURLOPT_FRESH_CONNECT, 1L);
+	}
+	return failed ? -1 : 0;
+}
+
+void http_handle_free(struct http_handle *handle)
+{
+	curl_easy_cleanup(handle->easy);
+	curl_slist_free_all(handle->connect_to);
+	handle->easy = NULL;
+	handle->connect_to = NULL;
+}
+
+bool http_handle_sent(const struct http_handle *handle)
+{
+	long size = 0;
+
+	return curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK || size > 0;
+}
+
+enum http_outcome http_handle_outcome(CURLcode code, bool sent)
+{
+	switch (code) {
+	case CURLE_OK:
+		return HTTP_REPLY;
+	case CURLE_WRITE_ERROR:
+	case CURLE_FILESIZE_EXCEEDED:
+		return HTTP_TOO_BIG;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_INTERFACE_FAILED:
+	case CURLE_OPERATION_TIMEDOUT:
+		return sent ? HTTP_BROKEN : HTTP_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_ENGINE_NOTFOUND:
+	case CURLE_SSL_ENGINE_SETFAILED:
+	case CURLE_SSL_ENGINE_INITFAILED:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_CLIENTCERT:
+	case CURLE_USE_SSL_FAILED:
+		return sent ? HTTP_BROKEN : HTTP_TLS;
+	case CURLE_OUT_OF_MEMORY:
+	case CURLE_FAILED_INIT:
+	case CURLE_BAD_FUNCTION_ARGUMENT:
+	case CURLE_UNKNOWN_OPTION:
+	case CURLE_NOT_BUILT_IN:
+	case CURLE_URL_MALFORMAT:
+		return HTTP_INTERNAL;
+	default:
+		return HTTP_BROKEN;
+	}
+}
+
+int http_handle_status(const struct http_handle *handle)
+{
+	long status = 0;
+
+	if (curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 0 || status > 999)
+		return 0;
+	return (int)status;
+}
+
+uint64_t http_handle_retry_after_ms(const struct http_handle *handle)
+{
+	struct curl_header *header;
+	uint64_t seconds = 0;
+
+	if (curl_easy_header(handle->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return 0;
+	for (const char *p = header->value; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9')
+			return 0;
+		seconds = seconds * 10 + (uint64_t)(*p - '0');
+		if (seconds > RETRY_AFTER_MAX_S)
+			seconds = RETRY_AFTER_MAX_S;
+	}
+	return seconds * 1000;
+}
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return secmem_malloc(size);
+}
+
+static void *openssl_realloc(void *p, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (size > 0)
+		return secmem_realloc(p, size);
+	secmem_free(p);
+	return NULL;
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	secmem_free(p);
+}
+
+int http_global_init(void)
+{
+	/* Both libcurl and OpenSSL would write the keys of all sessions to the file it names. */
+	unsetenv("SSLKEYLOGFILE");
+	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+		return -1;
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, secmem_malloc, secmem_free, secmem_realloc, secmem_strdup,
+	    secmem_calloc) != CURLE_OK)
+		return -1;
+	return 0;
+}
+
+void http_global_cleanup(void)
+{
+	curl_global_cleanup();
+}
