@@ -42,23 +42,4 @@ void classify_put(const struct http_reply *reply, struct answer *ret);
 /* The mount guard's question about mount: VERDICT_OK only if it is a KV version 2 engine mounted right there. */
 void classify_mount(const struct http_reply *reply, const char *mount, struct answer *ret);
 
-/* The status and the "errors" of a JSON error body, told apart by known phrases only. */
-enum upstream_phrase {
-	PHRASE_OTHER,
-	PHRASE_PERMISSION_DENIED,         /* "permission denied", unwrapped */
-	PHRASE_PERMISSION_DENIED_WRAPPED, /* "1 error occurred:\n\t* permission denied\n\n" */
-	PHRASE_CAS_MISMATCH,
-	PHRASE_CAS_REQUIRED,
-	PHRASE_SEALED,
-	PHRASE_NOT_INITIALIZED,
-	PHRASE_NO_ACTIVE_NODE,            /* the request was not worked on */
-	PHRASE_STEPPING_DOWN,             /* "active context canceled…": a write may have been worked on */
-	PHRASE_UPGRADING,                 /* "Upgrading from non-versioned to versioned data" */
-	PHRASE_VALUE_TOO_LARGE,
-	PHRASE_NAMESPACE_NOT_FOUND,
-	PHRASE_INVALID_ROLE_OR_SECRET_ID,
-	PHRASE_WRAPPING_TOKEN      /* "wrapping token is not valid or does not exist" */
-};
-enum upstream_phrase classify_phrase(const char *body, size_t len);
-
 #endif

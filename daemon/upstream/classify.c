@@ -1,0 +1,369 @@
+/*
+ * classify: what OpenBao's answers to KV and mount requests mean. Of its own texts none is passed on.
+ */
+#include "daemon/upstream/classify.h"
+
+#include <string.h>
+
+#include "daemon/upstream/classify_phrase.h"
+#include "daemon/upstream/members.h"
+
+#define AGAIN_BROKEN_MS 50
+#define AGAIN_NODE_MS 100
+#define AGAIN_RATE_MS 1000
+#define MOUNT_TEXT_MAX 1024
+
+static void set(struct answer *ret, const struct http_reply *reply, enum verdict verdict, enum code code,
+    const char *message)
+{
+	ret->verdict = verdict;
+	failure_set(&ret->failure, code, "%s", message);
+	ret->failure.status = reply->status;
+}
+
+static void failed(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
+{
+	set(ret, reply, VERDICT_FAILED, code, message);
+}
+
+static void again(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code, const char *message)
+{
+	set(ret, reply, VERDICT_AGAIN, code, message);
+	ret->again_ms = ms;
+}
+
+static void odd(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
+{
+	set(ret, reply, VERDICT_FAILED, code, message);
+	ret->odd = true;
+}
+
+static void denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase, const char *message)
+{
+	set(ret, reply, VERDICT_DENIED, CODE_PERMISSION_DENIED, message);
+	ret->denied_wrapped = phrase == PHRASE_PERMISSION_DENIED_WRAPPED;
+}
+
+static void rate_limited(struct answer *ret, const struct http_reply *reply)
+{
+	again(ret, reply, reply->retry_after_ms > 0 ? reply->retry_after_ms : AGAIN_RATE_MS, CODE_OVERLOADED,
+	    "OpenBao limits its clients' rate");
+}
+
+/*
+ * What holds for reads and writes alike: the request was refused before anything was done. False if the answer
+ * says no such thing.
+ */
+static bool refused(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
+{
+	if (reply->status == 403)
+		denied(ret, reply, phrase, "OpenBao's policies do not allow this to the daemon");
+	else if (reply->status == 429)
+		rate_limited(ret, reply);
+	else if (reply->status == 400 && phrase == PHRASE_UPGRADING)
+		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "the mount is still being made ready by OpenBao");
+	else if (reply->status == 404 && phrase == PHRASE_NAMESPACE_NOT_FOUND)
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "the configured namespace does not exist in OpenBao");
+	else if (reply->status == 503 && phrase == PHRASE_SEALED)
+		failed(ret, reply, CODE_SEALED, "OpenBao is sealed");
+	else if (reply->status == 503 && phrase == PHRASE_NOT_INITIALIZED)
+		failed(ret, reply, CODE_NOT_INITIALIZED, "OpenBao is not initialized");
+	else if ((reply->status == 503 || reply->status == 500) && phrase == PHRASE_NO_ACTIVE_NODE)
+		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao has no active node");
+	else
+		return false;
+	ret->unreachable = reply->status == 503 || reply->status == 500;
+	return true;
+}
+
+/* No connection: for reads and writes alike nothing has happened. False if there was one. */
+static bool no_connection(struct answer *ret, const struct http_reply *reply)
+{
+	if (reply->outcome == HTTP_CONNECT)
+		failed(ret, reply, CODE_UNAVAILABLE, "OpenBao does not answer: no connection");
+	else if (reply->outcome == HTTP_TLS)
+		failed(ret, reply, CODE_UNAVAILABLE,
+		    "no connection to OpenBao: its certificate was not accepted, or the TLS handshake failed");
+	else
+		return false;
+	ret->unreachable = true;
+	return true;
+}
+
+/* -- reads -- */
+
+static void read_without_reply(struct answer *ret, const struct http_reply *reply)
+{
+	if (no_connection(ret, reply))
+		return;
+	switch (reply->outcome) {
+	case HTTP_DEADLINE:
+		failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time");
+		ret->unreachable = true;
+		break;
+	case HTTP_BROKEN:
+		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE, "the connection to OpenBao broke");
+		ret->unreachable = true;
+		break;
+	case HTTP_TOO_BIG:
+		failed(ret, reply, CODE_TOO_LARGE, "OpenBao's answer is larger than the daemon can pass on");
+		break;
+	default:
+		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+		break;
+	}
+}
+
+/* An answer to a read that holds no document. */
+static void read_failed(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
+{
+	int status = reply->status;
+
+	if (refused(ret, reply, phrase))
+		return;
+	if (phrase == PHRASE_STEPPING_DOWN || status == 502 || status == 503 || status == 504) {
+		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao cannot answer now");
+		ret->unreachable = true;
+	} else if (status >= 200 && status < 300) {
+		odd(ret, reply, CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content");
+	} else if (status >= 300 && status < 400) {
+		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao sent the request elsewhere, which is not followed");
+	} else if (status == 404 || status == 405) {
+		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing of this kind at this mount");
+	} else {
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao answered with an error");
+	}
+}
+
+/* What a get's document holds. */
+struct secret {
+	struct jspan envelope, data, metadata, version, created_time, deletion_time, destroyed, custom_metadata;
+};
+
+static int secret_read(const struct http_reply *reply, struct secret *secret)
+{
+	const struct members metadata[] = {
+		{"version", &secret->version, NULL},
+		{"created_time", &secret->created_time, NULL},
+		{"deletion_time", &secret->deletion_time, NULL},
+		{"destroyed", &secret->destroyed, NULL},
+		{"custom_metadata", &secret->custom_metadata, NULL},
+		{NULL, NULL, NULL},
+	};
+	const struct members data[] = {
+		{"data", &secret->data, NULL},
+		{"metadata", &secret->metadata, metadata},
+		{NULL, NULL, NULL},
+	};
+	const struct members top[] = {{"data", &secret->envelope, data}, {NULL, NULL, NULL}};
+
+	memset(secret, 0, sizeof(*secret));
+	return members_take(reply->body, reply->body_len, top);
+}
+
+/* The version's metadata, which answers to gets and puts hold in the same form. False: not what KV v2 sends. */
+static bool take_version(struct answer *ret, struct jspan version, struct jspan created_time,
+    struct jspan custom_metadata)
+{
+	uint64_t number;
+
+	if (!members_is(version, JSON_NUMBER) || jspan_number(version, &number) < 0 || number == 0 ||
+	    !members_may_be(created_time, JSON_STRING) ||
+	    (!members_may_be(custom_metadata, JSON_OBJECT) && !members_is(custom_metadata, JSON_NULL)))
+		return false;
+	ret->version = number;
+	ret->created_time = created_time;
+	ret->metadata = custom_metadata;
+	return true;
+}
+
+static void get_found(struct answer *ret, const struct http_reply *reply)
+{
+	struct secret secret;
+
+	if (reply->body_len == 0) {
+		read_failed(ret, reply, PHRASE_OTHER);
+		return;
+	}
+	if (secret_read(reply, &secret) < 0 ||
+	    !take_version(ret, secret.version, secret.created_time, secret.custom_metadata)) {
+		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer is not one of a KV version 2 engine");
+	} else if (!members_is(secret.data, JSON_OBJECT)) {
+		odd(ret, reply, CODE_UPSTREAM_ERROR, "the secret holds no object");
+	} else {
+		ret->verdict = VERDICT_OK;
+		ret->data = secret.data;
+	}
+}
+
+static void get_not_found(struct answer *ret, const struct http_reply *reply)
+{
+	struct secret secret;
+	enum upstream_phrase phrase;
+	uint64_t version;
+	bool none;
+
+	if (secret_read(reply, &secret) == 0 && members_is(secret.data, JSON_NULL) && members_is(secret.version, JSON_NUMBER) &&
+	    jspan_number(secret.version, &version) == 0) {
+		failed(ret, reply, CODE_NOT_FOUND, members_is(secret.destroyed, JSON_TRUE) ?
+		    "this version of the secret is destroyed" : "this version of the secret is deleted");
+		ret->failure.deleted = true;
+		ret->failure.version = version;
+		return;
+	}
+	phrase = classify_phrase(reply->body, reply->body_len, &none);
+	if (none)
+		failed(ret, reply, CODE_NOT_FOUND, "there is no such secret or version");
+	else
+		read_failed(ret, reply, phrase);
+}
+
+void classify_get(const struct http_reply *reply, struct answer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (reply->outcome != HTTP_REPLY)
+		read_without_reply(ret, reply);
+	else if (reply->status == 200)
+		get_found(ret, reply);
+	else if (reply->status == 404)
+		get_not_found(ret, reply);
+	else
+		read_failed(ret, reply, classify_phrase(reply->body, reply->body_len, NULL));
+}
+
+/* -- writes -- */
+
+static void unknown(struct answer *ret, const struct http_reply *reply, const char *message)
+{
+	failed(ret, reply, CODE_UNKNOWN_OUTCOME, message);
+}
+
+static void put_without_reply(struct answer *ret, const struct http_reply *reply)
+{
+	if (!reply->sent && no_connection(ret, reply))
+		return;
+	if (reply->sent)
+		unknown(ret, reply, reply->outcome == HTTP_DEADLINE ?
+		    "the write was sent, and OpenBao did not answer in time: it may or may not have been done" :
+		    "the write was sent, and no whole answer came: it may or may not have been done");
+	else if (reply->outcome == HTTP_DEADLINE)
+		failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time; nothing was sent");
+	else if (reply->outcome == HTTP_BROKEN)
+		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was sent");
+	else
+		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+	ret->unreachable = reply->outcome == HTTP_DEADLINE || reply->outcome == HTTP_BROKEN;
+}
+
+static void put_done(struct answer *ret, const struct http_reply *reply)
+{
+	struct jspan envelope = {.len = 0}, version = envelope, created_time = envelope, custom_metadata = envelope;
+	const struct members data[] = {
+		{"version", &version, NULL},
+		{"created_time", &created_time, NULL},
+		{"custom_metadata", &custom_metadata, NULL},
+		{NULL, NULL, NULL},
+	};
+	const struct members top[] = {{"data", &envelope, data}, {NULL, NULL, NULL}};
+
+	if (members_take(reply->body, reply->body_len, top) == 0 &&
+	    take_version(ret, version, created_time, custom_metadata))
+		return;
+	unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
+	ret->odd = true;
+}
+
+/* The answers that are known to leave the secret as it was; all others might not. */
+static void put_failed(struct answer *ret, const struct http_reply *reply)
+{
+	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	int status = reply->status;
+
+	if (refused(ret, reply, phrase))
+		return;
+	if (status == 400 && phrase == PHRASE_CAS_MISMATCH)
+		failed(ret, reply, CODE_CAS_MISMATCH,
+		    "cas mismatch: check-and-set parameter did not match the current version (REQ-004, PX-0003)");
+	else if (status == 400 && phrase == PHRASE_CAS_REQUIRED)
+		failed(ret, reply, CODE_CAS_REQUIRED, "this secret may only be written with check-and-set");
+	else if (status == 400)
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao did not accept the write; nothing was written");
+	else if (status == 404 || status == 405)
+		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing to write to at this mount");
+	else if (status == 413 || (status == 500 && phrase == PHRASE_VALUE_TOO_LARGE))
+		failed(ret, reply, CODE_TOO_LARGE, "the secret is larger than OpenBao takes; nothing was written");
+	else if (status >= 200 && status < 300) {
+		unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
+		ret->odd = true;
+	} else {
+		unknown(ret, reply, "OpenBao answered the write with an error: it may or may not have been done");
+		ret->unreachable = status >= 500;
+	}
+}
+
+void classify_put(const struct http_reply *reply, struct answer *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (reply->outcome != HTTP_REPLY)
+		put_without_reply(ret, reply);
+	else if (reply->status == 200)
+		put_done(ret, reply);
+	else
+		put_failed(ret, reply);
+}
+
+/* -- the mount guard -- */
+
+static bool is_mount_path(struct jspan path, const char *mount)
+{
+	char text[MOUNT_TEXT_MAX];
+	size_t len = strlen(mount);
+
+	return members_is(path, JSON_STRING) && jspan_decode(path, text, sizeof(text)) == (long)len + 1 &&
+	    memcmp(text, mount, len) == 0 && text[len] == '/';
+}
+
+static void mount_found(const struct http_reply *reply, const char *mount, struct answer *ret)
+{
+	static const char message[] = "the mount is not a KV version 2 engine, or no mount by itself";
+	struct jspan envelope = {.len = 0}, path = envelope, type = envelope, options = envelope, version = envelope;
+	const struct members option[] = {{"version", &version, NULL}, {NULL, NULL, NULL}};
+	const struct members data[] = {
+		{"path", &path, NULL},
+		{"type", &type, NULL},
+		{"options", &options, option},
+		{NULL, NULL, NULL},
+	};
+	const struct members top[] = {{"data", &envelope, data}, {NULL, NULL, NULL}};
+
+	if (members_take(reply->body, reply->body_len, top) < 0 || !members_is(envelope, JSON_OBJECT))
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");
+	else if (!is_mount_path(path, mount) || !members_is(type, JSON_STRING) || !jspan_equals(type, "kv") ||
+	    !members_is(version, JSON_STRING) || !jspan_equals(version, "2"))
+		failed(ret, reply, CODE_NOT_KV_V2, message);
+	else
+		ret->verdict = VERDICT_OK;
+}
+
+void classify_mount(const struct http_reply *reply, const char *mount, struct answer *ret)
+{
+	enum upstream_phrase phrase;
+
+	memset(ret, 0, sizeof(*ret));
+	if (reply->outcome != HTTP_REPLY) {
+		read_without_reply(ret, reply);
+		return;
+	}
+	if (reply->status == 200 && reply->body_len > 0) {
+		mount_found(reply, mount, ret);
+		return;
+	}
+	phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	if (reply->status == 403)
+		denied(ret, reply, phrase, "there is no such mount, or OpenBao's policies do not allow it to the daemon");
+	else if ((reply->status == 404 && phrase != PHRASE_NAMESPACE_NOT_FOUND) ||
+	    (reply->status == 400 && phrase == PHRASE_OTHER))
+		failed(ret, reply, CODE_NOT_KV_V2, "there is no such mount in OpenBao");
+	else
+		read_failed(ret, reply, phrase);
+}

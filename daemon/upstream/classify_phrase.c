@@ -1,0 +1,108 @@
+/*
+ * classify_phrase: finds the phrases that matter among the texts of an error answer. Texts from outside count only
+ * by what they begin with (but for check-and-set), so that a value quoted in one cannot stand for a phrase.
+ */
+#include "daemon/upstream/classify_phrase.h"
+
+#include <string.h>
+
+#include "base/secmem.h"
+#include "daemon/upstream/members.h"
+
+#define ERROR_TEXT_MAX 1024 /* what is longer holds no phrase that is known */
+
+static const struct {
+	const char *start; /* how the text begins */
+	enum upstream_phrase phrase;
+} phrases[] = {
+	{"permission denied", PHRASE_PERMISSION_DENIED},
+	/* sys/internal/ui/mounts says so to a token that lives */
+	{"preflight capability check returned 403", PHRASE_PERMISSION_DENIED_WRAPPED},
+	{"check-and-set parameter required", PHRASE_CAS_REQUIRED},
+	{"Vault is sealed", PHRASE_SEALED},
+	{"OpenBao is sealed", PHRASE_SEALED},
+	{"Vault is not initialized", PHRASE_NOT_INITIALIZED},
+	{"OpenBao is not initialized", PHRASE_NOT_INITIALIZED},
+	{"security barrier not initialized", PHRASE_NOT_INITIALIZED},
+	{"local node not active but active cluster node not found", PHRASE_NO_ACTIVE_NODE},
+	{"no active Vault instance found", PHRASE_NO_ACTIVE_NODE},
+	{"no active OpenBao instance found", PHRASE_NO_ACTIVE_NODE},
+	{"active context canceled after getting state lock", PHRASE_STEPPING_DOWN},
+	{"Upgrading from non-versioned to versioned data", PHRASE_UPGRADING},
+	{"put failed due to value being too large", PHRASE_VALUE_TOO_LARGE},
+	{"namespace not found", PHRASE_NAMESPACE_NOT_FOUND},
+	{"invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID},
+	{"wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN},
+};
+
+/* "1 error occurred:\n\t* TEXT\n\n": what TEXT begins with, or NULL if the text is not wrapped. */
+static const char *unwrap(const char *text)
+{
+	static const char *const heads[] = {" error occurred:\n\t* ", " errors occurred:\n\t* "};
+	const char *p = text + strspn(text, "0123456789");
+
+	for (size_t i = 0; p != text && i < sizeof(heads) / sizeof(heads[0]); i++) {
+		size_t len = strlen(heads[i]);
+
+		if (strncmp(p, heads[i], len) == 0)
+			return p + len;
+	}
+	return NULL;
+}
+
+static enum upstream_phrase phrase_of(const char *text)
+{
+	const char *inner = unwrap(text);
+	const char *p = inner != NULL ? inner : text;
+
+	if (strcasestr(text, "cas mismatch") != NULL ||
+	    strcasestr(text, "check-and-set parameter did not match") != NULL)
+		return PHRASE_CAS_MISMATCH;
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (strncasecmp(p, phrases[i].start, strlen(phrases[i].start)) != 0)
+			continue;
+		/* Vault's own word for a dead token is a list of two. */
+		if (phrases[i].phrase == PHRASE_PERMISSION_DENIED && inner != NULL && strstr(p, "* invalid token") == NULL)
+			return PHRASE_PERMISSION_DENIED_WRAPPED;
+		return phrases[i].phrase;
+	}
+	return PHRASE_OTHER;
+}
+
+/* The first known phrase among the strings of an array. Sets *none if it has no element at all. */
+static enum upstream_phrase array_phrase(struct jspan array, bool *none)
+{
+	enum upstream_phrase phrase = PHRASE_OTHER;
+	char text[ERROR_TEXT_MAX];
+	struct jspan item;
+	struct jscan s;
+
+	/* jscan walks objects only; but this array was scanned whole, so only white space and commas are between items. */
+	jscan_init(&s, array.p + 1, array.len - 2);
+	*none = jscan_peek(&s) < 0;
+	while (phrase == PHRASE_OTHER && jscan_peek(&s) >= 0 && jscan_value(&s, JSCAN_DEPTH_MAX, &item) == 0) {
+		if (item.type == JSON_STRING && jspan_decode(item, text, sizeof(text)) >= 0)
+			phrase = phrase_of(text);
+		while (s.p < s.end && *s.p != ',')
+			s.p++;
+		if (s.p < s.end)
+			s.p++;
+	}
+	/* OpenBao can quote a value of the payload here. */
+	secmem_wipe(text, sizeof(text));
+	return phrase;
+}
+
+enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none)
+{
+	struct jspan errors = {.len = 0};
+	const struct members top[] = {{"errors", &errors, NULL}, {NULL, NULL, NULL}};
+	bool none = false;
+	enum upstream_phrase phrase = PHRASE_OTHER;
+
+	if (members_take(body, len, top) == 0 && members_is(errors, JSON_ARRAY))
+		phrase = array_phrase(errors, &none);
+	if (ret_none != NULL)
+		*ret_none = none;
+	return phrase;
+}
