@@ -1,0 +1,295 @@
+/*
+ * control: reads OpenBao's control documents, strictly: a field of another type than expected makes the document
+ * useless, it is not guessed at. All of jansson's memory is wiped when freed.
+ */
+#include "daemon/upstream/control.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/secmem.h"
+#include "daemon/upstream/classify_phrase.h"
+
+#define DOCUMENT_MAX (1u << 20)
+#define TOKEN_MAX 16384
+#define LEASE_MAX_S INT64_C(315360000) /* ten years: what is longer is as good as that */
+
+void control_global_init(void)
+{
+	json_set_alloc_funcs(secmem_malloc, secmem_free);
+	json_object_seed(0);
+}
+
+void control_clear(struct control *c)
+{
+	json_decref(c->document);
+	memset(c, 0, sizeof(*c));
+	c->result = CONTROL_FAILED;
+	c->reason = "";
+}
+
+static void set(struct control *c, enum control_result result, const char *reason)
+{
+	c->result = result;
+	c->reason = reason;
+}
+
+/* -- what went wrong -- */
+
+static void set_no_reply(struct control *c, enum http_outcome outcome)
+{
+	switch (outcome) {
+	case HTTP_CONNECT:
+		set(c, CONTROL_UNREACHABLE, "no connection to OpenBao");
+		break;
+	case HTTP_TLS:
+		set(c, CONTROL_UNREACHABLE, "OpenBao's certificate was not accepted, or the TLS handshake failed");
+		c->tls = true;
+		break;
+	case HTTP_DEADLINE:
+		set(c, CONTROL_UNREACHABLE, "OpenBao did not answer in time");
+		break;
+	case HTTP_BROKEN:
+		set(c, CONTROL_UNREACHABLE, "the connection to OpenBao broke");
+		break;
+	case HTTP_TOO_BIG:
+		set(c, CONTROL_FAILED, "OpenBao's answer is too large");
+		break;
+	default:
+		set(c, CONTROL_FAILED, "the request to OpenBao could not be made");
+		break;
+	}
+}
+
+static const struct {
+	enum upstream_phrase phrase;
+	int status; /* 0: any */
+	enum control_result result;
+	const char *reason;
+} meanings[] = {
+	{PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED, "OpenBao rejected the role id or the secret id"},
+	{PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
+	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did"},
+	{PHRASE_PERMISSION_DENIED_WRAPPED, 403, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it"},
+	{PHRASE_OTHER, 403, CONTROL_DENIED, "OpenBao denied permission"},
+	{PHRASE_PERMISSION_DENIED, 403, CONTROL_DENIED, "OpenBao denied permission"},
+	{PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed"},
+	{PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized"},
+	{PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node"},
+	{PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down"},
+	{PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao"},
+};
+
+static void set_error(struct control *c, const struct http_reply *reply)
+{
+	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
+
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+		if (phrase == meanings[i].phrase && (meanings[i].status == 0 || reply->status == meanings[i].status)) {
+			set(c, meanings[i].result, meanings[i].reason);
+			return;
+		}
+	}
+	if (reply->status == 403)
+		set(c, CONTROL_DENIED, "OpenBao denied permission");
+	else if (reply->status >= 502 && reply->status <= 504)
+		set(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
+	else if (reply->status == 429)
+		set(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
+	else if (reply->status == 404 || reply->status == 405)
+		set(c, CONTROL_FAILED, "OpenBao has nothing at the configured mount");
+	else if (reply->status >= 300 && reply->status < 400)
+		set(c, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
+	else if (reply->status >= 500)
+		set(c, CONTROL_FAILED, "OpenBao answered with an error of its own");
+	else
+		set(c, CONTROL_FAILED, "OpenBao did not accept the request");
+}
+
+/* True if a 2xx answer is there; else the result is set. */
+static bool answered(const struct http_reply *reply, struct control *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->status = reply->status;
+	set(c, CONTROL_OK, "");
+	if (reply->outcome != HTTP_REPLY)
+		set_no_reply(c, reply->outcome);
+	else if (reply->status < 200 || reply->status > 299)
+		set_error(c, reply);
+	return c->result == CONTROL_OK;
+}
+
+/* -- documents -- */
+
+/* Reads the body, which c owns from then on. NULL: not an object, too large, or no memory. */
+static json_t *load(const struct http_reply *reply, struct control *c)
+{
+	json_error_t ignored;
+
+	if (reply->body_len > DOCUMENT_MAX)
+		return NULL;
+	c->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &ignored);
+	/* It can quote what stands near the error. */
+	secmem_wipe(&ignored, sizeof(ignored));
+	return json_is_object((json_t *)c->document) ? c->document : NULL;
+}
+
+/*
+ * The object of that name in a 2xx answer. NULL: there is none, and the result is set: CONTROL_EMPTY if OpenBao
+ * sent nothing or null there, else CONTROL_FAILED.
+ */
+static json_t *load_part(const struct http_reply *reply, const char *name, struct control *c)
+{
+	json_t *root, *part;
+
+	if (!answered(reply, c))
+		return NULL;
+	if (reply->body_len == 0) {
+		set(c, CONTROL_EMPTY, "OpenBao sent an answer without content");
+		return NULL;
+	}
+	root = load(reply, c);
+	if (root == NULL) {
+		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		return NULL;
+	}
+	part = json_object_get(root, name);
+	if (part == NULL || json_is_null(part))
+		set(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+	else if (!json_is_object(part))
+		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	return c->result == CONTROL_OK ? part : NULL;
+}
+
+/* A string that can stand in a header or a request: 1 to TOKEN_MAX visible ASCII characters. */
+static bool is_credential(const json_t *value)
+{
+	const char *s = json_string_value(value);
+	size_t len = json_string_length(value);
+
+	if (s == NULL || len == 0 || len > TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] < 0x21 || s[i] > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+/* Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED. */
+static void take_credential(struct control *c, const json_t *part, const char *name, const char **ret)
+{
+	const json_t *value = json_object_get(part, name);
+
+	if (value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
+		set(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+	else if (!is_credential(value))
+		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	else
+		*ret = json_string_value(value);
+}
+
+static void take_lease(struct control *c, const json_t *auth)
+{
+	const json_t *lease = json_object_get(auth, "lease_duration"), *renewable = json_object_get(auth, "renewable");
+	json_int_t seconds = json_integer_value(lease);
+
+	if (!json_is_integer(lease) || seconds < 0 || (renewable != NULL && !json_is_boolean(renewable))) {
+		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		return;
+	}
+	c->lease_ms = (uint64_t)(seconds > LEASE_MAX_S ? LEASE_MAX_S : seconds) * 1000;
+	c->renewable = json_is_true(renewable);
+}
+
+void control_login(const struct http_reply *reply, struct control *ret)
+{
+	const json_t *auth = load_part(reply, "auth", ret);
+
+	if (auth == NULL)
+		return;
+	take_credential(ret, auth, "client_token", &ret->client_token);
+	if (ret->result == CONTROL_EMPTY)
+		ret->reason = "OpenBao's answer holds no token: the login wants a second factor, perhaps";
+	if (ret->result == CONTROL_OK)
+		take_lease(ret, auth);
+	if (ret->result != CONTROL_OK)
+		ret->client_token = NULL;
+}
+
+void control_renew(const struct http_reply *reply, struct control *ret)
+{
+	const json_t *auth = load_part(reply, "auth", ret);
+
+	if (auth != NULL)
+		take_lease(ret, auth);
+}
+
+void control_plain(const struct http_reply *reply, struct control *ret)
+{
+	answered(reply, ret);
+}
+
+void control_wrapping(const struct http_reply *reply, struct control *ret)
+{
+	const json_t *data = load_part(reply, "data", ret);
+
+	if (data != NULL)
+		take_credential(ret, data, "creation_path", &ret->creation_path);
+}
+
+void control_unwrap(const struct http_reply *reply, struct control *ret)
+{
+	const json_t *data = load_part(reply, "data", ret);
+
+	if (data != NULL)
+		take_credential(ret, data, "secret_id", &ret->secret_id);
+}
+
+/* Statuses with which sys/health sends its document: those asked for, and its own, should somebody drop the query. */
+static bool is_health_status(int status)
+{
+	static const int statuses[] = {200, 299, 429, 472, 473, 501, 503};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (status == statuses[i])
+			return true;
+	}
+	return false;
+}
+
+static bool take_health(const struct http_reply *reply, struct control *c)
+{
+	const json_t *root, *initialized, *sealed, *standby;
+
+	if (reply->outcome != HTTP_REPLY || !is_health_status(reply->status))
+		return false;
+	root = load(reply, c);
+	initialized = json_object_get(root, "initialized");
+	sealed = json_object_get(root, "sealed");
+	standby = json_object_get(root, "standby");
+	if (!json_is_boolean(initialized) || !json_is_boolean(sealed) || (standby != NULL && !json_is_boolean(standby)))
+		return false;
+	c->health = true;
+	c->initialized = json_is_true(initialized);
+	c->sealed = json_is_true(sealed);
+	c->standby = json_is_true(standby);
+	return true;
+}
+
+void control_health(const struct http_reply *reply, struct control *ret)
+{
+	bool plain = answered(reply, ret);
+
+	if (take_health(reply, ret)) {
+		if (!ret->initialized)
+			set(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");
+		else if (ret->sealed)
+			set(ret, CONTROL_UNREACHABLE, "OpenBao is sealed");
+		else
+			set(ret, CONTROL_OK, "");
+	} else if (plain) {
+		set(ret, reply->body_len == 0 ? CONTROL_EMPTY : CONTROL_FAILED,
+		    reply->body_len == 0 ? "OpenBao sent an answer without content" : "OpenBao's answer cannot be read");
+	}
+}
