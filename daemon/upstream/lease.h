@@ -36,15 +36,18 @@ struct lease {
 	enum lease_state state;
 	bool held;               /* a token is held that is not known to be dead */
 	uint64_t expires;        /* end of the held token's lease; CLOCK_NEVER if it does not expire */
-	uint64_t login_due;      /* next login, or CLOCK_NEVER */
-	uint64_t renew_due;      /* next renewal, or CLOCK_NEVER */
+	uint64_t login_due;      /* next login; CLOCK_NEVER if none is planned, or it is under way */
+	uint64_t renew_due;      /* next renewal; likewise */
 	bool login_under_way, renew_under_way;
 	uint64_t login_lease;    /* lease granted by the latest login */
+	uint64_t granted;        /* lease granted by the latest login or renewal */
 	bool near_max;           /* a fresh login is wanted while the held token goes on being renewed */
 	bool awaiting_recovery;  /* the next login waits for lease_recovered */
 	unsigned failures;       /* logins failed in a row with OpenBao up */
 	uint64_t refused[3];     /* when the last rejections came, newest first; 0: none */
 	bool locked_out;
+	bool watching;           /* the credentials are to blame, new ones may help */
+	uint64_t last_login;     /* when the latest login was started; 0: never */
 	uint64_t last_denied_login; /* when a 403 last caused a login; 0: never */
 	uint64_t (*random)(void *arg, uint64_t low, uint64_t high);
 	void (*changed)(void *arg, enum lease_state from, enum lease_state to); /* after each change of state; may be NULL */
@@ -60,13 +63,19 @@ void lease_start(struct lease *l, uint64_t now);
 /*
  * What is to be done now; it counts as under way until its result is told below. Also drops a token whose lease
  * has ended. Call until LEASE_NOTHING, whenever lease_next() has come and after each event.
+ *
+ * The machine gives a renewal up when the held token is replaced, ends or is found dead: renew_under_way turns false,
+ * the driver cancels the request, and its result is not told any more (it would be taken for the next one's).
  */
 enum lease_action lease_step(struct lease *l, uint64_t now);
 
 /* When lease_step has something to do next (a renewal, a login, the end of the lease); CLOCK_NEVER if nothing. */
 uint64_t lease_next(const struct lease *l);
 
-/* Results. since: when the request was started, from which the lease counts. lease_ms 0: does not expire. */
+/*
+ * Results. since: when the request was started, from which the lease counts. lease_ms 0: does not expire. A login
+ * whose lease is over by now counts as failed: see held afterwards.
+ */
 void lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
 void lease_login_failed(struct lease *l, uint64_t now, enum lease_failure failure);
 void lease_renew_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);

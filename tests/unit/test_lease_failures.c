@@ -1,0 +1,380 @@
+/*
+ * What the lease machine does when logins fail, are refused or locked out, and when tokens die, rule by rule.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/unit/lease_helper.h"
+
+static struct lease failed(enum chance how, enum lease_failure failure)
+{
+	struct lease l = lease_helper_logging_in(how);
+
+	lease_login_failed(&l, START, failure);
+	assert_int_equal(lease_step(&l, START), LEASE_NOTHING);
+	return l;
+}
+
+/* -- failed logins ------------------------------------------------------------------------------------------- */
+
+static void test_failures_back_off_with_full_jitter_up_to_a_minute(void **state)
+{
+	static const uint64_t most[] = {2, 4, 8, 16, 32, 60, 60, 60};
+	struct lease l;
+	uint64_t now = START, before;
+
+	(void)state;
+	l = lease_helper_logging_in(HIGHEST);
+	for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+		before = now;
+		lease_login_failed(&l, now, LEASE_FAILED);
+		assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+		assert_false(lease_waits(&l));
+		assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+		assert_true(now == before + most[i] * SECOND);
+	}
+	lease_helper_chance = LOWEST;
+	before = now;
+	lease_login_failed(&l, now, LEASE_FAILED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == before + SECOND);
+}
+
+static void test_a_login_that_works_resets_the_back_off(void **state)
+{
+	struct lease l = failed(HIGHEST, LEASE_FAILED);
+	uint64_t now = START, before;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_ok(&l, now, now, 90 * SECOND, false);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	before = now;
+	lease_login_failed(&l, now, LEASE_FAILED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == before + 2 * SECOND);
+}
+
+static void test_unreachable_waits_until_openbao_is_back(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_UNREACHABLE);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_next(&l) == CLOCK_NEVER);
+	assert_int_equal(lease_step(&l, START + HOUR), LEASE_NOTHING);
+	lease_recovered(&l, START + HOUR, HOUR);
+	assert_int_equal(lease_step(&l, START + HOUR), LEASE_LOGIN);
+}
+
+static void test_the_login_after_an_outage_is_staggered_by_its_length(void **state)
+{
+	static const struct { uint64_t outage, most; } rows[] = {
+		{SECOND, 200}, {2 * SECOND, 200}, {20 * SECOND, 2 * SECOND}, {10 * MINUTE, MINUTE}, {24 * HOUR, MINUTE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lease l = failed(HIGHEST, LEASE_UNREACHABLE);
+		uint64_t back = START + rows[i].outage;
+
+		lease_recovered(&l, back, rows[i].outage);
+		assert_true(lease_next(&l) == back + rows[i].most);
+	}
+}
+
+static void test_no_answer_from_a_server_that_is_there_backs_off(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_UNREACHABLE);
+	uint64_t now = START;
+
+	(void)state;
+	lease_recovered(&l, START + 5, 999);
+	assert_true(lease_next(&l) == START + 5 + SECOND);
+	assert_int_equal(l.failures, 1);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+}
+
+static void test_a_recovery_that_nobody_waits_for_changes_nothing(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t due = lease_next(&l);
+
+	(void)state;
+	lease_recovered(&l, START + 1, MINUTE);
+	assert_true(lease_next(&l) == due);
+	l = lease_helper_serving(LOWEST, 90 * SECOND, true);
+	due = lease_next(&l);
+	lease_recovered(&l, START + 1, MINUTE);
+	assert_true(lease_next(&l) == due);
+	l = lease_helper_logging_in(LOWEST);
+	lease_recovered(&l, START + 1, MINUTE);
+	assert_int_equal(lease_step(&l, START + 1), LEASE_NOTHING);
+}
+
+static void test_logins_that_failed_are_a_second_apart_even_when_openbao_comes_and_goes(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_UNREACHABLE);
+
+	(void)state;
+	lease_recovered(&l, START + 100, 20 * SECOND);
+	assert_true(lease_next(&l) == START + SECOND);
+}
+
+static void test_a_held_token_serves_on_while_logins_fail(void **state)
+{
+	struct lease l = lease_helper_serving(LOWEST, 100 * SECOND, false);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_UNREACHABLE);
+	assert_true(lease_live(&l, START + 100 * SECOND - 1));
+	/* Its end changes nothing in what is waited for. */
+	assert_true(lease_next(&l) == START + 100 * SECOND);
+	assert_int_equal(lease_step(&l, START + 100 * SECOND), LEASE_NOTHING);
+	assert_false(l.held);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(l.awaiting_recovery);
+}
+
+/* -- refused and locked out ---------------------------------------------------------------------------------- */
+
+static void test_refused_credentials_get_another_try_after_the_lockout_window_only(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_false(lease_waits(&l));
+	assert_true(lease_watches_credentials(&l));
+	assert_true(lease_next(&l) == START + 16 * MINUTE);
+	l = failed(HIGHEST, LEASE_REFUSED);
+	assert_true(lease_next(&l) == START + 24 * MINUTE);
+}
+
+static void test_new_credentials_are_tried_at_once(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+
+	(void)state;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	assert_false(lease_watches_credentials(&l));
+	lease_login_ok(&l, now, now, HOUR, true);
+	assert_int_equal(l.state, LEASE_SERVING);
+}
+
+static void test_at_most_three_contents_are_refused_in_fifteen_minutes(void **state)
+{
+	struct lease l = failed(HIGHEST, LEASE_REFUSED);
+	uint64_t now = START;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		now += MINUTE;
+		lease_credential_changed(&l, now);
+		assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+		lease_login_failed(&l, now, LEASE_REFUSED);
+	}
+	now += MINUTE;
+	lease_credential_changed(&l, now);
+	lease_credential_changed(&l, now + 250);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 15 * MINUTE);
+	/* The window moves on: the next has to wait for the second one's end. */
+	lease_login_failed(&l, now, LEASE_REFUSED);
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 16 * MINUTE);
+}
+
+static void test_a_denied_login_after_a_refused_one_is_a_lockout(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + 14 * MINUTE;
+
+	(void)state;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DENIED);
+	assert_true(l.locked_out);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_false(lease_watches_credentials(&l));
+	lease_credential_changed(&l, now + MINUTE);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 30 * MINUTE);
+	assert_false(l.locked_out);
+}
+
+static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DENIED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_next(&l) == START + SECOND);
+	/* And one that came after the window had passed. */
+	l = failed(LOWEST, LEASE_REFUSED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DENIED);
+	assert_false(l.locked_out);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
+static void test_missing_credentials_back_off_and_are_watched(void **state)
+{
+	struct lease l = failed(HIGHEST, LEASE_CREDENTIAL);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_watches_credentials(&l));
+	assert_true(lease_next(&l) == START + 2 * SECOND);
+	lease_credential_changed(&l, START + 1200);
+	assert_int_equal(lease_step(&l, START + 1200), LEASE_LOGIN);
+}
+
+static void test_credentials_that_keep_changing_do_not_make_a_storm(void **state)
+{
+	struct lease l = failed(HIGHEST, LEASE_CREDENTIAL);
+
+	(void)state;
+	lease_credential_changed(&l, START + 250);
+	assert_true(lease_next(&l) == START + SECOND);
+}
+
+static void test_credentials_are_not_watched_while_they_are_not_to_blame(void **state)
+{
+	static const enum lease_failure failures[] = {LEASE_UNREACHABLE, LEASE_FAILED, LEASE_DENIED};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		struct lease l = failed(HIGHEST, failures[i]);
+		uint64_t due = lease_next(&l);
+
+		assert_false(lease_watches_credentials(&l));
+		lease_credential_changed(&l, START + 1);
+		assert_true(lease_next(&l) == due);
+	}
+}
+
+/* -- dead tokens --------------------------------------------------------------------------------------------- */
+
+static void test_a_dead_token_is_dropped_and_a_login_follows_at_once(void **state)
+{
+	struct lease l = lease_helper_serving(LOWEST, HOUR, true);
+	uint64_t now = START + MINUTE;
+
+	(void)state;
+	lease_dead(&l, now);
+	lease_dead(&l, now);
+	assert_false(lease_live(&l, now));
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
+	assert_true(lease_waits(&l));
+	/* Told again: nothing more. */
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
+}
+
+static void test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most(void **state)
+{
+	struct lease l = lease_helper_serving(LOWEST, HOUR, true);
+	uint64_t now = START + MINUTE, before = now;
+
+	(void)state;
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	for (int i = 0; i < 3; i++) {
+		lease_login_ok(&l, now, now, HOUR, true);
+		now += SECOND;
+		lease_dead(&l, now);
+		assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
+		assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+		assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+		assert_true(now == before + 30 * SECOND);
+		before = now;
+	}
+}
+
+static void test_a_token_found_dead_by_its_renewal_is_dropped(void **state)
+{
+	struct lease l = lease_helper_serving(LOWEST, 100 * SECOND, true);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_dead(&l, now);
+	assert_false(l.renew_under_way);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_a_dead_token_does_not_shorten_a_wait(void **state)
+{
+	static const enum lease_failure failures[] = {
+		LEASE_UNREACHABLE, LEASE_FAILED, LEASE_CREDENTIAL, LEASE_REFUSED, LEASE_DENIED,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		uint64_t now, due;
+		struct lease l = lease_helper_near_max(LOWEST, &now);
+		enum lease_state before;
+
+		lease_login_failed(&l, now, failures[i]);
+		due = l.login_due;
+		before = l.state;
+		lease_dead(&l, now);
+		assert_false(l.held);
+		assert_true(lease_next(&l) == due);
+		assert_int_equal(l.state, before);
+	}
+}
+
+static void test_a_token_that_dies_during_a_login_causes_no_second_one(void **state)
+{
+	uint64_t now;
+	struct lease l = lease_helper_near_max(LOWEST, &now);
+
+	(void)state;
+	lease_dead(&l, now);
+	assert_int_equal(l.state, LEASE_LOGGING_IN);
+	assert_int_equal(lease_step(&l, now + MINUTE), LEASE_NOTHING);
+	assert_true(lease_waits(&l));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_failures_back_off_with_full_jitter_up_to_a_minute),
+		cmocka_unit_test(test_a_login_that_works_resets_the_back_off),
+		cmocka_unit_test(test_unreachable_waits_until_openbao_is_back),
+		cmocka_unit_test(test_the_login_after_an_outage_is_staggered_by_its_length),
+		cmocka_unit_test(test_no_answer_from_a_server_that_is_there_backs_off),
+		cmocka_unit_test(test_a_recovery_that_nobody_waits_for_changes_nothing),
+		cmocka_unit_test(test_logins_that_failed_are_a_second_apart_even_when_openbao_comes_and_goes),
+		cmocka_unit_test(test_a_held_token_serves_on_while_logins_fail),
+		cmocka_unit_test(test_refused_credentials_get_another_try_after_the_lockout_window_only),
+		cmocka_unit_test(test_new_credentials_are_tried_at_once),
+		cmocka_unit_test(test_at_most_three_contents_are_refused_in_fifteen_minutes),
+		cmocka_unit_test(test_a_denied_login_after_a_refused_one_is_a_lockout),
+		cmocka_unit_test(test_a_denied_login_without_a_refused_one_backs_off),
+		cmocka_unit_test(test_missing_credentials_back_off_and_are_watched),
+		cmocka_unit_test(test_credentials_that_keep_changing_do_not_make_a_storm),
+		cmocka_unit_test(test_credentials_are_not_watched_while_they_are_not_to_blame),
+		cmocka_unit_test(test_a_dead_token_is_dropped_and_a_login_follows_at_once),
+		cmocka_unit_test(test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most),
+		cmocka_unit_test(test_a_token_found_dead_by_its_renewal_is_dropped),
+		cmocka_unit_test(test_a_dead_token_does_not_shorten_a_wait),
+		cmocka_unit_test(test_a_token_that_dies_during_a_login_causes_no_second_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
