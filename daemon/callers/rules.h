@@ -10,6 +10,9 @@
 
 #include "proto/request.h"
 
+/* The uid the kernel shows for one that has no name in this user namespace: it may be anybody's. */
+#define RULES_NOBODY 65534u
+
 /* Who asks, by the kernel's word. */
 struct peer {
 	uid_t uid;
@@ -39,7 +42,10 @@ struct rules {
 /* The first rule that allows it, or NULL. path: canonical "mount/path", or NULL for an op that has none. */
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path);
 
-/* Does the rule name this caller, whatever the op? Uid 65534 and pid 0 are nobody: no rule names them. */
+/*
+ * Does the rule name this caller, whatever the op? Uid 65534 and pid 0 are nobody: no rule names them. A rule
+ * without uid and gid names nobody either.
+ */
 bool rule_names(const struct rule *rule, const struct peer *peer);
 
 /* Does the pattern match the whole text? */
