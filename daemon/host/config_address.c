@@ -1,0 +1,131 @@
+/*
+ * config_address: the addresses of OpenBao.
+ */
+#include "daemon/host/config_address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/secmem.h"
+
+#define HOST_MAX 253 /* RFC 1035, without the dot at the end */
+
+static bool all_of(const char *p, size_t n, const char *set)
+{
+	return strspn(p, set) >= n;
+}
+
+/* Labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL standard). */
+static bool name_ok(const char *host)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *label = host;
+	struct in_addr ipv4;
+
+	for (;;) {
+		size_t n = strcspn(label, ".");
+
+		if (n == 0 || n > 63 || !all_of(label, n, letters))
+			return false;
+		if (label[n] == '\0')
+			break;
+		label += n + 1;
+	}
+	if (label[strspn(label, "0123456789")] == '\0')
+		return inet_pton(AF_INET, host, &ipv4) == 1;
+	/* "0x7f" and the like: resolvers read them as numbers. */
+	return !(label[0] == '0' && (label[1] == 'x' || label[1] == 'X'));
+}
+
+bool config_address_host_ok(const char *text)
+{
+	struct in6_addr ipv6;
+
+	if (strlen(text) > HOST_MAX)
+		return false;
+	if (strchr(text, ':') != NULL)
+		return inet_pton(AF_INET6, text, &ipv6) == 1;
+	return name_ok(text);
+}
+
+static bool port_ok(const char *p, size_t n)
+{
+	unsigned port = 0;
+
+	if (n == 0 || n > 5 || !all_of(p, n, "0123456789") || p[0] == '0')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		port = port * 10 + (unsigned)(p[i] - '0');
+	return port <= 65535;
+}
+
+/* The bytes after "scheme://", or NULL. */
+static const char *after_scheme(const char *address)
+{
+	if (strncmp(address, "http://", 7) == 0)
+		return address + 7;
+	if (strncmp(address, "https://", 8) == 0)
+		return address + 8;
+	return NULL;
+}
+
+/* Copies the host that p begins with, without brackets. What follows it, or NULL: no host, or too long a one. */
+static const char *take_host(const char *p, char host[HOST_MAX + 1])
+{
+	bool bracket = *p == '[';
+	size_t n;
+
+	p += bracket;
+	n = strcspn(p, bracket ? "]" : ":/");
+	if (n == 0 || n > HOST_MAX || (bracket && p[n] != ']'))
+		return NULL;
+	memcpy(host, p, n);
+	host[n] = '\0';
+	if (bracket != (strchr(host, ':') != NULL))
+		return NULL;
+	return p + n + bracket;
+}
+
+int config_address_parse(const char *text, char **ret, struct error *why)
+{
+	const char *p = after_scheme(text);
+	char host[HOST_MAX + 1], *copy;
+	size_t n;
+
+	if (p == NULL)
+		return error_set(why, "must begin with http:// or https://");
+	p = take_host(p, host);
+	if (p == NULL || !config_address_host_ok(host))
+		return error_set(why, "must have a host name, IPv4 address or [IPv6 address] after http:// or https://");
+	if (*p == ':') {
+		n = strcspn(p + 1, "/");
+		if (!port_ok(p + 1, n))
+			return error_set(why, "must have a port from 1 to 65535 after the colon");
+		p += 1 + n;
+	}
+	n = (size_t)(p - text);
+	if (strcmp(p, "") != 0 && strcmp(p, "/") != 0)
+		return error_set(why, "must end after the host and port: no path, user, query or space");
+	copy = secmem_strndup(text, n);
+	if (copy == NULL)
+		return error_set(why, "out of memory");
+	*ret = copy;
+	return 0;
+}
+
+bool config_address_is_loopback(const char *address)
+{
+	const char *p = after_scheme(address);
+	char host[HOST_MAX + 1];
+	struct in6_addr ipv6;
+	struct in_addr ipv4;
+
+	if (p == NULL || take_host(p, host) == NULL)
+		return false;
+	if (inet_pton(AF_INET, host, &ipv4) == 1)
+		return ntohl(ipv4.s_addr) >> 24 == 127;
+	if (inet_pton(AF_INET6, host, &ipv6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&ipv6);
+	return strcasecmp(host, "localhost") == 0;
+}
