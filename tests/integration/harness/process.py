@@ -1,0 +1,107 @@
+"""Child processes that never outlive the test run, free ports, and waiting for a state with a deadline."""
+
+import ctypes
+import os
+import resource
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+BUILD = ROOT / os.environ.get("SECRETSTORE_BUILD", "build")
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def binary(name):
+    return BUILD / name
+
+
+def is_sanitized():
+    """Whether the build under test carries AddressSanitizer: it is slower and its memory figures mean nothing."""
+    try:
+        return b"__asan_init" in binary("secretstored").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+SANITIZED = is_sanitized()
+
+
+def patience(seconds):
+    """A deadline that allows for a loaded machine; it is only waited for in full when the test fails."""
+    return seconds * (3 if SANITIZED else 2)
+
+
+def start(args, *, nofile=None, **popen):
+    """Popen of a child that the kernel kills when this process ends, however it ends. Not from a thread."""
+
+    def in_child():
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if nofile:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
+
+    return subprocess.Popen([str(a) for a in args], preexec_fn=in_child, **popen)
+
+
+def end(process, sig=signal.SIGKILL, timeout=10):
+    """Ends a child that may have ended already, may be stopped, may not listen."""
+    if process.poll() is None:
+        process.send_signal(sig)
+        process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout)
+    return process.returncode
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, timeout, what, interval=0.02):
+    """The first true value of condition(), asked again and again; fails after timeout seconds."""
+    end_at = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end_at:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(interval)
+
+
+def scratch():
+    """A directory that other users may enter, with a name short enough for a socket's path."""
+    path = Path(tempfile.mkdtemp(prefix="ss-", dir="/tmp"))
+    path.chmod(0o755)
+    return path
+
+
+def remove(path):
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def unique(prefix):
+    return f"{prefix}-{secrets.token_hex(4)}"
+
+
+def raise_file_limit():
+    """Lets this process hold thousands of sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    want = 16384 if hard == resource.RLIM_INFINITY else min(hard, 16384)
+    if soft == resource.RLIM_INFINITY or soft < want:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (want, hard))
+
+
+UID = os.getuid()

@@ -1,0 +1,116 @@
+"""One test's corner of an OpenBao server: a KV mount, a policy, an AppRole role and its credentials, all of its own, so
+that tests can share a server. Whatever is secret there is registered with the leak hunt."""
+
+from . import canary, libconfig, process
+
+POLICY = """
+path "{mount}/*" {{ capabilities = ["create", "read", "update", "delete", "list"] }}
+"""
+
+
+class Site:
+    def __init__(self, server, *, policy=POLICY, role=None, namespace="", approle="approle", kv_options=None):
+        self.server = server
+        self.namespace = namespace
+        if namespace:
+            canary.run.add(namespace, canary.ADDRESS)
+            server.admin.post(f"sys/namespaces/{namespace}")
+        self.admin = server.admin.inside(namespace)
+        self.mount = process.unique("kv")
+        self.role = process.unique("role")
+        self.approle = approle
+        self.host = canary.run.add(f"{process.unique('bao')}.localhost", canary.ADDRESS)
+        canary.run.add(f"127.0.0.1:{server.port}", canary.ADDRESS)
+        self.audit = server.audit()
+        self.admin.mount_kv(self.mount, **(kv_options or {}))
+        self.admin.policy(self.role, policy.format(mount=self.mount))
+        if namespace or approle != "approle":
+            self.admin.enable_approle(approle)
+        self.admin.post(self._role_path(), {"token_policies": [self.role], "token_ttl": "1h", **(role or {})})
+        self.role_id = canary.run.add(self.admin.get(self._role_path("role-id"))["data"]["role_id"])
+        self.secret_id = self.new_secret_id()
+        self.directory = process.scratch()
+        self.secret_id_file = self.directory / "secret_id"
+        self.secret_id_file.write_text(self.secret_id + "\n")
+
+    def _role_path(self, below=""):
+        return f"auth/{self.approle}/role/{self.role}" + (f"/{below}" if below else "")
+
+    def new_secret_id(self):
+        return canary.run.add(self.admin.post(self._role_path("secret-id"))["data"]["secret_id"])
+
+    def wrapped_secret_id(self, ttl="120s"):
+        """A wrapping token that holds a new SecretID."""
+        reply = self.admin.post(self._role_path("secret-id"), headers={"X-Vault-Wrap-TTL": ttl})
+        return canary.run.add(reply["wrap_info"]["token"])
+
+    def write_secret_id(self, text):
+        """Replaces the SecretID's file at once, as tools that rotate credentials do."""
+        new = self.secret_id_file.with_suffix(".new")
+        new.write_text(text)
+        new.rename(self.secret_id_file)
+
+    def settings(self, port=None, **changes):
+        """The daemon's settings for this site; port: of a proxy in between."""
+        base = {
+            "openbao": {"address": f"http://{self.host}:{port or self.server.port}"},
+            "approle": {"role_id": self.role_id, "secret_id_file": str(self.secret_id_file)},
+            "allow": {"tests": {"uid": process.UID, "ops": "all", "paths": "*"}},
+        }
+        if port:
+            canary.run.add(f"127.0.0.1:{port}", canary.ADDRESS)
+        if self.namespace:
+            base["openbao"]["namespace"] = self.namespace
+        if self.approle != "approle":
+            base["approle"]["mount"] = self.approle
+        return libconfig.merged(base, changes)
+
+    # What the admin does behind the daemon's back.
+
+    def put(self, path, data, **options):
+        return self.admin.post(f"{self.mount}/data/{path}", {"data": data, "options": options})["data"]["version"]
+
+    def get(self, path):
+        return self.admin.get(f"{self.mount}/data/{path}")["data"]["data"]
+
+    # What the audit log tells of this site's daemon.
+
+    def logins(self):
+        """Login attempts for this role, good and bad."""
+        return self.audit.requests(f"auth/{self.approle}/login", where=self._of_role)
+
+    def _of_role(self, entry):
+        return entry["request"].get("data", {}).get("role_id") == self.role_id
+
+    def tokens(self):
+        """The tokens that logins have given, oldest first."""
+        entries = self.audit.responses(f"auth/{self.approle}/login", where=self._of_role)
+        granted = [e.get("response", {}).get("auth", {}).get("client_token") for e in entries]
+        return [token for token in granted if token]
+
+    def requests_with_own_tokens(self, path=None, operation=None):
+        mine = set(self.tokens())
+        return self.audit.requests(path, operation, where=lambda e: e["request"].get("client_token") in mine)
+
+    def renewals(self):
+        return self.requests_with_own_tokens("auth/token/renew-self")
+
+    def revocations(self):
+        return self.requests_with_own_tokens("auth/token/revoke-self")
+
+    def reads(self, path):
+        return self.audit.requests(f"{self.mount}/data/{path}", "read")
+
+    def writes(self, path):
+        return self.audit.requests(f"{self.mount}/data/{path}", ("create", "update"))
+
+    def token_lives(self, token):
+        return self.server.admin.inside(self.namespace).raw("POST", "auth/token/lookup", {"token": token})[0] == 200
+
+    def revoke(self, token):
+        self.admin.post("auth/token/revoke", {"token": token})
+
+    def close(self):
+        for token in self.tokens():
+            canary.run.add(token)
+        process.remove(self.directory)
