@@ -1,0 +1,165 @@
+"""secretstored in the foreground, with a config, a socket and a log of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from . import canary, libconfig, process
+from .client import Conn
+
+SANITIZER = {
+    "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:abort_on_error=0:handle_abort=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+REPORT = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread|Undefined)\w*Sanitizer|runtime error:|SUMMARY: \w*Sanitizer")
+EX_CONFIG = 78
+
+
+def environment(extra=None):
+    return {"PATH": os.environ["PATH"], **SANITIZER, **(extra or {})}
+
+
+def sanitizer_report(text):
+    found = REPORT.search(text)
+    return text[max(0, found.start() - 200):found.start() + 6000] if found else None
+
+
+def run(config_text=None, *args, env=None, name="config", timeout=20):
+    """Runs the daemon's binary to its end, as for --check-config; the completed process with .log and .config."""
+    directory = process.scratch()
+    try:
+        config = directory / "test.conf"
+        if config_text is not None:
+            config.write_bytes(config_text if isinstance(config_text, bytes) else config_text.encode())
+            args = (*args, "-c", config)
+        done = subprocess.run([process.binary("secretstored"), *args], stdin=subprocess.DEVNULL, capture_output=True,
+                              env=environment(env), timeout=process.patience(timeout))
+    finally:
+        process.remove(directory)
+    done.log = done.stderr.decode() + done.stdout.decode()
+    done.config = str(config)
+    canary.run.record("runs", done.log)
+    assert not sanitizer_report(done.log), done.log
+    return done
+
+
+class Daemon:
+    def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None, wait="ready",
+                 config_text=None):
+        self.expect_stop = True  # False: the test ends it itself
+        self.directory = process.scratch()
+        self.socket = socket_path or self.directory / "run" / "s.sock"
+        self.config = self.directory / "secretstored.conf"
+        if config_text is None:
+            config_text = libconfig.text(libconfig.merged({"listen": {"socket": str(self.socket)}}, settings))
+        self.config.write_text(config_text)
+        self.log_path = canary.run.new_log(f"daemon-{name}")
+        with open(self.log_path, "wb") as log:
+            self.process = process.start([*prefix, process.binary("secretstored"), "-c", self.config], nofile=nofile,
+                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(env))
+        self.started = time.monotonic()
+        try:
+            if wait:
+                self.wait_serving()
+            if wait == "ready":
+                self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def _answers(self):
+        assert self.alive(), f"the daemon ended with {self.process.returncode}:\n{self.log[-3000:]}"
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(str(self.socket))
+            return True
+        except OSError:
+            return False
+
+    def wait_serving(self, timeout=10):
+        process.wait_until(self._answers, process.patience(timeout), "the daemon's socket answers")
+
+    def wait_ready(self, timeout=10):
+        with self.connect() as c:
+            process.wait_until(lambda: c.call("ping")["ready"], process.patience(timeout), "the daemon is ready")
+
+    def wait_state(self, state, timeout=10):
+        with self.connect() as c:
+            process.wait_until(lambda: c.call("ping")["state"] == state, process.patience(timeout), f"state {state}")
+
+    def wait_log(self, pattern, timeout=10):
+        return process.wait_until(lambda: re.search(pattern, self.log), process.patience(timeout), f"log has {pattern}")
+
+    # One request on a connection of its own.
+
+    def connect(self, **kw):
+        return Conn(self.socket, **kw)
+
+    def connect_as(self, uid, **kw):
+        return Conn.as_user(self.socket, uid, **kw)
+
+    def call(self, op, **members):
+        with self.connect() as c:
+            return c.call(op, **members)
+
+    def get(self, mount, path, **members):
+        return self.call("kv.get", mount=mount, path=path, **members)
+
+    def put(self, mount, path, data=None, **members):
+        if data is not None:
+            members["data"] = data
+        return self.call("kv.put", mount=mount, path=path, **members)
+
+    def ping(self):
+        return self.call("ping")
+
+    def status(self):
+        return self.call("status")
+
+    def token_state(self):
+        return self.status()["token"]["state"]
+
+    # What /proc says.
+
+    def memory_kb(self, field="RssAnon"):
+        with open(f"/proc/{self.pid}/status") as f:
+            return int(re.search(rf"^{field}:\s+(\d+) kB", f.read(), re.M).group(1))
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, timeout=15):
+        """SIGTERM; the exit status must be 0 and a sanitizer must have nothing to say."""
+        self.expect_stop = False
+        if self.alive():
+            self.signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(process.patience(timeout))
+        except subprocess.TimeoutExpired:
+            process.end(self.process)
+            raise AssertionError(f"the daemon does not stop on SIGTERM:\n{self.log[-3000:]}") from None
+        report = sanitizer_report(self.log)
+        assert not report, report
+        assert status == 0, f"the daemon ended with {status}:\n{self.log[-3000:]}"
+
+    def close(self):
+        """Whatever the state: gone, and its directory too."""
+        process.end(self.process)
+        process.remove(self.directory)
