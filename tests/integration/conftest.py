@@ -1,0 +1,169 @@
+"""Fixtures: servers (a shared one per worker, others for one test), a site on them, daemons, the leak hunt at the end."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from harness import canary, process
+from harness.bao import DevServer, RaftServer
+from harness.daemon import Daemon
+from harness.proxy import Proxy
+from harness.site import Site
+from harness.standin import StandIn
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
+    config.addinivalue_line("markers", "root: needs root, to act as other users or to make namespaces")
+    worker = getattr(config, "workerinput", None)
+    directory = worker["run_directory"] if worker else tempfile.mkdtemp(prefix="ss-run-", dir="/tmp")
+    config.run_directory = directory
+    canary.run = canary.Run(directory)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):  # in pytest-xdist's controller, for each worker
+    node.workerinput["run_directory"] = node.config.run_directory
+
+
+def pytest_collection_modifyitems(items):
+    if os.getuid() != 0:
+        for item in items:
+            if item.get_closest_marker("root"):
+                item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """When all workers are done: nothing secret may stand in anything that was said."""
+    if hasattr(session.config, "workerinput"):
+        return
+    leaks = canary.run.leaks()
+    session.config.leaks = leaks
+    if leaks and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(session.config.run_directory, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    leaks = getattr(config, "leaks", [])
+    if leaks:
+        terminalreporter.section("SECRETS LEAKED", red=True)
+        for leak in leaks[:40]:
+            terminalreporter.line(leak[:600])
+    if os.path.isdir(config.run_directory):
+        terminalreporter.line(f"logs of this run: {config.run_directory}")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.when == "call" and report.failed:
+        for daemon in getattr(item.funcargs.get("daemon"), "made", ()):
+            report.sections.append((f"log of {daemon.log_path.name}", daemon.log[-6000:]))
+    if report.when == "call":
+        item.failed = report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_server():
+    process.raise_file_limit()
+    server = DevServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def dev_server():
+    server = DevServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def raft_server():
+    server = RaftServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def new_site():
+    sites = []
+
+    def make(server, **kw):
+        sites.append(Site(server, **kw))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(shared_server, new_site):
+    return new_site(shared_server)
+
+
+@pytest.fixture
+def standin():
+    server = StandIn()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def proxy(site):
+    """In front of the shared server."""
+    p = Proxy(site.server.port)
+    yield p
+    p.close()
+
+
+@pytest.fixture
+def new_proxy():
+    made = []
+
+    def make(port):
+        made.append(Proxy(port))
+        return made[-1]
+
+    yield make
+    for p in made:
+        p.close()
+
+
+@pytest.fixture
+def scratch():
+    directory = process.scratch()
+    yield directory
+    process.remove(directory)
+
+
+@pytest.fixture
+def daemon(request):
+    """Starts daemons: daemon(settings, ...). At the end each must stop cleanly on SIGTERM."""
+    made = []
+
+    def make(settings, **kw):
+        kw.setdefault("name", request.node.name)
+        made.append(Daemon(settings, **kw))
+        return made[-1]
+
+    make.made = made
+    yield make
+    problems = []
+    for d in made:
+        try:
+            if d.expect_stop:
+                d.stop()
+        except AssertionError as e:
+            problems.append(str(e))
+        finally:
+            d.close()
+    if problems and not getattr(request.node, "failed", False):
+        pytest.fail("\n".join(problems))
