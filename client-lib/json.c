@@ -1,0 +1,76 @@
+/*
+ * json: takes one member out of a JSON object, for callers that have no JSON library.
+ */
+#include <limits.h>
+
+#include "base/secmem.h"
+#include "client-lib/secretstore.h"
+#include "proto/jscan.h"
+
+static int find(const char *json, size_t len, const char *name, struct jspan *ret_value)
+{
+	struct jscan scan;
+	struct jspan key, value, found = { .len = 0 };
+	int more;
+
+	jscan_init(&scan, json, len);
+	if (jscan_object(&scan) != 0)
+		return SS_PROTOCOL;
+	while ((more = jscan_member(&scan, &key)) == 1) {
+		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0)
+			return SS_PROTOCOL;
+		if (jspan_equals(key, name))
+			found = value;
+	}
+	if (more != 0 || jscan_end(&scan) != 0)
+		return SS_PROTOCOL;
+	if (found.len == 0)
+		return SS_NO_FIELD;
+	*ret_value = found;
+	return SS_OK;
+}
+
+int ss_json_field(const char *json, size_t json_len, const char *name, const char **ret_value, size_t *ret_len)
+{
+	struct jspan value;
+	int code = find(json, json_len, name, &value);
+
+	if (code != SS_OK)
+		return code;
+	*ret_value = value.p;
+	*ret_len = value.len;
+	return SS_OK;
+}
+
+int ss_json_string(const char *json, size_t json_len, const char *name, char **ret_value, size_t *ret_len)
+{
+	struct jspan value;
+	char *text;
+	long n;
+	int code = find(json, json_len, name, &value);
+
+	if (code != SS_OK)
+		return code;
+	if (value.type != JSON_STRING)
+		return SS_NOT_A_STRING;
+	/* Unescaping never makes it longer, and the quotes leave room for the NUL. */
+	text = secmem_malloc(value.len);
+	if (text == NULL)
+		return SS_NO_MEMORY;
+	n = jspan_decode(value, text, value.len);
+	if (n < 0) {
+		secmem_free(text);
+		return SS_PROTOCOL;
+	}
+	*ret_value = text;
+	if (ret_len != NULL)
+		*ret_len = (size_t)n;
+	return SS_OK;
+}
+
+int ss_secret_string(const struct ss_secret *secret, const char *name, char **ret_value, size_t *ret_len)
+{
+	if (secret->data == NULL)
+		return SS_NO_FIELD;
+	return ss_json_string(secret->data, secret->data_len, name, ret_value, ret_len);
+}
