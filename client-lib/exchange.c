@@ -1,0 +1,221 @@
+/*
+ * exchange: the books of requests under way. An exchange is made once and used again and again, with its id's
+ * slot and its frame's memory, so that a steady load allocates nothing.
+ */
+#include "client-lib/exchange.h"
+
+#include <stdlib.h>
+
+#include "base/secmem.h"
+#include "proto/frame.h"
+
+#define SLOT_BITS 16
+#define ID_MASK ((UINT64_C(1) << 33) - 1) /* so that an id is a number of the protocol, of at most ten digits */
+#define FRAME_KEPT 4096                   /* a larger allocation is not kept for the next use */
+
+_Static_assert(EXCHANGE_MAX == 1 << SLOT_BITS, "every slot has an id");
+
+void exchanges_init(struct exchanges *all)
+{
+	*all = (struct exchanges){ .nslots = 0 };
+	for (int state = 0; state < EXCHANGE_STATES; state++)
+		TAILQ_INIT(&all->list[state]);
+	TAILQ_INIT(&all->due);
+}
+
+void exchanges_free(struct exchanges *all)
+{
+	for (size_t i = 0; i < all->nslots; i++) {
+		buf_free(&all->slot[i]->frame);
+		free(all->slot[i]);
+	}
+	free(all->slot);
+	exchanges_init(all);
+}
+
+static struct exchange_list *list_of(struct exchanges *all, enum exchange_state state)
+{
+	return &all->list[state == EXCHANGE_WRITING ? EXCHANGE_QUEUED : state];
+}
+
+static void set_state(struct exchanges *all, struct exchange *x, enum exchange_state state)
+{
+	struct exchange_list *from = list_of(all, x->state), *to = list_of(all, state);
+
+	x->state = state;
+	if (from == to)
+		return;
+	TAILQ_REMOVE(from, x, entry);
+	TAILQ_INSERT_TAIL(to, x, entry);
+}
+
+/* Makes one more exchange, with the next slot. */
+static int add_slot(struct exchanges *all)
+{
+	struct exchange *x;
+
+	if (all->nslots == all->slots_room) {
+		size_t room = all->slots_room == 0 ? 4 : all->slots_room * 2;
+		struct exchange **slot = reallocarray(all->slot, room, sizeof(struct exchange *));
+
+		if (slot == NULL)
+			return -1;
+		all->slot = slot;
+		all->slots_room = room;
+	}
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return -1;
+	x->state = EXCHANGE_FREE;
+	x->id = all->nslots;
+	buf_init(&x->frame, FRAME_HEADER + FRAME_BODY_MAX);
+	all->slot[all->nslots++] = x;
+	TAILQ_INSERT_HEAD(&all->list[EXCHANGE_FREE], x, entry);
+	return 0;
+}
+
+struct exchange *exchange_new(struct exchanges *all, int *ret_code)
+{
+	struct exchange *x;
+
+	if (TAILQ_EMPTY(&all->list[EXCHANGE_FREE])) {
+		if (all->nslots == EXCHANGE_MAX) {
+			*ret_code = SS_OVERLOADED;
+			return NULL;
+		}
+		if (add_slot(all) != 0) {
+			*ret_code = SS_NO_MEMORY;
+			return NULL;
+		}
+	}
+	/* The one used last is likely still in the processor's cache. */
+	x = TAILQ_LAST(&all->list[EXCHANGE_FREE], exchange_list);
+	x->id = (x->id + (1 << SLOT_BITS)) & ID_MASK;
+	return x;
+}
+
+/* Most requests have the timeout of the one before, so the place is nearly always the end. */
+static void insert_due(struct exchanges *all, struct exchange *x)
+{
+	struct exchange *before = TAILQ_LAST(&all->due, exchange_list);
+
+	while (before != NULL && before->deadline_ms > x->deadline_ms)
+		before = TAILQ_PREV(before, exchange_list, due);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&all->due, before, x, due);
+	else
+		TAILQ_INSERT_HEAD(&all->due, x, due);
+}
+
+void exchange_queue(struct exchanges *all, struct exchange *x)
+{
+	x->written = 0;
+	x->lost = false;
+	set_state(all, x, EXCHANGE_QUEUED);
+	insert_due(all, x);
+	all->pending++;
+}
+
+void exchange_written(struct exchanges *all, struct exchange *x, size_t n)
+{
+	x->written += n;
+	if (x->written < buf_len(&x->frame)) {
+		set_state(all, x, EXCHANGE_WRITING);
+		return;
+	}
+	set_state(all, x, EXCHANGE_SENT);
+	if (x->op == OP_KV_PUT || x->callback == NULL)
+		buf_truncate(&x->frame, 0);
+}
+
+void exchange_requeue(struct exchanges *all, struct exchange *x)
+{
+	set_state(all, x, EXCHANGE_QUEUED);
+	TAILQ_REMOVE(&all->list[EXCHANGE_QUEUED], x, entry);
+	TAILQ_INSERT_HEAD(&all->list[EXCHANGE_QUEUED], x, entry);
+	x->written = 0;
+	x->lost = true;
+}
+
+void exchange_end(struct exchanges *all, struct exchange *x, int code, const char *message)
+{
+	x->code = code;
+	x->message = message;
+	set_state(all, x, EXCHANGE_ENDED);
+}
+
+void exchange_disown(struct exchanges *all, struct exchange *x)
+{
+	TAILQ_REMOVE(&all->due, x, due);
+	all->pending--;
+	x->callback = NULL;
+	if (x->state == EXCHANGE_SENT)
+		buf_truncate(&x->frame, 0);
+}
+
+void exchange_free(struct exchanges *all, struct exchange *x)
+{
+	if (x->callback != NULL)
+		exchange_disown(all, x);
+	if (x->frame.cap > FRAME_KEPT)
+		buf_free(&x->frame);
+	else
+		buf_truncate(&x->frame, 0);
+	set_state(all, x, EXCHANGE_FREE);
+}
+
+struct exchange *exchange_by_id(const struct exchanges *all, struct jspan id)
+{
+	struct exchange *x;
+	uint64_t number;
+
+	if (id.type != JSON_NUMBER || jspan_number(id, &number) != 0)
+		return NULL;
+	if ((number & (EXCHANGE_MAX - 1)) >= all->nslots)
+		return NULL;
+	x = all->slot[number & (EXCHANGE_MAX - 1)];
+	return x->id == number && x->state == EXCHANGE_SENT ? x : NULL;
+}
+
+struct exchange *exchange_next(const struct exchanges *all)
+{
+	return TAILQ_FIRST(&all->list[EXCHANGE_QUEUED]);
+}
+
+struct exchange *exchange_oldest(const struct exchanges *all)
+{
+	return TAILQ_FIRST(&all->list[EXCHANGE_SENT]);
+}
+
+struct exchange *exchange_ended(const struct exchanges *all)
+{
+	return TAILQ_FIRST(&all->list[EXCHANGE_ENDED]);
+}
+
+struct exchange *exchange_due(const struct exchanges *all)
+{
+	return TAILQ_FIRST(&all->due);
+}
+
+bool exchange_is_doubtful(const struct exchange *x)
+{
+	return x->op == OP_KV_PUT && (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT);
+}
+
+bool exchanges_are_orphaned(const struct exchanges *all)
+{
+	const struct exchange *x = exchange_next(all);
+	bool orphan = false;
+
+	if (x != NULL && x->state == EXCHANGE_WRITING) {
+		if (x->callback != NULL)
+			return false;
+		orphan = true;
+	}
+	TAILQ_FOREACH(x, &all->list[EXCHANGE_SENT], entry) {
+		if (x->callback != NULL)
+			return false;
+		orphan = true;
+	}
+	return orphan;
+}
