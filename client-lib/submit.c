@@ -1,0 +1,149 @@
+/*
+ * submit: checks a request, writes its frame and queues it.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "client-lib/client.h"
+#include "proto/frame.h"
+#include "proto/jscan.h"
+#include "proto/jwrite.h"
+
+#define ENVELOPE_MAX 16384u /* more than all of a put but its data can take, however it is escaped */
+
+struct order {
+	enum op op;
+	const char *mount, *path; /* NULL for those that have none */
+	struct jspan data;
+	const uint64_t *cas;
+	uint64_t version;
+	uint32_t timeout_ms;
+	ss_callback *callback;
+	void *arg;
+};
+
+/* Why an order cannot be taken; SS_OK if it can. */
+static int check(const struct ss_client *c, const struct order *order, const char **why)
+{
+	bool has_path = order->op == OP_KV_GET || order->op == OP_KV_PUT;
+
+	*why = "the handle is being closed";
+	if (c->closing)
+		return SS_INVALID_REQUEST;
+	*why = "a request needs a callback";
+	if (order->callback == NULL)
+		return SS_INVALID_REQUEST;
+	*why = "timeout_ms is over its limit";
+	if (order->timeout_ms > SS_MAX_TIMEOUT_MS)
+		return SS_INVALID_REQUEST;
+	*why = "the mount is not canonical";
+	if (has_path && (order->mount == NULL || !request_path_ok(order->mount, REQUEST_MOUNT_MAX)))
+		return SS_INVALID_REQUEST;
+	*why = "the path is not canonical";
+	if (has_path && (order->path == NULL || !request_path_ok(order->path, REQUEST_PATH_MAX)))
+		return SS_INVALID_REQUEST;
+	*why = "the secret is too large";
+	return order->data.len > FRAME_BODY_MAX - ENVELOPE_MAX ? SS_TOO_LARGE : SS_OK;
+}
+
+/* The time left is filled in when the frame is written; till then there are spaces, which JSON allows. */
+static void write_timeout(struct exchange *x, struct jwrite *w)
+{
+	static const char spaces[CLIENT_TIMEOUT_DIGITS + 1] = "      ";
+
+	jwrite_span(w, "timeout_ms", (struct jspan){ spaces, CLIENT_TIMEOUT_DIGITS, JSON_NUMBER });
+	x->timeout_at = buf_len(&x->frame) - CLIENT_TIMEOUT_DIGITS;
+}
+
+static int write_frame(struct exchange *x, const struct order *order)
+{
+	struct jwrite w;
+
+	x->timeout_at = 0;
+	jwrite_begin(&w, &x->frame);
+	jwrite_uint(&w, "id", x->id);
+	jwrite_text(&w, "op", op_name(order->op));
+	if (order->mount != NULL) {
+		write_timeout(x, &w);
+		jwrite_text(&w, "mount", order->mount);
+		jwrite_text(&w, "path", order->path);
+	}
+	if (order->version != 0)
+		jwrite_uint(&w, "version", order->version);
+	if (order->cas != NULL)
+		jwrite_uint(&w, "cas", *order->cas);
+	if (order->data.len > 0)
+		jwrite_span(&w, "data", order->data);
+	return jwrite_end(&w);
+}
+
+static int submit(struct ss_client *c, const struct order *order)
+{
+	struct exchange *x;
+	const char *why;
+	int code;
+
+	client_enter(c);
+	code = check(c, order, &why);
+	if (code != SS_OK)
+		return client_fail(c, code, why);
+	x = exchange_new(&c->exchanges, &code);
+	if (x == NULL)
+		return client_fail(c, code, code == SS_OVERLOADED ? "too many requests under way" : "out of memory");
+	if (write_frame(x, order) != 0)
+		return client_fail(c, SS_NO_MEMORY, "out of memory");
+	x->op = order->op;
+	x->callback = order->callback;
+	x->arg = order->arg;
+	x->deadline_ms = clock_now_ms() + (order->timeout_ms != 0 ? order->timeout_ms : SS_DEFAULT_TIMEOUT_MS);
+	exchange_queue(&c->exchanges, x);
+	/* Whoever asks anew is not kept waiting because of earlier failures. */
+	c->retry_at_ms = 0;
+	return client_fail(c, SS_OK, "");
+}
+
+int ss_submit_get(struct ss_client *c, const char *mount, const char *path, uint64_t version, uint32_t timeout_ms,
+    ss_callback *callback, void *arg)
+{
+	struct order order = { .op = OP_KV_GET, .mount = mount, .path = path, .version = version,
+		.timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+
+	return submit(c, &order);
+}
+
+/* Anything but one JSON object could break out of its place in the request. */
+static int check_object(const char *json, size_t len)
+{
+	struct jscan scan;
+	struct jspan object;
+
+	jscan_init(&scan, json, len);
+	if (jscan_peek(&scan) != JSON_OBJECT || jscan_value(&scan, JSCAN_DEPTH_MAX, &object) != 0)
+		return -1;
+	return jscan_end(&scan);
+}
+
+int ss_submit_put(struct ss_client *c, const char *mount, const char *path, const char *json, size_t json_len,
+    const uint64_t *cas, uint32_t timeout_ms, ss_callback *callback, void *arg)
+{
+	struct order order = { .op = OP_KV_PUT, .mount = mount, .path = path, .data = { json, json_len, JSON_OBJECT },
+		.cas = cas, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+
+	if (json == NULL || check_object(json, json_len) != 0)
+		return client_fail(c, SS_INVALID_REQUEST, "the secret is not a JSON object");
+	return submit(c, &order);
+}
+
+int ss_submit_ping(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
+{
+	struct order order = { .op = OP_PING, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+
+	return submit(c, &order);
+}
+
+int ss_submit_status(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
+{
+	struct order order = { .op = OP_STATUS, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+
+	return submit(c, &order);
+}
