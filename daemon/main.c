@@ -127,7 +127,7 @@ static struct keeper *make_keeper(struct daemon *d)
 		.secret_id_file = c->approle.secret_id_file,
 		.secret_id_wrapped = c->approle.secret_id_wrapped,
 	};
-	struct auth *auth = auth_approle_new(d->api, &options);
+	struct auth *auth = auth_approle_new(d->base, d->api, &options);
 	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;
 }
 
