@@ -1,7 +1,7 @@
 #!/bin/bash
-# The programs and the library in BUILD carry what the hardening flags are for.
+# hardening.sh BUILD: the programs and the library there carry what the hardening flags are for.
 set -u
-build=${BUILD:-build}
+build=${1:?the build directory}
 bad=0
 
 # wants FILE WHAT COMMAND...: the command must succeed

@@ -1,0 +1,86 @@
+"""The checks of what was built find what is wrong with programs and a library that are built wrongly."""
+import os
+import platform
+import subprocess
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+SOURCE = """
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+double stray(char *to, const char *from) { strcpy(to, from); return sqrt((double)to[0]); }
+double ss_stray(char *to, const char *from) { return stray(to, from); }
+int ss_fine(void) { return 1; }
+int main(int argc, char **argv) { char b[64]; (void)argc; return (int)stray(b, argv[0]); }
+"""
+SOFT = ["-O1", "-U_FORTIFY_SOURCE", "-fno-stack-protector", "-Wl,-z,norelro", "-Wl,-z,lazy", "-Wl,-z,execstack"]
+INTEL = platform.machine() == "x86_64"
+
+
+def run(*args):
+    return subprocess.run(args, capture_output=True, text=True, check=False)
+
+
+class Scripts(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        self.write("x.c", SOURCE)
+
+    def write(self, name, text):
+        with open(os.path.join(self.root, name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return os.path.join(self.root, name)
+
+    def compile(self, out, *flags):
+        out = os.path.join(self.root, out)
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        if INTEL:
+            flags = (*flags, "-fcf-protection=none")
+        done = run("cc", "-w", *SOFT, *flags, "-o", out, os.path.join(self.root, "x.c"), "-lm")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return out
+
+    def test_each_lack_of_hardening_is_found(self):
+        for program in ("secretstored", "secretstorectl"):
+            self.compile(program, "-no-pie")
+        self.compile("libsecretstore.so", "-shared", "-fPIC")
+        for module in ("obj/daemon/main.o", "obj/libsecretstore.o"):
+            self.compile(module, "-c")
+        done = run("bash", os.path.join(HERE, "hardening.sh"), self.root)
+        self.assertEqual(done.returncode, 1)
+        lacks = ["has no read-only relocations", "binds lazily", "has an executable stack", "has no stack protector"]
+        for file in ("secretstored", "secretstorectl", "libsecretstore.so"):
+            for lack in lacks:
+                self.assertIn(f"/{file}: {lack}\n", done.stdout)
+        for lack in ("secretstored: is not position-independent", "secretstored: is not fortified"):
+            self.assertIn(lack, done.stdout)
+        if INTEL:
+            self.assertIn("libsecretstore.o: has no control-flow protection", done.stdout)
+
+    def exports(self, symbol_map, header):
+        library = self.compile("libx.so", "-shared", "-fPIC", "-Wl,--version-script=" + self.write("x.map", symbol_map))
+        return run("bash", os.path.join(HERE, "exports.sh"), library, os.path.join(self.root, "x.map"),
+                   self.write("x.h", header))
+
+    def test_each_name_exported_wrongly_is_found(self):
+        done = self.exports("LIBSECRETSTORE_0 {\nglobal:\n\tss_fine;\n\tss_gone;\n\tst*;\n\tss_s*;\nlocal: *;\n};\n",
+                            "int ss_fine(void);\nint ss_declared(void);\n")
+        self.assertEqual(done.returncode, 1)
+        for found in ("stray: is exported but not ss_", "ss_stray: is exported but not in the map",
+                      "ss_gone: is in the map but not exported", "ss_gone: is in the map but not in the header",
+                      "ss_declared: is in the header but not in the map", "libm.so.6: is needed"):
+            self.assertIn(f": {found}", done.stdout)
+
+    def test_nothing_is_found_where_nothing_is_wrong(self):
+        self.write("x.c", "int ss_fine(void) { return 1; }\n")
+        done = self.exports("LIBSECRETSTORE_0 {\nglobal:\n\tss_fine;\nlocal: *;\n};\n", "int ss_fine(void);\n")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
