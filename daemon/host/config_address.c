@@ -97,7 +97,8 @@ int config_address_parse(const char *text, char **ret, struct error *why)
 		return error_set(why, "must begin with http:// or https://");
 	p = take_host(p, host);
 	if (p == NULL || !config_address_host_ok(host))
-		return error_set(why, "must have a host name, IPv4 address or [IPv6 address] after http:// or https://");
+		return error_set(why,
+		    "must have a host name, IPv4 address or [IPv6 address] after http:// or https://");
 	if (*p == ':') {
 		n = strcspn(p + 1, "/");
 		if (!port_ok(p + 1, n))

@@ -165,7 +165,7 @@ const char *config_value_pattern_error(const char *pattern)
 	for (;; p += n + 1) {
 		n = strcspn(p, "/");
 		if (!segment_ok(p, n))
-			return "matches nothing: a path has no slash at its ends, no empty, \".\" or \"..\" segment";
+			return "matches nothing: paths have no slash at their ends, no empty, . or .. segment";
 		if (p[n] == '\0')
 			return NULL;
 	}

@@ -172,8 +172,10 @@ static void test_the_first_rule_that_allows_is_given(void **state)
 	uid_t uid = 1000, other = 5;
 	char a[] = "secret/a", any[] = "secret/*";
 	char *first[] = { a }, *second[] = { any };
-	struct rule rule[] = { rule_for(&other, NULL, second), rule_for(&uid, NULL, first), rule_for(&uid, NULL, second),
-		rule_for(&uid, NULL, second) };
+	struct rule rule[] = {
+		rule_for(&other, NULL, second), rule_for(&uid, NULL, first), rule_for(&uid, NULL, second),
+		rule_for(&uid, NULL, second),
+	};
 	struct rules rules = { rule, 4 };
 	struct peer peer = ANYBODY;
 
@@ -275,10 +277,14 @@ static void test_many_stars_do_not_blow_up(void **state)
 
 static void test_odd_patterns_get_a_warning(void **state)
 {
-	static const char *const odd[] = { "secret/web*", "secret/a*/b", "secret", "*", "*/web", "*web", "secret/data/web",
-		"secret/metadata/*", "secret/data", "secret/metadata", "a*" };
-	static const char *const plain[] = { "secret/web", "secret/web/*", "secret/*", "secret/*/db", "secret/**",
-		"secret/database", "secret/a/data", "team/kv/*", "data/x", "secret/datax/*" };
+	static const char *const odd[] = {
+		"secret/web*", "secret/a*/b", "secret", "*", "*/web", "*web", "secret/data/web",
+		"secret/metadata/*", "secret/data", "secret/metadata", "a*"
+	};
+	static const char *const plain[] = {
+		"secret/web", "secret/web/*", "secret/*", "secret/*/db", "secret/**", "secret/database",
+		"secret/a/data", "team/kv/*", "data/x", "secret/datax/*"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
