@@ -1,0 +1,265 @@
+/*
+ * Log lines: their form for people and for journald, that none can be forged, and that nobody reading them stops
+ * nothing.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/host/log.h"
+
+/* Standard error as it was, and the two ends of what stands in for it. */
+static int before, reader;
+
+/* SOCK_SEQPACKET keeps writes apart, so that one read is one write. */
+static int setup(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	unsetenv("JOURNAL_STREAM");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+		return -1;
+	fflush(stderr);
+	before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	reader = ends[0];
+	log_init(LOG_LEVEL_INFO);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(reader);
+	return 0;
+}
+
+/* The next line written, or "". */
+static const char *next(void)
+{
+	static char line[4096];
+	ssize_t n = read(reader, line, sizeof(line) - 1);
+
+	line[n < 0 ? 0 : n] = '\0';
+	return line;
+}
+
+/* The next line from its level on: the time is checked and left out. */
+static const char *next_text(void)
+{
+	const char *form = "dddd-dd-ddTdd:dd:dd.dddZ ", *line = next(), *p = line;
+
+	for (; *form != '\0'; form++, p++)
+		if (*form == 'd' ? *p < '0' || *p > '9' : *p != *form)
+			fail_msg("no time at the start: %s", line);
+	return p;
+}
+
+static void test_a_line_is_one_write_with_time_level_and_text(void **state)
+{
+	(void)state;
+	log_error("%s %d", "number", 1);
+	assert_string_equal(next_text(), "error: number 1\n");
+	log_warning("careful");
+	assert_string_equal(next_text(), "warning: careful\n");
+	log_info("fyi");
+	assert_string_equal(next_text(), "info: fyi\n");
+	assert_string_equal(next(), "");
+}
+
+static void test_levels_beyond_the_chosen_one_are_left_out(void **state)
+{
+	(void)state;
+	log_debug("detail");
+	assert_string_equal(next(), "");
+	log_init(LOG_LEVEL_DEBUG);
+	log_debug("detail");
+	assert_string_equal(next_text(), "debug: detail\n");
+	log_init(LOG_LEVEL_ERROR);
+	log_warning("careful");
+	assert_string_equal(next(), "");
+}
+
+static void set_journal(long inode_off)
+{
+	struct stat st;
+	char stream[64];
+
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino + (uintmax_t)inode_off);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init(LOG_LEVEL_DEBUG);
+}
+
+static void test_journald_gets_a_priority_in_place_of_time_and_level(void **state)
+{
+	(void)state;
+	set_journal(0);
+	log_error("a");
+	assert_string_equal(next(), "<3>a\n");
+	log_warning("b");
+	assert_string_equal(next(), "<4>b\n");
+	log_info("c");
+	assert_string_equal(next(), "<6>c\n");
+	log_debug("d");
+	assert_string_equal(next(), "<7>d\n");
+}
+
+/* JOURNAL_STREAM is inherited by programs whose standard error somebody redirected since. */
+static void test_another_stream_than_stderr_is_no_journal(void **state)
+{
+	(void)state;
+	set_journal(1);
+	log_info("c");
+	assert_string_equal(next_text(), "info: c\n");
+	setenv("JOURNAL_STREAM", "", 1);
+	log_init(LOG_LEVEL_INFO);
+	log_info("c");
+	assert_string_equal(next_text(), "info: c\n");
+}
+
+static void test_a_text_cannot_pass_for_a_line_of_its_own(void **state)
+{
+	(void)state;
+	log_info("%s", "a\n2026-01-01T00:00:00.000Z error: b\r\t\x1b[31m\x7f\xc2\x9b" "31mc\xc2\xa0\xc3\xa9");
+	assert_string_equal(next_text(),
+	    "info: a?2026-01-01T00:00:00.000Z error: b???[31m???31mc\xc2\xa0\xc3\xa9\n");
+	assert_string_equal(next(), "");
+	set_journal(0);
+	log_info("a\n<0>b");
+	assert_string_equal(next(), "<6>a?<0>b\n");
+	assert_string_equal(next(), "");
+}
+
+static void test_long_lines_are_cut_and_say_so(void **state)
+{
+	static const char end[] = "...\n";
+	char text[3000];
+	const char *line;
+	size_t n;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_info("%s", text);
+	line = next();
+	n = strlen(line);
+	assert_int_equal(n, 1000);
+	assert_string_equal(line + n - strlen(end), end);
+	assert_string_equal(next(), "");
+}
+
+static void test_a_line_that_just_fits_is_whole(void **state)
+{
+	char text[3000];
+	const char *line;
+	size_t longest;
+
+	(void)state;
+	set_journal(0);
+	memset(text, 'x', sizeof(text));
+	longest = 1000 - strlen("<6>") - strlen("\n");
+	text[longest] = '\0';
+	log_info("%s", text);
+	line = next();
+	assert_int_equal(strlen(line), 1000);
+	assert_string_equal(line + 998, "x\n");
+	text[longest] = 'x';
+	text[longest + 1] = '\0';
+	log_info("%s", text);
+	line = next();
+	assert_int_equal(strlen(line), 1000);
+	assert_string_equal(line + 995, "x...\n");
+}
+
+static void test_a_cut_does_not_split_a_character(void **state)
+{
+	char text[2001];
+
+	(void)state;
+	set_journal(0);
+	for (int shift = 0; shift < 2; shift++) {
+		const char *line;
+		size_t n;
+
+		memset(text, 'x', 2);
+		for (size_t i = (size_t)shift; i + 2 < sizeof(text); i += 2)
+			memcpy(text + i, "\xc3\xa9", 2);
+		text[2000] = '\0';
+		log_info("%s", text);
+		line = next();
+		n = strlen(line);
+		assert_in_range(n, 998, 1000);
+		assert_memory_equal(line + n - 6, "\xc3\xa9...\n", 6);
+	}
+}
+
+static void test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed(void **state)
+{
+	unsigned long written = 0, lines = 20000;
+	char text[1000], last[100];
+
+	(void)state;
+	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (unsigned long i = 0; i < lines; i++)
+		log_info("%s", text);
+	while (next()[0] != '\0')
+		written++;
+	assert_in_range(written, 1, lines - 1);
+	log_info("again");
+	snprintf(last, sizeof(last), "warning: %lu log lines were dropped: nobody read them\n", lines - written);
+	assert_string_equal(next_text(), last);
+	assert_string_equal(next_text(), "info: again\n");
+	log_info("and on");
+	assert_string_equal(next_text(), "info: and on\n");
+}
+
+static void test_errno_is_left_as_it_was(void **state)
+{
+	(void)state;
+	dup2(before, 100);
+	close(STDERR_FILENO);
+	errno = 77;
+	log_info("to nobody");
+	assert_int_equal(errno, 77);
+	dup2(100, STDERR_FILENO);
+	close(100);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_line_is_one_write_with_time_level_and_text),
+		TEST(test_levels_beyond_the_chosen_one_are_left_out),
+		TEST(test_journald_gets_a_priority_in_place_of_time_and_level),
+		TEST(test_another_stream_than_stderr_is_no_journal),
+		TEST(test_a_text_cannot_pass_for_a_line_of_its_own),
+		TEST(test_long_lines_are_cut_and_say_so),
+		TEST(test_a_line_that_just_fits_is_whole),
+		TEST(test_a_cut_does_not_split_a_character),
+		TEST(test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed),
+		TEST(test_errno_is_left_as_it_was),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
