@@ -44,7 +44,7 @@ struct config {
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;
 		uint64_t requests_per_connection;    /* in flight */
-		uint64_t output_bytes;               /* waiting to be written on a connection, above which it is not read */
+		uint64_t output_bytes;               /* a connection with more to be written is not read */
 		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;

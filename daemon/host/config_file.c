@@ -1,0 +1,325 @@
+/*
+ * config_file: reads a config file with libconfig into a struct config.
+ */
+#include "daemon/host/config_file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/secmem.h"
+#include "base/secretfile.h"
+#include "daemon/host/config_rules.h"
+#include "daemon/host/config_scan.h"
+#include "daemon/host/config_table.h"
+#include "daemon/host/config_value.h"
+
+/* So that an error's text has room for the rest. */
+#define PATH "%.200s"
+#define NAME "%.48s"
+
+int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
+    const char *format, ...)
+{
+	const config_setting_t *group = config_setting_parent(setting);
+	char name[160] = "", what[320], which[32] = "";
+	va_list args;
+
+	if (group != NULL && config_setting_parent(group) != NULL) {
+		const config_setting_t *outer = config_setting_parent(group);
+		bool deep = config_setting_parent(outer) != NULL;
+
+		snprintf(name, sizeof(name), NAME "%s" NAME ".", deep ? config_setting_name(outer) : "",
+		    deep ? "." : "", config_setting_name(group));
+	}
+	if (item > 0)
+		snprintf(which, sizeof(which), "item %zu: ", item);
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return error_set(file->error, PATH ":%u: %s" NAME ": %s%s", file->path,
+	    config_setting_source_line(setting),
+	    name, config_setting_name(setting), which, what);
+}
+
+size_t config_file_count(const config_setting_t *setting)
+{
+	int type = config_setting_type(setting);
+
+	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)
+		return 1;
+	return (size_t)config_setting_length(setting);
+}
+
+const config_setting_t *config_file_item(const config_setting_t *setting, size_t i)
+{
+	int type = config_setting_type(setting);
+
+	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)
+		return setting;
+	return config_setting_get_elem(setting, (unsigned)i);
+}
+
+const char *config_file_text(const config_setting_t *setting, char number[16])
+{
+	if (config_setting_type(setting) == CONFIG_TYPE_STRING)
+		return config_setting_get_string(setting);
+	if (config_setting_type(setting) != CONFIG_TYPE_INT)
+		return NULL;
+	snprintf(number, 16, "%d", config_setting_get_int(setting));
+	return number;
+}
+
+/* The text of a value that may stand for a setting of the type, or NULL. */
+static const char *text_for(enum setting_type type, const config_setting_t *value, char number[16])
+{
+	int kind = config_setting_type(value);
+
+	switch (type) {
+	case SETTING_BOOL:
+		if (kind != CONFIG_TYPE_BOOL)
+			return NULL;
+		return config_setting_get_bool(value) ? "true" : "false";
+	case SETTING_COUNT:
+		return kind == CONFIG_TYPE_INT ? config_file_text(value, number) : NULL;
+	case SETTING_SIZE:
+	case SETTING_GROUP:
+		return config_file_text(value, number);
+	default:
+		return kind == CONFIG_TYPE_STRING ? config_setting_get_string(value) : NULL;
+	}
+}
+
+struct reader {
+	struct config_file file;
+	struct config *config;
+	struct buf text;
+	struct config_scan scan;
+	config_t lib;
+};
+
+static int store_addresses(struct reader *r, const struct setting *setting, const config_setting_t *value)
+{
+	size_t n = config_file_count(value);
+	bool list = config_file_item(value, 0) != value;
+	struct error why;
+
+	for (size_t i = 0; i < n; i++) {
+		const config_setting_t *item = config_file_item(value, i);
+		size_t number = list ? i + 1 : 0;
+
+		if (config_setting_type(item) != CONFIG_TYPE_STRING)
+			return config_file_error(&r->file, value, number, "must be %s",
+			    config_table_kind(setting->type));
+		if (!list && *config_setting_get_string(item) == '\0')
+			return 0;
+		if (config_table_store(r->config, setting, config_setting_get_string(item), &why) != 0)
+			return config_file_error(&r->file, value, number, "%s", why.text);
+	}
+	return 0;
+}
+
+static int store(struct reader *r, const struct setting *setting, const config_setting_t *value)
+{
+	const char *text;
+	char number[16];
+	struct error why;
+
+	if (setting->type == SETTING_ADDRESSES)
+		return store_addresses(r, setting, value);
+	text = text_for(setting->type, value, number);
+	if (text == NULL)
+		return config_file_error(&r->file, value, 0, "must be %s", config_table_kind(setting->type));
+	if (setting->type == SETTING_SECRET && r->scan.role_id != NULL)
+		text = r->scan.role_id;
+	if (config_table_store(r->config, setting, text, &why) != 0)
+		return config_file_error(&r->file, value, 0, "%s", why.text);
+	return 0;
+}
+
+/* The setting that a name most likely stands for: misspelt in this group, or well spelt in the wrong one. */
+static const struct setting *likely_meant(const char *group, const char *name)
+{
+	const struct setting *table, *best = NULL;
+	unsigned distance, least = 3;
+	size_t n;
+
+	table = config_table(&n);
+	for (size_t i = 0; i < n; i++) {
+		distance = config_value_distance(table[i].name, name);
+		if (strcmp(table[i].group, group) != 0 && distance > 0)
+			continue;
+		if (distance < least) {
+			least = distance;
+			best = &table[i];
+		}
+	}
+	return best;
+}
+
+static int unknown_setting(struct reader *r, const config_setting_t *setting, const char *group)
+{
+	const struct setting *meant = likely_meant(group, config_setting_name(setting));
+
+	if (meant == NULL)
+		return config_file_error(&r->file, setting, 0, "there is no such setting");
+	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", meant->group,
+	    meant->name);
+}
+
+static int read_group(struct reader *r, const config_setting_t *group)
+{
+	const char *name = config_setting_name(group);
+	int n = config_setting_length(group);
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *value = config_setting_get_elem(group, (unsigned)i);
+		const struct setting *setting = config_table_find(name, config_setting_name(value));
+
+		if (setting == NULL)
+			return unknown_setting(r, value, name);
+		if (store(r, setting, value) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_group_name(const char *name)
+{
+	const struct setting *table;
+	size_t n;
+
+	table = config_table(&n);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(table[i].group, name) == 0)
+			return true;
+	return strcmp(name, "allow") == 0;
+}
+
+static int read_root(struct reader *r)
+{
+	const config_setting_t *root = config_root_setting(&r->lib);
+	int n = config_setting_length(root), failed = 0;
+
+	for (int i = 0; i < n && !failed; i++) {
+		const config_setting_t *group = config_setting_get_elem(root, (unsigned)i);
+		const char *name = config_setting_name(group);
+
+		if (!is_group_name(name))
+			failed = unknown_setting(r, group, "");
+		else if (!config_setting_is_group(group))
+			failed = config_file_error(&r->file, group, 0, "must be a group: %s: { ... };", name);
+		else if (strcmp(name, "allow") == 0)
+			failed = config_rules_read(&r->file, group, &r->config->rules);
+		else
+			failed = read_group(r, group);
+	}
+	return failed;
+}
+
+/* Settings that go only together, or only apart. */
+static int check_pairs(struct reader *r)
+{
+	const struct config *c = r->config;
+
+	if (c->approle.role_id != NULL && c->approle.role_id_file != NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "approle.role_id_file"), 0,
+		    "approle.role_id is set too; only one of them can be");
+	if (c->openbao.client_cert_file != NULL && c->openbao.client_key_file == NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_cert_file"), 0,
+		    "needs openbao.client_key_file beside it");
+	if (c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_key_file"), 0,
+		    "needs openbao.client_cert_file beside it");
+	return 0;
+}
+
+static size_t count_at_line(const config_setting_t *group, unsigned line)
+{
+	int n = config_setting_length(group);
+	size_t count = 0;
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
+
+		count += config_setting_name(s) != NULL && config_setting_source_line(s) == line;
+		if (config_setting_is_aggregate(s))
+			count += count_at_line(s, line);
+	}
+	return count;
+}
+
+/*
+ * libconfig gives the line, but not the name, of a setting that is there already. All names before it on that line
+ * are in its tree by then, so it is the next one.
+ */
+static int repeated(struct reader *r, unsigned line)
+{
+	const char *text = (const char *)buf_data(&r->text);
+	size_t nth = count_at_line(config_root_setting(&r->lib), line);
+	char name[160];
+
+	if (!config_scan_name(text, buf_len(&r->text), line, nth, name, sizeof(name)))
+		snprintf(name, sizeof(name), "a setting");
+	return error_set(r->file.error, PATH ":%u: %s: is set a second time", r->file.path, line, name);
+}
+
+/* The setting that was being read when libconfig gave up. */
+static const config_setting_t *last_setting(const config_setting_t *group)
+{
+	while (config_setting_is_group(group) && config_setting_length(group) > 0)
+		group = config_setting_get_elem(group, (unsigned)config_setting_length(group) - 1);
+	return group;
+}
+
+static int parse_error(struct reader *r)
+{
+	unsigned line = (unsigned)config_error_line(&r->lib);
+	const char *what = config_error_text(&r->lib);
+	const config_setting_t *last = last_setting(config_root_setting(&r->lib));
+
+	if (what == NULL)
+		what = "cannot be read";
+	if (strstr(what, "duplicate") != NULL)
+		return repeated(r, line);
+	if (strstr(what, "mismatched") != NULL && config_setting_name(last) != NULL)
+		return config_file_error(&r->file, last, 0,
+		    "in [ ] all items are of one kind, numbers or texts; ( ) may mix them");
+	return error_set(r->file.error, PATH ":%u: %s", r->file.path, line, what);
+}
+
+/* libconfig takes a comment on the last line only if a line's end follows it. */
+static int read_text(struct reader *r)
+{
+	struct error why;
+
+	if (secretfile_read(r->file.path, &r->text, r->file.error) != 0)
+		return -1;
+	if (buf_puts(&r->text, "\n") != 0)
+		return error_set(r->file.error, PATH ": out of memory", r->file.path);
+	if (config_scan((char *)buf_data(&r->text), buf_len(&r->text), &r->scan, &why) != 0)
+		return error_set(r->file.error, PATH ":%u: %s", r->file.path, r->scan.line, why.text);
+	if (buf_put(&r->text, "", 1) != 0)
+		return error_set(r->file.error, PATH ": out of memory", r->file.path);
+	if (!config_read_string(&r->lib, (const char *)buf_data(&r->text)))
+		return parse_error(r);
+	return 0;
+}
+
+int config_file_read(const char *path, struct config *config, unsigned *ret_address_line, struct error *error)
+{
+	const config_setting_t *address;
+	struct reader r = { .file = { path, error }, .config = config };
+	int failed;
+
+	buf_init(&r.text, SECRETFILE_MAX + 2);
+	config_init(&r.lib);
+	failed = read_text(&r) != 0 || read_root(&r) != 0 || check_pairs(&r) != 0;
+	address = config_lookup(&r.lib, "openbao.address");
+	*ret_address_line = address != NULL ? config_setting_source_line(address) : 0;
+	config_destroy(&r.lib);
+	secmem_free(r.scan.role_id);
+	buf_free(&r.text);
+	return failed ? -1 : 0;
+}

@@ -1,0 +1,38 @@
+/*
+ * config_file: reads a config file with libconfig into a struct config, and says where in the file an error is.
+ * The environment, and what must be set, are config.c's business.
+ */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include <libconfig.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "daemon/host/config.h"
+
+/*
+ * Puts what the file sets into config, over what is there. 0, with *ret_address_line the line of openbao.address
+ * (0: it is not in the file); or -1 with error set ("FILE:LINE: group.name: ...") and config half changed, to be
+ * freed.
+ */
+int config_file_read(const char *path, struct config *config, unsigned *ret_address_line, struct error *error);
+
+/* For the readers of the file's groups: where an error goes. */
+struct config_file {
+	const char *path;
+	struct error *error;
+};
+
+/* An error at the setting, named with its groups. item: its number in a list, from 1; 0 is the setting as such. */
+int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A list's items; anything else is an item by itself. */
+size_t config_file_count(const config_setting_t *setting);
+const config_setting_t *config_file_item(const config_setting_t *setting, size_t i);
+
+/* The text of a string or a number, where they stand for each other, or NULL. number: room for a number's. */
+const char *config_file_text(const config_setting_t *setting, char number[16]);
+
+#endif

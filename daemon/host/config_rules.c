@@ -1,0 +1,196 @@
+/*
+ * config_rules: reads the group allow of a config file. A rule that could allow more than its writer meant (no
+ * caller named, no path given) is refused.
+ */
+#include "daemon/host/config_rules.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/host/config_value.h"
+
+#define KEYS "uid, gid, ops, paths"
+
+static int no_memory(const struct config_file *file, const config_setting_t *at)
+{
+	return config_file_error(file, at, 0, "out of memory");
+}
+
+/* Number of the item in errors: 0 where there is no list. */
+static size_t item_number(const config_setting_t *list, size_t i)
+{
+	return config_file_item(list, i) == list ? 0 : i + 1;
+}
+
+/* uid_t and gid_t are the same type here, and users and groups are read alike. */
+typedef int lookup(const char *text, uint32_t *ret, struct error *why);
+
+static int read_ids(const struct config_file *file, const config_setting_t *list, lookup *look_up, uint32_t **ret,
+    size_t *ret_count)
+{
+	size_t n = config_file_count(list);
+	struct error why;
+
+	if (n == 0)
+		return config_file_error(file, list, 0, "must not be empty");
+	*ret = calloc(n, sizeof(**ret));
+	if (*ret == NULL)
+		return no_memory(file, list);
+	for (size_t i = 0; i < n; i++) {
+		char number[16];
+		const char *text = config_file_text(config_file_item(list, i), number);
+
+		if (text == NULL)
+			return config_file_error(file, list, item_number(list, i),
+			    "must be a name in quotes, a number, or a list of them");
+		if (look_up(text, &(*ret)[i], &why) != 0)
+			return config_file_error(file, list, item_number(list, i), "%s", why.text);
+	}
+	*ret_count = n;
+	return 0;
+}
+
+static void list_ops(char *out, size_t cap)
+{
+	size_t used = 0;
+
+	*out = '\0';
+	for (int op = 0; op < OP_COUNT && used < cap; op++)
+		used += (size_t)snprintf(out + used, cap - used, "%s, ", op_name((enum op)op));
+	if (used < cap)
+		snprintf(out + used, cap - used, "all");
+}
+
+static int read_ops(const struct config_file *file, const config_setting_t *list, bool ops[OP_COUNT])
+{
+	size_t n = config_file_count(list);
+	char known[200], shown[CONFIG_VALUE_SHOWN];
+
+	if (n == 0)
+		return config_file_error(file, list, 0, "must not be empty");
+	list_ops(known, sizeof(known));
+	for (size_t i = 0; i < n; i++) {
+		const char *text = config_setting_get_string(config_file_item(list, i));
+		enum op op;
+
+		if (text == NULL)
+			return config_file_error(file, list, item_number(list, i),
+			    "must be an op in quotes, or a list of them");
+		op = op_by_name(text, strlen(text));
+		if (op != OP_COUNT)
+			ops[op] = true;
+		else if (strcmp(text, "all") == 0)
+			memset(ops, true, OP_COUNT * sizeof(*ops));
+		else
+			return config_file_error(file, list, item_number(list, i),
+			    "\"%s\" is not an op; known: %s", config_value_shown(text, shown), known);
+	}
+	return 0;
+}
+
+static int read_paths(const struct config_file *file, const config_setting_t *list, struct rule *rule)
+{
+	size_t n = config_file_count(list);
+
+	if (n == 0)
+		return config_file_error(file, list, 0, "must not be empty");
+	rule->paths = calloc(n, sizeof(*rule->paths));
+	if (rule->paths == NULL)
+		return no_memory(file, list);
+	for (size_t i = 0; i < n; i++) {
+		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
+
+		if (text == NULL)
+			return config_file_error(file, list, item_number(list, i),
+			    "must be a path in quotes, or a list of them");
+		wrong = config_value_pattern_error(text);
+		if (wrong != NULL)
+			return config_file_error(file, list, item_number(list, i), "%s", wrong);
+		rule->paths[i] = strdup(text);
+		if (rule->paths[i] == NULL)
+			return no_memory(file, list);
+		rule->npaths++;
+	}
+	return 0;
+}
+
+static int read_key(const struct config_file *file, const config_setting_t *key, struct rule *rule)
+{
+	const char *name = config_setting_name(key);
+
+	if (strcmp(name, "uid") == 0)
+		return read_ids(file, key, config_value_user, &rule->uids, &rule->nuids);
+	if (strcmp(name, "gid") == 0)
+		return read_ids(file, key, config_value_group, &rule->gids, &rule->ngids);
+	if (strcmp(name, "ops") == 0)
+		return read_ops(file, key, rule->ops);
+	if (strcmp(name, "paths") == 0)
+		return read_paths(file, key, rule);
+	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
+}
+
+static bool takes_path(enum op op)
+{
+	switch (op) {
+	case OP_KV_GET:
+	case OP_KV_PUT:
+		return true;
+	case OP_PING:
+	case OP_STATUS:
+	case OP_COUNT:
+		break;
+	}
+	return false;
+}
+
+static int check_rule(const struct config_file *file, const config_setting_t *at, const struct rule *rule)
+{
+	bool any = false;
+
+	if (rule->nuids == 0 && rule->ngids == 0)
+		return config_file_error(file, at, 0, "must name callers by uid or gid");
+	for (int op = 0; op < OP_COUNT; op++) {
+		any = any || rule->ops[op];
+		if (rule->ops[op] && takes_path((enum op)op) && rule->npaths == 0)
+			return config_file_error(file, at, 0, "must have paths for %s", op_name((enum op)op));
+	}
+	if (!any)
+		return config_file_error(file, at, 0, "must have ops");
+	return 0;
+}
+
+static int read_rule(const struct config_file *file, const config_setting_t *group, struct rule *rule)
+{
+	int n;
+
+	if (!config_setting_is_group(group))
+		return config_file_error(file, group, 0, "must be a group with " KEYS);
+	if (strchr(config_setting_name(group), '*') != NULL)
+		return config_file_error(file, group, 0, "a rule's name has letters, digits, - and _");
+	rule->name = strdup(config_setting_name(group));
+	if (rule->name == NULL)
+		return no_memory(file, group);
+	n = config_setting_length(group);
+	for (int i = 0; i < n; i++)
+		if (read_key(file, config_setting_get_elem(group, (unsigned)i), rule) != 0)
+			return -1;
+	return check_rule(file, group, rule);
+}
+
+int config_rules_read(const struct config_file *file, const config_setting_t *allow, struct rules *ret)
+{
+	int n = config_setting_length(allow);
+
+	if (n == 0)
+		return 0;
+	ret->rule = calloc((size_t)n, sizeof(*ret->rule));
+	if (ret->rule == NULL)
+		return no_memory(file, allow);
+	for (int i = 0; i < n; i++) {
+		ret->nrules++; /* also one half read is freed */
+		if (read_rule(file, config_setting_get_elem(allow, (unsigned)i), &ret->rule[i]) != 0)
+			return -1;
+	}
+	return 0;
+}

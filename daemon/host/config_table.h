@@ -1,0 +1,60 @@
+/*
+ * config_table: every setting outside allow, with its default and its range, and how its text gets into the struct
+ * config.
+ */
+#ifndef CONFIG_TABLE_H
+#define CONFIG_TABLE_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "daemon/host/config.h"
+
+enum setting_type {
+	SETTING_ADDRESSES, /* a list; each text given is added */
+	SETTING_NAMESPACE,
+	SETTING_AUTH,
+	SETTING_FILE,
+	SETTING_HOST,
+	SETTING_BOOL,
+	SETTING_TIME,
+	SETTING_SIZE,
+	SETTING_COUNT,
+	SETTING_MOUNT,
+	SETTING_SECRET,
+	SETTING_SOCKET,
+	SETTING_MODE,
+	SETTING_GROUP
+};
+
+struct setting {
+	const char *group, *name;
+	enum setting_type type;
+	size_t offset;         /* in struct config, of what the type says */
+	const char *initial;   /* the default, as it would be written in the file */
+	const char *low, *high; /* times, sizes, counts: the range, both included */
+	bool zero;             /* 0 is allowed too */
+};
+
+/* The table: *ret_count settings, those of a group together. */
+const struct setting *config_table(size_t *ret_count);
+
+/* The setting, or NULL. */
+const struct setting *config_table_find(const char *group, const char *name);
+
+/*
+ * Puts the text's value into config in place of the one there. 0; or -1 with why set ("must be ...") and config
+ * unchanged. Texts of true and false are those words, numbers are decimal.
+ */
+int config_table_store(struct config *config, const struct setting *setting, const char *text, struct error *why);
+
+/* What kind of value the setting takes, for an error: "a time in quotes, such as ...". */
+const char *config_table_kind(enum setting_type type);
+
+/* Gives every setting its default. 0, or -1 with why set: no memory. */
+int config_table_defaults(struct config *config, struct error *why);
+
+/* Wipes and frees what the settings hold; config is then without texts and addresses. */
+void config_table_clear(struct config *config);
+
+#endif

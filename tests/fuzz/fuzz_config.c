@@ -1,0 +1,56 @@
+/*
+ * Any bytes as a config file: the loader takes or refuses them, and what it takes it can warn of and free.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/host/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void __attribute__((format(printf, 1, 2))) ignore(const char *format, ...)
+{
+	(void)format;
+}
+
+/* What a program without configuration would get from its environment, so that the file alone decides. */
+static void set_environment(void)
+{
+	setenv("BAO_ADDR", "https://localhost", 1);
+	setenv("OPENBAO_APPROLE_ROLE_ID", "role", 1);
+	setenv("OPENBAO_APPROLE_SECRET_ID", "secret", 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static int fd = -1;
+	struct error error = { "" };
+	struct config *config;
+	char path[64];
+
+	if (fd < 0)
+		fd = memfd_create("config", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	set_environment();
+	config = config_load(path, &error);
+	if (config == NULL) {
+		if (error.text[0] == '\0' || strchr(error.text, '\n') != NULL)
+			abort();
+		return 0;
+	}
+	if (config->openbao.naddress == 0 || config->listen.socket == NULL || config->limits.connections == 0)
+		abort();
+	for (size_t i = 0; i < config->rules.nrules; i++)
+		if (config->rules.rule[i].nuids + config->rules.rule[i].ngids == 0)
+			abort();
+	config_warn(config, ignore);
+	config_free(config);
+	return 0;
+}

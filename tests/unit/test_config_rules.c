@@ -1,0 +1,160 @@
+/*
+ * The group allow of the config file: what a rule must have, and what becomes of it.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/unit/config_fixture.h"
+
+#define refuses fixture_refuses
+
+static void test_rules_come_in_the_order_of_the_file(void **state)
+{
+	struct config *c = fixture_accepted("allow: {\n"
+	    "  web: { uid = (\"root\", 33, \"1000\"); gid = \"root\"; ops = [\"kv.get\", \"kv.put\"];\n"
+	    "         paths = [\"secret/web/*\", \"secret/shared\"]; };\n"
+	    "  a-2_B: { gid = [4, 5]; ops = \"status\"; };\n"
+	    "};");
+	const struct rule *rule = c->rules.rule;
+
+	(void)state;
+	assert_int_equal(c->rules.nrules, 2);
+	assert_string_equal(rule[0].name, "web");
+	assert_int_equal(rule[0].nuids, 3);
+	assert_int_equal(rule[0].uids[0], 0);
+	assert_int_equal(rule[0].uids[1], 33);
+	assert_int_equal(rule[0].uids[2], 1000);
+	assert_int_equal(rule[0].ngids, 1);
+	assert_int_equal(rule[0].gids[0], 0);
+	assert_true(rule[0].ops[OP_KV_GET] && rule[0].ops[OP_KV_PUT]);
+	assert_false(rule[0].ops[OP_PING] || rule[0].ops[OP_STATUS]);
+	assert_int_equal(rule[0].npaths, 2);
+	assert_string_equal(rule[0].paths[0], "secret/web/*");
+	assert_string_equal(rule[0].paths[1], "secret/shared");
+	assert_string_equal(rule[1].name, "a-2_B");
+	assert_int_equal(rule[1].nuids, 0);
+	assert_int_equal(rule[1].ngids, 2);
+	assert_int_equal(rule[1].gids[1], 5);
+	assert_true(rule[1].ops[OP_STATUS]);
+	assert_int_equal(rule[1].npaths, 0);
+	config_free(c);
+}
+
+static void test_all_is_every_op(void **state)
+{
+	static const char *const texts[] = { "\"all\"", "[\"all\"]", "(\"kv.get\", \"all\")" };
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct config *c;
+
+		strcpy(text, "allow: { a: { uid = 0; paths = \"*\"; ops = ");
+		c = fixture_accepted(strcat(strcat(text, texts[i]), "; }; };"));
+		for (int op = 0; op < OP_COUNT; op++)
+			assert_true(c->rules.rule[0].ops[op]);
+		config_free(c);
+	}
+}
+
+static void test_a_rule_must_name_callers(void **state)
+{
+	(void)state;
+	refuses("allow: {\na: { ops = \"all\"; paths = \"*\"; }; };", "3: allow.a: ",
+	    "must name callers by uid or gid");
+	refuses("allow: { a: { }; };", "2: allow.a: ", "must name callers");
+	refuses("allow: { a: { uid = []; ops = \"status\"; }; };", "2: allow.a.uid: ", "must not be empty");
+	refuses("allow: { a: { gid = (); uid = 0; ops = \"status\"; }; };", "2: allow.a.gid: ",
+	    "must not be empty");
+	refuses("allow: { a: { uid = \"\"; ops = \"status\"; }; };", "2: allow.a.uid: ", "must name a user");
+}
+
+static void test_callers_must_exist(void **state)
+{
+	(void)state;
+	refuses("allow: { a: { uid = \"no-such\"; }; };", "2: allow.a.uid: there is no user \"no-such\"", "");
+	refuses("allow: { a: {\ngid = (0,\n\"no-such\"); }; };", "3: allow.a.gid: item 2: there is no group", "");
+	refuses("allow: { a: { uid = -1; }; };", "2: allow.a.uid: ", "");
+	refuses("allow: { a: { uid = \"4294967295\"; }; };", "2: allow.a.uid: ", "up to 4294967294");
+	refuses("allow: { a: { uid = true; }; };", "2: allow.a.uid: ",
+	    "must be a name in quotes, a number, or a list");
+	refuses("allow: { a: { uid = ((0)); }; };", "2: allow.a.uid: item 1: ", "must be a name in quotes");
+	refuses("allow: { a: { uid = { a = 1; }; }; };", "2: allow.a.uid: ", "must be a name in quotes");
+}
+
+static void test_a_rule_must_have_ops_that_are_known(void **state)
+{
+	(void)state;
+	refuses("allow: { a: { uid = 0; paths = \"*\"; }; };", "2: allow.a: ", "must have ops");
+	refuses("allow: { a: { uid = 0; ops = []; }; };", "2: allow.a.ops: ", "must not be empty");
+	refuses("allow: { a: { uid = 0; ops = \"\"; }; };", "2: allow.a.ops: ", "is not an op");
+	refuses("allow: { a: { uid = 0; ops = \"kv.gte\"; }; };",
+	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, kv.get, kv.put, all", "");
+	refuses("allow: { a: { uid = 0; ops = [\"kv.get\", \"kv.get \"]; }; };", "2: allow.a.ops: item 2: ",
+	    "\"kv.get \"");
+	refuses("allow: { a: { uid = 0; ops = \"ALL\"; }; };", "2: allow.a.ops: ", "is not an op");
+	refuses("allow: { a: { uid = 0; ops = 5; }; };", "2: allow.a.ops: ", "must be an op in quotes");
+	refuses("allow: { a: { uid = 0; ops = (\"all\", 5); }; };", "2: allow.a.ops: item 2: ",
+	    "must be an op in quotes");
+}
+
+static void test_ops_with_a_path_need_paths(void **state)
+{
+	(void)state;
+	refuses("allow: { a: { uid = 0; ops = \"kv.get\"; }; };", "2: allow.a: ", "must have paths for kv.get");
+	refuses("allow: { a: { uid = 0; ops = [\"status\", \"kv.put\"]; }; };", "2: allow.a: ",
+	    "must have paths for kv.put");
+	refuses("allow: { a: { uid = 0; ops = \"all\"; }; };", "2: allow.a: ", "must have paths");
+	refuses("allow: { a: { uid = 0; ops = \"all\"; paths = []; }; };", "2: allow.a.paths: ",
+	    "must not be empty");
+	config_free(fixture_accepted("allow: { a: { uid = 0; ops = [\"status\", \"ping\"]; }; };"));
+}
+
+static void test_paths_must_be_able_to_match(void **state)
+{
+	static const char *const bad[] = {
+		"", "/secret/a", "secret/a/", "secret//a", "secret/../a", "./a", "secret/a\\n"
+	};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		strcpy(text, "allow: { a: { uid = 0; ops = \"all\"; paths = (\"secret/*\", \"");
+		refuses(strcat(strcat(text, bad[i]), "\"); }; };"), "2: allow.a.paths: item 2: ", "");
+	}
+	refuses("allow: { a: { uid = 0; ops = \"all\"; paths = 5; }; };", "2: allow.a.paths: ",
+	    "must be a path in quotes");
+}
+
+static void test_unknown_keys_are_refused(void **state)
+{
+	(void)state;
+	refuses("allow: { a: { uid = 0; path = \"*\"; }; };", "2: allow.a.path: ",
+	    "a rule has uid, gid, ops, paths");
+	refuses("allow: { a: { unit = \"x\"; }; };", "2: allow.a.unit: ", "there is no such setting");
+	refuses("allow: { a*: { uid = 0; ops = \"status\"; }; };", "2: allow.a*: ", "letters, digits");
+	refuses("allow: { *: { uid = 0; ops = \"status\"; }; };", "2: allow.*: ", "letters, digits");
+	refuses("allow: { web = \"all\"; };", "2: allow.web: ", "must be a group");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_rules_come_in_the_order_of_the_file),
+		TEST(test_all_is_every_op),
+		TEST(test_a_rule_must_name_callers),
+		TEST(test_callers_must_exist),
+		TEST(test_a_rule_must_have_ops_that_are_known),
+		TEST(test_ops_with_a_path_need_paths),
+		TEST(test_paths_must_be_able_to_match),
+		TEST(test_unknown_keys_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
