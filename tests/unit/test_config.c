@@ -176,6 +176,14 @@ static void test_a_systemd_credential_comes_between_file_and_environment(void **
 	c = fixture_load(FIXTURE_GOOD);
 	assert_string_equal(c->approle.secret_id_file, "/run/secret_id");
 	config_free(c);
+
+	/* One that is there but cannot be opened is still the one that is meant. */
+	unlink(path);
+	assert_int_equal(symlink("secret_id", path), 0);
+	setenv(SECRET, "env-secret", 1);
+	c = fixture_load(text);
+	assert_string_equal(c->approle.secret_id_file, path);
+	config_free(c);
 	unlink(path);
 	rmdir(directory);
 }
@@ -290,6 +298,8 @@ static void test_the_role_id_of_the_file_is_taken_as_it_stands(void **state)
 	(void)state;
 	assert_string_equal(c->approle.role_id, "a b/*#\xc3\xa9");
 	config_free(c);
+	assert_string_equal(fixture_refused_whole("approle: {\nrole_id = \"a\\\\b\"; };"),
+	    "2: approle.role_id: cannot hold a backslash");
 }
 
 static char warnings[4000];

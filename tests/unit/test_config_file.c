@@ -415,6 +415,7 @@ static void test_what_is_not_closed_is_refused(void **state)
 	refuses("/* all of this\nlimits: { connections = 1; };", "2: ", "a comment that begins here does not end");
 	refuses("listen: { mode = \"0600\" \"\n};", "2: listen.mode: ", "a string does not end on its line");
 	refuses("listen: { mode = \"0600;\n};", "2: listen.mode: ", "a string does not end on its line");
+	refuses("listen: { socket = \"/a\nb\"; };", "2: listen.socket: ", "a string does not end on its line");
 	refuses("listen: { mode = \"0600\\\";", "2: listen.mode: ", "a string does not end on its line");
 	refuses("listen: { mode = \"0600\";", "3: ", "syntax error");
 }
@@ -427,6 +428,9 @@ static void test_escapes_keep_their_strings_together(void **state)
 	(void)state;
 	assert_string_equal(c->listen.socket, "/a\"b\\");
 	assert_int_equal(c->listen.mode, 0600);
+	config_free(c);
+	c = fixture_accepted("listen: { socket = \"/a\\\\\"; mode = \"0600\"; };");
+	assert_string_equal(c->listen.socket, "/a\\");
 	config_free(c);
 	c = fixture_accepted("listen: { socket = \"/a/*#//\\x41\"; };");
 	assert_string_equal(c->listen.socket, "/a/*#//A");
