@@ -45,6 +45,7 @@ struct http_call {
 	uint64_t tried;            /* a bit for each address that was given up */
 	bool again;                /* a connection broke before anything was sent, and the address got another try */
 	bool sent, no_memory;
+	bool head_whole; /* the reply's */
 	struct buf reply;
 	enum http_outcome outcome; /* CALL_ENDING */
 	http_done *done;
@@ -199,6 +200,18 @@ static size_t read_body(char *out, size_t size, size_t count, void *arg)
 	return n;
 }
 
+/*
+ * Gets the lines of the reply's head one by one. A connection that is closed among them gives CURLE_OK, with the
+ * status and an empty body, so the head's end must be seen.
+ */
+static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+
+	call->head_whole = line[0] == '\r' || line[0] == '\n';
+	return size * count;
+}
+
 static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
@@ -226,8 +239,11 @@ static int attempt_start(struct http_call *call)
 	if (http_handle_init(handle, &http->settings, address, call->path, call->headers) < 0)
 		return -1;
 	easy = handle->easy;
+	call->head_whole = false;
 	if ((call->is_post && http_handle_post(handle, buf_len(&call->body), read_body, call) < 0) ||
 	    curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_head_line) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
 	    (call->again && curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK) ||
@@ -288,7 +304,8 @@ static void transfer_done(struct http *http, struct http_call *call, CURLcode co
 	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
 	note_sent(call);
 	if (!call->no_memory)
-		reply.outcome = http_handle_outcome(code, call->sent);
+		reply.outcome = http_handle_outcome(code == CURLE_OK && !call->head_whole ? CURLE_PARTIAL_FILE : code,
+		    call->sent);
 	attempt_end(call);
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
