@@ -29,7 +29,10 @@ struct http_options {
 	uint64_t connect_timeout_ms;
 };
 
-/* Gives secmem to curl and OpenSSL. Once, before any other thread and before any use of either. 0 or -1. */
+/*
+ * Gives secmem to curl and OpenSSL, and ignores SIGPIPE. Once, before any other thread and before any use of
+ * either. 0 or -1.
+ */
 int http_global_init(void);
 void http_global_cleanup(void);
 

@@ -5,6 +5,7 @@
 #include "daemon/upstream/http_handle.h"
 
 #include <openssl/crypto.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,6 +324,8 @@ int http_global_init(void)
 {
 	/* Both libcurl and OpenSSL would write the keys of all sessions to the file it names. */
 	unsetenv("SSLKEYLOGFILE");
+	/* OpenSSL writes without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL curl leaves the signal alone. */
+	signal(SIGPIPE, SIG_IGN);
 	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
 		return -1;
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, secmem_malloc, secmem_free, secmem_realloc, secmem_strdup,
