@@ -18,12 +18,19 @@ static void __attribute__((format(printf, 1, 2))) ignore(const char *format, ...
 	(void)format;
 }
 
-/* What a program without configuration would get from its environment, so that the file alone decides. */
+/*
+ * All that a config must have, so that the file alone decides. putenv, since the loader overwrites the credentials
+ * and setenv would keep a new copy of them each time.
+ */
 static void set_environment(void)
 {
-	setenv("BAO_ADDR", "https://localhost", 1);
-	setenv("OPENBAO_APPROLE_ROLE_ID", "role", 1);
-	setenv("OPENBAO_APPROLE_SECRET_ID", "secret", 1);
+	static char address[] = "BAO_ADDR=https://localhost", role[64], secret[64];
+
+	strcpy(role, "OPENBAO_APPROLE_ROLE_ID=role");
+	strcpy(secret, "OPENBAO_APPROLE_SECRET_ID=secret");
+	putenv(address);
+	putenv(role);
+	putenv(secret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
