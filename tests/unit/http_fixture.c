@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/unit/http_server.h"
 
 #define WAIT_MS 20000
 
@@ -44,6 +45,13 @@ void fixture_open(struct fixture *f)
 	f->http = http_new(f->base, &f->options, &error);
 	if (f->http == NULL)
 		fail_msg("http_new: %s", error.text);
+}
+
+void fixture_server(struct fixture *f, const struct server *server)
+{
+	fixture_init(f);
+	fixture_url(f, "http", "127.0.0.1", server_port(server));
+	fixture_open(f);
 }
 
 void fixture_free(struct fixture *f)

@@ -12,6 +12,8 @@
 
 #define FIXTURE_URLS_MAX 4
 
+struct server;
+
 struct fixture {
 	struct event_base *base;
 	struct http *http;
@@ -37,6 +39,9 @@ void fixture_init(struct fixture *f);
 void fixture_url(struct fixture *f, const char *scheme, const char *host, unsigned port);
 void fixture_open(struct fixture *f);
 void fixture_free(struct fixture *f);
+
+/* All of set-up at once: one address, without TLS. */
+void fixture_server(struct fixture *f, const struct server *server);
 
 /* Runs the loop until it holds; fails the test after 20 s. */
 void fixture_until(struct fixture *f, bool (*holds)(const void *arg), const void *arg);

@@ -28,13 +28,6 @@
 #define LONG_MS 20000
 #define BODY "{\"data\":{}}"
 
-static void open_one(struct fixture *f, struct server *server)
-{
-	fixture_init(f);
-	fixture_url(f, "http", "127.0.0.1", server_port(server));
-	fixture_open(f);
-}
-
 /* -- connections that break -- */
 
 enum cut { CUT_AFTER_HEAD, CUT_AFTER_BODY, CUT_IN_REPLY_HEAD, CUT_AFTER_REPLY_LINE, CUT_IN_REPLY_BODY, CUT_IN_REPLY_CHUNKS };
@@ -79,7 +72,7 @@ static void expect_one_post(unsigned good, enum cut cut, bool reset)
 	struct result result = {0};
 	struct fixture f;
 
-	open_one(&f, server);
+	fixture_server(&f, server);
 	for (unsigned i = 0; i < good; i++) {
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
@@ -120,7 +113,7 @@ static void test_post_cut_after_its_head_is_made_at_most_once(void **state)
 		struct result result = {0};
 		struct fixture f;
 
-		open_one(&f, server);
+		fixture_server(&f, server);
 		fixture_got(&f, "/v1/x", &result);
 		fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &result);
 		assert_true(result.outcome == HTTP_REPLY || (result.outcome == HTTP_BROKEN && result.sent));
@@ -152,7 +145,7 @@ static void test_post_without_body_is_made_once(void **state)
 	struct fixture f;
 
 	(void)state;
-	open_one(&f, server);
+	fixture_server(&f, server);
 	fixture_got(&f, "/v1/x", &result);
 	result.ended = 0;
 	assert_non_null(http_start(f.http, &request, fixture_done, &result));
@@ -187,7 +180,7 @@ static void test_post_on_a_connection_that_the_server_had_closed_succeeds_on_ano
 	struct fixture f;
 
 	(void)state;
-	open_one(&f, server);
+	fixture_server(&f, server);
 	fixture_got(&f, "/v1/x", &result);
 	fixture_until_count(&f, &closed, 1);
 	fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &result);
@@ -207,7 +200,7 @@ static void test_get_cut_on_a_used_connection_is_asked_again(void **state)
 	struct fixture f;
 
 	(void)state;
-	open_one(&f, server);
+	fixture_server(&f, server);
 	fixture_got(&f, "/v1/x", &result);
 	fixture_got(&f, "/v1/x", &result);
 	assert_int_equal(result.outcome, HTTP_REPLY);
@@ -234,7 +227,7 @@ static void test_get_cut_on_a_new_connection_is_broken(void **state)
 		struct result result = {0};
 		struct fixture f;
 
-		open_one(&f, server);
+		fixture_server(&f, server);
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_BROKEN);
 		assert_true(result.sent);
@@ -266,7 +259,7 @@ static void test_what_is_not_http_is_broken(void **state)
 		struct result get = {0}, post = {0};
 		struct fixture f;
 
-		open_one(&f, server);
+		fixture_server(&f, server);
 		fixture_got(&f, "/v1/x", &get);
 		fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &post);
 		assert_int_equal(get.outcome, HTTP_BROKEN);
@@ -292,7 +285,7 @@ static void test_connections_reset_at_once_end_the_call(void **state)
 	struct fixture f;
 
 	(void)state;
-	open_one(&f, server);
+	fixture_server(&f, server);
 	for (int i = 0; i < 200; i++) {
 		unsigned before = server_counts(server)->connections;
 
