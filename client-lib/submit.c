@@ -36,10 +36,10 @@ static int check(const struct ss_client *c, const struct order *order, const cha
 	*why = "timeout_ms is over its limit";
 	if (order->timeout_ms > SS_MAX_TIMEOUT_MS)
 		return SS_INVALID_REQUEST;
-	*why = "the mount is not canonical";
+	*why = "the mount is not of the form a/b, without empty, \".\" or \"..\" segments and control bytes";
 	if (has_path && (order->mount == NULL || !request_path_ok(order->mount, REQUEST_MOUNT_MAX)))
 		return SS_INVALID_REQUEST;
-	*why = "the path is not canonical";
+	*why = "the path is not of the form a/b, without empty, \".\" or \"..\" segments and control bytes";
 	if (has_path && (order->path == NULL || !request_path_ok(order->path, REQUEST_PATH_MAX)))
 		return SS_INVALID_REQUEST;
 	*why = "the secret is too large";
