@@ -1,0 +1,158 @@
+/*
+ * get: reads a secret, or one field of it.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "proto/jwrite.h"
+
+struct get {
+	const char *mount;
+	const char *field;
+	uint64_t version;
+	bool full;
+};
+
+static int run(struct cli *cli, int argc, char **argv);
+
+static const struct command command = {
+	.name = "get",
+	.arguments = "[-f FIELD] [-v VERSION] MOUNT/PATH",
+	.summary = "read a secret",
+	.help =
+	    "Prints the secret at PATH of the KV engine at MOUNT: its JSON object, byte for byte as OpenBao sent it,\n"
+	    "and a newline.\n\n"
+	    "  -f, --field FIELD      only this field: a string unescaped, anything else as JSON text. No newline is\n"
+	    "                         added, unless standard output is a terminal. Status 34 if there is no such field.\n"
+	    "  -v, --version VERSION  that version instead of the latest\n"
+	    "      --full             one JSON object on one line, with the version before everything else:\n"
+	    "                         {\"version\":7,\"created_time\":\"...\",\"metadata\":null,\"data\":{...}}\n"
+	    "  -m, --mount MOUNT      the mount, if it has a slash in it (or always): the operand is then PATH alone.\n"
+	    "                         Without -m the mount is what is before the operand's first slash.\n\n"
+	    "Examples:\n"
+	    "  secretstorectl get secret/app/db\n"
+	    "  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
+	    "  secretstorectl get -f tls.key secret/web >key.pem\n"
+	    "  secretstorectl get -m team/kv app/db\n\n"
+	    "  # change one field, and nothing if somebody else did so meanwhile\n"
+	    "  old=$(secretstorectl get --full secret/app/db)\n"
+	    "  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
+	    "    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
+	.run = run,
+};
+
+static int write_secret(const struct ss_secret *secret)
+{
+	int failed = say_out(secret->data, secret->data_len);
+
+	return say_end(failed != 0 || say_out("\n", 1) != 0, 0);
+}
+
+/* The head holds no secret, so it may be put together first. */
+static int write_full(const struct ss_secret *secret)
+{
+	struct buf head;
+	int failed;
+
+	buf_init(&head, 1 << 20);
+	failed = buf_printf(&head, "{\"version\":%llu,\"created_time\":", (unsigned long long)secret->version) != 0 ||
+	    jwrite_escaped(&head, secret->created_time, strlen(secret->created_time)) != 0 ||
+	    buf_puts(&head, ",\"metadata\":") != 0 || buf_put(&head, secret->metadata, secret->metadata_len) != 0 ||
+	    (secret->cached && buf_printf(&head, ",\"age_ms\":%llu,\"stale\":%s", (unsigned long long)secret->age_ms,
+	        secret->stale ? "true" : "false") != 0) ||
+	    buf_puts(&head, ",\"data\":") != 0;
+	if (failed) {
+		buf_free(&head);
+		return say_code(command.name, SS_NO_MEMORY);
+	}
+	failed = say_out(buf_data(&head), buf_len(&head)) != 0 || say_out(secret->data, secret->data_len) != 0 ||
+	    say_out("}\n", 2) != 0;
+	buf_free(&head);
+	return say_end(failed, 0);
+}
+
+static int write_field(const struct ss_secret *secret, const char *name, const char *what)
+{
+	const char *raw;
+	char *value;
+	size_t len;
+	int code = ss_json_field(secret->data, secret->data_len, name, &raw, &len);
+	int failed;
+
+	if (code != SS_OK)
+		return say_code(what, code);
+	if (raw[0] != '"') {
+		failed = say_out(raw, len);
+	} else {
+		code = ss_secret_string(secret, name, &value, &len);
+		if (code != SS_OK)
+			return say_code(what, code);
+		failed = say_out(value, len);
+		ss_free(value);
+	}
+	return say_end(failed != 0 || (isatty(STDOUT_FILENO) && say_out("\n", 1) != 0), 0);
+}
+
+static int write_answer(const struct get *get, const struct ss_secret *secret, const char *what)
+{
+	if (get->field != NULL)
+		return write_field(secret, get->field, what);
+	return get->full ? write_full(secret) : write_secret(secret);
+}
+
+static int parse(struct get *get, struct cli *cli, int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, { "field", required_argument, NULL, 'f' },
+		{ "version", required_argument, NULL, 'v' }, { "mount", required_argument, NULL, 'm' },
+		{ "full", no_argument, NULL, 'F' }, OPTIONS_END };
+	int what;
+
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return -1;
+		if (what == 'f')
+			get->field = optarg;
+		else if (what == 'm')
+			get->mount = optarg;
+		else if (what == 'F')
+			get->full = true;
+		else if (option_number(optarg, &get->version) != 0 || get->version == 0) {
+			cli->status = say_usage(&command, "%s: a version is a number from 1", optarg);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	struct get get = { .version = 0 };
+	struct ss_secret *secret;
+	struct address address;
+	int status;
+
+	if (parse(&get, cli, argc, argv) != 0)
+		return cli->status;
+	if (argc - optind != 1)
+		return say_usage(&command, "get takes one MOUNT/PATH");
+	if (get.full && get.field != NULL)
+		return say_usage(&command, "--full and -f exclude each other");
+	status = address_parse(&address, &command, get.mount, argv[optind]);
+	if (status == 0)
+		status = cli_open(&command, cli, false);
+	if (status != 0)
+		return status;
+	if (ss_get(cli->client, address.mount, address.path, get.version, cli->timeout_ms, &secret) != SS_OK)
+		return say_failure(address.what, ss_last_error(cli->client));
+	status = write_answer(&get, secret, address.what);
+	ss_secret_free(secret);
+	return status;
+}
+
+const struct command *get_command(void)
+{
+	return &command;
+}

@@ -1,0 +1,101 @@
+/*
+ * main: secretstorectl, the command for people, scripts and health checks. Finds the command and runs it.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/*
+ * A standard descriptor that is closed would be given to the next file or socket that is opened, and what is meant
+ * for standard output would go there. These can be neither read nor written the wrong way.
+ */
+static int occupy_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_PATH);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return say_trouble("/dev/null: %m");
+	close(fd);
+	return 0;
+}
+
+/* Secrets pass through this process: no core file, and no looking in by others of the same user. */
+static int harden(void)
+{
+	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) != 0)
+		return say_trouble("cannot turn off core dumps: %m");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return say_trouble("cannot make the process undumpable: %m");
+	return 0;
+}
+
+static const struct command *find_command(const char *name)
+{
+	const struct command *commands[] = { get_command(), put_command(), ping_command(), status_command() };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+/* "help" and "help COMMAND", as people try them. */
+static int help(int argc, char **argv)
+{
+	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (argc > 1 && command == NULL)
+		return say_usage(NULL, "there is no command \"%s\"", argv[1]);
+	return say_help(command);
+}
+
+int cli_open(const struct command *command, struct cli *cli, bool may_wait)
+{
+	int code;
+
+	if (!may_wait && cli->timeout_ms > SS_MAX_TIMEOUT_MS)
+		return say_usage(command, "a timeout is at most %dm", SS_MAX_TIMEOUT_MS / 60000);
+	code = ss_open(&cli->client, cli->socket);
+	if (code == SS_OK)
+		return 0;
+	if (code == SS_INVALID_REQUEST)
+		return say_usage(command, "the socket's path is empty or too long");
+	return say_code(command->name, code);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
+	struct cli cli = { .timeout_ms = SS_DEFAULT_TIMEOUT_MS };
+	const struct command *command;
+	int status;
+
+	if (occupy_descriptors() != 0 || harden() != 0)
+		return EXIT_LOCAL;
+	/* "+": what follows the command's name is the command's. */
+	if (option_next(NULL, &cli, argc, argv, "+:" OPTIONS_COMMON_SHORT, longs) == OPTION_STOP)
+		return cli.status;
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		return say_usage(NULL, "which command? get, put, ping or status");
+	if (strcmp(argv[0], "help") == 0)
+		return help(argc, argv);
+	command = find_command(argv[0]);
+	if (command == NULL)
+		return say_usage(NULL, "there is no command \"%s\"", argv[0]);
+	optind = 0; /* getopt begins anew */
+	status = command->run(&cli, argc, argv);
+	ss_close(cli.client);
+	return status;
+}

@@ -1,0 +1,84 @@
+/*
+ * option: command line options, those that all commands have, and the forms of their values.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "proto/jscan.h"
+
+#define DURATION_MAX_MS UINT64_C(604800000) /* a week: for waiting; requests have a limit of their own */
+
+int option_number(const char *text, uint64_t *ret)
+{
+	return jspan_number((struct jspan){ text, strlen(text), JSON_NUMBER }, ret);
+}
+
+int option_duration(const char *text, uint32_t *ret_ms)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
+	size_t digits = strspn(text, "0123456789");
+	uint64_t value;
+
+	if (jspan_number((struct jspan){ text, digits, JSON_NUMBER }, &value) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text + digits, units[i].name) != 0)
+			continue;
+		if (value == 0 || value > DURATION_MAX_MS / units[i].ms)
+			return -1;
+		*ret_ms = (uint32_t)(value * units[i].ms);
+		return 0;
+	}
+	return -1;
+}
+
+static int stop(struct cli *cli, int status)
+{
+	cli->status = status;
+	return OPTION_STOP;
+}
+
+/* getopt's own messages would not say where to look further. */
+static int refuse(const struct command *command, struct cli *cli, int what, char **argv)
+{
+	const char *given = argv[optind - 1];
+
+	if (what == ':')
+		return stop(cli, say_usage(command, "%s needs a value", given));
+	if (optopt != 0 && given[1] != '-')
+		return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
+	return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
+}
+
+int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
+    const struct option *longs)
+{
+	int what;
+
+	opterr = 0;
+	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (what) {
+		case 's':
+			cli->socket = optarg;
+			break;
+		case 't':
+			if (option_duration(optarg, &cli->timeout_ms) != 0)
+				return stop(cli, say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
+			break;
+		case 'h':
+			return stop(cli, say_help(command));
+		case 'V':
+			return stop(cli, say_version());
+		case '?':
+		case ':':
+			return refuse(command, cli, what, argv);
+		default:
+			return what;
+		}
+	}
+	return -1;
+}
