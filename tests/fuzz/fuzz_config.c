@@ -1,17 +1,11 @@
 /*
  * Any bytes as a config file: the loader takes or refuses them, and what it takes it can warn of and free.
  */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/host/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void __attribute__((format(printf, 1, 2))) ignore(const char *format, ...)
 {
@@ -42,21 +36,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (fd < 0)
 		fd = memfd_create("config", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size)
-		abort();
+	HOLDS(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	set_environment();
 	config = config_load(path, &error);
 	if (config == NULL) {
-		if (error.text[0] == '\0' || strchr(error.text, '\n') != NULL)
-			abort();
+		HOLDS(error.text[0] != '\0' && strchr(error.text, '\n') == NULL);
 		return 0;
 	}
-	if (config->openbao.naddress == 0 || config->listen.socket == NULL || config->limits.connections == 0)
-		abort();
+	HOLDS(config->openbao.naddress > 0 && config->listen.socket != NULL && config->limits.connections > 0);
 	for (size_t i = 0; i < config->rules.nrules; i++)
-		if (config->rules.rule[i].nuids + config->rules.rule[i].ngids == 0)
-			abort();
+		HOLDS(config->rules.rule[i].nuids + config->rules.rule[i].ngids > 0);
 	config_warn(config, ignore);
 	config_free(config);
 	return 0;
