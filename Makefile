@@ -27,7 +27,7 @@ endif
 endif
 
 WARNINGS := -Wall -Wextra -Wformat=2 -Wconversion -Wsign-conversion -Wshadow -Wpointer-arith -Wcast-qual \
-	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wimplicit-fallthrough -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wwrite-strings \
 	-Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=format-security
 LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no-copy-dt-needed-entries
 
