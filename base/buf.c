@@ -49,11 +49,10 @@ size_t buf_room(const struct buf *b)
 static void compact(struct buf *b)
 {
 	size_t len = buf_len(b);
-	size_t vacated = len > b->start ? len : b->start; /* what was consumed in front is zero already */
 
 	if (len > 0)
 		memmove(b->data, b->data + b->start, len);
-	secmem_wipe(b->data + vacated, b->end - vacated);
+	secmem_wipe(b->data + len, b->end - len);
 	b->start = 0;
 	b->end = len;
 }

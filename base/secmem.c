@@ -96,11 +96,8 @@ void *secmem_realloc(void *p, size_t size)
 
 void secmem_free(void *p)
 {
-	int saved = errno;
-
 	if (p == NULL)
 		return;
 	secmem_wipe(p, whole_block(&p));
 	free(p);
-	errno = saved;
 }

@@ -353,7 +353,6 @@ int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)
 	if (s->error != NULL)
 		return -1;
 	first = s->p;
-	s->fresh = 0;
 	r = type == JSON_OBJECT || type == JSON_ARRAY ? take_nested(s, depth) : take_scalar(s, type);
 	if (r < 0)
 		return -1;

@@ -132,7 +132,7 @@ static int decode_error(struct jspan error, struct failure *ret)
 	jscan_init(&s, error.p, error.len);
 	if (collect(&s, error_members, ERROR_MEMBERS, value) < 0)
 		return -1;
-	if (value[CODE].len == 0 || value[MESSAGE].len == 0)
+	if (value[CODE].len == 0)
 		return -1;
 	if (take_number(value[HTTP_STATUS], &status) < 0 || status > HTTP_STATUS_MAX)
 		return -1;

@@ -160,7 +160,7 @@ static bool id_ok(struct jspan id)
 
 	if (id.type == JSON_STRING)
 		return id.len - 2 <= REQUEST_ID_MAX;
-	if (id.type != JSON_NUMBER || id.len > 16 || (id.p[0] == '0' && id.len > 1))
+	if (id.type != JSON_NUMBER || id.len > 16)
 		return false;
 	for (i = 0; i < id.len; i++) {
 		if (id.p[i] < '0' || id.p[i] > '9')
