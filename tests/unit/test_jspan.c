@@ -106,7 +106,7 @@ static void test_a_cut_string_ends_with_a_whole_character(void **state)
 static void test_what_is_no_string_is_not_decoded(void **state)
 {
 	static const char *const bad[] = { "", "\"", "x", "\"a", "a\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"",
-		"\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\\udc00\"", "\"\\ud800\\udc0\"", "\"abc\\\"", "\"\\ud800\\\"" };
+		"\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\\udc00\"", "\"\\udc00\\udc00\"", "\"\\udfff\\udfff\"", "\"\\ud800\\udc0\"", "\"abc\\\"", "\"\\ud800\\\"" };
 	char out[20], *copy;
 	size_t i, len;
 

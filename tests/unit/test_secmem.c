@@ -78,16 +78,11 @@ static void test_free_wipes_the_whole_block(void **state)
 	}
 }
 
-static void test_free_allows_null_and_keeps_errno(void **state)
+static void test_free_allows_null(void **state)
 {
-	void *p = secmem_malloc(10);
-
 	(void)state;
-	errno = EPIPE;
 	secmem_free(NULL);
 	assert_int_equal(wiped.calls, 0);
-	secmem_free(p);
-	assert_int_equal(errno, EPIPE);
 }
 
 static void test_sizes_of_zero_give_unique_pointers(void **state)
@@ -287,7 +282,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_free_wipes_the_whole_block),
-		TEST(test_free_allows_null_and_keeps_errno),
+		TEST(test_free_allows_null),
 		TEST(test_sizes_of_zero_give_unique_pointers),
 		TEST(test_calloc_zeroes_and_checks_for_overflow),
 		TEST(test_strings_are_copied),
