@@ -6,10 +6,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/secmem.h"
 #include "proto/request.h"
 
 /* Takes digits from *text. Only 0…UINT64_MAX; at least one digit. */
