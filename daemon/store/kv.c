@@ -434,9 +434,13 @@ static void on_drained(evutil_socket_t fd, short what, void *arg)
 {
 	struct kv *kv = arg;
 	void (*drained)(void *) = kv->drained;
+	struct failure why;
 	(void)fd;
 	(void)what;
 	kv->drained = NULL;
+	failure_set(&why, CODE_UNKNOWN_OUTCOME, "the daemon stopped before OpenBao answered: the write may have been done");
+	while (kv->calls != NULL)
+		fail(kv->calls, &why);
 	if (drained != NULL)
 		drained(kv->drained_arg);
 }

@@ -49,7 +49,8 @@ void kv_abandon(struct kv_call *call);
 
 /*
  * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,
- * or after budget_ms, drained runs, once, from the loop. New calls fail from here on.
+ * drained runs, once, from the loop. Writes that have not ended after budget_ms are told that their outcome is
+ * unknown. New calls fail from here on.
  */
 void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 
