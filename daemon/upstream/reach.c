@@ -1,0 +1,172 @@
+/*
+ * reach: polls sys/health while OpenBao does not answer, so that nothing else has to try, and says in the log what
+ * it finds: a warning when OpenBao goes away, a line for each further question, a line when it is back.
+ */
+#include "daemon/upstream/reach.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/upstream/api.h"
+
+#define HEALTH_MS 3000
+#define POLL_LOW_MS 1000
+#define POLL_HIGH_MS 4000
+#define HEALTH_LEAST_MS 200 /* between questions, when requests fail and sys/health does not */
+
+struct reach {
+	struct api *api;
+	reach_back *back;
+	void *arg;
+	enum reach_state state;
+	bool tls;               /* REACH_DOWN: because of the certificate, or of the handshake */
+	uint64_t failed_ms;     /* when the first failure was told */
+	uint64_t asked_ms;      /* when sys/health was asked last; 0: never */
+	struct http_call *call; /* sys/health under way */
+	struct event timer;     /* the next question */
+};
+
+const char *reach_state_name(enum reach_state state)
+{
+	static const char *const names[] = {
+		[REACH_UP] = "up",
+		[REACH_SUSPECT] = "suspect",
+		[REACH_DOWN] = "down",
+		[REACH_SEALED] = "sealed",
+		[REACH_NOT_INITIALIZED] = "not_initialized",
+	};
+
+	return names[state];
+}
+
+static void ask_after(struct reach *r, uint64_t ms)
+{
+	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	event_add(&r->timer, &tv);
+}
+
+static double seconds(uint64_t ms)
+{
+	return (double)ms / 1000;
+}
+
+static const char *what_is_wrong(enum reach_state state, bool tls)
+{
+	switch (state) {
+	case REACH_SEALED:
+		return "OpenBao is sealed";
+	case REACH_NOT_INITIALIZED:
+		return "OpenBao is not initialized";
+	default:
+		return tls ? "OpenBao's certificate is not accepted, or the TLS handshake fails" : "OpenBao does not answer";
+	}
+}
+
+/* OpenBao is there, or at least something that answers in its place. */
+static void set_up(struct reach *r)
+{
+	enum reach_state from = r->state;
+	uint64_t outage = clock_now_ms() - r->failed_ms;
+
+	r->state = REACH_UP;
+	if (from != REACH_SUSPECT)
+		log_info("OpenBao answers again after %.1f s", seconds(outage));
+	r->back(r->arg, outage);
+}
+
+static void set_down(struct reach *r, enum reach_state state, bool tls)
+{
+	uint64_t poll = clock_random(POLL_LOW_MS, POLL_HIGH_MS);
+	bool same = r->state == state && r->tls == tls;
+
+	r->state = state;
+	r->tls = tls;
+	if (same)
+		log_info("%s, still; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
+	else
+		log_warning("%s; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
+	ask_after(r, poll);
+}
+
+/*
+ * An answer that is none of OpenBao's own, as from a proxy in front that keeps sys/health to itself, has to do: were
+ * it taken for silence, one lost request would end the service for good.
+ */
+static bool is_answer(const struct control *control)
+{
+	return control->result != CONTROL_UNREACHABLE && control->status != 0 && control->status < 500;
+}
+
+static void on_health(void *arg, const struct control *control)
+{
+	struct reach *r = arg;
+
+	r->call = NULL;
+	if (control->health && !control->initialized)
+		set_down(r, REACH_NOT_INITIALIZED, false);
+	else if (control->health && control->sealed)
+		set_down(r, REACH_SEALED, false);
+	else if (control->result == CONTROL_OK || is_answer(control))
+		set_up(r);
+	else
+		set_down(r, REACH_DOWN, control->tls);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct reach *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->asked_ms = clock_now_ms();
+	r->call = api_health(r->api, r->asked_ms + HEALTH_MS, on_health, r);
+	if (r->call == NULL)
+		ask_after(r, POLL_LOW_MS);
+}
+
+struct reach *reach_new(struct event_base *base, struct api *api, reach_back *back, void *arg)
+{
+	struct reach *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->api = api;
+	r->back = back;
+	r->arg = arg;
+	if (evtimer_assign(&r->timer, base, on_timer, r) == 0)
+		return r;
+	free(r);
+	return NULL;
+}
+
+void reach_free(struct reach *r)
+{
+	if (r == NULL)
+		return;
+	event_del(&r->timer);
+	if (r->call != NULL)
+		http_cancel(r->call);
+	free(r);
+}
+
+void reach_failed(struct reach *r)
+{
+	uint64_t now = clock_now_ms();
+
+	if (r->state != REACH_UP)
+		return;
+	r->state = REACH_SUSPECT;
+	r->tls = false;
+	r->failed_ms = now;
+	ask_after(r, r->asked_ms != 0 && now < r->asked_ms + HEALTH_LEAST_MS ? r->asked_ms + HEALTH_LEAST_MS - now : 0);
+}
+
+enum reach_state reach_state(const struct reach *r)
+{
+	return r->state;
+}

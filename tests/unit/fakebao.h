@@ -1,0 +1,84 @@
+/*
+ * fakebao: an OpenBao that answers what the test tells it to, and an event loop with http and api that talk to it.
+ */
+#ifndef FAKEBAO_H
+#define FAKEBAO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct api;
+struct event_base;
+
+#define FAKEBAO_LOGIN "/v1/auth/approle/login"
+#define FAKEBAO_RENEW "/v1/auth/token/renew-self"
+#define FAKEBAO_LOOKUP "/v1/auth/token/lookup-self"
+#define FAKEBAO_REVOKE "/v1/auth/token/revoke-self"
+#define FAKEBAO_HEALTH "/v1/sys/health"
+#define FAKEBAO_WRAPPING_LOOKUP "/v1/sys/wrapping/lookup"
+#define FAKEBAO_UNWRAP "/v1/sys/wrapping/unwrap"
+
+#define FAKEBAO_UP "{\"initialized\":true,\"sealed\":false,\"standby\":false}"
+#define FAKEBAO_SEALED "{\"initialized\":true,\"sealed\":true,\"standby\":true}"
+#define FAKEBAO_UNINITIALIZED "{\"initialized\":false,\"sealed\":true,\"standby\":true}"
+#define FAKEBAO_DENIED "{\"errors\":[\"permission denied\"]}"
+#define FAKEBAO_DENIED_WRAPPED "{\"errors\":[\"1 error occurred:\\n\\t* permission denied\\n\\n\"]}"
+#define FAKEBAO_REFUSED "{\"errors\":[\"invalid role or secret ID\"]}"
+#define FAKEBAO_WRAPPING_GONE "{\"errors\":[\"wrapping token is not valid or does not exist\"]}"
+
+struct fakebao {
+	struct event_base *base;
+	struct http *http;
+	struct api *api;
+	struct server *server;
+	struct fakebao_table *table;
+	int log, stderr_kept; /* a file in the place of standard error, and that */
+	char log_text[65536];
+};
+
+/* Once, before all tests: a cmocka group setup. */
+int fakebao_global_setup(void **state);
+
+/* *state becomes a struct fakebao whose OpenBao is healthy and knows nothing else. cmocka setup and teardown. */
+int fakebao_setup(void **state);
+int fakebao_teardown(void **state);
+
+/*
+ * Answers requests on a path (without its query) from now on in this way. Each %u of the body becomes the number
+ * of the request on this path. Status 0: the connection is closed without an answer.
+ */
+void fakebao_answer(struct fakebao *f, const char *path, int status, const char *body);
+
+/* Answers with a login or renewal: token (NULL: none), lease in seconds, renewable. */
+void fakebao_grant(struct fakebao *f, const char *path, const char *token, unsigned lease_s, bool renewable);
+
+/* Requests on the path wait for their answer until they may go on. */
+void fakebao_hold(struct fakebao *f, const char *path, bool hold);
+
+/* Requests that came on the path; and the latest one's token and body, valid until the next one comes. */
+unsigned fakebao_count(struct fakebao *f, const char *path);
+const char *fakebao_token(struct fakebao *f, const char *path);
+const char *fakebao_body(struct fakebao *f, const char *path);
+
+/* What was logged since the setup. Valid until the next call. */
+const char *fakebao_log(struct fakebao *f);
+
+/* OpenBao is gone: every connection is closed without an answer, nothing counts. And is back. */
+void fakebao_down(struct fakebao *f);
+void fakebao_back(struct fakebao *f);
+
+/* Runs the loop until the condition holds; the test fails if that takes more than ten seconds. */
+#define fakebao_until(f, condition) \
+	do { \
+		uint64_t until_end = fakebao_deadline(); \
+		while (!(condition)) \
+			fakebao_turn((f), until_end, #condition, __FILE__, __LINE__); \
+	} while (0)
+uint64_t fakebao_deadline(void);
+void fakebao_turn(struct fakebao *f, uint64_t deadline_ms, const char *what, const char *file, int line);
+
+/* Runs the loop for so long: to see that something does not happen. */
+void fakebao_pass(struct fakebao *f, unsigned ms);
+
+#endif

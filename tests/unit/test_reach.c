@@ -1,0 +1,230 @@
+/*
+ * Watching whether OpenBao is there: when sys/health is asked, what its answers mean, and what the log says.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/upstream/reach.h"
+#include "tests/unit/fakebao.h"
+
+struct watch {
+	struct reach *reach;
+	unsigned times;
+	uint64_t outage_ms;
+};
+
+static void on_back(void *arg, uint64_t outage_ms)
+{
+	struct watch *w = arg;
+
+	assert_int_equal(reach_state(w->reach), REACH_UP);
+	w->times++;
+	w->outage_ms = outage_ms;
+}
+
+static void watch_begin(struct fakebao *f, struct watch *w)
+{
+	w->times = 0;
+	w->reach = reach_new(f->base, f->api, on_back, w);
+	assert_non_null(w->reach);
+}
+
+static unsigned lines_with(struct fakebao *f, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *p = fakebao_log(f); (p = strstr(p, text)) != NULL; p += strlen(text))
+		n++;
+	return n;
+}
+
+static void test_states_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(reach_state_name(REACH_UP), "up");
+	assert_string_equal(reach_state_name(REACH_SUSPECT), "suspect");
+	assert_string_equal(reach_state_name(REACH_DOWN), "down");
+	assert_string_equal(reach_state_name(REACH_SEALED), "sealed");
+	assert_string_equal(reach_state_name(REACH_NOT_INITIALIZED), "not_initialized");
+}
+
+static void test_nothing_is_asked_without_a_failure(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 0);
+	assert_int_equal(reach_state(w.reach), REACH_UP);
+	reach_free(w.reach);
+}
+
+static void test_one_lost_request_is_no_outage(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	reach_failed(w.reach);
+	assert_int_equal(reach_state(w.reach), REACH_SUSPECT);
+	for (int i = 0; i < 50; i++)
+		reach_failed(w.reach);
+	fakebao_until(f, w.times > 0);
+	assert_int_equal(w.times, 1);
+	assert_true(w.outage_ms < 1000);
+	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 1);
+	assert_string_equal(fakebao_log(f), "");
+	reach_free(w.reach);
+}
+
+static void test_questions_are_apart_when_requests_go_on_failing(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+	uint64_t begin = clock_now_ms();
+
+	watch_begin(f, &w);
+	while (clock_now_ms() < begin + 700) {
+		reach_failed(w.reach);
+		fakebao_pass(f, 1);
+	}
+	assert_in_range(fakebao_count(f, FAKEBAO_HEALTH), 2, 4);
+	reach_free(w.reach);
+}
+
+static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_answer(f, FAKEBAO_HEALTH, 0, "");
+	reach_failed(w.reach);
+	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	assert_int_equal(lines_with(f, "warning: OpenBao does not answer; asking again in "), 1);
+	fakebao_until(f, lines_with(f, "info: OpenBao does not answer, still; asking again in ") == 1);
+	assert_int_equal(w.times, 0);
+	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
+	fakebao_until(f, w.times == 1);
+	assert_int_equal(reach_state(w.reach), REACH_UP);
+	assert_in_range(w.outage_ms, 2000, 9000);
+	assert_int_equal(lines_with(f, "info: OpenBao answers again after "), 1);
+	assert_int_equal(lines_with(f, "warning"), 1);
+	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), lines_with(f, "asking again in ") + 1);
+	reach_free(w.reach);
+}
+
+static void test_a_server_that_does_not_answer_is_given_up_after_three_seconds(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+	uint64_t begin = clock_now_ms();
+
+	watch_begin(f, &w);
+	fakebao_hold(f, FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	assert_in_range(clock_now_ms() - begin, 3000, 6000);
+	reach_free(w.reach);
+}
+
+static void test_sealed_and_not_initialized_are_named(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_answer(f, FAKEBAO_HEALTH, 299, FAKEBAO_UNINITIALIZED);
+	reach_failed(w.reach);
+	fakebao_until(f, reach_state(w.reach) == REACH_NOT_INITIALIZED);
+	fakebao_answer(f, FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
+	fakebao_until(f, reach_state(w.reach) == REACH_SEALED);
+	assert_int_equal(w.times, 0);
+	fakebao_answer(f, FAKEBAO_HEALTH, 299, "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
+	fakebao_until(f, w.times == 1);
+	assert_int_equal(lines_with(f, "warning: OpenBao is not initialized; asking again"), 1);
+	assert_int_equal(lines_with(f, "warning: OpenBao is sealed; asking again"), 1);
+	reach_free(w.reach);
+}
+
+static void test_what_an_answer_to_the_question_means(void **state)
+{
+	static const struct { int status; const char *body; enum reach_state means; } rows[] = {
+		{200, FAKEBAO_UP, REACH_UP},
+		{429, "{\"initialized\":true,\"sealed\":false,\"standby\":true}", REACH_UP},
+		{503, FAKEBAO_SEALED, REACH_SEALED},
+		{501, FAKEBAO_UNINITIALIZED, REACH_NOT_INITIALIZED},
+		{200, "<html>a page</html>", REACH_UP},
+		{403, "<html>not for you</html>", REACH_UP},
+		{404, "", REACH_UP},
+		{502, "<html>bad gateway</html>", REACH_DOWN},
+		{503, "", REACH_DOWN},
+	};
+	struct fakebao *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct watch w;
+
+		watch_begin(f, &w);
+		fakebao_answer(f, FAKEBAO_HEALTH, rows[i].status, rows[i].body);
+		reach_failed(w.reach);
+		fakebao_until(f, reach_state(w.reach) != REACH_SUSPECT);
+		assert_int_equal(reach_state(w.reach), rows[i].means);
+		assert_int_equal(w.times, rows[i].means == REACH_UP ? 1 : 0);
+		reach_free(w.reach);
+	}
+}
+
+static void test_the_question_carries_no_token(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	reach_failed(w.reach);
+	fakebao_until(f, w.times == 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_HEALTH), "");
+	reach_free(w.reach);
+}
+
+static void test_freeing_ends_a_question(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_hold(f, FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_HEALTH) == 1);
+	reach_free(w.reach);
+	fakebao_hold(f, FAKEBAO_HEALTH, false);
+	fakebao_pass(f, 50);
+	assert_int_equal(w.times, 0);
+}
+
+#define WITH_FAKEBAO(test) cmocka_unit_test_setup_teardown(test, fakebao_setup, fakebao_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_states_have_names),
+		WITH_FAKEBAO(test_nothing_is_asked_without_a_failure),
+		WITH_FAKEBAO(test_one_lost_request_is_no_outage),
+		WITH_FAKEBAO(test_questions_are_apart_when_requests_go_on_failing),
+		WITH_FAKEBAO(test_an_outage_is_told_once_polled_and_its_end_told),
+		WITH_FAKEBAO(test_a_server_that_does_not_answer_is_given_up_after_three_seconds),
+		WITH_FAKEBAO(test_sealed_and_not_initialized_are_named),
+		WITH_FAKEBAO(test_what_an_answer_to_the_question_means),
+		WITH_FAKEBAO(test_the_question_carries_no_token),
+		WITH_FAKEBAO(test_freeing_ends_a_question),
+	};
+
+	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+}
