@@ -12,6 +12,7 @@
 
 struct api;
 struct auth;
+struct event_base;
 
 struct auth_approle_options {
 	const char *mount;
@@ -23,7 +24,7 @@ struct auth_approle_options {
 };
 
 /* Everything is copied to wiped memory. NULL: no memory. api is borrowed. */
-struct auth *auth_approle_new(struct api *api, const struct auth_approle_options *options);
+struct auth *auth_approle_new(struct event_base *base, struct api *api, const struct auth_approle_options *options);
 
 /* Cancels a login under way (its callback does not run), wipes and frees. */
 void auth_free(struct auth *auth);

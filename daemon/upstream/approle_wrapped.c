@@ -1,0 +1,190 @@
+/*
+ * approle_wrapped: sys/wrapping/lookup first, then sys/wrapping/unwrap. Somebody who took the token and put one of
+ * his own in its place is noticed: that one was not made by the AppRole method, or the true one is used up.
+ */
+#include "daemon/upstream/approle_wrapped.h"
+
+#include <string.h>
+
+#include "base/secmem.h"
+#include "daemon/upstream/api.h"
+#include "daemon/upstream/digest.h"
+
+struct approle_wrapped {
+	struct api *api;
+	char *mount;
+	struct digest kept; /* of the token that secret_id came out of */
+	char *secret_id;
+	struct digest lost; /* of a token that may have been opened, while the answer did not come */
+	/* the opening under way */
+	struct http_call *call;
+	char *token;
+	uint64_t deadline_ms;
+	approle_wrapped_done *done;
+	void *arg;
+};
+
+static struct digest digest_of_token(const char *token)
+{
+	return digest_of(token, strlen(token), "", 0);
+}
+
+static void forget_token(struct approle_wrapped *w)
+{
+	secmem_free(w->token);
+	w->token = NULL;
+}
+
+struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount)
+{
+	struct approle_wrapped *w = secmem_calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->api = api;
+	w->mount = secmem_strdup(mount);
+	if (w->mount != NULL)
+		return w;
+	approle_wrapped_free(w);
+	return NULL;
+}
+
+void approle_wrapped_free(struct approle_wrapped *w)
+{
+	if (w == NULL)
+		return;
+	if (w->call != NULL)
+		http_cancel(w->call);
+	forget_token(w);
+	secmem_free(w->secret_id);
+	secmem_free(w->mount);
+	secmem_free(w);
+}
+
+const char *approle_wrapped_kept(const struct approle_wrapped *w, const char *token)
+{
+	struct digest digest = digest_of_token(token);
+
+	return digest_equal(&digest, &w->kept) ? w->secret_id : NULL;
+}
+
+/*
+ * OpenBao gives the path without the namespace, however that was named when the token was made. So a token of
+ * another namespace passes here, and the SecretID is refused at the login.
+ */
+bool approle_wrapped_path_ok(const char *creation_path, const char *mount)
+{
+	static const char before[] = "auth/", between[] = "/role/", after[] = "/secret-id";
+	const char *p = creation_path;
+	size_t mount_len = strlen(mount), role_len;
+
+	if (strncmp(p, before, strlen(before)) != 0)
+		return false;
+	p += strlen(before);
+	if (strncmp(p, mount, mount_len) != 0)
+		return false;
+	p += mount_len;
+	if (strncmp(p, between, strlen(between)) != 0)
+		return false;
+	p += strlen(between);
+	role_len = strcspn(p, "/");
+	return role_len > 0 && strcmp(p + role_len, after) == 0;
+}
+
+/* -- an opening ---------------------------------------------------------------------------------------------- */
+
+static void finish(struct approle_wrapped *w, enum auth_result result, const char *reason)
+{
+	forget_token(w);
+	w->done(w->arg, result, reason);
+}
+
+static void finish_gone(struct approle_wrapped *w)
+{
+	struct digest digest = digest_of_token(w->token);
+
+	if (digest_equal(&digest, &w->lost))
+		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, perhaps by this daemon when the answer to its "
+		    "unwrapping was lost; a new one is needed");
+	else
+		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; if nobody of yours "
+		    "used it, somebody else has the SecretID");
+}
+
+/* A 403 here is none of a login, so that it does not count as a sign of a locked role. */
+static void finish_failed(struct approle_wrapped *w, const struct control *control)
+{
+	finish(w, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED, control->reason);
+}
+
+static void keep(struct approle_wrapped *w, const char *secret_id)
+{
+	char *copy = secmem_strdup(secret_id);
+
+	if (copy == NULL) {
+		w->lost = digest_of_token(w->token);
+		finish(w, AUTH_FAILED, "out of memory");
+		return;
+	}
+	secmem_free(w->secret_id);
+	w->secret_id = copy;
+	w->kept = digest_of_token(w->token);
+	finish(w, w->kept.valid ? AUTH_OK : AUTH_FAILED, w->kept.valid ? "" : "out of memory");
+}
+
+static void on_unwrap(void *arg, const struct control *control)
+{
+	struct approle_wrapped *w = arg;
+
+	w->call = NULL;
+	switch (control->result) {
+	case CONTROL_OK:
+		keep(w, control->secret_id);
+		break;
+	case CONTROL_WRAPPING_GONE:
+		finish_gone(w);
+		break;
+	case CONTROL_EMPTY:
+		finish(w, AUTH_CREDENTIAL, "the wrapping token held no SecretID, and is used up now");
+		break;
+	default:
+		w->lost = digest_of_token(w->token);
+		finish_failed(w, control);
+		break;
+	}
+}
+
+static void on_lookup(void *arg, const struct control *control)
+{
+	struct approle_wrapped *w = arg;
+
+	w->call = NULL;
+	if (control->result == CONTROL_WRAPPING_GONE) {
+		finish_gone(w);
+	} else if (control->result != CONTROL_OK) {
+		finish_failed(w, control);
+	} else if (!approle_wrapped_path_ok(control->creation_path, w->mount)) {
+		finish(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
+		    "left alone; somebody may have put it in the place of the true one");
+	} else {
+		w->call = api_unwrap(w->api, w->token, w->deadline_ms, on_unwrap, w);
+		if (w->call == NULL)
+			finish(w, AUTH_FAILED, "out of memory");
+	}
+}
+
+int approle_wrapped_open(struct approle_wrapped *w, const char *token, uint64_t deadline_ms, approle_wrapped_done *done,
+    void *arg)
+{
+	w->token = secmem_strdup(token);
+	if (w->token == NULL)
+		return -1;
+	w->deadline_ms = deadline_ms;
+	w->done = done;
+	w->arg = arg;
+	w->call = api_wrapping_lookup(w->api, w->token, deadline_ms, on_lookup, w);
+	if (w->call != NULL)
+		return 0;
+	forget_token(w);
+	return -1;
+}

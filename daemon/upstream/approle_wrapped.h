@@ -1,0 +1,37 @@
+/*
+ * approle_wrapped: a SecretID that is handed over inside a response-wrapping token, which can be opened once. What
+ * came out is kept, so that the same token is never opened twice.
+ */
+#ifndef APPROLE_WRAPPED_H
+#define APPROLE_WRAPPED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/upstream/auth.h"
+
+struct api;
+struct approle_wrapped;
+
+/* mount: of the AppRole method, which must have made the token; copied. NULL: no memory. */
+struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount);
+
+/* Ends an opening under way (done does not run), wipes and frees. */
+void approle_wrapped_free(struct approle_wrapped *wrapped);
+
+/* The SecretID that came out of this wrapping token; NULL if it was not opened here. Valid until the next opening. */
+const char *approle_wrapped_kept(const struct approle_wrapped *wrapped, const char *token);
+
+/*
+ * Looks where the token was made, and opens it. done runs once, from the loop: with AUTH_OK when
+ * approle_wrapped_kept has the SecretID, else with the result of a login that fails for this reason. One at a time.
+ * 0, or -1: no memory, and done does not run.
+ */
+typedef void approle_wrapped_done(void *arg, enum auth_result result, const char *reason);
+int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, uint64_t deadline_ms,
+    approle_wrapped_done *done, void *arg);
+
+/* Pure, for tests: whether a wrapping token created at this path holds a SecretID of that mount. */
+bool approle_wrapped_path_ok(const char *creation_path, const char *mount);
+
+#endif
