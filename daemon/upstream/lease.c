@@ -129,15 +129,15 @@ static uint64_t near_max_interval(const struct lease *l)
 
 /* -- logins -------------------------------------------------------------------------------------------------- */
 
-void lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable)
+bool lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable)
 {
 	if (!l->login_under_way)
-		return;
+		return false;
 	lease_ms = min_ms(lease_ms, LEASE_MOST);
 	/* The answer was longer on its way than it is good for, or the machine slept meanwhile. */
 	if (lease_ms > 0 && since + lease_ms <= now) {
 		lease_login_failed(l, now, LEASE_FAILED);
-		return;
+		return false;
 	}
 	l->login_under_way = false;
 	drop_token(l);
@@ -147,6 +147,7 @@ void lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t leas
 	take_lease(l, since, lease_ms);
 	plan(l, since, renewable);
 	set_state(l, LEASE_SERVING);
+	return true;
 }
 
 /* Full jitter, so that hosts that failed together do not come back together. */

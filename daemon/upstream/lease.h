@@ -27,7 +27,7 @@ enum lease_action { LEASE_NOTHING, LEASE_LOGIN, LEASE_RENEW };
 enum lease_failure {
 	LEASE_UNREACHABLE, /* no answer, sealed, no active node: waits for lease_recovered */
 	LEASE_FAILED,      /* OpenBao answers, the login fails: full-jitter back-off, 1…60 s */
-	LEASE_CREDENTIAL,  /* no usable credential here (file missing, wrapped token used up): as FAILED, or lease_credential_changed */
+	LEASE_CREDENTIAL,  /* no usable credential here: as FAILED, or until lease_credential_changed */
 	LEASE_REFUSED,     /* 400 invalid role or secret id */
 	LEASE_DENIED       /* 403 at login: locked out if a REFUSED came within 15 min, else as FAILED */
 };
@@ -73,10 +73,10 @@ enum lease_action lease_step(struct lease *l, uint64_t now);
 uint64_t lease_next(const struct lease *l);
 
 /*
- * Results. since: when the request was started, from which the lease counts. lease_ms 0: does not expire. A login
- * whose lease is over by now counts as failed: see held afterwards.
+ * Results. since: when the request was started, from which the lease counts. lease_ms 0: does not expire.
+ * lease_login_ok is false for a login whose lease is over by now: it counts as LEASE_FAILED.
  */
-void lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
+bool lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
 void lease_login_failed(struct lease *l, uint64_t now, enum lease_failure failure);
 void lease_renew_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
 void lease_renew_failed(struct lease *l, uint64_t now);

@@ -53,7 +53,7 @@ struct lease lease_helper_serving(enum chance how, uint64_t lease_ms, bool renew
 {
 	struct lease l = lease_helper_logging_in(how);
 
-	lease_login_ok(&l, START, START, lease_ms, renewable);
+	assert_true(lease_login_ok(&l, START, START, lease_ms, renewable));
 	assert_int_equal(lease_step(&l, START), LEASE_NOTHING);
 	assert_int_equal(l.state, LEASE_SERVING);
 	return l;

@@ -117,7 +117,7 @@ static void test_a_lease_that_is_over_when_its_answer_comes_counts_as_a_failed_l
 	struct lease l = lease_helper_logging_in(LOWEST);
 
 	(void)state;
-	lease_login_ok(&l, START + 10 * SECOND, START, 10 * SECOND, true);
+	assert_false(lease_login_ok(&l, START + 10 * SECOND, START, 10 * SECOND, true));
 	assert_false(l.held);
 	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
 	assert_true(lease_next(&l) == START + 11 * SECOND);
