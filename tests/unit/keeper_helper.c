@@ -1,0 +1,74 @@
+/*
+ * keeper_helper: see the header.
+ */
+#include "tests/unit/keeper_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/upstream/auth.h"
+
+struct keeper *keeper_helper_new(struct fakebao *f, bool revoke_on_stop)
+{
+	struct auth_approle_options options = {.mount = "approle", .role_id = "ROLE-CANARY", .secret_id = "SECRET-CANARY"};
+	struct auth *auth = auth_approle_new(f->base, f->api, &options);
+	struct keeper *keeper;
+
+	assert_non_null(auth);
+	keeper = keeper_new(f->base, f->api, auth, revoke_on_stop);
+	assert_non_null(keeper);
+	fakebao_answer(f, FAKEBAO_REVOKE, 204, "");
+	return keeper;
+}
+
+struct keeper *keeper_helper_serving(struct fakebao *f, unsigned lease_s, bool renewable)
+{
+	struct keeper *keeper = keeper_helper_new(f, true);
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", lease_s, renewable);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	return keeper;
+}
+
+bool keeper_helper_has(struct keeper *keeper, const char *text)
+{
+	struct token *token = keeper_token(keeper);
+	bool same = token == NULL || text == NULL ? token == NULL && text == NULL : strcmp(token_text(token), text) == 0;
+
+	if (token != NULL)
+		token_release(token);
+	return same;
+}
+
+struct keeper_status keeper_helper_status(const struct keeper *keeper)
+{
+	struct keeper_status status;
+
+	keeper_status(keeper, &status);
+	return status;
+}
+
+void waiter_ready(void *arg, const struct failure *why)
+{
+	struct waiter *w = arg;
+
+	w->times++;
+	w->code = why != NULL ? why->code : CODE_NONE;
+	if (why != NULL)
+		w->why = *why;
+}
+
+unsigned waiters_with(const struct waiter *waiters, size_t n, enum code code)
+{
+	unsigned with = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		assert_true(waiters[i].times <= 1);
+		with += waiters[i].times == 1 && waiters[i].code == code;
+	}
+	return with;
+}

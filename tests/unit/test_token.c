@@ -1,0 +1,414 @@
+/*
+ * The token's life as the keeper leads it: login, renewal, recovery, revocation, stop, and what the log says of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/upstream/auth.h"
+#include "tests/unit/keeper_helper.h"
+
+static void on_stopped(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static void stop(struct fakebao *f, struct keeper *keeper, unsigned budget_ms)
+{
+	unsigned stopped = 0;
+
+	keeper_stop(keeper, budget_ms, on_stopped, &stopped);
+	assert_int_equal(stopped, 0);
+	fakebao_until(f, stopped == 1);
+	fakebao_pass(f, 30);
+	assert_int_equal(stopped, 1);
+}
+
+/* -- login and renewal --------------------------------------------------------------------------------------- */
+
+static void test_the_status_tells_a_login_that_failed(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, false);
+	struct keeper_status status = keeper_helper_status(keeper);
+
+	assert_int_equal(status.state, LEASE_STARTING);
+	assert_false(status.ready);
+	assert_true(status.lease_left_ms == 0);
+	assert_true(status.next_renewal_ms == CLOCK_NEVER);
+	assert_string_equal(status.reason, "");
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	status = keeper_helper_status(keeper);
+	assert_int_equal(status.state, LEASE_REJECTED);
+	assert_string_not_equal(status.reason, "");
+	assert_in_range(status.next_login_ms, 15 * 60000, 24 * 60000);
+	keeper_free(keeper);
+}
+
+static void test_the_status_tells_lease_and_renewal(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	struct keeper_status status = keeper_helper_status(keeper);
+
+	assert_int_equal(status.state, LEASE_SERVING);
+	assert_int_equal(status.reach, REACH_UP);
+	assert_true(status.ready);
+	assert_in_range(status.lease_left_ms, 50000, 60000);
+	assert_in_range(status.next_renewal_ms, 30000, 42000);
+	assert_true(status.next_login_ms == CLOCK_NEVER);
+	assert_int_equal(status.logins, 1);
+	assert_string_equal(status.reason, "");
+	keeper_free(keeper);
+}
+
+static void test_a_token_without_end_has_no_lease_left_to_tell(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, false);
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 0, false);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_status(keeper).ready);
+	assert_true(keeper_helper_status(keeper).lease_left_ms == CLOCK_NEVER);
+	assert_true(keeper_helper_status(keeper).next_renewal_ms == CLOCK_NEVER);
+	keeper_free(keeper);
+}
+
+static void test_the_token_is_renewed_again_and_again(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+
+	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
+	while (fakebao_count(f, FAKEBAO_RENEW) < 3) {
+		fakebao_pass(f, 10);
+		assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	}
+	assert_string_equal(fakebao_token(f, FAKEBAO_RENEW), "TOKEN-CANARY-1");
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
+	assert_in_range(keeper_helper_status(keeper).renewals, 2, 3);
+	keeper_free(keeper);
+}
+
+static void test_near_the_max_ttl_a_fresh_login_replaces_the_token_without_a_gap(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 3, true);
+
+	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	fakebao_hold(f, FAKEBAO_LOGIN, false);
+	fakebao_until(f, !keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
+	keeper_free(keeper);
+}
+
+static void test_a_failed_renewal_leads_to_a_login_while_the_token_serves_on(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+
+	fakebao_answer(f, FAKEBAO_RENEW, 500, "{\"errors\":[\"x\"]}");
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	assert_int_equal(keeper_helper_status(keeper).renewal_failures, 1);
+	fakebao_hold(f, FAKEBAO_LOGIN, false);
+	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	keeper_free(keeper);
+}
+
+static void test_a_token_found_dead_at_its_renewal_serves_no_more(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+
+	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
+	assert_true(keeper_helper_has(keeper, NULL));
+	fakebao_hold(f, FAKEBAO_LOGIN, false);
+	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	keeper_free(keeper);
+}
+
+static void test_a_token_is_not_given_out_after_its_lease(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+
+	fakebao_hold(f, FAKEBAO_RENEW, true);
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	fakebao_until(f, keeper_helper_has(keeper, NULL));
+	assert_int_equal(keeper_helper_status(keeper).state, LEASE_LOGGING_IN);
+	assert_true(keeper_helper_status(keeper).lease_left_ms == 0);
+	keeper_free(keeper);
+}
+
+static void test_after_an_outage_the_login_comes_by_itself(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, false);
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_down(f);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_reach(keeper) == REACH_DOWN);
+	assert_int_equal(keeper_helper_status(keeper).state, LEASE_RELOGIN_WAIT);
+	assert_int_equal(keeper_helper_status(keeper).login_failures, 1);
+	fakebao_back(f);
+	fakebao_until(f, keeper_helper_status(keeper).ready);
+	assert_int_equal(keeper_reach(keeper), REACH_UP);
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
+	keeper_free(keeper);
+}
+
+static void test_a_request_without_an_answer_leads_to_a_look_at_openbao(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+
+	keeper_unreachable(keeper);
+	assert_int_equal(keeper_reach(keeper), REACH_SUSPECT);
+	fakebao_until(f, keeper_reach(keeper) == REACH_UP);
+	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 1);
+	keeper_free(keeper);
+}
+
+static void test_new_credentials_in_the_file_are_tried_at_once(void **state)
+{
+	struct fakebao *f = *state;
+	char file[] = "/tmp/test_token_XXXXXX";
+	int fd = mkstemp(file);
+	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = file};
+	struct keeper *keeper;
+
+	assert_int_equal(write(fd, "wrong", 5), 5);
+	keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), false);
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_status(keeper).state == LEASE_REJECTED);
+	fakebao_pass(f, 700);
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	assert_int_equal(pwrite(fd, "right", 5, 0), 5);
+	fakebao_until(f, keeper_helper_status(keeper).ready);
+	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"right\"}");
+	keeper_free(keeper);
+	close(fd);
+	unlink(file);
+}
+
+/* -- revocation ---------------------------------------------------------------------------------------------- */
+
+static void test_the_old_token_is_revoked_when_its_last_request_ends(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	struct token *one = keeper_token(keeper), *two = keeper_token(keeper);
+
+	assert_ptr_equal(one, two);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	token_release(one);
+	fakebao_pass(f, 100);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	assert_string_equal(token_text(two), "TOKEN-CANARY-1");
+	token_release(two);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
+	keeper_free(keeper);
+}
+
+static void test_a_token_that_cannot_be_revoked_is_logged_and_left(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+
+	fakebao_answer(f, FAKEBAO_REVOKE, 403, FAKEBAO_DENIED_WRAPPED);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, strstr(fakebao_log(f), "could not be revoked") != NULL);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	keeper_free(keeper);
+}
+
+/* -- stop ---------------------------------------------------------------------------------------------------- */
+
+static void test_stopping_revokes_the_token_even_when_requests_hold_it(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	struct token *token = keeper_token(keeper);
+
+	stop(f, keeper, 2000);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
+	assert_true(keeper_helper_has(keeper, NULL));
+	assert_int_equal(keeper_helper_status(keeper).state, LEASE_STOPPING);
+	token_release(token);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
+	keeper_free(keeper);
+}
+
+static void test_stopping_revokes_old_tokens_too(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	struct token *old = keeper_token(keeper);
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	stop(f, keeper, 2000);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 2);
+	token_release(old);
+	keeper_free(keeper);
+}
+
+static void test_stopping_revokes_nothing_if_told_so(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, false);
+	struct token *token;
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_has(keeper, "T"));
+	token = keeper_token(keeper);
+	stop(f, keeper, 2000);
+	token_release(token);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	keeper_free(keeper);
+}
+
+static void test_stopping_takes_no_longer_than_its_budget(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	uint64_t begin = clock_now_ms();
+
+	fakebao_hold(f, FAKEBAO_REVOKE, true);
+	stop(f, keeper, 300);
+	assert_in_range(clock_now_ms() - begin, 300, 2000);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
+	keeper_free(keeper);
+}
+
+static void test_stopping_fails_those_who_wait(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, true);
+	struct waiter w[3] = {{0}};
+
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	keeper_start(keeper);
+	keeper_wait(keeper, waiter_ready, &w[0]);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
+	stop(f, keeper, 2000);
+	keeper_wait(keeper, waiter_ready, &w[1]);
+	fakebao_until(f, waiters_with(w, 3, CODE_NOT_READY) == 2);
+	assert_string_equal(w[0].why.message, "no login at OpenBao: the daemon is stopping");
+	/* The login that was under way leads to nothing. */
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	fakebao_hold(f, FAKEBAO_LOGIN, false);
+	fakebao_pass(f, 50);
+	assert_true(keeper_helper_has(keeper, NULL));
+	keeper_free(keeper);
+}
+
+static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct token *token = keeper_token(keeper);
+	struct waiter w[1] = {{0}};
+
+	fakebao_hold(f, FAKEBAO_RENEW, true);
+	fakebao_hold(f, FAKEBAO_LOOKUP, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
+	keeper_denied(keeper, token, false, waiter_ready, &w[0]);
+	stop(f, keeper, 2000);
+	assert_int_equal(waiters_with(w, 1, CODE_NOT_READY), 1);
+	fakebao_hold(f, FAKEBAO_RENEW, false);
+	fakebao_hold(f, FAKEBAO_LOOKUP, false);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
+	token_release(token);
+	keeper_free(keeper);
+}
+
+/* -- the log ------------------------------------------------------------------------------------------------- */
+
+static void test_the_log_tells_each_change_and_no_credential(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+
+	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
+	fakebao_until(f, keeper_helper_status(keeper).renewals == 1);
+	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, "{\"errors\":[\"invalid role or secret ID SECRET-CANARY\"]}");
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	stop(f, keeper, 1000);
+	keeper_free(keeper);
+	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
+	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));
+	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1 s, renewable\n"));
+	assert_non_null(strstr(fakebao_log(f), "info: token: renewing, was serving\n"));
+	assert_non_null(strstr(fakebao_log(f), "warning: renewal failed: "));
+	assert_non_null(strstr(fakebao_log(f), "warning: OpenBao does not know the token any more\n"));
+	assert_non_null(strstr(fakebao_log(f), "error: login failed: "));
+	assert_non_null(strstr(fakebao_log(f), "info: token: stopping, was "));
+	assert_null(strstr(fakebao_log(f), "CANARY"));
+	assert_null(strstr(fakebao_log(f), "127.0.0.1"));
+}
+
+#define WITH_FAKEBAO(test) cmocka_unit_test_setup_teardown(test, fakebao_setup, fakebao_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_FAKEBAO(test_the_status_tells_a_login_that_failed),
+		WITH_FAKEBAO(test_the_status_tells_lease_and_renewal),
+		WITH_FAKEBAO(test_a_token_without_end_has_no_lease_left_to_tell),
+		WITH_FAKEBAO(test_the_token_is_renewed_again_and_again),
+		WITH_FAKEBAO(test_near_the_max_ttl_a_fresh_login_replaces_the_token_without_a_gap),
+		WITH_FAKEBAO(test_a_failed_renewal_leads_to_a_login_while_the_token_serves_on),
+		WITH_FAKEBAO(test_a_token_found_dead_at_its_renewal_serves_no_more),
+		WITH_FAKEBAO(test_a_token_is_not_given_out_after_its_lease),
+		WITH_FAKEBAO(test_after_an_outage_the_login_comes_by_itself),
+		WITH_FAKEBAO(test_a_request_without_an_answer_leads_to_a_look_at_openbao),
+		WITH_FAKEBAO(test_new_credentials_in_the_file_are_tried_at_once),
+		WITH_FAKEBAO(test_the_old_token_is_revoked_when_its_last_request_ends),
+		WITH_FAKEBAO(test_a_token_that_cannot_be_revoked_is_logged_and_left),
+		WITH_FAKEBAO(test_stopping_revokes_the_token_even_when_requests_hold_it),
+		WITH_FAKEBAO(test_stopping_revokes_old_tokens_too),
+		WITH_FAKEBAO(test_stopping_revokes_nothing_if_told_so),
+		WITH_FAKEBAO(test_stopping_takes_no_longer_than_its_budget),
+		WITH_FAKEBAO(test_stopping_fails_those_who_wait),
+		WITH_FAKEBAO(test_stopping_during_a_renewal_and_a_lookup_ends_them),
+		WITH_FAKEBAO(test_the_log_tells_each_change_and_no_credential),
+	};
+
+	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+}
