@@ -97,11 +97,16 @@ static int take_escape(struct jscan *s)
 
 	s->p++;
 	c = next(s);
-	if (c < 0 || strchr("\"\\/bfnrtu", c) == NULL || c == '\0')
-		return fail(s, "a string has a bad escape");
-	s->p++;
-	if (c != 'u')
+	switch (c) {
+	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+		s->p++;
 		return 0;
+	case 'u':
+		s->p++;
+		break;
+	default:
+		return fail(s, "a string has a bad escape");
+	}
 	unit = take_hex(s);
 	if (unit < 0)
 		return -1;
@@ -139,20 +144,23 @@ static int take_string(struct jscan *s)
 		}
 		if (c < 0x20)
 			return fail(s, "a string holds a control byte");
-		n = utf8_sequence(s->p, (size_t)(s->end - s->p));
-		if (n == 0)
-			return fail(s, "a string is not valid UTF-8");
-		s->p += n;
+		do { /* such a character seldom comes alone */
+			n = utf8_sequence(s->p, (size_t)(s->end - s->p));
+			if (n == 0)
+				return fail(s, "a string is not valid UTF-8");
+			s->p += n;
+		} while (next(s) >= 0x80);
 	}
 }
 
 static int take_digits(struct jscan *s)
 {
-	const char *first = s->p;
+	const char *first = s->p, *p = first;
 
-	while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
-		s->p++;
-	return s->p > first ? 0 : fail(s, "a number is not well formed");
+	while (p < s->end && *p >= '0' && *p <= '9')
+		p++;
+	s->p = p;
+	return p > first ? 0 : fail(s, "a number is not well formed");
 }
 
 /* What follows the number must be looked at by whoever goes on: "01" is the number 0 and then something odd. */
