@@ -11,7 +11,7 @@
 #include "daemon/upstream/classify_phrase.h"
 
 #define DOCUMENT_MAX (1u << 20)
-#define TOKEN_MAX 16384
+#define STRING_MAX 16384
 #define LEASE_MAX_S INT64_C(315360000) /* ten years: what is longer is as good as that */
 
 void control_global_init(void)
@@ -161,32 +161,32 @@ static json_t *load_part(const struct http_reply *reply, const char *name, struc
 	return c->result == CONTROL_OK ? part : NULL;
 }
 
-/* A string that can stand in a header or a request: 1 to TOKEN_MAX visible ASCII characters. */
-static bool is_credential(const json_t *value)
-{
-	const char *s = json_string_value(value);
-	size_t len = json_string_length(value);
-
-	if (s == NULL || len == 0 || len > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] < 0x21 || s[i] > 0x7e)
-			return false;
-	}
-	return true;
-}
-
 /* Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED. */
-static void take_credential(struct control *c, const json_t *part, const char *name, const char **ret)
+static void take_string(struct control *c, const json_t *part, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(part, name);
 
 	if (value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
 		set(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
-	else if (!is_credential(value))
+	else if (!json_is_string(value) || json_string_length(value) > STRING_MAX)
 		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 	else
 		*ret = json_string_value(value);
+}
+
+/* The same for what must be able to stand in a header or a request: visible ASCII characters. */
+static void take_credential(struct control *c, const json_t *part, const char *name, const char **ret)
+{
+	const char *value = NULL;
+
+	take_string(c, part, name, &value);
+	for (const char *p = value; p != NULL && *p != '\0'; p++) {
+		if (*p < 0x21 || *p > 0x7e) {
+			set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+			return;
+		}
+	}
+	*ret = value;
 }
 
 static void take_lease(struct control *c, const json_t *auth)
@@ -235,7 +235,7 @@ void control_wrapping(const struct http_reply *reply, struct control *ret)
 	const json_t *data = load_part(reply, "data", ret);
 
 	if (data != NULL)
-		take_credential(ret, data, "creation_path", &ret->creation_path);
+		take_string(ret, data, "creation_path", &ret->creation_path);
 }
 
 void control_unwrap(const struct http_reply *reply, struct control *ret)
