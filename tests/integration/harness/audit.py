@@ -4,6 +4,13 @@ server answers, so what a finished request did can be counted at once."""
 import json
 
 
+def _parsed(line):
+    try:
+        return json.loads(line)
+    except RecursionError:  # a payload nested deeper than json can take
+        return {"type": "unreadable", "request": {}}
+
+
 class Audit:
     """The entries written since this object was made."""
 
@@ -21,11 +28,11 @@ class Audit:
             return self._entries
         whole = data.rfind(b"\n") + 1  # the last line may still be being written
         self._offset += whole
-        self._entries += [json.loads(line) for line in data[:whole].splitlines() if line.strip()]
+        self._entries += [_parsed(line) for line in data[:whole].splitlines() if line.strip()]
         return self._entries
 
     def requests(self, path=None, operation=None, where=None):
-        """Requests by path (exact, or a prefix that ends with *), operation (read, update, create, ...) and a predicate."""
+        """Requests by path (exact, or a prefix and *), operation (read, create, ... or several) and a predicate."""
         return [e for e in self.entries() if e["type"] == "request" and self._fits(e, path, operation, where)]
 
     def responses(self, path=None, operation=None, where=None):
@@ -40,6 +47,8 @@ class Audit:
                     return False
             elif request.get("path") != path:
                 return False
-        if operation is not None and request.get("operation") not in (operation if isinstance(operation, tuple) else (operation,)):
+        if isinstance(operation, str):
+            operation = (operation,)
+        if operation is not None and request.get("operation") not in operation:
             return False
         return where is None or where(entry)

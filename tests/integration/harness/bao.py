@@ -39,7 +39,8 @@ class Admin:
 
     def _connection(self, timeout):
         if self.tls:  # it is the daemon whose verification is tested
-            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=ssl._create_unverified_context())
+            context = ssl._create_unverified_context()
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def raw(self, method, path, body=None, token=None, headers=None, timeout=30):
@@ -111,7 +112,8 @@ class Server:
     def _spawn(self, args):
         env = {"PATH": os.environ["PATH"], "HOME": str(self.directory)}
         with open(self.log_path, "ab") as log:
-            self.process = process.start([BAO, "server", *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+            self.process = process.start([BAO, "server", *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                         env=env)
 
     def _wait(self, statuses):
         def there():

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 SECRET = "secret"        # stands nowhere
-ADDRESS = "address"      # in one line of each daemon's log
+ADDRESS = "address"      # each in one line of each daemon's log
 SHORTEST = 12            # a shorter canary would be found by chance
 
 
@@ -54,12 +54,12 @@ class Run:
             return self.said / f"{re.sub('[^A-Za-z0-9_.-]', '_', name)}.{os.getpid()}.{self._count}.log"
 
     def _matches(self, kind):
-        """Lines of what was said that hold a canary of this kind, as (file, line number, text)."""
+        """Where canaries of this kind stand in what was said, as (file, line number, canary)."""
         words = self.directory / f"{kind}.all"
         words.write_text("".join(f.read_text() for f in sorted(self.canaries.glob(f"{kind}.*"))))
         if not words.stat().st_size:
             return
-        grep = subprocess.run(["grep", "-r", "-a", "-n", "-F", "-Z", "-f", words, self.said],
+        grep = subprocess.run(["grep", "-r", "-a", "-n", "-o", "-F", "-Z", "-f", words, self.said],
                               stdout=subprocess.PIPE, env={"LC_ALL": "C", "PATH": os.environ["PATH"]})
         assert grep.returncode in (0, 1), "grep failed"
         for line in grep.stdout.decode(errors="replace").splitlines():
@@ -72,8 +72,8 @@ class Run:
         found = [f"secret in {file}:{number}: {text}" for file, number, text in self._matches(SECRET)]
         named = set()
         for file, number, text in self._matches(ADDRESS):
-            if Path(file).name.startswith("daemon") and file not in named:
-                named.add(file)  # the one line that names the address
+            if Path(file).name.startswith("daemon") and (file, text) not in named:
+                named.add((file, text))  # the one line that names the address
             else:
                 found.append(f"address or namespace in {file}:{number}: {text}")
         return found

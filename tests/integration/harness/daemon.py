@@ -50,6 +50,7 @@ class Daemon:
     def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None, wait="ready",
                  config_text=None):
         self.expect_stop = True  # False: the test ends it itself
+        self.signalled = False
         self.directory = process.scratch()
         self.socket = socket_path or self.directory / "run" / "s.sock"
         self.config = self.directory / "secretstored.conf"
@@ -139,16 +140,27 @@ class Daemon:
         with open(f"/proc/{self.pid}/status") as f:
             return int(re.search(rf"^{field}:\s+(\d+) kB", f.read(), re.M).group(1))
 
-    def open_files(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+    def unix_sockets(self):
+        """How many Unix sockets it has open: the one it listens on, and one for each connection."""
+        with open("/proc/net/unix") as f:
+            known = {line.split()[6] for line in f.readlines()[1:]}
+        count = 0
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            try:
+                link = os.readlink(f"/proc/{self.pid}/fd/{fd}")
+            except FileNotFoundError:
+                continue  # closed meanwhile
+            count += link.startswith("socket:[") and link[8:-1] in known
+        return count
 
     def signal(self, number):
+        self.signalled = self.signalled or number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     def stop(self, timeout=15):
-        """SIGTERM; the exit status must be 0 and a sanitizer must have nothing to say."""
+        """SIGTERM, unless it was sent; the exit status must be 0 and a sanitizer must have nothing to say."""
         self.expect_stop = False
-        if self.alive():
+        if self.alive() and not self.signalled:
             self.signal(signal.SIGTERM)
         try:
             status = self.process.wait(process.patience(timeout))

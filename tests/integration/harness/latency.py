@@ -1,4 +1,4 @@
-"""How long a ping takes, here and there, measured side by side so that the machine's other load weighs on both alike."""
+"""How long a ping takes, here and there, side by side, so that the machine's other load weighs on both alike."""
 
 import statistics
 import time
@@ -44,5 +44,5 @@ class Comparison:
         return self.disturbed / self.idle
 
     def __str__(self):
-        return (f"ping p99 idle {self.idle * 1e6:.0f} us, disturbed {self.disturbed * 1e6:.0f} us, ratio {self.ratio:.2f}, "
-                f"slowest {self.slowest * 1e3:.1f} ms, {self.rounds} rounds")
+        return (f"ping p99 idle {self.idle * 1e6:.0f} us, disturbed {self.disturbed * 1e6:.0f} us, "
+                f"ratio {self.ratio:.2f}, slowest {self.slowest * 1e3:.1f} ms, {self.rounds} rounds")

@@ -19,14 +19,17 @@ def reply(body="", status=200, **headers):
                     content_type="application/json")
 
 
-def secret_reply(data, version=1):
-    return reply({"data": {"data": data, "metadata": {"version": version, "created_time": "2026-01-01T00:00:00Z",
-                                                      "custom_metadata": None, "deletion_time": "", "destroyed": False}}})
+def metadata(**changes):
+    return {"version": 1, "created_time": "2026-01-01T00:00:00Z", "custom_metadata": None, "deletion_time": "",
+            "destroyed": False, **changes}
+
+
+def secret_reply(data, **changes):
+    return reply({"data": {"data": data, "metadata": metadata(**changes)}})
 
 
 def written_reply(version=1):
-    return reply({"data": {"version": version, "created_time": "2026-01-01T00:00:00Z", "custom_metadata": None,
-                           "deletion_time": "", "destroyed": False}})
+    return reply({"data": metadata(version=version)})
 
 
 class StandIn:
