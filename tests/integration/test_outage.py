@@ -1,0 +1,172 @@
+"""OpenBao is away, comes back, is sealed, is frozen: the daemon stays, says so, and serves again by itself."""
+
+import time
+
+import pytest
+
+from harness import process
+from harness.bao import Admin, RaftServer
+from harness.load import Steady
+
+
+def test_openbao_down_at_start_then_up(daemon, site, proxy):
+    proxy.refuse()
+    site.put("a", {"x": 1})
+    d = daemon(site.settings(proxy.port), wait="socket")
+    assert d.ping()["ready"] is False
+    assert d.get(site.mount, "a", timeout_ms=500).code in ("not_ready", "unavailable")
+    proxy.accept()
+    d.wait_ready(5)
+    assert d.get(site.mount, "a").ok
+    assert len(site.logins()) == 1
+
+
+def test_a_blackhole_at_start_then_up(daemon, site, proxy):
+    proxy.blackhole()
+    site.put("a", {"x": 1})
+    d = daemon(site.settings(proxy.port, openbao={"connect_timeout": "1s", "request_timeout": "2s"}), wait="socket")
+    assert d.get(site.mount, "a", timeout_ms=500).code in ("not_ready", "unavailable")
+    proxy.blackhole(False)
+    d.wait_ready(15)
+    assert d.get(site.mount, "a").ok
+
+
+def outage(daemon, new_site, raft_server, seconds):
+    """Kills OpenBao for that long under steady gets; gives the daemon and the number of log lines meanwhile."""
+    site = new_site(raft_server)
+    site.put("a", {"x": 1})
+    d = daemon(site.settings())
+    steady = Steady(d, 0.1, "kv.get", mount=site.mount, path="a", timeout_ms=2000)
+    process.wait_until(lambda: len(steady.results) > 5, 10, "gets are served")
+    pid, killed = d.pid, time.monotonic()
+    raft_server.kill()
+    lines_before = len(d.log.splitlines())
+    time.sleep(seconds)
+    lines = len(d.log.splitlines()) - lines_before
+    restarted = time.monotonic()
+    raft_server.start()
+    raft_server.wait_active()
+    back = time.monotonic()
+    process.wait_until(lambda: steady.first_success_after(back), 15, "service is back")
+    steady.stop()
+    recovered = steady.first_success_after(back) - back
+    print(f"service was back {recovered:.2f} s after OpenBao; {lines} log lines in {seconds} s")
+    assert recovered < 5
+    assert d.alive() and d.pid == pid
+    meanwhile = [code for t, code in steady.results if killed + 1 < t < restarted]
+    assert meanwhile and set(meanwhile) == {"unavailable"}, set(meanwhile)
+    assert d.get(site.mount, "a").data == {"x": 1}
+    return d, lines
+
+
+def test_openbao_killed_for_some_seconds(daemon, new_site, raft_server):
+    d, lines = outage(daemon, new_site, raft_server, 6)
+    assert lines < 20
+
+
+@pytest.mark.long
+def test_openbao_killed_for_twenty_seconds(daemon, new_site, raft_server):
+    d, lines = outage(daemon, new_site, raft_server, 20)
+    assert lines < 40
+    print(d.log)
+
+
+def test_health_is_asked_at_intervals_while_openbao_is_away(daemon, site, proxy):
+    """Through a proxy that takes connections and says nothing of use, the attempts can be counted."""
+    d = daemon(site.settings(proxy.port))
+    proxy.fault("headers", how="reset", times=-1)
+    proxy.close_all()
+    d.get(site.mount, "a", timeout_ms=300)
+    process.wait_until(lambda: d.status()["upstream"]["state"] == "down", 10, "the outage is known")
+    asked = len(proxy.seen())
+    gets = Steady(d, 0.02, "kv.get", mount=site.mount, path="a", timeout_ms=300)
+    time.sleep(5)
+    gets.stop()
+    assert 1 <= len(proxy.seen()) - asked <= 7
+    assert {code for _, code in gets.results} == {"unavailable"}
+
+
+def test_known_to_be_down_fails_at_once(daemon, site, proxy):
+    d = daemon(site.settings(proxy.port))
+    proxy.refuse()
+    d.get(site.mount, "a", timeout_ms=500)
+    process.wait_until(lambda: d.status()["upstream"]["state"] == "down", 10, "the outage is known")
+    before = time.monotonic()
+    assert d.get(site.mount, "a", timeout_ms=10000).code == "unavailable"
+    assert d.put(site.mount, "a", {"x": 1}, timeout_ms=10000).code == "unavailable"
+    assert time.monotonic() - before < 1
+    proxy.accept()
+    process.wait_until(lambda: d.get(site.mount, "a").code == "not_found", 5, "service is back")
+    assert len(site.logins()) == 1  # the token outlived the outage
+
+
+def test_sealed_is_told_and_heals(daemon, dev_server, new_site):
+    site = new_site(dev_server)
+    site.put("a", {"x": 1})
+    d = daemon(site.settings())
+    dev_server.seal()
+    assert d.get(site.mount, "a", timeout_ms=1000).code == "sealed"
+    assert d.put(site.mount, "a", {"x": 2}, timeout_ms=1000).code == "sealed"
+    process.wait_until(lambda: d.status()["upstream"]["state"] == "sealed", 10, "the status says sealed")
+    dev_server.unseal()
+    process.wait_until(lambda: d.get(site.mount, "a").ok, 5, "service is back")
+
+
+def test_sealed_at_start_then_unsealed(daemon, dev_server, new_site):
+    site = new_site(dev_server)
+    site.put("a", {"x": 1})
+    dev_server.seal()
+    d = daemon(site.settings(), wait="socket")
+    process.wait_until(lambda: d.status()["upstream"]["state"] == "sealed", 10, "the status says sealed")
+    assert d.get(site.mount, "a", timeout_ms=500).code in ("not_ready", "sealed")
+    dev_server.unseal()
+    d.wait_ready(6)
+    assert d.get(site.mount, "a").ok
+
+
+def test_an_openbao_without_its_first_keys_is_told(daemon, site):
+    server = RaftServer(initialize=False)
+    try:
+        d = daemon(site.settings(server.port), wait="socket")
+        process.wait_until(lambda: d.status()["upstream"]["state"] == "not_initialized", 10, "the status says so")
+        assert d.get(site.mount, "a", timeout_ms=500).code in ("not_ready", "not_initialized")
+    finally:
+        server.close()
+
+
+def test_a_frozen_openbao_holds_up_callers_only_to_their_deadline(daemon, dev_server, new_site):
+    site = new_site(dev_server)
+    site.put("a", {"x": 1})
+    d = daemon(site.settings())
+    assert d.get(site.mount, "a").ok
+    dev_server.freeze()
+    before = time.monotonic()
+    assert d.get(site.mount, "a", timeout_ms=700).code in ("timeout", "unavailable")
+    assert 0.4 < time.monotonic() - before < process.patience(1)
+    assert d.put(site.mount, "b", {"x": 1}, timeout_ms=700).code in ("unknown_outcome", "unavailable")
+    dev_server.thaw()
+    process.wait_until(lambda: d.get(site.mount, "a").ok, 8, "service is back")
+
+
+def test_a_restart_of_openbao_keeps_the_token(daemon, raft_server, new_site):
+    site = new_site(raft_server)
+    site.put("a", {"x": 1})
+    d = daemon(site.settings())
+    raft_server.kill()
+    raft_server.start()
+    raft_server.wait_active()
+    process.wait_until(lambda: d.get(site.mount, "a").ok, 6, "service is back")
+    assert Admin(raft_server.port, site.tokens()[0]).raw("GET", "auth/token/lookup-self")[0] == 200
+    assert len(site.logins()) == 1
+
+
+def test_an_outage_is_told_once_in_the_log(daemon, site, proxy):
+    d = daemon(site.settings(proxy.port))
+    proxy.refuse()
+    before = len(d.log.splitlines())
+    steady = Steady(d, 0.02, "kv.get", mount=site.mount, path="a", timeout_ms=300)
+    time.sleep(3)
+    steady.stop()
+    assert 1 <= len(d.log.splitlines()) - before < 12
+    proxy.accept()
+    d.wait_log("(?i)answers again|is back|answers")

@@ -1,0 +1,134 @@
+"""Credentials that OpenBao refuses: tried once, so that five failures never lock the role out."""
+
+import time
+
+import pytest
+
+from harness import canary, process
+from harness.bao import Admin
+
+WRONG = "11111111-2222-3333-4444-55555555{:04d}"
+
+
+def logins_with(site, secret_id):
+    return [e for e in site.logins() if e["request"]["data"].get("secret_id") == secret_id]
+
+
+def wrong(n=0):
+    return canary.run.add(WRONG.format(n))
+
+
+def reject(daemon, site, seconds):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    end_at = time.monotonic() + seconds
+    while time.monotonic() < end_at:
+        before = time.monotonic()
+        assert d.get(site.mount, "a", timeout_ms=10000).code == "not_ready"
+        assert time.monotonic() - before < process.patience(0.5)  # at once, not at its deadline
+        time.sleep(min(0.2, seconds / 10))
+    assert len(site.logins()) == 1
+    site.write_secret_id(site.secret_id)
+    written = time.monotonic()
+    d.wait_ready(5)
+    print(f"one attempt in {seconds} s; ready {time.monotonic() - written:.2f} s after the right one was written")
+    assert len(site.logins()) == 2
+    assert d.put(site.mount, "a", {"x": 1}).ok
+
+
+def test_a_wrong_secret_id_is_tried_once_and_the_right_one_at_once(daemon, site):
+    reject(daemon, site, 5)
+
+
+@pytest.mark.long
+def test_a_wrong_secret_id_for_ten_minutes(daemon, site):
+    reject(daemon, site, 600)
+
+
+def test_a_wrong_role_id_is_tried_once(daemon, site):
+    unknown = canary.run.secret("role-id")
+    d = daemon(site.settings(approle={"role_id": unknown}), wait="socket")
+    d.wait_state("rejected")
+    time.sleep(2)
+    logins = site.audit.requests("auth/approle/login", where=lambda e: e["request"]["data"].get("role_id") == unknown)
+    assert len(logins) == 1
+
+
+def test_the_same_wrong_content_written_again_is_not_tried_again(daemon, site):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    for _ in range(10):
+        site.write_secret_id(wrong() + "\n")
+        time.sleep(0.2)
+    assert len(site.logins()) == 1
+
+
+def test_at_most_three_contents_are_tried(daemon, site):
+    site.write_secret_id(wrong(0))
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    for n in (1, 2):
+        site.write_secret_id(wrong(n))
+        process.wait_until(lambda n=n: len(site.logins()) == n + 1, 5, f"attempt {n + 1}")
+        d.wait_state("rejected")
+    for n in (3, 4, 5):
+        site.write_secret_id(wrong(n))
+        time.sleep(1)
+    assert len(site.logins()) == 3
+
+
+def test_the_reason_is_told_and_quotes_nothing(daemon, site):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    token = d.status()["token"]
+    assert token["state"] == "rejected"
+    assert token["reason"]
+    reply = d.get(site.mount, "a")
+    assert reply.error["retryable"] is True
+    assert len([line for line in d.log.splitlines() if "rejected" in line]) >= 1
+
+
+def fail_logins(site, times):
+    """As another host with a wrong SecretID would."""
+    for _ in range(times):
+        Admin(site.server.port).raw("POST", "auth/approle/login", {"role_id": site.role_id, "secret_id": wrong(9)})
+
+
+def test_a_locked_out_role_is_left_alone(daemon, site):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    fail_logins(site, 5)
+    site.write_secret_id(site.secret_id)
+    process.wait_until(lambda: logins_with(site, site.secret_id), 5, "the right one is tried")
+    d.wait_log("(?i)lockout|locked")
+    d.wait_state("rejected")
+    assert "lock" in d.status()["token"]["reason"].lower()
+    time.sleep(4)
+    assert len(logins_with(site, site.secret_id)) == 1
+    assert d.get(site.mount, "a").code == "not_ready"
+
+
+def test_a_login_denied_without_a_rejection_is_tried_again(daemon, site):
+    fail_logins(site, 6)  # locked out by others; this daemon does not know why
+    before = len(site.logins())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("relogin_wait")
+    assert len(site.logins()) - before <= 2
+    assert d.get(site.mount, "a").code == "not_ready"
+
+
+def test_a_held_token_serves_on_when_a_new_login_is_rejected(daemon, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "8s", "token_max_ttl": "9s"})
+    site.put("a", {"x": 1})
+    d = daemon(site.settings())
+    site.write_secret_id(wrong())
+    process.wait_until(lambda: logins_with(site, wrong()), 12, "a login with the wrong one")
+    assert d.get(site.mount, "a").ok
+    site.write_secret_id(site.secret_id)
+    process.wait_until(lambda: len(logins_with(site, site.secret_id)) == 2, 5, "a login with the right one")
+    assert d.get(site.mount, "a").ok
+    assert len(logins_with(site, wrong())) == 1
