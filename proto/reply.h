@@ -13,7 +13,7 @@
 #include "proto/jscan.h"
 #include "proto/jwrite.h"
 
-/* Begins a reply: {"id":ID,"ok":true or false. id of len 0 is written as null. Go on with jwrite_…, jwrite_end. */
+/* Begins a reply: {"id":ID,"ok":true or false. An id of len 0 is written as null. Then jwrite_…, jwrite_end. */
 void reply_begin(struct jwrite *w, struct buf *out, struct jspan id, bool ok);
 
 /* A whole failure reply. 0 or -1 as jwrite_end. */

@@ -273,7 +273,8 @@ static int take_number(const struct envelope *envelope, enum member member, bool
 	return 0;
 }
 
-static int take_path(const struct envelope *envelope, enum member member, char *out, size_t cap, struct failure *why)
+static int take_path(const struct envelope *envelope, enum member member, char *out, size_t cap,
+    struct failure *why)
 {
 	struct jspan span = envelope->value[member];
 	long n;

@@ -58,7 +58,7 @@ struct request {
  */
 int request_decode(const char *body, size_t len, struct request *request, struct failure *why);
 
-/* Is this a canonical mount or path (see struct request), of 1…max bytes? For clients that check before sending. */
+/* Is this a canonical mount or path (see struct request) in UTF-8, of 1…max bytes? A client may ask first. */
 bool request_path_ok(const char *path, size_t max);
 
 #endif

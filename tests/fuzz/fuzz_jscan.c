@@ -98,7 +98,8 @@ static void check_accepted(struct jspan value, const char *text, size_t len)
 	HOLDS(again.p == copy && again.len == value.len && again.type == value.type);
 	/* What is cut off is no value, but a number may be. */
 	if (value.type != JSON_NUMBER)
-		HOLDS(scan(copy, value.len - 1, JSCAN_DEPTH_MAX, &again) < 0 && scan(copy, value.len / 2, JSCAN_DEPTH_MAX, &again) < 0);
+		HOLDS(scan(copy, value.len - 1, JSCAN_DEPTH_MAX, &again) < 0 &&
+		    scan(copy, value.len / 2, JSCAN_DEPTH_MAX, &again) < 0);
 	else if (jspan_number(value, &number) == 0)
 		HOLDS(strtoull(memcpy((char[12]){ 0 }, value.p, value.len), NULL, 10) == number);
 	if (value.type == JSON_STRING)

@@ -58,7 +58,8 @@ static void check_accepted(const struct request *r)
 	HOLDS((r->version == 0 && r->min_version == 0 && !r->has_max_age) || r->op == OP_KV_GET);
 	buf_init(&out, FRAME_HEADER + FRAME_BODY_MAX);
 	write_request(&out, r);
-	HOLDS(request_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again, &why) == 0);
+	HOLDS(request_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again,
+	    &why) == 0);
 	HOLDS(again.op == r->op && same(again.id, r->id) && same(again.data, r->data));
 	HOLDS(strcmp(again.mount, r->mount) == 0 && strcmp(again.path, r->path) == 0);
 	HOLDS(again.has_cas == r->has_cas && again.cas == r->cas && again.version == r->version);

@@ -242,8 +242,9 @@ static void add_space(struct text *t)
 
 static void add_string(struct text *t)
 {
-	static const char *const parts[] = { "a", "secret", "01234567", "longer than a word of it", "\\n", "\\\"", "\\\\", "\\/",
-		"\\u0000", "\\u00e9", "\\uD83D\\uDD11", "\\udbff\\udfff", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x94\x91",
+	static const char *const parts[] = { "a", "secret", "01234567", "longer than a word of it", "\\n", "\\\"",
+		"\\\\", "\\/", "\\u0000", "\\u00e9", "\\uD83D\\uDD11", "\\udbff\\udfff", "\xc3\xa9", "\xe2\x82\xac",
+		"\xed\x9f\xbf", "\xf0\x9f\x94\x91",
 		"\xf4\x8f\xbf\xbf", "\x7f", "{", "]", ",", ":", "'" };
 	unsigned n = chance(5);
 
@@ -255,7 +256,8 @@ static void add_string(struct text *t)
 
 static void add_scalar(struct text *t)
 {
-	static const char *const scalars[] = { "true", "false", "null", "0", "-0", "1", "-12", "12345678901234567000", "1e-7", "0.5",
+	static const char *const scalars[] = { "true", "false", "null", "0", "-0", "1", "-12", "12345678901234567000",
+		"1e-7", "0.5",
 		"1E+2", "-1.25e10", "0e0", "10.010" };
 
 	if (chance(2) == 0)

@@ -269,12 +269,14 @@ static void test_a_long_message_is_cut_between_characters(void **state)
 
 	(void)state;
 	for (shift = 0; shift < 3; shift++) {
-		p = text + sprintf(text, "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"%.*s", shift, "xx");
+		p = text + sprintf(text, "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"%.*s", shift,
+		    "xx");
 		for (i = 0; i < 100; i++)
 			p += sprintf(p, "%s", i % 2 == 0 ? "\xe2\x82\xac" : "\\u20ac");
 		strcpy(p, "\"}}");
 		assert_int_equal(decode(text), 0);
-		assert_in_range(strlen(reply.failure.message), sizeof(reply.failure.message) - 3, sizeof(reply.failure.message) - 1);
+		assert_in_range(strlen(reply.failure.message), sizeof(reply.failure.message) - 3,
+		    sizeof(reply.failure.message) - 1);
 		assert_true(utf8_valid(reply.failure.message, strlen(reply.failure.message)));
 	}
 }
@@ -286,19 +288,23 @@ static void test_what_is_no_reply_is_refused(void **state)
 		"{\"id\":1,\"ok\":true,}", "{\"id\":1,\"ok\":1}", "{\"id\":1,\"ok\":null}", "{\"id\":1,\"ok\":\"true\"}",
 		"{\"id\":[],\"ok\":true}", "{\"id\":{},\"ok\":true}", "{\"id\":true,\"ok\":true}",
 		/* known members of other types */
-		"{\"id\":1,\"ok\":true,\"data\":[]}", "{\"id\":1,\"ok\":true,\"data\":null}", "{\"id\":1,\"ok\":true,\"data\":\"{}\"}",
-		"{\"id\":1,\"ok\":true,\"metadata\":[]}", "{\"id\":1,\"ok\":true,\"metadata\":\"x\"}",
-		"{\"id\":1,\"ok\":true,\"created_time\":1}", "{\"id\":1,\"ok\":true,\"version\":null}",
-		"{\"id\":1,\"ok\":true,\"version\":-1}", "{\"id\":1,\"ok\":true,\"version\":1.5}", "{\"id\":1,\"ok\":true,\"version\":[]}",
-		"{\"id\":1,\"ok\":true,\"ready\":1}", "{\"id\":1,\"ok\":true,\"ready\":\"true\"}", "{\"id\":1,\"ok\":true,\"state\":1}",
-		"{\"id\":1,\"ok\":true,\"age_ms\":\"1\"}", "{\"id\":1,\"ok\":true,\"age_ms\":-1}", "{\"id\":1,\"ok\":true,\"stale\":0}",
+		"{\"id\":1,\"ok\":true,\"data\":[]}", "{\"id\":1,\"ok\":true,\"data\":null}",
+		"{\"id\":1,\"ok\":true,\"data\":\"{}\"}", "{\"id\":1,\"ok\":true,\"metadata\":[]}",
+		"{\"id\":1,\"ok\":true,\"metadata\":\"x\"}", "{\"id\":1,\"ok\":true,\"created_time\":1}",
+		"{\"id\":1,\"ok\":true,\"version\":null}", "{\"id\":1,\"ok\":true,\"version\":-1}",
+		"{\"id\":1,\"ok\":true,\"version\":1.5}", "{\"id\":1,\"ok\":true,\"version\":[]}",
+		"{\"id\":1,\"ok\":true,\"ready\":1}", "{\"id\":1,\"ok\":true,\"ready\":\"true\"}",
+		"{\"id\":1,\"ok\":true,\"state\":1}", "{\"id\":1,\"ok\":true,\"age_ms\":\"1\"}",
+		"{\"id\":1,\"ok\":true,\"age_ms\":-1}", "{\"id\":1,\"ok\":true,\"stale\":0}",
 		/* repeated */
-		"{\"id\":1,\"id\":1,\"ok\":true}", "{\"id\":1,\"ok\":true,\"ok\":true}", "{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}",
-		"{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}", "{\"id\":1,\"ok\":true,\"version\":1,\"version\":\"1\"}",
+		"{\"id\":1,\"id\":1,\"ok\":true}", "{\"id\":1,\"ok\":true,\"ok\":true}",
+		"{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}", "{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}",
+		"{\"id\":1,\"ok\":true,\"version\":1,\"version\":\"1\"}",
 		/* errors */
 		"{\"id\":1,\"ok\":false}", "{\"id\":1,\"ok\":true,\"error\":{\"code\":\"sealed\",\"message\":\"m\"}}",
-		"{\"id\":1,\"ok\":false,\"error\":null}", "{\"id\":1,\"ok\":false,\"error\":\"sealed\"}", "{\"id\":1,\"ok\":false,\"error\":{}}",
-		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\"}}", "{\"id\":1,\"ok\":false,\"error\":{\"message\":\"m\"}}",
+		"{\"id\":1,\"ok\":false,\"error\":null}", "{\"id\":1,\"ok\":false,\"error\":\"sealed\"}",
+		"{\"id\":1,\"ok\":false,\"error\":{}}", "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\"}}",
+		"{\"id\":1,\"ok\":false,\"error\":{\"message\":\"m\"}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"code\":21,\"message\":\"m\"}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":null}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"m\",\"status\":1000}}",

@@ -122,7 +122,8 @@ static void test_a_puts_data_is_its_own_bytes(void **state)
 	char text[300];
 
 	(void)state;
-	snprintf(text, sizeof(text), "{\"id\":1,\"data\": %s ,\"cas\":0,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\"}", data);
+	snprintf(text, sizeof(text),
+	    "{\"id\":1,\"data\": %s ,\"cas\":0,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\"}", data);
 	assert_int_equal(decode(text), 0);
 	assert_int_equal(request.op, OP_KV_PUT);
 	assert_int_equal(request.data.len, sizeof(data) - 1);
@@ -188,8 +189,9 @@ static void test_every_member_is_refused_if_repeated_or_null(void **state)
 	static const struct {
 		const char *name, *text;
 	} cases[] = {
-		{ "id", "{" GET ",\"id\":1}" }, { "op", "{" GET ",\"op\":\"kv.get\"}" }, { "mount", "{" GET ",\"mount\":\"m\"}" },
-		{ "path", "{" GET ",\"path\":\"p\"}" }, { "version", "{" GET ",\"version\":1,\"version\":1}" },
+		{ "id", "{" GET ",\"id\":1}" }, { "op", "{" GET ",\"op\":\"kv.get\"}" },
+		{ "mount", "{" GET ",\"mount\":\"m\"}" }, { "path", "{" GET ",\"path\":\"p\"}" },
+		{ "version", "{" GET ",\"version\":1,\"version\":1}" },
 		{ "min_version", "{" GET ",\"min_version\":1,\"min_version\":1}" },
 		{ "max_age_ms", "{" GET ",\"max_age_ms\":1,\"max_age_ms\":1}" },
 		{ "timeout_ms", "{" PING ",\"timeout_ms\":1,\"timeout_ms\":1,\"timeout_ms\":1}" },
@@ -227,10 +229,14 @@ static void test_what_an_op_needs_is_missed_by_name(void **state)
 	assert_refused("{}", CODE_INVALID_REQUEST, "member \"id\" is missing");
 	assert_refused("{\"op\":\"ping\"}", CODE_INVALID_REQUEST, "member \"id\" is missing");
 	assert_refused("{\"id\":1}", CODE_INVALID_REQUEST, "member \"op\" is missing");
-	assert_refused("{\"id\":1,\"op\":\"kv.get\",\"path\":\"p\"}", CODE_INVALID_REQUEST, "member \"mount\" is missing");
-	assert_refused("{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\"}", CODE_INVALID_REQUEST, "member \"path\" is missing");
-	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\"}", CODE_INVALID_REQUEST, "member \"data\" is missing");
-	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"data\":{},\"path\":\"p\"}", CODE_INVALID_REQUEST, "member \"mount\" is missing");
+	assert_refused("{\"id\":1,\"op\":\"kv.get\",\"path\":\"p\"}", CODE_INVALID_REQUEST,
+	    "member \"mount\" is missing");
+	assert_refused("{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\"}", CODE_INVALID_REQUEST,
+	    "member \"path\" is missing");
+	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\"}", CODE_INVALID_REQUEST,
+	    "member \"data\" is missing");
+	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"data\":{},\"path\":\"p\"}", CODE_INVALID_REQUEST,
+	    "member \"mount\" is missing");
 }
 
 static void test_types_are_not_converted(void **state)
@@ -238,8 +244,9 @@ static void test_types_are_not_converted(void **state)
 	static const struct {
 		const char *text, *name;
 	} cases[] = {
-		{ "{\"id\":true,\"op\":\"ping\"}", "id" }, { "{\"id\":[1],\"op\":\"ping\"}", "id" }, { "{\"id\":{},\"op\":\"ping\"}", "id" },
-		{ "{\"id\":1,\"op\":1}", "op" }, { "{\"id\":1,\"op\":[\"ping\"]}", "op" }, { "{\"id\":1,\"op\":{}}", "op" },
+		{ "{\"id\":true,\"op\":\"ping\"}", "id" }, { "{\"id\":[1],\"op\":\"ping\"}", "id" },
+		{ "{\"id\":{},\"op\":\"ping\"}", "id" }, { "{\"id\":1,\"op\":1}", "op" },
+		{ "{\"id\":1,\"op\":[\"ping\"]}", "op" }, { "{\"id\":1,\"op\":{}}", "op" },
 		{ "{\"id\":1,\"op\":\"kv.get\",\"mount\":1,\"path\":\"p\"}", "mount" },
 		{ "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\",\"path\":[\"p\"]}", "path" },
 		{ "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":[]}", "data" },
@@ -265,11 +272,12 @@ static void test_numbers_are_plain_and_in_their_range(void **state)
 		const char *member;
 		int ok;
 	} cases[] = {
-		{ "\"version\":1", 1 }, { "\"version\":9999999999", 1 }, { "\"version\":0", 0 }, { "\"version\":10000000000", 0 },
-		{ "\"version\":-1", 0 }, { "\"version\":1.0", 0 }, { "\"version\":1e0", 0 }, { "\"version\":-0", 0 },
-		{ "\"version\":12345678901234567000", 0 }, { "\"min_version\":0", 1 }, { "\"min_version\":1.5", 0 },
-		{ "\"max_age_ms\":0", 1 }, { "\"max_age_ms\":9999999999", 1 }, { "\"max_age_ms\":-1", 0 }, { "\"timeout_ms\":1", 1 },
-		{ "\"timeout_ms\":600000", 1 }, { "\"timeout_ms\":0", 0 }, { "\"timeout_ms\":600001", 0 }, { "\"timeout_ms\":1E3", 0 },
+		{ "\"version\":1", 1 }, { "\"version\":9999999999", 1 }, { "\"version\":0", 0 },
+		{ "\"version\":10000000000", 0 }, { "\"version\":-1", 0 }, { "\"version\":1.0", 0 }, { "\"version\":1e0", 0 },
+		{ "\"version\":-0", 0 }, { "\"version\":12345678901234567000", 0 }, { "\"min_version\":0", 1 },
+		{ "\"min_version\":1.5", 0 }, { "\"max_age_ms\":0", 1 }, { "\"max_age_ms\":9999999999", 1 },
+		{ "\"max_age_ms\":-1", 0 }, { "\"timeout_ms\":1", 1 }, { "\"timeout_ms\":600000", 1 },
+		{ "\"timeout_ms\":0", 0 }, { "\"timeout_ms\":600001", 0 }, { "\"timeout_ms\":1E3", 0 },
 	};
 	char text[200];
 	size_t i;
@@ -284,7 +292,8 @@ static void test_numbers_are_plain_and_in_their_range(void **state)
 	}
 	assert_refused("{" GET ",\"timeout_ms\":600001}", CODE_INVALID_REQUEST,
 	    "member \"timeout_ms\" must be an integer from 1 to 600000");
-	assert_refused("{" PUT ",\"cas\":-1}", CODE_INVALID_REQUEST, "member \"cas\" must be an integer from 0 to 9999999999");
+	assert_refused("{" PUT ",\"cas\":-1}", CODE_INVALID_REQUEST,
+	    "member \"cas\" must be an integer from 0 to 9999999999");
 	assert_refused("{" PUT ",\"cas\":007}", CODE_INVALID_REQUEST, "not a JSON object");
 }
 
@@ -296,15 +305,19 @@ static void test_an_unknown_op_is_told_apart_from_a_bad_request(void **state)
 	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"mount\":\"m\",\"recursive\":true}", CODE_UNKNOWN_OP, "operation");
 	assert_refused("{\"id\":1,\"op\":\"\"}", CODE_UNKNOWN_OP, "");
 	assert_refused("{\"id\":1,\"op\":\"ping\\u0000\"}", CODE_UNKNOWN_OP, "");
-	assert_refused("{\"id\":1,\"op\":\"an operation whose name is longer than any that there is\"}", CODE_UNKNOWN_OP, "");
-	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"op\":\"ping\"}", CODE_INVALID_REQUEST, "member \"op\" is repeated");
+	assert_refused("{\"id\":1,\"op\":\"an operation whose name is longer than any that there is\"}", CODE_UNKNOWN_OP,
+	    "");
+	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"op\":\"ping\"}", CODE_INVALID_REQUEST,
+	    "member \"op\" is repeated");
 }
 
 static void test_ids_come_back_as_they_are_written(void **state)
 {
-	static const char *const good[] = { "0", "1", "9007199254740991", "\"\"", "\"x\"", "\"\\u0041\\n\"", "\"\xc3\xa9\"", "\"a b\"",
+	static const char *const good[] = { "0", "1", "9007199254740991", "\"\"", "\"x\"", "\"\\u0041\\n\"",
+		"\"\xc3\xa9\"", "\"a b\"",
 		"\"0123456789012345678901234567890123456789012345678901234567890123\"", "\"12345678901234567890\"" };
-	static const char *const bad[] = { "-1", "-0", "1.0", "1e3", "9007199254740992", "12345678901234567", "99999999999999999999", "null",
+	static const char *const bad[] = { "-1", "-0", "1.0", "1e3", "9007199254740992", "12345678901234567",
+		"99999999999999999999", "null",
 		"true", "[]", "{}", "\"01234567890123456789012345678901234567890123456789012345678901234\"" };
 	char text[200];
 	size_t i;
@@ -326,9 +339,10 @@ static void test_the_id_is_found_although_something_else_is_wrong(void **state)
 {
 	static const char *const bad[] = {
 		"{\"id\":77,\"op\":\"none\"}", "{\"op\":\"none\",\"id\":77}", "{\"Cas\":1,\"op\":\"ping\",\"id\":77}",
-		"{\"op\":\"ping\",\"op\":\"ping\",\"id\":77}", "{\"mount\":null,\"op\":\"ping\",\"id\":77}", "{\"op\":7,\"id\":77}",
-		"{\"id\":77}", "{\"id\":77,\"op\":\"ping\"", "{\"id\":77,\"op\":ping}", "{\"id\":77,}", "{\"id\":77} x",
-		"{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"op\":\"ping\",\"id\":77}", "{\"op\":\"kv.get\",\"mount\":\"//\",\"path\":\"p\",\"id\":77}",
+		"{\"op\":\"ping\",\"op\":\"ping\",\"id\":77}", "{\"mount\":null,\"op\":\"ping\",\"id\":77}",
+		"{\"op\":7,\"id\":77}", "{\"id\":77}", "{\"id\":77,\"op\":\"ping\"", "{\"id\":77,\"op\":ping}",
+		"{\"id\":77,}", "{\"id\":77} x", "{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"op\":\"ping\",\"id\":77}",
+		"{\"op\":\"kv.get\",\"mount\":\"//\",\"path\":\"p\",\"id\":77}",
 	};
 	size_t i;
 
@@ -344,8 +358,9 @@ static void test_the_id_is_found_although_something_else_is_wrong(void **state)
 
 static void test_what_is_not_a_json_object_is_an_invalid_request(void **state)
 {
-	static const char *const bad[] = { "", " ", "x", "[]", "\"x\"", "1", "null", "{", "{}x", "{} {}", "[{\"id\":1,\"op\":\"ping\"}]",
-		"{\"id\":1,\"op\":\"ping\"}}", "{\"id\":1,\"op\":\"ping\",}", "{\"id\":1 \"op\":\"ping\"}", "{\"id\":1,\"op\":\"p\xffing\"}",
+	static const char *const bad[] = { "", " ", "x", "[]", "\"x\"", "1", "null", "{", "{}x", "{} {}",
+		"[{\"id\":1,\"op\":\"ping\"}]", "{\"id\":1,\"op\":\"ping\"}}", "{\"id\":1,\"op\":\"ping\",}",
+		"{\"id\":1 \"op\":\"ping\"}", "{\"id\":1,\"op\":\"p\xffing\"}",
 		"\xef\xbb\xbf{\"id\":1,\"op\":\"ping\"}", "{'id':1}" };
 	size_t i;
 
@@ -371,10 +386,13 @@ static void test_every_truncation_of_a_request_is_refused(void **state)
 
 static void test_paths_are_canonical(void **state)
 {
-	static const char *const good[] = { "a", "a/b", "a/b/c", "...", ".a", "a.", "a/.b/..c", "a b", "a%2Fb", "100%", "a+b#c?d", "\xc3\xa9",
+	static const char *const good[] = { "a", "a/b", "a/b/c", "...", ".a", "a.", "a/.b/..c", "a b", "a%2Fb", "100%",
+		"a+b#c?d", "\xc3\xa9",
 		"-", "*", "~", "a\\\\b", "\\u00e9" };
-	static const char *const bad[] = { "", "/", "//", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/..", "../a", "a/./b", "a/../b",
-		"a\\n", "a\\u0000", "\\u0000", "a\\u0000/b", "a\\u001fb", "a\\u007f", "a\x7f", "\\u002e\\u002e", "a\\u002f", "a\\/\\/b", "\\/a" };
+	static const char *const bad[] = { "", "/", "//", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/..", "../a",
+		"a/./b", "a/../b", "a\\n", "a\\u0000", "\\u0000", "a\\u0000/b", "a\\u001fb", "a\\u007f", "a\x7f",
+		"\\u002e\\u002e", "a\\u002f",
+		"a\\/\\/b", "\\/a" };
 	char text[200];
 	size_t i;
 
@@ -406,7 +424,8 @@ static void test_lengths_of_paths_count_after_unescaping(void **state)
 			segment[0] = '\0';
 			for (i = 0; i < n; i++)
 				memcpy(segment + 6 * i, "\\u0061", 7);
-			snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"%s\":\"%s\",\"%s\":\"x\"}", is_mount ? "mount" : "path",
+			snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"%s\":\"%s\",\"%s\":\"x\"}",
+			    is_mount ? "mount" : "path",
 			    segment, is_mount ? "path" : "mount");
 			if (n <= max)
 				assert_int_equal(decode(text), 0);
@@ -479,11 +498,13 @@ static void test_data_may_be_deep_and_the_envelope_may_not(void **state)
 static void test_no_message_holds_a_value_or_a_long_name(void **state)
 {
 	static const char *const bad[] = {
-		"{" PUT ",\"cas\":\"hvs.hunter2\"}", "{" PUT ",\"hvs.hunter2hvs.hunter2\":1}", "{\"id\":1,\"op\":\"hunter2\"}",
-		"{\"id\":1,\"op\":\"kv.get\",\"mount\":\"hunter2/\",\"path\":\"p\"}", "{\"id\":{\"hunter2\":\"hunter2\"},\"op\":\"ping\"}",
-		"{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":\"hunter2\"}", "{\"hunter2\":hunter2}", "hunter2",
-		"{" PUT ",\"hunter2 hunter2\":1}", "{" PUT ",\"timeout_ms\":\"hunter2\"}", "{" GET ",\"data\":{\"hunter2\":1}}",
-		"{" GET ",\"version\":77777}hunter2", "{" GET ",\"version\":77777777777}",
+		"{" PUT ",\"cas\":\"hvs.hunter2\"}", "{" PUT ",\"hvs.hunter2hvs.hunter2\":1}",
+		"{\"id\":1,\"op\":\"hunter2\"}", "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"hunter2/\",\"path\":\"p\"}",
+		"{\"id\":{\"hunter2\":\"hunter2\"},\"op\":\"ping\"}",
+		"{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":\"hunter2\"}", "{\"hunter2\":hunter2}",
+		"hunter2", "{" PUT ",\"hunter2 hunter2\":1}", "{" PUT ",\"timeout_ms\":\"hunter2\"}",
+		"{" GET ",\"data\":{\"hunter2\":1}}", "{" GET ",\"version\":77777}hunter2",
+		"{" GET ",\"version\":77777777777}",
 	};
 	size_t i;
 
