@@ -513,13 +513,18 @@ static void answer_twice(struct client_fake *f)
 
 static void test_a_second_answer_never_answers_the_next_request(void **state)
 {
+	struct ss_secret *secret;
+
 	(void)state;
 	start(answer_twice);
-	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
+	assert_int_equal(ss_get(client, "secret", "first", 0, 5000, &secret), SS_OK);
+	ss_secret_free(secret);
 	fake.stage = 1;
 	client_fake_reach(&fake, 2);
-	assert_int_equal(get_within(5000), SS_PROTOCOL);
-	assert_int_equal(get_within(5000), SS_OK);
+	assert_int_equal(ss_get(client, "secret", "second", 0, 5000, &secret), SS_PROTOCOL);
+	assert_int_equal(ss_get(client, "secret", "third", 0, 5000, &secret), SS_OK);
+	assert_string_equal(secret->data, "{\"path\":\"third\"}");
+	ss_secret_free(secret);
 	assert_int_equal(fake.connections, 2);
 	stop();
 }

@@ -188,11 +188,50 @@ static void test_a_handle_keeps_no_secret_in_its_buffers(void **state)
 	client_fake_stop(&fake);
 }
 
+static void read_and_wait(struct client_fake *f)
+{
+	int fd = client_fake_accept(f);
+
+	(void)client_fake_read(f, fd);
+	client_fake_reach(f, 1);
+	client_fake_expect_end(f, fd);
+	close(fd);
+}
+
+static void ignore(struct ss_client *c, const struct ss_result *result, void *arg)
+{
+	(void)c;
+	(void)result;
+	(void)arg;
+}
+
+static void test_a_put_is_wiped_once_it_is_written_not_only_when_it_is_answered(void **state)
+{
+	char json[CANARY + 16];
+
+	(void)state;
+	client_fake_start(&fake, read_and_wait);
+	assert_int_equal(ss_open(&client, fake.path), SS_OK);
+	memcpy(json, "{\"a\":\"", 6);
+	make_canary(json + 6);
+	memcpy(json + 6 + CANARY, "\"}", 3);
+	assert_int_equal(ss_submit_put(client, "secret", "a", json, strlen(json), NULL, 5000, ignore, NULL), SS_OK);
+	assert_int_equal(count_in_buffer(&client->exchanges.slot[0]->frame), 1);
+	ss_process(client);
+	assert_int_equal(ss_pending(client), 1);
+	assert_int_equal(client->exchanges.slot[0]->state, EXCHANGE_SENT);
+	assert_int_equal(count_in_buffer(&client->exchanges.slot[0]->frame), 0);
+	fake.stage = 1;
+	ss_close(client);
+	client_fake_stop(&fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_secret_that_was_freed_is_gone_from_memory),
 		cmocka_unit_test(test_a_handle_keeps_no_secret_in_its_buffers),
+		cmocka_unit_test(test_a_put_is_wiped_once_it_is_written_not_only_when_it_is_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
