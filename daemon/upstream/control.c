@@ -70,9 +70,6 @@ static const struct {
 	{PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED, "OpenBao rejected the role id or the secret id"},
 	{PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
 	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did"},
-	{PHRASE_PERMISSION_DENIED_WRAPPED, 403, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it"},
-	{PHRASE_OTHER, 403, CONTROL_DENIED, "OpenBao denied permission"},
-	{PHRASE_PERMISSION_DENIED, 403, CONTROL_DENIED, "OpenBao denied permission"},
 	{PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed"},
 	{PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized"},
 	{PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node"},
@@ -84,15 +81,21 @@ static void set_error(struct control *c, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
+	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
+		set(c, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
+		return;
+	}
+	if (reply->status == 403) {
+		set(c, CONTROL_DENIED, "OpenBao denied permission");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
 		if (phrase == meanings[i].phrase && (meanings[i].status == 0 || reply->status == meanings[i].status)) {
 			set(c, meanings[i].result, meanings[i].reason);
 			return;
 		}
 	}
-	if (reply->status == 403)
-		set(c, CONTROL_DENIED, "OpenBao denied permission");
-	else if (reply->status >= 502 && reply->status <= 504)
+	if (reply->status >= 502 && reply->status <= 504)
 		set(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
 	else if (reply->status == 429)
 		set(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
