@@ -205,6 +205,17 @@ void client_fake_serve_one(struct client_fake *fake)
 	close(fd);
 }
 
+void client_fake_close_after_one(struct client_fake *fake)
+{
+	int fd = client_fake_accept(fake);
+
+	(void)client_fake_read(fake, fd);
+	client_fake_answer(fake, fd);
+	close(fd);
+	fake->stage = 1;
+	client_fake_serve_one(fake);
+}
+
 void client_fake_reach(struct client_fake *fake, unsigned stage)
 {
 	uint64_t deadline_ms = clock_now_ms() + CLIENT_FAKE_PATIENCE_MS;

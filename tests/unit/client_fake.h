@@ -51,6 +51,9 @@ void client_fake_answer(struct client_fake *fake, int fd);
 /* A script: answers everything well, on one connection after the other, until the client closes without a frame. */
 void client_fake_serve_one(struct client_fake *fake);
 
+/* A script: answers one request, closes, reaches stage 1; then client_fake_serve_one. */
+void client_fake_close_after_one(struct client_fake *fake);
+
 /* Waits until the stage is at least that. */
 void client_fake_reach(struct client_fake *fake, unsigned stage);
 

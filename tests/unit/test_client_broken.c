@@ -54,6 +54,22 @@ static int put_within(uint32_t timeout_ms)
 	return ss_put(client, "secret", "a", "{\"a\":\"b\"}", 9, NULL, timeout_ms, NULL);
 }
 
+/* A put that is larger than the socket's buffers. */
+static int put_large(void)
+{
+	size_t len = 4 << 20;
+	char *json = malloc(len);
+	int code;
+
+	assert_non_null(json);
+	memset(json, ' ', len);
+	json[0] = '{';
+	json[len - 1] = '}';
+	code = ss_put(client, "secret", "a", json, len, NULL, 5000, NULL);
+	free(json);
+	return code;
+}
+
 /* -- connections that break ----------------------------------------------------------------------------------- */
 
 static void break_off_once(struct client_fake *f)
@@ -113,21 +129,10 @@ static void test_a_reply_cut_off_is_as_none_at_all(void **state)
 	stop();
 }
 
-static void answer_and_close(struct client_fake *f)
-{
-	int fd = client_fake_accept(f);
-
-	(void)client_fake_read(f, fd);
-	client_fake_answer(f, fd);
-	close(fd);
-	f->stage = 1;
-	client_fake_serve_one(f);
-}
-
 static void test_a_put_that_finds_the_connection_closed_is_made_on_a_new_one(void **state)
 {
 	(void)state;
-	start(answer_and_close);
+	start(client_fake_close_after_one);
 	assert_int_equal(get_within(5000), SS_OK);
 	client_fake_reach(&fake, 1);
 	assert_int_equal(put_within(5000), SS_OK);
@@ -150,19 +155,12 @@ static void close_within_the_frame(struct client_fake *f)
 
 static void test_a_put_that_was_written_in_part_is_never_sent_again(void **state)
 {
-	size_t len = 4 << 20;
-	char *json = malloc(len);
-
 	(void)state;
-	memset(json, ' ', len);
-	json[0] = '{';
-	json[len - 1] = '}';
 	start(close_within_the_frame);
-	assert_int_equal(ss_put(client, "secret", "a", json, len, NULL, 5000, NULL), SS_UNKNOWN_OUTCOME);
+	assert_int_equal(put_large(), SS_UNKNOWN_OUTCOME);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 1);
 	stop();
-	free(json);
 }
 
 static void restart(struct client_fake *f)
@@ -401,7 +399,7 @@ static void test_a_daemon_that_left_raises_no_sigpipe(void **state)
 	(void)state;
 	alarms = 0;
 	sigaction(SIGPIPE, &action, &before);
-	start(answer_and_close);
+	start(client_fake_close_after_one);
 	assert_int_equal(get_within(5000), SS_OK);
 	client_fake_reach(&fake, 1);
 	assert_int_equal(get_within(5000), SS_OK);
@@ -566,18 +564,11 @@ static void find_too_large(struct client_fake *f)
 
 static void test_a_put_over_the_daemons_limit_is_too_large_not_unknown(void **state)
 {
-	size_t len = 4 << 20;
-	char *json = malloc(len);
-
 	(void)state;
-	memset(json, ' ', len);
-	json[0] = '{';
-	json[len - 1] = '}';
 	start(find_too_large);
-	assert_int_equal(ss_put(client, "secret", "a", json, len, NULL, 5000, NULL), SS_TOO_LARGE);
+	assert_int_equal(put_large(), SS_TOO_LARGE);
 	assert_int_equal(get_within(5000), SS_OK);
 	stop();
-	free(json);
 }
 
 /* -- forks and descriptors ------------------------------------------------------------------------------------ */

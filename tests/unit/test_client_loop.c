@@ -259,24 +259,12 @@ static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
 	stop();
 }
 
-/* The reply to the first request and the end of the connection are both there before the second is written. */
-static void answer_then_close(struct client_fake *f)
-{
-	int fd = client_fake_accept(f);
-
-	(void)client_fake_read(f, fd);
-	client_fake_answer(f, fd);
-	close(fd);
-	f->stage = 1;
-	client_fake_serve_one(f);
-}
-
 static void test_replies_sent_before_the_daemon_closed_are_not_lost(void **state)
 {
 	struct outcome first = { 0 }, second = { 0 };
 
 	(void)state;
-	start(answer_then_close);
+	start(client_fake_close_after_one);
 	submit_put(10000, &first);
 	client_step(client, false); /* connects and writes, and reads nothing */
 	client_fake_reach(&fake, 1);
