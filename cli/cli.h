@@ -49,7 +49,8 @@ const struct command *status_command(void);
 
 /*
  * The next option, as getopt_long gives it: its letter, or -1 after the last. Those that all commands have are dealt
- * with here. OPTION_STOP: the command is to end with cli->status; all has been said. command: NULL before one is known.
+ * with here. OPTION_STOP: the command is to end with cli->status; all has been said. command is NULL before one is
+ * known.
  */
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs);

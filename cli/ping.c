@@ -52,7 +52,8 @@ static int parse(struct ping *ping, struct cli *cli, int argc, char **argv)
 }
 
 /* Asks once. What is wanted but not so is a failure like any other. */
-static int ask(struct cli *cli, const struct ping *ping, uint32_t timeout_ms, struct ss_ping *answer, struct ss_error *error)
+static int ask(struct cli *cli, const struct ping *ping, uint32_t timeout_ms, struct ss_ping *answer,
+    struct ss_error *error)
 {
 	static char message[96];
 	char state[sizeof(answer->state)];

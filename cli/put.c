@@ -75,7 +75,8 @@ static int make_payload(struct buf *payload, int count, char **operand)
 	return payload_from_stdin(payload, &command);
 }
 
-static int send_payload(struct cli *cli, const struct put *put, const struct address *address, const struct buf *payload)
+static int send_payload(struct cli *cli, const struct put *put, const struct address *address,
+    const struct buf *payload)
 {
 	uint64_t version = 0;
 	char line[32];

@@ -1,5 +1,6 @@
 /*
- * say: everything that secretstorectl writes. What may be a secret goes out without stdio, whose buffers nobody wipes.
+ * say: everything that secretstorectl writes. What may be a secret goes out without stdio, whose buffers nobody
+ * wipes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -49,7 +50,8 @@ int say_usage(const struct command *command, const char *format, ...)
 	va_start(args, format);
 	complain(format, args);
 	va_end(args);
-	fprintf(stderr, "Try: secretstorectl %s%s--help\n", command != NULL ? command->name : "", command != NULL ? " " : "");
+	fprintf(stderr, "Try: secretstorectl %s%s--help\n", command != NULL ? command->name : "",
+	    command != NULL ? " " : "");
 	return EXIT_USAGE;
 }
 

@@ -117,7 +117,8 @@ static int put_array(struct buf *out, struct jspan array)
 
 	jscan_init(&scan, array.p + 1, array.len - 2);
 	while (jscan_peek(&scan) >= 0) {
-		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || buf_puts(out, comma) != 0 || put_scalar(out, "", value) != 0)
+		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || buf_puts(out, comma) != 0 ||
+		    put_scalar(out, "", value) != 0)
 			return -1;
 		comma = ", ";
 		scan.p += strspn(scan.p, " \t\r\n,");

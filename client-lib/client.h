@@ -54,8 +54,10 @@ void client_wait(struct ss_client *c);
  * Delivery: each takes the exchange out of the books and runs its callback, which may submit requests or close the
  * handle. deliver_timeout leaves an exchange that is on the wire in the books, without a callback.
  */
-void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body, size_t len);
-void deliver_failure(struct ss_client *c, struct exchange *x, const struct failure *why, const char *body, size_t len);
+void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body,
+    size_t len);
+void deliver_failure(struct ss_client *c, struct exchange *x, const struct failure *why, const char *body,
+    size_t len);
 void deliver_timeout(struct ss_client *c, struct exchange *x);
 void deliver_ended(struct ss_client *c);
 

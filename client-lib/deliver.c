@@ -64,7 +64,8 @@ static void fill_in_secret(struct ss_secret *secret, const struct reply *reply)
 	};
 }
 
-void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body, size_t len)
+void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body,
+    size_t len)
 {
 	struct ss_error error = plain_error(SS_OK, "");
 	struct ss_result result = { .error = &error, .reply = body, .reply_len = len };
@@ -87,7 +88,8 @@ void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *
 	end(c, x, &result);
 }
 
-void deliver_failure(struct ss_client *c, struct exchange *x, const struct failure *why, const char *body, size_t len)
+void deliver_failure(struct ss_client *c, struct exchange *x, const struct failure *why, const char *body,
+    size_t len)
 {
 	struct ss_error error = plain_error((int)why->code, why->message);
 

@@ -95,8 +95,8 @@ struct ss_error {
 };
 
 /*
- * A secret as it was read. Its members are the caller's to read, not to change. What ss_get() gives has a NUL after
- * each text, not counted in its length. Members may be added at its end.
+ * A secret as it was read. Its members are the caller's to read, not to change. What ss_get() gives has a NUL
+ * after each text, not counted in its length. Members may be added at its end.
  */
 struct ss_secret {
 	const char *data;         /* the secret's JSON object, byte for byte as OpenBao sent it */
@@ -169,7 +169,9 @@ int ss_put(struct ss_client *client, const char *mount, const char *path, const 
 /* Is the daemon there, and is it ready? ret_ping may be NULL. Answered from its memory, whatever OpenBao does. */
 int ss_ping(struct ss_client *client, uint32_t timeout_ms, struct ss_ping *ret_ping);
 
-/* The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len: or NULL. */
+/*
+ * The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len may be NULL.
+ */
 int ss_status(struct ss_client *client, uint32_t timeout_ms, char **ret_json, size_t *ret_len);
 
 /* Wipes and frees. NULL is allowed. */

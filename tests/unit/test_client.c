@@ -328,7 +328,8 @@ static void test_a_failure_is_told_in_full(void **state)
 	const struct ss_error *error;
 
 	(void)state;
-	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"version 4 is deleted\",\"status\":404,"
+	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"version 4 is deleted\","
+		     "\"status\":404,"
 		     "\"retryable\":false,\"deleted\":true,\"version\":4}}";
 	start(refuse);
 	assert_int_equal(get(&secret), SS_NOT_FOUND);
@@ -377,7 +378,8 @@ static void test_no_daemon_is_told_at_once(void **state)
 		assert_int_equal(ss_put(client, "secret", "a", "{}", 2, NULL, 60000, NULL), SS_NO_DAEMON);
 	assert_true(clock_now_ms() - began_ms < 2000);
 	assert_true(ss_last_error(client)->retryable);
-	assert_string_equal(ss_last_error(client)->message, "cannot connect to /nonexistent/socket: No such file or directory");
+	assert_string_equal(ss_last_error(client)->message,
+	    "cannot connect to /nonexistent/socket: No such file or directory");
 	ss_close(client);
 }
 

@@ -1,6 +1,6 @@
 /*
- * secretstorectl as a program, against a scripted daemon: what it sends, prints, and ends with. It is the one that was
- * built beside this test.
+ * secretstorectl as a program, against a scripted daemon: what it sends, prints, and ends with. It is the one that
+ * was built beside this test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
