@@ -376,7 +376,7 @@ static void test_no_daemon_is_told_at_once(void **state)
 	assert_int_equal(ss_open(&client, "/nonexistent/socket"), SS_OK);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(ss_put(client, "secret", "a", "{}", 2, NULL, 60000, NULL), SS_NO_DAEMON);
-	assert_true(clock_now_ms() - began_ms < 2000);
+	assert_true(clock_now_ms() - began_ms < 8000);
 	assert_true(ss_last_error(client)->retryable);
 	assert_string_equal(ss_last_error(client)->message,
 	    "cannot connect to /nonexistent/socket: No such file or directory");

@@ -457,9 +457,9 @@ static void test_timeouts_are_kept(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		ctl("get", "secret/hang", "-t", forms[i][0]);
 		assert_ran(20, "");
-		assert_in_range(fake.request.timeout_ms, (uint64_t)atoi(forms[i][1]) - 100, (uint64_t)atoi(forms[i][1]));
+		assert_in_range(fake.request.timeout_ms, (uint64_t)atoi(forms[i][1]) / 2, (uint64_t)atoi(forms[i][1]));
 	}
-	assert_in_range(clock_now_ms() - began_ms, 2250, 8000);
+	assert_in_range(clock_now_ms() - began_ms, 2250, 9000);
 	ctl("--timeout=300ms", "put", "secret/hang", "a=b");
 	assert_ran(28, "");
 	ctl("get", "secret/a", "-t", "9m");
