@@ -338,8 +338,7 @@ static void mount_found(const struct http_reply *reply, const char *mount, struc
 
 	if (members_take(reply->body, reply->body_len, top) < 0 || !members_is(envelope, JSON_OBJECT))
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");
-	else if (!is_mount_path(path, mount) || !members_is(type, JSON_STRING) || !jspan_equals(type, "kv") ||
-	    !members_is(version, JSON_STRING) || !jspan_equals(version, "2"))
+	else if (!is_mount_path(path, mount) || !jspan_equals(type, "kv") || !jspan_equals(version, "2"))
 		failed(ret, reply, CODE_NOT_KV_V2, message);
 	else
 		ret->verdict = VERDICT_OK;

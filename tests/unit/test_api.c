@@ -314,6 +314,38 @@ static void test_health_carries_neither_token_nor_namespace(void **state)
 	bench_close(&b);
 }
 
+static void play_secrets_never(struct server_connection *c, void *arg)
+{
+	(void)arg;
+	while (server_read(c)) {
+		if (strstr(c->head, "/v1/secret/") != NULL)
+			server_hold(c);
+		server_reply(c, 204, "", "");
+	}
+}
+
+static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state)
+{
+	enum { MANY = 100 };
+	struct server *server = server_start(play_secrets_never, NULL, NULL);
+	struct ended secrets = {0}, own = {0};
+	struct api *api;
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	api = api_new(f.http, NULL);
+	for (int i = 0; i < MANY; i++)
+		assert_non_null(api_kv_get(api, "s.t", "secret", "a", 0, soon(), on_answer, &secrets));
+	assert_non_null(api_revoke_self(api, "s.t", soon(), on_control, &own));
+	assert_non_null(api_lookup_self(api, "s.t", soon(), on_control, &own));
+	fixture_until_count(&f, &own.times, 2);
+	assert_int_equal(secrets.times, 0);
+	fixture_free(&f);
+	api_free(api);
+	server_stop(server);
+}
+
 static void test_cancelled_call_tells_nothing(void **state)
 {
 	struct http_call *calls[3];
@@ -358,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_calls_of_a_token_about_itself),
 		cmocka_unit_test(test_calls_about_a_wrapping_token),
 		cmocka_unit_test(test_health_carries_neither_token_nor_namespace),
+		cmocka_unit_test(test_calls_without_a_caller_do_not_queue_behind_secrets),
 		cmocka_unit_test(test_cancelled_call_tells_nothing),
 	};
 

@@ -273,6 +273,7 @@ static void test_mount_of_another_kind_is_refused(void **state)
 		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secre"},
 		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret2"},
 		{MOUNT("{\"version\":\"2\"}", "secret", "kv"), "secret"},
+		{MOUNT("{\"version\":\"2\"}", "secretx", "kv"), "secret"},
 		{MOUNT("{\"version\":\"2\"}", "secret/\\u0000", "kv"), "secret"},
 		{MOUNT("{\"version\":\"2\"}", "", "kv"), ""},
 		{MOUNT("{\"version\":\"1\"}", "secret/", "kv"), "secret"},

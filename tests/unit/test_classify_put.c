@@ -187,6 +187,7 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 		/* a phrase counts only at the beginning of a text, and with its own status */
 		{500, ERRORS("key \\\"local node not active but active cluster node not found\\\"")},
 		{500, ERRORS("Vault is sealed")}, {500, ERRORS("check-and-set parameter did not match the current version")},
+		{500, ERRORS("Upgrading from non-versioned to versioned data")}, {502, ERRORS("no active Vault instance found")},
 		{502, ""}, {503, ""}, {503, "<html>"}, {503, ERRORS("put failed due to value being too large")}, {504, ""},
 		{503, ERRORS("active context canceled after getting state lock")},
 	};

@@ -457,6 +457,37 @@ static void test_address_that_takes_requests_and_is_silent_is_tried_last_afterwa
 	server_stop(silent);
 }
 
+static void play_slow(struct server_connection *c, void *arg)
+{
+	(void)arg;
+	while (server_read(c)) {
+		server_hold(c);
+		server_reply(c, 200, "", "slow");
+	}
+}
+
+static void test_address_that_answers_after_all_is_tried_first_again(void **state)
+{
+	struct server *slow = server_start(play_slow, NULL, NULL);
+	struct result patient = {0};
+	struct two two;
+
+	(void)state;
+	open_two(&two, server_port(slow));
+	fixture_get(&two.f, "/v1/x", LONG_MS, &patient);
+	fixture_get(&two.f, "/v1/x", 300, &two.result);
+	fixture_until_ended(&two.f, &two.result);
+	assert_int_equal(two.result.outcome, HTTP_DEADLINE);
+	server_release(slow);
+	fixture_until_ended(&two.f, &patient);
+	fixture_got(&two.f, "/v1/x", &two.result);
+	assert_string_equal(two.result.body, "slow");
+	assert_int_equal(server_counts(two.good)->requests, 0);
+	close_two(&two);
+	server_stop(slow);
+	result_free(&patient);
+}
+
 static void test_sent_post_does_not_go_to_the_next_address(void **state)
 {
 	struct cutter cutter = {.cut = CUT_AFTER_BODY};
@@ -605,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_connect_timeout_is_no_deadline),
 		cmocka_unit_test(test_only_address_is_asked_again_though_it_failed),
 		cmocka_unit_test(test_address_that_takes_requests_and_is_silent_is_tried_last_afterwards),
+		cmocka_unit_test(test_address_that_answers_after_all_is_tried_first_again),
 		cmocka_unit_test(test_sent_post_does_not_go_to_the_next_address),
 		cmocka_unit_test(test_unknown_name_is_no_connection),
 		cmocka_unit_test(test_black_holed_name_server_does_not_hold_up_the_loop),

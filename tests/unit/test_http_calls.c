@@ -32,14 +32,18 @@ static void play_hold(struct server_connection *c, void *arg)
 static void test_deadline_that_has_passed_is_told_later_and_sends_nothing(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct result get = {0}, post = {0};
+	struct http_request long_ago = {.method = HTTP_GET, .path = "/v1/x", .deadline_ms = clock_now_ms() - 1000};
+	struct result get = {0}, post = {0}, past = {0};
 	struct fixture f;
 
 	(void)state;
 	fixture_server(&f, server);
 	fixture_get(&f, "/v1/x", 0, &get);
 	fixture_post(&f, "/v1/x", "{}", 2, 0, &post);
-	assert_int_equal(get.ended + post.ended, 0);
+	assert_non_null(http_start(f.http, &long_ago, fixture_done, &past));
+	assert_int_equal(get.ended + post.ended + past.ended, 0);
+	fixture_until_ended(&f, &past);
+	assert_int_equal(past.outcome, HTTP_DEADLINE);
 	fixture_until_ended(&f, &get);
 	fixture_until_ended(&f, &post);
 	assert_int_equal(get.outcome, HTTP_DEADLINE);
@@ -120,6 +124,54 @@ static void test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through(v
 	server_stop(server);
 	result_free(&late);
 	result_free(&urgent);
+}
+
+/* Fills all places with calls that end within timeout_ms. */
+static void fill(struct fixture *f, struct server *server, uint64_t timeout_ms, struct http_call **calls, struct result *results)
+{
+	for (size_t i = 0; i < BUSY; i++)
+		calls[i] = fixture_get(f, "/v1/x", timeout_ms, &results[i]);
+	fixture_until_count(f, &server_counts(server)->working, BUSY);
+}
+
+static void test_queued_call_takes_the_place_of_one_that_was_cancelled(void **state)
+{
+	struct server *server = server_start(play_hold, NULL, NULL);
+	struct result busy[BUSY] = {{0}}, queued = {0};
+	struct http_call *calls[BUSY];
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	fill(&f, server, LONG_MS, calls, busy);
+	fixture_get(&f, "/v1/quick", LONG_MS, &queued);
+	fixture_run(&f, 20);
+	assert_int_equal(queued.ended, 0);
+	http_cancel(calls[7]);
+	fixture_until_ended(&f, &queued);
+	assert_int_equal(queued.outcome, HTTP_REPLY);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&queued);
+}
+
+static void test_queued_call_takes_the_place_of_one_whose_deadline_passed(void **state)
+{
+	struct server *server = server_start(play_hold, NULL, NULL);
+	struct result busy[BUSY] = {{0}}, queued = {0};
+	struct http_call *calls[BUSY];
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	fill(&f, server, 1000, calls, busy);
+	fixture_get(&f, "/v1/quick", LONG_MS, &queued);
+	fixture_until_ended(&f, &queued);
+	assert_int_equal(queued.outcome, HTTP_REPLY);
+	assert_int_equal(busy[0].outcome, HTTP_DEADLINE);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&queued);
 }
 
 static void play_echo(struct server_connection *c, void *arg)
@@ -361,6 +413,8 @@ int main(void)
 		cmocka_unit_test(test_deadline_that_has_passed_is_told_later_and_sends_nothing),
 		cmocka_unit_test(test_deadline_while_the_server_is_silent),
 		cmocka_unit_test(test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through),
+		cmocka_unit_test(test_queued_call_takes_the_place_of_one_that_was_cancelled),
+		cmocka_unit_test(test_queued_call_takes_the_place_of_one_whose_deadline_passed),
 		cmocka_unit_test(test_200_parallel_calls_get_their_own_answers_over_few_connections),
 		cmocka_unit_test(test_cancelled_calls_tell_nothing_whatever_they_were_at),
 		cmocka_unit_test(test_call_cancelled_in_the_middle_of_its_reply_ends_the_connection),

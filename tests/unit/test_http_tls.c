@@ -2,6 +2,7 @@
  * TLS: which servers are believed, what is sent to those that are not (nothing), and what http_new says of files
  * that cannot be used.
  */
+#include <event2/event.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -302,6 +305,113 @@ static void test_post_cut_on_a_used_connection_is_made_once(void **state)
 	SSL_CTX_free(context);
 }
 
+/*
+ * Answers the first so many connections before it was asked, and cut; the others as it should. With TLS 1.2 the
+ * handshake ends with the server, so the answer can be there as soon as curl has a connection.
+ */
+struct hasty {
+	unsigned count;
+	atomic_uint written;
+};
+
+static void play_hasty(struct server_connection *c, void *arg)
+{
+	static const char cut[] = "HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\ngarbage";
+	struct hasty *hasty = arg;
+
+	if (c->number > hasty->count) {
+		server_play_ok(c, NULL);
+		return;
+	}
+	server_write(c, cut, sizeof(cut) - 1);
+	shutdown(c->fd, SHUT_WR);
+	hasty->written++;
+	(void)server_read(c);
+}
+
+struct hasty_bench {
+	struct hasty hasty;
+	SSL_CTX *context;
+	struct server *server;
+	struct fixture f;
+	struct result result;
+};
+
+static void hasty_open(struct hasty_bench *b, unsigned count)
+{
+	memset(b, 0, sizeof(*b));
+	b->hasty.count = count;
+	b->context = tls_server(&by_address, NULL);
+	assert_int_equal(SSL_CTX_set_max_proto_version(b->context, TLS1_2_VERSION), 1);
+	b->server = server_start(play_hasty, &b->hasty, b->context);
+	fixture_init(&b->f);
+	fixture_url(&b->f, "https", "127.0.0.1", server_port(b->server));
+	b->f.options.ca_file = authority.certificate_file;
+	fixture_open(&b->f);
+}
+
+/* Posts, and turns the loop so slowly that the server is mostly ahead: curl then reads before it takes the body. */
+static void hasty_post(struct hasty_bench *b)
+{
+	uint64_t end = clock_now_ms() + 20000;
+
+	b->result.ended = 0;
+	fixture_post(&b->f, "/v1/x", BODY, strlen(BODY), 20000, &b->result);
+	while (b->result.ended == 0 && clock_now_ms() < end) {
+		event_base_loop(b->f.base, EVLOOP_NONBLOCK);
+		usleep(3000);
+	}
+	assert_int_equal(b->result.ended, 1);
+}
+
+static void hasty_close(struct hasty_bench *b)
+{
+	fixture_free(&b->f);
+	server_stop(b->server);
+	SSL_CTX_free(b->context);
+	result_free(&b->result);
+}
+
+static void test_post_that_broke_before_anything_was_sent_is_made_on_another_connection(void **state)
+{
+	struct hasty_bench b;
+	bool again = false;
+
+	(void)state;
+	for (int i = 0; i < 50 && !again; i++) {
+		hasty_open(&b, 1);
+		hasty_post(&b);
+		again = server_counts(b.server)->connections == 2;
+		if (again) {
+			assert_int_equal(b.result.outcome, HTTP_REPLY);
+			assert_int_equal(b.result.status, 200);
+			assert_string_equal(b.result.body, "ok 1");
+		} else {
+			assert_int_equal(b.result.outcome, HTTP_BROKEN);
+			assert_true(b.result.sent);
+		}
+		hasty_close(&b);
+	}
+	assert_true(again);
+}
+
+static void test_post_that_breaks_before_anything_is_sent_is_tried_twice_only(void **state)
+{
+	struct hasty_bench b;
+	bool unsent = false;
+
+	(void)state;
+	for (int i = 0; i < 50 && !unsent; i++) {
+		hasty_open(&b, 1000);
+		hasty_post(&b);
+		unsent = !b.result.sent;
+		assert_int_equal(b.result.outcome, HTTP_BROKEN);
+		assert_true(b.result.sent || server_counts(b.server)->connections == 2);
+		hasty_close(&b);
+	}
+	assert_true(unsent);
+}
+
 /* -- files -- */
 
 static void write_text(const char *path, const char *text)
@@ -403,6 +513,8 @@ int main(void)
 		cmocka_unit_test(test_refused_server_is_followed_by_the_next),
 		cmocka_unit_test(test_client_certificate_is_shown),
 		cmocka_unit_test(test_post_cut_on_a_used_connection_is_made_once),
+		cmocka_unit_test(test_post_that_broke_before_anything_was_sent_is_made_on_another_connection),
+		cmocka_unit_test(test_post_that_breaks_before_anything_is_sent_is_tried_twice_only),
 		cmocka_unit_test(test_files_that_cannot_be_used_are_told_at_start),
 	};
 
