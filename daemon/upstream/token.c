@@ -42,8 +42,6 @@ static void set_current(struct keeper *k, struct token *t)
 {
 	struct token *old = k->current;
 
-	if (old == t)
-		return;
 	k->current = t;
 	token_wait_replaced(k);
 	if (old != NULL)
@@ -188,14 +186,13 @@ static void cancel_renewal(struct keeper *k)
 
 static void start_renewal(struct keeper *k, uint64_t now)
 {
-	uint64_t deadline = now + RENEW_MS;
+	/* Half of what is left of the lease is for a login, should no answer come. */
+	uint64_t half = (k->lease.expires - now) / 2, most = half < RENEW_MS ? half : RENEW_MS;
 
 	/* One of the token before, that the machine has given up. */
 	cancel_renewal(k);
-	if (deadline > k->lease.expires)
-		deadline = k->lease.expires;
 	k->renewal_since = now;
-	k->renewal = api_renew_self(k->api, k->current->text, deadline, on_renewed, k);
+	k->renewal = api_renew_self(k->api, k->current->text, now + most, on_renewed, k);
 	if (k->renewal == NULL)
 		lease_renew_failed(&k->lease, now);
 }
@@ -244,7 +241,6 @@ void keeper_catch_up(struct keeper *k)
 void keeper_token_dead(struct keeper *k)
 {
 	log_warning("OpenBao does not know the token any more");
-	k->current->dead = true;
 	lease_dead(&k->lease, clock_now_ms());
 	keeper_drive(k);
 }

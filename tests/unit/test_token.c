@@ -16,6 +16,27 @@
 #include "daemon/upstream/auth.h"
 #include "tests/unit/keeper_helper.h"
 
+static char secret_file[] = "/tmp/test_token_XXXXXX";
+
+#define STOP_MS 9000 /* a budget that is not used up */
+
+static int global_setup(void **state)
+{
+	int fd = mkstemp(secret_file);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return fakebao_global_setup(state);
+}
+
+static int global_teardown(void **state)
+{
+	(void)state;
+	unlink(secret_file);
+	return 0;
+}
+
 static void on_stopped(void *arg)
 {
 	(*(unsigned *)arg)++;
@@ -24,10 +45,12 @@ static void on_stopped(void *arg)
 static void stop(struct fakebao *f, struct keeper *keeper, unsigned budget_ms)
 {
 	unsigned stopped = 0;
+	uint64_t begin = clock_now_ms();
 
 	keeper_stop(keeper, budget_ms, on_stopped, &stopped);
 	assert_int_equal(stopped, 0);
 	fakebao_until(f, stopped == 1);
+	assert_true(clock_now_ms() < begin + STOP_MS / 2);
 	fakebao_pass(f, 30);
 	assert_int_equal(stopped, 1);
 }
@@ -159,6 +182,78 @@ static void test_a_token_is_not_given_out_after_its_lease(void **state)
 	fakebao_until(f, keeper_helper_has(keeper, NULL));
 	assert_int_equal(keeper_helper_status(keeper).state, LEASE_LOGGING_IN);
 	assert_true(keeper_helper_status(keeper).lease_left_ms == 0);
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* it has ended by itself */
+	keeper_free(keeper);
+}
+
+/* As when the machine slept: no timer has told that the lease is over. */
+static void test_a_lease_that_ended_while_the_loop_stood_still_is_noticed(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct waiter w[1] = {{0}};
+
+	usleep(1100000);
+	assert_false(keeper_helper_status(keeper).ready);
+	assert_true(keeper_helper_has(keeper, NULL));
+	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	keeper_free(keeper);
+}
+
+static void test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, true);
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 1, true);
+	fakebao_hold(f, FAKEBAO_LOGIN, true);
+	keeper_start(keeper);
+	fakebao_pass(f, 1100);
+	fakebao_hold(f, FAKEBAO_LOGIN, false);
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	assert_int_equal(keeper_helper_status(keeper).state, LEASE_RELOGIN_WAIT);
+	assert_true(keeper_helper_has(keeper, NULL));
+	fakebao_pass(f, 50);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	keeper_free(keeper);
+}
+
+static void test_a_renewal_without_an_answer_leaves_time_for_a_login(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 3, true);
+
+	fakebao_hold(f, FAKEBAO_RENEW, true);
+	fakebao_until(f, keeper_helper_status(keeper).renewal_failures == 1);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	assert_int_not_equal(keeper_reach(keeper), REACH_UP);
+	fakebao_until(f, !keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	keeper_free(keeper);
+}
+
+static void test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+	struct token *token;
+	struct waiter w[1] = {{0}};
+
+	fakebao_grant(f, FAKEBAO_RENEW, NULL, 2, true);
+	fakebao_hold(f, FAKEBAO_RENEW, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
+	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	token = keeper_token(keeper);
+	assert_non_null(keeper_denied(keeper, token, false, waiter_ready, &w[0]));
+	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
+	fakebao_hold(f, FAKEBAO_RENEW, false);
+	fakebao_pass(f, 50);
+	assert_int_equal(keeper_helper_status(keeper).renewals, 0);
+	token_release(token);
 	keeper_free(keeper);
 }
 
@@ -192,28 +287,114 @@ static void test_a_request_without_an_answer_leads_to_a_look_at_openbao(void **s
 	keeper_free(keeper);
 }
 
-static void test_new_credentials_in_the_file_are_tried_at_once(void **state)
+/* -- credentials in files ------------------------------------------------------------------------------------ */
+
+static void write_secret(const char *content)
+{
+	FILE *file = fopen(secret_file, "w");
+
+	assert_non_null(file);
+	fputs(content, file);
+	fclose(file);
+}
+
+static struct keeper *from_file(struct fakebao *f, const char *content)
+{
+	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = secret_file};
+	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), false);
+
+	assert_non_null(keeper);
+	unlink(secret_file);
+	if (content != NULL)
+		write_secret(content);
+	keeper_start(keeper);
+	return keeper;
+}
+
+static unsigned lines_with(struct fakebao *f, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *p = fakebao_log(f); (p = strstr(p, text)) != NULL; p += strlen(text))
+		n++;
+	return n;
+}
+
+static void test_new_credentials_are_tried_at_once(void **state)
 {
 	struct fakebao *f = *state;
-	char file[] = "/tmp/test_token_XXXXXX";
-	int fd = mkstemp(file);
-	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = file};
 	struct keeper *keeper;
 
-	assert_int_equal(write(fd, "wrong", 5), 5);
-	keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), false);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper_start(keeper);
+	keeper = from_file(f, "wrong");
 	fakebao_until(f, keeper_helper_status(keeper).state == LEASE_REJECTED);
 	fakebao_pass(f, 700);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
-	assert_int_equal(pwrite(fd, "right", 5, 0), 5);
+	write_secret("right");
 	fakebao_until(f, keeper_helper_status(keeper).ready);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"right\"}");
 	keeper_free(keeper);
-	close(fd);
-	unlink(file);
+}
+
+static void test_a_fourth_wrong_content_is_not_tried(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper;
+	char content[] = "wrong 0";
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	keeper = from_file(f, content);
+	for (unsigned n = 1; n <= 3; n++) {
+		fakebao_until(f, keeper_helper_status(keeper).login_failures == n);
+		content[6]++;
+		write_secret(content);
+	}
+	fakebao_until(f, lines_with(f, "the credentials have changed") == 3);
+	fakebao_pass(f, 700);
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 3);
+	assert_int_equal(lines_with(f, "the credentials have changed"), 3);
+	assert_in_range(keeper_helper_status(keeper).next_login_ms, 14 * 60000, 15 * 60000);
+	keeper_free(keeper);
+}
+
+static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper;
+	struct waiter w[1] = {{0}};
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	keeper = from_file(f, "wrong");
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	fakebao_answer(f, FAKEBAO_LOGIN, 403, FAKEBAO_DENIED);
+	write_secret("right");
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 2);
+	assert_int_equal(keeper_helper_status(keeper).state, LEASE_REJECTED);
+	assert_int_equal(lines_with(f, "taken for a lockout, next try in 960 s"), 1);
+	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
+	assert_string_equal(w[0].why.message, "no login at OpenBao: the role is locked after refused logins");
+	keeper_free(keeper);
+}
+
+static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper;
+	struct waiter w[1] = {{0}};
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	keeper = from_file(f, NULL);
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	assert_non_null(strstr(fakebao_log(f), secret_file));
+	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
+	assert_string_equal(w[0].why.message, "no login at OpenBao: there are no usable credentials");
+	write_secret("S");
+	fakebao_until(f, keeper_helper_status(keeper).ready);
+	assert_int_equal(lines_with(f, "the credentials have changed"), 1);
+	keeper_free(keeper);
 }
 
 /* -- revocation ---------------------------------------------------------------------------------------------- */
@@ -251,6 +432,21 @@ static void test_a_token_that_cannot_be_revoked_is_logged_and_left(void **state)
 	keeper_free(keeper);
 }
 
+static void test_freeing_ends_a_revocation(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+
+	fakebao_answer(f, FAKEBAO_REVOKE, 500, "");
+	fakebao_hold(f, FAKEBAO_REVOKE, true);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	keeper_free(keeper);
+	fakebao_hold(f, FAKEBAO_REVOKE, false);
+	fakebao_pass(f, 50);
+	assert_null(strstr(fakebao_log(f), "could not be revoked"));
+}
+
 /* -- stop ---------------------------------------------------------------------------------------------------- */
 
 static void test_stopping_revokes_the_token_even_when_requests_hold_it(void **state)
@@ -259,7 +455,7 @@ static void test_stopping_revokes_the_token_even_when_requests_hold_it(void **st
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = keeper_token(keeper);
 
-	stop(f, keeper, 2000);
+	stop(f, keeper, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
 	assert_true(keeper_helper_has(keeper, NULL));
@@ -278,7 +474,7 @@ static void test_stopping_revokes_old_tokens_too(void **state)
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	stop(f, keeper, 2000);
+	stop(f, keeper, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 2);
 	token_release(old);
 	keeper_free(keeper);
@@ -290,11 +486,13 @@ static void test_stopping_revokes_nothing_if_told_so(void **state)
 	struct keeper *keeper = keeper_helper_new(f, false);
 	struct token *token;
 
-	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	fakebao_grant(f, FAKEBAO_LOGIN, "T-%u", 1, false);
 	keeper_start(keeper);
-	fakebao_until(f, keeper_helper_has(keeper, "T"));
+	fakebao_until(f, keeper_helper_has(keeper, "T-1"));
 	token = keeper_token(keeper);
-	stop(f, keeper, 2000);
+	fakebao_grant(f, FAKEBAO_LOGIN, "T-%u", 60, true);
+	fakebao_until(f, keeper_helper_has(keeper, "T-2"));
+	stop(f, keeper, STOP_MS);
 	token_release(token);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
@@ -314,6 +512,21 @@ static void test_stopping_takes_no_longer_than_its_budget(void **state)
 	keeper_free(keeper);
 }
 
+static void test_stopping_does_not_wait_longer_for_a_revocation_that_began_before(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	uint64_t begin;
+
+	fakebao_hold(f, FAKEBAO_REVOKE, true);
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	begin = clock_now_ms();
+	stop(f, keeper, 300);
+	assert_in_range(clock_now_ms() - begin, 300, 2000);
+	keeper_free(keeper);
+}
+
 static void test_stopping_fails_those_who_wait(void **state)
 {
 	struct fakebao *f = *state;
@@ -324,7 +537,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 	keeper_start(keeper);
 	keeper_wait(keeper, waiter_ready, &w[0]);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
-	stop(f, keeper, 2000);
+	stop(f, keeper, STOP_MS);
 	keeper_wait(keeper, waiter_ready, &w[1]);
 	fakebao_until(f, waiters_with(w, 3, CODE_NOT_READY) == 2);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the daemon is stopping");
@@ -333,6 +546,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_pass(f, 50);
 	assert_true(keeper_helper_has(keeper, NULL));
+	assert_int_equal(keeper_helper_status(keeper).login_failures, 0);
 	keeper_free(keeper);
 }
 
@@ -347,7 +561,7 @@ static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
 	keeper_denied(keeper, token, false, waiter_ready, &w[0]);
-	stop(f, keeper, 2000);
+	stop(f, keeper, STOP_MS);
 	assert_int_equal(waiters_with(w, 1, CODE_NOT_READY), 1);
 	fakebao_hold(f, FAKEBAO_RENEW, false);
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
@@ -369,7 +583,7 @@ static void test_the_log_tells_each_change_and_no_credential(void **state)
 	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, "{\"errors\":[\"invalid role or secret ID SECRET-CANARY\"]}");
 	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
-	stop(f, keeper, 1000);
+	stop(f, keeper, STOP_MS);
 	keeper_free(keeper);
 	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));
@@ -396,19 +610,28 @@ int main(void)
 		WITH_FAKEBAO(test_a_failed_renewal_leads_to_a_login_while_the_token_serves_on),
 		WITH_FAKEBAO(test_a_token_found_dead_at_its_renewal_serves_no_more),
 		WITH_FAKEBAO(test_a_token_is_not_given_out_after_its_lease),
+		WITH_FAKEBAO(test_a_lease_that_ended_while_the_loop_stood_still_is_noticed),
+		WITH_FAKEBAO(test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use),
+		WITH_FAKEBAO(test_a_renewal_without_an_answer_leaves_time_for_a_login),
+		WITH_FAKEBAO(test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing),
 		WITH_FAKEBAO(test_after_an_outage_the_login_comes_by_itself),
 		WITH_FAKEBAO(test_a_request_without_an_answer_leads_to_a_look_at_openbao),
-		WITH_FAKEBAO(test_new_credentials_in_the_file_are_tried_at_once),
+		WITH_FAKEBAO(test_new_credentials_are_tried_at_once),
+		WITH_FAKEBAO(test_a_fourth_wrong_content_is_not_tried),
+		WITH_FAKEBAO(test_a_403_after_a_refused_login_is_taken_for_a_lockout),
+		WITH_FAKEBAO(test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only),
 		WITH_FAKEBAO(test_the_old_token_is_revoked_when_its_last_request_ends),
 		WITH_FAKEBAO(test_a_token_that_cannot_be_revoked_is_logged_and_left),
+		WITH_FAKEBAO(test_freeing_ends_a_revocation),
 		WITH_FAKEBAO(test_stopping_revokes_the_token_even_when_requests_hold_it),
 		WITH_FAKEBAO(test_stopping_revokes_old_tokens_too),
 		WITH_FAKEBAO(test_stopping_revokes_nothing_if_told_so),
 		WITH_FAKEBAO(test_stopping_takes_no_longer_than_its_budget),
+		WITH_FAKEBAO(test_stopping_does_not_wait_longer_for_a_revocation_that_began_before),
 		WITH_FAKEBAO(test_stopping_fails_those_who_wait),
 		WITH_FAKEBAO(test_stopping_during_a_renewal_and_a_lookup_ends_them),
 		WITH_FAKEBAO(test_the_log_tells_each_change_and_no_credential),
 	};
 
-	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+	return cmocka_run_group_tests(tests, global_setup, global_teardown);
 }
