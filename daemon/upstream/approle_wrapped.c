@@ -107,8 +107,8 @@ static void finish_gone(struct approle_wrapped *w)
 		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, perhaps by this daemon when the answer to its "
 		    "unwrapping was lost; a new one is needed");
 	else
-		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; if nobody of yours "
-		    "used it, somebody else has the SecretID");
+		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; unless this daemon "
+		    "used it before a restart, somebody else may have done so");
 }
 
 /* A 403 here is none of a login, so that it does not count as a sign of a locked role. */

@@ -45,10 +45,9 @@ static const char *text_of(const struct buf *b)
 	return (const char *)buf_data(b);
 }
 
-/* Reads a source, and puts a NUL after it. */
+/* Reads a source into an empty buffer, and puts a NUL after it. */
 static int read_source(const struct source *source, struct buf *ret, struct error *error)
 {
-	buf_free(ret);
 	if (source->file != NULL) {
 		if (secretfile_read(source->file, ret, error) < 0)
 			return -1;

@@ -71,7 +71,6 @@ static void revoke(struct token *t, uint64_t budget_ms)
 	struct keeper *k = t->keeper;
 	struct revocation *r = calloc(1, sizeof(*r));
 
-	t->dead = true;
 	if (r == NULL)
 		return;
 	r->keeper = k;

@@ -355,6 +355,36 @@ static void test_a_file_that_appears_counts_as_a_change(void **state)
 	auth_free(auth);
 }
 
+static void test_a_change_has_to_stand_still_after_the_login(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_files(f, "R", "S2");
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	assert_false(auth_credential_changed(auth));
+	write_file(secret_file, "S1");
+	login(f, auth);
+	write_file(secret_file, "S2");
+	assert_false(auth_credential_changed(auth));
+	assert_true(auth_credential_changed(auth));
+	auth_free(auth);
+}
+
+static void test_a_file_that_is_back_counts_as_a_change(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_files(f, "R", "S");
+
+	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
+	assert_int_equal(login(f, auth).result, AUTH_OK);
+	unlink(secret_file);
+	assert_int_equal(login(f, auth).result, AUTH_CREDENTIAL);
+	write_file(secret_file, "S");
+	assert_false(auth_credential_changed(auth));
+	assert_true(auth_credential_changed(auth));
+	auth_free(auth);
+}
+
 static void test_texts_never_change(void **state)
 {
 	struct fakebao *f = *state;
@@ -423,13 +453,13 @@ static void test_a_used_up_wrapping_token_says_that_somebody_else_may_have_it(vo
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 400, FAKEBAO_WRAPPING_GONE);
 	e = login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
-	assert_non_null(strstr(e.reason, "somebody else has the SecretID"));
+	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	/* Also when it goes between the look and the opening. */
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 200, CREATED_RIGHT);
 	fakebao_answer(f, FAKEBAO_UNWRAP, 400, FAKEBAO_WRAPPING_GONE);
 	e = login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
-	assert_non_null(strstr(e.reason, "somebody else has the SecretID"));
+	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	auth_free(auth);
 }
 
@@ -450,7 +480,7 @@ static void test_an_opening_whose_answer_was_lost_says_so_when_it_is_used_up(voi
 	/* Of another token it is not said. */
 	write_file(secret_file, "W-2");
 	e = login(f, auth);
-	assert_non_null(strstr(e.reason, "somebody else has the SecretID"));
+	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	auth_free(auth);
 }
 
@@ -520,12 +550,32 @@ static void test_freeing_ends_an_opening(void **state)
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 0);
 }
 
+static void test_looking_for_changes_does_not_disturb_a_login(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_wrapped(f, "W-1");
+	struct ended e = {.times = 0};
+
+	fakebao_hold(f, FAKEBAO_UNWRAP, true);
+	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_UNWRAP) == 1);
+	write_file(secret_file, "W-2");
+	for (int i = 0; i < 3; i++)
+		assert_false(auth_credential_changed(auth));
+	fakebao_hold(f, FAKEBAO_UNWRAP, false);
+	fakebao_until(f, e.times == 1);
+	assert_int_equal(e.result, AUTH_OK);
+	assert_false(auth_credential_changed(auth));
+	assert_true(auth_credential_changed(auth));
+	auth_free(auth);
+}
+
 static void test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens(void **state)
 {
 	static const char *const wrong[] = {
 		"", "auth/approle/role/r1/secret-id/", "auth/approle/role/r1/custom-secret-id", "auth/approle/role//secret-id",
 		"auth/approle/role/a/b/secret-id", "auth/approle/role/secret-id", "auth/approle/login", "sys/wrapping/wrap",
-		"auth/approle2/role/r1/secret-id", "auth/team/approle/role/r1/secret-id", "ns1/auth/approle/role/r1/secret-id",
+		"auth/approle2/role/r1/secret-id", "auth/rolapple/role/r1/secret-id", "auth/team/approle/role/r1/secret-id", "ns1/auth/approle/role/r1/secret-id",
 		"/auth/approle/role/r1/secret-id", "auth/approle/role/r1/role-id", "auth/approle",
 		"cubbyhole/auth/approle/role/r1/secret-id",
 	};
@@ -555,6 +605,8 @@ int main(void)
 		WITH_FAKEBAO(test_a_change_counts_when_it_has_stood_still),
 		WITH_FAKEBAO(test_a_new_role_id_counts_as_a_change),
 		WITH_FAKEBAO(test_a_file_that_appears_counts_as_a_change),
+		WITH_FAKEBAO(test_a_change_has_to_stand_still_after_the_login),
+		WITH_FAKEBAO(test_a_file_that_is_back_counts_as_a_change),
 		WITH_FAKEBAO(test_texts_never_change),
 		WITH_FAKEBAO(test_a_wrapped_secret_id_is_looked_at_opened_and_used),
 		WITH_FAKEBAO(test_the_same_wrapping_token_is_opened_once),
@@ -566,6 +618,7 @@ int main(void)
 		WITH_FAKEBAO(test_a_wrapping_token_without_a_secret_id_inside_is_no_credential),
 		WITH_FAKEBAO(test_what_cannot_be_a_wrapping_token_is_not_sent),
 		WITH_FAKEBAO(test_freeing_ends_an_opening),
+		WITH_FAKEBAO(test_looking_for_changes_does_not_disturb_a_login),
 		cmocka_unit_test(test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens),
 	};
 

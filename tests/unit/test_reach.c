@@ -109,6 +109,8 @@ static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 	reach_failed(w.reach);
 	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
 	assert_int_equal(lines_with(f, "warning: OpenBao does not answer; asking again in "), 1);
+	reach_failed(w.reach);
+	assert_int_equal(reach_state(w.reach), REACH_DOWN);
 	fakebao_until(f, lines_with(f, "info: OpenBao does not answer, still; asking again in ") == 1);
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
@@ -164,6 +166,7 @@ static void test_what_an_answer_to_the_question_means(void **state)
 		{200, "<html>a page</html>", REACH_UP},
 		{403, "<html>not for you</html>", REACH_UP},
 		{404, "", REACH_UP},
+		{400, "{\"errors\":[\"local node not active but active cluster node not found\"]}", REACH_DOWN},
 		{502, "<html>bad gateway</html>", REACH_DOWN},
 		{503, "", REACH_DOWN},
 	};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "base/clock.h"
 #include "tests/unit/keeper_helper.h"
@@ -189,6 +190,61 @@ static void test_a_callback_may_cancel_others_and_wait_anew(void **state)
 	keeper_free(keeper);
 }
 
+struct eager {
+	struct keeper *keeper;
+	unsigned turns;
+};
+
+static void wait_again(void *arg, const struct failure *why)
+{
+	struct eager *e = arg;
+
+	assert_null(why);
+	if (++e->turns < 1000)
+		assert_non_null(keeper_wait(e->keeper, wait_again, e));
+}
+
+static void test_who_always_waits_anew_does_not_hold_up_the_loop(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	struct eager e = {.keeper = keeper};
+
+	assert_non_null(keeper_wait(keeper, wait_again, &e));
+	event_base_loop(f->base, EVLOOP_ONCE);
+	assert_in_range(e.turns, 0, 1);
+	event_base_loop(f->base, EVLOOP_ONCE);
+	assert_in_range(e.turns, 1, 2);
+	keeper_free(keeper);
+}
+
+static void test_a_failure_is_forgotten_when_a_login_works(void **state)
+{
+	struct fakebao *f = *state;
+	struct keeper *keeper = keeper_helper_new(f, false);
+	struct waiter w[2] = {{0}};
+	struct token *token;
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 500, "{\"errors\":[\"x\"]}");
+	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
+	keeper_start(keeper);
+	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	assert_string_not_equal(keeper_helper_status(keeper).reason, "");
+	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
+	fakebao_until(f, keeper_helper_status(keeper).ready);
+	assert_string_equal(keeper_helper_status(keeper).reason, "");
+	token = current(keeper);
+	deny(keeper, token, false, &w[0]);
+	token_release(token);
+	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
+	token = current(keeper);
+	deny(keeper, token, false, &w[1]);
+	token_release(token);
+	fakebao_until(f, waiters_with(w, 2, CODE_NOT_READY) == 1);
+	assert_non_null(strstr(w[1].why.message, "revoked soon after the login"));
+	keeper_free(keeper);
+}
+
 /* -- denied requests ----------------------------------------------------------------------------------------- */
 
 static void test_a_403_with_a_token_that_was_replaced_means_again(void **state)
@@ -367,9 +423,14 @@ static void test_a_login_answers_those_who_wait_for_a_lookup(void **state)
 	struct waiter w[1] = {{0}};
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	deny(keeper, token, false, &w[0]);
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
+	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	/* What is said of the old token does not touch the new one. */
+	fakebao_hold(f, FAKEBAO_LOOKUP, false);
+	fakebao_pass(f, 50);
 	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
 	token_release(token);
 	keeper_free(keeper);
@@ -380,14 +441,18 @@ static void test_freeing_calls_nobody_back(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
-	struct waiter w[2] = {{0}};
+	struct waiter w[3] = {{0}};
 
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	deny(keeper, token, false, &w[0]);
 	wait_for_token(keeper, &w[1]);
 	keeper_free(keeper);
+	keeper = keeper_helper_new(f, true);
+	wait_for_token(keeper, &w[2]);
+	keeper_free(keeper);
 	fakebao_pass(f, 50);
-	assert_int_equal(w[0].times + w[1].times, 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(w[i].times, 0);
 	assert_string_equal(token_text(token), "TOKEN-CANARY-1");
 	token_release(token);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
@@ -405,6 +470,8 @@ int main(void)
 		WITH_FAKEBAO(test_sealed_is_named_to_those_who_ask),
 		WITH_FAKEBAO(test_a_cancelled_wait_is_not_called_back),
 		WITH_FAKEBAO(test_a_callback_may_cancel_others_and_wait_anew),
+		WITH_FAKEBAO(test_who_always_waits_anew_does_not_hold_up_the_loop),
+		WITH_FAKEBAO(test_a_failure_is_forgotten_when_a_login_works),
 		WITH_FAKEBAO(test_a_403_with_a_token_that_was_replaced_means_again),
 		WITH_FAKEBAO(test_a_403_with_a_live_token_is_a_policy),
 		WITH_FAKEBAO(test_a_dead_token_under_many_requests_is_one_lookup_and_one_login),
