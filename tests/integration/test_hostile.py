@@ -25,7 +25,6 @@ class Watched:
         self.daemon = daemon
         self.slowest = slowest
         self.memory = daemon.memory_kb()
-        self.sockets = daemon.unix_sockets()
 
     def __enter__(self):
         self.steady = Steady(self.daemon, 0.02, "ping")
@@ -42,7 +41,7 @@ class Watched:
         times = [self.began] + [t for t, _ in results]
         gap = max(b - a for a, b in zip(times, times[1:], strict=False))
         assert gap < process.patience(self.slowest), f"a ping took {gap:.2f} s"
-        process.wait_until(lambda: self.daemon.unix_sockets() <= self.sockets, 15, "the connections are gone")
+        self.daemon.wait_unconnected()
         if process.SANITIZED:
             return  # freed memory stays in quarantine there
         most = max(MEMORY_KB, self.memory + 1024)

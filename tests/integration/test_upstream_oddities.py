@@ -108,6 +108,19 @@ def test_a_renewal_without_content_leads_to_a_login(daemon, standin, scratch):
     assert d.ping()["ready"]
 
 
+def test_a_renewal_that_grants_little_leads_to_a_login_and_slow_renewals(daemon, standin, scratch):
+    """Near its max TTL a token is kept alive at most once a second until the login has succeeded."""
+    standin.lease = 4
+    standin.on("POST", "renew-self", reply({"auth": {"lease_duration": 1, "renewable": True}}))
+    d = daemon(standin.settings(scratch))
+    standin.on("POST", "/login", reply({"errors": ["internal"]}, status=500))
+    process.wait_until(lambda: standin.count("POST", "/login") >= 2, 10, "a login is tried")
+    assert standin.count("POST", "renew-self") == 1
+    before = d.status()["uptime_ms"]
+    process.wait_until(lambda: d.status()["uptime_ms"] - before > 4000, 10, "four seconds")
+    assert standin.count("POST", "renew-self") <= 6
+
+
 def test_a_login_that_does_not_expire_is_not_renewed(daemon, standin, scratch):
     standin.lease = 0
     d = daemon(standin.settings(scratch))

@@ -140,18 +140,15 @@ class Daemon:
         with open(f"/proc/{self.pid}/status") as f:
             return int(re.search(rf"^{field}:\s+(\d+) kB", f.read(), re.M).group(1))
 
-    def unix_sockets(self):
-        """How many Unix sockets it has open: the one it listens on, and one for each connection."""
+    def connections(self):
+        """How many connections to its socket there are; the kernel lists them by the socket's path."""
         with open("/proc/net/unix") as f:
-            known = {line.split()[6] for line in f.readlines()[1:]}
-        count = 0
-        for fd in os.listdir(f"/proc/{self.pid}/fd"):
-            try:
-                link = os.readlink(f"/proc/{self.pid}/fd/{fd}")
-            except FileNotFoundError:
-                continue  # closed meanwhile
-            count += link.startswith("socket:[") and link[8:-1] in known
-        return count
+            fields = [line.split() for line in f.readlines()[1:]]
+        listening = "00010000"
+        return sum(1 for line in fields if line[7:] == [str(self.socket)] and line[3] != listening)
+
+    def wait_unconnected(self):
+        process.wait_until(lambda: self.connections() == 0, 15, "the connections are gone")
 
     def signal(self, number):
         self.signalled = self.signalled or number in (signal.SIGTERM, signal.SIGINT)

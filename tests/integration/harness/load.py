@@ -41,7 +41,9 @@ class Steady:
 
     def _run(self):
         op, members = self._request
-        while not self._stop.wait(self._every):
+        due = time.monotonic() + self._every
+        while not self._stop.wait(max(0, due - time.monotonic())):
+            due = max(due + self._every, time.monotonic())  # on schedule, but a stall is not made up for
             try:
                 code = self._conn.call(op, **members).code
             except Exception as e:  # noqa: B902 - a broken connection is a result too
