@@ -73,11 +73,12 @@ struct watch {
 
 static void pump(struct http *http);
 
-static void arm(struct event *timer, uint64_t ms)
+/* 0, or -1: no memory. */
+static int arm(struct event *timer, uint64_t ms)
 {
 	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 
-	evtimer_add(timer, &tv);
+	return evtimer_add(timer, &tv);
 }
 
 /* Moves a call to the list of a state. */
@@ -158,7 +159,7 @@ static void call_finish_later(struct http_call *call, enum http_outcome outcome)
 {
 	call_set_state(call, CALL_ENDING);
 	call->outcome = outcome;
-	arm(&call->timer, 0);
+	event_active(&call->timer, EV_TIMEOUT, 0); /* which, unlike a timer, needs no memory */
 }
 
 static void call_timer(evutil_socket_t fd, short what, void *arg)
@@ -173,11 +174,9 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		call_finish_without_reply(call, call->outcome);
 		return;
 	}
-	if (now < call->deadline_ms) {
-		/* libevent counts from when the loop last woke, so a timer can be early. */
-		arm(&call->timer, call->deadline_ms - now);
+	/* libevent counts from when the loop last woke, so a timer can be early. */
+	if (now < call->deadline_ms && arm(&call->timer, call->deadline_ms - now) == 0)
 		return;
-	}
 	if (call->state == CALL_RUNNING) {
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
@@ -208,7 +207,8 @@ static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
 
-	call->head_whole = line[0] == '\r' || line[0] == '\n';
+	if (size * count > 0)
+		call->head_whole = line[0] == '\r' || line[0] == '\n';
 	return size * count;
 }
 
@@ -303,9 +303,10 @@ static void transfer_done(struct http *http, struct http_call *call, CURLcode co
 	reply.status = http_handle_status(&call->handle);
 	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
 	note_sent(call);
+	if (code == CURLE_OK && (!call->head_whole || reply.status < 200))
+		code = CURLE_PARTIAL_FILE;
 	if (!call->no_memory)
-		reply.outcome = http_handle_outcome(code == CURLE_OK && !call->head_whole ? CURLE_PARTIAL_FILE : code,
-		    call->sent);
+		reply.outcome = http_handle_outcome(code, call->sent);
 	attempt_end(call);
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
@@ -515,8 +516,9 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		call_finish_later(call, HTTP_INTERNAL);
 	} else if (call->deadline_ms <= now) {
 		call_finish_later(call, HTTP_DEADLINE);
+	} else if (arm(&call->timer, call->deadline_ms - now) < 0) {
+		call_finish_later(call, HTTP_INTERNAL);
 	} else {
-		arm(&call->timer, call->deadline_ms - now);
 		pump(http);
 	}
 	return call;

@@ -30,7 +30,10 @@
 
 /* -- connections that break -- */
 
-enum cut { CUT_AFTER_HEAD, CUT_AFTER_BODY, CUT_IN_REPLY_HEAD, CUT_AFTER_REPLY_LINE, CUT_IN_REPLY_BODY, CUT_IN_REPLY_CHUNKS };
+enum cut {
+	CUT_AFTER_HEAD, CUT_AFTER_BODY, CUT_IN_REPLY_HEAD, CUT_AFTER_REPLY_LINE, CUT_AFTER_CONTINUE, CUT_IN_REPLY_BODY,
+	CUT_IN_REPLY_CHUNKS
+};
 
 /* Answers so many requests of a connection, and cuts the next. Only the first connection is cut. */
 struct cutter {
@@ -45,6 +48,7 @@ static void play_cut(struct server_connection *c, void *arg)
 	static const char *const starts[] = {
 		[CUT_IN_REPLY_HEAD] = "HTTP/1.1 200 OK\r\nContent-Le",
 		[CUT_AFTER_REPLY_LINE] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+		[CUT_AFTER_CONTINUE] = "HTTP/1.1 100 Continue\r\n\r\n",
 		[CUT_IN_REPLY_BODY] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
 		[CUT_IN_REPLY_CHUNKS] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
 	};
@@ -130,6 +134,7 @@ static void test_post_whose_reply_is_cut_is_made_once(void **state)
 	(void)state;
 	expect_one_post(1, CUT_IN_REPLY_HEAD, false);
 	expect_one_post(1, CUT_AFTER_REPLY_LINE, false);
+	expect_one_post(1, CUT_AFTER_CONTINUE, false);
 	expect_one_post(1, CUT_IN_REPLY_BODY, false);
 	expect_one_post(1, CUT_IN_REPLY_CHUNKS, false);
 	expect_one_post(1, CUT_IN_REPLY_BODY, true);
@@ -218,7 +223,7 @@ static void test_get_cut_on_a_new_connection_is_broken(void **state)
 		bool reset;
 		int status;
 	} cases[] = {{CUT_AFTER_HEAD, false, 0}, {CUT_AFTER_BODY, true, 0}, {CUT_IN_REPLY_BODY, false, 200},
-	    {CUT_IN_REPLY_HEAD, false, 200}, {CUT_AFTER_REPLY_LINE, false, 200}, {CUT_IN_REPLY_CHUNKS, false, 200}};
+	    {CUT_IN_REPLY_HEAD, false, 200}, {CUT_AFTER_REPLY_LINE, false, 200}, {CUT_AFTER_CONTINUE, false, 100}, {CUT_IN_REPLY_CHUNKS, false, 200}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
