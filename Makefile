@@ -20,9 +20,10 @@ comma := ,
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-4s %s\n' '$(1)' '$(2)')
 
+CLANG ?= clang
 ifneq ($(VARIANT),)
 ifeq ($(origin CC),default)
-CC := clang
+CC := $(CLANG)
 endif
 endif
 
@@ -33,8 +34,9 @@ LINK := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed -Wl,--no
 
 ifeq ($(VARIANT),)
 CFLAGS ?= -O2 -g
-# What the OpenSSF guide for C asks for; tools/probe adds what only some compilers or machines have.
-HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fno-delete-null-pointer-checks \
+# What the OpenSSF guide for C asks for; tools/probe adds what only some compilers or machines have. Left out is
+# -z nodlopen: it says nothing about programs, and the library may well be loaded by an interpreter.
+HARDEN := -U_FORTIFY_SOURCE $(if $(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong -fno-delete-null-pointer-checks \
 	-fno-strict-overflow -fno-strict-aliasing -fexceptions
 NODEFS := -Wl,-z,defs
 else
@@ -168,26 +170,21 @@ demo:
 JOBS = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS) WERROR=1
 
-check:
+check: RUN := check
+check-long: RUN := long
+check check-long:
 	@tools/setup check
-	$(SUBMAKE) all unit
-	$(SUBMAKE) SANITIZE=1 all unit
-	$(SUBMAKE) FUZZ=1 fuzzers
-	@tests/run check
-
-check-long:
-	@tools/setup check
-	$(SUBMAKE) all unit
-	$(SUBMAKE) SANITIZE=1 all unit
-	$(SUBMAKE) FUZZ=1 fuzzers
-	@tests/run long
+	$(SUBMAKE) BUILD=build all unit
+	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit
+	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
+	@tests/run $(RUN)
 
 lint:
 	@tests/run lint
 
 fuzz:
 	@tools/setup check
-	$(SUBMAKE) FUZZ=1 fuzzers
+	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
 	@tests/run fuzz $(FUZZ_SECONDS)
 
 INSTALL ?= install
