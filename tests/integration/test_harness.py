@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import canary, client, libconfig
+from harness import canary, client, libconfig, process
 from harness.bao import Admin, BaoError
 from harness.proxy import FIN, HANG, RESET
 from harness.standin import reply
@@ -53,8 +53,8 @@ def test_audit_counts_every_login_and_write(site):
     assert len(site.requests_with_own_tokens(f"{site.mount}/data/a", "read")) == 2
 
 
-def _ask(port, method="GET", path="/v1/sys/health", body=None):
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=0.7)) as c:
+def _ask(port, method="GET", path="/v1/sys/health", body=None, timeout=20):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as c:
         c.request(method, path, body)
         return c.getresponse().status
 
@@ -79,7 +79,7 @@ def test_proxy_refuses_and_accepts_again(proxy):
 def test_proxy_swallows(proxy):
     proxy.blackhole()
     with pytest.raises(TimeoutError):
-        _ask(proxy.port)
+        _ask(proxy.port, timeout=0.5)
     proxy.blackhole(False)
     assert _ask(proxy.port) == 200
 
@@ -90,10 +90,10 @@ def test_proxy_breaks_a_request_once(proxy, site, at, how):
     login = json.dumps({"role_id": site.role_id, "secret_id": site.secret_id})
     proxy.fault(at, how=how, after=10, method="POST", path="login")
     with pytest.raises((http.client.HTTPException, OSError)):
-        _ask(proxy.port, "POST", "/v1/auth/approle/login", login)
+        _ask(proxy.port, "POST", "/v1/auth/approle/login", login, timeout=1 if how == HANG else 20)
     passed_on = at in ("answered", "reply")
     assert proxy.seen("POST", "login")[0].passed_on == passed_on
-    assert len(site.logins()) == passed_on
+    process.wait_until(lambda: len(site.logins()) == passed_on, 5, "what was passed on has arrived")
     assert _ask(proxy.port, "POST", "/v1/auth/approle/login", login) == 200
 
 

@@ -102,7 +102,7 @@ def test_health_is_asked_without_the_namespace(daemon, shared_server, new_site, 
     proxy = new_proxy(shared_server.port)
     proxy.refuse()
     d = daemon(site.settings(proxy.port), wait="socket")
-    d.wait_log("OpenBao")
+    d.wait_log("does not answer")
     proxy.accept()
     d.wait_ready(10)
     assert proxy.seen("GET", "sys/health")
