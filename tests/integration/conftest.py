@@ -1,4 +1,5 @@
-"""Fixtures: servers (a shared one per worker, others for one test), a site on them, daemons, the leak hunt at the end."""
+"""Fixtures: servers (a shared one per worker, others for one test), a site on them, daemons, the leak hunt at the
+end."""
 
 import os
 import shutil

@@ -113,8 +113,9 @@ def test_a_repeated_group_is_an_error():
 
 
 @pytest.mark.parametrize("group, name, value", [
-    ("openbao", "request_timeout", "0s"), ("openbao", "request_timeout", "-1s"), ("openbao", "request_timeout", "10"),
-    ("openbao", "request_timeout", "ten"), ("openbao", "request_timeout", "99999999999999999999s"),
+    ("openbao", "request_timeout", "0s"), ("openbao", "request_timeout", "-1s"),
+    ("openbao", "request_timeout", "10"), ("openbao", "request_timeout", "ten"),
+    ("openbao", "request_timeout", "99999999999999999999s"),
     ("openbao", "request_timeout", 10), ("openbao", "connect_timeout", "1d2"), ("openbao", "auth", "ldap"),
     ("openbao", "revoke_on_stop", "yes"), ("openbao", "address", "ftp://127.0.0.1"),
     ("openbao", "address", "127.0.0.1:8200"),
@@ -211,6 +212,7 @@ def test_doubtful_patterns_warn(pattern):
 
 
 def test_skipped_tls_verification_warns():
-    done = check(libconfig.merged(GOOD, {"openbao": {"address": "https://127.0.0.1:8200", "tls_skip_verify": True}}))
+    openbao = {"address": "https://127.0.0.1:8200", "tls_skip_verify": True}
+    done = check(libconfig.merged(GOOD, {"openbao": openbao}))
     assert done.returncode == 0
     assert "tls_skip_verify" in done.log

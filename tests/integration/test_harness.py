@@ -1,4 +1,5 @@
-"""The harness itself: a counter that miscounts or a leak hunt that finds nothing would make the other tests worthless."""
+"""The harness itself: a counter that miscounts or a leak hunt that finds nothing would make the other tests
+worthless."""
 
 import contextlib
 import http.client

@@ -18,8 +18,8 @@ ROOMY = {"connections": 4096, "connections_per_uid": 4096}
 
 
 class Watched:
-    """Pings all along on a connection of its own; at the end they were all answered, soon, by the same process, and
-    what the daemon holds is about what it held before."""
+    """Pings all along on a connection of its own; at the end they were all answered, soon, by the same process,
+    and what the daemon holds is about what it held before."""
 
     def __init__(self, daemon, slowest=2.0):
         self.daemon = daemon
@@ -127,8 +127,8 @@ def mutated(rng, body):
 def test_a_thousand_mutated_frames(d, site):
     rng = random.Random(SEED + 1)
     good = [b'{"id":1,"op":"ping"}', b'{"id":"a","op":"status"}',
-            b'{"id":2,"op":"kv.get","mount":"%s","path":"none","version":3,"timeout_ms":200}' % site.mount.encode(),
-            b'{"id":3,"op":"kv.put","mount":"none","path":"a/b","cas":0,"data":{"a":[1,{"b":"\\u00e9"}]},"timeout_ms":200}']
+            b'{"id":2,"op":"kv.get","mount":"%s","path":"none","version":3}' % site.mount.encode(),
+            b'{"id":3,"op":"kv.put","mount":"none","path":"a/b","cas":0,"data":{"a":[1,{"b":"\\u00e9"}]}}']
     with Watched(d):
         for _ in range(1000):
             throw(d.socket, mutated(rng, rng.choice(good)))
@@ -164,6 +164,7 @@ def test_large_half_frames_held_open(d):
 def test_two_thousand_connections_at_once(d, site):
     process.raise_file_limit()
     site.put("a", {"x": 1})
+    get = frame(b'{"id":2,"op":"kv.get","mount":"%s","path":"a","timeout_ms":60000}' % site.mount.encode())
     with Watched(d, slowest=4):
         conns = []
         for _ in range(2000):
@@ -176,7 +177,7 @@ def test_two_thousand_connections_at_once(d, site):
         for s in conns:
             assert b'"ok":true' in s.recv(4096)
         for s in conns[::10]:
-            s.sendall(frame(b'{"id":2,"op":"kv.get","mount":"%s","path":"a","timeout_ms":60000}' % site.mount.encode()))
+            s.sendall(get)
         for s in conns[::10]:
             assert b'"ok":true' in s.recv(4096)
         for s in conns:
@@ -253,7 +254,8 @@ def test_many_callers_get_and_put_together(d, site):
     def work(i):
         with d.connect() as c:
             for n in range(20):
-                assert c.call("kv.put", mount=site.mount, path=f"p{i}", data={"n": n, "pad": "x" * (n * 500)}, cas=n).ok
+                data = {"n": n, "pad": "x" * (n * 500)}
+                assert c.call("kv.put", mount=site.mount, path=f"p{i}", data=data, cas=n).ok
                 assert c.call("kv.get", mount=site.mount, path=f"p{i}").data["n"] == n
 
     with Watched(d, slowest=3):

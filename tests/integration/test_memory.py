@@ -40,7 +40,7 @@ def test_a_secret_that_was_put_and_got_leaves_no_copy(daemon, site, size):
     value = canary.run.add(secrets.token_hex(size // 2))
     pieces = [value[n:n + 24] for n in range(0, size - 24, max(6, size // 50))]
     d = daemon(site.settings())
-    for n in range(3):
+    for _ in range(3):
         assert d.put(site.mount, "a", {"password": value}).ok
         assert d.get(site.mount, "a").data == {"password": value}
         assert d.put(site.mount, "a", {"password": value}, cas=99).code == "cas_mismatch"

@@ -24,7 +24,8 @@ def test_openbao_down_at_start_then_up(daemon, site, proxy):
 def test_a_blackhole_at_start_then_up(daemon, site, proxy):
     proxy.blackhole()
     site.put("a", {"x": 1})
-    d = daemon(site.settings(proxy.port, openbao={"connect_timeout": "1s", "request_timeout": "2s"}), wait="socket")
+    timeouts = {"connect_timeout": "1s", "request_timeout": "2s"}
+    d = daemon(site.settings(proxy.port, openbao=timeouts), wait="socket")
     assert d.get(site.mount, "a", timeout_ms=500).code in ("not_ready", "unavailable")
     proxy.blackhole(False)
     d.wait_ready(15)

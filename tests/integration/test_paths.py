@@ -1,12 +1,13 @@
-"""Paths: what may stand in one arrives as it is, what could mean something else is refused before anything is asked."""
+"""Paths: what may stand in one arrives as it is, what could mean something else is refused before anything is
+asked."""
 
 import urllib.parse
 
 import pytest
 
-GOOD = ["plain", "a/b/c", "with space", "plus+plus", "hash#tag", "question?mark=1&x", "per%cent", "per%20cent", "%2F",
-        "é", "emoji-\U0001f511", "日本/語", "~!@$&'()*,;=:", "back\\slash", 'quote"', "dot.", "..dots", "a/...", "-", "_",
-        "data/x", "metadata/x", "<tag>", "{brace}", "|pipe^`"]
+GOOD = ["plain", "a/b/c", "with space", "plus+plus", "hash#tag", "question?mark=1&x", "per%cent", "per%20cent",
+        "%2F", "é", "emoji-\U0001f511", "日本/語", "~!@$&'()*,;=:", "back\\slash", 'quote"', "dot.", "..dots",
+        "a/...", "-", "_", "data/x", "metadata/x", "<tag>", "{brace}", "|pipe^`"]
 
 
 def listed(site, folder=""):

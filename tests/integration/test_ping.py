@@ -60,6 +60,8 @@ def test_ping_with_dns_blackholed(daemon, site, blackholed_dns, connect_timeout)
         for n in range(20):
             waiting.send("kv.get", mount=site.mount, path=f"a{n}", timeout_ms=2000 + n)
         assert_undisturbed(idle, d)
+        assert not waiting.recv().ok
+    assert d.status()["upstream"]["state"] != "up"
 
 
 @pytest.mark.root

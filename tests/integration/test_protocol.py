@@ -48,8 +48,9 @@ def test_a_request_without_an_id_is_refused(c):
 
 @pytest.mark.parametrize("member", [
     '"Cas":1', '"cas":null', '"cas":1,"cas":1', '"cas":1,"c\\u0061s":2', '"cas":"1"', '"cas":1e1', '"cas":-0',
-    '"cas":[1]', '"cas":10000000000', '"timeout_ms":0', '"timeout_ms":600001', '"timeout_ms":-1', '"timeout_ms":1.0',
-    '"timeout_ms":"5"', '"extra":{}', '"version":1', '"max_age_ms":1', '"op":"kv.put"', '"id":1', '"mount":"secret"', '"data":{}',
+    '"cas":[1]', '"cas":10000000000', '"timeout_ms":0', '"timeout_ms":600001', '"timeout_ms":-1',
+    '"timeout_ms":1.0', '"timeout_ms":"5"', '"extra":{}', '"version":1', '"max_age_ms":1', '"op":"kv.put"',
+    '"id":1', '"mount":"secret"', '"data":{}',
 ])
 def test_members_that_are_repeated_unknown_null_or_wrong_are_named(c, site, member):
     c.send_body(f'{{"id":1,"op":"kv.put","mount":"{site.mount}","path":"a","data":{{"x":1}},{member}}}')
@@ -125,9 +126,9 @@ def test_a_thousand_requests_in_one_write_are_all_answered(c):
 
 def test_more_gets_than_may_be_in_flight_are_all_answered(d, site):
     site.put("a", {"x": 1})
-    mount = site.mount.encode()
+    get = b'{"id":%d,"op":"kv.get","mount":"' + site.mount.encode() + b'","path":"a"}'
     with d.connect() as c:
-        c.send_bytes(b"".join(frame(b'{"id":%d,"op":"kv.get","mount":"%s","path":"a"}' % (n, mount)) for n in range(500)))
+        c.send_bytes(b"".join(frame(get % n) for n in range(500)))
         replies = [c.recv() for _ in range(500)]
     assert sorted(r.id for r in replies) == list(range(500))
     assert all(r.ok for r in replies)

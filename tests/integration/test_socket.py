@@ -144,15 +144,16 @@ def start_two(site, path, config):
     for name in ("one", "two"):
         log = open(canary.run.new_log(f"daemon-race-{name}"), "wb")
         with log:
-            processes.append(process.start([process.binary("secretstored"), "-c", config], stdin=subprocess.DEVNULL,
-                                           stdout=log, stderr=log, env=environment()))
+            processes.append(process.start([process.binary("secretstored"), "-c", config], stdout=log, stderr=log,
+                                           stdin=subprocess.DEVNULL, env=environment()))
     return processes
 
 
 def test_of_two_daemons_started_at_the_same_moment_exactly_one_wins(site, scratch):
     path = scratch / "s.sock"
     config = scratch / "c.conf"
-    config.write_text(libconfig.text(site.settings(listen={"socket": str(path)}, openbao={"revoke_on_stop": False})))
+    settings = site.settings(listen={"socket": str(path)}, openbao={"revoke_on_stop": False})
+    config.write_text(libconfig.text(settings))
     for n in range(20):
         if n % 2:  # half of the time there is a dead socket to be removed, where the race would be
             with socket.socket(socket.AF_UNIX) as s:

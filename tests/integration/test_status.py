@@ -35,7 +35,8 @@ def test_status_tells_token_upstream_counters_and_the_caller(daemon, site):
     d.get(site.mount, "a")
     d.get(site.mount, "none")
     r = d.status()
-    assert set(r.json) == {"id", "ok", "version", "uptime_ms", "ready", "token", "upstream", "counters", "peer", "rules"}
+    assert set(r.json) == {"id", "ok", "version", "uptime_ms", "ready", "token", "upstream", "counters", "peer",
+                           "rules"}
     assert (r["version"], r["ready"]) == ("0.1.0", True)
     assert r["token"]["state"] == "serving"
     assert 3500000 < r["token"]["lease_left_ms"] <= 3600000

@@ -1,4 +1,5 @@
-"""Stopping: nothing new is taken, what was sent is finished, the token is revoked, the socket gone, the status 0."""
+"""Stopping: nothing new is taken, what was sent is finished, the token is revoked, the socket gone, the status
+0."""
 
 import signal
 import time

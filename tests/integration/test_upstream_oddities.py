@@ -17,7 +17,8 @@ def dd(daemon, standin, scratch):
 @pytest.mark.parametrize("answer", [
     reply(""), reply("garbage"), reply("{"), reply("[]"), reply("null"), reply({}), reply({"data": None}),
     reply({"data": {}}), reply({"data": {"data": {"x": 1}}}), reply({"data": {"data": {"x": 1}, "metadata": {}}}),
-    reply({"data": {"data": None, "metadata": metadata()}}), reply({"data": {"data": [1], "metadata": metadata()}}),
+    reply({"data": {"data": None, "metadata": metadata()}}),
+    reply({"data": {"data": [1], "metadata": metadata()}}),
     reply({"data": {"data": "x", "metadata": metadata()}}), reply({"data": {"x": 1}}), reply(status=204),
     reply({"data": {"data": {"x": 1}, "metadata": metadata(version=0)}}),
     reply({"data": {"data": {"x": 1}, "metadata": metadata(version="1")}}),
@@ -50,7 +51,7 @@ def test_redirects_are_not_followed(dd, standin):
 
 
 def test_an_answer_beyond_all_bounds_is_refused_and_its_memory_comes_back(dd, standin):
-    standin.on("GET", PATH, lambda r: Response((b"x" * 65536 for _ in range(1024)), content_type="application/json"))
+    standin.on("GET", PATH, lambda request: Response(b"x" * 65536 for _ in range(1024)))
     assert dd.get("secret", "a").code in ("too_large", "upstream_error")
     if not process.SANITIZED:
         process.wait_until(lambda: dd.memory_kb() < 12000, 10, "the memory comes back")
@@ -75,7 +76,8 @@ def test_an_answer_too_large_for_a_reply_is_told(dd, standin):
 @pytest.mark.parametrize("answer", [
     reply({"auth": {"client_token": "", "lease_duration": 3600, "mfa_requirement": {"mfa_request_id": "x"}}}),
     reply({"auth": None}), reply({}), reply(""), reply("garbage"), reply(status=204), reply(status=404),
-    reply({"auth": {"client_token": 7}}), reply({"auth": {"client_token": "a\r\nX-Evil: 1", "lease_duration": 60}}),
+    reply({"auth": {"client_token": 7}}),
+    reply({"auth": {"client_token": "a\r\nX-Evil: 1", "lease_duration": 60}}),
     reply({"errors": ["internal"]}, status=500),
     reply(status=307, Location="/elsewhere"),
 ], ids=range(11))

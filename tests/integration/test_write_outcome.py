@@ -1,4 +1,5 @@
-"""What a write's answer means: success only after the proof, unknown_outcome where it may have happened, one POST."""
+"""What a write's answer means: success only after the proof, unknown_outcome where it may have happened, one
+POST."""
 
 import time
 
@@ -151,7 +152,8 @@ def dd(daemon, standin, scratch):
     reply({"data": {"version": 0}}), reply({"data": {"version": -1}}), reply({"data": {"version": "1"}}),
     reply({"data": {"version": 1.5}}),
     reply({"errors": ["odd"]}, status=500), reply({"errors": ["odd"]}, status=502), reply("<html>", status=504),
-    reply({"errors": ["odd"]}, status=503), reply(status=307, Location="http://127.0.0.1:1/elsewhere"), reply(status=408),
+    reply({"errors": ["odd"]}, status=503), reply(status=307, Location="http://127.0.0.1:1/elsewhere"),
+    reply(status=408),
     reply('{"data":{"version":1', status=200),
 ], ids=lambda a: f"{a.status_code}-{a.get_data(as_text=True)[:24]}")
 def test_an_odd_answer_to_a_put_is_an_unknown_outcome(dd, standin, answer):

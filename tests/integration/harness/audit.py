@@ -1,5 +1,5 @@
-"""Reads OpenBao's audit log (log_raw): the honest way to count what reached the server. An entry is on file before the
-server answers, so what a finished request did can be counted at once."""
+"""Reads OpenBao's audit log (log_raw): the honest way to count what reached the server. An entry is on file before
+the server answers, so what a finished request did can be counted at once."""
 
 import json
 
@@ -32,7 +32,8 @@ class Audit:
         return self._entries
 
     def requests(self, path=None, operation=None, where=None):
-        """Requests by path (exact, or a prefix and *), operation (read, create, ... or several) and a predicate."""
+        """Requests by path (exact, or a prefix and *), operation (read, create, ... or several) and a
+        predicate."""
         return [e for e in self.entries() if e["type"] == "request" and self._fits(e, path, operation, where)]
 
     def responses(self, path=None, operation=None, where=None):

@@ -83,7 +83,7 @@ class Admin:
     def mount_kv(self, mount, version=2, **options):
         self.post(f"sys/mounts/{mount}", {"type": "kv", "options": {"version": str(version), **options}})
         if version == 2:  # a fresh mount answers "Upgrading from non-versioned to versioned data" for a moment
-            process.wait_until(lambda: self.raw("GET", f"{mount}/config")[0] == 200, 10, f"mount {mount} is usable")
+            process.wait_until(lambda: self.raw("GET", f"{mount}/config")[0] == 200, 10, f"{mount} is usable")
 
     def enable_approle(self, mount="approle"):
         try:
@@ -141,7 +141,8 @@ class Server:
 
 
 class DevServer(Server):
-    """In memory, unsealed, with its root token at hand; AppRole is enabled. tls: with a certificate for localhost."""
+    """In memory, unsealed, with its root token at hand; AppRole is enabled. tls: with a certificate for
+    localhost."""
 
     def __init__(self, tls=False):
         super().__init__(tls)

@@ -1,6 +1,6 @@
 """The leak hunt. Every secret the tests use is registered as a canary, and all that the daemon and its clients say
-(logs, error replies, statuses, stderr) is written below one directory; when the run is over no canary may stand there.
-The payload of a get's reply is left out, since that is where secret values belong."""
+(logs, error replies, statuses, stderr) is written below one directory; when the run is over no canary may stand
+there. The payload of a get's reply is left out, since that is where secret values belong."""
 
 import os
 import re

@@ -7,7 +7,8 @@ from .daemon import environment, sanitizer_report
 
 
 def ctl(socket, *args, stdin=None, env=None, timeout=30):
-    """The completed process; .out and .err are text. socket None: no -s. What it says on stderr is searched for leaks."""
+    """The completed process; .out and .err are text. socket None: no -s. What it says on stderr is searched for
+    leaks."""
     args = [process.binary("secretstorectl"), *(["-s", socket] if socket else []), *args]
     done = subprocess.run([str(a) for a in args], input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
                           capture_output=True, env=environment(env), timeout=process.patience(timeout))

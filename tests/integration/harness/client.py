@@ -1,4 +1,5 @@
-"""The socket's protocol, written from its description and not from the C library: frames, raw bytes, pipelining."""
+"""The socket's protocol, written from its description and not from the C library: frames, raw bytes,
+pipelining."""
 
 import array
 import itertools
@@ -113,7 +114,8 @@ class Conn:
 
     @classmethod
     def as_user(cls, path, uid, gid=None, groups=(), timeout=60):
-        """A connection made by a process of another user: the kernel notes who connects, the socket is handed on."""
+        """A connection made by a process of another user: the kernel notes who connects, the socket is handed
+        on."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         child = os.fork()
         if child == 0:

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 
 from . import canary, libconfig, process
 from .client import Conn
@@ -14,7 +13,7 @@ SANITIZER = {
     "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:abort_on_error=0:handle_abort=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
-REPORT = re.compile(r"(ERROR|WARNING): (Address|Leak|Thread|Undefined)\w*Sanitizer|runtime error:|SUMMARY: \w*Sanitizer")
+REPORT = re.compile(r"(ERROR|WARNING|SUMMARY): \w*Sanitizer|runtime error:")
 EX_CONFIG = 78
 
 
@@ -35,8 +34,8 @@ def run(config_text=None, *args, env=None, name="config", timeout=20):
         if config_text is not None:
             config.write_bytes(config_text if isinstance(config_text, bytes) else config_text.encode())
             args = (*args, "-c", config)
-        done = subprocess.run([process.binary("secretstored"), *args], stdin=subprocess.DEVNULL, capture_output=True,
-                              env=environment(env), timeout=process.patience(timeout))
+        done = subprocess.run([process.binary("secretstored"), *args], stdin=subprocess.DEVNULL,
+                              capture_output=True, env=environment(env), timeout=process.patience(timeout))
     finally:
         process.remove(directory)
     done.log = done.stderr.decode() + done.stdout.decode()
@@ -47,21 +46,20 @@ def run(config_text=None, *args, env=None, name="config", timeout=20):
 
 
 class Daemon:
-    def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None, wait="ready",
-                 config_text=None):
+    def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
+                 wait="ready"):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
         self.directory = process.scratch()
         self.socket = socket_path or self.directory / "run" / "s.sock"
         self.config = self.directory / "secretstored.conf"
-        if config_text is None:
-            config_text = libconfig.text(libconfig.merged({"listen": {"socket": str(self.socket)}}, settings))
-        self.config.write_text(config_text)
+        settings = libconfig.merged({"listen": {"socket": str(self.socket)}}, settings)
+        self.config.write_text(libconfig.text(settings))
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
-            self.process = process.start([*prefix, process.binary("secretstored"), "-c", self.config], nofile=nofile,
-                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(env))
-        self.started = time.monotonic()
+            self.process = process.start([*prefix, process.binary("secretstored"), "-c", self.config],
+                                         nofile=nofile, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                         env=environment(env))
         try:
             if wait:
                 self.wait_serving()
@@ -98,12 +96,12 @@ class Daemon:
         with self.connect() as c:
             process.wait_until(lambda: c.call("ping")["ready"], process.patience(timeout), "the daemon is ready")
 
-    def wait_state(self, state, timeout=10):
+    def wait_state(self, state):
         with self.connect() as c:
-            process.wait_until(lambda: c.call("ping")["state"] == state, process.patience(timeout), f"state {state}")
+            process.wait_until(lambda: c.call("ping")["state"] == state, process.patience(10), f"state {state}")
 
-    def wait_log(self, pattern, timeout=10):
-        return process.wait_until(lambda: re.search(pattern, self.log), process.patience(timeout), f"log has {pattern}")
+    def wait_log(self, pattern):
+        process.wait_until(lambda: re.search(pattern, self.log), process.patience(10), f"the log has {pattern}")
 
     # One request on a connection of its own.
 

@@ -28,7 +28,8 @@ def parallel(n, work):
 
 
 class Steady:
-    """Makes one call every so many seconds on a connection of its own, from its making to stop(); notes what came."""
+    """Makes one call every so many seconds on a connection of its own, from its making to stop(); notes what
+    came."""
 
     def __init__(self, daemon, every, op, **members):
         self.results = []  # (when, code or None)

@@ -1,5 +1,5 @@
-"""A fault proxy between the daemon and OpenBao. It passes HTTP/1.1 on, request by request, counts what comes, and breaks
-what it is told to break: at which point of which request, with a FIN, a reset or silence."""
+"""A fault proxy between the daemon and OpenBao. It passes HTTP/1.1 on, request by request, counts what comes, and
+breaks what it is told to break: at which point of which request, with a FIN, a reset or silence."""
 
 import re
 import select
@@ -21,10 +21,10 @@ class _Over(Exception):
 
 @dataclass
 class Fault:
-    """What happens to a request that fits. at: 'headers' (they have come, nothing is passed on), 'body' (that and after
-    bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered' (passed on, the answer
-    is thrown away), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is passed on seconds late,
-    unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late)."""
+    """What happens to a request that fits. at: 'headers' (they have come, nothing is passed on), 'body' (that and
+    after bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered' (passed
+    on, the answer is thrown away), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is
+    passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late)."""
     at: str
     how: str = FIN
     after: int = 0
@@ -87,7 +87,8 @@ class _Stream:
 
 def _parse_head(head):
     lines = head.decode("latin-1").split("\r\n")
-    return lines[0], {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
+    fields = (line.partition(":") for line in lines[1:] if line)
+    return lines[0], {name.strip().lower(): value.strip() for name, _, value in fields}
 
 
 class _Connection:
@@ -319,7 +320,7 @@ class Proxy:
                     if method in (None, r.method) and (path is None or re.search(path, r.path))]
 
     def wait_seen(self, count, method=None, path=None, timeout=20):
-        wait_until(lambda: len(self.seen(method, path)) >= count, timeout, f"{count} × {method} {path} at the proxy")
+        wait_until(lambda: len(self.seen(method, path)) >= count, timeout, f"{count} × {method} {path} came")
 
     def close(self):
         self.refuse()

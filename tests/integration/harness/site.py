@@ -1,5 +1,5 @@
-"""One test's corner of an OpenBao server: a KV mount, a policy, an AppRole role and its credentials, all of its own, so
-that tests can share a server. Whatever is secret there is registered with the leak hunt."""
+"""One test's corner of an OpenBao server: a KV mount, a policy, an AppRole role and its credentials, all of its
+own, so that tests can share a server. Whatever is secret there is registered with the leak hunt."""
 
 from . import canary, libconfig, process
 
@@ -105,7 +105,7 @@ class Site:
         return self.audit.requests(f"{self.mount}/data/{path}", ("create", "update"))
 
     def token_lives(self, token):
-        return self.server.admin.inside(self.namespace).raw("POST", "auth/token/lookup", {"token": token})[0] == 200
+        return self.admin.raw("POST", "auth/token/lookup", {"token": token})[0] == 200
 
     def revoke(self, token):
         self.admin.post("auth/token/revoke", {"token": token})

@@ -1,5 +1,5 @@
-"""A stand-in for OpenBao, for answers that a real server cannot be brought to give. It logs in, renews, revokes and has
-one KV version 2 mount, `secret`; what else it says is up to the test."""
+"""A stand-in for OpenBao, for answers that a real server cannot be brought to give. It logs in, renews, revokes
+and has one KV version 2 mount, `secret`; what else it says is up to the test."""
 
 import json
 import re
