@@ -575,7 +575,7 @@ static void test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_to
 	static const char *const wrong[] = {
 		"", "auth/approle/role/r1/secret-id/", "auth/approle/role/r1/custom-secret-id", "auth/approle/role//secret-id",
 		"auth/approle/role/a/b/secret-id", "auth/approle/role/secret-id", "auth/approle/login", "sys/wrapping/wrap",
-		"auth/approle2/role/r1/secret-id", "auth/rolapple/role/r1/secret-id", "auth/team/approle/role/r1/secret-id", "ns1/auth/approle/role/r1/secret-id",
+		"auth/approle2/role/r1/secret-id", "auth/elorppa/role/r1/secret-id", "auth/team/approle/role/r1/secret-id", "ns1/auth/approle/role/r1/secret-id",
 		"/auth/approle/role/r1/secret-id", "auth/approle/role/r1/role-id", "auth/approle",
 		"cubbyhole/auth/approle/role/r1/secret-id",
 	};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "base/clock.h"
 #include "daemon/upstream/reach.h"
@@ -197,6 +198,19 @@ static void test_the_question_carries_no_token(void **state)
 	reach_free(w.reach);
 }
 
+static void test_freeing_ends_the_polls(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+	int events = event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED);
+
+	watch_begin(f, &w);
+	reach_failed(w.reach);
+	assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED), events + 1);
+	reach_free(w.reach);
+	assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED), events);
+}
+
 static void test_freeing_ends_a_question(void **state)
 {
 	struct fakebao *f = *state;
@@ -226,6 +240,7 @@ int main(void)
 		WITH_FAKEBAO(test_sealed_and_not_initialized_are_named),
 		WITH_FAKEBAO(test_what_an_answer_to_the_question_means),
 		WITH_FAKEBAO(test_the_question_carries_no_token),
+		WITH_FAKEBAO(test_freeing_ends_the_polls),
 		WITH_FAKEBAO(test_freeing_ends_a_question),
 	};
 
