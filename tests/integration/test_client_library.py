@@ -115,10 +115,9 @@ def test_a_put_under_way_when_the_daemon_dies_is_not_repeated(callers, daemon, s
     assert d.put(site.mount, "warm", {"x": 1}).ok
     proxy.fault("answered", how=HANG, method="POST", path="data/a")
     calls = Calls(callers, d.socket, "put", site, "a", 1, timeout_ms=20000)
-    proxy.wait_seen(1, "POST", "data/a")
+    process.wait_until(lambda: site.writes("a"), 10, "the put is at OpenBao")
     restart(daemon, site, d, signal.SIGKILL)
     assert calls.finish() == {"unknown_outcome": 1}
-    time.sleep(0.3)
     assert len(site.writes("a")) == 1
 
 

@@ -49,6 +49,7 @@ class Request:
     connection: int
     number: int          # on its connection, from 1
     body: bytes = b""
+    whole: bool = False  # the body has come
     status: int = 0
     fault: str = None
     passed_on: bool = False
@@ -160,7 +161,7 @@ class _Connection:
             request.body = self.client.take(fault.after)
             self.fault_end(fault)
         body = self.read_body(self.client, headers)
-        request.body = body
+        request.body, request.whole = body, True
         if fault and fault.at == "request":
             self.fault_end(fault)
         if fault and fault.at == "hold":
@@ -320,7 +321,9 @@ class Proxy:
                     if method in (None, r.method) and (path is None or re.search(path, r.path))]
 
     def wait_seen(self, count, method=None, path=None, timeout=20):
-        wait_until(lambda: len(self.seen(method, path)) >= count, timeout, f"{count} × {method} {path} came")
+        """Waits until so many of them have come whole."""
+        wait_until(lambda: sum(r.whole for r in self.seen(method, path)) >= count, timeout,
+                   f"{count} × {method} {path} came")
 
     def close(self):
         self.refuse()
