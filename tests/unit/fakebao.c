@@ -196,6 +196,15 @@ const char *fakebao_log(struct fakebao *f)
 	return f->log_text;
 }
 
+unsigned fakebao_logged(struct fakebao *f, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *p = fakebao_log(f); (p = strstr(p, text)) != NULL; p += strlen(text))
+		n++;
+	return n;
+}
+
 static void capture_log(struct fakebao *f)
 {
 	f->stderr_kept = dup(STDERR_FILENO);

@@ -64,6 +64,9 @@ const char *fakebao_body(struct fakebao *f, const char *path);
 /* What was logged since the setup. Valid until the next call. */
 const char *fakebao_log(struct fakebao *f);
 
+/* How many times the text stands there. */
+unsigned fakebao_logged(struct fakebao *f, const char *text);
+
 /* OpenBao is gone: every connection is closed without an answer, nothing counts. And is back. */
 void fakebao_down(struct fakebao *f);
 void fakebao_back(struct fakebao *f);

@@ -36,15 +36,6 @@ static void watch_begin(struct fakebao *f, struct watch *w)
 	assert_non_null(w->reach);
 }
 
-static unsigned lines_with(struct fakebao *f, const char *text)
-{
-	unsigned n = 0;
-
-	for (const char *p = fakebao_log(f); (p = strstr(p, text)) != NULL; p += strlen(text))
-		n++;
-	return n;
-}
-
 static void test_states_have_names(void **state)
 {
 	(void)state;
@@ -109,18 +100,18 @@ static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 	fakebao_answer(f, FAKEBAO_HEALTH, 0, "");
 	reach_failed(w.reach);
 	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
-	assert_int_equal(lines_with(f, "warning: OpenBao does not answer; asking again in "), 1);
+	assert_int_equal(fakebao_logged(f, "warning: OpenBao does not answer; asking again in "), 1);
 	reach_failed(w.reach);
 	assert_int_equal(reach_state(w.reach), REACH_DOWN);
-	fakebao_until(f, lines_with(f, "info: OpenBao does not answer, still; asking again in ") == 1);
+	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_until(f, w.times == 1);
 	assert_int_equal(reach_state(w.reach), REACH_UP);
 	assert_in_range(w.outage_ms, 2000, 9000);
-	assert_int_equal(lines_with(f, "info: OpenBao answers again after "), 1);
-	assert_int_equal(lines_with(f, "warning"), 1);
-	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), lines_with(f, "asking again in ") + 1);
+	assert_int_equal(fakebao_logged(f, "info: OpenBao answers again after "), 1);
+	assert_int_equal(fakebao_logged(f, "warning"), 1);
+	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), fakebao_logged(f, "asking again in ") + 1);
 	reach_free(w.reach);
 }
 
@@ -152,8 +143,8 @@ static void test_sealed_and_not_initialized_are_named(void **state)
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 299, "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
 	fakebao_until(f, w.times == 1);
-	assert_int_equal(lines_with(f, "warning: OpenBao is not initialized; asking again"), 1);
-	assert_int_equal(lines_with(f, "warning: OpenBao is sealed; asking again"), 1);
+	assert_int_equal(fakebao_logged(f, "warning: OpenBao is not initialized; asking again"), 1);
+	assert_int_equal(fakebao_logged(f, "warning: OpenBao is sealed; asking again"), 1);
 	reach_free(w.reach);
 }
 

@@ -311,15 +311,6 @@ static struct keeper *from_file(struct fakebao *f, const char *content)
 	return keeper;
 }
 
-static unsigned lines_with(struct fakebao *f, const char *text)
-{
-	unsigned n = 0;
-
-	for (const char *p = fakebao_log(f); (p = strstr(p, text)) != NULL; p += strlen(text))
-		n++;
-	return n;
-}
-
 static void test_new_credentials_are_tried_at_once(void **state)
 {
 	struct fakebao *f = *state;
@@ -350,10 +341,10 @@ static void test_a_fourth_wrong_content_is_not_tried(void **state)
 		content[6]++;
 		write_secret(content);
 	}
-	fakebao_until(f, lines_with(f, "the credentials have changed") == 3);
+	fakebao_until(f, fakebao_logged(f, "the credentials have changed") == 3);
 	fakebao_pass(f, 700);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 3);
-	assert_int_equal(lines_with(f, "the credentials have changed"), 3);
+	assert_int_equal(fakebao_logged(f, "the credentials have changed"), 3);
 	assert_in_range(keeper_helper_status(keeper).next_login_ms, 14 * 60000, 15 * 60000);
 	keeper_free(keeper);
 }
@@ -371,7 +362,7 @@ static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state
 	write_secret("right");
 	fakebao_until(f, keeper_helper_status(keeper).login_failures == 2);
 	assert_int_equal(keeper_helper_status(keeper).state, LEASE_REJECTED);
-	assert_int_equal(lines_with(f, "taken for a lockout, next try in 960 s"), 1);
+	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 960 s"), 1);
 	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the role is locked after refused logins");
@@ -393,7 +384,7 @@ static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(
 	assert_string_equal(w[0].why.message, "no login at OpenBao: there are no usable credentials");
 	write_secret("S");
 	fakebao_until(f, keeper_helper_status(keeper).ready);
-	assert_int_equal(lines_with(f, "the credentials have changed"), 1);
+	assert_int_equal(fakebao_logged(f, "the credentials have changed"), 1);
 	keeper_free(keeper);
 }
 
