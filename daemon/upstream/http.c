@@ -40,7 +40,8 @@ struct http_call {
 	struct buf body;
 	size_t body_read;
 	struct http_handle handle; /* CALL_RUNNING */
-	size_t address;            /* that of the attempt */
+	struct http_address node;  /* the only one to try; no origin: any of the configured ones */
+	size_t address;            /* which of these, for the attempt */
 	uint64_t attempt_ms;       /* when the attempt began */
 	uint64_t tried;            /* a bit for each address that was given up */
 	bool again;                /* a connection broke before anything was sent, and the address got another try */
@@ -61,6 +62,7 @@ struct http {
 	struct event *timer; /* curl's */
 	struct http_handle_settings settings;
 	struct http_addresses addresses;
+	char *server_name; /* NULL: each address's own */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running, running_urgent;
 };
@@ -96,6 +98,12 @@ static void call_set_state(struct http_call *call, enum call_state state)
 		(*count)++;
 }
 
+/* What the attempt goes to. */
+static struct http_address *call_address(struct http_call *call)
+{
+	return call->node.origin != NULL ? &call->node : &call->http->addresses.entries[call->address];
+}
+
 /* Of a body read_body knows whether it was sent. */
 static void note_sent(struct http_call *call)
 {
@@ -122,6 +130,7 @@ static void call_free(struct http_call *call)
 	curl_slist_free_all(call->headers);
 	buf_free(&call->body);
 	buf_free(&call->reply);
+	http_address_clear(&call->node);
 	free(call->path);
 	free(call);
 }
@@ -180,7 +189,7 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 	if (call->state == CALL_RUNNING) {
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
-			http->addresses.entries[call->address].failed_ms = now;
+			call_address(call)->failed_ms = now;
 		attempt_end(call);
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
@@ -231,12 +240,11 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 static int attempt_start(struct http_call *call)
 {
 	struct http *http = call->http;
-	const struct http_address *address = &http->addresses.entries[call->address];
 	struct http_handle *handle = &call->handle;
 	CURL *easy;
 
 	call->attempt_ms = clock_now_ms();
-	if (http_handle_init(handle, &http->settings, address, call->path, call->headers) < 0)
+	if (http_handle_init(handle, &http->settings, call_address(call), call->path, call->headers) < 0)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
@@ -288,17 +296,17 @@ static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 		call->again = true;
 		return true;
 	}
-	if (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN)
+	if (call->node.origin != NULL || (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN))
 		return false;
 	call->tried |= UINT64_C(1) << call->address;
 	call->address = http_addresses_next(addresses, call->tried, now);
 	return call->address < addresses->count;
 }
 
-static void transfer_done(struct http *http, struct http_call *call, CURLcode code)
+static void transfer_done(struct http_call *call, CURLcode code)
 {
 	struct http_reply reply = {.outcome = HTTP_INTERNAL};
-	struct http_address *address = &http->addresses.entries[call->address];
+	struct http_address *address = call_address(call);
 
 	reply.status = http_handle_status(&call->handle);
 	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
@@ -335,7 +343,7 @@ static void drain(struct http *http)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		transfer_done(http, (struct http_call *)(void *)call, code);
+		transfer_done((struct http_call *)(void *)call, code);
 	}
 	pump(http);
 }
@@ -441,10 +449,11 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	if (http_handle_settings_init(&http->settings, options, error) < 0 ||
 	    http_addresses_init(&http->addresses, options->addresses, options->naddresses, options->server_name, error) < 0)
 		goto fail;
-	if (multi_init(http) < 0) {
-		error_set(error, "out of memory");
+	error_set(error, "out of memory");
+	if (options->server_name != NULL && (http->server_name = strdup(options->server_name)) == NULL)
 		goto fail;
-	}
+	if (multi_init(http) < 0)
+		goto fail;
 	return http;
 fail:
 	http_free(http);
@@ -468,12 +477,15 @@ void http_free(struct http *http)
 	if (http->timer != NULL)
 		event_free(http->timer);
 	http_addresses_free(&http->addresses);
+	free(http->server_name);
 	http_handle_settings_free(&http->settings);
 	free(http);
 }
 
 static int call_init(struct http_call *call, struct http *http, const struct http_request *request)
 {
+	struct error ignored;
+
 	call->http = http;
 	call->urgent = request->urgent;
 	call->is_post = request->method == HTTP_POST;
@@ -485,7 +497,8 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	call->path = strdup(request->path);
 	if (call->path == NULL || evtimer_assign(&call->timer, http->base, call_timer, call) < 0)
 		return -1;
-	call->headers = http_handle_headers(request);
+	if (request->node == NULL || http_address_init(&call->node, request->node, http->server_name, &ignored) == 0)
+		call->headers = http_handle_headers(request);
 	return 0;
 }
 

@@ -52,6 +52,7 @@ struct http_request {
 	struct buf *body;           /* POST: taken over (left empty), even when http_start fails. NULL: empty body */
 	uint64_t deadline_ms;       /* clock_now_ms() by which it ends */
 	bool urgent;                /* logins and the like: does not queue behind ordinary requests */
+	const char *node;           /* "https://host:port": this node and no other; NULL: the addresses. Copied */
 	size_t arg_size;            /* not 0: so many bytes at arg are copied into the call, and done gets the copy */
 };
 
@@ -62,7 +63,7 @@ enum http_outcome {
 	HTTP_DEADLINE,  /* the deadline passed */
 	HTTP_BROKEN,    /* the connection broke, or what came is not HTTP, or the reply was cut short */
 	HTTP_TOO_BIG,   /* the reply is larger than HTTP_REPLY_MAX */
-	HTTP_INTERNAL   /* no memory, curl misused */
+	HTTP_INTERNAL   /* no memory, curl misused, or a node that is no address */
 };
 
 #define HTTP_REPLY_MAX (16u << 20)

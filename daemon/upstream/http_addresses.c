@@ -48,27 +48,26 @@ static int entry_init(struct http_address *entry, const char *scheme, const char
 	return 0;
 }
 
-static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name, size_t position,
-    struct error *error)
+static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name, struct error *error)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;
 	int result = -1;
 
 	if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK) {
-		error_set(error, "address %zu is not an http:// or https:// URL", position);
+		error_set(error, "is not an http:// or https:// URL");
 		goto out;
 	}
 	scheme = url_part(url, CURLUPART_SCHEME, 0);
 	host = url_part(url, CURLUPART_HOST, 0);
 	port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
 	if (scheme == NULL || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
-		error_set(error, "address %zu is not an http:// or https:// URL", position);
+		error_set(error, "is not an http:// or https:// URL");
 	else if (host == NULL || host[0] == '\0' || port == NULL)
-		error_set(error, "address %zu has no host", position);
+		error_set(error, "has no host");
 	else if (has_more(url))
-		error_set(error, "address %zu has more than a scheme, a host and a port", position);
+		error_set(error, "has more than a scheme, a host and a port");
 	else if (entry_init(entry, scheme, host, port, server_name) < 0)
-		error_set(error, "out of memory");
+		error_set(error, "cannot be used: out of memory");
 	else
 		result = 0;
 out:
@@ -78,9 +77,32 @@ out:
 	return result;
 }
 
+int http_address_init(struct http_address *ret, const char *url, const char *server_name, struct error *error)
+{
+	CURLU *parser = curl_url();
+	int result;
+
+	memset(ret, 0, sizeof(*ret));
+	result = parser == NULL ? error_set(error, "cannot be used: out of memory") :
+	    parse(ret, parser, url, server_name, error);
+	curl_url_cleanup(parser);
+	if (result < 0)
+		http_address_clear(ret);
+	return result;
+}
+
+void http_address_clear(struct http_address *address)
+{
+	free(address->origin);
+	free(address->connect_to);
+	memset(address, 0, sizeof(*address));
+}
+
 int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
     struct error *error)
 {
+	struct error why;
+
 	memset(addresses, 0, sizeof(*addresses));
 	if (count == 0)
 		return error_set(error, "no address of OpenBao is configured (REQ-007, PX-0003)");
@@ -91,14 +113,9 @@ int http_addresses_init(struct http_addresses *addresses, char *const *urls, siz
 		return error_set(error, "out of memory");
 	addresses->count = count;
 	for (size_t i = 0; i < count; i++) {
-		CURLU *url = curl_url();
-		int result = url == NULL ? error_set(error, "out of memory") :
-		    parse(&addresses->entries[i], url, urls[i], server_name, i + 1, error);
-
-		curl_url_cleanup(url);
-		if (result < 0) {
+		if (http_address_init(&addresses->entries[i], urls[i], server_name, &why) < 0) {
 			http_addresses_free(addresses);
-			return -1;
+			return error_set(error, "address %zu %s", i + 1, why.text);
 		}
 	}
 	return 0;
@@ -106,10 +123,8 @@ int http_addresses_init(struct http_addresses *addresses, char *const *urls, siz
 
 void http_addresses_free(struct http_addresses *addresses)
 {
-	for (size_t i = 0; i < addresses->count; i++) {
-		free(addresses->entries[i].origin);
-		free(addresses->entries[i].connect_to);
-	}
+	for (size_t i = 0; i < addresses->count; i++)
+		http_address_clear(&addresses->entries[i]);
 	free(addresses->entries);
 	memset(addresses, 0, sizeof(*addresses));
 }

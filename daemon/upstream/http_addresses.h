@@ -32,6 +32,10 @@ int http_addresses_init(struct http_addresses *addresses, char *const *urls, siz
     struct error *error);
 void http_addresses_free(struct http_addresses *addresses);
 
+/* One address by itself, read in the same way. 0, or -1 with error set and ret empty. Freed with http_address_clear. */
+int http_address_init(struct http_address *ret, const char *url, const char *server_name, struct error *error);
+void http_address_clear(struct http_address *address);
+
 /*
  * The address to try next of those whose bit is not set in tried: the first that has not failed lately, else the
  * one whose failure is longest ago. addresses->count when all were tried.
