@@ -37,6 +37,7 @@ struct control_call_arg {
 	void (*read)(const struct http_reply *reply, struct control *ret);
 	api_control *done;
 	void *arg;
+	const char *node; /* of use only until the request is started */
 };
 
 struct api *api_new(struct http *http, const char *vault_namespace)
@@ -125,12 +126,12 @@ static void kv_done(void *arg, const struct http_reply *reply)
 	call->done(call->arg, &answer);
 }
 
-struct http_call *api_kv_get(struct api *api, const char *token, const char *mount, const char *path, uint64_t version,
-    uint64_t deadline_ms, api_answer *done, void *arg)
+struct http_call *api_kv_get(struct api *api, const char *token, const char *node, const char *mount, const char *path,
+    uint64_t version, uint64_t deadline_ms, api_answer *done, void *arg)
 {
 	struct kv_call_arg call = {.classify = classify_get, .done = done, .arg = arg};
 	struct http_request request = {.method = HTTP_GET, .token = token, .vault_namespace = api->vault_namespace,
-	    .deadline_ms = deadline_ms, .arg_size = sizeof(call)};
+	    .deadline_ms = deadline_ms, .arg_size = sizeof(call), .node = node};
 	struct buf url;
 
 	buf_init(&url, URL_MAX);
@@ -151,13 +152,13 @@ static int put_body(struct buf *body, const char *data, size_t data_len, const u
 	return buf_puts(body, "}");
 }
 
-struct http_call *api_kv_put(struct api *api, const char *token, const char *mount, const char *path, const char *data,
-    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg)
+struct http_call *api_kv_put(struct api *api, const char *token, const char *node, const char *mount, const char *path,
+    const char *data, size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg)
 {
 	struct kv_call_arg call = {.classify = classify_put, .done = done, .arg = arg};
 	struct buf url, body;
 	struct http_request request = {.method = HTTP_POST, .token = token, .vault_namespace = api->vault_namespace,
-	    .body = &body, .deadline_ms = deadline_ms, .arg_size = sizeof(call)};
+	    .body = &body, .deadline_ms = deadline_ms, .arg_size = sizeof(call), .node = node};
 	int error;
 
 	buf_init(&url, URL_MAX);
@@ -203,13 +204,19 @@ static void control_done(void *arg, const struct http_reply *reply)
 	control_clear(&control);
 }
 
+/* Of the root namespace, and refused in any other. */
+static bool is_cluster_wide(const struct control_call_arg *call)
+{
+	return call->read == control_health || call->read == control_leader;
+}
+
 /* A request of the daemon's own: without a caller behind it, so it goes first. body: NULL for a GET. */
 static struct http_call *start_control(struct api *api, const char *token, int error, struct buf *url, struct buf *body,
     uint64_t deadline_ms, struct control_call_arg call)
 {
 	struct http_request request = {.method = body != NULL ? HTTP_POST : HTTP_GET, .token = token, .body = body,
-	    .vault_namespace = call.read == control_health ? NULL : api->vault_namespace, .deadline_ms = deadline_ms,
-	    .urgent = true, .arg_size = sizeof(call)};
+	    .vault_namespace = is_cluster_wide(&call) ? NULL : api->vault_namespace, .deadline_ms = deadline_ms,
+	    .urgent = true, .arg_size = sizeof(call), .node = call.node};
 
 	return start(api, error, url, &request, control_done, &call);
 }
@@ -280,4 +287,10 @@ struct http_call *api_health(struct api *api, uint64_t deadline_ms, api_control 
 {
 	return get(api, NULL, HEALTH_PATH, deadline_ms,
 	    (struct control_call_arg){.read = control_health, .done = done, .arg = arg});
+}
+
+struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)
+{
+	return get(api, NULL, "/v1/sys/leader", deadline_ms,
+	    (struct control_call_arg){.read = control_leader, .done = done, .arg = arg, .node = node});
 }

@@ -24,12 +24,13 @@ void api_free(struct api *api);
 /* The answer and its spans are valid until done returns. */
 typedef void api_answer(void *arg, const struct answer *answer);
 
-struct http_call *api_kv_get(struct api *api, const char *token, const char *mount, const char *path, uint64_t version,
-    uint64_t deadline_ms, api_answer *done, void *arg);
+/* node: "https://host:port", the node to ask and no other; NULL: any. */
+struct http_call *api_kv_get(struct api *api, const char *token, const char *node, const char *mount, const char *path,
+    uint64_t version, uint64_t deadline_ms, api_answer *done, void *arg);
 
-/* cas: NULL for an unconditional write. data: the object, sent byte for byte. */
-struct http_call *api_kv_put(struct api *api, const char *token, const char *mount, const char *path, const char *data,
-    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg);
+/* node: as above. cas: NULL for an unconditional write. data: the object, sent byte for byte. */
+struct http_call *api_kv_put(struct api *api, const char *token, const char *node, const char *mount, const char *path,
+    const char *data, size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg);
 
 /* Asks what is mounted at mount, for the mount guard. */
 struct http_call *api_mount(struct api *api, const char *token, const char *mount, uint64_t deadline_ms,
@@ -52,6 +53,9 @@ struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64
 
 /* sys/health, without a token and never with a namespace. */
 struct http_call *api_health(struct api *api, uint64_t deadline_ms, api_control *done, void *arg);
+
+/* sys/leader of that node, without a token. */
+struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);
 
 /*
  * Pure, for tests: mount + path as an encoded URL path ("/v1/secret/data/a%20b?version=3"), appended to out.

@@ -296,3 +296,23 @@ void control_health(const struct http_reply *reply, struct control *ret)
 		    reply->body_len == 0 ? "OpenBao sent an answer without content" : "OpenBao's answer cannot be read");
 	}
 }
+
+/* A node that is not part of a highly available store (ha_enabled false) says is_self false, and yet is all there is. */
+void control_leader(const struct http_reply *reply, struct control *ret)
+{
+	const json_t *root, *ha_enabled, *is_self, *address;
+
+	if (!answered(reply, ret))
+		return;
+	root = load(reply, ret);
+	ha_enabled = json_object_get(root, "ha_enabled");
+	is_self = json_object_get(root, "is_self");
+	address = json_object_get(root, "leader_address");
+	if (!json_is_boolean(ha_enabled) || !json_is_boolean(is_self) || (address != NULL && !json_is_string(address))) {
+		set(ret, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		return;
+	}
+	ret->is_self = json_is_true(is_self) || json_is_false(ha_enabled);
+	if (address != NULL && json_string_length(address) > 0 && json_string_length(address) <= STRING_MAX)
+		ret->leader_address = json_string_value(address);
+}

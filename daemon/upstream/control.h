@@ -34,6 +34,8 @@ struct control {
 	const char *creation_path; /* wrapping lookup */
 	bool health;              /* sys/health told the next three, whatever the result */
 	bool initialized, sealed, standby;
+	bool is_self;               /* leader: the node asked leads, or there is nothing to lead */
+	const char *leader_address; /* leader: who leads; NULL if it knows of none */
 	void *document;            /* owned; holds the strings */
 };
 
@@ -43,6 +45,9 @@ void control_plain(const struct http_reply *reply, struct control *ret);  /* loo
 void control_wrapping(const struct http_reply *reply, struct control *ret);
 void control_unwrap(const struct http_reply *reply, struct control *ret);
 void control_health(const struct http_reply *reply, struct control *ret); /* CONTROL_OK: initialized and unsealed */
+
+/* sys/leader. CONTROL_OK: is_self and leader_address are set. */
+void control_leader(const struct http_reply *reply, struct control *ret);
 
 /* Wipes and frees what ret holds. */
 void control_clear(struct control *c);

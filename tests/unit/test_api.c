@@ -148,7 +148,7 @@ static void test_get_asks_for_the_secret(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"data\":{\"k\":1.10},\"metadata\":{\"version\":4}}}");
-	expect_sent(&b, api_kv_get(b.api, "s.t", "team/kv", "a b", 4, soon(), on_answer, &b.ended),
+	expect_sent(&b, api_kv_get(b.api, "s.t", NULL, "team/kv", "a b", 4, soon(), on_answer, &b.ended),
 	    "GET /v1/team/kv/data/a%20b?version=4 HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
@@ -165,7 +165,7 @@ static void test_put_wraps_the_payload_byte_for_byte(void **state)
 	(void)state;
 	bench_open(&b, "");
 	bench_answers(&b, 200, "{\"data\":{\"version\":5}}");
-	expect_sent(&b, api_kv_put(b.api, "s.t", "secret", "a", data, strlen(data), NULL, soon(), on_answer, &b.ended),
+	expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", data, strlen(data), NULL, soon(), on_answer, &b.ended),
 	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", "{\"data\":{\"big\":12345678901234567000, \"a\":\"\\u0000\xc3\xa9\"}}");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
@@ -185,7 +185,7 @@ static void test_put_with_cas_says_so_for_0_too(void **state)
 	bench_open(&b, NULL);
 	for (size_t i = 0; i < 2; i++) {
 		bench_answers(&b, 400, "{\"errors\":[\"check-and-set parameter did not match the current version\"]}");
-		expect_sent(&b, api_kv_put(b.api, "s.t", "secret", "a", "{}", 2, &cases[i].cas, soon(), on_answer, &b.ended),
+		expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", "{}", 2, &cases[i].cas, soon(), on_answer, &b.ended),
 		    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", cases[i].body);
 		assert_int_equal(b.ended.verdict, VERDICT_FAILED);
 		assert_int_equal(b.ended.code, CODE_CAS_MISMATCH);
@@ -209,7 +209,7 @@ static void test_put_of_a_large_payload_arrives_whole(void **state)
 	strcat(body, "}");
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{\"data\":{\"version\":1}}");
-	expect_sent(&b, api_kv_put(b.api, "s.t", "secret", "a", data, len, NULL, soon(), on_answer, &b.ended),
+	expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", data, len, NULL, soon(), on_answer, &b.ended),
 	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", body);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	bench_close(&b);
@@ -354,8 +354,8 @@ static void test_cancelled_call_tells_nothing(void **state)
 	(void)state;
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{}");
-	calls[0] = api_kv_get(b.api, "s.t", "m", "p", 0, soon(), on_answer, &b.ended);
-	calls[1] = api_kv_put(b.api, "s.t", "m", "p", "{}", 2, NULL, soon(), on_answer, &b.ended);
+	calls[0] = api_kv_get(b.api, "s.t", NULL, "m", "p", 0, soon(), on_answer, &b.ended);
+	calls[1] = api_kv_put(b.api, "s.t", NULL, "m", "p", "{}", 2, NULL, soon(), on_answer, &b.ended);
 	calls[2] = api_unwrap(b.api, "s.w", soon(), on_control, &b.ended);
 	for (size_t i = 0; i < 3; i++)
 		http_cancel(calls[i]);

@@ -1,0 +1,34 @@
+/*
+ * leader: which node of the cluster leads. Asked of the nodes themselves (sys/leader), remembered until it proves
+ * wrong. A configured address whose own answer says that it leads is preferred to one that another node names.
+ */
+#ifndef LEADER_H
+#define LEADER_H
+
+#include <stddef.h>
+
+struct api;
+struct leader;
+struct leader_wait;
+
+/* addresses are borrowed, "https://host:port". NULL: no memory. Freeing ends all questions; no callback runs. */
+struct leader *leader_new(struct api *api, char *const *addresses, size_t count);
+void leader_free(struct leader *leader);
+
+/* The leader's address, as far as it is known right now; NULL if it is not. Valid until the loop goes on. */
+const char *leader_known(const struct leader *leader);
+
+/*
+ * Runs once, from the loop. node: the leader's address, which said of itself that it leads; NULL: none can be
+ * reached from here. Valid until it returns.
+ */
+typedef void leader_found(void *arg, const char *node);
+
+/* Asks the nodes; questions at the same time become one. NULL: no memory. */
+struct leader_wait *leader_find(struct leader *leader, leader_found *found, void *arg);
+void leader_cancel(struct leader_wait *wait);
+
+/* That node does not lead (any more), or does not answer. */
+void leader_wrong(struct leader *leader, const char *node);
+
+#endif
