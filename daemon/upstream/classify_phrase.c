@@ -29,6 +29,7 @@ static const struct {
 	{"no active OpenBao instance found", PHRASE_NO_ACTIVE_NODE},
 	{"active context canceled after getting state lock", PHRASE_STEPPING_DOWN},
 	{"Upgrading from non-versioned to versioned data", PHRASE_UPGRADING},
+	{"Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING}, /* a standby says it so */
 	{"put failed due to value being too large", PHRASE_VALUE_TOO_LARGE},
 	{"namespace not found", PHRASE_NAMESPACE_NOT_FOUND},
 	{"invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID},
