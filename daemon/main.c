@@ -20,6 +20,7 @@
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
+#include "daemon/upstream/leader.h"
 #include "daemon/upstream/token.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
@@ -33,6 +34,7 @@ struct daemon {
 	struct http *http;
 	struct api *api;
 	struct keeper *keeper;
+	struct leader *leader;
 	struct kv *kv;
 	struct dispatch *dispatch;
 	struct listener *listener;
@@ -89,6 +91,7 @@ static void daemon_free(struct daemon *d)
 	listener_free(d->listener); /* first: its sessions abandon their calls */
 	dispatch_free(d->dispatch);
 	kv_free(d->kv);
+	leader_free(d->leader);
 	keeper_free(d->keeper);
 	api_free(d->api);
 	http_free(d->http);
@@ -149,7 +152,8 @@ static int start_upstream(struct daemon *d, struct error *error)
 		return -1;
 	d->api = api_new(d->http, c->openbao.vault_namespace);
 	d->keeper = d->api != NULL ? make_keeper(d) : NULL;
-	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper) : NULL;
+	d->leader = d->keeper != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
+	d->kv = d->leader != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
 	return d->kv != NULL ? 0 : error_set(error, "out of memory");
 }
 

@@ -12,13 +12,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/secmem.h"
+#include "daemon/store/fresh.h"
 #include "daemon/store/mounts.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/token.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MOST_MS 1000u
-#define TOO_OLD_PAUSE_MS 20u
 #define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
 
 enum kv_step {
@@ -37,7 +37,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
-	char *mount, *path;
+	char *mount, *path, *node; /* node: where the put went; NULL: any */
 	uint64_t version, min_version, cas;
 	char *data;
 	size_t data_len;
@@ -45,7 +45,8 @@ struct kv_call {
 	struct token *token;
 	struct token_wait *token_wait;
 	struct mounts_wait *mounts_wait;
-	struct http_call *http;
+	struct http_call *http;  /* a put's */
+	struct fresh_call *read; /* a get's */
 	struct event *timer;
 	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
 	kv_done *done;          /* NULL: abandoned */
@@ -57,6 +58,7 @@ struct kv {
 	struct api *api;
 	struct keeper *keeper;
 	struct mounts *mounts;
+	struct fresh *fresh;
 	struct kv_call *calls;
 	bool draining;
 	struct event *drain_timer;
@@ -76,9 +78,12 @@ static void let_go(struct kv_call *call)
 		mounts_cancel(call->mounts_wait);
 	if (call->http != NULL)
 		http_cancel(call->http);
+	if (call->read != NULL)
+		fresh_cancel(call->read);
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
 	call->http = NULL;
+	call->read = NULL;
 	if (call->token != NULL)
 		token_release(call->token);
 	call->token = NULL;
@@ -105,6 +110,7 @@ static void call_free(struct kv_call *call)
 	secmem_free(call->data);
 	free(call->mount);
 	free(call->path);
+	free(call->node);
 	free(call);
 	check_drained(kv);
 }
@@ -220,26 +226,14 @@ static void on_mount(void *arg, const struct answer *answer)
 		on_bad_answer(call, answer);
 }
 
-/* A node that lags behind may give an older version, or none yet, to a caller that knows of a newer one. */
-static bool too_old(const struct kv_call *call, const struct answer *answer)
-{
-	if (call->min_version == 0 || call->version != 0)
-		return false;
-	if (answer->verdict == VERDICT_OK)
-		return answer->version < call->min_version;
-	return answer->failure.code == CODE_NOT_FOUND && answer->failure.version < call->min_version;
-}
-
 static void on_reply(void *arg, const struct answer *answer)
 {
 	struct kv_call *call = arg;
 	call->http = NULL;
-	if (too_old(call, answer)) {
-		failure_set(&call->failure, CODE_UNAVAILABLE, "OpenBao does not give version %llu or newer",
-		    (unsigned long long)call->min_version);
-		call->tries = 0;
-		try_again(call, TOO_OLD_PAUSE_MS);
-	} else if (answer->verdict == VERDICT_OK) {
+	call->read = NULL;
+	if (call->is_put)
+		fresh_put_ended(call->kv->fresh, call->node, call->mount, call->path, answer);
+	if (answer->verdict == VERDICT_OK) {
 		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version };
 		finish(call, &reply);
@@ -251,12 +245,16 @@ static void send_request(struct kv_call *call)
 {
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
-	if (call->is_put)
-		call->http = api_kv_put(kv->api, token, call->mount, call->path, call->data, call->data_len,
+	if (call->is_put) {
+		const char *node = fresh_put_node(kv->fresh, call->mount, call->path);
+		free(call->node);
+		call->node = node != NULL ? strdup(node) : NULL;
+		call->http = api_kv_put(kv->api, token, call->node, call->mount, call->path, call->data, call->data_len,
 		    call->has_cas ? &call->cas : NULL, call->deadline_ms, on_reply, call);
-	else
-		call->http = api_kv_get(kv->api, token, call->mount, call->path, call->version, call->deadline_ms, on_reply, call);
-	if (call->http == NULL) {
+	} else
+		call->read = fresh_get(kv->fresh, token, call->mount, call->path, call->version, call->min_version,
+		    call->deadline_ms, on_reply, call);
+	if (call->http == NULL && call->read == NULL) {
 		out_of_memory(call);
 		return;
 	}
@@ -399,7 +397,7 @@ void kv_abandon(struct kv_call *call)
 		call_free(call);
 }
 
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper)
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
@@ -408,11 +406,11 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	kv->api = api;
 	kv->keeper = keeper;
 	kv->mounts = mounts_new(api);
-	if (kv->mounts == NULL) {
-		free(kv);
-		return NULL;
-	}
-	return kv;
+	kv->fresh = fresh_new(base, api, leader);
+	if (kv->mounts != NULL && kv->fresh != NULL)
+		return kv;
+	kv_free(kv);
+	return NULL;
 }
 
 void kv_free(struct kv *kv)
@@ -425,6 +423,7 @@ void kv_free(struct kv *kv)
 		call_free(call);
 	}
 	mounts_free(kv->mounts);
+	fresh_free(kv->fresh);
 	if (kv->drain_timer != NULL)
 		event_free(kv->drain_timer);
 	free(kv);

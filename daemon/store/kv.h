@@ -16,10 +16,11 @@ struct api;
 struct event_base;
 struct keeper;
 struct kv;
+struct leader;
 struct kv_call;
 
-/* api and keeper are borrowed. NULL: no memory. */
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper);
+/* api, keeper and leader are borrowed. NULL: no memory. */
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader);
 void kv_free(struct kv *kv);
 
 struct kv_reply {
@@ -34,7 +35,8 @@ struct kv_reply {
 typedef void kv_done(void *arg, const struct kv_reply *reply);
 
 /*
- * version 0: the latest. min_version: an older answer, or none, is asked for again until the deadline; 0: any.
+ * version 0: the latest. min_version: an older answer, or none, is asked for again until the deadline; 0: any. Never
+ * older than what was written through this daemon in the last minute, whichever node answers.
  * Strings are copied. NULL: no memory, done does not run.
  */
 struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
