@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from harness import canary, process
-from harness.bao import DevServer, RaftServer
+from harness.bao import Cluster, DevServer, RaftServer
 from harness.daemon import Daemon
 from harness.proxy import Proxy
 from harness.site import Site
@@ -90,6 +90,22 @@ def raft_server():
     server = RaftServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def shared_cluster():
+    """For tests that leave its nodes as they are."""
+    process.raise_file_limit()
+    cluster = Cluster()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def cluster():
+    cluster = Cluster()
+    yield cluster
+    cluster.close()
 
 
 @pytest.fixture

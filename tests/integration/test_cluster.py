@@ -1,0 +1,146 @@
+"""Several nodes: reads never fall behind the writes, whichever node answers, and a lost node is no lost service."""
+
+import json
+import time
+
+import pytest
+
+from harness import process
+
+
+def of_ports(*ports):
+    return {"openbao": {"address": [f"http://127.0.0.1:{port}" for port in ports]}}
+
+
+@pytest.fixture
+def site(shared_cluster, new_site):
+    return new_site(shared_cluster.wait_leader())
+
+
+@pytest.fixture
+def standby(shared_cluster, site):
+    """A standby that knows of the site: before that it would refuse its credentials."""
+    node = shared_cluster.standbys()[0]
+    shared_cluster.caught_up(node)
+    return node
+
+
+@pytest.fixture
+def d(daemon, site, standby):
+    """Knows the address of one standby and no other; it has its login, and a secret "a" at version 1."""
+    d = daemon(site.settings(**of_ports(standby.port)))
+    # A standby comes to know of a new policy or mount a moment after it has them.
+    process.wait_until(lambda: d.get(site.mount, "a").code == "not_found", 20, "the standby lets the daemon in")
+    assert d.put(site.mount, "a", {"n": 0})["version"] == 1
+    assert d.get(site.mount, "a").ok
+    return d
+
+
+def lags(standby, site, path, version):
+    """Is this standby's own answer about the path older than that?"""
+    status, body = standby.admin.raw("GET", f"{site.mount}/data/{path}")
+    return status == 404 or json.loads(body)["data"]["metadata"]["version"] < version
+
+
+def put_then_get(d, site, times):
+    with d.connect() as c:
+        for n in range(1, times + 1):
+            put = c.call("kv.put", mount=site.mount, path="a", data={"n": n})
+            assert put.ok, put
+            got = c.call("kv.get", mount=site.mount, path="a")
+            assert got.ok, got
+            assert (got.data, got["version"]) == ({"n": n}, put["version"])
+
+
+def test_a_get_right_after_a_put_gives_the_version_just_put(d, site, standby):
+    with standby.relay.held():
+        assert d.get(site.mount, "a").ok
+        site.put("a", {"n": "of another"})
+        version = d.put(site.mount, "a", {"n": "ours"})["version"]
+        assert version == 3
+        for _ in range(5):
+            got = d.get(site.mount, "a")
+            assert got.ok, got
+            assert (got["version"], got.data) == (3, {"n": "ours"})
+        assert lags(standby, site, "a", 3)
+
+
+def test_put_and_get_by_turns_through_one_standbys_address(d, site):
+    put_then_get(d, site, 50)
+
+
+@pytest.mark.long
+def test_a_thousand_puts_and_gets_through_a_standby(daemon, site, standby, shared_cluster):
+    took = {}
+    for name, node in (("standby", standby), ("leader", shared_cluster.wait_leader())):
+        d = daemon(site.settings(**of_ports(node.port)))
+        before = time.monotonic()
+        put_then_get(d, site, 1000)
+        took[name] = time.monotonic() - before
+        d.stop()
+    print({name: f"{seconds:.2f} ms a pair" for name, seconds in took.items()})
+
+
+def test_a_get_right_after_a_create_is_no_404(d, site, standby):
+    with standby.relay.held():
+        assert d.put(site.mount, "new", {"n": 1})["version"] == 1
+        got = d.get(site.mount, "new")
+        assert got.ok, got
+        assert got.data == {"n": 1}
+        assert lags(standby, site, "new", 1)
+
+
+def test_a_version_that_was_put_is_found_at_once(d, site, standby):
+    with standby.relay.held():
+        assert d.put(site.mount, "a", {"n": 2})["version"] == 2
+        assert d.get(site.mount, "a", version=2).data == {"n": 2}
+        assert d.get(site.mount, "a", version=1).data == {"n": 0}
+        assert lags(standby, site, "a", 2)
+
+
+def test_a_mismatch_is_followed_by_a_get_of_the_version_that_won(d, site, standby):
+    with standby.relay.held():
+        won = site.put("a", {"n": "of another"})
+        assert d.put(site.mount, "a", {"n": "late"}, cas=1).code == "cas_mismatch"
+        got = d.get(site.mount, "a")
+        assert (got["version"], got.data) == (won, {"n": "of another"})
+        assert d.put(site.mount, "a", {"n": "ours"}, cas=won)["version"] == won + 1
+        assert lags(standby, site, "a", won)
+
+
+def test_a_chain_of_check_and_set_holds_on_a_lagging_standby(d, site, standby):
+    version = d.put(site.mount, "a", {"n": 1})["version"]
+    assert d.get(site.mount, "a")["version"] == version
+    assert d.put(site.mount, "a", {"n": "wrong"}, cas=version + 5).code == "cas_mismatch"
+    assert d.get(site.mount, "a")["version"] == version  # the leader is known from here on
+    with standby.relay.held():
+        for n in range(5):
+            put = d.put(site.mount, "a", {"n": n}, cas=version)
+            assert put.ok, put
+            version = put["version"]
+        assert lags(standby, site, "a", version)
+
+
+def test_versions_that_begin_again_are_believed_when_the_leader_says_so(d, site, standby):
+    for n in range(3):
+        assert d.put(site.mount, "a", {"n": n}).ok
+    with standby.relay.held():
+        site.admin.delete(f"{site.mount}/metadata/a")
+        assert d.put(site.mount, "a", {"n": "late"}, cas=4).code == "cas_mismatch"
+        assert d.get(site.mount, "a").code == "not_found"
+        assert d.put(site.mount, "a", {"n": "anew"}, cas=0)["version"] == 1
+        assert d.get(site.mount, "a").data == {"n": "anew"}
+
+
+def test_min_version_asks_the_leader_for_a_write_of_somebody_else(d, site, standby):
+    with standby.relay.held():
+        version = site.put("a", {"n": "of another"})
+        assert lags(standby, site, "a", version)
+        got = d.get(site.mount, "a", min_version=version)
+        assert (got["version"], got.data) == (version, {"n": "of another"})
+        assert d.get(site.mount, "a", min_version=version + 1, timeout_ms=300).code == "unavailable"
+
+
+def test_a_node_that_is_gone_is_passed_over(daemon, site, standby, shared_cluster):
+    nodes = [standby.port] + [node.port for node in shared_cluster.nodes if node is not standby]
+    put_then_get(daemon(site.settings(**of_ports(process.free_port(), *nodes))), site, 5)
