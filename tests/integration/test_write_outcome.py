@@ -198,11 +198,11 @@ def test_a_refusal_for_the_moment_that_lasts_ends_at_the_deadline(dd, standin):
 def test_retry_after_is_honoured(dd, standin):
     busy = reply({"errors": []}, status=429, Retry_After="3")
     standin.on("POST", PATH, busy, written_reply())
-    standin.on("GET", PATH, busy, reply({"errors": []}, status=404))
+    standin.on("GET", "/v1/secret/data/b$", busy, reply({"errors": []}, status=404))
     before = time.monotonic()
     with dd.connect() as c:
         put = c.send("kv.put", mount="secret", path="a", data=BODY)
-        get = c.send("kv.get", mount="secret", path="a")
+        get = c.send("kv.get", mount="secret", path="b")
         assert c.reply_to(put).ok
         assert time.monotonic() - before > 2.9
         assert c.reply_to(get).code == "not_found"

@@ -336,7 +336,7 @@ static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state
 	fixture_server(&f, server);
 	api = api_new(f.http, NULL);
 	for (int i = 0; i < MANY; i++)
-		assert_non_null(api_kv_get(api, "s.t", "secret", "a", 0, soon(), on_answer, &secrets));
+		assert_non_null(api_kv_get(api, "s.t", NULL, "secret", "a", 0, soon(), on_answer, &secrets));
 	assert_non_null(api_revoke_self(api, "s.t", soon(), on_control, &own));
 	assert_non_null(api_lookup_self(api, "s.t", soon(), on_control, &own));
 	fixture_until_count(&f, &own.times, 2);
