@@ -1,19 +1,21 @@
 /*
  * callers: calls the client library as the tests want it, and prints one line per call: the code's name, and for
- * a get or put that succeeded the version. callers SOCKET get|put|events MOUNT PATH COUNT PAUSE_MS TIMEOUT_MS
+ * a get or put that succeeded the version. COUNT 0: until standard input ends.
+ * callers SOCKET get|put|events MOUNT PATH COUNT PAUSE_MS TIMEOUT_MS
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "client-lib/secretstore.h"
 
-static void pause_ms(long ms)
+/* Pauses; false: standard input has ended meanwhile. */
+static bool pause_ms(int ms)
 {
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-	nanosleep(&t, NULL);
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	return poll(&input, 1, ms) == 0;
 }
 
 static void say(int code, unsigned long long version)
@@ -70,18 +72,19 @@ int main(int argc, char **argv)
 	if (argc != 8 || ss_open(&client, argv[1]) != SS_OK)
 		return 2;
 	int count = atoi(argv[5]);
-	long pause = atol(argv[6]);
+	int pause = atoi(argv[6]);
 	uint32_t timeout_ms = (uint32_t)atol(argv[7]);
-	for (int n = 0; n < count; n++) {
-		if (strcmp(argv[2], "events") == 0) {
-			events(client, argv, count, timeout_ms);
-			break;
-		}
+	if (strcmp(argv[2], "events") == 0) {
+		events(client, argv, count, timeout_ms);
+		count = -1;
+	}
+	for (int n = 0; count == 0 || n < count; n++) {
 		if (strcmp(argv[2], "get") == 0)
 			get(client, argv, timeout_ms);
 		else
 			put(client, argv, n, timeout_ms);
-		pause_ms(pause);
+		if (!pause_ms(pause) && count == 0)
+			break;
 	}
 	ss_close(client);
 	return 0;
