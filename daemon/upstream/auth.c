@@ -4,9 +4,18 @@
 #include "daemon/upstream/auth.h"
 
 #include <event2/event.h>
-#include <stddef.h>
+#include <string.h>
 
+#include "base/secmem.h"
+#include "base/secretfile.h"
+#include "daemon/upstream/api.h"
 #include "daemon/upstream/auth_internal.h"
+#include "proto/jwrite.h"
+#include "proto/utf8.h"
+
+#define BODY_MAX (16u * SECRETFILE_MAX) /* two files of which each byte is escaped */
+
+/* -- how a login ends ---------------------------------------------------------------------------------------- */
 
 static void finish(struct auth *auth, const struct auth_reply *reply)
 {
@@ -27,12 +36,6 @@ static void on_failed(evutil_socket_t fd, short what, void *arg)
 	finish(auth, &(struct auth_reply){.result = auth->result, .reason = reason.text});
 }
 
-int auth_init(struct auth *auth, struct event_base *base, const struct auth_ops *ops)
-{
-	auth->ops = ops;
-	return event_assign(&auth->failed, base, -1, 0, on_failed, auth);
-}
-
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
 {
 	finish(auth, &(struct auth_reply){.result = AUTH_OK, .client_token = client_token, .lease_ms = lease_ms,
@@ -41,6 +44,7 @@ void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, boo
 
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason)
 {
+	auth_credentials_forget(&auth->credentials);
 	auth->result = result;
 	error_set(&auth->reason, "%s", reason);
 	event_active(&auth->failed, EV_TIMEOUT, 0);
@@ -57,8 +61,7 @@ void auth_fail_control(struct auth *auth, const struct control *control)
 		break;
 	case CONTROL_DENIED:
 	case CONTROL_DENIED_WRAPPED:
-		auth_fail(auth, AUTH_DENIED,
-		    "OpenBao denied the login: there is no such auth mount, or the role is locked after refused logins");
+		auth_fail(auth, auth->ops->denied, auth->ops->denied_reason);
 		break;
 	case CONTROL_OK:
 	case CONTROL_WRAPPING_GONE:
@@ -69,16 +72,82 @@ void auth_fail_control(struct auth *auth, const struct control *control)
 	}
 }
 
+/* -- what a login sends -------------------------------------------------------------------------------------- */
+
+bool auth_is_token(const char *text)
+{
+	while (*text > 0x20 && *text < 0x7f)
+		text++;
+	return *text == '\0';
+}
+
+static void on_answer(void *arg, const struct control *control)
+{
+	struct auth *auth = arg;
+
+	auth->call = NULL;
+	if (control->result == CONTROL_OK)
+		auth_ok(auth, control->client_token, control->lease_ms, control->renewable);
+	else
+		auth_fail_control(auth, control);
+}
+
+static int put_member(struct buf *body, const char *before, const struct auth_member *member)
+{
+	if (buf_printf(body, "%s\"%s\":", before, member->name) < 0)
+		return -1;
+	return jwrite_escaped(body, member->value, strlen(member->value));
+}
+
+void auth_send(struct auth *auth, const struct auth_member members[2])
+{
+	struct buf body;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!utf8_valid(members[i].value, strlen(members[i].value))) {
+			auth_fail(auth, AUTH_CREDENTIAL, "one of the credentials is not UTF-8 text");
+			return;
+		}
+	}
+	buf_init(&body, BODY_MAX);
+	if (put_member(&body, "{", &members[0]) == 0 && put_member(&body, ",", &members[1]) == 0 &&
+	    buf_puts(&body, "}") == 0)
+		auth->call = api_login(auth->api, auth->mount, &body, auth->deadline_ms, on_answer, auth);
+	buf_free(&body);
+	auth_credentials_forget(&auth->credentials);
+	if (auth->call == NULL)
+		auth_fail(auth, AUTH_FAILED, "out of memory");
+}
+
+/* -- the login ----------------------------------------------------------------------------------------------- */
+
+int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount, const struct auth_ops *ops)
+{
+	auth->ops = ops;
+	auth->api = api;
+	auth_credentials_init(&auth->credentials);
+	if (event_assign(&auth->failed, base, -1, 0, on_failed, auth) < 0)
+		return -1;
+	auth->mount = mount != NULL ? secmem_strdup(mount) : NULL;
+	return mount != NULL && auth->mount == NULL ? -1 : 0;
+}
+
 void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg)
 {
+	struct error why;
+
 	auth->done = done;
 	auth->arg = arg;
-	auth->ops->login(auth, deadline_ms);
+	auth->deadline_ms = deadline_ms;
+	if (auth_credentials_read(&auth->credentials, &why) < 0)
+		auth_fail(auth, AUTH_CREDENTIAL, why.text);
+	else
+		auth->ops->login(auth);
 }
 
 bool auth_credential_changed(struct auth *auth)
 {
-	return auth->ops->credential_changed(auth);
+	return auth->done == NULL && auth_credentials_changed(&auth->credentials);
 }
 
 void auth_free(struct auth *auth)
@@ -86,5 +155,9 @@ void auth_free(struct auth *auth)
 	if (auth == NULL)
 		return;
 	event_del(&auth->failed);
+	if (auth->call != NULL)
+		http_cancel(auth->call);
+	auth_credentials_free(&auth->credentials);
+	secmem_free(auth->mount);
 	auth->ops->free(auth);
 }

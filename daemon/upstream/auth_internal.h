@@ -9,16 +9,23 @@
 
 #include "base/error.h"
 #include "daemon/upstream/auth.h"
+#include "daemon/upstream/auth_credentials.h"
 
 struct auth_ops {
-	void (*login)(struct auth *auth, uint64_t deadline_ms); /* ends with auth_ok or auth_fail */
-	bool (*credential_changed)(struct auth *auth);
-	void (*free)(struct auth *auth); /* also ends a login under way */
+	void (*login)(struct auth *auth); /* the credentials are there; ends with auth_ok or auth_fail */
+	void (*free)(struct auth *auth);  /* the way's own part, and the struct; also ends what it has begun */
+	enum auth_result denied;          /* what a 403 to the login comes to … */
+	const char *denied_reason;        /* … and its reason */
 };
 
 /* The first member of each way's own struct. */
 struct auth {
 	const struct auth_ops *ops;
+	struct api *api;
+	char *mount;             /* of the method; NULL: it has none */
+	struct auth_credentials credentials;
+	struct http_call *call;  /* the login's own request */
+	uint64_t deadline_ms;
 	struct event failed;     /* tells a failure from the loop */
 	enum auth_result result; /* of the failure */
 	struct error reason;
@@ -26,8 +33,19 @@ struct auth {
 	void *arg;
 };
 
-/* 0 or -1: no memory. */
-int auth_init(struct auth *auth, struct event_base *base, const struct auth_ops *ops);
+/* mount: copied; NULL for none. 0; or -1: no memory, and auth_free is to be called all the same. */
+int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount, const struct auth_ops *ops);
+
+/* A member of the object that a login sends. */
+struct auth_member {
+	const char *name, *value;
+};
+
+/* Sends the login, forgets the credentials, and ends as the answer says. May be called from within ops->login. */
+void auth_send(struct auth *auth, const struct auth_member members[2]);
+
+/* Can it stand in a header, as tokens do? */
+bool auth_is_token(const char *text);
 
 /* The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not outlive it. */
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable);

@@ -18,21 +18,12 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/approle_wrapped.h"
 #include "daemon/upstream/auth.h"
+#include "tests/unit/auth_helper.h"
 #include "tests/unit/fakebao.h"
 
 #define CREATED_RIGHT "{\"data\":{\"creation_path\":\"auth/approle/role/r1/secret-id\"}}"
 #define CREATED_WRONG "{\"data\":{\"creation_path\":\"sys/wrapping/wrap\"}}"
 #define SECRET_INSIDE "{\"data\":{\"secret_id\":\"S-%u\"}}"
-
-/* What the latest login came to. */
-struct ended {
-	unsigned times;
-	bool inside; /* auth_login has not returned yet */
-	enum auth_result result;
-	char token[64], reason[600];
-	uint64_t lease_ms;
-	bool renewable;
-};
 
 static char dir[] = "/tmp/test_auth_XXXXXX";
 static char role_file[64], secret_file[64];
@@ -66,40 +57,6 @@ static int teardown(void **state)
 	return fakebao_teardown(state);
 }
 
-static void write_file(const char *path, const char *content)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fputs(content, file);
-	fclose(file);
-}
-
-static void on_done(void *arg, const struct auth_reply *reply)
-{
-	struct ended *e = arg;
-
-	assert_false(e->inside);
-	e->times++;
-	e->result = reply->result;
-	snprintf(e->token, sizeof(e->token), "%s", reply->client_token != NULL ? reply->client_token : "");
-	snprintf(e->reason, sizeof(e->reason), "%s", reply->reason != NULL ? reply->reason : "");
-	e->lease_ms = reply->lease_ms;
-	e->renewable = reply->renewable;
-}
-
-static struct ended login(struct fakebao *f, struct auth *auth)
-{
-	struct ended e = {.inside = true};
-
-	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
-	e.inside = false;
-	fakebao_until(f, e.times > 0);
-	fakebao_pass(f, 10);
-	assert_int_equal(e.times, 1);
-	return e;
-}
-
 static struct auth *from_text(struct fakebao *f, const char *role_id, const char *secret_id)
 {
 	struct auth_approle_options options = {.mount = "approle", .role_id = role_id, .secret_id = secret_id};
@@ -116,9 +73,9 @@ static struct auth *from_files(struct fakebao *f, const char *role_id, const cha
 
 	assert_non_null(auth);
 	if (role_id != NULL)
-		write_file(role_file, role_id);
+		auth_helper_write(role_file, role_id);
 	if (secret_id != NULL)
-		write_file(secret_file, secret_id);
+		auth_helper_write(secret_file, secret_id);
 	return auth;
 }
 
@@ -129,7 +86,7 @@ static struct auth *from_wrapped(struct fakebao *f, const char *token)
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	assert_non_null(auth);
-	write_file(secret_file, token);
+	auth_helper_write(secret_file, token);
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 200, CREATED_RIGHT);
 	fakebao_answer(f, FAKEBAO_UNWRAP, 200, SECRET_INSIDE);
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
@@ -142,10 +99,10 @@ static void test_a_login_gives_token_and_lease(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct ended e;
+	struct auth_ended e;
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_OK);
 	assert_string_equal(e.token, "T-1");
 	assert_true(e.lease_ms == 60000);
@@ -162,7 +119,7 @@ static void test_the_mount_can_be_another(void **state)
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	fakebao_grant(f, "/v1/auth/team/app%20role/login", "T-1", 60, true);
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	auth_free(auth);
 }
 
@@ -172,7 +129,7 @@ static void test_credentials_are_escaped(void **state)
 	struct auth *auth = from_text(f, "a\"b\\c", "d\ne\xc3\xa9\x01");
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN),
 	    "{\"role_id\":\"a\\\"b\\\\c\",\"secret_id\":\"d\\ne\xc3\xa9\\u0001\"}");
 	auth_free(auth);
@@ -182,7 +139,7 @@ static void test_credentials_that_are_not_utf8_are_not_sent(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "SECRET\xff");
-	struct ended e = login(f, auth);
+	struct auth_ended e = auth_helper_login(f, auth);
 
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_null(strstr(e.reason, "SECRET"));
@@ -209,10 +166,10 @@ static void test_each_answer_to_a_login_has_its_result(void **state)
 	struct auth *auth = from_text(f, "ROLE-CANARY", "SECRET-CANARY");
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct ended e;
+		struct auth_ended e;
 
 		fakebao_answer(f, FAKEBAO_LOGIN, rows[i].status, rows[i].body);
-		e = login(f, auth);
+		e = auth_helper_login(f, auth);
 		assert_int_equal(e.result, rows[i].result);
 		assert_string_not_equal(e.reason, "");
 		assert_null(strstr(e.reason, "CANARY"));
@@ -225,11 +182,11 @@ static void test_a_login_ends_by_its_deadline(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct ended e = {.times = 0};
+	struct auth_ended e = {.times = 0};
 	uint64_t before = clock_now_ms();
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	auth_login(auth, before + 200, on_done, &e);
+	auth_login(auth, before + 200, auth_helper_done, &e);
 	fakebao_until(f, e.times > 0);
 	assert_int_equal(e.result, AUTH_UNREACHABLE);
 	assert_in_range(clock_now_ms() - before, 200, 2000);
@@ -240,15 +197,15 @@ static void test_freeing_ends_a_login_without_a_callback(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct ended e = {.times = 0};
+	struct auth_ended e = {.times = 0};
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
+	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
 	auth_free(auth);
 	/* And one whose failure is known, but not told yet. */
 	auth = from_files(f, NULL, NULL);
-	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
+	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	auth_free(auth);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_pass(f, 50);
@@ -263,11 +220,11 @@ static void test_files_are_read_at_each_login(void **state)
 	struct auth *auth = from_files(f, "R1\n", "S1\n");
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R1\",\"secret_id\":\"S1\"}");
-	write_file(role_file, "R2");
-	write_file(secret_file, "S2");
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	auth_helper_write(role_file, "R2");
+	auth_helper_write(secret_file, "S2");
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R2\",\"secret_id\":\"S2\"}");
 	auth_free(auth);
 }
@@ -276,7 +233,7 @@ static void test_a_missing_file_is_named(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_files(f, "R", NULL);
-	struct ended e = login(f, auth);
+	struct auth_ended e = auth_helper_login(f, auth);
 
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, secret_file));
@@ -289,10 +246,10 @@ static void test_a_fifo_is_no_credential_and_does_not_block(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_files(f, "R", NULL);
-	struct ended e;
+	struct auth_ended e;
 
 	assert_int_equal(mkfifo(secret_file, 0600), 0);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "not a regular file"));
 	assert_false(auth_credential_changed(auth));
@@ -306,17 +263,17 @@ static void test_a_change_counts_when_it_has_stood_still(void **state)
 	struct auth *auth = from_files(f, "R", "S1");
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	assert_int_equal(login(f, auth).result, AUTH_REJECTED);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_REJECTED);
 	for (int i = 0; i < 3; i++)
 		assert_false(auth_credential_changed(auth));
-	write_file(secret_file, "S2-ha");
+	auth_helper_write(secret_file, "S2-ha");
 	assert_false(auth_credential_changed(auth));
-	write_file(secret_file, "S2-half and half");
+	auth_helper_write(secret_file, "S2-half and half");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	/* Put back, it is the one that was refused. */
-	write_file(secret_file, "S1\n");
+	auth_helper_write(secret_file, "S1\n");
 	for (int i = 0; i < 3; i++)
 		assert_false(auth_credential_changed(auth));
 	auth_free(auth);
@@ -328,8 +285,8 @@ static void test_a_new_role_id_counts_as_a_change(void **state)
 	struct auth *auth = from_files(f, "R1", "S");
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	login(f, auth);
-	write_file(role_file, "R2");
+	auth_helper_login(f, auth);
+	auth_helper_write(role_file, "R2");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	auth_free(auth);
@@ -340,16 +297,16 @@ static void test_a_file_that_appears_counts_as_a_change(void **state)
 	struct fakebao *f = *state;
 	struct auth *auth = from_files(f, "R", NULL);
 
-	login(f, auth);
+	auth_helper_login(f, auth);
 	assert_false(auth_credential_changed(auth));
 	assert_false(auth_credential_changed(auth));
-	write_file(secret_file, "S");
+	auth_helper_write(secret_file, "S");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	/* Gone again: whatever comes next has to stand still anew. */
 	unlink(secret_file);
 	assert_false(auth_credential_changed(auth));
-	write_file(secret_file, "S");
+	auth_helper_write(secret_file, "S");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	auth_free(auth);
@@ -362,9 +319,9 @@ static void test_a_change_has_to_stand_still_after_the_login(void **state)
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	assert_false(auth_credential_changed(auth));
-	write_file(secret_file, "S1");
-	login(f, auth);
-	write_file(secret_file, "S2");
+	auth_helper_write(secret_file, "S1");
+	auth_helper_login(f, auth);
+	auth_helper_write(secret_file, "S2");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	auth_free(auth);
@@ -376,10 +333,10 @@ static void test_a_file_that_is_back_counts_as_a_change(void **state)
 	struct auth *auth = from_files(f, "R", "S");
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	unlink(secret_file);
-	assert_int_equal(login(f, auth).result, AUTH_CREDENTIAL);
-	write_file(secret_file, "S");
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_CREDENTIAL);
+	auth_helper_write(secret_file, "S");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	auth_free(auth);
@@ -391,7 +348,7 @@ static void test_texts_never_change(void **state)
 	struct auth *auth = from_text(f, "R", "S");
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	login(f, auth);
+	auth_helper_login(f, auth);
 	for (int i = 0; i < 3; i++)
 		assert_false(auth_credential_changed(auth));
 	auth_free(auth);
@@ -404,7 +361,7 @@ static void test_a_wrapped_secret_id_is_looked_at_opened_and_used(void **state)
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1\n");
 
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_string_equal(fakebao_token(f, FAKEBAO_WRAPPING_LOOKUP), "W-1");
 	assert_string_equal(fakebao_token(f, FAKEBAO_UNWRAP), "W-1");
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"S-1\"}");
@@ -417,12 +374,12 @@ static void test_the_same_wrapping_token_is_opened_once(void **state)
 	struct auth *auth = from_wrapped(f, "W-1");
 
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(login(f, auth).result, AUTH_OK);
+		assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_int_equal(fakebao_count(f, FAKEBAO_WRAPPING_LOOKUP), 1);
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 1);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"S-1\"}");
-	write_file(secret_file, "W-2");
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	auth_helper_write(secret_file, "W-2");
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 2);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"S-2\"}");
 	auth_free(auth);
@@ -432,10 +389,10 @@ static void test_a_wrapping_token_made_elsewhere_is_not_opened(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-CANARY");
-	struct ended e;
+	struct auth_ended e;
 
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 200, CREATED_WRONG);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "was not made for a SecretID"));
 	assert_null(strstr(e.reason, "CANARY"));
@@ -448,16 +405,16 @@ static void test_a_used_up_wrapping_token_says_that_somebody_else_may_have_it(vo
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct ended e;
+	struct auth_ended e;
 
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 400, FAKEBAO_WRAPPING_GONE);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	/* Also when it goes between the look and the opening. */
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 200, CREATED_RIGHT);
 	fakebao_answer(f, FAKEBAO_UNWRAP, 400, FAKEBAO_WRAPPING_GONE);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	auth_free(auth);
@@ -467,19 +424,19 @@ static void test_an_opening_whose_answer_was_lost_says_so_when_it_is_used_up(voi
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct ended e;
+	struct auth_ended e;
 
 	fakebao_answer(f, FAKEBAO_UNWRAP, 0, "");
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_UNREACHABLE);
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 1);
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 400, FAKEBAO_WRAPPING_GONE);
-	e = login(f, auth);
+	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "perhaps by this daemon"));
 	/* Of another token it is not said. */
-	write_file(secret_file, "W-2");
-	e = login(f, auth);
+	auth_helper_write(secret_file, "W-2");
+	e = auth_helper_login(f, auth);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));
 	auth_free(auth);
 }
@@ -490,9 +447,9 @@ static void test_an_opening_that_was_lost_on_the_way_there_is_made_again(void **
 	struct auth *auth = from_wrapped(f, "W-1");
 
 	fakebao_answer(f, FAKEBAO_UNWRAP, 503, "{\"errors\":[\"Vault is sealed\"]}");
-	assert_int_equal(login(f, auth).result, AUTH_UNREACHABLE);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_UNREACHABLE);
 	fakebao_answer(f, FAKEBAO_UNWRAP, 200, SECRET_INSIDE);
-	assert_int_equal(login(f, auth).result, AUTH_OK);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
 	auth_free(auth);
 }
 
@@ -502,9 +459,9 @@ static void test_a_look_without_an_answer_leaves_the_token_alone(void **state)
 	struct auth *auth = from_wrapped(f, "W-1");
 
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 0, "");
-	assert_int_equal(login(f, auth).result, AUTH_UNREACHABLE);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_UNREACHABLE);
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 403, FAKEBAO_DENIED);
-	assert_int_equal(login(f, auth).result, AUTH_FAILED);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_FAILED);
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 0);
 	auth_free(auth);
 }
@@ -515,7 +472,7 @@ static void test_a_wrapping_token_without_a_secret_id_inside_is_no_credential(vo
 	struct auth *auth = from_wrapped(f, "W-1");
 
 	fakebao_answer(f, FAKEBAO_UNWRAP, 200, "{\"data\":{\"other\":1}}");
-	assert_int_equal(login(f, auth).result, AUTH_CREDENTIAL);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_CREDENTIAL);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 0);
 	auth_free(auth);
 }
@@ -528,7 +485,7 @@ static void test_what_cannot_be_a_wrapping_token_is_not_sent(void **state)
 	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
 		struct auth *auth = from_wrapped(f, contents[i]);
 
-		assert_int_equal(login(f, auth).result, AUTH_CREDENTIAL);
+		assert_int_equal(auth_helper_login(f, auth).result, AUTH_CREDENTIAL);
 		assert_int_equal(fakebao_count(f, FAKEBAO_WRAPPING_LOOKUP), 0);
 		auth_free(auth);
 	}
@@ -538,10 +495,10 @@ static void test_freeing_ends_an_opening(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct ended e = {.times = 0};
+	struct auth_ended e = {.times = 0};
 
 	fakebao_hold(f, FAKEBAO_UNWRAP, true);
-	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
+	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_UNWRAP) == 1);
 	auth_free(auth);
 	fakebao_hold(f, FAKEBAO_UNWRAP, false);
@@ -554,12 +511,12 @@ static void test_looking_for_changes_does_not_disturb_a_login(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct ended e = {.times = 0};
+	struct auth_ended e = {.times = 0};
 
 	fakebao_hold(f, FAKEBAO_UNWRAP, true);
-	auth_login(auth, clock_now_ms() + 5000, on_done, &e);
+	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_UNWRAP) == 1);
-	write_file(secret_file, "W-2");
+	auth_helper_write(secret_file, "W-2");
 	for (int i = 0; i < 3; i++)
 		assert_false(auth_credential_changed(auth));
 	fakebao_hold(f, FAKEBAO_UNWRAP, false);

@@ -1,0 +1,104 @@
+/*
+ * auth_credentials: files and texts that hold credentials, read when they are needed.
+ */
+#include "daemon/upstream/auth_credentials.h"
+
+#include <string.h>
+
+#include "base/secmem.h"
+#include "base/secretfile.h"
+
+void auth_credentials_init(struct auth_credentials *c)
+{
+	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < AUTH_CREDENTIALS_MAX; i++)
+		buf_init(&c->credential[i].read, SECRETFILE_MAX + 1);
+}
+
+void auth_credentials_free(struct auth_credentials *c)
+{
+	auth_credentials_forget(c);
+	for (size_t i = 0; i < c->n; i++) {
+		secmem_free(c->credential[i].file);
+		secmem_free(c->credential[i].text);
+	}
+	c->n = 0;
+}
+
+int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text)
+{
+	struct auth_credential *added = &c->credential[c->n++];
+
+	if (file != NULL)
+		added->file = secmem_strdup(file);
+	else
+		added->text = secmem_strdup(text);
+	return added->file == NULL && added->text == NULL ? -1 : 0;
+}
+
+static int read_one(struct auth_credential *credential, struct error *why)
+{
+	struct buf *read = &credential->read;
+
+	if (credential->file != NULL) {
+		if (secretfile_read(credential->file, read, why) < 0)
+			return -1;
+	} else if (buf_puts(read, credential->text) < 0) {
+		return error_set(why, "out of memory");
+	}
+	return buf_put(read, "", 1) < 0 ? error_set(why, "out of memory") : 0;
+}
+
+/* What all give now, and its digest. */
+static int read_all(struct auth_credentials *c, struct digest *ret, struct error *why)
+{
+	const struct buf *first = &c->credential[0].read, *second = &c->credential[1].read;
+
+	ret->valid = false;
+	for (size_t i = 0; i < c->n; i++) {
+		if (read_one(&c->credential[i], why) < 0) {
+			auth_credentials_forget(c);
+			return -1;
+		}
+	}
+	*ret = digest_of(buf_data(first), buf_len(first), buf_data(second), buf_len(second));
+	return 0;
+}
+
+int auth_credentials_read(struct auth_credentials *c, struct error *why)
+{
+	c->seen.valid = false;
+	return read_all(c, &c->used, why);
+}
+
+const char *auth_credentials_text(const struct auth_credentials *c, size_t i)
+{
+	return (const char *)buf_data(&c->credential[i].read);
+}
+
+void auth_credentials_forget(struct auth_credentials *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		buf_free(&c->credential[i].read);
+}
+
+static bool any_file(const struct auth_credentials *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->credential[i].file != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* What cannot be read now may be about to be written. */
+bool auth_credentials_changed(struct auth_credentials *c)
+{
+	struct digest before = c->seen;
+	struct error ignored;
+
+	if (!any_file(c) || read_all(c, &c->seen, &ignored) < 0)
+		return false;
+	auth_credentials_forget(c);
+	return digest_equal(&c->seen, &before) && !digest_equal(&c->seen, &c->used);
+}

@@ -1,0 +1,44 @@
+/*
+ * auth_credentials: what a way to log in must know: up to two texts, each from a file that is read again at each login,
+ * so that new credentials need no restart, or given once. Of what was read only a digest stays.
+ */
+#ifndef AUTH_CREDENTIALS_H
+#define AUTH_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "daemon/upstream/digest.h"
+
+#define AUTH_CREDENTIALS_MAX 2
+
+struct auth_credential {
+	char *file;
+	char *text;      /* if there is no file */
+	struct buf read; /* what these gave, with a NUL behind it; empty but while a login is under way */
+};
+
+struct auth_credentials {
+	struct auth_credential credential[AUTH_CREDENTIALS_MAX];
+	size_t n;
+	struct digest used; /* what the latest login used */
+	struct digest seen; /* what auth_credentials_changed saw last */
+};
+
+void auth_credentials_init(struct auth_credentials *c);
+void auth_credentials_free(struct auth_credentials *c);
+
+/* Adds one, which is from then on known by its number, from 0. file or text is copied. 0 or -1: no memory. */
+int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text);
+
+/* Reads all for a login, to be looked at until auth_credentials_forget. 0; or -1 with why set, and none is there. */
+int auth_credentials_read(struct auth_credentials *c, struct error *why);
+const char *auth_credentials_text(const struct auth_credentials *c, size_t i);
+void auth_credentials_forget(struct auth_credentials *c);
+
+/* As auth_credential_changed; not while a login is under way. */
+bool auth_credentials_changed(struct auth_credentials *c);
+
+#endif
