@@ -61,7 +61,7 @@ void auth_fail_control(struct auth *auth, const struct control *control)
 		break;
 	case CONTROL_DENIED:
 	case CONTROL_DENIED_WRAPPED:
-		auth_fail(auth, auth->ops->denied, auth->ops->denied_reason);
+		auth_fail(auth, auth->ops->denied, control->explained ? control->reason : auth->ops->denied_reason);
 		break;
 	case CONTROL_OK:
 	case CONTROL_WRAPPING_GONE:

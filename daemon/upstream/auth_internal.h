@@ -15,7 +15,7 @@ struct auth_ops {
 	void (*login)(struct auth *auth); /* the credentials are there; ends with auth_ok or auth_fail */
 	void (*free)(struct auth *auth);  /* the way's own part, and the struct; also ends what it has begun */
 	enum auth_result denied;          /* what a 403 to the login comes to … */
-	const char *denied_reason;        /* … and its reason */
+	const char *denied_reason;        /* … and its reason, where OpenBao names none */
 };
 
 /* The first member of each way's own struct. */

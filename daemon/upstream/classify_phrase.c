@@ -34,6 +34,11 @@ static const struct {
 	{"namespace not found", PHRASE_NAMESPACE_NOT_FOUND},
 	{"invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID},
 	{"wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN},
+	{"invalid role name", PHRASE_INVALID_ROLE_NAME},
+	{"service account name not authorized", PHRASE_SERVICE_ACCOUNT},
+	{"namespace not authorized", PHRASE_SERVICE_ACCOUNT},
+	{"invalid audience (aud) claim", PHRASE_AUDIENCE},
+	{"invalid expiration time (exp) claim", PHRASE_EXPIRED},
 };
 
 /* "1 error occurred:\n\t* TEXT\n\n": what TEXT begins with, or NULL if the text is not wrapped. */

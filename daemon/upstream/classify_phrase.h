@@ -23,7 +23,12 @@ enum upstream_phrase {
 	PHRASE_VALUE_TOO_LARGE,
 	PHRASE_NAMESPACE_NOT_FOUND,
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,
-	PHRASE_WRAPPING_TOKEN      /* "wrapping token is not valid or does not exist" */
+	PHRASE_WRAPPING_TOKEN,     /* "wrapping token is not valid or does not exist" */
+	/* To Kubernetes logins. */
+	PHRASE_INVALID_ROLE_NAME,
+	PHRASE_SERVICE_ACCOUNT,    /* "service account name not authorized", "namespace not authorized" */
+	PHRASE_AUDIENCE,           /* "invalid audience (aud) claim…" */
+	PHRASE_EXPIRED             /* "invalid expiration time (exp) claim…" */
 };
 
 /* The first known phrase. *ret_none, unless NULL: the document is {"errors":[]}, OpenBao's "there is nothing". */

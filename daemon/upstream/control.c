@@ -75,7 +75,29 @@ static const struct {
 	{PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node"},
 	{PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down"},
 	{PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao"},
+	{PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role"},
 };
+
+/* A 403 is a denial, whatever it says; but these say why. */
+static const struct {
+	enum upstream_phrase phrase;
+	const char *reason;
+} denials[] = {
+	{PHRASE_SERVICE_ACCOUNT, "the role is not for this service account or its namespace"},
+	{PHRASE_AUDIENCE, "the service account's token was not made for the role's audience"},
+	{PHRASE_EXPIRED, "the service account's token has expired"},
+};
+
+static void set_denied(struct control *c, enum upstream_phrase phrase)
+{
+	set(c, CONTROL_DENIED, "OpenBao denied permission");
+	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++) {
+		if (phrase == denials[i].phrase) {
+			c->explained = true;
+			c->reason = denials[i].reason;
+		}
+	}
+}
 
 static void set_error(struct control *c, const struct http_reply *reply)
 {
@@ -86,7 +108,7 @@ static void set_error(struct control *c, const struct http_reply *reply)
 		return;
 	}
 	if (reply->status == 403) {
-		set(c, CONTROL_DENIED, "OpenBao denied permission");
+		set_denied(c, phrase);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {

@@ -26,6 +26,7 @@ struct control {
 	int status;
 	bool tls;          /* CONTROL_UNREACHABLE because the server's certificate was refused */
 	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */
+	bool explained;     /* CONTROL_DENIED: OpenBao said more than that, and reason tells it */
 	/* The fields asked for; NULL or 0 when absent. Valid until control_clear. */
 	const char *client_token; /* login */
 	uint64_t lease_ms;        /* login, renew: 0 means it does not expire */

@@ -240,6 +240,39 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 307, ""), CONTROL_FAILED);
 }
 
+static void test_refused_kubernetes_logins_say_why(void **state)
+{
+	static const struct {
+		int status;
+		const char *text, *why;
+		enum control_result result;
+		bool explained;
+	} cases[] = {
+		{400, "invalid role name \\\"canary\\\"", "does not know the configured role", CONTROL_FAILED, false},
+		{403, "service account name not authorized", "not for this service account", CONTROL_DENIED, true},
+		{403, "namespace not authorized", "or its namespace", CONTROL_DENIED, true},
+		{403, "invalid audience (aud) claim: audience claim does not match any expected audience", "audience",
+		    CONTROL_DENIED, true},
+		{403, "invalid expiration time (exp) claim: token is expired", "expired", CONTROL_DENIED, true},
+		{403, "invalid role name \\\"canary\\\"", "denied permission", CONTROL_DENIED, false},
+		{403, "permission denied", "denied permission", CONTROL_DENIED, false},
+		{400, "missing jwt", "did not accept", CONTROL_FAILED, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char body[200];
+		struct control c;
+
+		snprintf(body, sizeof(body), "{\"errors\":[\"%s\"]}\n", cases[i].text);
+		c = read_reply(control_login, cases[i].status, body);
+		assert_non_null(strstr(c.reason, cases[i].why));
+		assert_null(strstr(c.reason, "canary"));
+		assert_int_equal(c.explained, cases[i].explained);
+		expect(c, cases[i].result);
+	}
+}
+
 static void test_no_answer_and_not_now_are_unreachable(void **state)
 {
 	static const struct {
@@ -367,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_wrapping_lookup_gives_the_creation_path),
 		cmocka_unit_test(test_used_up_wrapping_token_is_told_as_such),
 		cmocka_unit_test(test_rejected_credentials_are_told_from_other_refusals),
+		cmocka_unit_test(test_refused_kubernetes_logins_say_why),
 		cmocka_unit_test(test_no_answer_and_not_now_are_unreachable),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),
 		cmocka_unit_test(test_health_is_good_when_initialized_and_unsealed),
