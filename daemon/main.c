@@ -122,15 +122,23 @@ static int init_libraries(struct error *error)
 static struct keeper *make_keeper(struct daemon *d)
 {
 	const struct config *c = d->config;
-	const struct auth_approle_options options = {
-		.mount = c->approle.mount,
-		.role_id = c->approle.role_id,
-		.role_id_file = c->approle.role_id_file,
-		.secret_id = c->approle.secret_id,
-		.secret_id_file = c->approle.secret_id_file,
-		.secret_id_wrapped = c->approle.secret_id_wrapped,
+	const struct auth_options options = {
+		.mode = c->openbao.auth,
+		.approle = {
+			.mount = c->approle.mount,
+			.role_id = c->approle.role_id,
+			.role_id_file = c->approle.role_id_file,
+			.secret_id = c->approle.secret_id,
+			.secret_id_file = c->approle.secret_id_file,
+			.secret_id_wrapped = c->approle.secret_id_wrapped,
+		},
+		.kubernetes = {
+			.mount = c->kubernetes.mount,
+			.role = c->kubernetes.role,
+			.token_file = c->kubernetes.token_file,
+		},
 	};
-	struct auth *auth = auth_approle_new(d->base, d->api, &options);
+	struct auth *auth = auth_new(d->base, d->api, &options);
 	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;
 }
 

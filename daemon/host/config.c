@@ -1,81 +1,20 @@
 /*
  * config: the daemon's settings, put together from the file and the environment. What a file and a value look like
- * is known to config_file.c and config_value.c.
+ * is known to config_file.c and config_value.c, what a login needs to config_auth.c.
  */
 #include "daemon/host/config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/secmem.h"
 #include "daemon/host/config_address.h"
+#include "daemon/host/config_auth.h"
 #include "daemon/host/config_file.h"
 #include "daemon/host/config_table.h"
-#include "daemon/host/config_value.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
-#define ROLE_ID_VARIABLE "OPENBAO_APPROLE_ROLE_ID"
-#define SECRET_ID_VARIABLE "OPENBAO_APPROLE_SECRET_ID"
-#define CREDENTIALS_VARIABLE "CREDENTIALS_DIRECTORY"
-#define CREDENTIAL "secret_id"
-
-struct credentials {
-	char *role_id, *secret_id; /* secmem; NULL: not set, or empty */
-};
-
-/* Zeros every value the variable has in environ (it may be there twice): /proc/PID/environ shows those bytes. */
-static void wipe_variable(const char *name)
-{
-	size_t n = strlen(name);
-
-	for (char **p = environ; p != NULL && *p != NULL; p++)
-		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
-			secmem_wipe(*p + n + 1, strlen(*p + n + 1));
-	unsetenv(name);
-}
-
-/* Takes the variable out of the environment. As in a file, white space at its end is not part of it. */
-static int take_variable(const char *name, char **ret, struct error *error)
-{
-	const char *value = getenv(name);
-	size_t n = value == NULL ? 0 : strlen(value);
-	int failed = 0;
-
-	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
-		n--;
-	if (n > 0 && (*ret = secmem_strndup(value, n)) == NULL)
-		failed = error_set(error, "%s: out of memory", name);
-	else if (n > 0 && config_value_has_control(*ret))
-		failed = error_set(error, "%s: holds a control byte", name);
-	wipe_variable(name);
-	return failed;
-}
-
-/* Both are taken out, also when the first cannot be used. */
-static int take_credentials(struct credentials *ret, struct error *error)
-{
-	int role_id = take_variable(ROLE_ID_VARIABLE, &ret->role_id, error);
-	int secret_id = take_variable(SECRET_ID_VARIABLE, &ret->secret_id, error);
-
-	return role_id != 0 || secret_id != 0 ? -1 : 0;
-}
-
-static void free_credentials(struct credentials *credentials)
-{
-	secmem_free(credentials->role_id);
-	secmem_free(credentials->secret_id);
-}
-
-static char *take(char **from)
-{
-	char *text = *from;
-
-	*from = NULL;
-	return text;
-}
 
 /* line: where the file has the setting without an address; 0: nowhere. */
 static int fill_address(struct config *config, const char *path, unsigned line, struct error *error)
@@ -96,64 +35,11 @@ static int fill_address(struct config *config, const char *path, unsigned line, 
 	return 0;
 }
 
-static int fill_role_id(struct config *config, struct credentials *env, const char *path, struct error *error)
-{
-	if (config->approle.role_id != NULL || config->approle.role_id_file != NULL)
-		return 0;
-	config->approle.role_id = take(&env->role_id);
-	if (config->approle.role_id != NULL)
-		return 0;
-	return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "
-	    ROLE_ID_VARIABLE " in the environment (REQ-004, PX-0003)", path);
-}
-
-/* 1 with *ret the path of systemd's credential; 0: there is none; -1: no memory. */
-static int find_credential(char **ret)
-{
-	const char *directory = getenv(CREDENTIALS_VARIABLE);
-	size_t n;
-	char *path;
-
-	if (directory == NULL || *directory == '\0')
-		return 0;
-	n = strlen(directory) + strlen("/" CREDENTIAL) + 1;
-	path = secmem_malloc(n);
-	if (path == NULL)
-		return -1;
-	snprintf(path, n, "%s/" CREDENTIAL, directory);
-	/* One that is there but cannot be read is meant to be used: the login says what is wrong with it. */
-	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-		secmem_free(path);
-		return 0;
-	}
-	*ret = path;
-	return 1;
-}
-
-static int fill_secret_id(struct config *config, struct credentials *env, const char *path, struct error *error)
-{
-	int found;
-
-	if (config->approle.secret_id_file != NULL)
-		return 0;
-	found = find_credential(&config->approle.secret_id_file);
-	if (found < 0)
-		return error_set(error, "%.200s: out of memory", path);
-	if (found > 0)
-		return 0;
-	config->approle.secret_id = take(&env->secret_id);
-	if (config->approle.secret_id != NULL)
-		return 0;
-	return error_set(error, "%.200s: approle: a SecretID is needed: secret_id_file here, systemd's credential "
-	    CREDENTIAL " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE
-	    " in the environment (REQ-004, PX-0003)", path);
-}
-
-static int load(struct config *config, struct credentials *env, const char *path, struct error *error)
+static int load(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	unsigned address_line;
 
-	if (take_credentials(env, error) != 0)
+	if (config_auth_take(env, error) != 0)
 		return -1;
 	if (config == NULL)
 		return error_set(error, "%.200s: out of memory", path);
@@ -161,21 +47,19 @@ static int load(struct config *config, struct credentials *env, const char *path
 		return -1;
 	if (fill_address(config, path, address_line, error) != 0)
 		return -1;
-	if (fill_role_id(config, env, path, error) != 0)
-		return -1;
-	return fill_secret_id(config, env, path, error);
+	return config_auth_fill(config, env, path, error);
 }
 
 struct config *config_load(const char *path, struct error *error)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
-	struct credentials env = { NULL, NULL };
+	struct config_credentials env = { NULL, NULL };
 
 	if (load(config, &env, path, error) != 0) {
 		config_free(config);
 		config = NULL;
 	}
-	free_credentials(&env);
+	config_auth_free(&env);
 	return config;
 }
 

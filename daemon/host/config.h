@@ -12,15 +12,14 @@
 
 #include "base/error.h"
 #include "daemon/callers/rules.h"
-
-enum config_auth { CONFIG_AUTH_APPROLE };
+#include "daemon/upstream/auth_modes.h"
 
 struct config {
 	struct {
 		char **address;
 		size_t naddress;
 		char *vault_namespace; /* "" for none */
-		enum config_auth auth;
+		enum auth_mode auth;
 		char *ca_file, *client_cert_file, *client_key_file, *server_name; /* NULL: not set */
 		bool tls_skip_verify;
 		uint64_t connect_timeout_ms;
@@ -34,6 +33,11 @@ struct config {
 		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
 	} approle;
+	struct {
+		char *mount;
+		char *role;       /* NULL: not set */
+		char *token_file; /* NULL: set to nothing */
+	} kubernetes;
 	struct {
 		char *socket;
 		mode_t mode;

@@ -10,6 +10,7 @@
 
 #include "base/secmem.h"
 #include "daemon/host/config_address.h"
+#include "daemon/host/config_auth.h"
 #include "daemon/host/config_value.h"
 #include "proto/request.h"
 
@@ -38,6 +39,10 @@ static const struct setting table[] = {
 	{ "approle", "role_id_file", SETTING_FILE, AT(approle.role_id_file), .initial = "" },
 	{ "approle", "secret_id_file", SETTING_FILE, AT(approle.secret_id_file), .initial = "" },
 	{ "approle", "secret_id_wrapped", SETTING_BOOL, AT(approle.secret_id_wrapped), .initial = "false" },
+	{ "kubernetes", "mount", SETTING_MOUNT, AT(kubernetes.mount), .initial = "kubernetes" },
+	{ "kubernetes", "role", SETTING_TEXT, AT(kubernetes.role), .initial = "" },
+	{ "kubernetes", "token_file", SETTING_FILE, AT(kubernetes.token_file),
+	    .initial = "/var/run/secrets/kubernetes.io/serviceaccount/token" },
 	{ "listen", "socket", SETTING_SOCKET, AT(listen.socket),
 	    .initial = "/run/secretstored/secretstored.sock" },
 	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },
@@ -87,6 +92,7 @@ const char *config_table_kind(enum setting_type type)
 		return "a group's name in quotes, or its number";
 	case SETTING_NAMESPACE:
 	case SETTING_AUTH:
+	case SETTING_TEXT:
 	case SETTING_FILE:
 	case SETTING_HOST:
 	case SETTING_MOUNT:
@@ -161,16 +167,15 @@ static int store_namespace(char **member, const char *text, struct error *why)
 	return replace_text(member, name, len, why);
 }
 
-static int store_auth(enum config_auth *member, const char *text, struct error *why)
+static int store_auth(enum auth_mode *member, const char *text, struct error *why)
 {
 	char shown[CONFIG_VALUE_SHOWN];
 
 	if (*text == '\0')
-		return error_set(why, "a login method is needed: approle (REQ-004, PX-0003)");
-	if (strcmp(text, "approle") != 0)
-		return error_set(why, "\"%s\" is not a login method; known: approle",
-		    config_value_shown(text, shown));
-	*member = CONFIG_AUTH_APPROLE;
+		return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)", config_auth_modes());
+	if (config_auth_mode(text, member) != 0)
+		return error_set(why, "\"%s\" is not a login method; known: %s", config_value_shown(text, shown),
+		    config_auth_modes());
 	return 0;
 }
 
@@ -257,6 +262,7 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_namespace(member, text, why);
 	case SETTING_AUTH:
 		return store_auth(member, text, why);
+	case SETTING_TEXT:
 	case SETTING_FILE:
 	case SETTING_SECRET:
 		return store_optional(member, text, PATH_MAX - 1, why);
@@ -304,6 +310,7 @@ static bool is_text(enum setting_type type)
 {
 	switch (type) {
 	case SETTING_NAMESPACE:
+	case SETTING_TEXT:
 	case SETTING_FILE:
 	case SETTING_HOST:
 	case SETTING_MOUNT:

@@ -14,6 +14,7 @@ enum setting_type {
 	SETTING_ADDRESSES, /* a list; each text given is added */
 	SETTING_NAMESPACE,
 	SETTING_AUTH,
+	SETTING_TEXT,
 	SETTING_FILE,
 	SETTING_HOST,
 	SETTING_BOOL,

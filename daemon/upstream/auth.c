@@ -15,6 +15,18 @@
 
 #define BODY_MAX (16u * SECRETFILE_MAX) /* two files of which each byte is escaped */
 
+#define CASE_NEW(NAME, name, text) \
+	case AUTH_MODE_##NAME: \
+		return auth_##name##_new(base, api, &options->name);
+
+struct auth *auth_new(struct event_base *base, struct api *api, const struct auth_options *options)
+{
+	switch (options->mode) {
+	AUTH_MODES(CASE_NEW)
+	}
+	return NULL;
+}
+
 /* -- how a login ends ---------------------------------------------------------------------------------------- */
 
 static void finish(struct auth *auth, const struct auth_reply *reply)

@@ -1,5 +1,5 @@
 /*
- * auth: how the daemon logs in. Sealed: the struct is opaque, every constructor is in this header, and nothing
+ * auth: how the daemon logs in. Sealed: the struct is opaque, the ways to log in are those of auth_modes.h, and nothing
  * outside upstream/ can make another.
  */
 #ifndef AUTH_H
@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/upstream/auth_modes.h"
 #include "daemon/upstream/control.h"
 
 struct api;
@@ -23,8 +24,26 @@ struct auth_approle_options {
 	bool secret_id_wrapped;     /* it holds a response-wrapping token */
 };
 
+struct auth_kubernetes_options {
+	const char *mount;
+	const char *role;
+	const char *token_file; /* the service account's token; read at each login */
+};
+
+#define AUTH_OPTIONS_MEMBER(NAME, name, text) struct auth_##name##_options name;
+struct auth_options {
+	enum auth_mode mode;
+	AUTH_MODES(AUTH_OPTIONS_MEMBER) /* only the mode's own are looked at */
+};
+
 /* Everything is copied to wiped memory. NULL: no memory. api is borrowed. */
-struct auth *auth_approle_new(struct event_base *base, struct api *api, const struct auth_approle_options *options);
+struct auth *auth_new(struct event_base *base, struct api *api, const struct auth_options *options);
+
+/* The same for each way: auth_approle_new(base, api, options) and so on. */
+#define AUTH_CONSTRUCTOR(NAME, name, text) \
+	struct auth *auth_##name##_new(struct event_base *base, struct api *api, \
+	    const struct auth_##name##_options *options);
+AUTH_MODES(AUTH_CONSTRUCTOR)
 
 /* Cancels a login under way (its callback does not run), wipes and frees. */
 void auth_free(struct auth *auth);
@@ -33,8 +52,9 @@ enum auth_result {
 	AUTH_OK,
 	AUTH_UNREACHABLE, /* no answer, sealed, no active node */
 	AUTH_REJECTED,    /* 400 invalid role or secret id */
-	AUTH_DENIED,      /* 403 */
-	AUTH_CREDENTIAL,  /* no usable credential: a file that is missing or no regular file, a used-up wrapping token */
+	AUTH_DENIED,      /* 403, where that may be a lockout */
+	AUTH_CREDENTIAL,  /* no usable credential: a file that is missing or no regular file, a used-up wrapping token,
+	                     a Kubernetes token that is not accepted */
 	AUTH_FAILED
 };
 

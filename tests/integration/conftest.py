@@ -112,8 +112,8 @@ def cluster():
 def new_site():
     sites = []
 
-    def make(server, **kw):
-        sites.append(Site(server, **kw))
+    def make(server, kind=Site, **kw):
+        sites.append(kind(server, **kw))
         return sites[-1]
 
     yield make

@@ -12,16 +12,9 @@ def environ_of(daemon):
         return f.read().decode(errors="replace")
 
 
-def assert_serves(daemon, site):
-    site.put("app/db", {"password": "x"})
-    reply = daemon.get(site.mount, "app/db")
-    assert reply.ok, reply
-    assert reply.data == {"password": "x"}
-
-
 def test_secret_id_from_a_file(daemon, site):
     d = daemon(site.settings())
-    assert_serves(d, site)
+    site.assert_served_by(d)
     assert len(site.logins()) == 1
 
 
@@ -36,13 +29,13 @@ def test_role_id_from_a_file(daemon, site):
     file = site.directory / "role_id"
     file.write_text(site.role_id + "\n")
     d = daemon(site.settings(approle={"role_id": None, "role_id_file": str(file)}))
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_credentials_from_the_environment_are_wiped_from_it(daemon, site):
     env = {"OPENBAO_APPROLE_ROLE_ID": site.role_id, "OPENBAO_APPROLE_SECRET_ID": site.secret_id, "OTHER": "stays"}
     d = daemon(site.settings(approle={"role_id": None, "secret_id_file": None}), env=env)
-    assert_serves(d, site)
+    site.assert_served_by(d)
     environ = environ_of(d)
     assert "stays" in environ
     assert site.secret_id not in environ
@@ -52,7 +45,7 @@ def test_credentials_from_the_environment_are_wiped_from_it(daemon, site):
 def test_credentials_in_the_environment_that_are_not_used_are_wiped_too(daemon, site):
     unused = canary.run.secret("secret-id")
     d = daemon(site.settings(), env={"OPENBAO_APPROLE_SECRET_ID": unused})
-    assert_serves(d, site)
+    site.assert_served_by(d)
     assert unused not in environ_of(d)
 
 
@@ -61,36 +54,36 @@ def test_secret_id_from_the_credentials_directory(daemon, site):
     (site.directory / "credentials" / "secret_id").write_text(site.secret_id)
     d = daemon(site.settings(approle={"secret_id_file": None}),
                env={"CREDENTIALS_DIRECTORY": str(site.directory / "credentials")})
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_address_from_the_environment(daemon, site):
     d = daemon(site.settings(openbao={"address": None}), env={"BAO_ADDR": f"http://{site.host}:{site.server.port}"})
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_a_configured_address_wins_over_the_environment(daemon, site):
     d = daemon(site.settings(), env={"BAO_ADDR": f"http://127.0.0.1:{process.free_port()}"})
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_a_second_address_serves_when_the_first_refuses(daemon, site):
     first = canary.run.add(f"{process.unique('bao')}.localhost", canary.ADDRESS)
     addresses = [f"http://{first}:{process.free_port()}", f"http://{site.host}:{site.server.port}"]
     d = daemon(site.settings(openbao={"address": addresses}))
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_mount_override(daemon, shared_server, new_site):
     site = new_site(shared_server, approle=process.unique("team/approle"))
     d = daemon(site.settings())
-    assert_serves(d, site)
+    site.assert_served_by(d)
 
 
 def test_namespace(daemon, shared_server, new_site):
     site = new_site(shared_server, namespace=process.unique("namespace"))
     d = daemon(site.settings())
-    assert_serves(d, site)
+    site.assert_served_by(d)
     assert d.put(site.mount, "b", {"x": 1}).ok
     assert d.get(site.mount, "none").code == "not_found"
     (write,) = site.requests_with_own_tokens(f"{site.mount}/data/b")
@@ -176,6 +169,6 @@ def test_role_bound_to_another_address_is_not_ready(daemon, shared_server, new_s
 
 def test_two_daemons_share_a_role(daemon, site):
     one, two = daemon(site.settings()), daemon(site.settings())
-    assert_serves(one, site)
-    assert_serves(two, site)
+    site.assert_served_by(one)
+    site.assert_served_by(two)
     assert len(set(site.tokens())) == 2

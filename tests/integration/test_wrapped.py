@@ -16,15 +16,6 @@ def unwraps_of(site, token):
     return [r for r in requests if token in (r.get("client_token"), r.get("data", {}).get("token"))]
 
 
-def relogin(daemon, site):
-    """Kills the held token; the next get finds out, and a login follows."""
-    before = len(site.logins())
-    site.put("a", {"x": 1})
-    site.revoke(site.tokens()[-1])
-    assert daemon.get(site.mount, "a").ok
-    assert len(site.logins()) == before + 1
-
-
 def test_wrapped_secret_id_logs_in(daemon, site):
     token = site.wrapped_secret_id()
     site.write_secret_id(token + "\n")
@@ -37,7 +28,7 @@ def test_an_unchanged_file_is_never_unwrapped_twice(daemon, site):
     token = site.wrapped_secret_id()
     site.write_secret_id(token)
     d = daemon(wrapped(site))
-    relogin(d, site)
+    site.have_new_login(d)
     assert len(unwraps_of(site, token)) == 1
 
 
@@ -46,13 +37,13 @@ def test_a_new_wrapping_token_in_the_file_is_used(daemon, site):
     d = daemon(wrapped(site))
     second = site.wrapped_secret_id()
     site.write_secret_id(second)
-    relogin(d, site)
+    site.have_new_login(d)
     assert len(unwraps_of(site, second)) == 1
 
 
 def test_wrapped_secret_id_from_the_environment(daemon, site):
     d = daemon(wrapped(site, secret_id_file=None), env={"OPENBAO_APPROLE_SECRET_ID": site.wrapped_secret_id()})
-    relogin(d, site)
+    site.have_new_login(d)
 
 
 def test_a_used_up_token_says_that_someone_else_may_have_used_it(daemon, site):

@@ -22,7 +22,7 @@ MAY_INCLUDE = [
     ("daemon/store/", ["base/", "proto/", "daemon/host/log.h", "daemon/upstream/", "daemon/store/"]),
     ("daemon/callers/", ["base/", "proto/", "daemon/host/", "daemon/store/", "daemon/callers/",
                          "daemon/upstream/token.h", "daemon/upstream/reach.h", "daemon/upstream/lease.h"]),
-    ("daemon/host/", ["base/", "proto/", "daemon/host/", "daemon/callers/rules.h"]),
+    ("daemon/host/", ["base/", "proto/", "daemon/host/", "daemon/callers/rules.h", "daemon/upstream/auth_modes.h"]),
     ("daemon/", ["base/", "proto/", "daemon/"]),
 ]
 
@@ -36,6 +36,11 @@ LIBRARY_PLACES = [
     (r"openssl/", ["daemon/"]),
 ]
 PRODUCT = ("base/", "proto/", "daemon/", "client-lib/", "cli/")
+
+# Logins are sealed: what it takes to make another is in this header, which is for these files alone, tests included.
+AUTH_HEADER = "daemon/upstream/auth_internal.h"
+AUTH_FILES = re.compile(r"daemon/upstream/auth\w*\.c$")
+AUTH_STRUCT = r"^[ \t]*(?:typedef[ \t]+)?struct[ \t]+auth(?:_ops)?\s*\{"
 
 # What only upstream/ may spell: paths and headers of OpenBao's API.
 OPENBAO_NAMES = re.compile(r'"/?(sys|auth)/|/v1/|/data/|/metadata/|X-Vault-')
@@ -88,6 +93,16 @@ def check_includes(root, path, text):
         for pattern, places in LIBRARY_PLACES:
             if re.match(pattern, header) and not path.startswith(tuple(places)):
                 yield line, f"only {', '.join(places)} may include {header}"
+
+
+def check_auth_is_sealed(path, text):
+    if path != AUTH_HEADER:
+        for line, _ in numbered(AUTH_STRUCT, text):
+            yield line, f"only {AUTH_HEADER} may say what a login is made of"
+    if not AUTH_FILES.match(path):
+        name = os.path.basename(AUTH_HEADER)
+        for line, _ in numbered(rf'^[ \t]*#[ \t]*include[ \t]*["<](?:[^">]*/)?{re.escape(name)}[">]', text):
+            yield line, f"only the files of the logins, daemon/upstream/auth*.c, may include {name}"
 
 
 def check_openbao_names(root, path, text):
@@ -145,7 +160,8 @@ def violations(root):
         found = [*check_form(path, text), *check_file_length(path, text)]
         if path.endswith((".c", ".h")):
             code = without_comments(text)
-            found += [*check_includes(root, path, code), *check_openbao_names(root, path, code)]
+            found += [*check_includes(root, path, code), *check_openbao_names(root, path, code),
+                      *check_auth_is_sealed(path, code)]
         if path.endswith(".py"):
             found += check_python_functions(path, text)
         for line, what in sorted(found):

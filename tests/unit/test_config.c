@@ -115,6 +115,46 @@ static void test_a_secret_id_is_needed(void **state)
 	contains(fixture_refused_whole(text), "(REQ-004, PX-0003)");
 }
 
+#define OPENBAO_KUBERNETES "openbao: { address = \"http://127.0.0.1:8200\"; auth = \"kubernetes\"; };\n"
+
+static void test_a_kubernetes_login_needs_a_role_and_no_approle(void **state)
+{
+	static const char *const lacking[] = {
+		"", "kubernetes: { };", "kubernetes: { role = \"\"; };", "kubernetes: { mount = \"k8s\"; };", FIXTURE_APPROLE,
+	};
+	char text[400];
+	struct config *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lacking) / sizeof(*lacking); i++) {
+		snprintf(text, sizeof(text), "%s%s", OPENBAO_KUBERNETES, lacking[i]);
+		assert_string_equal(fixture_refused_whole(text),
+		    " kubernetes.role: is needed, the role to log in with (REQ-004, PX-0003)");
+	}
+	contains(fixture_refused_whole(OPENBAO_KUBERNETES "kubernetes: { role = \"app\"; token_file = \"\"; };"),
+	    "kubernetes.token_file: is needed (REQ-004, PX-0003)");
+	c = fixture_load(OPENBAO_KUBERNETES "kubernetes: { role = \"app\"; };");
+	assert_int_equal(c->openbao.auth, AUTH_MODE_KUBERNETES);
+	assert_string_equal(c->kubernetes.role, "app");
+	assert_null(c->approle.role_id);
+	config_free(c);
+}
+
+static void test_settings_of_a_login_that_is_not_selected_are_allowed(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = fixture_load(FIXTURE_GOOD "kubernetes: { role = \"app\"; token_file = \"/t\"; };");
+	assert_int_equal(c->openbao.auth, AUTH_MODE_APPROLE);
+	config_free(c);
+	c = fixture_load(OPENBAO_KUBERNETES
+	    "approle: { role_id = \"the-role\"; }; kubernetes: { role = \"app\"; };");
+	assert_int_equal(c->openbao.auth, AUTH_MODE_KUBERNETES);
+	assert_string_equal(c->approle.role_id, "the-role");
+	config_free(c);
+}
+
 static void test_the_environment_gives_both_credentials(void **state)
 {
 	struct config *c;
@@ -407,6 +447,9 @@ static void test_the_example_loads_and_holds_the_defaults(void **state)
 	assert_int_equal(example->openbao.revoke_on_stop, defaults->openbao.revoke_on_stop);
 	assert_string_equal(example->approle.mount, defaults->approle.mount);
 	assert_string_equal(example->approle.secret_id, "s");
+	assert_string_equal(example->kubernetes.mount, defaults->kubernetes.mount);
+	assert_null(example->kubernetes.role);
+	assert_string_equal(example->kubernetes.token_file, defaults->kubernetes.token_file);
 	assert_string_equal(example->listen.socket, defaults->listen.socket);
 	assert_int_equal(example->listen.mode, defaults->listen.mode);
 	assert_int_equal(example->listen.group, defaults->listen.group);
@@ -504,6 +547,8 @@ int main(void)
 		TEST(test_bao_addr_is_checked_as_the_setting_is),
 		TEST(test_a_role_id_is_needed),
 		TEST(test_a_secret_id_is_needed),
+		TEST(test_a_kubernetes_login_needs_a_role_and_no_approle),
+		TEST(test_settings_of_a_login_that_is_not_selected_are_allowed),
 		TEST(test_the_environment_gives_both_credentials),
 		TEST(test_the_file_comes_before_the_environment),
 		TEST(test_a_systemd_credential_comes_between_file_and_environment),

@@ -32,6 +32,7 @@ static void test_values_get_where_they_belong(void **state)
 	    "revoke_on_stop = false; };\n"
 	    "approle: { mount = \"team/approle\"; role_id_file = \"/role\"; secret_id_file = \"/secret\";\n"
 	    "secret_id_wrapped = TRUE; };\n"
+	    "kubernetes: { mount = \"team/k8s\"; role = \"app\"; token_file = \"/token\"; };\n"
 	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
 	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
 	    "requests_per_connection = 7; output_bytes = 65536;\n"
@@ -42,7 +43,7 @@ static void test_values_get_where_they_belong(void **state)
 	assert_string_equal(c->openbao.address[0], "https://a:1");
 	assert_string_equal(c->openbao.address[1], "https://b");
 	assert_string_equal(c->openbao.vault_namespace, "team");
-	assert_int_equal(c->openbao.auth, CONFIG_AUTH_APPROLE);
+	assert_int_equal(c->openbao.auth, AUTH_MODE_APPROLE);
 	assert_string_equal(c->openbao.ca_file, "/ca");
 	assert_string_equal(c->openbao.client_cert_file, "/cert");
 	assert_string_equal(c->openbao.client_key_file, "/key");
@@ -56,6 +57,9 @@ static void test_values_get_where_they_belong(void **state)
 	assert_string_equal(c->approle.role_id_file, "/role");
 	assert_string_equal(c->approle.secret_id_file, "/secret");
 	assert_true(c->approle.secret_id_wrapped);
+	assert_string_equal(c->kubernetes.mount, "team/k8s");
+	assert_string_equal(c->kubernetes.role, "app");
+	assert_string_equal(c->kubernetes.token_file, "/token");
 	assert_string_equal(c->listen.socket, "/run/s");
 	assert_int_equal(c->listen.mode, 0666);
 	assert_int_equal(c->listen.group, 0);
@@ -83,6 +87,9 @@ static void test_everything_else_has_a_default(void **state)
 	assert_true(c->openbao.revoke_on_stop);
 	assert_string_equal(c->approle.mount, "approle");
 	assert_false(c->approle.secret_id_wrapped);
+	assert_string_equal(c->kubernetes.mount, "kubernetes");
+	assert_null(c->kubernetes.role);
+	assert_string_equal(c->kubernetes.token_file, "/var/run/secrets/kubernetes.io/serviceaccount/token");
 	assert_string_equal(c->listen.socket, "/run/secretstored/secretstored.sock");
 	assert_int_equal(c->listen.mode, 0660);
 	assert_int_equal(c->listen.group, (gid_t)-1);
@@ -200,7 +207,7 @@ static void test_unknown_settings_are_refused_and_the_likely_one_is_named(void *
 	refuses("listen: { connect_timeout = \"1s\"; };", "2: listen.connect_timeout: ",
 	    "openbao.connect_timeout is meant?");
 	refuses("address = \"https://a\";", "2: address: ", "openbao.address is meant?");
-	refuses("kubernetes: { };", "2: kubernetes: ", "there is no such setting");
+	refuses("dev_token: { };", "2: dev_token: ", "there is no such setting");
 	refuses("limits: { Connections = 5; };", "2: limits.Connections: ", "limits.connections is meant?");
 	refuses("limits: { zzz = 5; };", "2: limits.zzz: ", "there is no such setting");
 	assert_null(strchr(fixture_refused("limits: { zzz = 5; };"), '?'));
@@ -361,7 +368,7 @@ static void test_auth_must_be_known(void **state)
 	assert_int_equal(strncmp(error, "2: openbao.auth: ", 17), 0);
 	assert_non_null(strstr(error, "(REQ-004, PX-0003)"));
 	assert_string_equal(fixture_refused_whole("openbao: { auth = \"ldap\"; };"),
-	    "1: openbao.auth: \"ldap\" is not a login method; known: approle");
+	    "1: openbao.auth: \"ldap\" is not a login method; known: approle, kubernetes");
 }
 
 /* What libconfig 1.5 does with each of these is told in config_scan.h. */

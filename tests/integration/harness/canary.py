@@ -37,6 +37,9 @@ class Run:
                     f.write(value + "\n")
         return value
 
+    def knows(self, value):
+        return value in self._known
+
     def secret(self, prefix="sv"):
         """A fresh secret value, registered."""
         return self.add(f"{prefix}-{secrets.token_hex(12)}")

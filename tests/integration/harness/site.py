@@ -1,5 +1,5 @@
-"""One test's corner of an OpenBao server: a KV mount, a policy, an AppRole role and its credentials, all of its
-own, so that tests can share a server. Whatever is secret there is registered with the leak hunt."""
+"""One test's corner of an OpenBao server: a KV mount, a policy, a role to log in with and its credentials, all
+of its own, so that tests can share a server. Whatever is secret there is registered with the leak hunt."""
 
 from . import canary, libconfig, process
 
@@ -9,6 +9,8 @@ path "{mount}/*" {{ capabilities = ["create", "read", "update", "delete", "list"
 
 
 class Site:
+    """With AppRole; other ways to log in are subclasses."""
+
     def __init__(self, server, *, policy=POLICY, role=None, namespace="", approle="approle", kv_options=None):
         self.server = server
         self.namespace = namespace
@@ -19,17 +21,20 @@ class Site:
         self.mount = process.unique("kv")
         self.role = process.unique("role")
         self.approle = approle
+        self.directory = process.scratch()
         self.host = canary.run.add(f"{process.unique('bao')}.localhost", canary.ADDRESS)
         canary.run.add(f"127.0.0.1:{server.port}", canary.ADDRESS)
         self.audit = server.audit()
         self.admin.mount_kv(self.mount, **(kv_options or {}))
         self.admin.policy(self.role, policy.format(mount=self.mount))
-        if namespace or approle != "approle":
-            self.admin.enable_approle(approle)
-        self.admin.post(self._role_path(), {"token_policies": [self.role], "token_ttl": "1h", **(role or {})})
+        self._make_login({"token_policies": [self.role], "token_ttl": "1h", **(role or {})})
+
+    def _make_login(self, role):
+        if self.namespace or self.approle != "approle":
+            self.admin.enable_approle(self.approle)
+        self.admin.post(self._role_path(), role)
         self.role_id = canary.run.add(self.admin.get(self._role_path("role-id"))["data"]["role_id"])
         self.secret_id = self.new_secret_id()
-        self.directory = process.scratch()
         self.secret_id_file = self.directory / "secret_id"
         self.secret_id_file.write_text(self.secret_id + "\n")
 
@@ -52,18 +57,36 @@ class Site:
 
     def settings(self, port=None, **changes):
         """The daemon's settings for this site; port: of a proxy in between."""
-        base = {
+        base = libconfig.merged({
             "openbao": {"address": f"http://{self.host}:{port or self.server.port}"},
-            "approle": {"role_id": self.role_id, "secret_id_file": str(self.secret_id_file)},
             "allow": {"tests": {"uid": process.UID, "ops": "all", "paths": "*"}},
-        }
+        }, self._login_settings())
         if port:
             canary.run.add(f"127.0.0.1:{port}", canary.ADDRESS)
         if self.namespace:
             base["openbao"]["namespace"] = self.namespace
-        if self.approle != "approle":
-            base["approle"]["mount"] = self.approle
         return libconfig.merged(base, changes)
+
+    def _login_settings(self):
+        settings = {"role_id": self.role_id, "secret_id_file": str(self.secret_id_file)}
+        if self.approle != "approle":
+            settings["mount"] = self.approle
+        return {"approle": settings}
+
+    # What a daemon has to do.
+
+    def assert_served_by(self, daemon):
+        self.put("app/db", {"password": "x"})
+        reply = daemon.get(self.mount, "app/db")
+        assert reply.ok, reply
+        assert reply.data == {"password": "x"}
+
+    def have_new_login(self, daemon):
+        """Kills the held token; the next get finds out, and a login follows."""
+        before = len(self.logins())
+        self.revoke(self.tokens()[-1])
+        self.assert_served_by(daemon)
+        assert len(self.logins()) == before + 1
 
     # What the admin does behind the daemon's back.
 
@@ -77,14 +100,17 @@ class Site:
 
     def logins(self):
         """Login attempts for this role, good and bad."""
-        return self.audit.requests(f"auth/{self.approle}/login", where=self._of_role)
+        return self.audit.requests(self._login_path(), where=self._of_role)
+
+    def _login_path(self):
+        return f"auth/{self.approle}/login"
 
     def _of_role(self, entry):
         return entry["request"].get("data", {}).get("role_id") == self.role_id
 
     def tokens(self):
         """The tokens that logins have given, oldest first."""
-        entries = self.audit.responses(f"auth/{self.approle}/login", where=self._of_role)
+        entries = self.audit.responses(self._login_path(), where=self._of_role)
         granted = [e.get("response", {}).get("auth", {}).get("client_token") for e in entries]
         return [token for token in granted if token]
 

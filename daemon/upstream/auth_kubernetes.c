@@ -1,0 +1,53 @@
+/*
+ * auth_kubernetes: the login with a role's name and the token of a Kubernetes service account. The token's file is read
+ * at each login: Kubernetes replaces it long before the token in it expires.
+ */
+#include "base/secmem.h"
+#include "daemon/upstream/auth_internal.h"
+
+struct kubernetes {
+	struct auth auth; /* its one credential is the token */
+	char *role;
+};
+
+static void kubernetes_login(struct auth *auth)
+{
+	const struct kubernetes *k = (const struct kubernetes *)auth;
+	const char *token = auth_credentials_text(&auth->credentials, 0);
+
+	auth_send(auth, (struct auth_member[]){{"role", k->role}, {"jwt", token}});
+}
+
+static void kubernetes_free(struct auth *auth)
+{
+	struct kubernetes *k = (struct kubernetes *)auth;
+
+	secmem_free(k->role);
+	secmem_free(k);
+}
+
+/*
+ * The method locks nobody out, and answers 403 also when it cannot ask Kubernetes about the token. So the login is
+ * tried again as after other failures, and at once with another token.
+ */
+static const struct auth_ops kubernetes_ops = {
+	.login = kubernetes_login,
+	.free = kubernetes_free,
+	.denied = AUTH_CREDENTIAL,
+	.denied_reason = "OpenBao denied the login: Kubernetes does not accept the service account's token or cannot "
+	    "be asked by OpenBao, or there is no such auth mount",
+};
+
+struct auth *auth_kubernetes_new(struct event_base *base, struct api *api, const struct auth_kubernetes_options *options)
+{
+	struct kubernetes *k = secmem_calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return NULL;
+	if (auth_init(&k->auth, base, api, options->mount, &kubernetes_ops) == 0 &&
+	    auth_credentials_add(&k->auth.credentials, options->token_file, NULL) == 0 &&
+	    (k->role = secmem_strdup(options->role)) != NULL)
+		return &k->auth;
+	auth_free(&k->auth);
+	return NULL;
+}
