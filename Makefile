@@ -11,9 +11,11 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 
-# Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer).
+# Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer). And any of
+# them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by this name.
 VARIANT := $(if $(FUZZ),fuzz,$(if $(SANITIZE),asan))
-BUILD ?= build$(if $(VARIANT),/$(VARIANT))
+DEVELOPERS := $(if $(filter x1,x$(DEV_TOKEN)),dev-token)
+BUILD ?= build$(addprefix /,$(DEVELOPERS))$(addprefix /,$(VARIANT))
 FUZZ_SECONDS ?= 600
 
 comma := ,
@@ -47,8 +49,12 @@ HARDEN := -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fno-sanitize-recover=all \
 LINK += -fsanitize=$(SANITIZERS)
 endif
 
+# A build for production neither compiles nor mentions the login for developers.
+DEFINES := $(if $(DEVELOPERS),-DSECRETSTORE_DEV_TOKEN)
+NOT_BUILT := $(if $(DEVELOPERS),,daemon/upstream/auth_devtoken.c)
+
 COMMON := $(wildcard base/*.c proto/*.c)
-DAEMON := $(filter-out daemon/main.c,$(wildcard daemon/*.c daemon/*/*.c))
+DAEMON := $(filter-out daemon/main.c $(NOT_BUILT),$(wildcard daemon/*.c daemon/*/*.c))
 CLIENT := $(wildcard client-lib/*.c)
 CLI := $(wildcard cli/*.c)
 TESTS := $(wildcard tests/unit/test_*.c)
@@ -81,7 +87,7 @@ endif
 # What everything is compiled with, and what of: a change of the one rebuilds all, of the other the archives.
 remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
 space := $(subst ,, )
-$(call remember,flags,$(CC) $(VERSION) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
+$(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
 $(call remember,paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR))
 $(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
 endif
@@ -103,7 +109,7 @@ endif
 $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk $(BUILD)/flags $(STRICT)
 	$(call say,CC,$<)
 	@mkdir -p $(@D) $(if $(STRICT),,&& rm -f $(BUILD)/strict)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -DSECRETSTORE_VERSION='"$(VERSION)"' -I. -fPIC -MMD -MP $(WARNINGS) \
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -DSECRETSTORE_VERSION='"$(VERSION)"' -I. -fPIC -MMD -MP $(DEFINES) $(WARNINGS) \
 		$(if $(STRICT),-Werror) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/common.a: $(call objects,$(COMMON))
@@ -168,7 +174,7 @@ demo:
 
 # As many jobs as processors, unless the caller has said how many.
 JOBS = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS) WERROR=1
+SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS) WERROR=1 DEV_TOKEN=
 
 check: RUN := check
 check-long: RUN := long
@@ -177,6 +183,8 @@ check check-long:
 	$(SUBMAKE) BUILD=build all unit
 	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
+	$(SUBMAKE) BUILD=build/dev-token DEV_TOKEN=1 build/dev-token/secretstored
+	$(SUBMAKE) BUILD=build/dev-token/asan DEV_TOKEN=1 SANITIZE=1 CC=$(CLANG) build/dev-token/asan/secretstored
 	@tests/run $(RUN)
 
 lint:
@@ -186,6 +194,10 @@ fuzz:
 	@tools/setup check
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
 	@tests/run fuzz $(FUZZ_SECONDS)
+
+ifneq ($(and $(DEVELOPERS),$(filter install,$(MAKECMDGOALS))),)
+$(error a build with DEV_TOKEN=1 is not to be installed)
+endif
 
 INSTALL ?= install
 CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.conf
@@ -230,6 +242,7 @@ help:
 #: make lint            the rules of the source tree
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
+#: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has
 #: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR)
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao

@@ -137,6 +137,9 @@ static struct keeper *make_keeper(struct daemon *d)
 			.role = c->kubernetes.role,
 			.token_file = c->kubernetes.token_file,
 		},
+#ifdef SECRETSTORE_DEV_TOKEN
+		.devtoken = { .token_file = c->devtoken.token_file },
+#endif
 	};
 	struct auth *auth = auth_new(d->base, d->api, &options);
 	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;

@@ -113,6 +113,9 @@ static void warn_of_rule(const struct rule *rule, warn_function *warn)
 
 void config_warn(const struct config *config, warn_function *warn)
 {
+#ifdef SECRETSTORE_DEV_TOKEN
+	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
+#endif
 	warn_of_tls(config, warn);
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");

@@ -38,6 +38,11 @@ struct config {
 		char *role;       /* NULL: not set */
 		char *token_file; /* NULL: set to nothing */
 	} kubernetes;
+#ifdef SECRETSTORE_DEV_TOKEN
+	struct {
+		char *token_file; /* NULL: not set */
+	} devtoken;
+#endif
 	struct {
 		char *socket;
 		mode_t mode;

@@ -142,6 +142,17 @@ static int fill_kubernetes(struct config *config, struct config_credentials *env
 	return 0;
 }
 
+#ifdef SECRETSTORE_DEV_TOKEN
+static int fill_devtoken(struct config *config, struct config_credentials *env, const char *path,
+    struct error *error)
+{
+	(void)env;
+	if (config->devtoken.token_file == NULL)
+		return error_set(error, "%.200s: dev_token.token_file: is needed (REQ-004, PX-0003)", path);
+	return 0;
+}
+#endif
+
 #define MODE_FILL(NAME, name, text) [AUTH_MODE_##NAME] = fill_##name,
 #define MODE_NAME(NAME, name, text) [AUTH_MODE_##NAME] = text,
 #define MODE_LISTED(NAME, name, text) ", " text

@@ -43,6 +43,9 @@ static const struct setting table[] = {
 	{ "kubernetes", "role", SETTING_TEXT, AT(kubernetes.role), .initial = "" },
 	{ "kubernetes", "token_file", SETTING_FILE, AT(kubernetes.token_file),
 	    .initial = "/var/run/secrets/kubernetes.io/serviceaccount/token" },
+#ifdef SECRETSTORE_DEV_TOKEN
+	{ "dev_token", "token_file", SETTING_FILE, AT(devtoken.token_file), .initial = "" },
+#endif
 	{ "listen", "socket", SETTING_SOCKET, AT(listen.socket),
 	    .initial = "/run/secretstored/secretstored.sock" },
 	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },

@@ -261,7 +261,7 @@ struct http_call *api_renew_self(struct api *api, const char *token, uint64_t de
 struct http_call *api_lookup_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg)
 {
 	return get(api, token, "/v1/auth/token/lookup-self", deadline_ms,
-	    (struct control_call_arg){.read = control_plain, .done = done, .arg = arg});
+	    (struct control_call_arg){.read = control_lookup, .done = done, .arg = arg});
 }
 
 struct http_call *api_revoke_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg)

@@ -51,7 +51,7 @@ static void on_failed(evutil_socket_t fd, short what, void *arg)
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
 {
 	finish(auth, &(struct auth_reply){.result = AUTH_OK, .client_token = client_token, .lease_ms = lease_ms,
-	    .renewable = renewable, .reason = ""});
+	    .renewable = renewable, .borrowed = auth->ops->borrowed, .reason = ""});
 }
 
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason)

@@ -30,6 +30,12 @@ struct auth_kubernetes_options {
 	const char *token_file; /* the service account's token; read at each login */
 };
 
+#ifdef SECRETSTORE_DEV_TOKEN
+struct auth_devtoken_options {
+	const char *token_file; /* read at each login */
+};
+#endif
+
 #define AUTH_OPTIONS_MEMBER(NAME, name, text) struct auth_##name##_options name;
 struct auth_options {
 	enum auth_mode mode;
@@ -63,6 +69,7 @@ struct auth_reply {
 	const char *client_token; /* AUTH_OK; valid until the callback returns */
 	uint64_t lease_ms;
 	bool renewable;
+	bool borrowed;            /* the login did not make this token: it is not the daemon's to revoke */
 	const char *reason;       /* else: for the log and status; holds no credential, address or namespace */
 };
 

@@ -14,6 +14,7 @@
 struct auth_ops {
 	void (*login)(struct auth *auth); /* the credentials are there; ends with auth_ok or auth_fail */
 	void (*free)(struct auth *auth);  /* the way's own part, and the struct; also ends what it has begun */
+	bool borrowed;                    /* as in struct auth_reply */
 	enum auth_result denied;          /* what a 403 to the login comes to … */
 	const char *denied_reason;        /* … and its reason, where OpenBao names none */
 };

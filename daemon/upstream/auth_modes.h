@@ -9,7 +9,15 @@
 /* X(NAME, name, what openbao.auth in the configuration calls it) */
 #define AUTH_MODES(X) \
 	X(APPROLE, approle, "approle") \
-	X(KUBERNETES, kubernetes, "kubernetes")
+	X(KUBERNETES, kubernetes, "kubernetes") \
+	AUTH_MODES_OF_DEVELOPERS(X)
+
+/* Not even a string of it is in a build for production. */
+#ifdef SECRETSTORE_DEV_TOKEN
+#define AUTH_MODES_OF_DEVELOPERS(X) X(DEVTOKEN, devtoken, "dev_token")
+#else
+#define AUTH_MODES_OF_DEVELOPERS(X)
+#endif
 
 #define AUTH_MODE_ENUM(NAME, name, text) AUTH_MODE_##NAME,
 enum auth_mode { AUTH_MODES(AUTH_MODE_ENUM) };

@@ -214,17 +214,23 @@ static void take_credential(struct control *c, const json_t *part, const char *n
 	*ret = value;
 }
 
-static void take_lease(struct control *c, const json_t *auth)
+/* The lease, by the name that its seconds have in this document. False, and c unchanged: it cannot be read. */
+static bool read_lease(struct control *c, const json_t *part, const char *name)
 {
-	const json_t *lease = json_object_get(auth, "lease_duration"), *renewable = json_object_get(auth, "renewable");
+	const json_t *lease = json_object_get(part, name), *renewable = json_object_get(part, "renewable");
 	json_int_t seconds = json_integer_value(lease);
 
-	if (!json_is_integer(lease) || seconds < 0 || (renewable != NULL && !json_is_boolean(renewable))) {
-		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
-		return;
-	}
+	if (!json_is_integer(lease) || seconds < 0 || (renewable != NULL && !json_is_boolean(renewable)))
+		return false;
 	c->lease_ms = (uint64_t)(seconds > LEASE_MAX_S ? LEASE_MAX_S : seconds) * 1000;
 	c->renewable = json_is_true(renewable);
+	return true;
+}
+
+static void take_lease(struct control *c, const json_t *auth)
+{
+	if (!read_lease(c, auth, "lease_duration"))
+		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 }
 
 void control_login(const struct http_reply *reply, struct control *ret)
@@ -248,6 +254,12 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 
 	if (auth != NULL)
 		take_lease(ret, auth);
+}
+
+void control_lookup(const struct http_reply *reply, struct control *ret)
+{
+	if (answered(reply, ret))
+		(void)read_lease(ret, json_object_get(load(reply, ret), "data"), "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)

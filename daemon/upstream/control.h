@@ -29,7 +29,7 @@ struct control {
 	bool explained;     /* CONTROL_DENIED: OpenBao said more than that, and reason tells it */
 	/* The fields asked for; NULL or 0 when absent. Valid until control_clear. */
 	const char *client_token; /* login */
-	uint64_t lease_ms;        /* login, renew: 0 means it does not expire */
+	uint64_t lease_ms;        /* login, renew, lookup: 0 means it does not expire */
 	bool renewable;
 	const char *secret_id;     /* unwrap */
 	const char *creation_path; /* wrapping lookup */
@@ -42,7 +42,8 @@ struct control {
 
 void control_login(const struct http_reply *reply, struct control *ret);  /* also renew-self: client_token may be absent there */
 void control_renew(const struct http_reply *reply, struct control *ret);
-void control_plain(const struct http_reply *reply, struct control *ret);  /* lookup-self, revoke-self: only the result */
+void control_lookup(const struct http_reply *reply, struct control *ret); /* lookup-self: an unreadable lease is none */
+void control_plain(const struct http_reply *reply, struct control *ret);  /* revoke-self: only the result */
 void control_wrapping(const struct http_reply *reply, struct control *ret);
 void control_unwrap(const struct http_reply *reply, struct control *ret);
 void control_health(const struct http_reply *reply, struct control *ret); /* CONTROL_OK: initialized and unsealed */

@@ -106,6 +106,7 @@ static void logged_in(struct keeper *k, uint64_t now, const struct auth_reply *r
 		login_failed(k, now, AUTH_FAILED, "out of memory");
 		return;
 	}
+	t->borrowed = reply->borrowed;
 	if (!lease_login_ok(&k->lease, now, k->login_since, reply->lease_ms, reply->renewable)) {
 		t->dead = true;
 		token_release(t);

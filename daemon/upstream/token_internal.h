@@ -18,6 +18,7 @@ struct token {
 	struct keeper *keeper;   /* NULL: it is gone */
 	unsigned references;
 	bool dead;               /* ended, or known to OpenBao no more, or being revoked */
+	bool borrowed;           /* no login made it: never revoked */
 	char text[];
 };
 

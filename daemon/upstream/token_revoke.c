@@ -27,7 +27,7 @@ struct token *token_new(struct keeper *k, const char *text)
 		return NULL;
 	t->keeper = k;
 	t->references = 1;
-	t->dead = false;
+	t->dead = t->borrowed = false;
 	memcpy(t->text, text, size);
 	TAILQ_INSERT_TAIL(&k->tokens, t, link);
 	return t;
@@ -69,7 +69,7 @@ static void on_revoked(void *arg, const struct control *control)
 static void revoke(struct token *t, uint64_t budget_ms)
 {
 	struct keeper *k = t->keeper;
-	struct revocation *r = calloc(1, sizeof(*r));
+	struct revocation *r = t->borrowed ? NULL : calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return;

@@ -1,5 +1,5 @@
 /*
- * Control documents: logins ('l'), renewals ('r'), lookups and revocations ('p'), wrapping lookups ('w'), unwrapping
+ * Control documents: logins ('l'), renewals ('r'), lookups ('s'), revocations ('p'), wrapping lookups ('w'), unwrapping
  * ('u'), health ('h'): what is taken is sane and can stand in a header, and everything is given back.
  */
 #include <stdbool.h>
@@ -22,6 +22,11 @@ static void read_as(char asked, const struct http_reply *reply, struct control *
 	case 'r':
 		control_renew(reply, ret);
 		HOLDS(ret->client_token == NULL && ret->secret_id == NULL);
+		break;
+	case 's':
+		control_lookup(reply, ret);
+		HOLDS(ret->client_token == NULL && ret->secret_id == NULL);
+		HOLDS(ret->lease_ms == 0 || ret->result == CONTROL_OK);
 		break;
 	case 'p':
 		control_plain(reply, ret);

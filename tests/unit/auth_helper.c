@@ -32,6 +32,7 @@ void auth_helper_done(void *arg, const struct auth_reply *reply)
 	snprintf(e->reason, sizeof(e->reason), "%s", reply->reason != NULL ? reply->reason : "");
 	e->lease_ms = reply->lease_ms;
 	e->renewable = reply->renewable;
+	e->borrowed = reply->borrowed;
 }
 
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth)

@@ -107,6 +107,7 @@ static void test_a_login_gives_token_and_lease(void **state)
 	assert_string_equal(e.token, "T-1");
 	assert_true(e.lease_ms == 60000);
 	assert_true(e.renewable);
+	assert_false(e.borrowed);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"S\"}");
 	assert_string_equal(fakebao_token(f, FAKEBAO_LOGIN), "");
 	auth_free(auth);

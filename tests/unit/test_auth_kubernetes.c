@@ -66,6 +66,7 @@ static void test_a_login_sends_role_and_token(void **state)
 	assert_string_equal(e.token, "T-1");
 	assert_true(e.lease_ms == 60000);
 	assert_true(e.renewable);
+	assert_false(e.borrowed);
 	assert_string_equal(fakebao_body(f, LOGIN), "{\"role\":\"app\",\"jwt\":\"ey.J.w\"}");
 	assert_string_equal(fakebao_token(f, LOGIN), "");
 	auth_free(auth);

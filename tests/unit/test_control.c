@@ -177,7 +177,31 @@ static void test_renewal_gives_the_lease_with_or_without_a_token(void **state)
 	expect(read_reply(control_renew, 403, ERRORS("permission denied")), CONTROL_DENIED);
 }
 
-static void test_lookup_and_revocation_only_have_a_result(void **state)
+static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
+{
+	static const char *const none[] = {
+		DATA("{\"ttl\":0,\"renewable\":false}"), DATA("{\"id\":\"s.x\"}"), DATA("{\"ttl\":\"60\",\"renewable\":true}"),
+		DATA("{\"ttl\":60,\"renewable\":1}"), DATA("null"), "{}", "[]", "<html>", "",
+	};
+	struct control c = read_reply(control_lookup, 200, DATA("{\"id\":\"s.x\",\"ttl\":60,\"renewable\":true}"));
+
+	(void)state;
+	assert_int_equal(c.lease_ms, 60000);
+	assert_true(c.renewable);
+	expect(c, CONTROL_OK);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		c = read_reply(control_lookup, 200, none[i]);
+		assert_int_equal(c.lease_ms, 0);
+		assert_false(c.renewable);
+		expect(c, CONTROL_OK);
+	}
+	expect(read_reply(control_lookup, 403, ERRORS("permission denied")), CONTROL_DENIED);
+	expect(read_reply(control_lookup, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
+	    CONTROL_DENIED_WRAPPED);
+	expect(read_reply(control_lookup, 503, ERRORS("Vault is sealed")), CONTROL_UNREACHABLE);
+}
+
+static void test_revocation_only_has_a_result(void **state)
 {
 	(void)state;
 	expect(read_reply(control_plain, 200, DATA("{\"id\":\"s.x\"}")), CONTROL_OK);
@@ -307,7 +331,8 @@ static void test_no_text_of_openbao_is_passed_on(void **state)
 {
 	static const int statuses[] = {200, 302, 400, 403, 404, 429, 500, 503};
 	static const char *const bodies[] = {ERRORS("canary"), ERRORS("Vault is sealed canary"), "canary", "{\"auth\":\"canary\"}"};
-	static read_function *const reads[] = {control_login, control_renew, control_plain, control_wrapping, control_unwrap, control_health};
+	static read_function *const reads[] = {control_login, control_renew, control_lookup, control_plain, control_wrapping,
+	    control_unwrap, control_health};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
@@ -395,7 +420,8 @@ int main(void)
 		cmocka_unit_test(test_absent_renewable_is_not_renewable),
 		cmocka_unit_test(test_document_over_a_mebibyte_is_refused),
 		cmocka_unit_test(test_renewal_gives_the_lease_with_or_without_a_token),
-		cmocka_unit_test(test_lookup_and_revocation_only_have_a_result),
+		cmocka_unit_test(test_lookup_gives_the_lease_if_it_can_be_read),
+		cmocka_unit_test(test_revocation_only_has_a_result),
 		cmocka_unit_test(test_unwrapping_gives_the_secret_id),
 		cmocka_unit_test(test_wrapping_lookup_gives_the_creation_path),
 		cmocka_unit_test(test_used_up_wrapping_token_is_told_as_such),

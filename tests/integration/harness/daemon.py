@@ -26,7 +26,7 @@ def sanitizer_report(text):
     return text[max(0, found.start() - 200):found.start() + 6000] if found else None
 
 
-def run(config_text=None, *args, env=None, name="config", timeout=20):
+def run(config_text=None, *args, env=None, name="config", timeout=20, program=None):
     """Runs the daemon's binary to its end, as for --check-config; the completed process with .log and .config."""
     directory = process.scratch()
     try:
@@ -34,7 +34,7 @@ def run(config_text=None, *args, env=None, name="config", timeout=20):
         if config_text is not None:
             config.write_bytes(config_text if isinstance(config_text, bytes) else config_text.encode())
             args = (*args, "-c", config)
-        done = subprocess.run([process.binary("secretstored"), *args], stdin=subprocess.DEVNULL,
+        done = subprocess.run([program or process.binary("secretstored"), *args], stdin=subprocess.DEVNULL,
                               capture_output=True, env=environment(env), timeout=process.patience(timeout))
     finally:
         process.remove(directory)
@@ -47,7 +47,7 @@ def run(config_text=None, *args, env=None, name="config", timeout=20):
 
 class Daemon:
     def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
-                 wait="ready"):
+                 wait="ready", program=None):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
         self.directory = process.scratch()
@@ -57,7 +57,7 @@ class Daemon:
         self.config.write_text(libconfig.text(settings))
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
-            self.process = process.start([*prefix, process.binary("secretstored"), "-c", self.config],
+            self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
                                          nofile=nofile, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                          env=environment(env))
         try:
