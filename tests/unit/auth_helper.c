@@ -46,3 +46,17 @@ struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth)
 	assert_int_equal(e.times, 1);
 	return e;
 }
+
+void auth_helper_granted(struct fakebao *f, struct auth *auth, const char *path)
+{
+	struct auth_ended e;
+
+	fakebao_grant(f, path, "T-1", 60, true);
+	e = auth_helper_login(f, auth);
+	assert_int_equal(e.result, AUTH_OK);
+	assert_string_equal(e.token, "T-1");
+	assert_true(e.lease_ms == 60000);
+	assert_true(e.renewable);
+	assert_false(e.borrowed);
+	assert_string_equal(fakebao_token(f, path), "");
+}

@@ -25,6 +25,9 @@ auth_done auth_helper_done;
 /* Logs in and waits for the end. */
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth);
 
+/* The same where the path grants a token, which the login must give as it is. */
+void auth_helper_granted(struct fakebao *f, struct auth *auth, const char *path);
+
 void auth_helper_write(const char *path, const char *content);
 
 #endif
