@@ -135,6 +135,7 @@ static void set_error(struct control *c, const struct http_reply *reply)
 static bool answered(const struct http_reply *reply, struct control *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->outcome = reply->outcome;
 	c->status = reply->status;
 	set(c, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)

@@ -23,6 +23,7 @@ enum control_result {
 
 struct control {
 	enum control_result result;
+	enum http_outcome outcome; /* HTTP_REPLY: a whole answer came, whatever it says */
 	int status;
 	bool tls;          /* CONTROL_UNREACHABLE because the server's certificate was refused */
 	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */

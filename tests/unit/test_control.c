@@ -318,6 +318,7 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 		c = read_none(control_renew, outcomes[i]);
 		assert_false(c.tls);
 		assert_int_equal(c.status, 0);
+		assert_int_equal(c.outcome, outcomes[i]);
 		expect(c, CONTROL_UNREACHABLE);
 	}
 	c = read_none(control_login, HTTP_TLS);
@@ -355,6 +356,7 @@ static void test_health_is_good_when_initialized_and_unsealed(void **state)
 
 	(void)state;
 	assert_true(c.health && c.initialized && !c.sealed && !c.standby);
+	assert_int_equal(c.outcome, HTTP_REPLY);
 	expect(c, CONTROL_OK);
 	c = read_reply(control_health, 200, HEALTH("true", "false", "true"));
 	assert_true(c.health && c.standby);
