@@ -16,6 +16,7 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
+#include "daemon/store/probe.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/control.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct keeper *keeper;
 	struct leader *leader;
 	struct kv *kv;
+	struct probe *probe;
 	struct dispatch *dispatch;
 	struct listener *listener;
 	bool stopping;
@@ -83,6 +85,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	d->stopping = true;
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	listener_stop(d->listener);
+	probe_stop(d->probe);
 	kv_drain(d->kv, DRAIN_MS, on_drained, d);
 }
 
@@ -90,6 +93,7 @@ static void daemon_free(struct daemon *d)
 {
 	listener_free(d->listener); /* first: its sessions abandon their calls */
 	dispatch_free(d->dispatch);
+	probe_free(d->probe);
 	kv_free(d->kv);
 	leader_free(d->leader);
 	keeper_free(d->keeper);
@@ -165,7 +169,8 @@ static int start_upstream(struct daemon *d, struct error *error)
 	d->keeper = d->api != NULL ? make_keeper(d) : NULL;
 	d->leader = d->keeper != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
 	d->kv = d->leader != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
-	return d->kv != NULL ? 0 : error_set(error, "out of memory");
+	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
+	return d->probe != NULL ? 0 : error_set(error, "out of memory");
 }
 
 static int start_serving(struct daemon *d, struct error *error)
@@ -186,7 +191,7 @@ static int start_serving(struct daemon *d, struct error *error)
 		},
 		.default_timeout_ms = c->openbao.request_timeout_ms,
 	};
-	d->dispatch = dispatch_new(&c->rules, d->kv, d->keeper, &options.session);
+	d->dispatch = dispatch_new(&c->rules, d->kv, d->probe, d->keeper, &options.session);
 	if (d->dispatch == NULL)
 		return error_set(error, "out of memory");
 	d->listener = listener_new(d->base, &options, dispatch_request, d->dispatch, error);

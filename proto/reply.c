@@ -20,7 +20,7 @@ struct expected {
 #define BOOL (1u << JSON_TRUE | 1u << JSON_FALSE)
 #define NONE (1u << JSON_NULL)
 
-enum { ID, OK, ERROR, DATA, METADATA, CREATED_TIME, VERSION, READY, STATE, AGE, STALE, REPLY_MEMBERS };
+enum { ID, OK, ERROR, DATA, METADATA, CREATED_TIME, VERSION, READY, STATE, NAME, AGE, STALE, REPLY_MEMBERS };
 
 /* "version" is a secret's, a number, or in the answer to a ping or status the daemon's, a string. */
 static const struct expected reply_members[REPLY_MEMBERS] = {
@@ -33,6 +33,7 @@ static const struct expected reply_members[REPLY_MEMBERS] = {
 	[VERSION] = { "version", NUMBER | STRING },
 	[READY] = { "ready", BOOL },
 	[STATE] = { "state", STRING },
+	[NAME] = { "name", STRING },
 	[AGE] = { "age_ms", NUMBER },
 	[STALE] = { "stale", BOOL },
 };
@@ -172,6 +173,7 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 		r.created_time = value[CREATED_TIME];
 	r.ready = is_true(value[READY]);
 	r.state = value[STATE];
+	r.name = value[NAME];
 	r.stale = is_true(value[STALE]);
 	*reply = r;
 	return 0;

@@ -31,6 +31,7 @@ struct reply {
 	bool ready;               /* ping */
 	struct jspan state;       /* ping */
 	struct jspan daemon;      /* ping: the daemon's version */
+	struct jspan name;        /* probe: of what is fit, a string */
 	uint64_t age_ms;
 	bool has_age;
 	bool stale;

@@ -19,9 +19,10 @@
 
 #define PING (1u << OP_PING)
 #define STATUS (1u << OP_STATUS)
+#define PROBE (1u << OP_PROBE)
 #define GET (1u << OP_KV_GET)
 #define PUT (1u << OP_KV_PUT)
-#define ALL (PING | STATUS | GET | PUT)
+#define ALL (PING | STATUS | PROBE | GET | PUT)
 
 /* X(enumerator, name, ops that take it, ops that need it, least and greatest value if it is a number) */
 #define MEMBER_TABLE(X) \

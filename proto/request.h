@@ -22,6 +22,7 @@
 #define OP_TABLE(X) \
 	X(PING, "ping") \
 	X(STATUS, "status") \
+	X(PROBE, "probe") \
 	X(KV_GET, "kv.get") \
 	X(KV_PUT, "kv.put")
 

@@ -1,6 +1,6 @@
 /*
- * dispatch: one function per op. kv calls hold a struct work from the request to the store's callback; if the
- * caller goes away first, the session abandons it.
+ * dispatch: one function per op. What takes time holds a struct work from the request to the store's callback; if
+ * the caller goes away first, the session abandons it.
  */
 #include "daemon/callers/dispatch.h"
 
@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "daemon/callers/status.h"
 #include "daemon/store/kv.h"
+#include "daemon/store/probe.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
 
 struct dispatch {
 	const struct rules *rules;
 	struct kv *kv;
+	struct probe *probe;
 	struct keeper *keeper;
 	struct session_limits limits;
 	struct counters counters;
@@ -27,6 +29,7 @@ struct work {
 	struct dispatch *dispatch;
 	struct call *call;
 	struct kv_call *kv_call;
+	struct probe_wait *probe_wait;
 };
 
 static void refuse(struct dispatch *d, struct call *call, const struct failure *why)
@@ -44,9 +47,22 @@ static void refuse_memory(struct dispatch *d, struct call *call)
 	refuse(d, call, &why);
 }
 
+/* NULL: no memory, and the caller has been told. */
+static struct work *work_new(struct dispatch *d, struct call *call)
+{
+	struct work *work = calloc(1, sizeof(*work));
+	if (work == NULL) {
+		refuse_memory(d, call);
+		return NULL;
+	}
+	work->dispatch = d;
+	work->call = call;
+	return work;
+}
+
 /* -- kv ------------------------------------------------------------------------------------------------------ */
 
-static void abandon_work(void *arg)
+static void abandon_kv(void *arg)
 {
 	struct work *work = arg;
 	kv_abandon(work->kv_call);
@@ -79,13 +95,9 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 
 static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
 {
-	struct work *work = calloc(1, sizeof(*work));
-	if (work == NULL) {
-		refuse_memory(d, call);
+	struct work *work = work_new(d, call);
+	if (work == NULL)
 		return;
-	}
-	work->dispatch = d;
-	work->call = call;
 	if (r->op == OP_KV_PUT) {
 		d->counters.puts++;
 		work->kv_call = kv_put(d->kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
@@ -99,7 +111,47 @@ static void start_kv(struct dispatch *d, struct call *call, const struct request
 		refuse_memory(d, call);
 		return;
 	}
-	call_wait(call, abandon_work, work);
+	call_wait(call, abandon_kv, work);
+}
+
+/* -- probe --------------------------------------------------------------------------------------------------- */
+
+static void abandon_probe(void *arg)
+{
+	struct work *work = arg;
+	probe_abandon(work->probe_wait);
+	free(work);
+}
+
+static void on_probe(void *arg, const struct failure *why)
+{
+	struct work *work = arg;
+	struct dispatch *d = work->dispatch;
+	struct call *call = work->call;
+	struct jwrite w;
+	free(work);
+	if (why != NULL) {
+		refuse(d, call, why);
+		return;
+	}
+	call_answer_begin(call, &w);
+	jwrite_text(&w, "name", PROBE_NAME);
+	call_answer_end(call, &w);
+}
+
+static void start_probe(struct dispatch *d, struct call *call, uint64_t deadline_ms)
+{
+	struct work *work = work_new(d, call);
+	if (work == NULL)
+		return;
+	d->counters.probes++;
+	work->probe_wait = probe_ask(d->probe, deadline_ms, on_probe, work);
+	if (work->probe_wait == NULL) {
+		free(work);
+		refuse_memory(d, call);
+		return;
+	}
+	call_wait(call, abandon_probe, work);
 }
 
 /* -- the others ---------------------------------------------------------------------------------------------- */
@@ -152,11 +204,13 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 	}
 	if (r->op == OP_STATUS)
 		answer_status(d, call);
+	else if (r->op == OP_PROBE)
+		start_probe(d, call, deadline_ms);
 	else
 		start_kv(d, call, r, deadline_ms);
 }
 
-struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct keeper *keeper,
+struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct probe *probe, struct keeper *keeper,
     const struct session_limits *limits)
 {
 	struct dispatch *d = calloc(1, sizeof(*d));
@@ -164,6 +218,7 @@ struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct k
 		return NULL;
 	d->rules = rules;
 	d->kv = kv;
+	d->probe = probe;
 	d->keeper = keeper;
 	d->limits = *limits;
 	d->started_ms = clock_now_ms();

@@ -9,10 +9,11 @@
 struct dispatch;
 struct keeper;
 struct kv;
+struct probe;
 struct rules;
 
 /* All borrowed. NULL: no memory. */
-struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct keeper *keeper,
+struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct probe *probe, struct keeper *keeper,
     const struct session_limits *limits);
 void dispatch_free(struct dispatch *dispatch);
 

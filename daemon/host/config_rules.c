@@ -138,6 +138,7 @@ static bool takes_path(enum op op)
 		return true;
 	case OP_PING:
 	case OP_STATUS:
+	case OP_PROBE:
 	case OP_COUNT:
 		break;
 	}

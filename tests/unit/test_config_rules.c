@@ -18,7 +18,7 @@ static void test_rules_come_in_the_order_of_the_file(void **state)
 	struct config *c = fixture_accepted("allow: {\n"
 	    "  web: { uid = (\"root\", 33, \"1000\"); gid = \"root\"; ops = [\"kv.get\", \"kv.put\"];\n"
 	    "         paths = [\"secret/web/*\", \"secret/shared\"]; };\n"
-	    "  a-2_B: { gid = [4, 5]; ops = \"status\"; };\n"
+	    "  a-2_B: { gid = [4, 5]; ops = (\"status\", \"probe\"); };\n"
 	    "};");
 	const struct rule *rule = c->rules.rule;
 
@@ -32,7 +32,7 @@ static void test_rules_come_in_the_order_of_the_file(void **state)
 	assert_int_equal(rule[0].ngids, 1);
 	assert_int_equal(rule[0].gids[0], 0);
 	assert_true(rule[0].ops[OP_KV_GET] && rule[0].ops[OP_KV_PUT]);
-	assert_false(rule[0].ops[OP_PING] || rule[0].ops[OP_STATUS]);
+	assert_false(rule[0].ops[OP_PING] || rule[0].ops[OP_STATUS] || rule[0].ops[OP_PROBE]);
 	assert_int_equal(rule[0].npaths, 2);
 	assert_string_equal(rule[0].paths[0], "secret/web/*");
 	assert_string_equal(rule[0].paths[1], "secret/shared");
@@ -40,7 +40,7 @@ static void test_rules_come_in_the_order_of_the_file(void **state)
 	assert_int_equal(rule[1].nuids, 0);
 	assert_int_equal(rule[1].ngids, 2);
 	assert_int_equal(rule[1].gids[1], 5);
-	assert_true(rule[1].ops[OP_STATUS]);
+	assert_true(rule[1].ops[OP_STATUS] && rule[1].ops[OP_PROBE]);
 	assert_int_equal(rule[1].npaths, 0);
 	config_free(c);
 }
@@ -94,7 +94,7 @@ static void test_a_rule_must_have_ops_that_are_known(void **state)
 	refuses("allow: { a: { uid = 0; ops = []; }; };", "2: allow.a.ops: ", "must not be empty");
 	refuses("allow: { a: { uid = 0; ops = \"\"; }; };", "2: allow.a.ops: ", "is not an op");
 	refuses("allow: { a: { uid = 0; ops = \"kv.gte\"; }; };",
-	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, kv.get, kv.put, all", "");
+	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, probe, kv.get, kv.put, all", "");
 	refuses("allow: { a: { uid = 0; ops = [\"kv.get\", \"kv.get \"]; }; };", "2: allow.a.ops: item 2: ",
 	    "\"kv.get \"");
 	refuses("allow: { a: { uid = 0; ops = \"ALL\"; }; };", "2: allow.a.ops: ", "is not an op");
@@ -112,7 +112,7 @@ static void test_ops_with_a_path_need_paths(void **state)
 	refuses("allow: { a: { uid = 0; ops = \"all\"; }; };", "2: allow.a: ", "must have paths");
 	refuses("allow: { a: { uid = 0; ops = \"all\"; paths = []; }; };", "2: allow.a.paths: ",
 	    "must not be empty");
-	config_free(fixture_accepted("allow: { a: { uid = 0; ops = [\"status\", \"ping\"]; }; };"));
+	config_free(fixture_accepted("allow: { a: { uid = 0; ops = [\"status\", \"ping\", \"probe\"]; }; };"));
 }
 
 static void test_paths_must_be_able_to_match(void **state)

@@ -236,6 +236,15 @@ static void test_a_ping_is_read_back(void **state)
 	assert_span(reply.state, "\"serving\"");
 	assert_span(reply.daemon, "\"0.1.0\"");
 	assert_int_equal(reply.version, 0);
+	assert_span(reply.name, "");
+}
+
+static void test_a_probe_is_read_back(void **state)
+{
+	(void)state;
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"name\":\"secretstore\"}"), 0);
+	assert_true(reply.ok);
+	assert_span(reply.name, "\"secretstore\"");
 }
 
 static void test_members_it_does_not_know_are_passed_over(void **state)
@@ -294,7 +303,8 @@ static void test_what_is_no_reply_is_refused(void **state)
 		"{\"id\":1,\"ok\":true,\"version\":null}", "{\"id\":1,\"ok\":true,\"version\":-1}",
 		"{\"id\":1,\"ok\":true,\"version\":1.5}", "{\"id\":1,\"ok\":true,\"version\":[]}",
 		"{\"id\":1,\"ok\":true,\"ready\":1}", "{\"id\":1,\"ok\":true,\"ready\":\"true\"}",
-		"{\"id\":1,\"ok\":true,\"state\":1}", "{\"id\":1,\"ok\":true,\"age_ms\":\"1\"}",
+		"{\"id\":1,\"ok\":true,\"state\":1}", "{\"id\":1,\"ok\":true,\"name\":1}",
+		"{\"id\":1,\"ok\":true,\"age_ms\":\"1\"}",
 		"{\"id\":1,\"ok\":true,\"age_ms\":-1}", "{\"id\":1,\"ok\":true,\"stale\":0}",
 		/* repeated */
 		"{\"id\":1,\"id\":1,\"ok\":true}", "{\"id\":1,\"ok\":true,\"ok\":true}",
@@ -372,6 +382,7 @@ int main(void)
 		TEST(test_a_get_is_read_back),
 		TEST(test_absent_members_are_empty),
 		TEST(test_a_ping_is_read_back),
+		TEST(test_a_probe_is_read_back),
 		TEST(test_members_it_does_not_know_are_passed_over),
 		TEST(test_a_code_it_does_not_know_is_internal_and_keeps_its_message),
 		TEST(test_a_long_message_is_cut_between_characters),

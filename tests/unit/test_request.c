@@ -89,6 +89,22 @@ static void test_a_ping_needs_only_id_and_op(void **state)
 	assert_int_equal(request.timeout_ms, 250);
 }
 
+static void test_a_probe_takes_a_timeout_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_int_equal(decode("{\"id\":1,\"op\":\"probe\",\"timeout_ms\":2000}"), 0);
+	assert_int_equal(request.op, OP_PROBE);
+	assert_int_equal(request.timeout_ms, 2000);
+	assert_refused("{\"id\":1,\"op\":\"probe\",\"mount\":\"m\"}", CODE_INVALID_REQUEST,
+	    "member \"mount\" is unknown for probe");
+	assert_refused("{\"id\":1,\"op\":\"probe\",\"path\":\"p\"}", CODE_INVALID_REQUEST,
+	    "member \"path\" is unknown for probe");
+	assert_refused("{\"id\":1,\"op\":\"probe\",\"max_age_ms\":1}", CODE_INVALID_REQUEST,
+	    "member \"max_age_ms\" is unknown for probe");
+	assert_refused("{\"id\":1,\"op\":\"probe\",\"data\":{}}", CODE_INVALID_REQUEST,
+	    "member \"data\" is unknown for probe");
+}
+
 static void test_a_get_with_everything(void **state)
 {
 	(void)state;
@@ -523,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ops_have_names),
 		TEST(test_a_ping_needs_only_id_and_op),
+		TEST(test_a_probe_takes_a_timeout_and_nothing_else),
 		TEST(test_a_get_with_everything),
 		TEST(test_a_get_with_only_what_it_needs),
 		TEST(test_a_puts_data_is_its_own_bytes),
