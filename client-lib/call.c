@@ -100,6 +100,11 @@ static void on_status(struct ss_client *c, const struct ss_result *result, void 
 		answer->code = client_fail(c, SS_NO_MEMORY, "out of memory for the status");
 }
 
+static void on_probe(struct ss_client *c, const struct ss_result *result, void *arg)
+{
+	take(c, arg, result);
+}
+
 /* In a callback the loop is running already, and cannot be waited for. */
 static int refuse_in_callback(struct ss_client *c)
 {
@@ -175,6 +180,16 @@ int ss_status(struct ss_client *c, uint32_t timeout_ms, char **ret_json, size_t 
 	if (ret_len != NULL)
 		*ret_len = answer.json_len;
 	return SS_OK;
+}
+
+int ss_probe(struct ss_client *c, uint32_t timeout_ms)
+{
+	struct answer answer = { .done = false };
+	int code = refuse_in_callback(c);
+
+	if (code != SS_OK)
+		return code;
+	return wait_for(c, &answer, ss_submit_probe(c, timeout_ms, on_probe, &answer));
 }
 
 void ss_secret_free(struct ss_secret *secret)

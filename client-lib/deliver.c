@@ -47,6 +47,8 @@ bool deliver_misfits(const struct exchange *x, const struct reply *reply)
 		return reply->version == 0;
 	if (x->op == OP_PING)
 		return !is_text(reply->state) || !is_text(reply->daemon);
+	if (x->op == OP_PROBE)
+		return !is_text(reply->name);
 	return false;
 }
 

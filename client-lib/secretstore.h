@@ -146,9 +146,9 @@ const struct ss_error *ss_last_error(const struct ss_client *client);
  * in time: what is left of the time when the request is written, less a tenth of that, but at most 250 ms.
  *
  * The daemon not being there is SS_NO_DAEMON at once. If the connection breaks under a request (a restart of the
- * daemon), a get, ping or status is sent again on a new one until the deadline, waiting for the daemon to return.
- * A put is sent again only if not one byte of it was written; else it ends as SS_UNKNOWN_OUTCOME, as it does if
- * the deadline passes, or an unintelligible reply comes, after that byte. A call that timed out takes the
+ * daemon), a get, ping, status or probe is sent again on a new one until the deadline, waiting for the daemon to
+ * return. A put is sent again only if not one byte of it was written; else it ends as SS_UNKNOWN_OUTCOME, as it does
+ * if the deadline passes, or an unintelligible reply comes, after that byte. A call that timed out takes the
  * connection with it (unless others wait on it: see below), so that a late reply never answers a later request.
  *
  * mount and path are canonical: no slash at either end, no empty, "." or ".." segment, no control byte.
@@ -173,6 +173,15 @@ int ss_ping(struct ss_client *client, uint32_t timeout_ms, struct ss_ping *ret_p
  * The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len may be NULL.
  */
 int ss_status(struct ss_client *client, uint32_t timeout_ms, char **ret_json, size_t *ret_len);
+
+/*
+ * Is OpenBao there, and fit to serve secrets? The daemon asks it now, and tells what it found: SS_OK if it is
+ * initialized and unsealed, be it active or standby, and the daemon has logged in to it since its start. Else
+ * SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or the daemon is stopping),
+ * SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. It needs a rule that allows "probe". Whether the daemon holds a live token
+ * just now is what ss_ping() tells.
+ */
+int ss_probe(struct ss_client *client, uint32_t timeout_ms);
 
 /* Wipes and frees. NULL is allowed. */
 void ss_secret_free(struct ss_secret *secret);
@@ -239,6 +248,7 @@ int ss_submit_put(struct ss_client *client, const char *mount, const char *path,
     const uint64_t *cas, uint32_t timeout_ms, ss_callback *callback, void *arg);
 int ss_submit_ping(struct ss_client *client, uint32_t timeout_ms, ss_callback *callback, void *arg);
 int ss_submit_status(struct ss_client *client, uint32_t timeout_ms, ss_callback *callback, void *arg);
+int ss_submit_probe(struct ss_client *client, uint32_t timeout_ms, ss_callback *callback, void *arg);
 
 /* The socket to wait for, or -1 while there is none: then only the timeout counts. */
 int ss_fd(const struct ss_client *client);

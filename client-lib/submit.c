@@ -63,8 +63,9 @@ static int write_frame(struct exchange *x, const struct order *order)
 	jwrite_begin(&w, &x->frame);
 	jwrite_uint(&w, "id", x->id);
 	jwrite_text(&w, "op", op_name(order->op));
-	if (order->mount != NULL) {
+	if (order->op != OP_PING && order->op != OP_STATUS) /* which are answered at once */
 		write_timeout(x, &w);
+	if (order->mount != NULL) {
 		jwrite_text(&w, "mount", order->mount);
 		jwrite_text(&w, "path", order->path);
 	}
@@ -144,6 +145,13 @@ int ss_submit_ping(struct ss_client *c, uint32_t timeout_ms, ss_callback *callba
 int ss_submit_status(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
 {
 	struct order order = { .op = OP_STATUS, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+
+	return submit(c, &order);
+}
+
+int ss_submit_probe(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
+{
+	struct order order = { .op = OP_PROBE, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
 
 	return submit(c, &order);
 }

@@ -190,6 +190,9 @@ void client_fake_answer(struct client_fake *fake, int fd)
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"ready\":true,\"state\":\"serving\",\"version\":\"0.1.0\","
 		    "\"protocol\":1,\"ops\":[\"ping\"],\"limits\":{}}");
 		break;
+	case OP_PROBE:
+		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"name\":\"secretstore\"}");
+		break;
 	default:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"ready\":true,\"uptime_ms\":5}");
 	}

@@ -280,7 +280,7 @@ static void test_a_secret_that_no_frame_can_hold_is_too_large(void **state)
 	free(json);
 }
 
-/* -- ping and status ------------------------------------------------------------------------------------------ */
+/* -- ping, status and probe ----------------------------------------------------------------------------------- */
 
 static void test_ping_tells_whether_the_daemon_is_ready(void **state)
 {
@@ -308,6 +308,17 @@ static void test_status_gives_the_whole_reply(void **state)
 	assert_int_equal(ss_json_field(json, len, "uptime_ms", &value, &value_len), SS_OK);
 	assert_memory_equal(value, "5", 1);
 	ss_free(json);
+	stop();
+}
+
+static void test_probe_succeeds_and_tells_the_daemon_its_time(void **state)
+{
+	(void)state;
+	start(client_fake_serve_one);
+	assert_int_equal(ss_probe(client, 2000), SS_OK);
+	assert_int_equal(fake.request.op, OP_PROBE);
+	assert_in_range(fake.request.timeout_ms, 1000, 1800);
+	assert_int_equal(ss_last_error(client)->code, SS_OK);
 	stop();
 }
 
@@ -354,6 +365,21 @@ static void test_a_refused_put_keeps_the_daemons_word(void **state)
 	assert_true(ss_last_error(client)->retryable);
 	assert_int_equal(ss_put(client, "secret", "a", "{}", 2, NULL, 5000, NULL), SS_TIMEOUT);
 	assert_int_equal(fake.connections, 1);
+	stop();
+}
+
+static void test_a_probe_that_fails_keeps_the_daemons_word(void **state)
+{
+	(void)state;
+	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"sealed\","
+		     "\"message\":\"OpenBao is sealed (REQ-006, PX-0003)\",\"status\":299,\"retryable\":true}}";
+	start(refuse);
+	assert_int_equal(ss_probe(client, 5000), SS_SEALED);
+	assert_int_equal(ss_last_error(client)->status, 299);
+	assert_true(ss_last_error(client)->retryable);
+	assert_string_equal(ss_last_error(client)->message, "OpenBao is sealed (REQ-006, PX-0003)");
+	assert_int_equal(ss_probe(client, SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
+	assert_int_equal(fake.frames, 1);
 	stop();
 }
 
@@ -455,8 +481,10 @@ int main(void)
 		cmocka_unit_test(test_a_secret_that_no_frame_can_hold_is_too_large),
 		cmocka_unit_test(test_ping_tells_whether_the_daemon_is_ready),
 		cmocka_unit_test(test_status_gives_the_whole_reply),
+		cmocka_unit_test(test_probe_succeeds_and_tells_the_daemon_its_time),
 		cmocka_unit_test(test_a_failure_is_told_in_full),
 		cmocka_unit_test(test_a_refused_put_keeps_the_daemons_word),
+		cmocka_unit_test(test_a_probe_that_fails_keeps_the_daemons_word),
 		cmocka_unit_test(test_a_code_of_a_newer_daemon_is_internal),
 		cmocka_unit_test(test_no_daemon_is_told_at_once),
 		cmocka_unit_test(test_too_long_a_path_is_an_error_and_the_longest_is_not),

@@ -91,6 +91,15 @@ static void test_a_get_is_sent_again_when_the_connection_breaks(void **state)
 	stop();
 }
 
+static void test_a_probe_is_sent_again_when_the_connection_breaks(void **state)
+{
+	(void)state;
+	start(break_off_once);
+	assert_int_equal(ss_probe(client, 5000), SS_OK);
+	assert_int_equal(fake.frames, 2);
+	stop();
+}
+
 static void test_a_put_that_was_written_is_never_sent_again(void **state)
 {
 	(void)state;
@@ -492,6 +501,10 @@ static void test_a_reply_that_lacks_what_it_must_have_is_no_reply(void **state)
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_PROTOCOL);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	stop();
+	start(say_reply);
+	assert_int_equal(ss_probe(client, 5000), SS_PROTOCOL);
+	assert_int_equal(ss_probe(client, 5000), SS_OK);
+	stop();
 }
 
 static void answer_twice(struct client_fake *f)
@@ -645,6 +658,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_get_is_sent_again_when_the_connection_breaks),
+		cmocka_unit_test(test_a_probe_is_sent_again_when_the_connection_breaks),
 		cmocka_unit_test(test_a_put_that_was_written_is_never_sent_again),
 		cmocka_unit_test(test_a_reply_cut_off_is_as_none_at_all),
 		cmocka_unit_test(test_a_put_that_finds_the_connection_closed_is_made_on_a_new_one),

@@ -423,6 +423,28 @@ static void test_deadlines_pass_in_their_order_not_in_that_of_submission(void **
 
 /* -- closing and nesting -------------------------------------------------------------------------------------- */
 
+static void check_probe(struct ss_client *c, const struct ss_result *result, void *arg)
+{
+	assert_null(result->secret);
+	assert_null(result->ping);
+	assert_non_null(strstr(result->reply, "\"secretstore\""));
+	note(c, result, arg);
+}
+
+static void test_a_probe_may_be_submitted(void **state)
+{
+	struct outcome outcome = { 0 };
+
+	(void)state;
+	start(client_fake_serve_one);
+	assert_int_equal(ss_submit_probe(client, 10000, check_probe, &outcome), SS_OK);
+	assert_int_equal(ss_pending(client), 1);
+	run_until_done();
+	assert_int_equal(outcome.calls, 1);
+	assert_int_equal(outcome.code, SS_OK);
+	stop();
+}
+
 static void test_closing_ends_every_request_once_and_says_what_is_known(void **state)
 {
 	struct outcome sent = { 0 }, get = { 0 }, queued = { 0 };
@@ -483,6 +505,7 @@ static void wait_within(struct ss_client *c, const struct ss_result *result, voi
 	note(c, result, arg);
 	ss_process(c);
 	assert_int_equal(ss_ping(c, 1000, NULL), SS_INVALID_REQUEST);
+	assert_int_equal(ss_probe(c, 1000), SS_INVALID_REQUEST);
 	assert_int_equal(ss_get(c, "secret", "a", 0, 1000, &secret), SS_INVALID_REQUEST);
 }
 
@@ -567,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_times_out_does_not_take_the_others_along),
 		cmocka_unit_test(test_a_put_that_timed_out_unwritten_is_never_written),
 		cmocka_unit_test(test_deadlines_pass_in_their_order_not_in_that_of_submission),
+		cmocka_unit_test(test_a_probe_may_be_submitted),
 		cmocka_unit_test(test_closing_ends_every_request_once_and_says_what_is_known),
 		cmocka_unit_test(test_a_callback_may_close_the_handle),
 		cmocka_unit_test(test_a_callback_may_not_wait),
