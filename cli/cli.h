@@ -33,6 +33,7 @@ struct command {
 const struct command *get_command(void);
 const struct command *put_command(void);
 const struct command *ping_command(void);
+const struct command *probe_command(void);
 const struct command *status_command(void);
 
 /* -- options -------------------------------------------------------------------------------------------------- */

@@ -40,7 +40,8 @@ static int harden(void)
 
 static const struct command *find_command(const char *name)
 {
-	const struct command *commands[] = { get_command(), put_command(), ping_command(), status_command() };
+	const struct command *commands[] = { get_command(), put_command(), ping_command(), probe_command(),
+		status_command() };
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i]->name, name) == 0)
@@ -88,7 +89,7 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)
-		return say_usage(NULL, "which command? get, put, ping or status");
+		return say_usage(NULL, "which command? get, put, ping, probe or status");
 	if (strcmp(argv[0], "help") == 0)
 		return help(argc, argv);
 	command = find_command(argv[0]);

@@ -119,7 +119,8 @@ static void list_codes(void)
 
 static void say_program_help(void)
 {
-	const struct command *commands[] = { get_command(), put_command(), ping_command(), status_command() };
+	const struct command *commands[] = { get_command(), put_command(), ping_command(), probe_command(),
+		status_command() };
 
 	printf("Usage: secretstorectl [-s SOCKET] [-t TIMEOUT] COMMAND ...\n\n"
 	       "Asks secretstored, this host's daemon for OpenBao's secrets.\n\n"

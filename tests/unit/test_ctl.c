@@ -65,6 +65,9 @@ static void answer(struct client_fake *f, int fd)
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"ready\":%s,\"state\":\"%s\",\"version\":\"0.1.0\"}",
 		    ready ? "true" : "false", ready ? "serving" : "logging_in\\u001b[31m");
 		break;
+	case OP_PROBE:
+		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"name\":\"secretstore\"}");
+		break;
 	default:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"uptime_ms\":3723000,\"ready\":true,"
 		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},\"rules\":[\"web\" , \"\\u001b[31m\"],"
@@ -348,7 +351,7 @@ static void test_an_operand_that_may_be_a_secret_is_not_repeated(void **state)
 	assert_int_equal(fake.connections, 0);
 }
 
-/* -- ping and status ------------------------------------------------------------------------------------------ */
+/* -- ping, probe and status ----------------------------------------------------------------------------------- */
 
 static void test_ping_succeeds_if_the_daemon_answers_and_with_ready_only_if_it_is_that(void **state)
 {
@@ -419,6 +422,35 @@ static void test_ping_wait_ends_when_the_daemon_is_ready(void **state)
 	assert_true(fake.frames > 1);
 }
 
+static void test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status(void **state)
+{
+	static const char *const codes[][2] = { { "not_ready", "18" }, { "unavailable", "19" }, { "timeout", "20" },
+		{ "sealed", "21" }, { "not_initialized", "22" }, { "empty_response", "23" },
+		{ "upstream_error", "27" } };
+	char reply[200];
+
+	(void)state;
+	ctl("probe");
+	assert_ran(0, "healthy: secretstore\n");
+	ctl("probe", "-q");
+	assert_ran(0, "");
+	fake.reply = reply;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		snprintf(reply, sizeof(reply), "{\"id\":%%,\"ok\":false,"
+		    "\"error\":{\"code\":\"%s\",\"message\":\"so (REQ-006, PX-0003)\"}}", codes[i][0]);
+		ctl("probe");
+		assert_ran(atoi(codes[i][1]), "");
+		assert_non_null(strstr(ran.err, codes[i][0]));
+		assert_non_null(strstr(ran.err, "so (REQ-006, PX-0003)\n"));
+		ctl("probe", "--quiet");
+		assert_int_equal(ran.status, atoi(codes[i][1]));
+		assert_string_equal(ran.err, "");
+	}
+	ctl("-s", "/nonexistent/socket", "probe", "-q");
+	assert_int_equal(ran.status, 30);
+	assert_string_equal(ran.err, "");
+}
+
 static void test_status_is_for_people_and_shows_what_it_does_not_know(void **state)
 {
 	(void)state;
@@ -476,7 +508,8 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 		{ "-s", "", "get", "secret/a" }, { "put" }, { "put", "secret/a" }, { "put", "secret/a", "=v" },
 		{ "put", "secret/a", "k=1", "k=2" }, { "put", "secret/a", "-", "k=2" }, { "put", "secret/a", "k=@-", "l=@-" },
 		{ "put", "secret/a", "--cas", "-1", "k=v" }, { "put", "secret/a", "--cas", "", "k=v" }, { "ping", "x" },
-		{ "status", "x" }, { "status", "-q" }, { "help", "gut" } };
+		{ "probe", "x" }, { "probe", "--wait" }, { "probe", "-t", "11m" }, { "status", "x" }, { "status", "-q" },
+		{ "help", "gut" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -490,7 +523,8 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 static void test_output_that_cannot_be_written_is_a_failure(void **state)
 {
 	static const char *const commands[][4] = { { "get", "secret/a" }, { "get", "secret/a", "-fs" }, { "get", "secret/a", "--full" },
-		{ "put", "secret/a", "a=b" }, { "ping" }, { "status" }, { "status", "--json" }, { "--help" }, { "--version" } };
+		{ "put", "secret/a", "a=b" }, { "ping" }, { "probe" }, { "status" },
+		{ "status", "--json" }, { "--help" }, { "--version" } };
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	(void)state;
@@ -512,7 +546,7 @@ static void test_output_that_cannot_be_written_is_a_failure(void **state)
 
 static void test_help_and_version(void **state)
 {
-	static const char *const commands[] = { "get", "put", "ping", "status" };
+	static const char *const commands[] = { "get", "put", "ping", "probe", "status" };
 	char usage[64];
 
 	(void)state;
@@ -520,7 +554,7 @@ static void test_help_and_version(void **state)
 	assert_int_equal(ran.status, 0);
 	assert_non_null(strstr(ran.out, "  28  unknown_outcome: "));
 	assert_non_null(strstr(ran.out, "  34  no_field: "));
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		snprintf(usage, sizeof(usage), "Usage: secretstorectl %s ", commands[i]);
 		ctl(commands[i], "--help");
 		assert_int_equal(ran.status, 0);
@@ -568,6 +602,7 @@ int main(void)
 		TEST(test_ping_without_a_daemon),
 		TEST(test_ping_wait_waits_until_the_timeout),
 		TEST(test_ping_wait_ends_when_the_daemon_is_ready),
+		TEST(test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status),
 		TEST(test_status_is_for_people_and_shows_what_it_does_not_know),
 		TEST(test_a_failure_is_told_with_its_name_and_status),
 		TEST(test_timeouts_are_kept),

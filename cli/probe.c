@@ -1,0 +1,72 @@
+/*
+ * probe: is OpenBao fit to serve secrets? For readiness checks.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int run(struct cli *cli, int argc, char **argv);
+
+static const struct command command = {
+	.name = "probe",
+	.arguments = "[-q]",
+	.summary = "is OpenBao fit to serve secrets",
+	.help =
+	    "Has the daemon ask OpenBao, now, and succeeds if OpenBao is initialized and unsealed (a standby will do),\n"
+	    "and the daemon has logged in to it since its start. It needs a rule that allows the operation \"probe\".\n\n"
+	    "  -q, --quiet  say nothing; the exit status tells\n\n"
+	    "It fails with 18 (no login yet, or the daemon is stopping), 19 (OpenBao does not answer), 20 (not before\n"
+	    "the timeout), 21 (sealed), 22 (not initialized), 23 (an empty answer), 27 (an answer that is an error).\n"
+	    "Whether the daemon holds a live token just now is what \"ping --ready\" tells.\n\n"
+	    "Examples:\n"
+	    "  secretstorectl -t 2s probe\n\n"
+	    "  # systemd: while there are no secrets to be had, a unit neither starts nor counts as failed\n"
+	    "  [Service]\n"
+	    "  ExecCondition=/usr/local/bin/secretstorectl -t 5s probe\n\n"
+	    "  # Kubernetes\n"
+	    "  readinessProbe:\n"
+	    "    exec: { command: [secretstorectl, -t, 2s, probe] }\n"
+	    "    periodSeconds: 10\n"
+	    "    timeoutSeconds: 3\n",
+	.run = run,
+};
+
+static int parse(bool *ret_quiet, struct cli *cli, int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	int what;
+
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return -1;
+		*ret_quiet = true;
+	}
+	return 0;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	static const char healthy[] = "healthy: secretstore\n";
+	bool quiet = false;
+	int status;
+
+	if (parse(&quiet, cli, argc, argv) != 0)
+		return cli->status;
+	if (argc != optind)
+		return say_usage(&command, "probe takes no operand");
+	status = cli_open(&command, cli, false);
+	if (status != 0)
+		return status;
+	status = ss_probe(cli->client, cli->timeout_ms);
+	if (quiet)
+		return status;
+	if (status != SS_OK)
+		return say_failure(command.name, ss_last_error(cli->client));
+	return say_end(say_out(healthy, strlen(healthy)), 0);
+}
+
+const struct command *probe_command(void)
+{
+	return &command;
+}
