@@ -127,7 +127,9 @@ class Server:
         return Audit(self.audit_path)
 
     def freeze(self):
+        """Returns when none of its threads runs any more, so that what is asked from then on gets no answer."""
         self.process.send_signal(signal.SIGSTOP)
+        process.wait_until(lambda: process.is_stopped(self.process.pid), 10, "OpenBao is stopped")
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)

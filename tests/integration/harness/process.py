@@ -63,6 +63,12 @@ def end(process, sig=signal.SIGKILL, timeout=10):
     return process.returncode
 
 
+def is_stopped(pid):
+    """Whether all threads of the process are stopped (by SIGSTOP)."""
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] in "Tt" for stat in stats)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
