@@ -10,6 +10,7 @@ import pytest
 from harness import canary, process
 from harness.bao import Cluster, DevServer, RaftServer
 from harness.daemon import Daemon
+from harness.kubernetes import Cluster as KubernetesCluster, KubernetesSite
 from harness.proxy import Proxy
 from harness.site import Site
 from harness.standin import StandIn
@@ -124,6 +125,13 @@ def new_site():
 @pytest.fixture
 def site(shared_server, new_site):
     return new_site(shared_server)
+
+
+@pytest.fixture
+def new_kubernetes_site(shared_server, new_site):
+    cluster = KubernetesCluster()
+    yield lambda **kw: new_site(shared_server, kind=KubernetesSite, cluster=cluster, **kw)
+    cluster.close()
 
 
 @pytest.fixture

@@ -5,21 +5,6 @@ import pytest
 
 from harness import canary, libconfig, process
 from harness.daemon import EX_CONFIG, run
-from harness.kubernetes import Cluster, KubernetesSite
-
-
-@pytest.fixture
-def cluster():
-    c = Cluster()
-    yield c
-    c.close()
-
-
-@pytest.fixture
-def new_kubernetes_site(shared_server, cluster, new_site):
-    def make(**kw):
-        return new_site(shared_server, kind=KubernetesSite, cluster=cluster, **kw)
-    return make
 
 
 @pytest.fixture

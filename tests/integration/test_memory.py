@@ -66,6 +66,14 @@ def test_a_secret_id_from_a_file_leaves_no_copy(daemon, site):
     assert copies(d, site.secret_id) == []
 
 
+def test_the_token_of_a_service_account_leaves_no_copy(daemon, new_kubernetes_site):
+    site = new_kubernetes_site()
+    d = daemon(site.settings())
+    assert d.get(site.mount, "none").code == "not_found"
+    middle = len(site.token) // 2
+    assert copies(d, site.token, site.token[:60], site.token[middle:middle + 60], site.token[-60:]) == []
+
+
 def test_a_token_that_was_replaced_leaves_no_copy(daemon, site):
     site.put("a", {"x": 1})
     d = daemon(site.settings())
