@@ -540,10 +540,20 @@ static void test_a_second_answer_never_answers_the_next_request(void **state)
 	stop();
 }
 
+/* Before any byte of it was written, a put would rightly be sent again on a new connection. */
+static void wait_for_the_request(int fd)
+{
+	char first;
+
+	if (recv(fd, &first, 1, MSG_PEEK) != 1)
+		abort();
+}
+
 static void refuse_the_connection(struct client_fake *f)
 {
 	int fd = client_fake_accept(f);
 
+	wait_for_the_request(fd);
 	client_fake_say_for(fd, "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\",\"message\":\"too many\","
 	    "\"status\":0,\"retryable\":true}}", "", 0);
 	f->stage = 1;

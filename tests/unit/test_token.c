@@ -111,9 +111,9 @@ static void test_a_token_without_end_has_no_lease_left_to_tell(void **state)
 static void test_the_token_is_renewed_again_and_again(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct keeper *keeper = keeper_helper_serving(f, 3, true);
 
-	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
+	fakebao_grant(f, FAKEBAO_RENEW, NULL, 3, true);
 	while (fakebao_count(f, FAKEBAO_RENEW) < 3) {
 		fakebao_pass(f, 10);
 		assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
