@@ -11,6 +11,8 @@
 	X(NO_MEMORY, "no_memory", 32, true, "out of memory") \
 	X(CLOSED, "closed", 33, false, "the connection was closed by this program before the answer came") \
 	X(NO_FIELD, "no_field", 34, false, "the secret has no such field") \
-	X(NOT_A_STRING, "not_a_string", 35, false, "the field is no string")
+	X(NOT_A_STRING, "not_a_string", 35, false, "the field is no string") \
+	X(ABORTED, "aborted", 36, false, "this program ended the transfer") \
+	X(IO, "io", 37, false, "a file could not be read or written")
 
 #endif

@@ -70,7 +70,9 @@ enum ss_code {
 	SS_NO_MEMORY = 32,    /* out of memory */
 	SS_CLOSED = 33,       /* ss_close() came before the answer */
 	SS_NO_FIELD = 34,     /* the object has no such member */
-	SS_NOT_A_STRING = 35  /* the member is no string */
+	SS_NOT_A_STRING = 35, /* the member is no string */
+	SS_ABORTED = 36,      /* the caller's own function ended the transfer of a snapshot */
+	SS_IO = 37            /* a snapshot's file could not be read or written: see the message */
 };
 
 /*
@@ -186,6 +188,81 @@ int ss_probe(struct ss_client *client, uint32_t timeout_ms);
 /* Wipes and frees. NULL is allowed. */
 void ss_secret_free(struct ss_secret *secret);
 void ss_free(void *p); /* for what this header says so of */
+
+/* -- raft snapshots ------------------------------------------------------------------------------------------- */
+
+/*
+ * A snapshot is all that OpenBao stores, encrypted with its own keys: a file of the size of its database. It goes
+ * through in pieces, in constant memory, over a connection of its own; requests on the handle's own connection are
+ * not held up, but those of the event loop below get no turn until the call returns.
+ *
+ * timeout_ms: 1 to SS_MAX_TIMEOUT_MS for the whole transfer, 0 for no such limit. A transfer that makes no progress for
+ * a minute ends in any case: SS_TIMEOUT. Each needs a rule that names its operation, snapshot.save or
+ * snapshot.restore; that all are allowed does not cover them.
+ */
+
+/* What is known of a snapshot that was saved. Members may be added at its end. */
+struct ss_snapshot {
+	uint64_t bytes;
+	char sha256[65]; /* of these bytes, in hexadecimal digits */
+};
+
+/*
+ * Takes the next n bytes of a snapshot. 0, or anything else to end the transfer, which then fails with SS_ABORTED.
+ * It may take its time: OpenBao waits meanwhile.
+ */
+typedef int ss_snapshot_sink(void *arg, const void *p, size_t n);
+
+/*
+ * Has the daemon fetch a snapshot from the leader. SS_OK only if the snapshot was whole, by the sums it carries: until
+ * then what the sink has got proves nothing, and is to be thrown away if the call fails. SS_RAFT_UNSUPPORTED: this
+ * OpenBao does not run on raft storage and will never have snapshots. ret_snapshot may be NULL.
+ */
+int ss_snapshot_save(struct ss_client *client, uint32_t timeout_ms, ss_snapshot_sink *sink, void *arg,
+    struct ss_snapshot *ret_snapshot);
+
+/*
+ * The same into a file, from its current position on; not synced to disk. SS_IO: it could not be written. On failure
+ * part of the snapshot may stand there.
+ */
+int ss_snapshot_save_fd(struct ss_client *client, uint32_t timeout_ms, int fd, struct ss_snapshot *ret_snapshot);
+
+/*
+ * Gives the next bytes of a snapshot, at most size of them, to p: how many (at least 1), 0 at its end, or -1 to end the
+ * transfer, which then fails with SS_ABORTED.
+ */
+typedef long ss_snapshot_source(void *arg, void *p, size_t size);
+
+/*
+ * Looks whether it is a whole snapshot, here, without the daemon. SS_INVALID_REQUEST: it is not. The _fd form reads from
+ * the file's current position to its end and, if it can, sets it back there.
+ */
+int ss_snapshot_check(struct ss_client *client, ss_snapshot_source *source, void *arg);
+int ss_snapshot_check_fd(struct ss_client *client, int fd);
+
+/* What the daemon saw of OpenBao after it had taken a snapshot to restore. */
+enum ss_restored {
+	SS_RESTORED_APPLIED = 1, /* the leader is active again, on the snapshot's state */
+	SS_RESTORED_SEALED = 2,  /* it is sealed: see below */
+	SS_RESTORED_WAITING = 3  /* neither within a minute, or the timeout: it may still be at work */
+};
+
+/*
+ * Replaces all that OpenBao stores by what a snapshot holds. The daemon passes it on to the leader only, and lets go
+ * of its last part only when it has come to its end and was whole; up to then a failure, or the end of this program,
+ * leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, and OpenBao did not say what it did with it.
+ *
+ * SS_OK means that OpenBao has taken the snapshot; *ret_restored says what it then was seen to do. force skips its
+ * check that the snapshot is of a cluster with the same unseal keys. If it is not, OpenBao ends sealed, and from then on
+ * needs the unseal (or seal) keys of the cluster that the snapshot was taken from, not its own.
+ *
+ * The _fd form wants a file that can be read twice: it is checked as by ss_snapshot_check_fd() first, and if it is not
+ * whole nothing is sent at all. With a source of your own, do that yourself before.
+ */
+int ss_snapshot_restore(struct ss_client *client, bool force, uint32_t timeout_ms, ss_snapshot_source *source,
+    void *arg, enum ss_restored *ret_restored);
+int ss_snapshot_restore_fd(struct ss_client *client, bool force, uint32_t timeout_ms, int fd,
+    enum ss_restored *ret_restored);
 
 /* -- looking into JSON ---------------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 
 #define FRAME_HEADER 4
 #define FRAME_BODY_MAX 0xffffffu
+#define FRAME_DATA_MAX 65536u /* of a data frame in a stream */
 
 enum frame_kind { FRAME_JSON = 0, FRAME_DATA = 1 };
 

@@ -67,4 +67,8 @@ int jspan_among(struct jspan string, const char *const names[], size_t count);
 /* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
 int jspan_number(struct jspan number, uint64_t *ret);
 
+/* The same up to JSPAN_INTEGER_MAX, what a double holds exactly. */
+#define JSPAN_INTEGER_MAX UINT64_C(9007199254740991) /* 2^53 - 1 */
+int jspan_integer(struct jspan number, uint64_t *ret);
+
 #endif

@@ -8,6 +8,7 @@
 #include "proto/utf8.h"
 
 #define NUMBER_DIGITS 10
+#define INTEGER_DIGITS 16
 
 static bool is_string(struct jspan span)
 {
@@ -147,12 +148,13 @@ int jspan_among(struct jspan string, const char *const names[], size_t count)
 	return -1;
 }
 
-int jspan_number(struct jspan number, uint64_t *ret)
+/* Digits only, at most so many. */
+static int take_digits(struct jspan number, size_t most, uint64_t *ret)
 {
 	uint64_t value = 0;
 	size_t i;
 
-	if (number.type != JSON_NUMBER || number.len == 0 || number.len > NUMBER_DIGITS)
+	if (number.type != JSON_NUMBER || number.len == 0 || number.len > most)
 		return -1;
 	if (number.p[0] == '0' && number.len > 1)
 		return -1;
@@ -161,6 +163,21 @@ int jspan_number(struct jspan number, uint64_t *ret)
 			return -1;
 		value = value * 10 + (uint64_t)(number.p[i] - '0');
 	}
+	*ret = value;
+	return 0;
+}
+
+int jspan_number(struct jspan number, uint64_t *ret)
+{
+	return take_digits(number, NUMBER_DIGITS, ret);
+}
+
+int jspan_integer(struct jspan number, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (take_digits(number, INTEGER_DIGITS, &value) < 0 || value > JSPAN_INTEGER_MAX)
+		return -1;
 	*ret = value;
 	return 0;
 }

@@ -20,7 +20,8 @@ struct expected {
 #define BOOL (1u << JSON_TRUE | 1u << JSON_FALSE)
 #define NONE (1u << JSON_NULL)
 
-enum { ID, OK, ERROR, DATA, METADATA, CREATED_TIME, VERSION, READY, STATE, NAME, AGE, STALE, REPLY_MEMBERS };
+enum { ID, OK, ERROR, DATA, METADATA, CREATED_TIME, VERSION, READY, STATE, NAME, AGE, STALE, STREAM, CONTINUE, BYTES, SHA256,
+	VERIFIED, REPLY_MEMBERS };
 
 /* "version" is a secret's, a number, or in the answer to a ping or status the daemon's, a string. */
 static const struct expected reply_members[REPLY_MEMBERS] = {
@@ -36,6 +37,11 @@ static const struct expected reply_members[REPLY_MEMBERS] = {
 	[NAME] = { "name", STRING },
 	[AGE] = { "age_ms", NUMBER },
 	[STALE] = { "stale", BOOL },
+	[STREAM] = { "stream", BOOL },
+	[CONTINUE] = { "continue", BOOL },
+	[BYTES] = { "bytes", NUMBER },
+	[SHA256] = { "sha256", STRING },
+	[VERIFIED] = { "verified", BOOL },
 };
 
 enum { CODE, MESSAGE, HTTP_STATUS, RETRYABLE, DELETED, OF_VERSION, ERROR_MEMBERS };
@@ -165,6 +171,9 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 		return -1;
 	if (take_number(value[AGE], &r.age_ms) < 0)
 		return -1;
+	if (value[BYTES].len > 0 && jspan_integer(value[BYTES], &r.bytes) < 0)
+		return -1;
+	r.has_bytes = value[BYTES].len > 0;
 	r.has_age = value[AGE].len > 0;
 	r.id = value[ID];
 	r.data = value[DATA];
@@ -175,6 +184,10 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 	r.state = value[STATE];
 	r.name = value[NAME];
 	r.stale = is_true(value[STALE]);
+	r.stream = is_true(value[STREAM]);
+	r.go_on = is_true(value[CONTINUE]);
+	r.sha256 = value[SHA256];
+	r.verified = is_true(value[VERIFIED]);
 	*reply = r;
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include "proto/utf8.h"
 
 #define NUMBER_MAX UINT64_C(9999999999)
-#define ID_INTEGER_MAX UINT64_C(9007199254740991) /* 2^53 - 1: what a double holds exactly */
 
 /*
  * Only what looks like a mistyped name of ours is repeated in a message: anything longer may as well be a secret
@@ -22,7 +21,9 @@
 #define PROBE (1u << OP_PROBE)
 #define GET (1u << OP_KV_GET)
 #define PUT (1u << OP_KV_PUT)
-#define ALL (PING | STATUS | PROBE | GET | PUT)
+#define SAVE (1u << OP_SNAPSHOT_SAVE)
+#define RESTORE (1u << OP_SNAPSHOT_RESTORE)
+#define ALL (PING | STATUS | PROBE | GET | PUT | SAVE | RESTORE)
 
 /* X(enumerator, name, ops that take it, ops that need it, least and greatest value if it is a number) */
 #define MEMBER_TABLE(X) \
@@ -35,7 +36,8 @@
 	X(CAS, "cas", PUT, 0, 0, NUMBER_MAX) \
 	X(VERSION, "version", GET, 0, 1, NUMBER_MAX) \
 	X(MIN_VERSION, "min_version", GET, 0, 0, NUMBER_MAX) \
-	X(MAX_AGE, "max_age_ms", GET, 0, 0, NUMBER_MAX)
+	X(MAX_AGE, "max_age_ms", GET, 0, 0, NUMBER_MAX) \
+	X(FORCE, "force", RESTORE, 0, 0, 0)
 
 enum member {
 #define X(enumerator, name, takes, needs, least, greatest) MEMBER_##enumerator,
@@ -86,6 +88,11 @@ enum op op_by_name(const char *name, size_t n)
 		if (strlen(op_names[i]) == n && memcmp(op_names[i], name, n) == 0)
 			break;
 	return (enum op)i;
+}
+
+bool op_is_stream(enum op op)
+{
+	return op == OP_SNAPSHOT_SAVE || op == OP_SNAPSHOT_RESTORE;
 }
 
 static bool segment_ok(const char *p, size_t n)
@@ -156,19 +163,11 @@ static int collect(struct jscan *s, struct envelope *envelope)
 
 static bool id_ok(struct jspan id)
 {
-	uint64_t value = 0;
-	size_t i;
+	uint64_t value;
 
 	if (id.type == JSON_STRING)
 		return id.len - 2 <= REQUEST_ID_MAX;
-	if (id.type != JSON_NUMBER || id.len > 16)
-		return false;
-	for (i = 0; i < id.len; i++) {
-		if (id.p[i] < '0' || id.p[i] > '9')
-			return false;
-		value = value * 10 + (uint64_t)(id.p[i] - '0');
-	}
-	return value <= ID_INTEGER_MAX;
+	return jspan_integer(id, &value) == 0;
 }
 
 static int refuse(struct failure *why, enum member member, const char *what)
@@ -302,6 +301,16 @@ static int take_data(const struct envelope *envelope, struct jspan *ret, struct 
 	return 0;
 }
 
+static int take_flag(const struct envelope *envelope, enum member member, bool *ret, struct failure *why)
+{
+	struct jspan span = envelope->value[member];
+
+	if (span.len > 0 && span.type != JSON_TRUE && span.type != JSON_FALSE)
+		return refuse(why, member, "must be true or false");
+	*ret = span.len > 0 && span.type == JSON_TRUE;
+	return 0;
+}
+
 static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
 {
 	if (take_number(envelope, MEMBER_TIMEOUT, NULL, &request->timeout_ms, why) < 0 ||
@@ -311,7 +320,8 @@ static int take_members(const struct envelope *envelope, struct request *request
 	    take_number(envelope, MEMBER_CAS, &request->has_cas, &request->cas, why) < 0 ||
 	    take_number(envelope, MEMBER_VERSION, NULL, &request->version, why) < 0 ||
 	    take_number(envelope, MEMBER_MIN_VERSION, NULL, &request->min_version, why) < 0 ||
-	    take_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0)
+	    take_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0 ||
+	    take_flag(envelope, MEMBER_FORCE, &request->force, why) < 0)
 		return -1;
 	return 0;
 }

@@ -24,7 +24,9 @@
 	X(STATUS, "status") \
 	X(PROBE, "probe") \
 	X(KV_GET, "kv.get") \
-	X(KV_PUT, "kv.put")
+	X(KV_PUT, "kv.put") \
+	X(SNAPSHOT_SAVE, "snapshot.save") \
+	X(SNAPSHOT_RESTORE, "snapshot.restore")
 
 enum op {
 #define X(enumerator, name) OP_##enumerator,
@@ -38,6 +40,12 @@ const char *op_name(enum op op);
 /* The op of a name of n bytes; OP_COUNT if there is none. */
 enum op op_by_name(const char *name, size_t n);
 
+/*
+ * Does the op move a stream of data frames? Such a one has its connection to itself, no time limit unless the request
+ * names one, and no place in "all" of an access rule.
+ */
+bool op_is_stream(enum op op);
+
 struct request {
 	struct jspan id; /* as written; len 0 if it could not be read */
 	enum op op;
@@ -50,7 +58,8 @@ struct request {
 	uint64_t min_version; /* kv.get: 0 means any */
 	bool has_max_age;
 	uint64_t max_age_ms;
-	uint64_t timeout_ms; /* 0 means the daemon's default */
+	bool force;          /* snapshot.restore */
+	uint64_t timeout_ms; /* 0 means the daemon's default, for a stream none */
 };
 
 /*

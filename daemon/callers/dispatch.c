@@ -202,7 +202,11 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		refuse(d, call, &why);
 		return;
 	}
-	if (r->op == OP_STATUS)
+	if (op_is_stream(r->op)) {
+		struct failure why;
+		failure_set(&why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
+		refuse(d, call, &why);
+	} else if (r->op == OP_STATUS)
 		answer_status(d, call);
 	else if (r->op == OP_PROBE)
 		start_probe(d, call, deadline_ms);

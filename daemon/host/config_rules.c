@@ -62,6 +62,13 @@ static void list_ops(char *out, size_t cap)
 		snprintf(out + used, cap - used, "all");
 }
 
+/* All but those that read or replace everything there is: such a one must be named. */
+static void allow_all(bool ops[OP_COUNT])
+{
+	for (enum op op = 0; op < OP_COUNT; op++)
+		ops[op] = ops[op] || !op_is_stream(op);
+}
+
 static int read_ops(const struct config_file *file, const config_setting_t *list, bool ops[OP_COUNT])
 {
 	size_t n = config_file_count(list);
@@ -81,7 +88,7 @@ static int read_ops(const struct config_file *file, const config_setting_t *list
 		if (op != OP_COUNT)
 			ops[op] = true;
 		else if (strcmp(text, "all") == 0)
-			memset(ops, true, OP_COUNT * sizeof(*ops));
+			allow_all(ops);
 		else
 			return config_file_error(file, list, item_number(list, i),
 			    "\"%s\" is not an op; known: %s", config_value_shown(text, shown), known);
@@ -139,6 +146,8 @@ static bool takes_path(enum op op)
 	case OP_PING:
 	case OP_STATUS:
 	case OP_PROBE:
+	case OP_SNAPSHOT_SAVE:
+	case OP_SNAPSHOT_RESTORE:
 	case OP_COUNT:
 		break;
 	}

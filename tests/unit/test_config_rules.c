@@ -45,7 +45,7 @@ static void test_rules_come_in_the_order_of_the_file(void **state)
 	config_free(c);
 }
 
-static void test_all_is_every_op(void **state)
+static void test_all_is_every_op_but_those_of_snapshots(void **state)
 {
 	static const char *const texts[] = { "\"all\"", "[\"all\"]", "(\"kv.get\", \"all\")" };
 	char text[200];
@@ -57,9 +57,23 @@ static void test_all_is_every_op(void **state)
 		strcpy(text, "allow: { a: { uid = 0; paths = \"*\"; ops = ");
 		c = fixture_accepted(strcat(strcat(text, texts[i]), "; }; };"));
 		for (int op = 0; op < OP_COUNT; op++)
-			assert_true(c->rules.rule[0].ops[op]);
+			assert_int_equal(c->rules.rule[0].ops[op], !op_is_stream(op));
 		config_free(c);
 	}
+}
+
+static void test_ops_of_snapshots_are_named(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = fixture_accepted("allow: { a: { uid = 0; ops = [\"snapshot.save\", \"all\"]; paths = \"*\"; }; };");
+	assert_true(c->rules.rule[0].ops[OP_SNAPSHOT_SAVE]);
+	assert_false(c->rules.rule[0].ops[OP_SNAPSHOT_RESTORE]);
+	config_free(c);
+	c = fixture_accepted("allow: { a: { uid = 0; ops = \"snapshot.restore\"; }; };");
+	assert_true(c->rules.rule[0].ops[OP_SNAPSHOT_RESTORE]);
+	config_free(c);
 }
 
 static void test_a_rule_must_name_callers(void **state)
@@ -94,7 +108,8 @@ static void test_a_rule_must_have_ops_that_are_known(void **state)
 	refuses("allow: { a: { uid = 0; ops = []; }; };", "2: allow.a.ops: ", "must not be empty");
 	refuses("allow: { a: { uid = 0; ops = \"\"; }; };", "2: allow.a.ops: ", "is not an op");
 	refuses("allow: { a: { uid = 0; ops = \"kv.gte\"; }; };",
-	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, probe, kv.get, kv.put, all", "");
+	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, probe, kv.get, kv.put, snapshot.save, "
+	    "snapshot.restore, all", "");
 	refuses("allow: { a: { uid = 0; ops = [\"kv.get\", \"kv.get \"]; }; };", "2: allow.a.ops: item 2: ",
 	    "\"kv.get \"");
 	refuses("allow: { a: { uid = 0; ops = \"ALL\"; }; };", "2: allow.a.ops: ", "is not an op");
@@ -147,7 +162,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_rules_come_in_the_order_of_the_file),
-		TEST(test_all_is_every_op),
+		TEST(test_all_is_every_op_but_those_of_snapshots),
+		TEST(test_ops_of_snapshots_are_named),
 		TEST(test_a_rule_must_name_callers),
 		TEST(test_callers_must_exist),
 		TEST(test_a_rule_must_have_ops_that_are_known),

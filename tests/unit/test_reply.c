@@ -247,6 +247,26 @@ static void test_a_probe_is_read_back(void **state)
 	assert_span(reply.name, "\"secretstore\"");
 }
 
+static void test_the_replies_of_a_stream_are_read_back(void **state)
+{
+	(void)state;
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"stream\":true}"), 0);
+	assert_true(reply.stream && !reply.go_on && !reply.has_bytes && !reply.verified);
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"continue\":true}"), 0);
+	assert_true(reply.go_on && !reply.stream);
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":9007199254740991,\"sha256\":\"9f\",\"verified\":true}"), 0);
+	assert_true(reply.has_bytes && reply.verified && !reply.stream);
+	assert_int_equal(reply.bytes, 9007199254740991);
+	assert_span(reply.sha256, "\"9f\"");
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":0,\"state\":\"sealed\"}"), 0);
+	assert_true(reply.has_bytes && reply.bytes == 0);
+	assert_span(reply.state, "\"sealed\"");
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":9007199254740992}"), -1);
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":-1}"), -1);
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":1.5}"), -1);
+	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"stream\":1}"), -1);
+}
+
 static void test_members_it_does_not_know_are_passed_over(void **state)
 {
 	(void)state;
@@ -383,6 +403,7 @@ int main(void)
 		TEST(test_absent_members_are_empty),
 		TEST(test_a_ping_is_read_back),
 		TEST(test_a_probe_is_read_back),
+		TEST(test_the_replies_of_a_stream_are_read_back),
 		TEST(test_members_it_does_not_know_are_passed_over),
 		TEST(test_a_code_it_does_not_know_is_internal_and_keeps_its_message),
 		TEST(test_a_long_message_is_cut_between_characters),

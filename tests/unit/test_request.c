@@ -89,6 +89,34 @@ static void test_a_ping_needs_only_id_and_op(void **state)
 	assert_int_equal(request.timeout_ms, 250);
 }
 
+static void test_snapshots_take_a_timeout_and_a_restore_may_be_forced(void **state)
+{
+	(void)state;
+	assert_int_equal(decode("{\"id\":1,\"op\":\"snapshot.save\",\"timeout_ms\":2000}"), 0);
+	assert_int_equal(request.op, OP_SNAPSHOT_SAVE);
+	assert_int_equal(request.timeout_ms, 2000);
+	assert_refused("{\"id\":1,\"op\":\"snapshot.save\",\"force\":true}", CODE_INVALID_REQUEST,
+	    "member \"force\" is unknown for snapshot.save");
+	assert_int_equal(decode("{\"id\":1,\"op\":\"snapshot.restore\"}"), 0);
+	assert_int_equal(request.op, OP_SNAPSHOT_RESTORE);
+	assert_false(request.force);
+	assert_int_equal(decode("{\"id\":1,\"force\":true,\"op\":\"snapshot.restore\"}"), 0);
+	assert_true(request.force);
+	assert_int_equal(decode("{\"id\":1,\"force\":false,\"op\":\"snapshot.restore\"}"), 0);
+	assert_false(request.force);
+	assert_refused("{\"id\":1,\"force\":\"true\",\"op\":\"snapshot.restore\"}", CODE_INVALID_REQUEST,
+	    "member \"force\" must be true or false");
+	assert_refused("{\"id\":1,\"force\":1,\"op\":\"snapshot.restore\"}", CODE_INVALID_REQUEST, "\"force\"");
+	assert_refused("{\"id\":1,\"force\":null,\"op\":\"snapshot.restore\"}", CODE_INVALID_REQUEST, "is null");
+	assert_refused("{\"id\":1,\"Force\":true,\"op\":\"snapshot.restore\"}", CODE_INVALID_REQUEST,
+	    "member \"Force\" is unknown");
+	assert_refused("{\"id\":1,\"op\":\"snapshot.restore\",\"path\":\"p\"}", CODE_INVALID_REQUEST,
+	    "member \"path\" is unknown for snapshot.restore");
+	assert_true(op_is_stream(OP_SNAPSHOT_SAVE) && op_is_stream(OP_SNAPSHOT_RESTORE));
+	assert_false(op_is_stream(OP_PING) || op_is_stream(OP_STATUS) || op_is_stream(OP_PROBE) || op_is_stream(OP_KV_GET) ||
+	    op_is_stream(OP_KV_PUT));
+}
+
 static void test_a_probe_takes_a_timeout_and_nothing_else(void **state)
 {
 	(void)state;
@@ -540,6 +568,7 @@ int main(void)
 		TEST(test_ops_have_names),
 		TEST(test_a_ping_needs_only_id_and_op),
 		TEST(test_a_probe_takes_a_timeout_and_nothing_else),
+		TEST(test_snapshots_take_a_timeout_and_a_restore_may_be_forced),
 		TEST(test_a_get_with_everything),
 		TEST(test_a_get_with_only_what_it_needs),
 		TEST(test_a_puts_data_is_its_own_bytes),
