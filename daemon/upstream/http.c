@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
+#include "daemon/upstream/http_multi.h"
 
 #define CALLS_MAX 32       /* ordinary requests under way at once, and connections kept open */
 #define CALLS_URGENT_MAX 8 /* and so many urgent ones beside them */
@@ -58,19 +59,12 @@ TAILQ_HEAD(call_list, http_call);
 
 struct http {
 	struct event_base *base;
-	CURLM *multi;
-	struct event *timer; /* curl's */
+	struct http_multi *multi;
 	struct http_handle_settings settings;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: each address's own */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running, running_urgent;
-};
-
-/* What curl wants watched: one for each of its sockets. */
-struct watch {
-	struct http *http;
-	struct event event;
 };
 
 static void pump(struct http *http);
@@ -117,7 +111,7 @@ static void attempt_end(struct http_call *call)
 	if (call->handle.easy == NULL)
 		return;
 	note_sent(call);
-	curl_multi_remove_handle(call->http->multi, call->handle.easy);
+	http_multi_remove(call->http->multi, call->handle.easy);
 	http_handle_free(&call->handle);
 }
 
@@ -255,7 +249,7 @@ static int attempt_start(struct http_call *call)
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
 	    (call->again && curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK) ||
-	    curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
+	    http_multi_add(http->multi, easy) < 0) {
 		http_handle_free(handle);
 		return -1;
 	}
@@ -330,109 +324,18 @@ static void transfer_done(struct http_call *call, CURLcode code)
 	call_finish(call, &reply);
 }
 
-/* Curl may have ended any number of transfers; callbacks may start and cancel others meanwhile. */
-static void drain(struct http *http)
+static void on_finished(void *arg, CURL *easy, CURLcode code)
 {
-	CURLMsg *message;
-	int left;
+	char *call = NULL;
 
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
-		CURLcode code = message->data.result;
-		char *call = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		transfer_done((struct http_call *)(void *)call, code);
-	}
-	pump(http);
+	(void)arg;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+	transfer_done((struct http_call *)(void *)call, code);
 }
 
-static void socket_ready(evutil_socket_t fd, short what, void *arg)
+static void on_drained(void *arg)
 {
-	const struct watch *watch = arg;
-	struct http *http = watch->http;
-	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
-
-	/* Of an error in the multi handle nothing can be learned here; the calls' own deadlines end them. */
-	curl_multi_socket_action(http->multi, fd, mask, &running);
-	drain(http);
-}
-
-static void timer_expired(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	int running;
-
-	(void)fd;
-	(void)what;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	drain(http);
-}
-
-/* From curl: may not call it back. */
-static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
-{
-	struct http *http = arg;
-
-	(void)multi;
-	if (timeout_ms < 0)
-		evtimer_del(http->timer);
-	else
-		arm(http->timer, (uint64_t)timeout_ms);
-	return 0;
-}
-
-/*
- * From curl: what to watch a socket for. A failure is not told to curl, which would then give up every transfer
- * there is; the one on this socket ends at its deadline.
- */
-static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
-{
-	struct http *http = arg;
-	struct watch *watch = assigned;
-	short events = EV_PERSIST;
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch != NULL)
-			event_del(&watch->event);
-		free(watch);
-		curl_multi_assign(http->multi, fd, NULL);
-		return 0;
-	}
-	if (watch == NULL) {
-		watch = calloc(1, sizeof(*watch));
-		if (watch == NULL)
-			return 0;
-		watch->http = http;
-		curl_multi_assign(http->multi, fd, watch);
-	} else {
-		event_del(&watch->event);
-	}
-	if (what & CURL_POLL_IN)
-		events |= EV_READ;
-	if (what & CURL_POLL_OUT)
-		events |= EV_WRITE;
-	event_assign(&watch->event, http->base, fd, events, socket_ready, watch);
-	event_add(&watch->event, NULL);
-	return 0;
-}
-
-static int multi_init(struct http *http)
-{
-	http->multi = curl_multi_init();
-	http->timer = evtimer_new(http->base, timer_expired, http);
-	if (http->multi == NULL || http->timer == NULL)
-		return -1;
-	if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_wanted) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) != CURLM_OK)
-		return -1;
-	return 0;
+	pump(arg);
 }
 
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
@@ -452,7 +355,8 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	error_set(error, "out of memory");
 	if (options->server_name != NULL && (http->server_name = strdup(options->server_name)) == NULL)
 		goto fail;
-	if (multi_init(http) < 0)
+	http->multi = http_multi_new(base, CALLS_MAX, on_finished, on_drained, http);
+	if (http->multi == NULL)
 		goto fail;
 	return http;
 fail:
@@ -472,10 +376,7 @@ void http_free(struct http *http)
 			call_free(call);
 		}
 	}
-	if (http->multi != NULL)
-		curl_multi_cleanup(http->multi); /* still calls socket_wanted and timer_wanted */
-	if (http->timer != NULL)
-		event_free(http->timer);
+	http_multi_free(http->multi);
 	http_addresses_free(&http->addresses);
 	free(http->server_name);
 	http_handle_settings_free(&http->settings);
