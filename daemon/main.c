@@ -11,6 +11,7 @@
 
 #include "base/secmem.h"
 #include "daemon/callers/dispatch.h"
+#include "daemon/callers/explain.h"
 #include "daemon/callers/listener.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
@@ -49,19 +50,22 @@ struct daemon {
 
 static const char usage_text[] =
     "usage: secretstored [-c FILE] [--check-config]\n"
+    "       secretstored [-c FILE] --explain uid=USER [gid=GROUP]... [unit=UNIT] [user_unit=UNIT] OP [PATH]\n"
     "\n"
     "Gives the programs of this host their secrets: logs in to OpenBao, keeps the login alive, and answers\n"
     "get and put on a Unix socket. Runs in the foreground until SIGTERM or SIGINT.\n"
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "      --check-config  read the configuration, say what is wrong with it, and exit\n"
+    "      --explain       say which rule of the configuration decides whether that caller may do that, and why the\n"
+    "                      others do not; such as: secretstored --explain uid=www-data kv.get secret/web/db\n"
     "      --version       print the version and exit\n"
     "  -h, --help          print this and exit\n"
     "\n"
     "Environment: BAO_ADDR, where the configuration names no address; OPENBAO_APPROLE_ROLE_ID and\n"
     "OPENBAO_APPROLE_SECRET_ID, where it names no other source; CREDENTIALS_DIRECTORY, set by systemd.\n"
     "\n"
-    "Exit status: 0 after a clean stop, 64 for a wrong command line, 78 for a wrong configuration, 1 otherwise.\n";
+    "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), 64 for a wrong command line, 78 for a wrong configuration, 1 otherwise.\n";
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -193,6 +197,7 @@ static int start_serving(struct daemon *d, struct error *error)
 		.group = c->listen.group,
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
+		.with_units = rules_want_units(&c->rules),
 		.session = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
@@ -237,6 +242,30 @@ static int start(struct daemon *d, struct error *error)
 	return 0;
 }
 
+static struct config *load(const char *config_file)
+{
+	struct error error;
+	struct config *config = config_load(config_file, &error);
+	if (config == NULL)
+		log_error("%s", error.text);
+	return config;
+}
+
+static int explain_rules(const char *config_file, int count, char **words)
+{
+	struct config *config = load(config_file);
+	struct error error;
+	if (config == NULL)
+		return EX_CONFIG;
+	int allowed = explain(&config->rules, count, words, stdout, &error);
+	config_free(config);
+	if (allowed < 0) {
+		fprintf(stderr, "secretstored: --explain: %s\n", error.text);
+		return EX_USAGE;
+	}
+	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int run(const char *config_file, bool check_only)
 {
 	struct daemon d = { .config = NULL };
@@ -246,11 +275,9 @@ static int run(const char *config_file, bool check_only)
 		return EXIT_FAILURE;
 	}
 	harden_raise_file_limit();
-	d.config = config_load(config_file, &error);
-	if (d.config == NULL) {
-		log_error("%s", error.text);
+	d.config = load(config_file);
+	if (d.config == NULL)
 		return EX_CONFIG;
-	}
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);
@@ -273,12 +300,13 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'C' },
+		{ "explain", no_argument, NULL, 'E' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *config_file = DEFAULT_CONFIG;
-	bool check_only = false;
+	bool check_only = false, explains = false;
 	int option;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
@@ -287,6 +315,9 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			check_only = true;
+			break;
+		case 'E':
+			explains = true;
 			break;
 		case 'V':
 			puts("secretstored " SECRETSTORE_VERSION);
@@ -299,10 +330,12 @@ int main(int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc && !explains) {
 		fprintf(stderr, "secretstored: %s: not an option; try 'secretstored --help'\n", argv[optind]);
 		return EX_USAGE;
 	}
 	log_init(LOG_LEVEL_INFO);
+	if (explains)
+		return explain_rules(config_file, argc - optind, argv + optind);
 	return run(config_file, check_only);
 }

@@ -34,6 +34,7 @@ struct listener {
 	int fd, lock_fd;
 	char *path;
 	uint64_t connections, connections_per_uid;
+	bool with_units;
 	struct uid_count *uids;
 };
 
@@ -78,7 +79,7 @@ static void turn_away(int fd, const char *message)
 static void admit(struct listener *l, int fd)
 {
 	struct peer peer;
-	if (peer_read(fd, &peer) != 0) {
+	if (peer_read(fd, l->with_units, &peer) != 0) {
 		close(fd);
 		return;
 	}
@@ -142,6 +143,7 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 	l->base = base;
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
+	l->with_units = options->with_units;
 	if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
 		goto fail;
 	(void)error_set(error, "out of memory");

@@ -19,6 +19,7 @@ struct listener_options {
 	mode_t mode;
 	gid_t group;        /* (gid_t)-1: leave it */
 	uint64_t connections, connections_per_uid;
+	bool with_units;    /* callers' units are wanted */
 	struct session_limits session;
 	uint64_t default_timeout_ms;
 };

@@ -1,11 +1,19 @@
 /*
- * peer: reads SO_PEERCRED and SO_PEERGROUPS, once, at accept.
+ * peer: reads SO_PEERCRED, SO_PEERGROUPS and SO_PEERPIDFD, and asks libsystemd for the unit, once, at accept.
  */
 #include "daemon/callers/peer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5; glibc's headers of 2023 do not have it */
+#endif
 
 /* The kernel says how much room it needs when there is too little (unix(7)), so the second try fits. */
 static int read_groups(int fd, gid_t **ret, size_t *ret_count)
@@ -30,7 +38,50 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 	return 0;
 }
 
-int peer_read(int fd, struct peer *ret)
+/*
+ * A descriptor for the process that connected; -1: there is none, or it has gone. *ret_sure: the kernel took it when the
+ * process connected, so that it can be no other that has got its pid since.
+ */
+static int open_process(int fd, pid_t pid, bool *ret_sure)
+{
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+	*ret_sure = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0;
+	if (*ret_sure || errno != ENOPROTOOPT)
+		return pidfd;
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static bool has_ended(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	return poll(&p, 1, 0) != 0;
+}
+
+/*
+ * What a pid says of its process holds only while the process lives: after that another may have the pid. So it is looked
+ * first, and believed only if the process is found alive afterwards.
+ */
+static void read_units(int fd, struct peer *peer)
+{
+	if (peer->pid <= 0)
+		return;
+	int pidfd = open_process(fd, peer->pid, &peer->unit_is_sure);
+	if (pidfd < 0)
+		return;
+	if (sd_pid_get_unit(peer->pid, &peer->unit) < 0)
+		peer->unit = NULL;
+	if (sd_pid_get_user_unit(peer->pid, &peer->user_unit) < 0)
+		peer->user_unit = NULL;
+	if (has_ended(pidfd)) {
+		free(peer->unit);
+		free(peer->user_unit);
+		peer->unit = peer->user_unit = NULL;
+	}
+	close(pidfd);
+}
+
+int peer_read(int fd, bool with_units, struct peer *ret)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
@@ -41,11 +92,15 @@ int peer_read(int fd, struct peer *ret)
 	if (read_groups(fd, &groups, &ngroups) != 0)
 		return -1;
 	*ret = (struct peer){ .uid = cred.uid, .gid = cred.gid, .pid = cred.pid, .groups = groups, .ngroups = ngroups };
+	if (with_units)
+		read_units(fd, ret);
 	return 0;
 }
 
 void peer_clear(struct peer *peer)
 {
 	free(peer->groups);
+	free(peer->unit);
+	free(peer->user_unit);
 	*peer = (struct peer){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
 }

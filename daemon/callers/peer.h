@@ -7,8 +7,11 @@
 
 #include "daemon/callers/rules.h"
 
-/* Fills in ret for the connected socket fd. 0, or -1 with errno set and ret untouched. Release with peer_clear. */
-int peer_read(int fd, struct peer *ret);
+/*
+ * Fills in ret for the connected socket fd; with_units also the units, where the process lives still. 0, or -1 with errno
+ * set and ret untouched. Release with peer_clear.
+ */
+int peer_read(int fd, bool with_units, struct peer *ret);
 void peer_clear(struct peer *peer);
 
 #endif

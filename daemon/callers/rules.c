@@ -1,6 +1,6 @@
 /*
  * rules: who may do what. Everything that is not allowed by a rule is forbidden; a rule that restricts neither
- * uid nor gid names nobody. Reading rules from the configuration is config_rules.c's business.
+ * uid, gid nor unit names nobody. Reading rules from the configuration is config_rules.c's business.
  */
 #include "daemon/callers/rules.h"
 
@@ -33,38 +33,86 @@ static bool has_group_of(const struct rule *rule, const struct peer *peer)
 	return false;
 }
 
-bool rule_names(const struct rule *rule, const struct peer *peer)
+static bool has_match(char *const *patterns, size_t n, const char *text)
 {
-	if (peer->uid == RULES_NOBODY || peer->pid == 0)
-		return false;
-	if (rule->nuids == 0 && rule->ngids == 0)
-		return false;
-	if (rule->nuids > 0 && !has_uid(rule, peer->uid))
-		return false;
-	return rule->ngids == 0 || has_group_of(rule, peer);
-}
-
-static bool has_path(const struct rule *rule, const char *path)
-{
-	if (rule->npaths == 0)
-		return true;
-	for (size_t i = 0; i < rule->npaths; i++)
-		if (rules_match(rule->paths[i], path))
+	for (size_t i = 0; text != NULL && i < n; i++)
+		if (rules_match(patterns[i], text))
 			return true;
 	return false;
 }
 
+/* RULE_ALLOWS: the rule names this caller. */
+static enum rule_verdict judge_caller(const struct rule *rule, const struct peer *peer)
+{
+	bool by_id = rule->nuids > 0 || rule->ngids > 0;
+
+	if (peer->uid == RULES_NOBODY || peer->pid == 0)
+		return RULE_NOBODY;
+	if (!by_id && rule->nunits == 0)
+		return RULE_NO_CALLER;
+	if (rule->nuids > 0 && !has_uid(rule, peer->uid))
+		return RULE_UID;
+	if (rule->ngids > 0 && !has_group_of(rule, peer))
+		return RULE_GID;
+	if (rule->nunits > 0 && !has_match(rule->units, rule->nunits, peer->unit))
+		return RULE_UNIT;
+	if (rule->nunits > 0 && !by_id && !peer->unit_is_sure)
+		return RULE_UNSURE;
+	if (rule->nuser_units > 0 && (rule->nuids == 0 || !has_match(rule->user_units, rule->nuser_units, peer->user_unit)))
+		return RULE_USER_UNIT;
+	return RULE_ALLOWS;
+}
+
+enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path)
+{
+	enum rule_verdict verdict = judge_caller(rule, peer);
+
+	if (verdict != RULE_ALLOWS)
+		return verdict;
+	if ((unsigned)op >= OP_COUNT || !rule->ops[op])
+		return RULE_OP;
+	if (path != NULL && rule->npaths > 0 && !has_match(rule->paths, rule->npaths, path))
+		return RULE_PATH;
+	return RULE_ALLOWS;
+}
+
+const char *rule_verdict_text(enum rule_verdict verdict)
+{
+	static const char *const texts[] = {
+		[RULE_ALLOWS] = "it allows this",
+		[RULE_NOBODY] = "no rule is for callers without a uid or pid here",
+		[RULE_NO_CALLER] = "it names no callers",
+		[RULE_UID] = "it is for another uid",
+		[RULE_GID] = "it is for another group",
+		[RULE_UNIT] = "it is for another unit",
+		[RULE_UNSURE] = "it goes by unit alone, and this kernel does not vouch for that (Linux 6.5 does)",
+		[RULE_USER_UNIT] = "it is for another unit of a user",
+		[RULE_OP] = "it does not allow this operation",
+		[RULE_PATH] = "it is not for this path",
+	};
+
+	return texts[verdict];
+}
+
+bool rule_names(const struct rule *rule, const struct peer *peer)
+{
+	return judge_caller(rule, peer) == RULE_ALLOWS;
+}
+
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path)
 {
-	if ((unsigned)op >= OP_COUNT)
-		return NULL;
-	for (size_t i = 0; i < rules->nrules; i++) {
-		const struct rule *rule = &rules->rule[i];
-
-		if (rule->ops[op] && rule_names(rule, peer) && (path == NULL || has_path(rule, path)))
-			return rule;
-	}
+	for (size_t i = 0; i < rules->nrules; i++)
+		if (rule_judge(&rules->rule[i], peer, op, path) == RULE_ALLOWS)
+			return &rules->rule[i];
 	return NULL;
+}
+
+bool rules_want_units(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->nrules; i++)
+		if (rules->rule[i].nunits > 0 || rules->rule[i].nuser_units > 0)
+			return true;
+	return false;
 }
 
 /*
@@ -118,14 +166,21 @@ const char *rules_pattern_warning(const char *pattern)
 	return NULL;
 }
 
+static void free_texts(char **texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(texts[i]);
+	free(texts);
+}
+
 static void rule_free(struct rule *rule)
 {
 	free(rule->name);
 	free(rule->uids);
 	free(rule->gids);
-	for (size_t i = 0; i < rule->npaths; i++)
-		free(rule->paths[i]);
-	free(rule->paths);
+	free_texts(rule->units, rule->nunits);
+	free_texts(rule->user_units, rule->nuser_units);
+	free_texts(rule->paths, rule->npaths);
 }
 
 void rules_free(struct rules *rules)

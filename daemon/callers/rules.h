@@ -20,6 +20,10 @@ struct peer {
 	pid_t pid;
 	gid_t *groups; /* supplementary groups */
 	size_t ngroups;
+	/* The systemd unit of the process: of the system's manager, and of the user's if it runs under one. NULL: none. */
+	char *unit, *user_unit;
+	/* The kernel vouches that the units are those of the process that connected, not of a later one with its pid. */
+	bool unit_is_sure;
 };
 
 /* A rule is a conjunction of its keys, any value within a key. An absent key (n = 0) does not restrict. */
@@ -29,6 +33,10 @@ struct rule {
 	size_t nuids;
 	gid_t *gids; /* primary or supplementary */
 	size_t ngids;
+	char **units; /* patterns */
+	size_t nunits;
+	char **user_units; /* patterns; only beside uids, since anybody may name the units of his own manager */
+	size_t nuser_units;
 	bool ops[OP_COUNT];
 	char **paths; /* patterns on mount/path; "*" matches any bytes, slashes too */
 	size_t npaths;
@@ -39,14 +47,34 @@ struct rules {
 	size_t nrules;
 };
 
-/* The first rule that allows it, or NULL. path: canonical "mount/path", or NULL for an op that has none. */
+/* Whether a rule allows something, and if not, the first of its keys that does not fit. */
+enum rule_verdict {
+	RULE_ALLOWS,
+	RULE_NOBODY,    /* uid 65534 and pid 0 are nobody: no rule names them */
+	RULE_NO_CALLER, /* the rule names no callers by uid, gid or unit */
+	RULE_UID,
+	RULE_GID,
+	RULE_UNIT,
+	RULE_UNSURE,    /* the unit fits but is not sure, and neither uid nor gid is asked for beside it */
+	RULE_USER_UNIT,
+	RULE_OP,
+	RULE_PATH
+};
+
+/* path: canonical "mount/path", or NULL for an op that has none. */
+enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path);
+
+/* What a verdict says of the rule, for people: "its uid is another". */
+const char *rule_verdict_text(enum rule_verdict verdict);
+
+/* The first rule that allows it, or NULL. */
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path);
 
-/*
- * Does the rule name this caller, whatever the op? Uid 65534 and pid 0 are nobody: no rule names them. A rule
- * without uid and gid names nobody either.
- */
+/* Does the rule name this caller, whatever the op and the path? */
 bool rule_names(const struct rule *rule, const struct peer *peer);
+
+/* Does any rule ask for a unit? If not, units need not be looked up for them. */
+bool rules_want_units(const struct rules *rules);
 
 /* Does the pattern match the whole text? */
 bool rules_match(const char *pattern, const char *text);

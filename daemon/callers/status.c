@@ -83,6 +83,10 @@ void status_write_caller(struct jwrite *w, const struct peer *peer, const struct
 	jwrite_uint(w, "uid", peer->uid);
 	jwrite_uint(w, "gid", peer->gid);
 	jwrite_uint(w, "pid", (uint64_t)peer->pid);
+	if (peer->unit != NULL)
+		jwrite_text(w, "unit", peer->unit);
+	if (peer->user_unit != NULL)
+		jwrite_text(w, "user_unit", peer->user_unit);
 	jwrite_close(w, '}');
 	jwrite_open(w, "rules", '[');
 	for (size_t i = 0; i < rules->nrules; i++) {

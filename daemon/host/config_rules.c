@@ -10,7 +10,7 @@
 
 #include "daemon/host/config_value.h"
 
-#define KEYS "uid, gid, ops, paths"
+#define KEYS "uid, gid, unit, user_unit, ops, paths"
 
 static int no_memory(const struct config_file *file, const config_setting_t *at)
 {
@@ -96,28 +96,30 @@ static int read_ops(const struct config_file *file, const config_setting_t *list
 	return 0;
 }
 
-static int read_paths(const struct config_file *file, const config_setting_t *list, struct rule *rule)
+/* A list of patterns, each of which check must find nothing wrong with. */
+static int read_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
+    const char *(*check)(const char *), char ***ret, size_t *ret_count)
 {
 	size_t n = config_file_count(list);
 
 	if (n == 0)
 		return config_file_error(file, list, 0, "must not be empty");
-	rule->paths = calloc(n, sizeof(*rule->paths));
-	if (rule->paths == NULL)
+	*ret = calloc(n, sizeof(**ret));
+	if (*ret == NULL)
 		return no_memory(file, list);
 	for (size_t i = 0; i < n; i++) {
 		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
 
 		if (text == NULL)
 			return config_file_error(file, list, item_number(list, i),
-			    "must be a path in quotes, or a list of them");
-		wrong = config_value_pattern_error(text);
+			    "must be a %s in quotes, or a list of them", what);
+		wrong = check(text);
 		if (wrong != NULL)
 			return config_file_error(file, list, item_number(list, i), "%s", wrong);
-		rule->paths[i] = strdup(text);
-		if (rule->paths[i] == NULL)
+		(*ret)[i] = strdup(text);
+		if ((*ret)[i] == NULL)
 			return no_memory(file, list);
-		rule->npaths++;
+		(*ret_count)++;
 	}
 	return 0;
 }
@@ -133,7 +135,11 @@ static int read_key(const struct config_file *file, const config_setting_t *key,
 	if (strcmp(name, "ops") == 0)
 		return read_ops(file, key, rule->ops);
 	if (strcmp(name, "paths") == 0)
-		return read_paths(file, key, rule);
+		return read_patterns(file, key, "path", config_value_pattern_error, &rule->paths, &rule->npaths);
+	if (strcmp(name, "unit") == 0)
+		return read_patterns(file, key, "unit", config_value_unit_error, &rule->units, &rule->nunits);
+	if (strcmp(name, "user_unit") == 0)
+		return read_patterns(file, key, "unit", config_value_unit_error, &rule->user_units, &rule->nuser_units);
 	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
 }
 
@@ -158,8 +164,10 @@ static int check_rule(const struct config_file *file, const config_setting_t *at
 {
 	bool any = false;
 
-	if (rule->nuids == 0 && rule->ngids == 0)
-		return config_file_error(file, at, 0, "must name callers by uid or gid");
+	if (rule->nuids == 0 && rule->ngids == 0 && rule->nunits == 0)
+		return config_file_error(file, at, 0, "must name callers by uid, gid or unit");
+	if (rule->nuser_units > 0 && rule->nuids == 0)
+		return config_file_error(file, at, 0, "must have a uid beside user_unit, since each user names his own units");
 	for (int op = 0; op < OP_COUNT; op++) {
 		any = any || rule->ops[op];
 		if (rule->ops[op] && takes_path((enum op)op) && rule->npaths == 0)

@@ -10,6 +10,8 @@
 
 #include "proto/request.h"
 
+#define UNIT_NAME_MAX 255 /* systemd's own */
+
 /* Takes digits from *text. Only 0…UINT64_MAX; at least one digit. */
 static int take_number(const char **text, uint64_t *ret)
 {
@@ -167,6 +169,35 @@ const char *config_value_pattern_error(const char *pattern)
 		if (p[n] == '\0')
 			return NULL;
 	}
+}
+
+/* The kinds of units that have processes; a service is what nearly always is meant. */
+static bool has_unit_suffix(const char *name)
+{
+	static const char *const suffixes[] = { ".service", ".scope", ".slice", ".socket", ".mount", ".swap" };
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && strcmp(name + len - n, suffixes[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *config_value_unit_error(const char *pattern)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@*";
+	size_t len = strlen(pattern);
+
+	if (len == 0)
+		return "is empty";
+	if (len > UNIT_NAME_MAX || strspn(pattern, plain) != len)
+		return "is no name of a unit, nor a pattern for some";
+	if (!has_unit_suffix(pattern) && pattern[len - 1] != '*')
+		return "matches nothing: a unit's name ends with its kind, as in web.service";
+	return NULL;
 }
 
 const char *config_value_shown(const char *text, char out[CONFIG_VALUE_SHOWN])

@@ -25,6 +25,9 @@ int config_value_group(const char *text, gid_t *ret, struct error *why);
 /* What is wrong with a rule's path pattern, or NULL: canonical as a request's path, but for its stars. */
 const char *config_value_pattern_error(const char *pattern);
 
+/* What is wrong with a pattern for names of units, or NULL. */
+const char *config_value_unit_error(const char *pattern);
+
 /* A text as it may stand in an error: cut, and what is not printable ASCII replaced. Returns out. */
 #define CONFIG_VALUE_SHOWN 64
 const char *config_value_shown(const char *text, char out[CONFIG_VALUE_SHOWN]);
