@@ -17,18 +17,12 @@
 #define SNAPSHOT_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "proto/sha256.h"
 
 #define SNAPSHOT_HOLD_BACK 65536u
 #define SNAPSHOT_TAIL_MAX 16384u
 #define SNAPSHOT_STEP 65536u /* bytes that come out of the compression in one step, about */
-
-/* SHA-256, from whichever library the program has. */
-struct sha256 {
-	void *(*begin)(void);                                 /* NULL: no memory */
-	void (*add)(void *state, const void *p, size_t n);
-	void (*end)(void *state, unsigned char digest[32]);   /* frees state, too; digest NULL: does only that */
-};
 
 struct snapshot_check;
 
