@@ -192,6 +192,31 @@ def test_a_caller_that_vanishes_before_its_end_frame_changes_nothing(steady, sha
         steady.assert_untouched()
 
 
+def test_callers_that_vanish_and_bytes_that_are_wrong_harm_no_node_of_a_cluster(shared_cluster, new_site, daemon):
+    site = new_site(shared_cluster.wait_leader(), kind=SnapshotSite)
+    standby = shared_cluster.standbys()[0]
+    shared_cluster.caught_up(standby)
+    restorable = Restorable(site, daemon(site.settings(openbao={"address": f"http://127.0.0.1:{standby.port}"})))
+    data = restorable.snapshot
+    for share in (0, 0.5, 0.999, 1):
+        before = ended(restorable.leader)
+        c = restorable.d.connect()
+        assert c.begin_restore()["continue"]
+        c.send_data(data[:int(len(data) * share)])
+        c.close()
+        if share > 0:
+            assert_given_up(restorable, before)
+    for place in (0.3, 0.999):
+        wrong = bytearray(data)
+        wrong[int(len(data) * place)] ^= 1
+        with restorable.d.connect() as c:
+            assert c.restore(bytes(wrong)).code == "invalid_request"
+    restorable.assert_untouched()
+    for node in shared_cluster.nodes:
+        assert health(node) == (True, False)
+        assert "prior to restoring snapshot" not in node.log_path.read_text()
+
+
 @pytest.mark.parametrize("share", [0, 0.5, 1])
 def test_a_caller_that_shuts_down_its_writing_side_changes_nothing(steady, share):
     data = steady.snapshot
