@@ -57,7 +57,7 @@ static void test_all_is_every_op_but_those_of_snapshots(void **state)
 		strcpy(text, "allow: { a: { uid = 0; paths = \"*\"; ops = ");
 		c = fixture_accepted(strcat(strcat(text, texts[i]), "; }; };"));
 		for (int op = 0; op < OP_COUNT; op++)
-			assert_int_equal(c->rules.rule[0].ops[op], !op_is_stream(op));
+			assert_int_equal(c->rules.rule[0].ops[op], !op_is_stream((enum op)op));
 		config_free(c);
 	}
 }
@@ -80,12 +80,42 @@ static void test_a_rule_must_name_callers(void **state)
 {
 	(void)state;
 	refuses("allow: {\na: { ops = \"all\"; paths = \"*\"; }; };", "3: allow.a: ",
-	    "must name callers by uid or gid");
+	    "must name callers by uid, gid or unit");
 	refuses("allow: { a: { }; };", "2: allow.a: ", "must name callers");
 	refuses("allow: { a: { uid = []; ops = \"status\"; }; };", "2: allow.a.uid: ", "must not be empty");
 	refuses("allow: { a: { gid = (); uid = 0; ops = \"status\"; }; };", "2: allow.a.gid: ",
 	    "must not be empty");
 	refuses("allow: { a: { uid = \"\"; ops = \"status\"; }; };", "2: allow.a.uid: ", "must name a user");
+}
+
+static void test_units_are_read(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = fixture_accepted("allow: { a: { unit = [\"web.service\", \"web@*.service\"]; ops = \"status\"; };"
+	    " b: { uid = 0; user_unit = \"app-*\"; unit = \"user@0.service\"; ops = \"status\"; }; };");
+	assert_int_equal(c->rules.rule[0].nunits, 2);
+	assert_string_equal(c->rules.rule[0].units[1], "web@*.service");
+	assert_int_equal(c->rules.rule[0].nuser_units, 0);
+	assert_string_equal(c->rules.rule[1].user_units[0], "app-*");
+	assert_string_equal(c->rules.rule[1].units[0], "user@0.service");
+	config_free(c);
+}
+
+static void test_units_must_be_able_to_match(void **state)
+{
+	(void)state;
+	refuses("allow: { a: { unit = \"web\"; ops = \"status\"; }; };", "2: allow.a.unit: ", "as in web.service");
+	refuses("allow: { a: { unit = \"\"; ops = \"status\"; }; };", "2: allow.a.unit: ", "is empty");
+	refuses("allow: { a: { unit = []; ops = \"status\"; }; };", "2: allow.a.unit: ", "must not be empty");
+	refuses("allow: { a: { unit = 5; ops = \"status\"; }; };", "2: allow.a.unit: ", "must be a unit in quotes");
+	refuses("allow: { a: { unit = [\"a.service\", \"/b.service\"]; ops = \"status\"; }; };", "2: allow.a.unit: item 2: ",
+	    "no name of a unit");
+	refuses("allow: { a: { user_unit = \"a.service\"; gid = 0; ops = \"status\"; }; };", "2: allow.a: ",
+	    "must have a uid beside user_unit");
+	refuses("allow: { a: { user_unit = \"a.service\"; unit = \"b.service\"; ops = \"status\"; }; };", "2: allow.a: ",
+	    "must have a uid beside user_unit");
 }
 
 static void test_callers_must_exist(void **state)
@@ -150,7 +180,7 @@ static void test_unknown_keys_are_refused(void **state)
 {
 	(void)state;
 	refuses("allow: { a: { uid = 0; path = \"*\"; }; };", "2: allow.a.path: ",
-	    "a rule has uid, gid, ops, paths");
+	    "a rule has uid, gid, unit, user_unit, ops, paths");
 	refuses("allow: { a: { unit = \"x\"; }; };", "2: allow.a.unit: ", "there is no such setting");
 	refuses("allow: { a*: { uid = 0; ops = \"status\"; }; };", "2: allow.a*: ", "letters, digits");
 	refuses("allow: { *: { uid = 0; ops = \"status\"; }; };", "2: allow.*: ", "letters, digits");
@@ -165,6 +195,8 @@ int main(void)
 		TEST(test_all_is_every_op_but_those_of_snapshots),
 		TEST(test_ops_of_snapshots_are_named),
 		TEST(test_a_rule_must_name_callers),
+		TEST(test_units_are_read),
+		TEST(test_units_must_be_able_to_match),
 		TEST(test_callers_must_exist),
 		TEST(test_a_rule_must_have_ops_that_are_known),
 		TEST(test_ops_with_a_path_need_paths),

@@ -92,6 +92,119 @@ static void test_a_rule_without_uid_and_gid_names_nobody(void **state)
 	assert_false(rule_names(&rule, &peer));
 }
 
+static void test_unit_is_matched_as_a_pattern(void **state)
+{
+	char pattern[] = "web@*.service", unit[] = "web@1.service", *patterns[] = { pattern };
+	struct rule rule = rule_for(NULL, NULL, NULL);
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	rule.units = patterns;
+	rule.nunits = 1;
+	peer.unit_is_sure = true;
+	assert_false(rule_names(&rule, &peer));
+	peer.unit = unit;
+	assert_true(rule_names(&rule, &peer));
+	unit[0] = 'W';
+	assert_false(rule_names(&rule, &peer));
+}
+
+static void test_a_unit_alone_must_be_vouched_for(void **state)
+{
+	char unit[] = "web.service", *patterns[] = { unit };
+	uid_t uid = 1000;
+	gid_t gid = 100;
+	struct rule rule = rule_for(NULL, NULL, NULL);
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	rule.units = patterns;
+	rule.nunits = 1;
+	peer.unit = unit;
+	assert_false(rule_names(&rule, &peer));
+	assert_int_equal(rule_judge(&rule, &peer, OP_STATUS, NULL), RULE_UNSURE);
+	rule.uids = &uid;
+	rule.nuids = 1;
+	assert_true(rule_names(&rule, &peer));
+	rule.nuids = 0;
+	rule.gids = &gid;
+	rule.ngids = 1;
+	assert_true(rule_names(&rule, &peer));
+	rule.ngids = 0;
+	peer.unit_is_sure = true;
+	assert_true(rule_names(&rule, &peer));
+}
+
+static void test_a_unit_of_a_user_counts_only_beside_his_uid(void **state)
+{
+	char unit[] = "app.service", *patterns[] = { unit };
+	uid_t uid = 1000;
+	gid_t gid = 100;
+	struct rule rule = rule_for(NULL, &gid, NULL);
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	rule.user_units = patterns;
+	rule.nuser_units = 1;
+	peer.user_unit = unit;
+	peer.unit_is_sure = true;
+	assert_false(rule_names(&rule, &peer));
+	rule.uids = &uid;
+	rule.nuids = 1;
+	assert_true(rule_names(&rule, &peer));
+	peer.user_unit = NULL;
+	assert_false(rule_names(&rule, &peer));
+	/* That of the system's manager is another. */
+	peer.unit = unit;
+	assert_false(rule_names(&rule, &peer));
+}
+
+static void test_the_verdict_names_the_first_key_that_does_not_fit(void **state)
+{
+	char unit[] = "web.service", path[] = "secret/a", *units[] = { unit }, *paths[] = { path };
+	uid_t uid = 1000;
+	gid_t gid = 100;
+	struct rule rule = rule_for(&uid, &gid, paths);
+	struct peer peer = { .uid = 1, .gid = 1, .pid = 1 };
+
+	(void)state;
+	rule.units = units;
+	rule.nunits = 1;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_UID);
+	peer.uid = uid;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_GID);
+	peer.gid = gid;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_UNIT);
+	peer.unit = unit;
+	rule.ops[OP_KV_GET] = false;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_OP);
+	rule.ops[OP_KV_GET] = true;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_PATH);
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/a"), RULE_ALLOWS);
+	peer.pid = 0;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/a"), RULE_NOBODY);
+	for (int verdict = RULE_ALLOWS; verdict <= RULE_PATH; verdict++)
+		assert_true(strlen(rule_verdict_text((enum rule_verdict)verdict)) > 0);
+}
+
+static void test_units_are_wanted_only_by_rules_that_have_some(void **state)
+{
+	char unit[] = "web.service", *units[] = { unit };
+	uid_t uid = 1000;
+	struct rule rule[2] = { rule_for(&uid, NULL, NULL), rule_for(&uid, NULL, NULL) };
+	struct rules rules = { rule, 2 };
+
+	(void)state;
+	assert_false(rules_want_units(&rules));
+	rule[1].user_units = units;
+	rule[1].nuser_units = 1;
+	assert_true(rules_want_units(&rules));
+	rule[1].nuser_units = 0;
+	rule[1].units = units;
+	rule[1].nunits = 1;
+	assert_true(rules_want_units(&rules));
+}
+
 static void test_the_unmapped_uid_and_pid_0_match_nothing(void **state)
 {
 	uid_t uids[] = { 65534, 1000 };
@@ -322,6 +435,11 @@ int main(void)
 		cmocka_unit_test(test_gid_is_matched_as_primary_and_as_supplementary_group),
 		cmocka_unit_test(test_uid_and_gid_must_both_match),
 		cmocka_unit_test(test_a_rule_without_uid_and_gid_names_nobody),
+		cmocka_unit_test(test_unit_is_matched_as_a_pattern),
+		cmocka_unit_test(test_a_unit_alone_must_be_vouched_for),
+		cmocka_unit_test(test_a_unit_of_a_user_counts_only_beside_his_uid),
+		cmocka_unit_test(test_the_verdict_names_the_first_key_that_does_not_fit),
+		cmocka_unit_test(test_units_are_wanted_only_by_rules_that_have_some),
 		cmocka_unit_test(test_the_unmapped_uid_and_pid_0_match_nothing),
 		cmocka_unit_test(test_op_must_be_listed),
 		cmocka_unit_test(test_a_number_that_is_no_op_is_forbidden),
