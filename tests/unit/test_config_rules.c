@@ -181,7 +181,7 @@ static void test_unknown_keys_are_refused(void **state)
 	(void)state;
 	refuses("allow: { a: { uid = 0; path = \"*\"; }; };", "2: allow.a.path: ",
 	    "a rule has uid, gid, unit, user_unit, ops, paths");
-	refuses("allow: { a: { unit = \"x\"; }; };", "2: allow.a.unit: ", "there is no such setting");
+	refuses("allow: { a: { units = \"x\"; }; };", "2: allow.a.units: ", "there is no such setting");
 	refuses("allow: { a*: { uid = 0; ops = \"status\"; }; };", "2: allow.a*: ", "letters, digits");
 	refuses("allow: { *: { uid = 0; ops = \"status\"; }; };", "2: allow.*: ", "letters, digits");
 	refuses("allow: { web = \"all\"; };", "2: allow.web: ", "must be a group");
