@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,7 +15,11 @@
 
 struct file {
 	int fd;
-	int error; /* errno of what failed */
+	int error;        /* errno of what failed */
+	bool changed;     /* between the check and the restore */
+	bool seekable;    /* read at, without moving the descriptor's position */
+	off_t at;
+	uint64_t bytes;   /* that were read, or written */
 };
 
 /* The transfer ended because of the file, and not of the caller, who has no function here. */
@@ -24,7 +29,10 @@ static int blame(struct ss_client *c, const struct file *file, int code, const c
 
 	if (code != SS_ABORTED)
 		return code;
-	snprintf(text, sizeof(text), "%s: %s", what, strerror(file->error));
+	if (file->changed)
+		snprintf(text, sizeof(text), "%s: it changed while it was read", what);
+	else
+		snprintf(text, sizeof(text), "%s: %s", what, strerror(file->error));
 	return client_fail(c, SS_IO, text);
 }
 
@@ -104,4 +112,93 @@ int ss_snapshot_save_fd(struct ss_client *c, uint32_t timeout_ms, int fd, struct
 	code = ss_snapshot_save(c, timeout_ms, write_all, &file, ret_snapshot);
 	quiet_end(&quiet, file.error == EPIPE);
 	return blame(c, &file, code, "the snapshot cannot be written");
+}
+
+/* -- check and restore ---------------------------------------------------------------------------------------- */
+
+static void place(struct file *file)
+{
+	file->at = lseek(file->fd, 0, SEEK_CUR);
+	file->seekable = file->at >= 0;
+}
+
+static long read_next(void *arg, void *p, size_t size)
+{
+	struct file *file = arg;
+	ssize_t n;
+
+	do
+		n = file->seekable ? pread(file->fd, p, size, file->at) : read(file->fd, p, size);
+	while (n < 0 && may_try_again(file->fd, POLLIN));
+	if (n < 0) {
+		file->error = errno;
+		return -1;
+	}
+	file->at += n;
+	file->bytes += (uint64_t)n;
+	return n;
+}
+
+int ss_snapshot_check_fd(struct ss_client *c, int fd)
+{
+	struct file file = { .fd = fd };
+
+	place(&file);
+	return blame(c, &file, ss_snapshot_check(c, read_next, &file), "the snapshot cannot be read");
+}
+
+static const char unreadable[] = "nothing was restored, since the snapshot cannot be read";
+
+/* What was checked, and that alone. */
+struct checked {
+	struct file file;
+	uint64_t bytes;
+};
+
+static long read_checked(void *arg, void *p, size_t size)
+{
+	struct checked *checked = arg;
+	long n = read_next(&checked->file, p, size);
+
+	if (n < 0)
+		return -1;
+	checked->file.changed = checked->file.bytes > checked->bytes || (n == 0 && checked->file.bytes < checked->bytes);
+	return checked->file.changed ? -1 : n;
+}
+
+static int refuse_unless_regular(struct ss_client *c, int fd)
+{
+	struct file file = { .fd = fd };
+	struct stat status;
+
+	if (fstat(fd, &status) != 0) {
+		file.error = errno;
+		return blame(c, &file, SS_ABORTED, unreadable);
+	}
+	if (S_ISREG(status.st_mode))
+		return SS_OK;
+	return client_fail(c, SS_INVALID_REQUEST, "a snapshot is read twice, to be checked before any of it is sent: "
+	    "it must be a regular file");
+}
+
+int ss_snapshot_restore_fd(struct ss_client *c, bool force, uint32_t timeout_ms, int fd,
+    enum ss_restored *ret_restored)
+{
+	struct file first = { .fd = fd };
+	struct checked again = { .file = { .fd = fd } };
+	int code = client_may_wait(c);
+
+	if (code == SS_OK)
+		code = refuse_unless_regular(c, fd);
+	if (code != SS_OK)
+		return code;
+	place(&first);
+	again.file.seekable = first.seekable;
+	again.file.at = first.at;
+	code = ss_snapshot_check(c, read_next, &first);
+	if (code != SS_OK)
+		return blame(c, &first, code, unreadable);
+	again.bytes = first.bytes;
+	code = ss_snapshot_restore(c, force, timeout_ms, read_checked, &again, ret_restored);
+	return blame(c, &again.file, code, unreadable);
 }

@@ -223,6 +223,8 @@ static void count(struct ss_client *c, const struct ss_result *result, void *arg
 	(void)result;
 	callbacks++;
 	assert_int_equal(ss_snapshot_save(c, 0, sink, &got, NULL), SS_INVALID_REQUEST);
+	assert_int_equal(ss_snapshot_check(c, NULL, NULL), SS_INVALID_REQUEST);
+	assert_int_equal(ss_snapshot_restore(c, false, 0, NULL, NULL, NULL), SS_INVALID_REQUEST);
 	assert_non_null(strstr(ss_last_error(c)->message, "callback"));
 }
 
