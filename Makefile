@@ -10,6 +10,7 @@ SBINDIR ?= $(PREFIX)/sbin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+MANDIR ?= $(PREFIX)/share/man
 
 # Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer). And any of
 # them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by this name.
@@ -202,7 +203,8 @@ endif
 INSTALL ?= install
 CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.conf
 install: all
-	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))'
+	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))' \
+		$(addprefix '$(DESTDIR)',$(MANDIR)/man1)
 	$(INSTALL) -m 755 $(BUILD)/secretstored '$(DESTDIR)$(SBINDIR)/secretstored'
 	$(INSTALL) -m 755 $(BUILD)/secretstorectl '$(DESTDIR)$(BINDIR)/secretstorectl'
 	$(INSTALL) -m 644 client-lib/secretstore.h '$(DESTDIR)$(INCLUDEDIR)/secretstore.h'
@@ -211,6 +213,7 @@ install: all
 	ln -sf libsecretstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so.$(SOVERSION)'
 	ln -sf libsecretstore.so.$(SOVERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so'
 	$(INSTALL) -m 644 $(BUILD)/libsecretstore.pc '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc'
+	$(INSTALL) -m 644 docs/secretstorectl.1 '$(DESTDIR)$(MANDIR)/man1/secretstorectl.1'
 	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
 		set -x; $(INSTALL) -m 644 conf/secretstored.conf '$(CONF)'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
@@ -219,7 +222,8 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(SBINDIR)/secretstored' '$(DESTDIR)$(BINDIR)/secretstorectl' \
 		'$(DESTDIR)$(INCLUDEDIR)/secretstore.h' '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc' \
-		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)')
+		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)') \
+		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1'
 	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.conf '$(CONF)'; then \
 		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
 	@rmdir '$(dir $(CONF))' 2>/dev/null || :
@@ -243,7 +247,8 @@ help:
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has
-#: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR)
+#: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
+#:                      MANDIR)
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 

@@ -42,6 +42,7 @@ INSTALLED = {
     "usr/local/lib/libsecretstore.so.0",
     f"usr/local/lib/libsecretstore.so.{VERSION}",
     "usr/local/lib/pkgconfig/libsecretstore.pc",
+    "usr/local/share/man/man1/secretstorectl.1",
     "etc/secretstored/secretstored.conf",
 }
 
