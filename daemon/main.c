@@ -17,6 +17,7 @@
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
+#include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/control.h"
@@ -27,6 +28,7 @@
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u
+#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
 
 struct daemon {
 	struct config *config;
@@ -38,9 +40,11 @@ struct daemon {
 	struct leader *leader;
 	struct kv *kv;
 	struct probe *probe;
+	struct transfers *transfers;
 	struct dispatch *dispatch;
 	struct listener *listener;
 	bool stopping;
+	unsigned draining; /* parts that are not done yet */
 };
 
 static const char usage_text[] =
@@ -70,6 +74,8 @@ static void on_stopped(void *arg)
 static void on_drained(void *arg)
 {
 	struct daemon *d = arg;
+	if (--d->draining > 0)
+		return;
 	keeper_stop(d->keeper, REVOKE_MS, on_stopped, d);
 }
 
@@ -86,13 +92,16 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	listener_stop(d->listener);
 	probe_stop(d->probe);
+	d->draining = 2;
 	kv_drain(d->kv, DRAIN_MS, on_drained, d);
+	transfers_drain(d->transfers, DRAIN_MS, on_drained, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
 	listener_free(d->listener); /* first: its sessions abandon their calls */
 	dispatch_free(d->dispatch);
+	transfers_free(d->transfers);
 	probe_free(d->probe);
 	kv_free(d->kv);
 	leader_free(d->leader);
@@ -170,7 +179,9 @@ static int start_upstream(struct daemon *d, struct error *error)
 	d->leader = d->keeper != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
 	d->kv = d->leader != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
 	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
-	return d->probe != NULL ? 0 : error_set(error, "out of memory");
+	d->transfers = d->probe != NULL ?
+	    transfers_new(d->base, d->api, d->keeper, d->leader, d->kv, STALL_MS) : NULL;
+	return d->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
 static int start_serving(struct daemon *d, struct error *error)
@@ -191,7 +202,15 @@ static int start_serving(struct daemon *d, struct error *error)
 		},
 		.default_timeout_ms = c->openbao.request_timeout_ms,
 	};
-	d->dispatch = dispatch_new(&c->rules, d->kv, d->probe, d->keeper, &options.session);
+	const struct dispatch_parts parts = {
+		.rules = &c->rules,
+		.kv = d->kv,
+		.probe = d->probe,
+		.transfers = d->transfers,
+		.keeper = d->keeper,
+		.limits = options.session,
+	};
+	d->dispatch = dispatch_new(&parts);
 	if (d->dispatch == NULL)
 		return error_set(error, "out of memory");
 	d->listener = listener_new(d->base, &options, dispatch_request, d->dispatch, error);

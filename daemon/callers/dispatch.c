@@ -2,28 +2,17 @@
  * dispatch: one function per op. What takes time holds a struct work from the request to the store's callback; if
  * the caller goes away first, the session abandons it.
  */
-#include "daemon/callers/dispatch.h"
+#include "daemon/callers/dispatch_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/callers/status.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
-
-struct dispatch {
-	const struct rules *rules;
-	struct kv *kv;
-	struct probe *probe;
-	struct keeper *keeper;
-	struct session_limits limits;
-	struct counters counters;
-	uint64_t started_ms;
-};
 
 struct work {
 	struct dispatch *dispatch;
@@ -32,7 +21,7 @@ struct work {
 	struct probe_wait *probe_wait;
 };
 
-static void refuse(struct dispatch *d, struct call *call, const struct failure *why)
+void dispatch_refuse(struct dispatch *d, struct call *call, const struct failure *why)
 {
 	d->counters.failures++;
 	if (why->code == CODE_FORBIDDEN)
@@ -40,11 +29,11 @@ static void refuse(struct dispatch *d, struct call *call, const struct failure *
 	call_fail(call, why);
 }
 
-static void refuse_memory(struct dispatch *d, struct call *call)
+void dispatch_refuse_memory(struct dispatch *d, struct call *call)
 {
 	struct failure why;
 	failure_set(&why, CODE_INTERNAL, "out of memory");
-	refuse(d, call, &why);
+	dispatch_refuse(d, call, &why);
 }
 
 /* NULL: no memory, and the caller has been told. */
@@ -52,7 +41,7 @@ static struct work *work_new(struct dispatch *d, struct call *call)
 {
 	struct work *work = calloc(1, sizeof(*work));
 	if (work == NULL) {
-		refuse_memory(d, call);
+		dispatch_refuse_memory(d, call);
 		return NULL;
 	}
 	work->dispatch = d;
@@ -77,7 +66,7 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 	struct jwrite w;
 	free(work);
 	if (reply->failure != NULL) {
-		refuse(d, call, reply->failure);
+		dispatch_refuse(d, call, reply->failure);
 		return;
 	}
 	call_answer_begin(call, &w);
@@ -100,15 +89,15 @@ static void start_kv(struct dispatch *d, struct call *call, const struct request
 		return;
 	if (r->op == OP_KV_PUT) {
 		d->counters.puts++;
-		work->kv_call = kv_put(d->kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
+		work->kv_call = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
 		    deadline_ms, on_kv, work);
 	} else {
 		d->counters.gets++;
-		work->kv_call = kv_get(d->kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
+		work->kv_call = kv_get(d->parts.kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
 	}
 	if (work->kv_call == NULL) {
 		free(work);
-		refuse_memory(d, call);
+		dispatch_refuse_memory(d, call);
 		return;
 	}
 	call_wait(call, abandon_kv, work);
@@ -131,7 +120,7 @@ static void on_probe(void *arg, const struct failure *why)
 	struct jwrite w;
 	free(work);
 	if (why != NULL) {
-		refuse(d, call, why);
+		dispatch_refuse(d, call, why);
 		return;
 	}
 	call_answer_begin(call, &w);
@@ -145,10 +134,10 @@ static void start_probe(struct dispatch *d, struct call *call, uint64_t deadline
 	if (work == NULL)
 		return;
 	d->counters.probes++;
-	work->probe_wait = probe_ask(d->probe, deadline_ms, on_probe, work);
+	work->probe_wait = probe_ask(d->parts.probe, deadline_ms, on_probe, work);
 	if (work->probe_wait == NULL) {
 		free(work);
-		refuse_memory(d, call);
+		dispatch_refuse_memory(d, call);
 		return;
 	}
 	call_wait(call, abandon_probe, work);
@@ -160,7 +149,7 @@ static void answer_ping(struct dispatch *d, struct call *call)
 {
 	struct jwrite w;
 	call_answer_begin(call, &w);
-	status_write_ping(&w, d->keeper, &d->limits);
+	status_write_ping(&w, d->parts.keeper, &d->parts.limits);
 	call_answer_end(call, &w);
 }
 
@@ -168,8 +157,8 @@ static void answer_status(struct dispatch *d, struct call *call)
 {
 	struct jwrite w;
 	call_answer_begin(call, &w);
-	status_write(&w, d->keeper, &d->counters, clock_now_ms() - d->started_ms);
-	status_write_caller(&w, call_peer(call), d->rules);
+	status_write(&w, d->parts.keeper, &d->counters, clock_now_ms() - d->started_ms);
+	status_write_caller(&w, call_peer(call), d->parts.rules);
 	call_answer_end(call, &w);
 }
 
@@ -182,9 +171,9 @@ static bool is_allowed(const struct dispatch *d, struct call *call, const struct
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
 	if (!has_path(r->op))
-		return rules_find(d->rules, call_peer(call), r->op, NULL) != NULL;
+		return rules_find(d->parts.rules, call_peer(call), r->op, NULL) != NULL;
 	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
-	return rules_find(d->rules, call_peer(call), r->op, path) != NULL;
+	return rules_find(d->parts.rules, call_peer(call), r->op, path) != NULL;
 }
 
 void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
@@ -199,14 +188,14 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		struct failure why;
 		failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
 		    has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
-		refuse(d, call, &why);
+		dispatch_refuse(d, call, &why);
 		return;
 	}
-	if (op_is_stream(r->op)) {
-		struct failure why;
-		failure_set(&why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
-		refuse(d, call, &why);
-	} else if (r->op == OP_STATUS)
+	if (r->op == OP_SNAPSHOT_SAVE)
+		dispatch_save(d, call, deadline_ms);
+	else if (r->op == OP_SNAPSHOT_RESTORE)
+		dispatch_restore(d, call, r->force, deadline_ms);
+	else if (r->op == OP_STATUS)
 		answer_status(d, call);
 	else if (r->op == OP_PROBE)
 		start_probe(d, call, deadline_ms);
@@ -214,17 +203,12 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		start_kv(d, call, r, deadline_ms);
 }
 
-struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct probe *probe, struct keeper *keeper,
-    const struct session_limits *limits)
+struct dispatch *dispatch_new(const struct dispatch_parts *parts)
 {
 	struct dispatch *d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
-	d->rules = rules;
-	d->kv = kv;
-	d->probe = probe;
-	d->keeper = keeper;
-	d->limits = *limits;
+	d->parts = *parts;
 	d->started_ms = clock_now_ms();
 	return d;
 }

@@ -11,10 +11,19 @@ struct keeper;
 struct kv;
 struct probe;
 struct rules;
+struct transfers;
 
-/* All borrowed. NULL: no memory. */
-struct dispatch *dispatch_new(const struct rules *rules, struct kv *kv, struct probe *probe, struct keeper *keeper,
-    const struct session_limits *limits);
+struct dispatch_parts {
+	const struct rules *rules;
+	struct kv *kv;
+	struct probe *probe;
+	struct transfers *transfers;
+	struct keeper *keeper;
+	struct session_limits limits;
+};
+
+/* All parts are borrowed. NULL: no memory. */
+struct dispatch *dispatch_new(const struct dispatch_parts *parts);
 void dispatch_free(struct dispatch *dispatch);
 
 /* A session_request; arg is the struct dispatch. */

@@ -3,7 +3,7 @@
  * that all sessions share, so that an idle connection costs little more than its struct; only what is left of an
  * incomplete frame is kept per session. Replies are written once per turn of the loop, however many there are.
  */
-#include "daemon/callers/session.h"
+#include "daemon/callers/session_internal.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -14,66 +14,13 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/secmem.h"
 #include "daemon/callers/peer.h"
-#include "proto/frame.h"
 #include "proto/reply.h"
 
-#define READ_SIZE 65536u
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
-
-enum session_state {
-	SESSION_OPEN,   /* requests are read */
-	SESSION_ENDING, /* none is read any more; those in flight are answered, then what last_word says, then the end */
-	SESSION_LINGER  /* all is said; what still comes is thrown away, so that the caller gets to read the last word */
-};
-
-struct call {
-	struct call *prev, *next;
-	struct session *session;
-	size_t id_len;
-	char id[REQUEST_ID_MAX + 2];
-	void (*abandon)(void *work);
-	void *work;
-};
-
-struct session {
-	struct session *prev, *next;
-	struct session *prev_dirty, *next_dirty;
-	struct sessions *all;
-	enum session_state state;
-	bool dirty;               /* in all->dirty: has replies to be written at the end of this turn */
-	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
-	int fd;
-	uint32_t ncalls;
-	struct peer peer;
-	struct event *readable, *writable;
-	struct buf in, out;
-	struct call *calls;
-	uint64_t frame_began_ms;  /* when the incomplete frame in `in` began; 0: none */
-	uint64_t arrived_ms;      /* when bytes were last read: deadlines count from there */
-	uint64_t active_ms;       /* last sign of life, or when SESSION_LINGER began */
-	enum code last_word;
-};
-
-struct sessions {
-	struct event_base *base;
-	struct session_limits limits;
-	uint64_t default_timeout_ms;
-	session_request *request;
-	void *request_arg;
-	session_gone *gone;
-	void *gone_arg;
-	struct session *list, *dirty;
-	struct event *flush, *sweep;
-	uint64_t count, ncalls;
-	unsigned char scratch[READ_SIZE];
-};
-
-static void pump(struct session *s);
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -115,7 +62,7 @@ static void session_end(struct session *s)
 
 /* -- writing ------------------------------------------------------------------------------------------------- */
 
-static void mark_dirty(struct session *s)
+void session_mark_dirty(struct session *s)
 {
 	if (s->dirty)
 		return;
@@ -138,11 +85,12 @@ static int write_out(struct session *s)
 		s->active_ms = clock_now_ms();
 		buf_consume(&s->out, (size_t)n);
 	}
-	buf_free(&s->out); /* an idle connection holds no buffer */
+	if (s->stream.call == NULL)
+		buf_free(&s->out); /* an idle connection holds no buffer */
 	return 0;
 }
 
-static void stop_reading(struct session *s, enum code last_word)
+void session_stop_reading(struct session *s, enum code last_word)
 {
 	if (s->state != SESSION_OPEN)
 		return;
@@ -152,7 +100,7 @@ static void stop_reading(struct session *s, enum code last_word)
 	s->frame_began_ms = 0;
 	buf_free(&s->in);
 	event_del(s->readable);
-	mark_dirty(s);
+	session_mark_dirty(s);
 }
 
 static void say_last_word(struct session *s)
@@ -179,7 +127,7 @@ static int after_write(struct session *s)
 	}
 	if (buf_len(&s->out) > 0)
 		return 0;
-	if (s->last_word == CODE_NONE)
+	if (s->last_word == CODE_NONE && !s->lingers)
 		return -1;
 	/* Closing with unread input would reset the connection under a caller that is still writing. */
 	s->state = SESSION_LINGER;
@@ -191,10 +139,13 @@ static int after_write(struct session *s)
 
 static void flush_session(struct session *s)
 {
-	if (write_out(s) != 0 || after_write(s) != 0)
+	if (write_out(s) != 0 || after_write(s) != 0) {
 		session_end(s);
-	else if (s->state == SESSION_OPEN)
-		pump(s);
+		return;
+	}
+	stream_written(s);
+	if (s->state == SESSION_OPEN)
+		session_pump(s);
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)
@@ -224,14 +175,22 @@ static struct jspan call_id(const struct call *call)
 	return (struct jspan){ .p = call->id, .len = call->id_len, .type = JSON_STRING };
 }
 
-static void call_end(struct call *call)
+void session_forget_call(struct call *call)
 {
 	struct session *s = call->session;
 	DL_DELETE(s->calls, call);
 	s->ncalls--;
 	s->all->ncalls--;
+	if (s->stream.call == call)
+		stream_over(s);
 	free(call);
-	mark_dirty(s);
+}
+
+static void call_end(struct call *call)
+{
+	struct session *s = call->session;
+	session_forget_call(call);
+	session_mark_dirty(s);
 }
 
 const struct peer *call_peer(const struct call *call)
@@ -302,6 +261,13 @@ static struct call *call_new(struct session *s, struct jspan id)
 	return call;
 }
 
+static uint64_t deadline_of(const struct session *s, const struct request *request)
+{
+	if (request->timeout_ms == 0 && op_is_stream(request->op))
+		return CLOCK_NEVER;
+	return s->arrived_ms + (request->timeout_ms != 0 ? request->timeout_ms : s->all->default_timeout_ms);
+}
+
 static void handle_request(struct session *s, const struct frame *frame)
 {
 	struct sessions *all = s->all;
@@ -312,25 +278,43 @@ static void handle_request(struct session *s, const struct frame *frame)
 		failure_set(&why, CODE_INVALID_REQUEST, "id: a request with the same id is in flight");
 		good = false;
 	}
+	if (good && op_is_stream(request.op) && s->ncalls > 0) {
+		failure_set(&why, CODE_INVALID_REQUEST, "%s needs its connection to itself: other requests are in flight",
+		    op_name(request.op));
+		good = false;
+	}
 	if (good) {
 		struct call *call = call_new(s, request.id);
 		if (call != NULL) {
-			uint64_t timeout = request.timeout_ms != 0 ? request.timeout_ms : all->default_timeout_ms;
-			all->request(all->request_arg, call, &request, s->arrived_ms + timeout);
+			if (op_is_stream(request.op))
+				stream_take(s, call);
+			all->request(all->request_arg, call, &request, deadline_of(s, &request));
 			return;
 		}
 		failure_set(&why, CODE_INTERNAL, "out of memory");
 	}
 	(void)reply_failure(&s->out, request.id, &why);
-	mark_dirty(s);
+	session_mark_dirty(s);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------- */
 
 static bool may_read(const struct session *s)
 {
-	return s->state == SESSION_OPEN && s->ncalls < s->all->limits.requests &&
-	    buf_len(&s->out) <= s->all->limits.output_bytes;
+	if (s->state != SESSION_OPEN || buf_len(&s->out) > s->all->limits.output_bytes)
+		return false;
+	return s->stream.call != NULL ? stream_reads(s) : s->ncalls < s->all->limits.requests;
+}
+
+/* False: it is no request, and the session is ending. */
+static bool request_frame(struct session *s, const struct frame *frame)
+{
+	if (frame->kind != FRAME_JSON) {
+		session_stop_reading(s, CODE_INVALID_REQUEST);
+		return false;
+	}
+	handle_request(s, frame);
+	return true;
 }
 
 /* Handles the whole frames at p, as long as the session may take requests. Gives the bytes used up. */
@@ -339,34 +323,32 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 	size_t used = 0;
 	while (may_read(s)) {
 		struct frame frame;
-		switch (frame_parse(p + used, n - used, s->all->limits.request_bytes, &frame)) {
+		bool in_stream = s->stream.call != NULL;
+		switch (frame_parse(p + used, n - used, in_stream ? FRAME_DATA_MAX : s->all->limits.request_bytes, &frame)) {
 		case FRAME_MORE:
 			return used;
 		case FRAME_TOO_LARGE:
-			stop_reading(s, CODE_TOO_LARGE);
+			stream_violated(s, CODE_TOO_LARGE);
 			return n;
 		case FRAME_BAD_KIND:
-			stop_reading(s, CODE_INVALID_REQUEST);
+			stream_violated(s, CODE_INVALID_REQUEST);
 			return n;
 		case FRAME_OK:
 			break;
 		}
 		used += FRAME_HEADER + frame.len;
-		if (frame.kind != FRAME_JSON) {
-			stop_reading(s, CODE_INVALID_REQUEST);
+		if (in_stream ? !stream_frame(s, &frame) : !request_frame(s, &frame))
 			return n;
-		}
-		handle_request(s, &frame);
 	}
 	return used;
 }
 
 /* Handles what is kept in `in`, then reads or not, as the limits allow. */
-static void pump(struct session *s)
+void session_pump(struct session *s)
 {
 	size_t before = buf_len(&s->in);
 	if (before > 0) {
-		/* stop_reading() frees `in`, so what it held is counted here. */
+		/* session_stop_reading() frees `in`, so what it held is counted here. */
 		size_t used = take_frames(s, buf_data(&s->in), before);
 		if (s->state != SESSION_OPEN)
 			return;
@@ -401,7 +383,7 @@ static int take_bytes(struct session *s, const unsigned char *p, size_t n)
 	if (buf_len(&s->in) > 0) {
 		if (keep_rest(s, p, n) != 0)
 			return -1;
-		pump(s);
+		session_pump(s);
 		return 0;
 	}
 	size_t used = take_frames(s, p, n);
@@ -437,7 +419,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (n == 0) {
-		stop_reading(s, CODE_NONE);
+		session_stop_reading(s, CODE_NONE);
+		stream_cut(s);
 		return;
 	}
 	int rc = 0;
@@ -457,7 +440,8 @@ static bool overdue(const struct session *s, uint64_t now)
 	const struct session_limits *limits = &s->all->limits;
 	if (s->state == SESSION_LINGER)
 		return now >= s->active_ms + LINGER_MS;
-	if (s->frame_began_ms != 0 && may_read(s) && now >= s->frame_began_ms + limits->frame_timeout_ms)
+	/* A stream is watched by who asked for it. */
+	if (s->stream.call == NULL && s->frame_began_ms != 0 && may_read(s) && now >= s->frame_began_ms + limits->frame_timeout_ms)
 		return true;
 	return limits->idle_timeout_ms != 0 && s->ncalls == 0 && now >= s->active_ms + limits->idle_timeout_ms;
 }
@@ -478,6 +462,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 int session_start(struct sessions *all, int fd, struct peer *peer)
 {
 	struct session *s = calloc(1, sizeof(*s));
+	uint64_t most;
 	if (s == NULL)
 		return -1;
 	s->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, s);
@@ -495,7 +480,8 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	s->peer = *peer;
 	*peer = (struct peer){ .uid = s->peer.uid, .gid = s->peer.gid };
 	s->active_ms = clock_now_ms();
-	buf_init(&s->in, all->limits.request_bytes + FRAME_HEADER + READ_SIZE);
+	most = all->limits.request_bytes > FRAME_DATA_MAX ? all->limits.request_bytes : FRAME_DATA_MAX;
+	buf_init(&s->in, most + FRAME_HEADER + SESSION_READ_SIZE);
 	buf_init(&s->out, SIZE_MAX / 2); /* kept in bounds by may_read and call_answer_end */
 	DL_APPEND(all->list, s);
 	all->count++;
@@ -529,7 +515,7 @@ void sessions_finish(struct sessions *all)
 {
 	struct session *s;
 	DL_FOREACH(all->list, s) {
-		stop_reading(s, CODE_NONE);
+		session_stop_reading(s, CODE_NONE);
 	}
 }
 

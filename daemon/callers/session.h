@@ -70,4 +70,35 @@ void call_fail(struct call *call, const struct failure *why);
 void call_answer_begin(struct call *call, struct jwrite *w);
 void call_answer_end(struct call *call, struct jwrite *w);
 
+/*
+ * Streams: a call whose op is a stream's has its session to itself until it is ended. Between its request and its reply
+ * it moves data frames, in one direction; either side can make the other wait.
+ */
+struct call_stream {
+	/* There is room again for what call_stream_write() takes. NULL: it is never called. */
+	void (*room)(void *work);
+	/*
+	 * Of the caller's data the next n bytes, at most FRAME_DATA_MAX; 0: all has come. NULL: the caller is not to send any.
+	 */
+	void (*data)(void *work, const unsigned char *p, size_t n);
+	/* The caller will send no more, though it has not said that all has come. It still reads. */
+	void (*cut)(void *work);
+};
+
+/*
+ * Tells the caller to go ahead: {"id":…,"ok":true,NAME:true}. From now on the functions run. ops and work must last
+ * until the call has ended, as by call_fail() and call_answer_end(), or was abandoned. If it fails before all of the
+ * caller's data has come, the session ends with it.
+ */
+void call_stream_begin(struct call *call, const char *name, const struct call_stream *ops, void *work);
+
+/*
+ * Sends a data frame, n at most FRAME_DATA_MAX. 1, or 0: no more is to be sent before ops->room; or -1: no memory, it was
+ * not sent.
+ */
+int call_stream_write(struct call *call, const void *p, size_t n);
+
+/* Whether the caller's data is wanted, which it is at first. */
+void call_stream_want(struct call *call, bool wanted);
+
 #endif

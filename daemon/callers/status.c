@@ -66,6 +66,8 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_uint(w, "gets", counters->gets);
 	jwrite_uint(w, "puts", counters->puts);
 	jwrite_uint(w, "probes", counters->probes);
+	jwrite_uint(w, "snapshots_saved", counters->snapshots_saved);
+	jwrite_uint(w, "snapshots_restored", counters->snapshots_restored);
 	jwrite_uint(w, "failures", counters->failures);
 	jwrite_uint(w, "forbidden", counters->forbidden);
 	jwrite_uint(w, "logins", status.logins);

@@ -14,7 +14,7 @@
 struct keeper;
 
 struct counters {
-	uint64_t requests, failures, forbidden, gets, puts, probes;
+	uint64_t requests, failures, forbidden, gets, puts, probes, snapshots_saved, snapshots_restored;
 };
 
 /* Each adds members to a reply that was begun. */

@@ -337,6 +337,11 @@ const char *fresh_put_node(struct fresh *fresh, const char *mount, const char *p
 	return seen > 0 || ask_leader ? leader_known(fresh->leader) : NULL;
 }
 
+void fresh_forget(struct fresh *fresh)
+{
+	versions_clear(fresh->versions);
+}
+
 void fresh_put_ended(struct fresh *fresh, const char *node, const char *mount, const char *path,
     const struct answer *answer)
 {

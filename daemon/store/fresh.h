@@ -37,6 +37,9 @@ void fresh_cancel(struct fresh_call *call);
  */
 const char *fresh_put_node(struct fresh *fresh, const char *mount, const char *path);
 
+/* What OpenBao stores was replaced: versions begin where the snapshot's do. */
+void fresh_forget(struct fresh *fresh);
+
 /* What came of a put sent to node (NULL: any): later reads of that secret must live up to it. */
 void fresh_put_ended(struct fresh *fresh, const char *node, const char *mount, const char *path,
     const struct answer *answer);

@@ -397,6 +397,12 @@ void kv_abandon(struct kv_call *call)
 		call_free(call);
 }
 
+void kv_forget(struct kv *kv)
+{
+	mounts_forget_all(kv->mounts);
+	fresh_forget(kv->fresh);
+}
+
 struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));

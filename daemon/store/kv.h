@@ -49,6 +49,9 @@ struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const
 /* The caller has gone: done will not run. A read is ended, a put that may have been sent goes on. */
 void kv_abandon(struct kv_call *call);
 
+/* What OpenBao stores was replaced, as by a restore: nothing that was known of its secrets and mounts holds. */
+void kv_forget(struct kv *kv);
+
 /*
  * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,
  * drained runs, once, from the loop. Writes that have not ended after budget_ms are told that their outcome is

@@ -173,3 +173,11 @@ void mounts_forget(struct mounts *mounts, const char *name)
 	if (m != NULL)
 		m->good_until_ms = 0;
 }
+
+void mounts_forget_all(struct mounts *mounts)
+{
+	struct mount *m, *next;
+	HASH_ITER(hh, mounts->table, m, next) {
+		m->good_until_ms = 0;
+	}
+}

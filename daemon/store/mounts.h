@@ -30,5 +30,6 @@ void mounts_cancel(struct mounts_wait *wait);
 
 /* An answer came that such a mount does not give: ask again before the next request. */
 void mounts_forget(struct mounts *mounts, const char *mount);
+void mounts_forget_all(struct mounts *mounts);
 
 #endif

@@ -148,7 +148,7 @@ static void on_health(void *arg, const struct control *control);
 
 static int ask(struct probe *p)
 {
-	p->question = api_health(p->api, clock_now_ms() + QUESTION_MS, on_health, p);
+	p->question = api_health(p->api, NULL, clock_now_ms() + QUESTION_MS, on_health, p);
 	return p->question != NULL ? 0 : -1;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define URL_MAX 16384
 #define BODY_EXTRA 128 /* what a put's body has beside the data */
 #define MOUNT_MAX 256
@@ -15,13 +14,15 @@
 #define HEALTH_PATH "/v1/sys/health?standbyok=true&perfstandbyok=true&uninitcode=299&sealedcode=299&standbycode=299" \
 	"&drsecondarycode=299&performancestandbycode=299"
 
+#define SNAPSHOT_PATH "/v1/sys/storage/raft/snapshot"
+
 struct api {
 	struct http *http;
 	char *vault_namespace; /* NULL: none */
 };
 
 /* What a call carries with it through http. */
-struct kv_call_arg {
+struct answer_call_arg {
 	void (*classify)(const struct http_reply *reply, struct answer *ret);
 	api_answer *done;
 	void *arg;
@@ -117,9 +118,9 @@ static struct http_call *start(struct api *api, int error, struct buf *url, stru
 
 /* -- KV -- */
 
-static void kv_done(void *arg, const struct http_reply *reply)
+static void answer_done(void *arg, const struct http_reply *reply)
 {
-	const struct kv_call_arg *call = arg;
+	const struct answer_call_arg *call = arg;
 	struct answer answer;
 
 	call->classify(reply, &answer);
@@ -129,13 +130,13 @@ static void kv_done(void *arg, const struct http_reply *reply)
 struct http_call *api_kv_get(struct api *api, const char *token, const char *node, const char *mount, const char *path,
     uint64_t version, uint64_t deadline_ms, api_answer *done, void *arg)
 {
-	struct kv_call_arg call = {.classify = classify_get, .done = done, .arg = arg};
+	struct answer_call_arg call = {.classify = classify_get, .done = done, .arg = arg};
 	struct http_request request = {.method = HTTP_GET, .token = token, .vault_namespace = api->vault_namespace,
 	    .deadline_ms = deadline_ms, .arg_size = sizeof(call), .node = node};
 	struct buf url;
 
 	buf_init(&url, URL_MAX);
-	return start(api, api_kv_url(&url, mount, path, version), &url, &request, kv_done, &call);
+	return start(api, api_kv_url(&url, mount, path, version), &url, &request, answer_done, &call);
 }
 
 static int put_body(struct buf *body, const char *data, size_t data_len, const uint64_t *cas)
@@ -155,7 +156,7 @@ static int put_body(struct buf *body, const char *data, size_t data_len, const u
 struct http_call *api_kv_put(struct api *api, const char *token, const char *node, const char *mount, const char *path,
     const char *data, size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg)
 {
-	struct kv_call_arg call = {.classify = classify_put, .done = done, .arg = arg};
+	struct answer_call_arg call = {.classify = classify_put, .done = done, .arg = arg};
 	struct buf url, body;
 	struct http_request request = {.method = HTTP_POST, .token = token, .vault_namespace = api->vault_namespace,
 	    .body = &body, .deadline_ms = deadline_ms, .arg_size = sizeof(call), .node = node};
@@ -164,7 +165,7 @@ struct http_call *api_kv_put(struct api *api, const char *token, const char *nod
 	buf_init(&url, URL_MAX);
 	buf_init(&body, 0);
 	error = put_body(&body, data, data_len, cas) < 0 || api_kv_url(&url, mount, path, 0) < 0;
-	return start(api, error, &url, &request, kv_done, &call);
+	return start(api, error, &url, &request, answer_done, &call);
 }
 
 static void mount_done(void *arg, const struct http_reply *reply)
@@ -190,6 +191,28 @@ struct http_call *api_mount(struct api *api, const char *token, const char *moun
 	memcpy(call.mount, mount, len + 1);
 	buf_init(&url, URL_MAX);
 	return start(api, put_path(&url, "/v1/sys/internal/ui/mounts/", mount, ""), &url, &request, mount_done, &call);
+}
+
+/* -- snapshots, which are of the cluster and of no namespace -- */
+
+struct http_call *api_snapshot_save(struct api *api, const char *token, const char *node,
+    const struct http_stream *stream, uint64_t deadline_ms, api_answer *done, void *arg)
+{
+	struct answer_call_arg call = {.classify = classify_save, .done = done, .arg = arg};
+	struct http_request request = {.method = HTTP_GET, .path = SNAPSHOT_PATH, .token = token, .node = node,
+	    .stream = stream, .deadline_ms = deadline_ms, .arg_size = sizeof(call)};
+
+	return http_start(api->http, &request, answer_done, &call);
+}
+
+struct http_call *api_snapshot_restore(struct api *api, const char *token, const char *node, bool force,
+    const struct http_stream *stream, uint64_t deadline_ms, api_answer *done, void *arg)
+{
+	struct answer_call_arg call = {.classify = classify_restore, .done = done, .arg = arg};
+	struct http_request request = {.method = HTTP_POST, .path = force ? SNAPSHOT_PATH "-force" : SNAPSHOT_PATH,
+	    .token = token, .node = node, .stream = stream, .deadline_ms = deadline_ms, .arg_size = sizeof(call)};
+
+	return http_start(api->http, &request, answer_done, &call);
 }
 
 /* -- control documents -- */
@@ -283,10 +306,10 @@ struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64
 	    (struct control_call_arg){.read = control_unwrap, .done = done, .arg = arg});
 }
 
-struct http_call *api_health(struct api *api, uint64_t deadline_ms, api_control *done, void *arg)
+struct http_call *api_health(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)
 {
 	return get(api, NULL, HEALTH_PATH, deadline_ms,
-	    (struct control_call_arg){.read = control_health, .done = done, .arg = arg});
+	    (struct control_call_arg){.read = control_health, .done = done, .arg = arg, .node = node});
 }
 
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)

@@ -36,6 +36,20 @@ struct http_call *api_kv_put(struct api *api, const char *token, const char *nod
 struct http_call *api_mount(struct api *api, const char *token, const char *mount, uint64_t deadline_ms,
     api_answer *done, void *arg);
 
+/*
+ * A raft snapshot of that node; stream takes it. done gets the end: VERDICT_OK after a 2xx whose body has come to an end,
+ * which does not prove it whole. Not to a standby: it would give an older state of its own (OpenBao 2.7.2).
+ */
+struct http_call *api_snapshot_save(struct api *api, const char *token, const char *node,
+    const struct http_stream *stream, uint64_t deadline_ms, api_answer *done, void *arg);
+
+/*
+ * Has that node restore what stream gives, with force also what other keys have sealed. Not a standby: it would seal
+ * itself and restore nothing. OpenBao applies what it has got to the end of even if the request is then broken off.
+ */
+struct http_call *api_snapshot_restore(struct api *api, const char *token, const char *node, bool force,
+    const struct http_stream *stream, uint64_t deadline_ms, api_answer *done, void *arg);
+
 /* The control document is valid until done returns. */
 typedef void api_control(void *arg, const struct control *control);
 
@@ -51,8 +65,8 @@ struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_toke
     api_control *done, void *arg);
 struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64_t deadline_ms, api_control *done, void *arg);
 
-/* sys/health, without a token and never with a namespace. */
-struct http_call *api_health(struct api *api, uint64_t deadline_ms, api_control *done, void *arg);
+/* sys/health, without a token and never with a namespace. node: as above. */
+struct http_call *api_health(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);
 
 /* sys/leader of that node, without a token. */
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);

@@ -1,8 +1,9 @@
 /*
- * classify: what OpenBao's answers to KV and mount requests mean. Of its own texts none is passed on.
+ * classify: what OpenBao's answers to requests for callers mean. Of its own texts none is passed on.
  */
 #include "daemon/upstream/classify.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/upstream/classify_phrase.h"
@@ -365,4 +366,79 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 		failed(ret, reply, CODE_NOT_KV_V2, "there is no such mount in OpenBao");
 	else
 		read_failed(ret, reply, phrase);
+}
+
+/* -- snapshots -- */
+
+/* The reference knows a cluster without raft by its phrase, since the status differs between versions. */
+static bool no_raft(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
+{
+	const char *said = phrase == PHRASE_RAFT_NOT_IN_USE ? "raft storage is not in use" :
+	    phrase == PHRASE_UNSUPPORTED_PATH ? "unsupported path" : NULL;
+
+	if (said == NULL)
+		return false;
+	failed(ret, reply, CODE_RAFT_UNSUPPORTED, "");
+	snprintf(ret->failure.message, sizeof(ret->failure.message),
+	    "secretstore: raft storage not in use (OpenBao answered with HTTP status %d: %s)", reply->status, said);
+	return true;
+}
+
+void classify_save(const struct http_reply *reply, struct answer *ret)
+{
+	enum upstream_phrase phrase;
+
+	memset(ret, 0, sizeof(*ret));
+	if (reply->outcome != HTTP_REPLY) {
+		read_without_reply(ret, reply);
+		return;
+	}
+	if (reply->status >= 200 && reply->status < 300) {
+		ret->verdict = VERDICT_OK;
+		return;
+	}
+	phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	if (reply->status == 403 || !no_raft(ret, reply, phrase))
+		read_failed(ret, reply, phrase);
+}
+
+static void restore_without_reply(struct answer *ret, const struct http_reply *reply)
+{
+	if (!reply->sent && no_connection(ret, reply))
+		return;
+	if (reply->outcome == HTTP_INTERNAL)
+		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+	else if (!reply->sent)
+		failed(ret, reply, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was sent");
+	else
+		unknown(ret, reply, "the snapshot was sent, and OpenBao did not say what it did with it");
+	ret->unreachable = reply->outcome != HTTP_INTERNAL;
+}
+
+void classify_restore(const struct http_reply *reply, struct answer *ret)
+{
+	enum upstream_phrase phrase;
+
+	memset(ret, 0, sizeof(*ret));
+	if (reply->outcome != HTTP_REPLY) {
+		restore_without_reply(ret, reply);
+		return;
+	}
+	if (reply->status >= 200 && reply->status < 300) {
+		ret->verdict = VERDICT_OK;
+		return;
+	}
+	phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	if (refused(ret, reply, phrase) || no_raft(ret, reply, phrase))
+		return;
+	if (phrase == PHRASE_OTHER_KEYS)
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "the snapshot is of a cluster with other unseal keys, which OpenBao "
+		    "restores only by force; nothing was restored");
+	else if (phrase == PHRASE_NOT_A_SNAPSHOT)
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao could not read the snapshot to its end, or did not wait for it "
+		    "(its listener's http_read_timeout); nothing was restored");
+	else if (reply->status >= 300 && reply->status < 500)
+		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao did not accept the snapshot; nothing was restored");
+	else
+		unknown(ret, reply, "OpenBao answered the restore with an error of its own: it may or may not have been done");
 }

@@ -1,5 +1,5 @@
 /*
- * classify: what an answer to a KV or mount request means. Pure: bytes in, verdict out, nothing of the answer's
+ * classify: what an answer to a request for a caller means. Pure: bytes in, verdict out, nothing of the answer's
  * own texts comes through.
  */
 #ifndef CLASSIFY_H
@@ -38,6 +38,18 @@ void classify_get(const struct http_reply *reply, struct answer *ret);
 
 /* A put. Whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME. */
 void classify_put(const struct http_reply *reply, struct answer *ret);
+
+/*
+ * A snapshot's save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the
+ * caller to judge, who knows whether something of it had come.
+ */
+void classify_save(const struct http_reply *reply, struct answer *ret);
+
+/*
+ * A snapshot's restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have
+ * left the cluster as it was is CODE_UNKNOWN_OUTCOME, on the assumption that the last byte was sent.
+ */
+void classify_restore(const struct http_reply *reply, struct answer *ret);
 
 /* The mount guard's question about mount: VERDICT_OK only if it is a KV version 2 engine mounted right there. */
 void classify_mount(const struct http_reply *reply, const char *mount, struct answer *ret);

@@ -24,6 +24,11 @@ enum upstream_phrase {
 	PHRASE_NAMESPACE_NOT_FOUND,
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,
 	PHRASE_WRAPPING_TOKEN,     /* "wrapping token is not valid or does not exist" */
+	/* To snapshots. */
+	PHRASE_RAFT_NOT_IN_USE,    /* "raft storage is not in use" */
+	PHRASE_UNSUPPORTED_PATH,   /* "unsupported path": an OpenBao in memory has no such thing as raft */
+	PHRASE_OTHER_KEYS,         /* "could not verify hash file…": sealed with other keys than this cluster's */
+	PHRASE_NOT_A_SNAPSHOT,     /* "failed to decompress snapshot…", "failed to read snapshot file…" */
 	/* To Kubernetes logins. */
 	PHRASE_INVALID_ROLE_NAME,
 	PHRASE_SERVICE_ACCOUNT,    /* "service account name not authorized", "namespace not authorized" */

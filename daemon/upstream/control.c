@@ -335,7 +335,7 @@ void control_health(const struct http_reply *reply, struct control *ret)
 /* A node that is not part of a highly available store (ha_enabled false) says is_self false, and yet is all there is. */
 void control_leader(const struct http_reply *reply, struct control *ret)
 {
-	const json_t *root, *ha_enabled, *is_self, *address;
+	const json_t *root, *ha_enabled, *is_self, *address, *active_time;
 
 	if (!answered(reply, ret))
 		return;
@@ -350,4 +350,7 @@ void control_leader(const struct http_reply *reply, struct control *ret)
 	ret->is_self = json_is_true(is_self) || json_is_false(ha_enabled);
 	if (address != NULL && json_string_length(address) > 0 && json_string_length(address) <= STRING_MAX)
 		ret->leader_address = json_string_value(address);
+	active_time = json_object_get(root, "active_time");
+	if (json_is_string(active_time))
+		ret->active_time = json_string_value(active_time);
 }

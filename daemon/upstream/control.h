@@ -38,6 +38,7 @@ struct control {
 	bool initialized, sealed, standby;
 	bool is_self;               /* leader: the node asked leads, or there is nothing to lead */
 	const char *leader_address; /* leader: who leads; NULL if it knows of none */
+	const char *active_time;    /* leader, if is_self: since when, as OpenBao writes it; NULL if it does not say */
 	void *document;            /* owned; holds the strings */
 };
 

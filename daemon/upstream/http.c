@@ -18,9 +18,14 @@
 #include "base/clock.h"
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
+#include "daemon/upstream/http_multi.h"
 
 #define CALLS_MAX 32       /* ordinary requests under way at once, and connections kept open */
 #define CALLS_URGENT_MAX 8 /* and so many urgent ones beside them */
+
+/* Which requests a call must share the room with. */
+enum lane { LANE_ORDINARY, LANE_URGENT, LANE_STREAM, LANES };
+static const size_t lane_room[LANES] = {CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX};
 
 enum call_state {
 	CALL_QUEUED,  /* waits for others to end */
@@ -32,7 +37,10 @@ struct http_call {
 	TAILQ_ENTRY(http_call) link; /* in the list of its state */
 	struct http *http;
 	enum call_state state;
-	bool urgent, is_post;
+	enum lane lane;
+	bool is_post;
+	struct http_stream stream;
+	bool paused;                 /* its sink */
 	uint64_t deadline_ms;
 	struct event timer; /* the deadline; in CALL_ENDING, the callback */
 	char *path;
@@ -58,19 +66,12 @@ TAILQ_HEAD(call_list, http_call);
 
 struct http {
 	struct event_base *base;
-	CURLM *multi;
-	struct event *timer; /* curl's */
+	struct http_multi *multi;
 	struct http_handle_settings settings;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: each address's own */
 	struct call_list calls[CALL_ENDING + 1];
-	size_t running, running_urgent;
-};
-
-/* What curl wants watched: one for each of its sockets. */
-struct watch {
-	struct http *http;
-	struct event event;
+	size_t running[LANES];
 };
 
 static void pump(struct http *http);
@@ -87,15 +88,14 @@ static int arm(struct event *timer, uint64_t ms)
 static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
-	size_t *count = call->urgent ? &http->running_urgent : &http->running;
 
 	if (call->state == CALL_RUNNING)
-		(*count)--;
+		http->running[call->lane]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);
 	call->state = state;
 	TAILQ_INSERT_TAIL(&http->calls[state], call, link);
 	if (state == CALL_RUNNING)
-		(*count)++;
+		http->running[call->lane]++;
 }
 
 /* What the attempt goes to. */
@@ -117,7 +117,7 @@ static void attempt_end(struct http_call *call)
 	if (call->handle.easy == NULL)
 		return;
 	note_sent(call);
-	curl_multi_remove_handle(call->http->multi, call->handle.easy);
+	http_multi_remove(call->http->multi, call->handle.easy);
 	http_handle_free(&call->handle);
 }
 
@@ -196,6 +196,17 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 	pump(http);
 }
 
+static size_t read_stream(char *out, size_t size, size_t count, void *arg)
+{
+	struct http_call *call = arg;
+	size_t n = call->stream.source(call->stream.arg, out, size * count);
+
+	if (n == HTTP_SOURCE_WAIT)
+		return CURL_READFUNC_PAUSE;
+	call->sent = true;
+	return n;
+}
+
 static size_t read_body(char *out, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
@@ -218,6 +229,9 @@ static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 
 	if (size * count > 0)
 		call->head_whole = line[0] == '\r' || line[0] == '\n';
+	/* Curl sends no more of a request that was refused, but waits on for a source that waits (curl 7.88.1). */
+	if (call->head_whole && call->stream.source != NULL && http_handle_status(&call->handle) >= 300)
+		http_resume(call);
 	return size * count;
 }
 
@@ -226,6 +240,12 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	struct http_call *call = arg;
 	curl_off_t whole = 0;
 
+	if (call->paused)
+		return CURL_WRITEFUNC_PAUSE;
+	if (call->stream.sink != NULL && http_handle_status(&call->handle) / 100 == 2) {
+		call->stream.sink(call->stream.arg, data, size * count);
+		return size * count;
+	}
 	if (buf_len(&call->reply) == 0 && curl_easy_getinfo(call->handle.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
 	    &whole) == CURLE_OK && whole > 0 && whole <= HTTP_REPLY_MAX)
 		buf_reserve(&call->reply, (size_t)whole); /* best effort: saves moving it about while it grows */
@@ -234,6 +254,21 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 		return CURL_WRITEFUNC_ERROR;
 	}
 	return size * count;
+}
+
+/* What the handle does with the bodies. 0, or -1: no memory. */
+static int set_bodies(struct http_call *call)
+{
+	struct http_handle *handle = &call->handle;
+	int result = 0;
+
+	if (call->stream.source != NULL)
+		result = http_handle_post(handle, HTTP_HANDLE_CHUNKED, read_stream, call);
+	else if (call->is_post)
+		result = http_handle_post(handle, (int64_t)buf_len(&call->body), read_body, call);
+	if (result == 0 && call->stream.sink != NULL)
+		result = http_handle_unbounded(handle);
+	return result;
 }
 
 /* Hands the call to curl for the next address. 0, or -1: no memory. */
@@ -248,31 +283,32 @@ static int attempt_start(struct http_call *call)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
-	if ((call->is_post && http_handle_post(handle, buf_len(&call->body), read_body, call) < 0) ||
+	if (set_bodies(call) < 0 ||
 	    curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_head_line) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
 	    (call->again && curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK) ||
-	    curl_multi_add_handle(http->multi, easy) != CURLM_OK) {
+	    http_multi_add(http->multi, easy) < 0) {
 		http_handle_free(handle);
 		return -1;
 	}
 	return 0;
 }
 
-/* Starts what there is room for. In the queue urgent calls come first. */
+/* Starts what there is room for. In the queue ordinary calls come last. */
 static void pump(struct http *http)
 {
 	struct http_call *call, *next;
 
 	for (call = TAILQ_FIRST(&http->calls[CALL_QUEUED]); call != NULL; call = next) {
 		next = TAILQ_NEXT(call, link);
-		if (!call->urgent && http->running >= CALLS_MAX)
-			break;
-		if (call->urgent && http->running_urgent >= CALLS_URGENT_MAX)
+		if (http->running[call->lane] >= lane_room[call->lane]) {
+			if (call->lane == LANE_ORDINARY)
+				break;
 			continue;
+		}
 		call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
 		call_set_state(call, CALL_RUNNING);
 		if (attempt_start(call) < 0)
@@ -330,109 +366,18 @@ static void transfer_done(struct http_call *call, CURLcode code)
 	call_finish(call, &reply);
 }
 
-/* Curl may have ended any number of transfers; callbacks may start and cancel others meanwhile. */
-static void drain(struct http *http)
+static void on_finished(void *arg, CURL *easy, CURLcode code)
 {
-	CURLMsg *message;
-	int left;
+	char *call = NULL;
 
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
-		CURLcode code = message->data.result;
-		char *call = NULL;
-
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		transfer_done((struct http_call *)(void *)call, code);
-	}
-	pump(http);
+	(void)arg;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+	transfer_done((struct http_call *)(void *)call, code);
 }
 
-static void socket_ready(evutil_socket_t fd, short what, void *arg)
+static void on_drained(void *arg)
 {
-	const struct watch *watch = arg;
-	struct http *http = watch->http;
-	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
-
-	/* Of an error in the multi handle nothing can be learned here; the calls' own deadlines end them. */
-	curl_multi_socket_action(http->multi, fd, mask, &running);
-	drain(http);
-}
-
-static void timer_expired(evutil_socket_t fd, short what, void *arg)
-{
-	struct http *http = arg;
-	int running;
-
-	(void)fd;
-	(void)what;
-	curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	drain(http);
-}
-
-/* From curl: may not call it back. */
-static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
-{
-	struct http *http = arg;
-
-	(void)multi;
-	if (timeout_ms < 0)
-		evtimer_del(http->timer);
-	else
-		arm(http->timer, (uint64_t)timeout_ms);
-	return 0;
-}
-
-/*
- * From curl: what to watch a socket for. A failure is not told to curl, which would then give up every transfer
- * there is; the one on this socket ends at its deadline.
- */
-static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
-{
-	struct http *http = arg;
-	struct watch *watch = assigned;
-	short events = EV_PERSIST;
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch != NULL)
-			event_del(&watch->event);
-		free(watch);
-		curl_multi_assign(http->multi, fd, NULL);
-		return 0;
-	}
-	if (watch == NULL) {
-		watch = calloc(1, sizeof(*watch));
-		if (watch == NULL)
-			return 0;
-		watch->http = http;
-		curl_multi_assign(http->multi, fd, watch);
-	} else {
-		event_del(&watch->event);
-	}
-	if (what & CURL_POLL_IN)
-		events |= EV_READ;
-	if (what & CURL_POLL_OUT)
-		events |= EV_WRITE;
-	event_assign(&watch->event, http->base, fd, events, socket_ready, watch);
-	event_add(&watch->event, NULL);
-	return 0;
-}
-
-static int multi_init(struct http *http)
-{
-	http->multi = curl_multi_init();
-	http->timer = evtimer_new(http->base, timer_expired, http);
-	if (http->multi == NULL || http->timer == NULL)
-		return -1;
-	if (curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, timer_wanted) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK ||
-	    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CALLS_MAX) != CURLM_OK)
-		return -1;
-	return 0;
+	pump(arg);
 }
 
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
@@ -452,7 +397,8 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	error_set(error, "out of memory");
 	if (options->server_name != NULL && (http->server_name = strdup(options->server_name)) == NULL)
 		goto fail;
-	if (multi_init(http) < 0)
+	http->multi = http_multi_new(base, CALLS_MAX, on_finished, on_drained, http);
+	if (http->multi == NULL)
 		goto fail;
 	return http;
 fail:
@@ -472,10 +418,7 @@ void http_free(struct http *http)
 			call_free(call);
 		}
 	}
-	if (http->multi != NULL)
-		curl_multi_cleanup(http->multi); /* still calls socket_wanted and timer_wanted */
-	if (http->timer != NULL)
-		event_free(http->timer);
+	http_multi_free(http->multi);
 	http_addresses_free(&http->addresses);
 	free(http->server_name);
 	http_handle_settings_free(&http->settings);
@@ -487,7 +430,9 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	struct error ignored;
 
 	call->http = http;
-	call->urgent = request->urgent;
+	call->lane = request->stream != NULL ? LANE_STREAM : request->urgent ? LANE_URGENT : LANE_ORDINARY;
+	if (request->stream != NULL)
+		call->stream = *request->stream;
 	call->is_post = request->method == HTTP_POST;
 	call->deadline_ms = request->deadline_ms;
 	buf_init(&call->reply, HTTP_REPLY_MAX);
@@ -521,20 +466,32 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 	if (request->arg_size > 0)
 		call->arg = memcpy(call->arg_copy, arg, request->arg_size);
 	call->state = CALL_QUEUED;
-	if (call->urgent)
-		TAILQ_INSERT_HEAD(&http->calls[CALL_QUEUED], call, link);
-	else
+	if (call->lane == LANE_ORDINARY)
 		TAILQ_INSERT_TAIL(&http->calls[CALL_QUEUED], call, link);
+	else
+		TAILQ_INSERT_HEAD(&http->calls[CALL_QUEUED], call, link);
 	if (call->headers == NULL) {
 		call_finish_later(call, HTTP_INTERNAL);
 	} else if (call->deadline_ms <= now) {
 		call_finish_later(call, HTTP_DEADLINE);
-	} else if (arm(&call->timer, call->deadline_ms - now) < 0) {
+	} else if (call->deadline_ms != CLOCK_NEVER && arm(&call->timer, call->deadline_ms - now) < 0) {
 		call_finish_later(call, HTTP_INTERNAL);
 	} else {
 		pump(http);
 	}
 	return call;
+}
+
+void http_pause(struct http_call *call)
+{
+	call->paused = true; /* curl is told when it brings the next piece */
+}
+
+void http_resume(struct http_call *call)
+{
+	call->paused = false;
+	if (call->handle.easy != NULL)
+		curl_easy_pause(call->handle.easy, CURLPAUSE_CONT);
 }
 
 void http_cancel(struct http_call *call)

@@ -44,13 +44,33 @@ void http_free(struct http *http);
 
 enum http_method { HTTP_GET, HTTP_POST };
 
+/*
+ * A body that is too large to hold. The functions run from the loop, never from within http_start; of those below they
+ * may call http_pause, and not http_resume or http_cancel.
+ */
+struct http_stream {
+	/* Takes the next n bytes, 1 to HTTP_PIECE_MAX, of a 2xx reply's body. NULL: that is collected as others are. */
+	void (*sink)(void *arg, const void *p, size_t n);
+	/*
+	 * Puts the next bytes of a POST's body, at most size, to p: gives how many, 0 after the last one, or
+	 * HTTP_SOURCE_WAIT: there are none right now; it is asked again after http_resume. NULL: the body is the request's.
+	 * An answer that refuses the request can come before the last byte was asked for, and ends the call.
+	 */
+	size_t (*source)(void *arg, void *p, size_t size);
+	void *arg;
+};
+
+#define HTTP_PIECE_MAX 16384u /* curl's CURL_MAX_WRITE_SIZE */
+#define HTTP_SOURCE_WAIT SIZE_MAX
+
 struct http_request {
 	enum http_method method;
 	const char *path;           /* "/v1/…", already encoded; copied */
 	const char *token;          /* X-Vault-Token, or NULL; copied to wiped memory */
 	const char *vault_namespace; /* X-Vault-Namespace, or NULL; copied */
 	struct buf *body;           /* POST: taken over (left empty), even when http_start fails. NULL: empty body */
-	uint64_t deadline_ms;       /* clock_now_ms() by which it ends */
+	const struct http_stream *stream; /* copied; NULL: none. A stream does not queue behind other requests */
+	uint64_t deadline_ms;       /* clock_now_ms() by which it ends; CLOCK_NEVER: its owner sees to that */
 	bool urgent;                /* logins and the like: does not queue behind ordinary requests */
 	const char *node;           /* "https://host:port": this node and no other; NULL: the addresses. Copied */
 	size_t arg_size;            /* not 0: so many bytes at arg are copied into the call, and done gets the copy */
@@ -85,6 +105,12 @@ typedef void http_done(void *arg, const struct http_reply *reply);
  * connection: curl is kept from resending it. While nothing of it was sent the next address is tried.
  */
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done, void *arg);
+
+/* For a stream: its sink gets nothing more until http_resume. */
+void http_pause(struct http_call *call);
+
+/* Goes on, with sink, source or both. What is due to them may come from within it. */
+void http_resume(struct http_call *call);
 
 /* Ends a call; its callback will not run. Not from within that call's own callback. */
 void http_cancel(struct http_call *call);

@@ -19,6 +19,7 @@
 
 #define HEADER_MAX 65536
 #define RETRY_AFTER_MAX_S 3600
+#define STREAM_BUFFER 65536L /* read or written at a time */
 
 /* Sets an option and remembers whether that failed: most failures are lack of memory. */
 #define SET(option, value) (failed |= curl_easy_setopt(easy, (option), (value)) != CURLE_OK)
@@ -79,8 +80,8 @@ struct curl_slist *http_handle_headers(const struct http_request *request)
 {
 	/* The last keeps curl from asking for "100 Continue" before a large body. */
 	static const char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION;
-	static const char *const always[] = {user_agent, "X-Vault-Request: true", "Content-Type: application/json",
-	    "Expect:"};
+	static const char *const always[] = {user_agent, "X-Vault-Request: true", "Expect:"};
+	bool chunked = request->stream != NULL && request->stream->source != NULL;
 	struct curl_slist *list = NULL, *longer;
 	bool failed = false;
 
@@ -89,6 +90,10 @@ struct curl_slist *http_handle_headers(const struct http_request *request)
 		failed = longer == NULL;
 		list = failed ? list : longer;
 	}
+	if (!failed)
+		failed = header_append(&list, "Content-Type", chunked ? "application/gzip" : "application/json") < 0;
+	if (!failed && chunked)
+		failed = header_append(&list, "Transfer-Encoding", "chunked") < 0;
 	if (!failed && request->token != NULL)
 		failed = header_append(&list, "X-Vault-Token", request->token) < 0;
 	if (!failed && request->vault_namespace != NULL && request->vault_namespace[0] != '\0')
@@ -193,7 +198,7 @@ static int refuse_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_FAIL;
 }
 
-int http_handle_post(struct http_handle *handle, size_t len, curl_read_callback read, void *arg)
+int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback read, void *arg)
 {
 	CURL *easy = handle->easy;
 	bool failed = false;
@@ -208,10 +213,22 @@ int http_handle_post(struct http_handle *handle, size_t len, curl_read_callback 
 	 * where there is no body, it must not get a used connection.
 	 */
 	SET(CURLOPT_SEEKFUNCTION, refuse_seek);
-	if (len == 0) {
-		SET(CURLOPT_POSTFIELDS, "");
+	if (len <= 0)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
-	}
+	if (len == 0)
+		SET(CURLOPT_POSTFIELDS, "");
+	if (len == HTTP_HANDLE_CHUNKED)
+		SET(CURLOPT_UPLOAD_BUFFERSIZE, STREAM_BUFFER);
+	return failed ? -1 : 0;
+}
+
+int http_handle_unbounded(struct http_handle *handle)
+{
+	CURL *easy = handle->easy;
+	bool failed = false;
+
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)0);
+	SET(CURLOPT_BUFFERSIZE, STREAM_BUFFER);
 	return failed ? -1 : 0;
 }
 

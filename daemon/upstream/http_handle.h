@@ -37,8 +37,15 @@ struct http_handle {
 int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
     const struct http_address *address, const char *path, struct curl_slist *headers);
 
-/* For a POST of len bytes, asked of read. Curl cannot start over: a second reading fails. */
-int http_handle_post(struct http_handle *handle, size_t len, curl_read_callback read, void *arg);
+/*
+ * For a POST of len bytes, asked of read; HTTP_HANDLE_CHUNKED: as many as come. Curl cannot start over: a second reading
+ * fails.
+ */
+#define HTTP_HANDLE_CHUNKED (-1)
+int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback read, void *arg);
+
+/* For a reply of any length, which is taken piece by piece. */
+int http_handle_unbounded(struct http_handle *handle);
 
 /* The handle must not be in a multi handle any more. */
 void http_handle_free(struct http_handle *handle);

@@ -297,6 +297,12 @@ void lease_dead(struct lease *l, uint64_t now)
 	l->last_denied_login = max_ms(l->login_due, 1);
 }
 
+void lease_login_wanted(struct lease *l, uint64_t now)
+{
+	if (is_settled(l))
+		l->login_due = now;
+}
+
 /* -- the driver's side --------------------------------------------------------------------------------------- */
 
 static enum lease_action begin_login(struct lease *l, uint64_t now)

@@ -90,6 +90,9 @@ void lease_credential_changed(struct lease *l, uint64_t now);
 /* The held token is known to be dead (OpenBao said so). One login now, or when 30 s have passed since the last such. */
 void lease_dead(struct lease *l, uint64_t now);
 
+/* The held token may have been lost with what OpenBao stored: a login now, while it goes on being used. */
+void lease_login_wanted(struct lease *l, uint64_t now);
+
 void lease_stop(struct lease *l);
 
 /* A token that may be used is held. */

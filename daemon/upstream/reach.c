@@ -124,7 +124,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	r->asked_ms = clock_now_ms();
-	r->call = api_health(r->api, r->asked_ms + HEALTH_MS, on_health, r);
+	r->call = api_health(r->api, NULL, r->asked_ms + HEALTH_MS, on_health, r);
 	if (r->call == NULL)
 		ask_after(r, POLL_LOW_MS);
 }

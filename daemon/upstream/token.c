@@ -336,6 +336,12 @@ void keeper_unreachable(struct keeper *k)
 	reach_failed(k->reach);
 }
 
+void keeper_login_afresh(struct keeper *k)
+{
+	lease_login_wanted(&k->lease, clock_now_ms());
+	keeper_drive(k);
+}
+
 enum reach_state keeper_reach(const struct keeper *k)
 {
 	return reach_state(k->reach);

@@ -49,6 +49,9 @@ void token_wait_cancel(struct token_wait *wait);
 void keeper_unreachable(struct keeper *keeper);
 enum reach_state keeper_reach(const struct keeper *keeper);
 
+/* What OpenBao stores was replaced, and the token may not be there any more: logs in anew, the token serves until then. */
+void keeper_login_afresh(struct keeper *keeper);
+
 struct keeper_status {
 	enum lease_state state;
 	enum reach_state reach;

@@ -20,10 +20,12 @@ struct http_reply answers_reply(int status, const char *body, size_t len, char *
 
 struct answer answers_classify(enum what what, struct http_reply *reply)
 {
+	static void (*const readers[])(const struct http_reply *, struct answer *) = {
+		[GET] = classify_get, [PUT] = classify_put, [SAVE] = classify_save, [RESTORE] = classify_restore };
 	struct answer ret;
 
 	memset(&ret, 0x55, sizeof(ret));
-	(what == GET ? classify_get : classify_put)(reply, &ret);
+	readers[what](reply, &ret);
 	return ret;
 }
 

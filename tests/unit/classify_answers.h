@@ -32,7 +32,7 @@
 #define NONE "{\"errors\":[]}\n"
 #define WRAPPED "1 error occurred:\\n\\t* permission denied\\n\\n"
 
-enum what { GET, PUT };
+enum what { GET, PUT, SAVE, RESTORE };
 
 /* A copy without a NUL behind it, in which a byte too far is found. */
 struct http_reply answers_reply(int status, const char *body, size_t len, char **copy);

@@ -53,11 +53,38 @@ bool server_read_head(struct server_connection *c)
 			return false;
 		c->head[++n] = '\0';
 		if (n >= 4 && strcmp(c->head + n - 4, "\r\n\r\n") == 0) {
+			c->body_len = 0;
 			c->server->counts.heads++;
 			return true;
 		}
 	}
 	return false;
+}
+
+bool server_read_chunk(struct server_connection *c)
+{
+	char line[32];
+	size_t n = 0, size;
+	ssize_t got;
+
+	while (n < 2 || memcmp(line + n - 2, "\r\n", 2) != 0) {
+		if (n == sizeof(line) - 1 || receive(c, line + n, 1) != 1)
+			return false;
+		n++;
+	}
+	line[n] = '\0';
+	size = strtoul(line, NULL, 16) + 2;
+	c->body = realloc(c->body, c->body_len + size + 1);
+	if (c->body == NULL)
+		abort();
+	for (n = 0; n < size; n += (size_t)got) {
+		got = receive(c, c->body + c->body_len + n, size - n);
+		if (got <= 0)
+			return false;
+	}
+	c->body_len += size - 2;
+	c->body[c->body_len] = '\0';
+	return size > 2;
 }
 
 bool server_read_body(struct server_connection *c)

@@ -55,6 +55,9 @@ bool server_read_head(struct server_connection *connection);
 bool server_read_body(struct server_connection *connection);
 bool server_read(struct server_connection *connection);
 
+/* Reads a chunk to the end of body, for a request that has no length. False: it was the last, or the connection ended. */
+bool server_read_chunk(struct server_connection *connection);
+
 /* Waits for server_release or the end of the test, while counted as working. */
 void server_hold(struct server_connection *connection);
 

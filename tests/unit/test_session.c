@@ -20,16 +20,15 @@
 #include "base/clock.h"
 #include "daemon/callers/session.h"
 #include "proto/frame.h"
+#include "tests/unit/session_fixture.h"
 
 #define DEADLINE_MS 5000u
 
 struct fixture {
-	struct event_base *base;
-	struct sessions *all;
-	int fd; /* the caller's end */
+	struct bench bench;
 	struct call *held[64];
 	size_t nheld;
-	unsigned requests, abandoned, gone;
+	unsigned requests, abandoned;
 	uint64_t deadline_ms;
 	char answer[1 << 20]; /* what a put is answered with, to fill the pipe */
 };
@@ -41,13 +40,6 @@ static void on_abandon(void *work)
 {
 	struct fixture *f = work;
 	f->abandoned++;
-}
-
-static void on_gone(void *arg, uid_t uid)
-{
-	struct fixture *f = arg;
-	assert_int_equal(uid, getuid());
-	f->gone++;
 }
 
 static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms)
@@ -77,112 +69,9 @@ static void answer_held(struct fixture *f, size_t i)
 
 static void start(struct fixture *f, const struct session_limits *limits)
 {
-	const struct session_limits usual = { .request_bytes = 4096, .requests = 8, .output_bytes = 65536,
-		.frame_timeout_ms = 10000 };
 	memset(f, 0, sizeof(*f));
 	memset(f->answer, 'x', sizeof(f->answer));
-	f->base = event_base_new();
-	f->all = sessions_new(f->base, limits != NULL ? limits : &usual, 1000, on_request, f, on_gone, f);
-	assert_non_null(f->all);
-	int fds[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	struct peer peer = { .uid = getuid(), .gid = getgid(), .pid = getpid() };
-	assert_int_equal(session_start(f->all, fds[0], &peer), 0);
-	f->fd = fds[1];
-}
-
-static void stop(struct fixture *f)
-{
-	sessions_free(f->all);
-	event_base_free(f->base);
-	if (f->fd >= 0)
-		close(f->fd);
-}
-
-static void turn(struct fixture *f)
-{
-	struct timeval tick = { .tv_usec = 2000 };
-	assert_int_equal(event_base_loopexit(f->base, &tick), 0);
-	event_base_dispatch(f->base);
-}
-
-static void send_bytes(struct fixture *f, const void *p, size_t n)
-{
-	uint64_t until = clock_now_ms() + DEADLINE_MS;
-	const char *at = p;
-	while (n > 0) {
-		ssize_t done = send(f->fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (done < 0) {
-			assert_int_equal(errno, EAGAIN);
-			assert_true(clock_now_ms() < until);
-			turn(f);
-			continue;
-		}
-		at += done;
-		n -= (size_t)done;
-	}
-}
-
-static void send_frame(struct fixture *f, enum frame_kind kind, const char *body)
-{
-	unsigned char header[FRAME_HEADER];
-	frame_header(header, kind, strlen(body));
-	send_bytes(f, header, sizeof(header));
-	send_bytes(f, body, strlen(body));
-}
-
-static void read_exactly(struct fixture *f, char *to, size_t n)
-{
-	uint64_t until = clock_now_ms() + DEADLINE_MS;
-	while (n > 0) {
-		ssize_t got = recv(f->fd, to, n, MSG_DONTWAIT);
-		assert_int_not_equal(got, 0);
-		if (got < 0) {
-			assert_int_equal(errno, EAGAIN);
-			assert_true(clock_now_ms() < until);
-			turn(f);
-			continue;
-		}
-		to += got;
-		n -= (size_t)got;
-	}
-}
-
-/* The next frame's body, in a static buffer. */
-static const char *next_reply(struct fixture *f)
-{
-	static char body[2 << 20];
-	unsigned char header[FRAME_HEADER];
-	read_exactly(f, (char *)header, sizeof(header));
-	struct frame frame;
-	assert_int_equal(frame_parse(header, sizeof(header), FRAME_BODY_MAX, &frame), FRAME_MORE);
-	assert_true(frame.len < sizeof(body));
-	read_exactly(f, body, frame.len);
-	body[frame.len] = '\0';
-	return body;
-}
-
-static void expect_close(struct fixture *f)
-{
-	uint64_t until = clock_now_ms() + DEADLINE_MS;
-	char byte;
-	for (;;) {
-		ssize_t got = recv(f->fd, &byte, 1, MSG_DONTWAIT);
-		if (got == 0)
-			return;
-		assert_true(got < 0 && errno == EAGAIN);
-		assert_true(clock_now_ms() < until);
-		turn(f);
-	}
-}
-
-static void expect_nothing(struct fixture *f)
-{
-	char byte;
-	for (int i = 0; i < 5; i++)
-		turn(f);
-	assert_int_equal(recv(f->fd, &byte, 1, MSG_DONTWAIT), -1);
-	assert_int_equal(errno, EAGAIN);
+	bench_start(&f->bench, limits, on_request, f);
 }
 
 #define GET(id) "{\"id\":" id ",\"op\":\"kv.get\",\"mount\":\"secret\",\"path\":\"a\"}"
@@ -194,9 +83,9 @@ static void test_request_is_answered_with_its_id(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, PING("\"a\\u0041\""));
-	assert_string_equal(next_reply(&f), "{\"id\":\"a\\u0041\",\"ok\":true}");
-	stop(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, PING("\"a\\u0041\""));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":\"a\\u0041\",\"ok\":true}");
+	bench_stop(&f.bench);
 }
 
 static void test_frames_may_come_byte_by_byte(void **state)
@@ -208,16 +97,16 @@ static void test_frames_may_come_byte_by_byte(void **state)
 	const char *body = PING("5");
 	frame_header(header, FRAME_JSON, strlen(body));
 	for (size_t i = 0; i < sizeof(header); i++) {
-		send_bytes(&f, &header[i], 1);
-		turn(&f);
+		bench_send(&f.bench, &header[i], 1);
+		bench_turn(&f.bench);
 	}
 	for (size_t i = 0; body[i] != '\0'; i++) {
 		assert_int_equal(f.requests, 0);
-		send_bytes(&f, &body[i], 1);
-		turn(&f);
+		bench_send(&f.bench, &body[i], 1);
+		bench_turn(&f.bench);
 	}
-	assert_string_equal(next_reply(&f), "{\"id\":5,\"ok\":true}");
-	stop(&f);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":5,\"ok\":true}");
+	bench_stop(&f.bench);
 }
 
 static void test_replies_come_as_they_are_ready(void **state)
@@ -225,16 +114,16 @@ static void test_replies_come_as_they_are_ready(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_frame(&f, FRAME_JSON, GET("2"));
-	send_frame(&f, FRAME_JSON, PING("3"));
-	assert_string_equal(next_reply(&f), "{\"id\":3,\"ok\":true}");
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("2"));
+	bench_send_frame(&f.bench, FRAME_JSON, PING("3"));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":3,\"ok\":true}");
 	answer_held(&f, 1);
-	assert_string_equal(next_reply(&f), "{\"id\":2,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	assert_int_equal(f.abandoned, 0);
-	stop(&f);
+	bench_stop(&f.bench);
 }
 
 static void test_same_id_twice_in_flight_is_refused(void **state)
@@ -242,15 +131,15 @@ static void test_same_id_twice_in_flight_is_refused(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_frame(&f, FRAME_JSON, GET("1"));
-	assert_non_null(strstr(next_reply(&f), "\"code\":\"invalid_request\""));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	assert_non_null(strstr(bench_next(&f.bench), "\"code\":\"invalid_request\""));
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	/* Once it has been answered, the id is free again. */
-	send_frame(&f, FRAME_JSON, PING("1"));
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	stop(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, PING("1"));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	bench_stop(&f.bench);
 }
 
 static void test_bad_json_is_answered_and_the_session_goes_on(void **state)
@@ -258,13 +147,13 @@ static void test_bad_json_is_answered_and_the_session_goes_on(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, "");
-	assert_non_null(strstr(next_reply(&f), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
-	send_frame(&f, FRAME_JSON, "[1]");
-	assert_non_null(strstr(next_reply(&f), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
-	send_frame(&f, FRAME_JSON, PING("1"));
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	stop(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, "");
+	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
+	bench_send_frame(&f.bench, FRAME_JSON, "[1]");
+	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
+	bench_send_frame(&f.bench, FRAME_JSON, PING("1"));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	bench_stop(&f.bench);
 }
 
 static void test_half_closed_caller_gets_what_it_is_owed(void **state)
@@ -272,16 +161,16 @@ static void test_half_closed_caller_gets_what_it_is_owed(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_frame(&f, FRAME_JSON, PING("2"));
-	assert_int_equal(shutdown(f.fd, SHUT_WR), 0);
-	assert_string_equal(next_reply(&f), "{\"id\":2,\"ok\":true}");
-	expect_nothing(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, PING("2"));
+	assert_int_equal(shutdown(f.bench.fd, SHUT_WR), 0);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_nothing(&f.bench);
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	expect_close(&f);
-	assert_int_equal(f.gone, 1);
-	stop(&f);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	assert_int_equal(f.bench.gone, 1);
+	bench_stop(&f.bench);
 }
 
 static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state)
@@ -289,20 +178,20 @@ static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_frame(&f, FRAME_JSON, GET("2"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("2"));
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	while (f.nheld < 2 && clock_now_ms() < until)
-		turn(&f);
-	close(f.fd);
-	f.fd = -1;
-	while (f.gone == 0 && clock_now_ms() < until)
-		turn(&f);
-	assert_int_equal(f.gone, 1);
+		bench_turn(&f.bench);
+	close(f.bench.fd);
+	f.bench.fd = -1;
+	while (f.bench.gone == 0 && clock_now_ms() < until)
+		bench_turn(&f.bench);
+	assert_int_equal(f.bench.gone, 1);
 	assert_int_equal(f.abandoned, 2);
-	assert_int_equal(sessions_count(f.all), 0);
-	assert_int_equal(sessions_calls(f.all), 0);
-	stop(&f);
+	assert_int_equal(sessions_count(f.bench.all), 0);
+	assert_int_equal(sessions_calls(f.bench.all), 0);
+	bench_stop(&f.bench);
 }
 
 static void test_too_large_comes_after_the_others_and_then_the_close(void **state)
@@ -310,24 +199,24 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_bytes(&f, "\0\1\0\0", 4);
-	expect_nothing(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send(&f.bench, "\0\1\0\0", 4);
+	bench_expect_nothing(&f.bench);
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	assert_non_null(strstr(next_reply(&f), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\""));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\""));
 	/* A caller still busy writing is let write, so that it gets to read the answer. */
 	char rest[65536] = { 0 };
-	send_bytes(&f, rest, sizeof(rest));
-	expect_close(&f);
-	close(f.fd);
-	f.fd = -1;
+	bench_send(&f.bench, rest, sizeof(rest));
+	bench_expect_close(&f.bench);
+	close(f.bench.fd);
+	f.bench.fd = -1;
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
-	while (f.gone == 0 && clock_now_ms() < until)
-		turn(&f);
-	assert_int_equal(f.gone, 1);
+	while (f.bench.gone == 0 && clock_now_ms() < until)
+		bench_turn(&f.bench);
+	assert_int_equal(f.bench.gone, 1);
 	assert_int_equal(f.requests, 1);
-	stop(&f);
+	bench_stop(&f.bench);
 }
 
 static void test_largest_request_is_taken(void **state)
@@ -342,12 +231,12 @@ static void test_largest_request_is_taken(void **state)
 	memset(body, ' ', 300000);
 	body[300000] = '\0';
 	memcpy(body, PING("1"), strlen(PING("1")));
-	send_frame(&f, FRAME_JSON, body);
-	send_frame(&f, FRAME_JSON, PING("2"));
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	assert_string_equal(next_reply(&f), "{\"id\":2,\"ok\":true}");
+	bench_send_frame(&f.bench, FRAME_JSON, body);
+	bench_send_frame(&f.bench, FRAME_JSON, PING("2"));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
 	free(body);
-	stop(&f);
+	bench_stop(&f.bench);
 }
 
 static void test_data_frame_outside_a_stream_closes(void **state)
@@ -355,10 +244,10 @@ static void test_data_frame_outside_a_stream_closes(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_DATA, "bytes");
-	assert_non_null(strstr(next_reply(&f), "\"code\":\"invalid_request\""));
-	expect_close(&f);
-	stop(&f);
+	bench_send_frame(&f.bench, FRAME_DATA, "bytes");
+	assert_non_null(strstr(bench_next(&f.bench), "\"code\":\"invalid_request\""));
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
 }
 
 static void test_unknown_frame_kind_closes(void **state)
@@ -366,10 +255,10 @@ static void test_unknown_frame_kind_closes(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_bytes(&f, "\7\0\0\1x", 5);
-	assert_non_null(strstr(next_reply(&f), "\"code\":\"invalid_request\""));
-	expect_close(&f);
-	stop(&f);
+	bench_send(&f.bench, "\7\0\0\1x", 5);
+	assert_non_null(strstr(bench_next(&f.bench), "\"code\":\"invalid_request\""));
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
 }
 
 static void test_at_the_request_limit_the_caller_waits(void **state)
@@ -379,17 +268,17 @@ static void test_at_the_request_limit_the_caller_waits(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, &limits);
-	send_frame(&f, FRAME_JSON, GET("1"));
-	send_frame(&f, FRAME_JSON, GET("2"));
-	send_frame(&f, FRAME_JSON, PING("3"));
-	expect_nothing(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("2"));
+	bench_send_frame(&f.bench, FRAME_JSON, PING("3"));
+	bench_expect_nothing(&f.bench);
 	assert_int_equal(f.requests, 2);
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	assert_string_equal(next_reply(&f), "{\"id\":3,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":3,\"ok\":true}");
 	answer_held(&f, 1);
-	assert_string_equal(next_reply(&f), "{\"id\":2,\"ok\":true}");
-	stop(&f);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_stop(&f.bench);
 }
 
 static void test_caller_that_does_not_read_is_not_read_from(void **state)
@@ -398,14 +287,14 @@ static void test_caller_that_does_not_read_is_not_read_from(void **state)
 	(void)state;
 	start(&f, NULL);
 	for (int i = 0; i < 6; i++)
-		send_frame(&f, FRAME_JSON, PUT("1"));
+		bench_send_frame(&f.bench, FRAME_JSON, PUT("1"));
 	for (int i = 0; i < 20; i++)
-		turn(&f);
+		bench_turn(&f.bench);
 	assert_int_equal(f.requests, 1); /* its reply alone is over output_bytes */
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(strlen(next_reply(&f)), sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
+		assert_int_equal(strlen(bench_next(&f.bench)), sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
 	assert_int_equal(f.requests, 6);
-	stop(&f);
+	bench_stop(&f.bench);
 }
 
 static void test_unfinished_frame_is_ended_after_its_time(void **state)
@@ -415,10 +304,10 @@ static void test_unfinished_frame_is_ended_after_its_time(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, &limits);
-	send_bytes(&f, "\0\0\0\20{", 5);
-	expect_close(&f);
-	assert_int_equal(f.gone, 1);
-	stop(&f);
+	bench_send(&f.bench, "\0\0\0\20{", 5);
+	bench_expect_close(&f.bench);
+	assert_int_equal(f.bench.gone, 1);
+	bench_stop(&f.bench);
 }
 
 static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state)
@@ -428,15 +317,15 @@ static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **stat
 	struct fixture f;
 	(void)state;
 	start(&f, &limits);
-	send_frame(&f, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
 	uint64_t until = clock_now_ms() + 1500; /* longer than a sweep */
 	while (clock_now_ms() < until)
-		turn(&f);
-	assert_int_equal(f.gone, 0);
+		bench_turn(&f.bench);
+	assert_int_equal(f.bench.gone, 0);
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	expect_close(&f);
-	stop(&f);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
 }
 
 static void test_deadline_counts_from_the_frames_arrival(void **state)
@@ -445,13 +334,13 @@ static void test_deadline_counts_from_the_frames_arrival(void **state)
 	(void)state;
 	start(&f, NULL);
 	uint64_t before = clock_now_ms();
-	send_frame(&f, FRAME_JSON, "{\"id\":1,\"op\":\"ping\",\"timeout_ms\":7000}");
-	(void)next_reply(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, "{\"id\":1,\"op\":\"ping\",\"timeout_ms\":7000}");
+	(void)bench_next(&f.bench);
 	assert_in_range(f.deadline_ms, before + 7000, clock_now_ms() + 7000);
-	send_frame(&f, FRAME_JSON, PING("1"));
-	(void)next_reply(&f);
+	bench_send_frame(&f.bench, FRAME_JSON, PING("1"));
+	(void)bench_next(&f.bench);
 	assert_in_range(f.deadline_ms, before + 1000, clock_now_ms() + 1000);
-	stop(&f);
+	bench_stop(&f.bench);
 }
 
 static void test_finishing_answers_what_is_in_flight(void **state)
@@ -459,16 +348,16 @@ static void test_finishing_answers_what_is_in_flight(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f, NULL);
-	send_frame(&f, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	while (f.nheld < 1 && clock_now_ms() < until)
-		turn(&f);
-	sessions_finish(f.all);
-	expect_nothing(&f);
+		bench_turn(&f.bench);
+	sessions_finish(f.bench.all);
+	bench_expect_nothing(&f.bench);
 	answer_held(&f, 0);
-	assert_string_equal(next_reply(&f), "{\"id\":1,\"ok\":true}");
-	expect_close(&f);
-	stop(&f);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
 }
 
 int main(void)

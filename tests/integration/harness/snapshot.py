@@ -1,22 +1,59 @@
-"""Raft snapshots, made as OpenBao makes them."""
+"""Raft snapshots: sites whose daemon may take and restore them, another reader's word on what is in one, and such as are
+made here."""
 
+import base64
 import gzip
 import hashlib
 import io
+import json
 import os
 import tarfile
 
+from . import libconfig, process
+from .site import POLICY, Site
 
-def make(size=20000):
-    """A whole snapshot of a state of that size, which is random and does not compress."""
+RAFT_POLICY = POLICY + """
+path "sys/storage/raft/snapshot" {{ capabilities = ["read", "update"] }}
+path "sys/storage/raft/snapshot-force" {{ capabilities = ["update"] }}
+"""
+MEMBERS = ["meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed"]
+OPS = ["all", "snapshot.save", "snapshot.restore"]
+
+
+class SnapshotSite(Site):
+    def __init__(self, server, **kw):
+        super().__init__(server, **{"policy": RAFT_POLICY, **kw})
+
+    def settings(self, port=None, **changes):
+        base = super().settings(port, allow={"tests": {"uid": process.UID, "ops": OPS, "paths": "*"}})
+        return libconfig.merged(base, changes)
+
+
+def fill(site, megabytes):
+    """Makes the store so large, with values that do not compress."""
+    value = base64.b64encode(os.urandom(520_000)).decode()
+    for n in range(megabytes * 10 // 7 + 1):
+        site.put(f"large/{n}", {"x": value[n:] + value[:n]})
+
+
+def assert_whole(data):
+    """Python's own modules find what OpenBao put in."""
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data))) as tar:
+        assert tar.getnames() == MEMBERS
+        content = {name: tar.extractfile(name).read() for name in MEMBERS}
+    sums = dict(reversed(line.split("  ")) for line in content["SHA256SUMS"].decode().splitlines())
+    assert sums == {name: hashlib.sha256(content[name]).hexdigest() for name in MEMBERS[:2]}
+    assert content["SHA256SUMS.sealed"]
+
+
+def make(size):
+    """A whole snapshot with a state of that size, which does not compress, in the form that OpenBao gives it."""
     meta = b'{"Version":1,"ID":"bolt-snapshot","Index":40,"Term":3}\n'
     state = os.urandom(size)
-    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n"
-                   for name, content in (("meta.json", meta), ("state.bin", state))).encode()
-    files = (("meta.json", meta), ("state.bin", state), ("SHA256SUMS", sums), ("SHA256SUMS.sealed", os.urandom(120)))
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in zip(MEMBERS, (meta, state)))
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, content in files:
+        for name, content in zip(MEMBERS, (meta, state, sums.encode(), os.urandom(120))):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o600
             tar.addfile(entry, io.BytesIO(content))
@@ -24,3 +61,10 @@ def make(size=20000):
     data = archive.getvalue()
     used = (len(data.rstrip(b"\0")) + 511) // 512 * 512
     return gzip.compress(data[:used + 1024], mtime=0)
+
+
+def health(node):
+    """initialized, sealed of a node, whatever its state."""
+    _, body = node.admin.raw("GET", "sys/health?uninitcode=299&sealedcode=299&standbycode=299", timeout=10)
+    found = json.loads(body)
+    return found["initialized"], found["sealed"]

@@ -1,0 +1,111 @@
+/*
+ * session_internal: a session's inside, for session.c (frames, calls, the connection) and session_stream.c (calls that
+ * move data frames).
+ */
+#ifndef SESSION_INTERNAL_H
+#define SESSION_INTERNAL_H
+
+#include "base/buf.h"
+#include "daemon/callers/session.h"
+#include "proto/frame.h"
+
+#define SESSION_READ_SIZE 65536u
+
+enum session_state {
+	SESSION_OPEN,   /* requests are read */
+	SESSION_ENDING, /* none is read any more; those in flight are answered, then what last_word says, then the end */
+	SESSION_LINGER  /* all is said; what still comes is thrown away, so that the caller gets to read the last word */
+};
+
+struct call {
+	struct call *prev, *next;
+	struct session *session;
+	size_t id_len;
+	char id[REQUEST_ID_MAX + 2];
+	void (*abandon)(void *work);
+	void *work;
+};
+
+/* The call that has the session to itself, from its request to its end; call NULL: there is none. */
+struct stream {
+	struct call *call;
+	const struct call_stream *ops; /* NULL until it has begun */
+	void *work;
+	bool reads;     /* it wants the caller's data now */
+	bool data_over; /* the caller's empty frame has come, or none is expected */
+	bool full;      /* what it wrote last found no more room after it */
+};
+
+struct session {
+	struct session *prev, *next;
+	struct session *prev_dirty, *next_dirty;
+	struct sessions *all;
+	enum session_state state;
+	bool dirty;               /* in all->dirty: has replies to be written at the end of this turn */
+	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
+	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
+	int fd;
+	uint32_t ncalls;
+	struct peer peer;
+	struct event *readable, *writable;
+	struct buf in, out;
+	struct call *calls;
+	struct stream stream;
+	uint64_t frame_began_ms;  /* when the incomplete frame in `in` began; 0: none */
+	uint64_t arrived_ms;      /* when bytes were last read: deadlines count from there */
+	uint64_t active_ms;       /* last sign of life, or when SESSION_LINGER began */
+	enum code last_word;
+};
+
+struct sessions {
+	struct event_base *base;
+	struct session_limits limits;
+	uint64_t default_timeout_ms;
+	session_request *request;
+	void *request_arg;
+	session_gone *gone;
+	void *gone_arg;
+	struct session *list, *dirty;
+	struct event *flush, *sweep;
+	uint64_t count, ncalls;
+	unsigned char scratch[SESSION_READ_SIZE];
+};
+
+/* -- session.c -- */
+
+/* What was put into out is written at the end of this turn of the loop. */
+void session_mark_dirty(struct session *s);
+
+/* No more requests: what is in flight is answered, then comes last_word, unless CODE_NONE, then the end. */
+void session_stop_reading(struct session *s, enum code last_word);
+
+/* Reads, or not, as the limits and the stream allow, beginning with what is there. Not from within a data frame. */
+void session_pump(struct session *s);
+
+/* Takes the call out of the books without a reply to it. */
+void session_forget_call(struct call *call);
+
+/* -- session_stream.c -- */
+
+/* A request that is a stream's has come: from now on no other is read. */
+void stream_take(struct session *s, struct call *call);
+
+/* Does the stream want a data frame now? Only if there is one. */
+bool stream_reads(const struct session *s);
+
+/* A whole frame has come while the stream reads. False: it was not one of data, and the session is ending. */
+bool stream_frame(struct session *s, const struct frame *frame);
+
+/* A frame has come that is none, or is too long. */
+void stream_violated(struct session *s, enum code last_word);
+
+/* Some of out was written. */
+void stream_written(struct session *s);
+
+/* The caller has shut down its writing side, and all frames before that were handled. */
+void stream_cut(struct session *s);
+
+/* The stream's call has ended. */
+void stream_over(struct session *s);
+
+#endif

@@ -1,0 +1,404 @@
+/*
+ * snapshot_restore: the caller's bytes are checked as they come, and OpenBao gets those that can do no harm: all but the
+ * last ones, until the check is content.
+ */
+#include "daemon/store/snapshot_restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/store/kv.h"
+#include "daemon/store/sha256_openssl.h"
+#include "daemon/store/transfer.h"
+#include "daemon/upstream/api.h"
+#include "daemon/upstream/leader.h"
+#include "daemon/upstream/token.h"
+#include "proto/snapshot.h"
+
+#define ROOM 131072u        /* so much waits to be sent, beside what is held back, before the caller is told to wait */
+#define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
+#define QUESTION_MS 3000u
+#define WATCH_MS 60000u
+
+enum restore_step {
+	RESTORE_RECEIVING,  /* and, before, made ready */
+	RESTORE_CHECKING,   /* all has come, and is not yet checked to its end */
+	RESTORE_CONFIRMING, /* it is whole: does the node still lead? */
+	RESTORE_RELEASED,   /* nothing is held back any more: from here on it may be applied */
+	RESTORE_WATCHING    /* OpenBao has taken it */
+};
+
+struct restore {
+	struct transfer transfer;
+	enum restore_step step;
+	const struct restore_ops *ops;
+	void *arg;              /* NULL ops: the caller has gone */
+	bool force;
+	struct http_call *http; /* NULL: not begun yet, or ended */
+	struct http_call *question;
+	struct watch *watch;
+	struct snapshot_check *check;
+	struct buf data;        /* came, and was not given to curl yet */
+	size_t checked;         /* of data */
+	bool busy;              /* the check has more to do with what it took */
+	bool has_room, begun_sending;
+	bool source_waits;
+	char *active_time;      /* since when the node led before */
+	uint64_t bytes;
+};
+
+static struct restore *restore_of(struct transfer *t)
+{
+	return (struct restore *)(void *)((char *)t - offsetof(struct restore, transfer));
+}
+
+static bool has_failed(const struct restore *r)
+{
+	return r->transfer.step == TRANSFER_FAILED;
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------- */
+
+static void restore_free(struct restore *r)
+{
+	if (r->http != NULL)
+		http_cancel(r->http);
+	if (r->question != NULL)
+		http_cancel(r->question);
+	if (r->watch != NULL)
+		snapshot_watch_cancel(r->watch);
+	if (r->transfer.all->restoring == &r->transfer)
+		r->transfer.all->restoring = NULL;
+	transfer_end(&r->transfer);
+	snapshot_check_free(r->check);
+	buf_free(&r->data);
+	free(r->active_time);
+	free(r);
+}
+
+static void finish(struct restore *r, const struct failure *why, const struct restore_result *result)
+{
+	if (why != NULL)
+		log_warning("restore: %s: %s", code_name(why->code), why->message);
+	if (r->ops != NULL)
+		r->ops->done(r->arg, why, result);
+	restore_free(r);
+}
+
+/* The state is another now: what was known of the old one is of no use, nor the token perhaps. */
+static void forget_the_old_state(struct restore *r, enum restored restored)
+{
+	struct transfers *all = r->transfer.all;
+
+	kv_forget(all->kv);
+	if (restored == RESTORED_SEALED) {
+		leader_wrong(all->leader, r->transfer.node);
+		keeper_unreachable(all->keeper);
+	} else if (restored == RESTORED_APPLIED) {
+		keeper_login_afresh(all->keeper);
+	}
+}
+
+static void report(struct restore *r, enum restored restored)
+{
+	const struct restore_result result = {.bytes = r->bytes, .restored = restored};
+
+	log_warning("restore: a snapshot of %llu bytes was taken by OpenBao, %s: %s", (unsigned long long)r->bytes,
+	    r->force ? "by force" : "not by force", restored_name(restored));
+	forget_the_old_state(r, restored);
+	finish(r, NULL, &result);
+}
+
+/* Time has run out, or the daemon stops. */
+static void on_failed(struct transfer *t, const struct failure *why)
+{
+	struct restore *r = restore_of(t);
+	struct failure copy = *why;
+
+	if (r->step == RESTORE_WATCHING) {
+		report(r, RESTORED_WAITING);
+		return;
+	}
+	if (r->step == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !has_failed(r))
+		failure_set(&copy, CODE_UNKNOWN_OUTCOME, "the snapshot was sent, and OpenBao has not said what it did with it");
+	finish(r, &copy, NULL);
+}
+
+static void fail(struct restore *r, enum code code, const char *message)
+{
+	struct failure why;
+
+	failure_set(&why, code, "%s", message);
+	transfer_fail(&r->transfer, &why);
+}
+
+static void not_whole(struct restore *r)
+{
+	struct failure why;
+
+	failure_set(&why, CODE_INVALID_REQUEST, "the snapshot is not whole: %s; nothing was restored",
+	    snapshot_check_error(r->check));
+	transfer_fail(&r->transfer, &why);
+}
+
+/* -- to OpenBao ---------------------------------------------------------------------------------------------- */
+
+/* What may be sent by now. */
+static size_t sendable(const struct restore *r)
+{
+	if (r->step >= RESTORE_RELEASED)
+		return buf_len(&r->data);
+	return r->checked > SNAPSHOT_HOLD_BACK ? r->checked - SNAPSHOT_HOLD_BACK : 0;
+}
+
+static void tell_room(struct restore *r)
+{
+	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + ROOM;
+
+	if (room == r->has_room || r->ops == NULL || r->step != RESTORE_RECEIVING)
+		return;
+	r->has_room = room;
+	r->ops->room(r->arg, room);
+}
+
+static size_t source(void *arg, void *p, size_t size)
+{
+	struct restore *r = arg;
+	size_t most = sendable(r), n = most < size ? most : size;
+
+	if (has_failed(r) || (n == 0 && r->step < RESTORE_RELEASED)) {
+		r->source_waits = true;
+		return HTTP_SOURCE_WAIT;
+	}
+	if (n == 0)
+		return 0;
+	memcpy(p, buf_data(&r->data), n);
+	buf_consume(&r->data, n);
+	r->checked -= n < r->checked ? n : r->checked;
+	transfer_moved(&r->transfer);
+	tell_room(r);
+	return n;
+}
+
+static void on_watched(void *arg, enum restored restored)
+{
+	struct restore *r = arg;
+
+	r->watch = NULL;
+	report(r, restored);
+}
+
+/* It is applied only after this answer, and changes then whatever was known. */
+static void taken(struct restore *r)
+{
+	struct transfer *t = &r->transfer;
+	uint64_t until = clock_now_ms() + WATCH_MS;
+
+	r->step = RESTORE_WATCHING;
+	kv_forget(t->all->kv);
+	transfer_moved(t);
+	r->watch = snapshot_watch(t->all->base, t->all->api, t->node, r->active_time,
+	    until < t->deadline_ms ? until : t->deadline_ms, on_watched, r);
+	if (r->watch == NULL)
+		report(r, RESTORED_WAITING);
+}
+
+/* What the answer means where the last bytes have not been sent. */
+static void refused_early(struct restore *r, const struct answer *answer)
+{
+	if (answer->verdict == VERDICT_OK)
+		fail(r, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
+	else if (answer->failure.code != CODE_UNKNOWN_OUTCOME)
+		transfer_fail(&r->transfer, &answer->failure);
+	else if (answer->failure.status != 0)
+		fail(r, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
+	else
+		fail(r, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
+}
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+	struct restore *r = arg;
+	struct transfer *t = &r->transfer;
+
+	r->http = NULL;
+	if (has_failed(r))
+		return;
+	if (answer->unreachable) {
+		leader_wrong(t->all->leader, t->node);
+		keeper_unreachable(t->all->keeper);
+	}
+	if (answer->verdict == VERDICT_DENIED)
+		transfer_denied(t, answer->denied_wrapped, &answer->failure, false);
+	else if (r->step < RESTORE_RELEASED)
+		refused_early(r, answer);
+	else if (answer->verdict == VERDICT_OK)
+		taken(r);
+	else
+		transfer_fail(t, &answer->failure);
+}
+
+/* Begins the request, or goes on with it. */
+static void send_on(struct restore *r)
+{
+	struct transfer *t = &r->transfer;
+	const struct http_stream stream = {.source = source, .arg = r};
+
+	if (r->http != NULL) {
+		if (r->source_waits) {
+			r->source_waits = false;
+			http_resume(r->http);
+		}
+		return;
+	}
+	if (r->begun_sending)
+		return;
+	r->begun_sending = true;
+	r->http = api_snapshot_restore(t->all->api, token_text(t->token), t->node, r->force, &stream, CLOCK_NEVER, on_answer,
+	    r);
+	if (r->http == NULL)
+		fail(r, CODE_INTERNAL, "out of memory");
+}
+
+/* -- the last check ------------------------------------------------------------------------------------------ */
+
+static void on_confirmed(void *arg, const struct control *control)
+{
+	struct restore *r = arg;
+
+	r->question = NULL;
+	if (has_failed(r))
+		return;
+	if (control->result != CONTROL_OK || !control->is_self) {
+		leader_wrong(r->transfer.all->leader, r->transfer.node);
+		fail(r, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
+		return;
+	}
+	r->active_time = control->active_time != NULL ? strdup(control->active_time) : NULL;
+	r->step = RESTORE_RELEASED;
+	transfer_moved(&r->transfer);
+	send_on(r);
+}
+
+static void confirm(struct restore *r)
+{
+	struct transfer *t = &r->transfer;
+
+	if (snapshot_check_end(r->check) < 0) {
+		not_whole(r);
+		return;
+	}
+	r->step = RESTORE_CONFIRMING;
+	r->question = api_leader(t->all->api, t->node, clock_now_ms() + QUESTION_MS, on_confirmed, r);
+	if (r->question == NULL)
+		fail(r, CODE_INTERNAL, "out of memory");
+}
+
+/* -- from the caller ----------------------------------------------------------------------------------------- */
+
+/* Checks as much of what is there as a turn has time for. */
+static void work(struct restore *r)
+{
+	size_t left = buf_len(&r->data) - r->checked;
+	const unsigned char *at = left > 0 ? buf_data(&r->data) + r->checked : NULL;
+	enum snapshot_step step = SNAPSHOT_BUSY;
+
+	for (int i = 0; i < STEPS_IN_A_TURN && step == SNAPSHOT_BUSY; i++)
+		step = snapshot_check_step(r->check, &at, &left);
+	r->checked = buf_len(&r->data) - left;
+	r->busy = step == SNAPSHOT_BUSY;
+	if (step == SNAPSHOT_BAD)
+		not_whole(r);
+	else if (r->busy)
+		transfer_yield(&r->transfer);
+	else if (r->step == RESTORE_CHECKING)
+		confirm(r);
+	if (!has_failed(r) && sendable(r) > 0)
+		send_on(r);
+}
+
+static void on_turn(struct transfer *t)
+{
+	struct restore *r = restore_of(t);
+
+	if (r->step <= RESTORE_CHECKING)
+		work(r);
+}
+
+void snapshot_restore_data(struct restore *r, const void *p, size_t n)
+{
+	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+		return;
+	transfer_moved(&r->transfer);
+	r->bytes += n;
+	if (buf_put(&r->data, p, n) < 0) {
+		fail(r, CODE_INTERNAL, "out of memory");
+		return;
+	}
+	tell_room(r);
+	if (!r->busy)
+		work(r);
+}
+
+void snapshot_restore_end(struct restore *r)
+{
+	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+		return;
+	transfer_moved(&r->transfer);
+	r->step = RESTORE_CHECKING;
+	if (!r->busy)
+		work(r);
+}
+
+/* -- its life ------------------------------------------------------------------------------------------------ */
+
+static void on_ready(struct transfer *t)
+{
+	struct restore *r = restore_of(t);
+
+	r->has_room = true;
+	r->ops->begin(r->arg);
+}
+
+static bool may_stop(const struct transfer *t)
+{
+	const struct restore *r = (const struct restore *)(const void *)((const char *)t - offsetof(struct restore, transfer));
+
+	return r->step < RESTORE_RELEASED;
+}
+
+struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t deadline_ms,
+    const struct restore_ops *ops, void *arg)
+{
+	static const struct transfer_ops transfer_ops = {
+		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+	struct restore *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->force = force;
+	r->ops = ops;
+	r->arg = arg;
+	buf_init(&r->data, SIZE_MAX / 2);
+	r->check = snapshot_check_new(&sha256_openssl);
+	if (r->check == NULL) {
+		free(r);
+		return NULL;
+	}
+	transfer_start(&r->transfer, transfers, &transfer_ops, deadline_ms);
+	if (transfers->restoring != NULL)
+		fail(r, CODE_OVERLOADED, "another restore is under way");
+	else
+		transfers->restoring = &r->transfer;
+	return r;
+}
+
+void snapshot_restore_abandon(struct restore *r)
+{
+	r->ops = NULL;
+	if (r->step == RESTORE_RECEIVING)
+		restore_free(r);
+}

@@ -1,0 +1,50 @@
+/*
+ * snapshot_restore: a raft snapshot from a caller to OpenBao's leader, in constant memory. OpenBao applies what it got to
+ * the end of, even if the request is broken off then; so the last SNAPSHOT_HOLD_BACK bytes are let go of only when all
+ * has come, was found whole, and the node has said that it still leads.
+ */
+#ifndef SNAPSHOT_RESTORE_H
+#define SNAPSHOT_RESTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/snapshot_watch.h"
+#include "proto/codes.h"
+
+struct restore;
+struct transfers;
+
+struct restore_result {
+	uint64_t bytes;
+	enum restored restored;
+};
+
+/* None of them runs from within the functions below, but room from within snapshot_restore_data. */
+struct restore_ops {
+	/* The leader is found, the data may come. */
+	void (*begin)(void *arg);
+	/* Whether there is room for more data. */
+	void (*room)(void *arg, bool room);
+	/*
+	 * Once, unless it is abandoned. why is NULL if OpenBao has taken the snapshot: result says what came of it. Else
+	 * nothing was restored, but for CODE_UNKNOWN_OUTCOME.
+	 */
+	void (*done)(void *arg, const struct failure *why, const struct restore_result *result);
+};
+
+/* deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
+struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t deadline_ms,
+    const struct restore_ops *ops, void *arg);
+
+/* The next n bytes. They are taken in any case; what comes after room(false) should be little. */
+void snapshot_restore_data(struct restore *restore, const void *p, size_t n);
+
+/* That was all. */
+void snapshot_restore_end(struct restore *restore);
+
+/* The caller has gone. Before snapshot_restore_end this ends the restore; from then on it goes its way. */
+void snapshot_restore_abandon(struct restore *restore);
+
+#endif

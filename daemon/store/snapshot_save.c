@@ -1,0 +1,281 @@
+/*
+ * snapshot_save: each piece that OpenBao sends goes through the check to the caller. What one turn of the loop has no
+ * time for, or the caller no room, is kept, and OpenBao waits.
+ */
+#include "daemon/store/snapshot_save.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "daemon/store/sha256_openssl.h"
+#include "daemon/store/transfer.h"
+#include "daemon/upstream/api.h"
+#include "daemon/upstream/leader.h"
+#include "daemon/upstream/token.h"
+#include "proto/snapshot.h"
+
+#define STEPS_IN_A_TURN 2 /* of the check: some tenths of a millisecond */
+
+struct save {
+	struct transfer transfer;
+	const struct save_ops *ops;
+	void *arg;
+	struct http_call *http; /* NULL: not asked yet, or all has come */
+	struct snapshot_check *check;
+	void *sha256;           /* of the bytes as they are */
+	struct buf kept;        /* came, and is not checked yet */
+	bool begun, full;       /* full: the caller has no room */
+	bool over;              /* OpenBao has come to its end */
+	uint64_t bytes;
+};
+
+static struct save *save_of(struct transfer *t)
+{
+	return (struct save *)(void *)((char *)t - offsetof(struct save, transfer));
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------- */
+
+static void save_free(struct save *save)
+{
+	if (save->http != NULL)
+		http_cancel(save->http);
+	transfer_end(&save->transfer);
+	snapshot_check_free(save->check);
+	if (save->sha256 != NULL)
+		sha256_openssl.end(save->sha256, NULL);
+	buf_free(&save->kept);
+	free(save);
+}
+
+static void finish(struct save *save, const struct failure *why, const struct save_result *result)
+{
+	save->ops->done(save->arg, why, result);
+	save_free(save);
+}
+
+static void on_failed(struct transfer *t, const struct failure *why)
+{
+	struct failure copy = *why; /* it may be the transfer's own */
+
+	finish(save_of(t), &copy, NULL);
+}
+
+/* Not from within curl's callbacks, so from the loop. */
+static void fail(struct save *save, enum code code, const char *message)
+{
+	struct failure why;
+
+	failure_set(&why, code, "%s", message);
+	transfer_fail(&save->transfer, &why);
+}
+
+static void not_whole(struct save *save)
+{
+	struct failure why;
+
+	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s",
+	    snapshot_check_error(save->check));
+	transfer_fail(&save->transfer, &why);
+}
+
+static void succeed(struct save *save)
+{
+	struct save_result result = {.bytes = save->bytes};
+	unsigned char digest[32];
+
+	sha256_openssl.end(save->sha256, digest);
+	save->sha256 = NULL;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(result.sha256 + 2 * i, 3, "%02x", digest[i]);
+	finish(save, NULL, &result);
+}
+
+/* -- the data ------------------------------------------------------------------------------------------------ */
+
+static bool has_failed(const struct save *save)
+{
+	return save->transfer.step == TRANSFER_FAILED;
+}
+
+/* Checked bytes, to the caller. */
+static void pass_on(struct save *save, const unsigned char *p, size_t n)
+{
+	int room;
+
+	if (n == 0)
+		return;
+	sha256_openssl.add(save->sha256, p, n);
+	save->bytes += n;
+	room = save->ops->data(save->arg, p, n);
+	save->full = room == 0;
+	if (room < 0)
+		fail(save, CODE_INTERNAL, "out of memory");
+}
+
+/*
+ * Checks and passes on as much of the n bytes at p as a turn has time and the caller room for. Gives how many; fewer
+ * than n, or *ret_busy, if there is more to do.
+ */
+static size_t work(struct save *save, const unsigned char *p, size_t n, bool *ret_busy)
+{
+	const unsigned char *at = p;
+	size_t left = n;
+
+	*ret_busy = false;
+	for (int i = 0; i < STEPS_IN_A_TURN && !save->full && !has_failed(save); i++) {
+		const unsigned char *from = at;
+		enum snapshot_step step = snapshot_check_step(save->check, &at, &left);
+
+		if (step == SNAPSHOT_BAD) {
+			not_whole(save);
+			break;
+		}
+		pass_on(save, from, (size_t)(at - from));
+		*ret_busy = step == SNAPSHOT_BUSY;
+		if (!*ret_busy)
+			break;
+	}
+	return n - left;
+}
+
+static void sink(void *arg, const void *p, size_t n)
+{
+	struct save *save = arg;
+	bool busy = buf_len(&save->kept) > 0;
+	size_t used = 0;
+
+	if (has_failed(save))
+		return;
+	transfer_moved(&save->transfer);
+	if (!save->begun) {
+		save->begun = true;
+		save->ops->begin(save->arg);
+	}
+	if (!busy)
+		used = work(save, p, n, &busy);
+	if (used == n && !busy && !save->full)
+		return;
+	http_pause(save->http);
+	if (buf_put(&save->kept, (const unsigned char *)p + used, n - used) < 0)
+		fail(save, CODE_INTERNAL, "out of memory");
+	else if (!save->full)
+		transfer_yield(&save->transfer);
+}
+
+static void come_to_the_end(struct save *save)
+{
+	if (snapshot_check_end(save->check) == 0)
+		succeed(save);
+	else
+		not_whole(save);
+}
+
+static void on_turn(struct transfer *t)
+{
+	struct save *save = save_of(t);
+	bool busy;
+
+	buf_consume(&save->kept, work(save, buf_data(&save->kept), buf_len(&save->kept), &busy));
+	if (has_failed(save) || save->full)
+		return;
+	if (busy || buf_len(&save->kept) > 0)
+		transfer_yield(t);
+	else if (save->over)
+		come_to_the_end(save);
+	else if (save->http != NULL)
+		http_resume(save->http);
+}
+
+void snapshot_save_room(struct save *save)
+{
+	save->full = false;
+	if (!has_failed(save)) {
+		transfer_moved(&save->transfer);
+		transfer_yield(&save->transfer);
+	}
+}
+
+/* -- the request --------------------------------------------------------------------------------------------- */
+
+static void on_bad_answer(struct save *save, const struct answer *answer)
+{
+	struct transfer *t = &save->transfer;
+
+	if (answer->unreachable) {
+		leader_wrong(t->all->leader, t->node);
+		keeper_unreachable(t->all->keeper);
+	}
+	if (save->begun)
+		fail(save, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
+	else if (answer->verdict == VERDICT_DENIED)
+		transfer_denied(t, answer->denied_wrapped, &answer->failure, true);
+	else if (answer->verdict == VERDICT_AGAIN || answer->failure.code == CODE_UNAVAILABLE)
+		transfer_again(t, &answer->failure, answer->again_ms);
+	else
+		transfer_fail(t, &answer->failure);
+}
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+	struct save *save = arg;
+
+	save->http = NULL;
+	if (has_failed(save))
+		return;
+	if (answer->verdict != VERDICT_OK) {
+		on_bad_answer(save, answer);
+		return;
+	}
+	save->over = true;
+	if (!save->full)
+		transfer_yield(&save->transfer);
+}
+
+static void on_ready(struct transfer *t)
+{
+	struct save *save = save_of(t);
+	const struct http_stream stream = {.sink = sink, .arg = save};
+
+	save->http = api_snapshot_save(t->all->api, token_text(t->token), t->node, &stream, CLOCK_NEVER, on_answer, save);
+	if (save->http == NULL)
+		fail(save, CODE_INTERNAL, "out of memory");
+}
+
+static bool may_stop(const struct transfer *t)
+{
+	(void)t;
+	return true;
+}
+
+struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, const struct save_ops *ops, void *arg)
+{
+	static const struct transfer_ops transfer_ops = {
+		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+	struct save *save = calloc(1, sizeof(*save));
+
+	if (save == NULL)
+		return NULL;
+	save->ops = ops;
+	save->arg = arg;
+	buf_init(&save->kept, SIZE_MAX / 2);
+	save->check = snapshot_check_new(&sha256_openssl);
+	save->sha256 = sha256_openssl.begin();
+	if (save->check == NULL || save->sha256 == NULL) {
+		snapshot_check_free(save->check);
+		if (save->sha256 != NULL)
+			sha256_openssl.end(save->sha256, NULL);
+		free(save);
+		return NULL;
+	}
+	transfer_start(&save->transfer, transfers, &transfer_ops, deadline_ms);
+	return save;
+}
+
+void snapshot_save_abandon(struct save *save)
+{
+	save_free(save);
+}

@@ -1,0 +1,34 @@
+/*
+ * snapshot_watch: what a node does with a snapshot that it has taken to restore. OpenBao says that it has taken it
+ * before it begins to apply it, so that only looking tells.
+ */
+#ifndef SNAPSHOT_WATCH_H
+#define SNAPSHOT_WATCH_H
+
+#include <stdint.h>
+
+struct api;
+struct event_base;
+struct watch;
+
+enum restored {
+	RESTORED_APPLIED, /* it has become active anew */
+	RESTORED_SEALED,
+	RESTORED_WAITING  /* neither, so far */
+};
+
+/* "applied", "sealed", "waiting" */
+const char *restored_name(enum restored restored);
+
+/* Runs once, from the loop. The watch is gone then. */
+typedef void watch_done(void *arg, enum restored restored);
+
+/*
+ * Asks node for its health and who leads until it has come to an end of it, or until_ms has passed. active_time: since
+ * when it led before, as sys/leader said; NULL if it did not. NULL: no memory. Strings are copied.
+ */
+struct watch *snapshot_watch(struct event_base *base, struct api *api, const char *node, const char *active_time,
+    uint64_t until_ms, watch_done *done, void *arg);
+void snapshot_watch_cancel(struct watch *watch);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * transfer: what a snapshot's save and its restore have in common: a token, the leader, turns of the loop, and an end
+ * when nothing moves any more.
+ */
+#ifndef TRANSFER_H
+#define TRANSFER_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "proto/codes.h"
+
+#define TRANSFERS_MAX 4 /* under way at a time */
+
+struct api;
+struct keeper;
+struct kv;
+struct leader;
+struct leader_wait;
+struct token;
+struct token_wait;
+struct transfer;
+
+/* All that are under way, and what they work with; for those who have one, to be read. */
+struct transfers {
+	struct event_base *base;
+	struct api *api;
+	struct keeper *keeper;
+	struct leader *leader;
+	struct kv *kv;
+	uint64_t stall_ms;
+	LIST_HEAD(, transfer) list;
+	unsigned count;
+	struct transfer *restoring; /* the one that is a restore; NULL: none */
+	struct event drain_timer;
+	void (*drained)(void *arg); /* NULL: not draining, or told already */
+	void *drained_arg;
+	bool draining;
+};
+
+/* All borrowed. stall_ms: how long a transfer may make no progress. NULL: no memory. */
+struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+    struct kv *kv, uint64_t stall_ms);
+
+/* Ends all that are under way. */
+void transfers_free(struct transfers *all);
+
+/* No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop. */
+void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
+
+struct transfer_ops {
+	/* There are a token and a node that says that it leads. */
+	void (*ready)(struct transfer *t);
+	/* The turn that was asked for with transfer_yield. */
+	void (*turn)(struct transfer *t);
+	/* It cannot be made ready, or time has run out, or the daemon stops: it is to end. */
+	void (*failed)(struct transfer *t, const struct failure *why);
+	/* May it be stopped now, with nothing in doubt? */
+	bool (*may_stop)(const struct transfer *t);
+};
+
+enum transfer_step {
+	TRANSFER_TOKEN,  /* waits for a login */
+	TRANSFER_LEADER, /* the leader is being looked for */
+	TRANSFER_READY,  /* its owner's turn */
+	TRANSFER_DENIED, /* waits for what the keeper says of a 403 */
+	TRANSFER_PAUSE,  /* waits before it tries again */
+	TRANSFER_FAILED  /* waits for the loop, to be told */
+};
+
+/* A part of its owner's struct. To be read: all, token, node. */
+struct transfer {
+	LIST_ENTRY(transfer) link;
+	struct transfers *all;
+	const struct transfer_ops *ops;
+	enum transfer_step step;
+	struct token *token;
+	char *node; /* the leader's address */
+	struct token_wait *token_wait;
+	struct leader_wait *search;
+	bool tries_again;   /* TRANSFER_DENIED: with a new token it is made ready anew */
+	unsigned denials;
+	uint64_t deadline_ms;
+	uint64_t moved_ms;  /* of the last progress */
+	uint64_t again_ms;  /* TRANSFER_PAUSE: until then */
+	struct event tick, next_turn;
+	struct failure failure;
+};
+
+/* Begins. None of ops runs from within it. deadline_ms: CLOCK_NEVER for none. */
+void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t deadline_ms);
+
+/* Takes it out of the books. Not told any more. */
+void transfer_end(struct transfer *t);
+
+/* Others get their turn first, input and output included. */
+void transfer_yield(struct transfer *t);
+
+/* Some bytes have gone on their way. */
+void transfer_moved(struct transfer *t);
+
+/* It failed in a way that may pass: is made ready again after a pause, if there is time, else fails with why. */
+void transfer_again(struct transfer *t, const struct failure *why, uint64_t least_ms);
+
+/*
+ * OpenBao answered 403: asks whether the token is dead. If it was, a new one makes it ready again, or where it cannot
+ * be done twice (tries_again false) failed() says that it was that.
+ */
+void transfer_denied(struct transfer *t, bool wrapped, const struct failure *why, bool tries_again);
+
+/* failed() with why, from the loop. */
+void transfer_fail(struct transfer *t, const struct failure *why);
+
+#endif

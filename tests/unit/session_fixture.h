@@ -1,0 +1,34 @@
+/*
+ * session_fixture: one session over a socket pair, and its caller's end of it.
+ */
+#ifndef SESSION_FIXTURE_H
+#define SESSION_FIXTURE_H
+
+#include "daemon/callers/session.h"
+#include "proto/frame.h"
+
+struct bench {
+	struct event_base *base;
+	struct sessions *all;
+	int fd; /* the caller's end; -1: closed by the test */
+	unsigned gone;
+};
+
+/* limits: NULL for small ones. */
+void bench_start(struct bench *b, const struct session_limits *limits, session_request *request, void *arg);
+void bench_stop(struct bench *b);
+
+/* Lets the loop run for a moment. */
+void bench_turn(struct bench *b);
+
+void bench_send(struct bench *b, const void *p, size_t n);
+void bench_send_frame(struct bench *b, enum frame_kind kind, const char *body);
+void bench_read(struct bench *b, char *to, size_t n);
+
+/* The next frame's body, in a static buffer. */
+const char *bench_next(struct bench *b);
+
+void bench_expect_close(struct bench *b);
+void bench_expect_nothing(struct bench *b);
+
+#endif
