@@ -192,3 +192,8 @@ const char *snapshot_check_error(const struct snapshot_check *check)
 {
 	return check->error;
 }
+
+const unsigned char *snapshot_check_state_sum(const struct snapshot_check *check)
+{
+	return snapshot_tar_state_sum(check->tar);
+}

@@ -50,6 +50,12 @@ enum snapshot_step snapshot_check_step(struct snapshot_check *check, const unsig
 /* After the last byte, and SNAPSHOT_HUNGRY or _BAD: 0 if it was a whole snapshot, else -1. */
 int snapshot_check_end(struct snapshot_check *check);
 
+/*
+ * After a whole snapshot: the SHA-256 of its state.bin, 32 bytes, which is the same for two snapshots of the same state.
+ * Of the whole stream there is none: to hash it a second time would cost as much as all the rest of the check.
+ */
+const unsigned char *snapshot_check_state_sum(const struct snapshot_check *check);
+
 /* What is wrong, a fixed phrase ("it ends in the middle of the archive"); "" if nothing is known to be so far. */
 const char *snapshot_check_error(const struct snapshot_check *check);
 

@@ -265,3 +265,8 @@ void snapshot_tar_free(struct snapshot_tar *tar)
 			tar->sha256->end(tar->hashes[i], NULL);
 	secmem_free(tar);
 }
+
+const unsigned char *snapshot_tar_state_sum(const struct snapshot_tar *tar)
+{
+	return tar->sums[STATE];
+}

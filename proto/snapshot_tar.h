@@ -24,6 +24,9 @@ void snapshot_tar_free(struct snapshot_tar *tar);
 /* Takes n bytes. NULL: all is well so far; else what is wrong, a fixed phrase, and so for good. */
 const char *snapshot_tar_add(struct snapshot_tar *tar, const unsigned char *p, size_t n);
 
+/* The SHA-256 of state.bin, 32 bytes; to be asked for once the archive's end was seen. */
+const unsigned char *snapshot_tar_state_sum(const struct snapshot_tar *tar);
+
 /* The archive was whole, and its end has been seen. More zeros may follow. */
 bool snapshot_tar_at_end(const struct snapshot_tar *tar);
 

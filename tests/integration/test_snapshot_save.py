@@ -42,9 +42,9 @@ def test_a_save_gives_a_whole_snapshot(d, site):
     with d.connect() as c:
         data, reply = c.save()
         assert reply.ok, reply
-        assert_whole(data)
+        content = assert_whole(data)
         assert reply["bytes"] == len(data)
-        assert reply["sha256"] == hashlib.sha256(data).hexdigest()
+        assert reply["sha256"] == hashlib.sha256(content["state.bin"]).hexdigest()
         assert reply["verified"] is True
         # And the connection goes on.
         assert c.call("ping")["ready"]

@@ -37,13 +37,14 @@ def fill(site, megabytes):
 
 
 def assert_whole(data):
-    """Python's own modules find what OpenBao put in."""
+    """Python's own modules find what OpenBao put in; that, by its name."""
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data))) as tar:
         assert tar.getnames() == MEMBERS
         content = {name: tar.extractfile(name).read() for name in MEMBERS}
     sums = dict(reversed(line.split("  ")) for line in content["SHA256SUMS"].decode().splitlines())
     assert sums == {name: hashlib.sha256(content[name]).hexdigest() for name in MEMBERS[:2]}
     assert content["SHA256SUMS.sealed"]
+    return content
 
 
 def make(size):
