@@ -36,7 +36,7 @@ static const struct command command = {
 	    "checked by the sums that it carries, and is on the disk; it is readable for its owner alone (mode 0600), and\n"
 	    "takes the place of an older FILE. If anything fails, or a signal ends the command, an older FILE stays as it\n"
 	    "was, and nothing is left behind. FILE is a regular file or not there yet; a symbolic link is not followed.\n"
-	    "It prints the size and the SHA-256 sum.\n\n"
+	    "It prints the size, and the SHA-256 sum of the state in it, which is that of every snapshot of the same state.\n\n"
 	    "      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the time is UTC)\n"
 	    "      --keep N    then remove the oldest of such files, so that N are left; others are never touched\n"
 	    "  -q, --quiet     no progress, also on a terminal\n"
@@ -132,7 +132,7 @@ static int fetch(struct save *save, struct cli *cli, struct ss_snapshot *ret)
 static int say_saved(const struct save *save, const struct ss_snapshot *snapshot)
 {
 	char line[PATH_MAX + 128];
-	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 %s\n", save->path, (unsigned long long)snapshot->bytes,
+	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path, (unsigned long long)snapshot->bytes,
 	    snapshot->sha256);
 
 	if (say_end(say_out(line, (size_t)n), 0) == 0)

@@ -208,7 +208,7 @@ void ss_free(void *p); /* for what this header says so of */
 /* What is known of a snapshot that was saved. Members may be added at its end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	char sha256[65]; /* of these bytes, in hexadecimal digits */
+	char sha256[65]; /* of the state in it, state.bin, in hexadecimal digits: equal for snapshots of an equal state */
 };
 
 /*

@@ -72,7 +72,7 @@ def names(directory):
 def test_a_saved_file_is_whole_and_for_its_owner_alone(fake, there):
     done = save(fake(), there / "x.snap")
     assert done.returncode == 0, done.err
-    assert done.out == f"{there / 'x.snap'}: {len(CONTENT)} bytes, sha256 {DIGEST}\n"
+    assert done.out == f"{there / 'x.snap'}: {len(CONTENT)} bytes, sha256 of the state {DIGEST}\n"
     assert done.err == ""
     assert names(there) == ["x.snap"]
     assert (there / "x.snap").read_bytes() == CONTENT
@@ -362,7 +362,7 @@ def test_a_dated_file_is_named_after_the_second_in_utc(fake, there):
     assert done.returncode == 0, done.err
     name, = names(there)
     assert before <= name <= after
-    assert done.out == f"{there}/{name}: {len(CONTENT)} bytes, sha256 {DIGEST}\n"
+    assert done.out == f"{there}/{name}: {len(CONTENT)} bytes, sha256 of the state {DIGEST}\n"
     assert (there / name).read_bytes() == CONTENT
     assert stat.S_IMODE((there / name).stat().st_mode) == 0o600
 
