@@ -70,6 +70,11 @@ static void test_single_node_counts_as_its_own_leader(void **state)
 	assert_int_equal(c.result, CONTROL_OK);
 	assert_true(c.is_self);
 	control_clear(&c);
+	c = read_leader(200, "{\"ha_enabled\":false}");
+	assert_int_equal(c.result, CONTROL_OK);
+	assert_true(c.is_self);
+	assert_null(c.leader_address);
+	control_clear(&c);
 }
 
 static void test_anything_else_is_no_answer(void **state)

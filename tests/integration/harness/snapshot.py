@@ -32,7 +32,7 @@ class SnapshotSite(Site):
 def fill(site, megabytes):
     """Makes the store so large, with values that do not compress."""
     value = base64.b64encode(os.urandom(520_000)).decode()
-    for n in range(megabytes * 10 // 7 + 1):
+    for n in range(megabytes * 1_000_000 // 690_000 + 5):
         site.put(f"large/{n}", {"x": value[n:] + value[:n]})
 
 
