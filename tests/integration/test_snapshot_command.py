@@ -44,7 +44,7 @@ def value(d, site):
     return reply.data["value"]
 
 
-def test_what_is_saved_is_a_snapshot_and_can_be_checked(d, saved):
+def test_save_writes_a_whole_file(d, saved):
     snapshot.assert_whole(saved.read_bytes())
     assert ctl(d.socket, "snapshot", "check", saved).returncode == 0
 
