@@ -155,7 +155,9 @@ static struct keeper *make_keeper(struct daemon *d)
 #endif
 	};
 	struct auth *auth = auth_new(d->base, d->api, &options);
-	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;
+	if (auth == NULL)
+		return NULL;
+	return keeper_new(d->base, d->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
 
 static int start_upstream(struct daemon *d, struct error *error)

@@ -197,6 +197,13 @@ static void ask_keeper(struct kv_call *call, bool wrapped)
 		enter(call, KV_DENIED, call->deadline_ms);
 }
 
+/* One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile. */
+static bool is_one_nodes_word(const struct kv *kv, const struct answer *answer)
+{
+	enum code code = answer->failure.code;
+	return (code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && keeper_reach(kv->keeper) == REACH_SUSPECT;
+}
+
 /* What is common to the answers of the mount guard and of the request itself, when they are not good. */
 static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 {
@@ -210,8 +217,8 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 		ask_keeper(call, answer->denied_wrapped);
 	else if (answer->verdict == VERDICT_AGAIN)
 		try_again(call, answer->again_ms);
-	else if (answer->failure.code == CODE_UNAVAILABLE)
-		try_again(call, 0); /* nothing was sent; until OpenBao is known not to answer, this may be a hiccup */
+	else if (answer->failure.code == CODE_UNAVAILABLE || is_one_nodes_word(kv, answer))
+		try_again(call, 0); /* nothing was done; until OpenBao is known not to answer, this may be a hiccup */
 	else
 		fail_from_loop(call, &call->failure);
 }

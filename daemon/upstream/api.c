@@ -312,6 +312,11 @@ struct http_call *api_health(struct api *api, const char *node, uint64_t deadlin
 	    (struct control_call_arg){.read = control_health, .done = done, .arg = arg, .node = node});
 }
 
+void api_node_failed(struct api *api, size_t address)
+{
+	http_address_failed(api->http, address);
+}
+
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)
 {
 	return get(api, NULL, "/v1/sys/leader", deadline_ms,

@@ -68,6 +68,9 @@ struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64
 /* sys/health, without a token and never with a namespace. node: as above. */
 struct http_call *api_health(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);
 
+/* The node at that place among the configured addresses does not serve: others are asked first for a while. */
+void api_node_failed(struct api *api, size_t address);
+
 /* sys/leader of that node, without a token. */
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);
 

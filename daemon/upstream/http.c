@@ -494,6 +494,11 @@ void http_resume(struct http_call *call)
 		curl_easy_pause(call->handle.easy, CURLPAUSE_CONT);
 }
 
+void http_address_failed(struct http *http, size_t address)
+{
+	http->addresses.entries[address].failed_ms = clock_now_ms();
+}
+
 void http_cancel(struct http_call *call)
 {
 	struct http *http = call->http;
