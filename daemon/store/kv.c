@@ -416,9 +416,8 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	if (kv == NULL)
 		return NULL;
 	kv->base = base;
-	kv->api = api;
 	kv->keeper = keeper;
-	kv->mounts = mounts_new(api);
+	kv->mounts = mounts_new(api, leader);
 	kv->fresh = fresh_new(base, api, leader);
 	if (kv->mounts != NULL && kv->fresh != NULL)
 		return kv;
