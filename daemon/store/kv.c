@@ -37,7 +37,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
-	char *mount, *path, *node; /* node: where the put went; NULL: any */
+	char *mount, *path;
 	uint64_t version, min_version, cas;
 	char *data;
 	size_t data_len;
@@ -45,8 +45,8 @@ struct kv_call {
 	struct token *token;
 	struct token_wait *token_wait;
 	struct mounts_wait *mounts_wait;
-	struct http_call *http;  /* a put's */
 	struct fresh_call *read; /* a get's */
+	struct fresh_put *write; /* a put's */
 	struct event *timer;
 	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
 	kv_done *done;          /* NULL: abandoned */
@@ -55,7 +55,6 @@ struct kv_call {
 
 struct kv {
 	struct event_base *base;
-	struct api *api;
 	struct keeper *keeper;
 	struct mounts *mounts;
 	struct fresh *fresh;
@@ -76,14 +75,14 @@ static void let_go(struct kv_call *call)
 		token_wait_cancel(call->token_wait);
 	if (call->mounts_wait != NULL)
 		mounts_cancel(call->mounts_wait);
-	if (call->http != NULL)
-		http_cancel(call->http);
 	if (call->read != NULL)
 		fresh_cancel(call->read);
+	if (call->write != NULL)
+		fresh_put_cancel(call->write);
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
-	call->http = NULL;
 	call->read = NULL;
+	call->write = NULL;
 	if (call->token != NULL)
 		token_release(call->token);
 	call->token = NULL;
@@ -91,7 +90,7 @@ static void let_go(struct kv_call *call)
 
 static bool put_under_way(const struct kv_call *call)
 {
-	return call->is_put && call->step == KV_REQUEST;
+	return call->write != NULL && fresh_put_sent(call->write);
 }
 
 static void check_drained(struct kv *kv)
@@ -110,7 +109,6 @@ static void call_free(struct kv_call *call)
 	secmem_free(call->data);
 	free(call->mount);
 	free(call->path);
-	free(call->node);
 	free(call);
 	check_drained(kv);
 }
@@ -236,10 +234,8 @@ static void on_mount(void *arg, const struct answer *answer)
 static void on_reply(void *arg, const struct answer *answer)
 {
 	struct kv_call *call = arg;
-	call->http = NULL;
 	call->read = NULL;
-	if (call->is_put)
-		fresh_put_ended(call->kv->fresh, call->node, call->mount, call->path, answer);
+	call->write = NULL;
 	if (answer->verdict == VERDICT_OK) {
 		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version };
@@ -253,19 +249,17 @@ static void send_request(struct kv_call *call)
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
 	if (call->is_put) {
-		const char *node = fresh_put_node(kv->fresh, call->mount, call->path);
-		free(call->node);
-		call->node = node != NULL ? strdup(node) : NULL;
-		call->http = api_kv_put(kv->api, token, call->node, call->mount, call->path, call->data, call->data_len,
-		    call->has_cas ? &call->cas : NULL, call->deadline_ms, on_reply, call);
+		struct fresh_write write = { .mount = call->mount, .path = call->path, .data = call->data,
+			.data_len = call->data_len, .cas = call->has_cas ? &call->cas : NULL };
+		call->write = fresh_put(kv->fresh, token, &write, call->deadline_ms, on_reply, call);
 	} else
 		call->read = fresh_get(kv->fresh, token, call->mount, call->path, call->version, call->min_version,
 		    call->deadline_ms, on_reply, call);
-	if (call->http == NULL && call->read == NULL) {
+	if (call->read == NULL && call->write == NULL) {
 		out_of_memory(call);
 		return;
 	}
-	(void)event_del(call->timer); /* http keeps the deadline from here on */
+	(void)event_del(call->timer); /* fresh keeps the deadline from here on */
 	call->step = KV_REQUEST;
 }
 
