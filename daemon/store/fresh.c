@@ -99,6 +99,18 @@ static bool tells_version(const struct answer *answer, uint64_t *ret)
 	return answer->verdict == VERDICT_OK || absent;
 }
 
+/*
+ * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
+ * where none was ever found none will be, and any node's word has to do.
+ */
+static bool needs_leader(const struct fresh_call *call)
+{
+	bool ask_leader;
+
+	(void)least(call, &ask_leader);
+	return ask_leader && leader_was_found(call->fresh->leader);
+}
+
 static bool is_too_old(const struct fresh_call *call, const struct answer *answer)
 {
 	bool ask_leader;
@@ -162,6 +174,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (call->step == FRESH_FIND)
 		give_up(call); /* the deadline */
+	else if (needs_leader(call))
+		find_leader(call);
 	else if (read_any(call) < 0)
 		fail(call, CODE_INTERNAL, "out of memory");
 }

@@ -1,7 +1,8 @@
 /*
  * fresh: reads of secrets that never fall behind what this daemon has written, and the writes. A read takes any node's
  * word where it is new enough, else the leader's, which must say after the read that it still leads; without a leader it
- * asks again until the deadline.
+ * asks again until the deadline. Where somebody else may have written, or a write's outcome is unknown, only the leader's
+ * word counts.
  */
 #ifndef FRESH_H
 #define FRESH_H

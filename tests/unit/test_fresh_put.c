@@ -312,6 +312,35 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 	assert_in_range(clock_now_ms() - begin, 3500, 7000);
 }
 
+static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state)
+{
+	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[1], SECRET, 500, "");
+	assert_int_equal(put(nodes, NULL).failure.code, CODE_UNKNOWN_OUTCOME);
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], SECRET, 200, read);
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 5000, on_done, &e));
+	fakebao_pass(nodes, 300);
+	assert_int_equal(e.times, 0);
+	fakebao_elect(nodes, 2);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.version, 5);
+	assert_int_equal(fakebao_count(&nodes[0], SECRET), 0);
+	assert_int_equal(fakebao_count(&nodes[2], SECRET), 1);
+	/* And with none by the deadline there is no answer. */
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	leader_wrong(leader, nodes[2].address);
+	e.times = 0;
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 300, on_done, &e));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
 #define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -330,6 +359,7 @@ int main(void)
 		WITH_CLUSTER(test_a_put_counts_as_sent_while_it_is_under_way_only),
 		WITH_CLUSTER(test_freeing_ends_writes),
 		WITH_CLUSTER(test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one),
+		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
