@@ -128,17 +128,17 @@ $(BUILD)/secretstored: $(BUILD)/obj/daemon/main.o $(BUILD)/obj/daemon.a $(BUILD)
 
 $(BUILD)/secretstorectl: $(call objects,$(CLI)) $(BUILD)/obj/client.a $(BUILD)/obj/common.a
 	$(call say,LD,$@)
-	$(call link)
+	$(call link,$(CONFIG_CLIENT_LIBS))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(addprefix $(BUILD)/obj/,helpers.a client.a daemon.a common.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	@$(if $(CONFIG_CMOCKA),,echo 'missing: cmocka (apt-get install libcmocka-dev), or run: make setup' >&2; exit 1)
-	$(call link,$(CONFIG_LIBS) $(CONFIG_CMOCKA) -pthread)
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) $(CONFIG_CMOCKA) -pthread)
 
 $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
 	$(call say,LD,$@)
-	$(call link,$(CONFIG_LIBS) -fsanitize=fuzzer)
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) -fsanitize=fuzzer)
 
 # The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
 # one by being a single object whose other names are local.
@@ -146,7 +146,7 @@ MAP := $(wildcard client-lib/*.map)
 $(BUILD)/libsecretstore.so.$(SOVERSION): $(call objects,$(CLIENT)) $(BUILD)/obj/common.a $(MAP) $(BUILD)/sources
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared $(filter-out -pie,$(LINK)) $(NODEFS) -Wl,-soname,$(@F) $(addprefix -Wl$(comma)--version-script=,$(MAP)) \
-		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/obj/common.a
+		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/obj/common.a $(CONFIG_CLIENT_LIBS)
 
 $(BUILD)/libsecretstore.so: $(BUILD)/libsecretstore.so.$(SOVERSION)
 	@ln -sf $(<F) $@

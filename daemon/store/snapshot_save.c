@@ -25,7 +25,6 @@ struct save {
 	void *arg;
 	struct http_call *http; /* NULL: not asked yet, or all has come */
 	struct snapshot_check *check;
-	void *sha256;           /* of the bytes as they are */
 	struct buf kept;        /* came, and is not checked yet */
 	bool begun, full;       /* full: the caller has no room */
 	bool over;              /* OpenBao has come to its end */
@@ -45,8 +44,6 @@ static void save_free(struct save *save)
 		http_cancel(save->http);
 	transfer_end(&save->transfer);
 	snapshot_check_free(save->check);
-	if (save->sha256 != NULL)
-		sha256_openssl.end(save->sha256, NULL);
 	buf_free(&save->kept);
 	free(save);
 }
@@ -85,12 +82,10 @@ static void not_whole(struct save *save)
 static void succeed(struct save *save)
 {
 	struct save_result result = {.bytes = save->bytes};
-	unsigned char digest[32];
+	const unsigned char *sum = snapshot_check_state_sum(save->check);
 
-	sha256_openssl.end(save->sha256, digest);
-	save->sha256 = NULL;
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(result.sha256 + 2 * i, 3, "%02x", digest[i]);
+	for (size_t i = 0; i < 32; i++)
+		snprintf(result.sha256 + 2 * i, 3, "%02x", sum[i]);
 	finish(save, NULL, &result);
 }
 
@@ -108,7 +103,6 @@ static void pass_on(struct save *save, const unsigned char *p, size_t n)
 
 	if (n == 0)
 		return;
-	sha256_openssl.add(save->sha256, p, n);
 	save->bytes += n;
 	room = save->ops->data(save->arg, p, n);
 	save->full = room == 0;
@@ -263,11 +257,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, co
 	save->arg = arg;
 	buf_init(&save->kept, SIZE_MAX / 2);
 	save->check = snapshot_check_new(&sha256_openssl);
-	save->sha256 = sha256_openssl.begin();
-	if (save->check == NULL || save->sha256 == NULL) {
-		snapshot_check_free(save->check);
-		if (save->sha256 != NULL)
-			sha256_openssl.end(save->sha256, NULL);
+	if (save->check == NULL) {
 		free(save);
 		return NULL;
 	}

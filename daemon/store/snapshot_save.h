@@ -14,7 +14,7 @@ struct transfers;
 
 struct save_result {
 	uint64_t bytes;
-	char sha256[65]; /* of them, in hexadecimal digits */
+	char sha256[65]; /* of the state in it (snapshot_check_state_sum), in hexadecimal digits */
 };
 
 /* None of them runs from within snapshot_save or snapshot_save_room. */

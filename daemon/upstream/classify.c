@@ -402,7 +402,7 @@ void classify_save(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (!no_raft(ret, reply, phrase))
+	if (reply->status == 403 || !no_raft(ret, reply, phrase))
 		read_failed(ret, reply, phrase);
 }
 
@@ -433,7 +433,7 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (no_raft(ret, reply, phrase) || refused(ret, reply, phrase))
+	if (refused(ret, reply, phrase) || no_raft(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_OTHER_KEYS)
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "the snapshot is of a cluster with other unseal keys, which OpenBao "

@@ -336,7 +336,10 @@ void control_health(const struct http_reply *reply, struct control *ret)
 	}
 }
 
-/* A node that is not part of a highly available store (ha_enabled false) says is_self false, and yet is all there is. */
+/*
+ * A node that is not part of a highly available store says {"ha_enabled":false} and no more (OpenBao 2.7.2), and yet is
+ * all there is.
+ */
 void control_leader(const struct http_reply *reply, struct control *ret)
 {
 	const json_t *root, *ha_enabled, *is_self, *address, *active_time;
@@ -347,7 +350,8 @@ void control_leader(const struct http_reply *reply, struct control *ret)
 	ha_enabled = json_object_get(root, "ha_enabled");
 	is_self = json_object_get(root, "is_self");
 	address = json_object_get(root, "leader_address");
-	if (!json_is_boolean(ha_enabled) || !json_is_boolean(is_self) || (address != NULL && !json_is_string(address))) {
+	if (!json_is_boolean(ha_enabled) || (json_is_true(ha_enabled) && !json_is_boolean(is_self)) ||
+	    (address != NULL && !json_is_string(address))) {
 		set(ret, CONTROL_FAILED, "OpenBao's answer cannot be read");
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
- * Answers to gets ('g'), puts ('p') and the mount guard ('m'): what is taken lies within the body and is JSON of its
- * type, and a put counts as not done only with a status that allows it.
+ * Answers to gets ('g'), puts ('p'), the mount guard ('m') and snapshots ('s', 'r'): what is taken lies within the body
+ * and is JSON of its type, and a write counts as not done only with a status that allows it.
  */
 #include <stdbool.h>
 
@@ -23,7 +23,7 @@ static void check_span(struct jspan span, const struct http_reply *reply, unsign
 static void check_answer(const struct answer *a, const struct http_reply *reply, bool is_get)
 {
 	if (a->verdict == VERDICT_OK) {
-		HOLDS(reply->status == 200 && !a->odd && !a->unreachable);
+		HOLDS(reply->status / 100 == 2 && !a->odd && !a->unreachable);
 		check_span(a->data, reply, 1u << JSON_OBJECT);
 		check_span(a->metadata, reply, 1u << JSON_OBJECT | 1u << JSON_NULL);
 		check_span(a->created_time, reply, 1u << JSON_STRING);
@@ -50,10 +50,18 @@ static void check_put(const struct answer *a, int status)
 	HOLDS(a->failure.code != CODE_CAS_MISMATCH || (status == 400 && a->verdict == VERDICT_FAILED));
 }
 
+static void check_snapshot(const struct answer *a, int status)
+{
+	HOLDS((a->verdict == VERDICT_OK) == (status / 100 == 2));
+	HOLDS(a->version == 0 && a->data.len == 0);
+	HOLDS(a->failure.code != CODE_UNKNOWN_OUTCOME || status < 300 || status >= 500);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct http_reply reply;
 	struct answer answer;
+	bool is_get = false;
 	char asked;
 
 	if (fuzz_answer(data, size, &asked, &reply) < 0)
@@ -65,10 +73,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if (asked == 'm') {
 		classify_mount(&reply, "secret", &answer);
 		HOLDS(answer.version == 0 && answer.data.len == 0);
+	} else if (asked == 's' || asked == 'r') {
+		(asked == 's' ? classify_save : classify_restore)(&reply, &answer);
+		check_snapshot(&answer, reply.status);
 	} else {
 		classify_get(&reply, &answer);
+		is_get = true;
 	}
-	check_answer(&answer, &reply, asked != 'p' && asked != 'm');
+	check_answer(&answer, &reply, is_get);
 	fuzz_answer_free(&reply);
 	return 0;
 }

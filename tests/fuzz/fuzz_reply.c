@@ -55,6 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_span(reply.daemon, begin, size, 1u << JSON_STRING);
 		HOLDS(reply.version == 0 || reply.daemon.len == 0);
 		HOLDS(reply.has_age || reply.age_ms == 0);
+		HOLDS(reply.has_bytes ? reply.bytes <= JSPAN_INTEGER_MAX : reply.bytes == 0);
+		check_span(reply.sha256, begin, size, 1u << JSON_STRING);
 		if (!reply.ok)
 			check_failure(&reply);
 	}

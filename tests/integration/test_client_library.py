@@ -21,7 +21,7 @@ def callers(tmp_path_factory):
     compiler = ["clang", "-fsanitize=address,undefined"] if process.SANITIZED else [os.environ.get("CC", "cc")]
     source = process.ROOT / "tests" / "integration" / "programs" / "callers.c"
     subprocess.run([*compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g",
-                    f"-I{process.ROOT}", "-o", out, source, process.binary("libsecretstore.a")], check=True)
+                    f"-I{process.ROOT}", "-o", out, source, process.binary("libsecretstore.a"), "-lz", "-lmd"], check=True)
     return out
 
 

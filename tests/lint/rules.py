@@ -34,6 +34,8 @@ LIBRARY_PLACES = [
     (r"libconfig", ["daemon/host/config"]),
     (r"event2/|event\.h|ev(http|util|dns)", ["daemon/"]),
     (r"openssl/", ["daemon/"]),
+    (r"zlib\.h|zconf\.h", ["proto/"]),
+    (r"(sha[12]|md[245]|rmd160|ripemd)\.h", ["client-lib/"]),
 ]
 PRODUCT = ("base/", "proto/", "daemon/", "client-lib/", "cli/")
 

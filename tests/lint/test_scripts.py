@@ -73,13 +73,34 @@ class Scripts(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         for found in ("stray: is exported but not ss_", "ss_stray: is exported but not in the map",
                       "ss_gone: is in the map but not exported", "ss_gone: is in the map but not in the header",
-                      "ss_declared: is in the header but not in the map", "libm.so.6: is needed"):
+                      "ss_declared: is in the header but not in the map"):
             self.assertIn(f": {found}", done.stdout)
 
     def test_nothing_is_found_where_nothing_is_wrong(self):
         self.write("x.c", "int ss_fine(void) { return 1; }\n")
         done = self.exports("LIBSECRETSTORE_0 {\nglobal:\n\tss_fine;\nlocal: *;\n};\n", "int ss_fine(void);\n")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+    def needs(self, **libraries):
+        """Compiles programs and a library that need these, whatever they call, and runs needs.sh."""
+        self.write("x.c", "int main(void) { return 0; }\n")
+        for file, flags in (("secretstored", []), ("secretstorectl", []), ("libsecretstore.so", ["-shared", "-fPIC"])):
+            self.compile(file, "-Wl,--no-as-needed", *flags, *libraries.get(file.split(".")[0], []), "-Wl,--as-needed")
+        done = run("bash", os.path.join(HERE, "needs.sh"), self.root)
+        self.assertEqual(done.returncode, 1 if done.stdout else 0)
+        return done.stdout.replace(self.root + "/", "").splitlines()
+
+    def test_each_library_that_does_not_belong_there_is_found(self):
+        self.assertEqual(self.needs(secretstored=["-lcrypto", "-lz"], secretstorectl=["-lz", "-lmd"],
+                                    libsecretstore=["-lz", "-lmd"]), [])
+        self.assertEqual(self.needs(secretstored=["-lmd"], secretstorectl=["-lz", "-lm"], libsecretstore=["-lcrypto"]),
+                         ["secretstored: needs libmd.so.0", "secretstorectl: needs libm.so.6",
+                          "libsecretstore.so: needs libcrypto.so.3"])
+
+    def test_a_program_that_is_not_there_does_not_pass(self):
+        done = run("bash", os.path.join(HERE, "needs.sh"), self.root)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(len(done.stdout.splitlines()), 3)
 
 
 if __name__ == "__main__":

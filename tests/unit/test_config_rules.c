@@ -57,7 +57,7 @@ static void test_all_is_every_op_but_those_of_snapshots(void **state)
 		strcpy(text, "allow: { a: { uid = 0; paths = \"*\"; ops = ");
 		c = fixture_accepted(strcat(strcat(text, texts[i]), "; }; };"));
 		for (int op = 0; op < OP_COUNT; op++)
-			assert_int_equal(c->rules.rule[0].ops[op], !op_is_stream(op));
+			assert_int_equal(c->rules.rule[0].ops[op], !op_is_stream((enum op)op));
 		config_free(c);
 	}
 }

@@ -388,29 +388,6 @@ static void test_health_tells_sealed_from_not_initialized_from_no_answer(void **
 	expect(c, CONTROL_UNREACHABLE);
 }
 
-static void test_leader_tells_who_leads_and_since_when(void **state)
-{
-	struct control c;
-
-	(void)state;
-	c = read_reply(control_leader, 200, "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":\"2026-11-24T14:42:11.5Z\","
-	    "\"leader_address\":\"http://127.0.0.1:8200\"}");
-	assert_int_equal(c.result, CONTROL_OK);
-	assert_true(c.is_self);
-	assert_string_equal(c.leader_address, "http://127.0.0.1:8200");
-	assert_string_equal(c.active_time, "2026-11-24T14:42:11.5Z");
-	control_clear(&c);
-	c = read_reply(control_leader, 200, "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\",\"active_time\":7}");
-	assert_int_equal(c.result, CONTROL_OK);
-	assert_false(c.is_self);
-	assert_null(c.leader_address);
-	assert_null(c.active_time);
-	control_clear(&c);
-	c = read_reply(control_leader, 503, "{\"errors\":[\"Vault is sealed\"]}");
-	assert_int_equal(c.result, CONTROL_UNREACHABLE);
-	control_clear(&c);
-}
-
 static void test_health_of_odd_content_is_not_good(void **state)
 {
 	static const char *const bodies[] = {"{}", "[]", "<html>", "{\"initialized\":true}", "{\"initialized\":1,\"sealed\":0}",
@@ -457,7 +434,6 @@ int main(void)
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),
 		cmocka_unit_test(test_health_is_good_when_initialized_and_unsealed),
 		cmocka_unit_test(test_health_tells_sealed_from_not_initialized_from_no_answer),
-		cmocka_unit_test(test_leader_tells_who_leads_and_since_when),
 		cmocka_unit_test(test_health_of_odd_content_is_not_good),
 	};
 

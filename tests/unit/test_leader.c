@@ -30,6 +30,18 @@ static void test_node_that_leads_says_so(void **state)
 	control_clear(&c);
 }
 
+static void test_node_that_leads_says_since_when(void **state)
+{
+	struct control c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":\"2026-11-24T14:42:11.5Z\"}");
+	(void)state;
+	assert_string_equal(c.active_time, "2026-11-24T14:42:11.5Z");
+	control_clear(&c);
+	c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":7}");
+	assert_int_equal(c.result, CONTROL_OK);
+	assert_null(c.active_time);
+	control_clear(&c);
+}
+
 static void test_standby_names_its_leader(void **state)
 {
 	struct control c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"https://b:1\"}");
@@ -58,6 +70,11 @@ static void test_single_node_counts_as_its_own_leader(void **state)
 	assert_int_equal(c.result, CONTROL_OK);
 	assert_true(c.is_self);
 	control_clear(&c);
+	c = read_leader(200, "{\"ha_enabled\":false}");
+	assert_int_equal(c.result, CONTROL_OK);
+	assert_true(c.is_self);
+	assert_null(c.leader_address);
+	control_clear(&c);
 }
 
 static void test_anything_else_is_no_answer(void **state)
@@ -79,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_node_that_leads_says_so),
+		cmocka_unit_test(test_node_that_leads_says_since_when),
 		cmocka_unit_test(test_standby_names_its_leader),
 		cmocka_unit_test(test_without_a_leader_there_is_no_address),
 		cmocka_unit_test(test_single_node_counts_as_its_own_leader),

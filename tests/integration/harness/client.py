@@ -12,6 +12,7 @@ from . import canary
 
 JSON = 0
 DATA = 1
+DATA_MAX = 65536
 SPACE = " \t\n\r"
 
 
@@ -193,6 +194,60 @@ class Conn:
 
     def call(self, op, **members):
         return self.reply_to(self.send(op, **members))
+
+    # Streams.
+
+    def begin_save(self, **members):
+        """The first reply, which has "stream" or is an error."""
+        return self.call("snapshot.save", **members)
+
+    def recv_stream(self):
+        """(bytes so far, None) for each data frame, then (all bytes, the reply that ends it)."""
+        data = bytearray()
+        while True:
+            got = self.recv_frame()
+            assert got is not None, "closed in the middle of a stream"
+            kind, body = got
+            if kind == JSON:  # instead of data: an error
+                yield data, Reply(body)
+                return
+            assert len(body) <= DATA_MAX
+            if not body:
+                yield data, self.recv()
+                return
+            data += body
+            yield data, None
+
+    def save(self, **members):
+        """(bytes, the last reply)"""
+        reply = self.begin_save(**members)
+        if not reply.ok:
+            return b"", reply
+        assert reply["stream"] is True
+        for data, reply in self.recv_stream():
+            if reply is not None:
+                return bytes(data), reply
+
+    def begin_restore(self, **members):
+        return self.call("snapshot.restore", **members)
+
+    def send_data(self, data, piece=DATA_MAX):
+        """As data frames."""
+        for at in range(0, len(data), piece):
+            self.send_body(data[at:at + piece], DATA)
+
+    def restore(self, data, piece=DATA_MAX, **members):
+        """The last reply."""
+        reply = self.begin_restore(**members)
+        if not reply.ok:
+            return reply
+        assert reply["continue"] is True
+        try:
+            self.send_data(data, piece)
+            self.send_body(b"", DATA)
+        except OSError:
+            pass  # it has failed already, as the reply says
+        return self.recv()
 
     def shut_writing(self):
         self.sock.shutdown(socket.SHUT_WR)

@@ -23,7 +23,8 @@ class _Over(Exception):
 class Fault:
     """What happens to a request that fits. at: 'headers' (they have come, nothing is passed on), 'body' (that and
     after bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered' (passed
-    on, the answer is thrown away), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is
+    on, the answer is thrown away), 'shorten' (the answer comes, well-formed, but with only the first after bytes of its
+    body), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is
     passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late)."""
     at: str
     how: str = FIN
@@ -90,6 +91,24 @@ def _parse_head(head):
     lines = head.decode("latin-1").split("\r\n")
     fields = (line.partition(":") for line in lines[1:] if line)
     return lines[0], {name.strip().lower(): value.strip() for name, _, value in fields}
+
+
+def shortened(reply, size):
+    """An answer of the first size bytes of this one's body."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    line, headers = _parse_head(head)
+    if headers.pop("transfer-encoding", "").lower() == "chunked":
+        content = b""
+        while body:
+            length, _, body = body.partition(b"\r\n")
+            length = int(length.split(b";")[0], 16)
+            content += body[:length]
+            body = body[length + 2:]
+    else:
+        content = body
+    headers["content-length"] = str(min(size, len(content)))
+    fields = "".join(f"\r\n{name}: {value}" for name, value in headers.items())
+    return f"{line}{fields}\r\n\r\n".encode("latin-1") + content[:size]
 
 
 class _Connection:
@@ -172,6 +191,8 @@ class _Connection:
             self.fault_end(fault)
         if fault and fault.at == "delay" and self.ended.wait(fault.seconds):
             raise _Over
+        if fault and fault.at == "shorten":
+            reply = shortened(reply, fault.after)
         if fault and fault.at == "reply":
             self.sock.sendall(reply[:fault.after])
             self.fault_end(fault)

@@ -1,0 +1,31 @@
+/*
+ * sha256_md: libmd's digests as a struct sha256.
+ */
+#include "client-lib/sha256_md.h"
+
+#include <sha2.h>
+
+#include "base/secmem.h"
+
+static void *begin(void)
+{
+	SHA2_CTX *md = secmem_malloc(sizeof(*md));
+
+	if (md != NULL)
+		SHA256Init(md);
+	return md;
+}
+
+static void add(void *state, const void *p, size_t n)
+{
+	SHA256Update(state, p, n);
+}
+
+static void end(void *state, unsigned char digest[32])
+{
+	if (digest != NULL)
+		SHA256Final(digest, state);
+	secmem_free(state);
+}
+
+const struct sha256 sha256_md = { begin, add, end };

@@ -1,0 +1,11 @@
+/*
+ * sha256_openssl: SHA-256 by OpenSSL. After a failure inside of OpenSSL the digest is all zeros.
+ */
+#ifndef SHA256_OPENSSL_H
+#define SHA256_OPENSSL_H
+
+#include "proto/sha256.h"
+
+extern const struct sha256 sha256_openssl;
+
+#endif

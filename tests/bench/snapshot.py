@@ -1,0 +1,76 @@
+"""A snapshot through the daemon beside one by curl, of the same server, in turns, into files in memory.
+
+snapshot.py [MEGABYTES [ROUNDS]]: prints each round and the medians.
+"""
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
+
+from harness import canary, process  # noqa: E402
+from harness.bao import RaftServer  # noqa: E402
+from harness.daemon import Daemon  # noqa: E402
+from harness.snapshot import SnapshotSite, fill  # noqa: E402
+
+
+def timed(command):
+    began = time.monotonic()
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def compare(daemon, server, directory, rounds):
+    by_curl, through = os.path.join(directory, "curl"), os.path.join(directory, "daemon")
+    curl = ["curl", "-sf", "-o", by_curl, "-H", f"X-Vault-Token: {server.admin.token}",
+            f"{server.address}/v1/sys/storage/raft/snapshot"]
+    ctl = [process.binary("secretstorectl"), "-s", daemon.socket, "snapshot", "save", "-q", through]
+    ratios, growth = [], 0
+    timed(ctl), timed(curl)
+    before = daemon.memory_kb("VmRSS")
+    for n in range(rounds):
+        took = {}
+        used = cpu_seconds(daemon.pid)
+        for command in (curl, ctl) if n % 2 else (ctl, curl):
+            took[command[0]] = timed(command)
+        used = cpu_seconds(daemon.pid) - used
+        rate = {by_curl: os.path.getsize(by_curl) / took[curl[0]], through: os.path.getsize(through) / took[ctl[0]]}
+        ratios.append(rate[through] / rate[by_curl])
+        growth = max(growth, daemon.memory_kb("VmRSS") - before)
+        print(f"curl {rate[by_curl] / 1e6:.0f} MB/s, daemon {rate[through] / 1e6:.0f} MB/s, ratio {ratios[-1]:.2f}, "
+              f"daemon CPU {used:.2f} s", flush=True)
+    print(f"{os.path.getsize(through) / 1e6:.0f} MB, {rounds} rounds: ratio median {statistics.median(ratios):.2f} "
+          f"(from {min(ratios):.2f} to {max(ratios):.2f}), RSS grew by {growth} kB")
+
+
+def main():
+    megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 205
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 9
+    directory = tempfile.mkdtemp(dir="/dev/shm")
+    canary.run = canary.Run(os.path.join(directory, "run"))
+    server = RaftServer()
+    site = SnapshotSite(server)
+    fill(site, megabytes)
+    daemon = Daemon(site.settings())
+    try:
+        compare(daemon, server, directory, rounds)
+    finally:
+        daemon.close()
+        site.close()
+        server.close()
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Raft snapshots: sites whose daemon may take and restore them, and another reader's word on what is in one."""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import tarfile
+
+from . import libconfig, process
+from .site import POLICY, Site
+
+RAFT_POLICY = POLICY + """
+path "sys/storage/raft/snapshot" {{ capabilities = ["read", "update"] }}
+path "sys/storage/raft/snapshot-force" {{ capabilities = ["update"] }}
+"""
+MEMBERS = ["meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed"]
+OPS = ["all", "snapshot.save", "snapshot.restore"]
+
+
+class SnapshotSite(Site):
+    def __init__(self, server, **kw):
+        super().__init__(server, **{"policy": RAFT_POLICY, **kw})
+
+    def settings(self, port=None, **changes):
+        base = super().settings(port, allow={"tests": {"uid": process.UID, "ops": OPS, "paths": "*"}})
+        return libconfig.merged(base, changes)
+
+
+def fill(site, megabytes):
+    """Makes the store so large, with values that do not compress."""
+    value = base64.b64encode(os.urandom(520_000)).decode()
+    for n in range(megabytes * 1_000_000 // 690_000 + 5):
+        site.put(f"large/{n}", {"x": value[n:] + value[:n]})
+
+
+def assert_whole(data):
+    """Python's own modules find what OpenBao put in; that, by its name."""
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(data))) as tar:
+        assert tar.getnames() == MEMBERS
+        content = {name: tar.extractfile(name).read() for name in MEMBERS}
+    sums = dict(reversed(line.split("  ")) for line in content["SHA256SUMS"].decode().splitlines())
+    assert sums == {name: hashlib.sha256(content[name]).hexdigest() for name in MEMBERS[:2]}
+    assert content["SHA256SUMS.sealed"]
+    return content
+
+
+def health(node):
+    """initialized, sealed of a node, whatever its state."""
+    _, body = node.admin.raw("GET", "sys/health?uninitcode=299&sealedcode=299&standbycode=299", timeout=10)
+    found = json.loads(body)
+    return found["initialized"], found["sealed"]
