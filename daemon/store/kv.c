@@ -202,6 +202,17 @@ static bool is_one_nodes_word(const struct kv *kv, const struct answer *answer)
 	return (code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && keeper_reach(kv->keeper) == REACH_SUSPECT;
 }
 
+/* Whether OpenBao as a whole is in a state in which it cannot have a leader. Sets the call's failure. */
+static bool is_closed(struct kv_call *call)
+{
+	enum reach_state reach = keeper_reach(call->kv->keeper);
+	if (reach == REACH_SEALED)
+		failure_set(&call->failure, CODE_SEALED, "OpenBao is sealed");
+	else if (reach == REACH_NOT_INITIALIZED)
+		failure_set(&call->failure, CODE_NOT_INITIALIZED, "OpenBao is not initialized");
+	return reach == REACH_SEALED || reach == REACH_NOT_INITIALIZED;
+}
+
 /* What is common to the answers of the mount guard and of the request itself, when they are not good. */
 static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 {
@@ -213,6 +224,8 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 		mounts_forget(kv->mounts, call->mount);
 	if (answer->verdict == VERDICT_DENIED)
 		ask_keeper(call, answer->denied_wrapped);
+	else if (answer->verdict == VERDICT_AGAIN && is_closed(call))
+		fail_from_loop(call, &call->failure);
 	else if (answer->verdict == VERDICT_AGAIN)
 		try_again(call, answer->again_ms);
 	else if (answer->failure.code == CODE_UNAVAILABLE || is_one_nodes_word(kv, answer))
