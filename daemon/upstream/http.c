@@ -309,7 +309,8 @@ static void pump(struct http *http)
 				break;
 			continue;
 		}
-		call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
+		if (call->node.origin == NULL)
+			call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
 		call_set_state(call, CALL_RUNNING);
 		if (attempt_start(call) < 0)
 			call_finish_later(call, HTTP_INTERNAL);
