@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 
 #define QUESTION_MS 3000
@@ -39,6 +40,8 @@ struct leader {
 	unsigned round;
 	char *named;                 /* whom a node named as its leader */
 	bool named_asked;
+	const char *why;             /* no leader is found so far, though nodes answer; NULL: none has */
+	const char *logged;          /* that why; NULL: a leader was found since */
 	size_t count;
 	struct question questions[]; /* one for each address, and one for the node that was named */
 };
@@ -108,6 +111,17 @@ void leader_wrong(struct leader *l, const char *node)
 	l->known = NULL;
 }
 
+/* Once for each reason. Where no node answers at all it is not for here to say. */
+static void log_result(struct leader *l, const char *node)
+{
+	if (node != NULL && l->logged != NULL)
+		log_info("OpenBao has a leader that can be reached");
+	else if (node == NULL && l->why != NULL && l->why != l->logged)
+		log_warning("OpenBao has no leader that can be reached: %s", l->why);
+	if (node != NULL || l->why != NULL)
+		l->logged = node != NULL ? NULL : l->why;
+}
+
 /* Ends the search. Who asks again from within its callback begins another one. */
 static void tell(struct leader *l, const char *node)
 {
@@ -116,6 +130,7 @@ static void tell(struct leader *l, const char *node)
 	struct leader_wait *w;
 
 	take_back(l);
+	log_result(l, node);
 	free(l->known);
 	l->known = found_node != NULL ? strdup(found_node) : NULL;
 	l->was_found |= found_node != NULL;
@@ -158,6 +173,25 @@ static void ask_named(struct leader *l)
 	ask(q);
 }
 
+/* A node that does not lead. */
+static void take_answer(struct leader *l, const struct question *q, const struct control *control)
+{
+	if (q == &l->questions[l->count]) {
+		l->why = control->result == CONTROL_OK ? "the one that is named does not lead" : control->reason;
+		return;
+	}
+	if (control->result != CONTROL_OK)
+		return;
+	if (l->why == NULL)
+		l->why = "none is named";
+	if (l->named != NULL || control->leader_address == NULL)
+		return;
+	if (is_acceptable(control->leader_address, q->node))
+		l->named = strdup(control->leader_address);
+	else
+		l->why = "the one that is named is without TLS";
+}
+
 static void on_answer(void *arg, const struct control *control)
 {
 	struct question *q = arg;
@@ -168,9 +202,7 @@ static void on_answer(void *arg, const struct control *control)
 		tell(l, q->node);
 		return;
 	}
-	if (control->result == CONTROL_OK && l->named == NULL && control->leader_address != NULL &&
-	    is_acceptable(control->leader_address, q->node))
-		l->named = strdup(control->leader_address);
+	take_answer(l, q, control);
 	if (!is_asking(l))
 		ask_named(l);
 	if (!is_asking(l))
@@ -181,6 +213,7 @@ static void on_answer(void *arg, const struct control *control)
 static int search(struct leader *l)
 {
 	l->named_asked = false;
+	l->why = NULL;
 	for (size_t i = 0; i < l->count; i++)
 		ask(&l->questions[i]);
 	return is_asking(l) ? 0 : -1;

@@ -86,9 +86,18 @@ static void test_a_leader_that_a_standby_names_is_asked_itself(void **state)
 	assert_string_equal(found.node, "");
 	assert_null(leader_known(leader));
 	assert_true(leader_was_found(leader));
+	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the one that is named does not lead"), 1);
 	fakebao_down(&nodes[2]);
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");
+	find(nodes, leader, &found);
+	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the connection to OpenBao broke"), 1);
+	assert_int_equal(fakebao_logged(nodes, "warning"), 2);
+	fakebao_back(&nodes[2]);
+	fakebao_elect(nodes, 2);
+	find(nodes, leader, &found);
+	find(nodes, leader, &found);
+	assert_int_equal(fakebao_logged(nodes, "info: OpenBao has a leader that can be reached"), 1);
 	leader_free(leader);
 }
 
@@ -136,9 +145,15 @@ static void test_without_a_leader_none_is_found(void **state)
 	struct leader *leader = open_leader(nodes, 3);
 	struct found found = {0};
 
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], FAKEBAO_LEADER, 404, ""); /* something else in OpenBao's place */
+	find(nodes, leader, &found);
+	assert_string_equal(fakebao_log(nodes), "");
+	fakebao_elect(nodes, FAKEBAO_NODES);
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");
 	assert_false(leader_was_found(leader));
+	assert_int_equal(fakebao_logged(nodes, "warning: OpenBao has no leader that can be reached: none is named"), 1);
 	leader_free(leader);
 }
 
