@@ -10,6 +10,9 @@ SBINDIR ?= $(PREFIX)/sbin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
 # Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer). And any of
 # them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by this name.
@@ -63,6 +66,7 @@ FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
+UNITS := $(BUILD)/secretstore-snapshot.service
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
@@ -73,7 +77,7 @@ ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a)
 .SECONDARY: $(call objects,$(TESTS) $(FUZZERS)) # kept between runs
 .PHONY: all unit fuzzers check check-long lint fuzz demo setup install uninstall clean distclean help
 
-all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc
+all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS)
 
@@ -88,7 +92,7 @@ endif
 remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
 space := $(subst ,, )
 $(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
-$(call remember,paths,$(PREFIX) $(LIBDIR) $(INCLUDEDIR))
+$(call remember,paths,$(PREFIX) $(BINDIR) $(LIBDIR) $(INCLUDEDIR))
 $(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
 endif
 endif
@@ -162,6 +166,9 @@ $(BUILD)/libsecretstore.pc: client-lib/libsecretstore.pc.in $(BUILD)/paths Makef
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' $< >$@
 
+$(BUILD)/%.service: systemd/%.service.in $(BUILD)/paths Makefile
+	@sed -e 's|@BINDIR@|$(BINDIR)|' $< >$@
+
 OBJCOPY ?= objcopy
 
 setup:
@@ -202,7 +209,8 @@ endif
 INSTALL ?= install
 CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.conf
 install: all
-	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))'
+	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))' \
+		$(addprefix '$(DESTDIR)',$(MANDIR)/man1 $(UNITDIR) $(SYSUSERSDIR))
 	$(INSTALL) -m 755 $(BUILD)/secretstored '$(DESTDIR)$(SBINDIR)/secretstored'
 	$(INSTALL) -m 755 $(BUILD)/secretstorectl '$(DESTDIR)$(BINDIR)/secretstorectl'
 	$(INSTALL) -m 644 client-lib/secretstore.h '$(DESTDIR)$(INCLUDEDIR)/secretstore.h'
@@ -211,6 +219,9 @@ install: all
 	ln -sf libsecretstore.so.$(VERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so.$(SOVERSION)'
 	ln -sf libsecretstore.so.$(SOVERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so'
 	$(INSTALL) -m 644 $(BUILD)/libsecretstore.pc '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc'
+	$(INSTALL) -m 644 docs/secretstorectl.1 '$(DESTDIR)$(MANDIR)/man1/secretstorectl.1'
+	$(INSTALL) -m 644 $(UNITS) systemd/secretstore-snapshot.timer '$(DESTDIR)$(UNITDIR)'
+	$(INSTALL) -m 644 systemd/secretstore-snapshot.sysusers '$(DESTDIR)$(SYSUSERSDIR)/secretstore-snapshot.conf'
 	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
 		set -x; $(INSTALL) -m 644 conf/secretstored.conf '$(CONF)'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
@@ -219,7 +230,9 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(SBINDIR)/secretstored' '$(DESTDIR)$(BINDIR)/secretstorectl' \
 		'$(DESTDIR)$(INCLUDEDIR)/secretstore.h' '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc' \
-		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)')
+		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)') \
+		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1' '$(DESTDIR)$(SYSUSERSDIR)/secretstore-snapshot.conf' \
+		$(foreach f,service timer,'$(DESTDIR)$(UNITDIR)/secretstore-snapshot.$(f)')
 	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.conf '$(CONF)'; then \
 		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
 	@rmdir '$(dir $(CONF))' 2>/dev/null || :
@@ -243,7 +256,8 @@ help:
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has
-#: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR)
+#: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
+#:                      MANDIR, UNITDIR, SYSUSERSDIR)
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 

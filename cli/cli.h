@@ -18,6 +18,7 @@
 struct cli {
 	const char *socket; /* NULL: the library's default */
 	uint32_t timeout_ms;
+	bool timed;         /* the timeout was given, and is not the default */
 	struct ss_client *client;
 	int status;         /* after OPTION_STOP */
 };
@@ -35,6 +36,10 @@ const struct command *put_command(void);
 const struct command *ping_command(void);
 const struct command *probe_command(void);
 const struct command *status_command(void);
+const struct command *snapshot_command(void);
+
+/* Those of the command line, in the order of the help; NULL after the last. */
+const struct command *command_at(size_t i);
 
 /* -- options -------------------------------------------------------------------------------------------------- */
 

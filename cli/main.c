@@ -38,26 +38,46 @@ static int harden(void)
 	return 0;
 }
 
-static const struct command *find_command(const char *name)
+const struct command *command_at(size_t i)
 {
-	const struct command *commands[] = { get_command(), put_command(), ping_command(), probe_command(),
-		status_command() };
+	static const struct command *(*const commands[])(void) = { get_command, put_command, ping_command, probe_command,
+		status_command, snapshot_command };
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	}
-	return NULL;
+	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }
 
-/* "help" and "help COMMAND", as people try them. */
-static int help(int argc, char **argv)
+static const struct command *find_command(const char *name)
 {
-	const struct command *command = argc > 1 ? find_command(argv[1]) : NULL;
+	const struct command *command;
 
-	if (argc > 1 && command == NULL)
-		return say_usage(NULL, "there is no command \"%s\"", argv[1]);
-	return say_help(command);
+	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
+		if (strcmp(command->name, name) == 0)
+			break;
+	}
+	return command;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	const struct command *command = find_command(argv[0]);
+
+	if (command == NULL)
+		return say_usage(NULL, "there is no command \"%s\"", argv[0]);
+	optind = 0; /* getopt begins anew */
+	return command->run(cli, argc, argv);
+}
+
+/* "help" and "help COMMAND", as people try them: COMMAND --help. */
+static int help(struct cli *cli, int argc, char **argv)
+{
+	static char option[] = "--help";
+
+	if (argc == 1)
+		return say_help(NULL);
+	for (int i = 1; i < argc; i++)
+		argv[i - 1] = argv[i];
+	argv[argc - 1] = option;
+	return run(cli, argc, argv);
 }
 
 int cli_open(const struct command *command, struct cli *cli, bool may_wait)
@@ -78,7 +98,6 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
 	struct cli cli = { .timeout_ms = SS_DEFAULT_TIMEOUT_MS };
-	const struct command *command;
 	int status;
 
 	if (occupy_descriptors() != 0 || harden() != 0)
@@ -89,14 +108,8 @@ int main(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)
-		return say_usage(NULL, "which command? get, put, ping, probe or status");
-	if (strcmp(argv[0], "help") == 0)
-		return help(argc, argv);
-	command = find_command(argv[0]);
-	if (command == NULL)
-		return say_usage(NULL, "there is no command \"%s\"", argv[0]);
-	optind = 0; /* getopt begins anew */
-	status = command->run(&cli, argc, argv);
+		return say_usage(NULL, "which command? get, put, ping, probe, status or snapshot");
+	status = strcmp(argv[0], "help") == 0 ? help(&cli, argc, argv) : run(&cli, argc, argv);
 	ss_close(cli.client);
 	return status;
 }

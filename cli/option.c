@@ -66,6 +66,7 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 			cli->socket = optarg;
 			break;
 		case 't':
+			cli->timed = true;
 			if (option_duration(optarg, &cli->timeout_ms) != 0)
 				return stop(cli, say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
 			break;

@@ -119,20 +119,20 @@ static void list_codes(void)
 
 static void say_program_help(void)
 {
-	const struct command *commands[] = { get_command(), put_command(), ping_command(), probe_command(),
-		status_command() };
+	const struct command *command;
 
 	printf("Usage: secretstorectl [-s SOCKET] [-t TIMEOUT] COMMAND ...\n\n"
 	       "Asks secretstored, this host's daemon for OpenBao's secrets.\n\n"
 	       "Commands (secretstorectl COMMAND --help tells more):\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		printf("  %-7s %-44s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
+	for (size_t i = 0; (command = command_at(i)) != NULL; i++)
+		printf("  %-8s %-44s %s\n", command->name, command->arguments, command->summary);
 	printf("\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
 	       "secretstorectl put --help shows how to do without.\n\n"
 	       "Options, before or after the command:\n"
 	       "  -s, --socket SOCKET    the daemon's socket; else $SECRETSTORE_SOCKET, else\n"
 	       "                         " SS_DEFAULT_SOCKET "\n"
-	       "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds (default 10s)\n"
+	       "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds\n"
+	       "                         (default 10s; none for snapshots)\n"
 	       "  -h, --help\n"
 	       "      --version\n\n");
 	list_codes();

@@ -105,15 +105,6 @@ static void on_probe(struct ss_client *c, const struct ss_result *result, void *
 	take(c, arg, result);
 }
 
-/* In a callback the loop is running already, and cannot be waited for. */
-static int refuse_in_callback(struct ss_client *c)
-{
-	client_enter(c);
-	if (c->depth == 0)
-		return SS_OK;
-	return client_fail(c, SS_INVALID_REQUEST, "a callback may not wait");
-}
-
 /* Waits for the answer to what was submitted. Another's callback may close the handle, so it is not used after. */
 static int wait_for(struct ss_client *c, struct answer *answer, int submitted)
 {
@@ -129,7 +120,7 @@ int ss_get(struct ss_client *c, const char *mount, const char *path, uint64_t ve
     struct ss_secret **ret_secret)
 {
 	struct answer answer = { .done = false };
-	int code = refuse_in_callback(c);
+	int code = client_may_wait(c);
 
 	if (code != SS_OK)
 		return code;
@@ -143,7 +134,7 @@ int ss_put(struct ss_client *c, const char *mount, const char *path, const char 
     const uint64_t *cas, uint32_t timeout_ms, uint64_t *ret_version)
 {
 	struct answer answer = { .done = false };
-	int code = refuse_in_callback(c);
+	int code = client_may_wait(c);
 
 	if (code != SS_OK)
 		return code;
@@ -156,7 +147,7 @@ int ss_put(struct ss_client *c, const char *mount, const char *path, const char 
 int ss_ping(struct ss_client *c, uint32_t timeout_ms, struct ss_ping *ret_ping)
 {
 	struct answer answer = { .done = false };
-	int code = refuse_in_callback(c);
+	int code = client_may_wait(c);
 
 	if (code != SS_OK)
 		return code;
@@ -169,7 +160,7 @@ int ss_ping(struct ss_client *c, uint32_t timeout_ms, struct ss_ping *ret_ping)
 int ss_status(struct ss_client *c, uint32_t timeout_ms, char **ret_json, size_t *ret_len)
 {
 	struct answer answer = { .done = false };
-	int code = refuse_in_callback(c);
+	int code = client_may_wait(c);
 
 	if (code != SS_OK)
 		return code;
@@ -185,7 +176,7 @@ int ss_status(struct ss_client *c, uint32_t timeout_ms, char **ret_json, size_t 
 int ss_probe(struct ss_client *c, uint32_t timeout_ms)
 {
 	struct answer answer = { .done = false };
-	int code = refuse_in_callback(c);
+	int code = client_may_wait(c);
 
 	if (code != SS_OK)
 		return code;

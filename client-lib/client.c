@@ -15,6 +15,7 @@
 #include "proto/frame.h"
 
 #define IN_LIMIT (FRAME_HEADER + FRAME_BODY_MAX + 262144u) /* a reply, and what a read brings beyond it */
+#define SILENCE_MS 90000u /* more than the minute that the daemon gives a transfer: its own word is better */
 
 /* -- failures ------------------------------------------------------------------------------------------------- */
 
@@ -29,6 +30,12 @@ int client_fail(struct ss_client *c, int code, const char *message)
 {
 	client_note(c, &(struct ss_error){ .code = code, .retryable = ss_code_retryable(code), .message = message });
 	return code;
+}
+
+struct ss_error client_error_of(const struct failure *why)
+{
+	return (struct ss_error){ .code = (int)why->code, .retryable = ss_code_retryable((int)why->code),
+		.status = why->status, .deleted = why->deleted, .version = why->version, .message = why->message };
 }
 
 const struct ss_error *ss_last_error(const struct ss_client *c)
@@ -59,6 +66,7 @@ int ss_open(struct ss_client **ret_client, const char *socket_path)
 	c->pid = getpid();
 	c->fd = -1;
 	buf_init(&c->in, IN_LIMIT);
+	c->silence_ms = SILENCE_MS;
 	exchanges_init(&c->exchanges);
 	(void)client_fail(c, SS_OK, "");
 	*ret_client = c;
@@ -109,6 +117,26 @@ void ss_close(struct ss_client *c)
 	if (c->depth > 0)
 		c->closing = true;
 	else
+		destroy(c);
+}
+
+int client_may_wait(struct ss_client *c)
+{
+	client_enter(c);
+	if (c->depth == 0)
+		return SS_OK;
+	return client_fail(c, SS_INVALID_REQUEST, "a callback may not wait");
+}
+
+void client_hold(struct ss_client *c)
+{
+	c->depth++;
+}
+
+void client_release(struct ss_client *c)
+{
+	c->depth--;
+	if (c->closing && c->depth == 0)
 		destroy(c);
 }
 

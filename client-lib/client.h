@@ -32,6 +32,7 @@ struct ss_client {
 	char trouble[CLIENT_TEXT]; /* why connecting failed */
 	struct ss_error last;
 	char last_text[CLIENT_TEXT];
+	unsigned silence_ms;   /* how long a snapshot's transfer may stand still; tests shorten it */
 };
 
 /*
@@ -43,6 +44,19 @@ void client_enter(struct ss_client *c);
 /* Sets what ss_last_error() gives, and gives code back. */
 int client_fail(struct ss_client *c, int code, const char *message);
 void client_note(struct ss_client *c, const struct ss_error *error);
+
+/* A failure that the daemon told, as the library's callers get it. The message is why's. */
+struct ss_error client_error_of(const struct failure *why);
+
+/* client_enter(), and SS_OK if the caller may wait: within a callback the loop is running already. */
+int client_may_wait(struct ss_client *c);
+
+/*
+ * Around a call that runs functions of the caller's: what a callback may not do with the handle, they may not either.
+ * If one of them called ss_close(), client_release() does that: the handle is gone afterwards.
+ */
+void client_hold(struct ss_client *c);
+void client_release(struct ss_client *c);
 
 /* One turn: read if readable, then deadlines, connect, write; callbacks run. The client may be gone afterwards. */
 void client_step(struct ss_client *c, bool readable);
@@ -63,6 +77,13 @@ void deliver_ended(struct ss_client *c);
 
 /* Does a reply that says ok lack what a reply to this request must have? */
 bool deliver_misfits(const struct exchange *x, const struct reply *reply);
+
+/* Connects without blocking. Else trouble says why not. BUSY may pass, which poll() cannot tell. */
+enum dialled { DIALLED, DIALLED_BUSY, DIALLED_NOBODY };
+enum dialled connection_dial(const char *path, int *ret_fd, char trouble[CLIENT_TEXT]);
+
+/* The timeout that the daemon is told, so that it answers a little before the caller stops waiting. */
+uint64_t connection_time_told(uint64_t deadline_ms, uint64_t now_ms);
 
 /* Opens a connection. If nobody is there, requests that were not yet sent once end. */
 void connection_open(struct ss_client *c, uint64_t now_ms);

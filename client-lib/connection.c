@@ -66,21 +66,32 @@ static int connect_to(const char *path)
 	return -1;
 }
 
+enum dialled connection_dial(const char *path, int *ret_fd, char trouble[CLIENT_TEXT])
+{
+	int fd = connect_to(path);
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return DIALLED;
+	}
+	if (errno == EAGAIN || errno == EINTR) {
+		snprintf(trouble, CLIENT_TEXT, "cannot connect to %s: the daemon has too many connections waiting", path);
+		return DIALLED_BUSY;
+	}
+	snprintf(trouble, CLIENT_TEXT, "cannot connect to %s: %s", path, strerror(errno));
+	return DIALLED_NOBODY;
+}
+
 void connection_open(struct ss_client *c, uint64_t now_ms)
 {
-	int error;
+	enum dialled how = connection_dial(c->path, &c->fd, c->trouble);
 
-	c->fd = connect_to(c->path);
-	if (c->fd >= 0) {
+	if (how == DIALLED) {
 		c->connection++;
 		return;
 	}
-	error = errno;
 	plan_retry(c, now_ms);
-	/* EAGAIN: the daemon's queue of connections is full, and poll() cannot tell when that has changed. */
-	snprintf(c->trouble, sizeof(c->trouble), "cannot connect to %s: %s", c->path,
-	    error == EAGAIN ? "the daemon has too many connections waiting" : strerror(error));
-	if (error != EAGAIN && error != EINTR)
+	if (how == DIALLED_NOBODY)
 		refuse_newcomers(c);
 }
 
@@ -255,16 +266,22 @@ static void read_the_last(struct ss_client *c)
 
 /* -- writing -------------------------------------------------------------------------------------------------- */
 
-/* The daemon is to answer a little before the caller stops waiting. Spaces keep the frame's length. */
+uint64_t connection_time_told(uint64_t deadline_ms, uint64_t now_ms)
+{
+	uint64_t left = deadline_ms > now_ms ? deadline_ms - now_ms : 1;
+
+	return left - (left / 10 < MARGIN_MOST_MS ? left / 10 : MARGIN_MOST_MS);
+}
+
+/* Spaces keep the frame's length. */
 static void fill_in_timeout(struct exchange *x, uint64_t now_ms)
 {
-	uint64_t left = x->deadline_ms > now_ms ? x->deadline_ms - now_ms : 1;
-	uint64_t margin = left / 10 < MARGIN_MOST_MS ? left / 10 : MARGIN_MOST_MS;
 	char digits[24];
 
 	if (x->timeout_at == 0)
 		return;
-	snprintf(digits, sizeof(digits), "%*llu", CLIENT_TIMEOUT_DIGITS, (unsigned long long)(left - margin));
+	snprintf(digits, sizeof(digits), "%*llu", CLIENT_TIMEOUT_DIGITS,
+	    (unsigned long long)connection_time_told(x->deadline_ms, now_ms));
 	memcpy(buf_data(&x->frame) + x->timeout_at, digits, CLIENT_TIMEOUT_DIGITS);
 }
 

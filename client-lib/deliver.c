@@ -93,11 +93,8 @@ void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *
 void deliver_failure(struct ss_client *c, struct exchange *x, const struct failure *why, const char *body,
     size_t len)
 {
-	struct ss_error error = plain_error((int)why->code, why->message);
+	struct ss_error error = client_error_of(why);
 
-	error.status = why->status;
-	error.deleted = why->deleted;
-	error.version = why->version;
 	end(c, x, &(struct ss_result){ .code = error.code, .error = &error, .reply = body, .reply_len = len });
 }
 

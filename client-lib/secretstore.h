@@ -61,11 +61,11 @@ enum ss_code {
 	SS_NOT_KV_V2 = 25,         /* the mount is not a KV version 2 engine */
 	SS_OVERLOADED = 26,        /* the caller or the daemon is at one of its limits */
 	SS_UPSTREAM_ERROR = 27,    /* OpenBao answered with an error of its own */
-	SS_UNKNOWN_OUTCOME = 28,   /* the put may or may not have happened: read before doing anything about it */
+	SS_UNKNOWN_OUTCOME = 28,   /* the put or restore may or may not have happened: look before doing anything about it */
 	SS_INTERNAL = 29,          /* the daemon failed */
 
-	/* Known only on this side of the socket. With none of them has a put written anything. */
-	SS_NO_DAEMON = 30,    /* the daemon cannot be reached */
+	/* Known only on this side of the socket. With none of them has a put or restore changed anything. */
+	SS_NO_DAEMON = 30,    /* the daemon cannot be reached, or went in the middle of a snapshot */
 	SS_PROTOCOL = 31,     /* what the daemon said cannot be understood */
 	SS_NO_MEMORY = 32,    /* out of memory */
 	SS_CLOSED = 33,       /* ss_close() came before the answer */
@@ -197,14 +197,18 @@ void ss_free(void *p); /* for what this header says so of */
  * not held up, but those of the event loop below get no turn until the call returns.
  *
  * timeout_ms: 1 to SS_MAX_TIMEOUT_MS for the whole transfer, 0 for no such limit. A transfer that makes no progress for
- * a minute ends in any case: SS_TIMEOUT. Each needs a rule that names its operation, snapshot.save or
- * snapshot.restore; that all are allowed does not cover them.
+ * a minute ends in any case: SS_TIMEOUT. (It is the daemon that says so; if it says nothing for 90 s, the library does.)
+ * The daemon not being there, or going in the middle, is SS_NO_DAEMON; nothing is sent again. Each needs a rule that names
+ * its operation, snapshot.save or snapshot.restore; that all are allowed does not cover them.
+ *
+ * The functions that the caller gives may use the handle as a callback may (see below), and no more; after ss_close()
+ * in one of them the transfer ends with SS_CLOSED.
  */
 
 /* What is known of a snapshot that was saved. Members may be added at its end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	char sha256[65]; /* of these bytes, in hexadecimal digits */
+	char sha256[65]; /* of the state in it, state.bin, in hexadecimal digits: equal for snapshots of an equal state */
 };
 
 /*
@@ -250,7 +254,8 @@ enum ss_restored {
 /*
  * Replaces all that OpenBao stores by what a snapshot holds. The daemon passes it on to the leader only, and lets go
  * of its last part only when it has come to its end and was whole; up to then a failure, or the end of this program,
- * leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, and OpenBao did not say what it did with it.
+ * leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, or may have been, and it was not learned what became
+ * of it.
  *
  * SS_OK means that OpenBao has taken the snapshot; *ret_restored says what it then was seen to do. force skips its
  * check that the snapshot is of a cluster with the same unseal keys. If it is not, OpenBao ends sealed, and from then on

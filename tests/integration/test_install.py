@@ -42,6 +42,10 @@ INSTALLED = {
     "usr/local/lib/libsecretstore.so.0",
     f"usr/local/lib/libsecretstore.so.{VERSION}",
     "usr/local/lib/pkgconfig/libsecretstore.pc",
+    "usr/local/share/man/man1/secretstorectl.1",
+    "usr/local/lib/systemd/system/secretstore-snapshot.service",
+    "usr/local/lib/systemd/system/secretstore-snapshot.timer",
+    "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
     "etc/secretstored/secretstored.conf",
 }
 
@@ -156,6 +160,8 @@ def test_the_places_can_be_chosen(tmp_path):
     make("install", *places)
     assert {"usr/bin/secretstored", "usr/bin/secretstorectl", "usr/lib/here/libsecretstore.so", "usr/include/secretstore.h",
             "usr/etc/secretstored/secretstored.conf"} <= files_in(tmp_path)
+    unit = tmp_path / "usr/lib/systemd/system/secretstore-snapshot.service"
+    assert "\nExecStart=/usr/bin/secretstorectl snapshot save " in unit.read_text()
     assert "libdir=/usr/lib/here\n" in (tmp_path / "usr/lib/here/pkgconfig/libsecretstore.pc").read_text()
     make("uninstall", *places)
     assert files_in(tmp_path) == set()

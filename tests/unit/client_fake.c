@@ -65,7 +65,8 @@ void client_fake_start(struct client_fake *fake, void (*script)(struct client_fa
 	fake->reply = reply;
 	fake->script = script;
 	fake->body = malloc(FRAME_BODY_MAX);
-	CHECK(fake->body != NULL);
+	fake->data = malloc(FRAME_DATA_MAX);
+	CHECK(fake->body != NULL && fake->data != NULL);
 	snprintf(fake->directory, sizeof(fake->directory), "/tmp/secretstore-client-XXXXXX");
 	CHECK(mkdtemp(fake->directory) != NULL);
 	snprintf(fake->path, sizeof(fake->path), "%s/socket", fake->directory);
@@ -79,6 +80,7 @@ void client_fake_stop(struct client_fake *fake)
 	client_fake_unlisten(fake);
 	CHECK(rmdir(fake->directory) == 0);
 	free(fake->body);
+	free(fake->data);
 }
 
 int client_fake_accept(struct client_fake *fake)
@@ -147,6 +149,27 @@ void client_fake_send(int fd, const void *p, size_t n)
 		at += put;
 		n -= (size_t)put;
 	}
+}
+
+void client_fake_send_data(int fd, const void *p, size_t n)
+{
+	unsigned char header[FRAME_HEADER];
+
+	frame_header(header, FRAME_DATA, n);
+	client_fake_send(fd, header, sizeof(header));
+	client_fake_send(fd, p, n);
+}
+
+long client_fake_read_data(struct client_fake *fake, int fd)
+{
+	unsigned char header[FRAME_HEADER];
+	struct frame frame;
+
+	if (!read_all(fd, header, sizeof(header)))
+		return -1;
+	CHECK(frame_parse(header, sizeof(header), FRAME_DATA_MAX, &frame) != FRAME_BAD_KIND);
+	CHECK(frame.kind == FRAME_DATA);
+	return read_all(fd, fake->data, frame.len) ? (long)frame.len : -1;
 }
 
 void client_fake_say_for(int fd, const char *body, const char *id, size_t id_len)

@@ -25,6 +25,7 @@ struct client_fake {
 	atomic_uint stage;       /* for scripts and tests to wait for each other */
 	char *body;              /* the latest request's, and what it says; its spans point into body */
 	struct request request;
+	unsigned char *data;     /* the latest data frame's */
 };
 
 /* Listens, and runs the script in a thread. */
@@ -44,6 +45,10 @@ void client_fake_listen(struct client_fake *fake);
 /* Sends a JSON frame. The first % stands for the latest request's id. */
 void client_fake_say(struct client_fake *fake, int fd, const char *body);
 void client_fake_say_for(int fd, const char *body, const char *id, size_t id_len);
+
+/* A stream's data frames. Reading gives the length, or -1: the client has closed, in the middle of a frame too. */
+void client_fake_send_data(int fd, const void *p, size_t n);
+long client_fake_read_data(struct client_fake *fake, int fd);
 
 /* Gives the latest request the good answer of its op; a get's data is {"path":PATH}. */
 void client_fake_answer(struct client_fake *fake, int fd);

@@ -509,7 +509,8 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 		{ "put", "secret/a", "k=1", "k=2" }, { "put", "secret/a", "-", "k=2" }, { "put", "secret/a", "k=@-", "l=@-" },
 		{ "put", "secret/a", "--cas", "-1", "k=v" }, { "put", "secret/a", "--cas", "", "k=v" }, { "ping", "x" },
 		{ "probe", "x" }, { "probe", "--wait" }, { "probe", "-t", "11m" }, { "status", "x" }, { "status", "-q" },
-		{ "help", "gut" } };
+		{ "help", "gut" }, { "snapshot" }, { "snapshot", "gut" }, { "snapshot", "-x", "save" }, { "help", "snapshot", "gut" },
+		{ "snapshot", "save" }, { "snapshot", "-s", "", "save", "x" }, { "snapshot", "restore", "-t", "0", "x" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -546,7 +547,8 @@ static void test_output_that_cannot_be_written_is_a_failure(void **state)
 
 static void test_help_and_version(void **state)
 {
-	static const char *const commands[] = { "get", "put", "ping", "probe", "status" };
+	static const char *const commands[] = { "get", "put", "ping", "probe", "status", "snapshot" };
+	static const char *const snapshots[] = { "save", "restore", "check" };
 	char usage[64];
 
 	(void)state;
@@ -560,6 +562,14 @@ static void test_help_and_version(void **state)
 		assert_int_equal(ran.status, 0);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 		ctl("help", commands[i]);
+		assert_memory_equal(ran.out, usage, strlen(usage));
+	}
+	for (size_t i = 0; i < sizeof(snapshots) / sizeof(snapshots[0]); i++) {
+		snprintf(usage, sizeof(usage), "Usage: secretstorectl snapshot %s ", snapshots[i]);
+		ctl("snapshot", snapshots[i], "--help");
+		assert_int_equal(ran.status, 0);
+		assert_memory_equal(ran.out, usage, strlen(usage));
+		ctl("help", "snapshot", snapshots[i]);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 	}
 	ctl("--version");

@@ -1,4 +1,5 @@
-"""Raft snapshots: sites whose daemon may take and restore them, and another reader's word on what is in one."""
+"""Raft snapshots: sites whose daemon may take and restore them, another reader's word on what is in one, and such as are
+made here."""
 
 import base64
 import gzip
@@ -44,6 +45,23 @@ def assert_whole(data):
     assert sums == {name: hashlib.sha256(content[name]).hexdigest() for name in MEMBERS[:2]}
     assert content["SHA256SUMS.sealed"]
     return content
+
+
+def make(size):
+    """A whole snapshot with a state of that size, which does not compress, in the form that OpenBao gives it."""
+    meta = b'{"Version":1,"ID":"bolt-snapshot","Index":40,"Term":3}\n'
+    state = os.urandom(size)
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in zip(MEMBERS, (meta, state)))
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in zip(MEMBERS, (meta, state, sums.encode(), os.urandom(120))):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            tar.addfile(entry, io.BytesIO(content))
+    # Python fills an archive up to 10,240 bytes; OpenBao's ends with two empty blocks.
+    data = archive.getvalue()
+    used = (len(data.rstrip(b"\0")) + 511) // 512 * 512
+    return gzip.compress(data[:used + 1024], mtime=0)
 
 
 def health(node):

@@ -1,0 +1,187 @@
+/*
+ * newfile: a file that has its name only when it is whole.
+ */
+#include "cli/newfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define TRIES 20
+
+/* -- signals -------------------------------------------------------------------------------------------------- */
+
+static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+/* What a signal's handler has to remove. Changed only while these signals are blocked. */
+static struct newfile *unfinished;
+
+static void remove_and_end(int number)
+{
+	if (unfinished != NULL)
+		(void)unlinkat(unfinished->directory, unfinished->temporary, 0);
+	/* The program ends as if the signal had never been caught, as soon as this returns and it is no longer blocked. */
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+}
+
+static void block(sigset_t *ret_before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		sigaddset(&set, endings[i]);
+	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
+}
+
+static void unblock(const sigset_t *before)
+{
+	(void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* What is ignored (nohup, a job in the background) stays so. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = remove_and_end }, now;
+
+	sigemptyset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+			(void)sigaction(endings[i], &action, NULL);
+	}
+	/* A file over the limit of its size is an error like any other. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+/* -- the file ------------------------------------------------------------------------------------------------- */
+
+static void make_name(struct newfile *f)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	char random[NEWFILE_RANDOM + 1] = "";
+
+	for (size_t i = 0; i < NEWFILE_RANDOM; i++)
+		random[i] = letters[clock_random(0, sizeof(letters) - 2)];
+	snprintf(f->temporary, sizeof(f->temporary), ".%s.%s", f->name, random);
+}
+
+static int create(struct newfile *f)
+{
+	for (int i = 0; i < TRIES; i++) {
+		make_name(f);
+		f->fd = openat(f->directory, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (f->fd >= 0 || errno != EEXIST)
+			break;
+	}
+	return f->fd < 0 ? -1 : 0;
+}
+
+int newfile_begin(struct newfile *f, int directory, const char *name)
+{
+	sigset_t before;
+	int r;
+
+	*f = (struct newfile){ .directory = directory, .name = name, .fd = -1 };
+	if (strlen(name) + strlen("..") + NEWFILE_RANDOM > NAME_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	catch_signals();
+	block(&before);
+	r = create(f);
+	unfinished = r == 0 ? f : NULL;
+	unblock(&before);
+	/* Whatever the umask is. */
+	if (r == 0 && fchmod(f->fd, 0600) != 0) {
+		newfile_abandon(f);
+		r = -1;
+	}
+	return r;
+}
+
+int newfile_write(const struct newfile *f, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n > 0) {
+		ssize_t put = write(f->fd, at, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -1;
+		at += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}
+
+/* Not all file systems know RENAME_NOREPLACE; then a look has to do. */
+static int give_name(const struct newfile *f, bool replace)
+{
+	struct stat status;
+
+	if (replace)
+		return renameat(f->directory, f->temporary, f->directory, f->name);
+	if (renameat2(f->directory, f->temporary, f->directory, f->name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (fstatat(f->directory, f->name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(f->directory, f->temporary, f->directory, f->name);
+}
+
+int newfile_finish(struct newfile *f, bool replace)
+{
+	int r = fsync(f->fd), error = errno;
+	sigset_t before;
+
+	/* Some file systems tell only at the end that there was no room. */
+	if (close(f->fd) != 0 && r == 0) {
+		r = -1;
+		error = errno;
+	}
+	f->fd = -1;
+	errno = error;
+	block(&before);
+	if (r == 0)
+		r = give_name(f, replace);
+	if (r == 0)
+		unfinished = NULL;
+	unblock(&before);
+	if (r != 0)
+		newfile_abandon(f);
+	return r;
+}
+
+int newfile_settle(const struct newfile *f)
+{
+	/* EINVAL: this file system has nothing to sync of a directory. */
+	return fsync(f->directory) == 0 || errno == EINVAL ? 0 : -1;
+}
+
+void newfile_abandon(struct newfile *f)
+{
+	int error = errno;
+	sigset_t before;
+
+	block(&before);
+	if (unfinished == f)
+		(void)unlinkat(f->directory, f->temporary, 0);
+	unfinished = NULL;
+	unblock(&before);
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	errno = error;
+}

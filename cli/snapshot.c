@@ -1,0 +1,61 @@
+/*
+ * snapshot: raft snapshots, by commands of its own.
+ */
+#include "cli/snapshot.h"
+
+#include <string.h>
+
+static int run(struct cli *cli, int argc, char **argv);
+
+static const struct command command = {
+	.name = "snapshot",
+	.arguments = "save | restore | check ...",
+	.summary = "back up and restore all of OpenBao",
+	.help =
+	    "A raft snapshot is all that OpenBao stores, encrypted with its own keys. Whoever has the file and those keys\n"
+	    "has every secret; without the keys the file is of no use.\n\n"
+	    "  snapshot save FILE     fetch one from the leader, check it, and only then call it FILE\n"
+	    "  snapshot save --dir DIR [--keep N]\n"
+	    "                         the same for a timer: dated names, and the oldest are removed\n"
+	    "  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
+	    "  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
+	    "Each has a help of its own: secretstorectl snapshot save --help.\n",
+	.run = run,
+};
+
+uint32_t snapshot_timeout_ms(const struct cli *cli)
+{
+	return cli->timed ? cli->timeout_ms : 0;
+}
+
+static const struct command *find(const char *name)
+{
+	if (strcmp(name, "save") == 0)
+		return snapshot_save_command();
+	if (strcmp(name, "restore") == 0)
+		return snapshot_restore_command();
+	return strcmp(name, "check") == 0 ? snapshot_check_command() : NULL;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
+	const struct command *found;
+
+	if (option_next(&command, cli, argc, argv, "+:" OPTIONS_COMMON_SHORT, longs) == OPTION_STOP)
+		return cli->status;
+	argc -= optind;
+	argv += optind;
+	if (argc == 0)
+		return say_usage(&command, "which of them? save, restore or check");
+	found = find(argv[0]);
+	if (found == NULL)
+		return say_usage(&command, "there is no command \"snapshot %s\"", argv[0]);
+	optind = 0; /* getopt begins anew */
+	return found->run(cli, argc, argv);
+}
+
+const struct command *snapshot_command(void)
+{
+	return &command;
+}

@@ -1,0 +1,209 @@
+/*
+ * snapshot restore: replaces all that OpenBao stores, after a check, a question, and with a report of what was seen.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/snapshot.h"
+
+#define WORD "restore"
+
+struct restore {
+	bool force;
+	bool yes;
+	bool quiet;
+	int terminal; /* to ask on; -1: none */
+};
+
+static int run(struct cli *cli, int argc, char **argv);
+
+static const struct command command = {
+	.name = "snapshot restore",
+	.arguments = "[--force] [--yes] [-q] FILE",
+	.summary = "replace all of OpenBao by a snapshot",
+	.help =
+	    "Replaces all that OpenBao stores (secrets, policies, logins, tokens, everything) by what FILE holds. What was\n"
+	    "written since the snapshot was taken is gone, and tokens made since are void: the daemon logs in anew.\n\n"
+	    "FILE is checked here before any of it is sent. Then you are asked to type the word " WORD ", on the terminal.\n"
+	    "The daemon sends it to the leader, and lets go of the last part only when all of it has come and was whole: if\n"
+	    "anything fails or is interrupted before, nothing is restored.\n\n"
+	    "      --yes    do not ask. Needed where there is no terminal.\n"
+	    "      --force  also a snapshot of another cluster: skip OpenBao's check that it belongs to the same keys\n"
+	    "  -q, --quiet  no progress, also on a terminal\n"
+	    "  -t TIMEOUT   at most that long; without it only a minute without any progress ends it\n\n"
+	    "With --force, the cluster from then on uses the keyring of the cluster the snapshot was taken from. It must be\n"
+	    "unsealed with the unseal keys (or the seal) of that cluster as they were when the snapshot was taken, not with\n"
+	    "its present ones. If those keys are lost, everything in it is lost. Have them at hand before.\n\n"
+	    "Afterwards it tells what OpenBao was seen to do:\n"
+	    "  status 0   it is active again, on the snapshot's state\n"
+	    "  status 21  it is sealed: unseal it, with the keys of the snapshot's cluster. (The message tells if it was\n"
+	    "             sealed before, and nothing was restored.)\n"
+	    "  status 28  it has taken the snapshot, or may have, and was not seen to end: look at it with\n"
+	    "             \"secretstorectl probe\" and \"status\" before you do anything else\n"
+	    "If it fails in another way, nothing was restored.\n\n"
+	    "It needs a rule of the daemon that names it, since \"all\" leaves it out, and a policy in OpenBao that lets the\n"
+	    "daemon restore (docs/OPERATIONS.md has both; --force needs one more):\n\n"
+	    "  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
+	    "Examples:\n"
+	    "  secretstorectl snapshot restore /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
+	    "  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
+	.run = run,
+};
+
+static int parse(struct restore *restore, struct cli *cli, int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "force", no_argument, NULL, 'f' },
+		{ "yes", no_argument, NULL, 'y' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	int what;
+
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return -1;
+		restore->force |= what == 'f';
+		restore->yes |= what == 'y';
+		restore->quiet |= what == 'q';
+	}
+	return 0;
+}
+
+/* -- asking --------------------------------------------------------------------------------------------------- */
+
+static int open_terminal(struct restore *restore)
+{
+	restore->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (restore->terminal < 0 && isatty(STDIN_FILENO))
+		restore->terminal = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (restore->terminal >= 0)
+		return 0;
+	return say_usage(&command, "there is no terminal to ask on: --yes restores without asking");
+}
+
+/* What is typed up to the newline. False: the terminal is closed, or the line is too long to be the word. */
+static bool read_line(int fd, char *line, size_t cap)
+{
+	size_t n = 0;
+
+	while (n < cap) {
+		ssize_t got = read(fd, line + n, 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return false;
+		if (line[n] == '\n') {
+			line[n] = '\0';
+			return true;
+		}
+		n++;
+	}
+	return false;
+}
+
+static int ask(const struct restore *restore, const struct snapshot_file *file)
+{
+	static const char forced[] =
+	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. It must then be\n"
+	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, not with its present ones.\n"
+	    "If those keys are lost, everything is lost.\n";
+	char size[32], clean[512], line[sizeof(WORD) + 1];
+
+	progress_size(size, sizeof(size), file->whole);
+	say_clean(clean, sizeof(clean), file->path, strlen(file->path));
+	if (dprintf(restore->terminal, "This replaces all that OpenBao stores by the snapshot %s (%s).\n"
+	        "What was written since it was taken is gone.\n%s\nType the word " WORD " to go on: ", clean, size,
+	        restore->force ? forced : "") < 0)
+		return say_trouble("the terminal cannot be written to: %m");
+	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, WORD) == 0)
+		return 0;
+	return say_failure(command.name, &(struct ss_error){ .code = SS_ABORTED,
+	    .message = "not confirmed; nothing was restored" });
+}
+
+/* -- restoring ------------------------------------------------------------------------------------------------ */
+
+static int say_restored(enum ss_restored restored)
+{
+	static const char applied[] = "restored: OpenBao is active again, on the snapshot's state\n";
+
+	switch (restored) {
+	case SS_RESTORED_SEALED:
+		(void)say_trouble("%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys (or the seal) "
+		    "of the cluster that the snapshot was taken from, as they were then", command.name);
+		return SS_SEALED;
+	case SS_RESTORED_WAITING:
+		(void)say_trouble("%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was over. "
+		    "Look at it before anything else: secretstorectl probe, secretstorectl status", command.name);
+		return SS_UNKNOWN_OUTCOME;
+	default:
+		if (say_end(say_out(applied, strlen(applied)), 0) == 0)
+			return 0;
+		return say_trouble("%s: the snapshot is restored nevertheless", command.name);
+	}
+}
+
+/* The last call is the one that finds the end; what follows it may take minutes. */
+static long read_and_tell(void *arg, void *p, size_t size)
+{
+	struct snapshot_file *file = arg;
+	long n = snapshot_file_read(file, p, size);
+
+	if (n == 0)
+		progress_note(&file->progress, "sent; waiting for OpenBao to restore it");
+	return n;
+}
+
+static int transfer(const struct restore *restore, struct snapshot_file *file, struct cli *cli)
+{
+	enum ss_restored restored;
+	int code;
+
+	if (lseek(file->fd, 0, SEEK_SET) != 0)
+		return say_trouble("%s: %m", file->path);
+	progress_begin(&file->progress, restore->quiet, "sending", file->whole);
+	code = ss_snapshot_restore(cli->client, restore->force, snapshot_timeout_ms(cli), read_and_tell, file, &restored);
+	progress_end(&file->progress);
+	if (code != SS_OK)
+		return snapshot_file_say(file, &command, ss_last_error(cli->client));
+	return say_restored(restored);
+}
+
+static int check_and_restore(struct restore *restore, struct snapshot_file *file, struct cli *cli)
+{
+	int status = restore->yes ? 0 : open_terminal(restore);
+
+	if (status == 0)
+		status = snapshot_file_check(file, &command, cli, restore->quiet);
+	if (status == 0 && !restore->yes)
+		status = ask(restore, file);
+	return status == 0 ? transfer(restore, file, cli) : status;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	struct restore restore = { .terminal = -1 };
+	struct snapshot_file file;
+	int status;
+
+	if (parse(&restore, cli, argc, argv) != 0)
+		return cli->status;
+	if (argc - optind != 1)
+		return say_usage(&command, "snapshot restore takes one FILE");
+	status = cli_open(&command, cli, false);
+	if (status != 0)
+		return status;
+	status = snapshot_file_open(&file, &command, argv[optind], true);
+	if (status == 0)
+		status = check_and_restore(&restore, &file, cli);
+	snapshot_file_close(&file);
+	if (restore.terminal >= 0)
+		close(restore.terminal);
+	return status;
+}
+
+const struct command *snapshot_restore_command(void)
+{
+	return &command;
+}

@@ -1,0 +1,264 @@
+/*
+ * snapshot save: fetches a snapshot into a file that has its name only when all of it is there and was checked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/backups.h"
+#include "cli/newfile.h"
+#include "cli/snapshot.h"
+
+#define KEEP_MAX 1000000u
+
+struct save {
+	const char *dir;       /* --dir */
+	uint64_t keep;         /* 0: all */
+	bool quiet;
+	char path[PATH_MAX];   /* of the new file, for messages */
+	struct newfile file;
+	int error;             /* errno of writing */
+	struct progress progress;
+};
+
+static int run(struct cli *cli, int argc, char **argv);
+
+static const struct command command = {
+	.name = "snapshot save",
+	.arguments = "[-q] FILE | --dir DIR [--keep N]",
+	.summary = "save all of OpenBao to a file",
+	.help =
+	    "Has the daemon fetch a raft snapshot from OpenBao's leader. FILE appears only when the snapshot is whole, was\n"
+	    "checked by the sums that it carries, and is on the disk; it is readable for its owner alone (mode 0600), and\n"
+	    "takes the place of an older FILE. If anything fails, or a signal ends the command, an older FILE stays as it\n"
+	    "was, and nothing is left behind. FILE is a regular file or not there yet; a symbolic link is not followed.\n"
+	    "It prints the size, and the SHA-256 sum of the state in it, which is that of every snapshot of the same state.\n\n"
+	    "      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the time is UTC)\n"
+	    "      --keep N    then remove the oldest of such files, so that N are left; others are never touched\n"
+	    "  -q, --quiet     no progress, also on a terminal\n"
+	    "  -t TIMEOUT      at most that long; without it only a minute without any progress ends it\n\n"
+	    "It needs a rule of the daemon that names it, since \"all\" leaves it out, and a policy in OpenBao that lets the\n"
+	    "daemon read snapshots (docs/OPERATIONS.md has both):\n\n"
+	    "  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
+	    "The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys or the seal's, as they are now,\n"
+	    "in another place: without them it cannot be used.\n\n"
+	    "Status 24: this OpenBao does not run on raft storage; 37: the file cannot be written.\n\n"
+	    "Examples:\n"
+	    "  secretstorectl snapshot save openbao.snap\n"
+	    "  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14   # what the timer does\n",
+	.run = run,
+};
+
+static int take_option(struct save *save, struct cli *cli, int what)
+{
+	if (what == 'q')
+		save->quiet = true;
+	else if (what == 'd')
+		save->dir = optarg;
+	else if (option_number(optarg, &save->keep) != 0 || save->keep == 0 || save->keep > KEEP_MAX) {
+		cli->status = say_usage(&command, "%s: --keep takes a number from 1", optarg);
+		return -1;
+	}
+	return 0;
+}
+
+static int parse(struct save *save, struct cli *cli, int argc, char **argv)
+{
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "dir", required_argument, NULL, 'd' },
+		{ "keep", required_argument, NULL, 'k' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	int what;
+
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (what == OPTION_STOP || take_option(save, cli, what) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int check_usage(const struct save *save, int count, char **operand)
+{
+	if (save->dir != NULL && count > 0)
+		return say_usage(&command, "--dir names the file itself: there is no FILE");
+	if (save->dir != NULL)
+		return 0;
+	if (save->keep != 0)
+		return say_usage(&command, "--keep is for --dir");
+	if (count != 1)
+		return say_usage(&command, "snapshot save takes one FILE, or --dir DIR");
+	if (strcmp(operand[0], "-") == 0)
+		return say_usage(&command, "a snapshot is known to be whole only at its end, when standard output could not be "
+		    "taken back: give it a file");
+	return 0;
+}
+
+/* -- fetching ------------------------------------------------------------------------------------------------- */
+
+static int say_io(const struct save *save, const char *what, int error)
+{
+	char message[PATH_MAX + 256];
+
+	snprintf(message, sizeof(message), "%s: %s: %s", save->path, what, strerror(error));
+	return say_failure(command.name, &(struct ss_error){ .code = SS_IO, .message = message });
+}
+
+static int sink(void *arg, const void *p, size_t n)
+{
+	struct save *save = arg;
+
+	if (newfile_write(&save->file, p, n) != 0) {
+		save->error = errno;
+		return -1;
+	}
+	progress_add(&save->progress, n);
+	return 0;
+}
+
+static int fetch(struct save *save, struct cli *cli, struct ss_snapshot *ret)
+{
+	int code;
+
+	progress_begin(&save->progress, save->quiet, "saving", 0);
+	code = ss_snapshot_save(cli->client, snapshot_timeout_ms(cli), sink, save, ret);
+	progress_end(&save->progress);
+	if (code == SS_ABORTED)
+		return say_io(save, "cannot be written", save->error);
+	return code != SS_OK ? say_failure(command.name, ss_last_error(cli->client)) : 0;
+}
+
+static int say_saved(const struct save *save, const struct ss_snapshot *snapshot)
+{
+	char line[PATH_MAX + 128];
+	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path, (unsigned long long)snapshot->bytes,
+	    snapshot->sha256);
+
+	if (say_end(say_out(line, (size_t)n), 0) == 0)
+		return 0;
+	return say_trouble("%s: the snapshot is saved nevertheless", save->path);
+}
+
+/* Into the file of that name in the directory. */
+static int save_as(struct save *save, struct cli *cli, int directory, const char *name, struct ss_snapshot *ret)
+{
+	int status;
+
+	if (newfile_begin(&save->file, directory, name) != 0)
+		return say_io(save, "cannot be made", errno);
+	status = fetch(save, cli, ret);
+	if (status != 0) {
+		newfile_abandon(&save->file);
+		return status;
+	}
+	/* A dated name is given once; a name that was asked for is given to the newest. */
+	if (newfile_finish(&save->file, save->dir == NULL) != 0)
+		return say_io(save, "cannot be written", errno);
+	if (newfile_settle(&save->file) != 0)
+		return say_io(save, "is written, but its directory cannot be brought to the disk", errno);
+	return 0;
+}
+
+/* -- to a file of the caller's name --------------------------------------------------------------------------- */
+
+/* "a/b" is b in a. */
+static int split(const char *path, char *directory, size_t cap, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+
+	if (len >= cap || strlen(path) >= PATH_MAX)
+		return say_usage(&command, "the file's name is too long");
+	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return say_usage(&command, "%s: is no file's name (for a directory there is --dir)", path);
+	snprintf(directory, cap, "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
+	*ret_name = name;
+	return 0;
+}
+
+static const char *kind(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return "a directory (for which there is --dir)";
+	if (S_ISLNK(mode))
+		return "a symbolic link, which would be replaced: name the file itself";
+	return "no regular file, but a device, pipe or socket";
+}
+
+/* What would be replaced is looked at before anything is fetched. */
+static int check_place(const struct save *save, int directory, const char *name)
+{
+	struct stat status;
+
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : say_io(save, "cannot be written", errno);
+	if (S_ISREG(status.st_mode))
+		return 0;
+	return say_trouble("%s: is %s", save->path, kind(status.st_mode));
+}
+
+static int save_to_file(struct save *save, struct cli *cli, const char *path)
+{
+	char directory_path[PATH_MAX];
+	struct ss_snapshot snapshot;
+	const char *name;
+	int directory, status = split(path, directory_path, sizeof(directory_path), &name);
+
+	if (status != 0)
+		return status;
+	snprintf(save->path, sizeof(save->path), "%s", path);
+	directory = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return say_io(save, "its directory cannot be opened", errno);
+	status = check_place(save, directory, name);
+	if (status == 0)
+		status = save_as(save, cli, directory, name, &snapshot);
+	close(directory);
+	return status == 0 ? say_saved(save, &snapshot) : status;
+}
+
+/* -- to a directory ------------------------------------------------------------------------------------------- */
+
+static int save_to_directory(struct save *save, struct cli *cli)
+{
+	struct ss_snapshot snapshot;
+	struct backups backups;
+	int status = backups_open(&backups, save->dir), swept;
+
+	if (status != 0)
+		return status;
+	/* First, since they may be why there is no room. */
+	swept = backups_sweep(&backups);
+	status = backups_choose_name(&backups);
+	if (status != 0)
+		return status;
+	if ((size_t)snprintf(save->path, sizeof(save->path), "%s/%s", save->dir, backups.name) >= sizeof(save->path))
+		return say_usage(&command, "the directory's name is too long");
+	status = save_as(save, cli, backups.directory, backups.name, &snapshot);
+	if (status == 0)
+		status = say_saved(save, &snapshot);
+	if (status == 0 && save->keep != 0)
+		status = backups_prune(&backups, (size_t)save->keep);
+	return status != 0 ? status : swept;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	struct save save = { .dir = NULL };
+	int status;
+
+	if (parse(&save, cli, argc, argv) != 0)
+		return cli->status;
+	status = check_usage(&save, argc - optind, argv + optind);
+	if (status == 0)
+		status = cli_open(&command, cli, false);
+	if (status != 0)
+		return status;
+	return save.dir != NULL ? save_to_directory(&save, cli) : save_to_file(&save, cli, argv[optind]);
+}
+
+const struct command *snapshot_save_command(void)
+{
+	return &command;
+}

@@ -1,0 +1,305 @@
+/*
+ * stream: the connection that a snapshot's transfer has to itself.
+ */
+#include "client-lib/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "proto/jwrite.h"
+
+#define READ_SIZE 65536u
+#define ID 1u             /* the connection's only request */
+#define REQUEST_MAX 256u
+#define RETRY_MS 10
+
+/* -- failures ------------------------------------------------------------------------------------------------- */
+
+int stream_fail(struct stream *s, int code, const char *text)
+{
+	static const char *const fates[] = {
+		[FATE_NONE] = "",
+		[FATE_KEPT] = "; nothing was restored",
+		[FATE_UNKNOWN] = "; the snapshot may have been restored",
+	};
+	char message[CLIENT_TEXT];
+
+	snprintf(message, sizeof(message), "%s%s", text, fates[s->fate]);
+	return client_fail(s->client, s->fate == FATE_UNKNOWN ? SS_UNKNOWN_OUTCOME : code, message);
+}
+
+static int broken(struct stream *s)
+{
+	return stream_fail(s, SS_NO_DAEMON, s->fate == FATE_UNKNOWN ?
+	    "the connection to the daemon broke before it said what became of the snapshot" :
+	    "the connection to the daemon broke in the middle of the snapshot");
+}
+
+static int garbled(struct stream *s)
+{
+	return stream_fail(s, SS_PROTOCOL, "what the daemon said cannot be understood");
+}
+
+int stream_in_time(struct stream *s)
+{
+	if (clock_now_ms() < s->deadline_ms)
+		return SS_OK;
+	return stream_fail(s, SS_TIMEOUT, "the time for the snapshot is over");
+}
+
+static int stood_still(struct stream *s)
+{
+	char text[CLIENT_TEXT];
+	int code = stream_in_time(s);
+
+	if (code != SS_OK)
+		return code;
+	snprintf(text, sizeof(text), "nothing came from the daemon for %u s", s->silence_ms / 1000);
+	return stream_fail(s, SS_TIMEOUT, text);
+}
+
+/* -- waiting -------------------------------------------------------------------------------------------------- */
+
+/* When a wait that begins now ends in vain. */
+static uint64_t wait_ends_ms(const struct stream *s)
+{
+	uint64_t silent_ms = clock_now_ms() + s->silence_ms;
+
+	return silent_ms < s->deadline_ms ? silent_ms : s->deadline_ms;
+}
+
+static int left_ms(uint64_t until_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+
+	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
+}
+
+/* Waits until the socket is ready for any of the events. */
+static int wait_for(struct stream *s, short events, short *ret_events)
+{
+	uint64_t until_ms = wait_ends_ms(s);
+	struct pollfd p = { .fd = s->fd, .events = events };
+	int n;
+
+	do {
+		n = poll(&p, 1, left_ms(until_ms));
+		if (n < 0 && errno != EINTR)
+			return stream_fail(s, SS_NO_MEMORY, strerror(errno));
+	} while (n <= 0 && left_ms(until_ms) > 0);
+	if (n <= 0)
+		return stood_still(s);
+	*ret_events = p.revents;
+	return SS_OK;
+}
+
+static int dial(struct stream *s)
+{
+	uint64_t until_ms = wait_ends_ms(s);
+	char trouble[CLIENT_TEXT];
+
+	for (;;) {
+		enum dialled how = connection_dial(s->client->path, &s->fd, trouble);
+
+		if (how == DIALLED)
+			return SS_OK;
+		if (how == DIALLED_NOBODY || left_ms(until_ms) == 0)
+			return stream_fail(s, SS_NO_DAEMON, trouble);
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+}
+
+int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate)
+{
+	*s = (struct stream){ .client = c, .fd = -1, .fate = fate, .silence_ms = c->silence_ms };
+	s->deadline_ms = timeout_ms != 0 ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
+	buf_init(&s->in, FRAME_HEADER + FRAME_DATA_MAX + READ_SIZE);
+	return dial(s);
+}
+
+void stream_close(struct stream *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	buf_free(&s->in);
+}
+
+/* -- reading -------------------------------------------------------------------------------------------------- */
+
+/* Takes what is there to be read, if there is something. */
+static int receive(struct stream *s, bool *ret_some)
+{
+	ssize_t n;
+
+	if (buf_reserve(&s->in, READ_SIZE) != 0)
+		return stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
+	do
+		n = recv(s->fd, buf_tail(&s->in), READ_SIZE, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	*ret_some = n > 0;
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		return broken(s);
+	if (n > 0)
+		buf_commit(&s->in, (size_t)n);
+	return SS_OK;
+}
+
+int stream_next(struct stream *s, struct frame *ret)
+{
+	enum frame_status status;
+	short events;
+	bool some;
+	int code;
+
+	buf_consume(&s->in, s->taken);
+	s->taken = 0;
+	while ((status = frame_parse(buf_data(&s->in), buf_len(&s->in), FRAME_DATA_MAX, ret)) == FRAME_MORE) {
+		code = receive(s, &some);
+		if (code == SS_OK && !some)
+			code = wait_for(s, POLLIN, &events);
+		if (code != SS_OK)
+			return code;
+	}
+	if (status != FRAME_OK)
+		return garbled(s);
+	s->taken = FRAME_HEADER + ret->len;
+	return SS_OK;
+}
+
+/* The connection has one request, so a failure without an id is about that, too. */
+static bool is_ours(const struct reply *reply)
+{
+	uint64_t id;
+
+	if (reply->id.type == JSON_NULL)
+		return !reply->ok;
+	return reply->id.type == JSON_NUMBER && jspan_number(reply->id, &id) == 0 && id == ID;
+}
+
+static bool decode(const struct frame *frame, struct reply *ret)
+{
+	return frame->kind == FRAME_JSON && reply_decode((const char *)frame->body, frame->len, ret) == 0 && is_ours(ret);
+}
+
+/* The daemon knows more than this side: what it says stands for itself. */
+static int told(struct stream *s, const struct failure *why)
+{
+	struct ss_error error = client_error_of(why);
+
+	client_note(s->client, &error);
+	return error.code;
+}
+
+int stream_refused(struct stream *s, const struct frame *frame)
+{
+	struct reply reply;
+
+	if (!decode(frame, &reply) || reply.ok)
+		return garbled(s);
+	return told(s, &reply.failure);
+}
+
+int stream_reply(struct stream *s, struct reply *ret)
+{
+	struct frame frame;
+	int code = stream_next(s, &frame);
+
+	if (code != SS_OK)
+		return code;
+	if (!decode(&frame, ret))
+		return garbled(s);
+	return ret->ok ? SS_OK : told(s, &ret->failure);
+}
+
+/* -- writing -------------------------------------------------------------------------------------------------- */
+
+/* The daemon spoke before its turn, or has hung up: then what it said before comes first. */
+static int hear_out(struct stream *s)
+{
+	struct frame frame;
+	int code = stream_next(s, &frame);
+
+	return code != SS_OK ? code : stream_refused(s, &frame);
+}
+
+static bool has_spoken(const struct stream *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+	return buf_len(&s->in) > s->taken || poll(&p, 1, 0) > 0;
+}
+
+/* The socket takes no more: waits for that, or for the daemon to speak. */
+static int wait_to_write(struct stream *s)
+{
+	short events;
+	int code = wait_for(s, POLLIN | POLLOUT, &events);
+
+	if (code == SS_OK && (events & ~POLLOUT) != 0)
+		return hear_out(s);
+	return code;
+}
+
+/* then: the fate once a byte is written. */
+static int put(struct stream *s, const unsigned char *p, size_t n, enum fate then)
+{
+	int code;
+
+	if (has_spoken(s))
+		return hear_out(s);
+	while (n > 0) {
+		ssize_t sent = send(s->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent >= 0) {
+			s->fate = then;
+			p += sent;
+			n -= (size_t)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		code = errno == EAGAIN ? wait_to_write(s) : hear_out(s);
+		if (code != SS_OK)
+			return code;
+	}
+	return SS_OK;
+}
+
+int stream_send(struct stream *s, unsigned char *frame, size_t len)
+{
+	frame_header(frame, FRAME_DATA, len);
+	return put(s, frame, FRAME_HEADER + len, len == 0 ? FATE_UNKNOWN : s->fate);
+}
+
+static int write_request(struct stream *s, struct buf *out, enum op op, bool force)
+{
+	struct jwrite w;
+
+	jwrite_begin(&w, out);
+	jwrite_uint(&w, "id", ID);
+	jwrite_text(&w, "op", op_name(op));
+	if (s->deadline_ms != CLOCK_NEVER)
+		jwrite_uint(&w, "timeout_ms", connection_time_told(s->deadline_ms, clock_now_ms()));
+	if (force)
+		jwrite_bool(&w, "force", true);
+	return jwrite_end(&w);
+}
+
+int stream_ask(struct stream *s, enum op op, bool force)
+{
+	struct buf out;
+	int code;
+
+	buf_init(&out, REQUEST_MAX);
+	if (write_request(s, &out, op, force) != 0)
+		code = stream_fail(s, SS_NO_MEMORY, "out of memory");
+	else
+		code = put(s, buf_data(&out), buf_len(&out), s->fate);
+	buf_free(&out);
+	return code;
+}
