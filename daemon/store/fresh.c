@@ -33,6 +33,7 @@ struct fresh_call {
 	enum fresh_step step;
 	char *token, *mount, *path, *node;
 	uint64_t version, min_version, deadline_ms;
+	bool behind;          /* an answer was too old */
 	uint64_t asked_ms;    /* FRESH_LEADER, FRESH_CONFIRM: when the read began */
 	struct http_call *http;
 	struct leader_wait *search;
@@ -152,10 +153,14 @@ static void on_any(void *arg, const struct answer *answer)
 	struct fresh_call *call = arg;
 
 	call->http = NULL;
-	if (is_too_old(call, answer))
+	if (is_too_old(call, answer)) {
+		call->behind = true;
 		find_leader(call);
-	else
+	} else if (call->behind && answer->failure.code == CODE_TIMEOUT) {
+		give_up(call);
+	} else {
 		finish(call, answer);
+	}
 }
 
 static int read_any(struct fresh_call *call)

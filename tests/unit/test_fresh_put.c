@@ -312,6 +312,19 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 	assert_in_range(clock_now_ms() - begin, 3500, 7000);
 }
 
+static void test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+
+	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 1, clock_now_ms() + 500, on_done, &e));
+	fakebao_until(nodes, fakebao_count(&nodes[0], SECRET) > 3);
+	fakebao_hold(&nodes[0], SECRET, true); /* its deadline comes in the midst of a question */
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
 static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state)
 {
 	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
@@ -359,6 +372,7 @@ int main(void)
 		WITH_CLUSTER(test_a_put_counts_as_sent_while_it_is_under_way_only),
 		WITH_CLUSTER(test_freeing_ends_writes),
 		WITH_CLUSTER(test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one),
+		WITH_CLUSTER(test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends),
 		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
 	};
 
