@@ -33,7 +33,8 @@ struct reach {
 	bool tls;                    /* REACH_DOWN: because of the certificate, or of the handshake */
 	uint64_t failed_ms;          /* when the first failure was told */
 	uint64_t asked_ms;           /* when sys/health was asked last; 0: never */
-	enum reach_state found;      /* the best of the answers so far */
+	bool undecided;              /* a round of questions is under way, and no node was fit so far */
+	enum reach_state found;      /* the best of its answers */
 	bool found_tls;              /* REACH_DOWN: as above */
 	struct event timer;          /* the next questions */
 	size_t count;
@@ -147,6 +148,7 @@ static void on_health(void *arg, const struct control *control)
 
 	q->call = NULL;
 	if (state == REACH_UP) {
+		r->undecided = false;
 		if (r->state != REACH_UP)
 			set_up(r);
 		return;
@@ -155,8 +157,10 @@ static void on_health(void *arg, const struct control *control)
 	r->found_tls |= state == REACH_DOWN && control->tls;
 	if (r->found == REACH_DOWN || state == REACH_SEALED)
 		r->found = state;
-	if (r->state != REACH_UP && !is_asking(r)) /* else another node is fit */
+	if (r->undecided && !is_asking(r)) {
+		r->undecided = false;
 		set_down(r, r->found, r->found == REACH_DOWN && r->found_tls);
+	}
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -174,7 +178,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		if (q->call == NULL) /* else it is still being asked since the last time */
 			q->call = api_health(r->api, q->address, r->asked_ms + HEALTH_MS, on_health, q);
 	}
-	if (!is_asking(r))
+	r->undecided = is_asking(r);
+	if (!r->undecided)
 		ask_after(r, POLL_LOW_MS);
 }
 

@@ -272,6 +272,25 @@ static void test_one_node_that_is_silent_is_no_outage_and_is_passed_over(void **
 	reach_free(w.reach);
 }
 
+static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 0, "");
+	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(nodes, fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
+	fakebao_pass(nodes, 20);
+	assert_int_equal(w.times, 1);
+	reach_failed(w.reach); /* the next questions are due a moment later; before that comes the answer to the last one */
+	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
+	fakebao_until(nodes, w.times == 2);
+	assert_string_equal(fakebao_log(nodes), "");
+	reach_free(w.reach);
+}
+
 static void test_one_node_that_is_sealed_is_no_outage_and_is_passed_over(void **state)
 {
 	struct fakebao *nodes = *state;
@@ -353,6 +372,7 @@ int main(void)
 		WITH_FAKEBAO(test_freeing_ends_the_polls),
 		WITH_FAKEBAO(test_freeing_ends_a_question),
 		WITH_CLUSTER(test_one_node_that_is_silent_is_no_outage_and_is_passed_over),
+		WITH_CLUSTER(test_a_late_answer_of_one_node_does_not_decide_for_all),
 		WITH_CLUSTER(test_one_node_that_is_sealed_is_no_outage_and_is_passed_over),
 		WITH_CLUSTER(test_standbys_without_a_leader_are_no_outage),
 		WITH_CLUSTER(test_openbao_is_down_when_no_node_answers_and_back_with_the_first_that_does),
