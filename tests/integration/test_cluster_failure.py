@@ -118,8 +118,8 @@ def test_a_node_that_is_frozen_holds_up_reads_only_until_that_is_known(daemon, c
 def test_a_node_that_is_lost_is_passed_over_and_used_again_later(daemon, cluster, site, measured):
     node = cluster.standbys()[0]
     d = daemon(site.settings(**first(node, cluster)))
-    gets = Steady(d, 0.05, "kv.get", mount=site.mount, path="a")
-    puts = Steady(d, 0.001, "kv.put", mount=site.mount, path="b", data={"x": 1})  # to the leader, and more than the gets
+    gets = Steady(d, 0.03, "kv.get", mount=site.mount, path="a")
+    puts = Steady(d, 0.001, "kv.put", mount=site.mount, path="b", data={"x": 1})
     process.wait_until(lambda: node.port in d.tcp_ports(), 10, "the first node is used")
     process.wait_until(lambda: len(gets.results) > 20, 10, "gets are served")
     node.kill()
