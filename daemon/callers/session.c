@@ -83,6 +83,7 @@ static int write_out(struct session *s)
 		if (n < 0)
 			return -1;
 		s->active_ms = clock_now_ms();
+		stream_sent(s);
 		buf_consume(&s->out, (size_t)n);
 	}
 	if (s->stream.call == NULL)

@@ -34,6 +34,7 @@ struct stream {
 	bool reads;     /* it wants the caller's data now */
 	bool data_over; /* the caller's empty frame has come, or none is expected */
 	bool full;      /* what it wrote last found no more room after it */
+	size_t growing; /* bytes of data in the last frame of out, of which nothing is sent yet; 0: there is none */
 };
 
 struct session {
@@ -99,7 +100,10 @@ bool stream_frame(struct session *s, const struct frame *frame);
 /* A frame has come that is none, or is too long. */
 void stream_violated(struct session *s, enum code last_word);
 
-/* Some of out was written. */
+/* Some of out was sent. */
+void stream_sent(struct session *s);
+
+/* As much of out as the socket takes was sent. */
 void stream_written(struct session *s);
 
 /* The caller has shut down its writing side, and all frames before that were handled. */

@@ -5,7 +5,7 @@
 #include "daemon/callers/session_internal.h"
 #include "proto/reply.h"
 
-#define OUT_FULL 131072u /* so much waits to be written, about, before the stream is told to wait */
+#define OUT_FULL 131072u
 
 void stream_take(struct session *s, struct call *call)
 {
@@ -55,6 +55,11 @@ bool stream_frame(struct session *s, const struct frame *frame)
 	return s->state == SESSION_OPEN;
 }
 
+void stream_sent(struct session *s)
+{
+	s->stream.growing = 0;
+}
+
 void stream_written(struct session *s)
 {
 	struct stream *stream = &s->stream;
@@ -89,15 +94,35 @@ void call_stream_begin(struct call *call, const char *name, const struct call_st
 	session_mark_dirty(s);
 }
 
-int call_stream_write(struct call *call, const void *p, size_t n)
+/* The last frame, of which nothing is sent yet, with n more bytes in it: few large frames cost both sides less. */
+static int grow_frame(struct session *s, const void *p, size_t n)
 {
-	struct session *s = call->session;
+	struct stream *stream = &s->stream;
+	if (buf_put(&s->out, p, n) != 0)
+		return -1;
+	stream->growing += n;
+	frame_header(buf_tail(&s->out) - stream->growing - FRAME_HEADER, FRAME_DATA, stream->growing);
+	return 0;
+}
+
+static int add_frame(struct session *s, const void *p, size_t n)
+{
 	unsigned char header[FRAME_HEADER];
 	frame_header(header, FRAME_DATA, n);
 	if (buf_reserve(&s->out, sizeof(header) + n) != 0)
 		return -1;
 	(void)buf_put(&s->out, header, sizeof(header));
 	(void)buf_put(&s->out, p, n);
+	s->stream.growing = n;
+	return 0;
+}
+
+int call_stream_write(struct call *call, const void *p, size_t n)
+{
+	struct session *s = call->session;
+	bool grows = n > 0 && s->stream.growing > 0 && s->stream.growing + n <= FRAME_DATA_MAX;
+	if ((grows ? grow_frame(s, p, n) : add_frame(s, p, n)) != 0)
+		return -1;
 	session_mark_dirty(s);
 	s->stream.full = buf_len(&s->out) > OUT_FULL;
 	return !s->stream.full;

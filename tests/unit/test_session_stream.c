@@ -193,6 +193,31 @@ static void test_data_goes_out_between_two_replies(void **state)
 	stop(f);
 }
 
+static void test_small_pieces_share_a_frame_until_it_is_sent(void **state)
+{
+	struct fixture *f = start();
+	static char block[FRAME_DATA_MAX];
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	begin(f, SAVE("7"), "{\"id\":7,\"ok\":true,\"stream\":true}");
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(call_stream_write(f->call, block, 16000), 1);
+	assert_int_equal(call_stream_write(f->call, block, 1537), 1); /* would make it one too large */
+	assert_int_equal(call_stream_write(f->call, block, 10), 1);
+	expect_data(f, 64000);
+	expect_data(f, 1547);
+	/* What is on its way does not change any more. */
+	assert_int_equal(call_stream_write(f->call, block, 5), 1);
+	expect_data(f, 5);
+	assert_int_equal(call_stream_write(f->call, block, 5), 1);
+	assert_int_equal(call_stream_write(f->call, block, 0), 1);
+	assert_int_equal(call_stream_write(f->call, block, 0), 1); /* the empty frame neither grows nor is grown */
+	expect_data(f, 5);
+	expect_data(f, 0);
+	expect_data(f, 0);
+	stop(f);
+}
+
 static void test_a_timeout_of_the_request_counts(void **state)
 {
 	struct fixture *f = start();
@@ -503,6 +528,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_data_goes_out_between_two_replies),
+		cmocka_unit_test(test_small_pieces_share_a_frame_until_it_is_sent),
 		cmocka_unit_test(test_a_timeout_of_the_request_counts),
 		cmocka_unit_test(test_who_does_not_read_is_waited_for),
 		cmocka_unit_test(test_what_waits_to_be_written_is_bounded),
