@@ -14,7 +14,7 @@ from harness.load import Steady
 @pytest.fixture(scope="module")
 def only_cluster():
     process.raise_file_limit()
-    cluster = Cluster(multiplier=1, voters=True)
+    cluster = Cluster(multiplier=1)
     yield cluster
     cluster.close()
 
@@ -204,7 +204,7 @@ def test_the_leader_is_frozen_under_load(daemon, cluster, site, measured):
 @pytest.mark.long
 def test_the_leader_is_killed_with_openbaos_own_timeouts(daemon, new_site, measured):
     """They make elections longer than a request's usual deadline; within a longer one they are a slow answer, too."""
-    cluster = Cluster(voters=True)
+    cluster = Cluster()
     try:
         for _ in range(3):
             site = new_site(cluster.wait_leader())

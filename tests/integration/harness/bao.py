@@ -264,19 +264,18 @@ STEPPED_DOWN = 10  # seconds that a node which stepped down does not lead again,
 
 
 class Cluster:
-    """Three raft nodes; any may lead. voters: they also count in elections, so that one may be lost."""
+    """Three raft nodes, which count in elections, so that one may be lost or held up. Any may lead."""
 
-    def __init__(self, multiplier=5, voters=False):
+    def __init__(self, multiplier=5):
         self._stepped_down = 0.0
         first = RaftServer(multiplier=multiplier)
         self.nodes = [first]
-        # Else it is ten seconds before a node may become a voter, and ten more until that is looked at.
+        # Else a node counts only after ten seconds.
         first.admin.post("sys/storage/raft/autopilot/configuration", {"server_stabilization_time": "1s"})
         self.nodes += [RaftServer(node=name, leader=first, multiplier=multiplier) for name in ("two", "three")]
         for node in self.nodes[1:]:
             node.wait_standby()
-        if voters:
-            process.wait_until(lambda: self._voters() == len(self.nodes), 60, "all nodes vote")
+        process.wait_until(lambda: self._voters() == len(self.nodes), 60, "all nodes vote")
 
     def _voters(self):
         servers = self.wait_leader().admin.get("sys/storage/raft/configuration")["data"]["config"]["servers"]
