@@ -75,14 +75,14 @@ ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a)
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY: $(call objects,$(TESTS) $(FUZZERS)) # kept between runs
-.PHONY: all unit fuzzers check check-long lint fuzz demo setup install uninstall clean distclean help
+.PHONY: all unit fuzzers check check-long lint fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS)
 
 # Goals that compile nothing need neither compiler nor libraries.
-ifneq ($(filter-out check check-long lint fuzz demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out check check-long lint fuzz bench demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/config.mk
 ifneq ($(CONFIG_CC),)
 ifneq ($(CONFIG_CC),$(CC))
@@ -197,6 +197,11 @@ check check-long:
 lint:
 	@tests/run lint
 
+bench:
+	@tools/setup check
+	$(SUBMAKE) BUILD=build all
+	@.venv/bin/python tests/bench/snapshot.py
+
 fuzz:
 	@tools/setup check
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
@@ -253,6 +258,7 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
+#: make bench           figures beside those of others, in one run: some minutes (needs curl)
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has

@@ -255,7 +255,7 @@ int ss_snapshot_check(struct ss_client *c, ss_snapshot_source *source, void *arg
 
 	if (code != SS_OK)
 		return code;
-	check = snapshot_check_new(&sha256_md);
+	check = snapshot_check_new(&sha256_md, true);
 	if (check == NULL)
 		return finish(c, client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot"));
 	code = look_through(c, check, source, arg);

@@ -108,8 +108,8 @@ static void daemon_free(struct daemon *d)
 	transfers_free(d->transfers);
 	probe_free(d->probe);
 	kv_free(d->kv);
+	keeper_free(d->keeper); /* it may be looking for the leader */
 	leader_free(d->leader);
-	keeper_free(d->keeper);
 	api_free(d->api);
 	http_free(d->http);
 	if (d->sigterm != NULL)
@@ -159,7 +159,10 @@ static struct keeper *make_keeper(struct daemon *d)
 #endif
 	};
 	struct auth *auth = auth_new(d->base, d->api, &options);
-	return auth != NULL ? keeper_new(d->base, d->api, auth, c->openbao.revoke_on_stop) : NULL;
+	if (auth == NULL)
+		return NULL;
+	auth_at_leader(auth, d->leader);
+	return keeper_new(d->base, d->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
 
 static int start_upstream(struct daemon *d, struct error *error)
@@ -179,9 +182,9 @@ static int start_upstream(struct daemon *d, struct error *error)
 	if (d->http == NULL)
 		return -1;
 	d->api = api_new(d->http, c->openbao.vault_namespace);
-	d->keeper = d->api != NULL ? make_keeper(d) : NULL;
-	d->leader = d->keeper != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
-	d->kv = d->leader != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
+	d->leader = d->api != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
+	d->keeper = d->leader != NULL ? make_keeper(d) : NULL;
+	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
 	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
 	d->transfers = d->probe != NULL ?
 	    transfers_new(d->base, d->api, d->keeper, d->leader, d->kv, STALL_MS) : NULL;

@@ -60,7 +60,7 @@ static void release(void *opaque, void *p)
 	secmem_free(p);
 }
 
-struct snapshot_check *snapshot_check_new(const struct sha256 *sha256)
+struct snapshot_check *snapshot_check_new(const struct sha256 *sha256, bool with_crc)
 {
 	struct snapshot_check *check = secmem_calloc(1, sizeof(*check));
 
@@ -72,7 +72,7 @@ struct snapshot_check *snapshot_check_new(const struct sha256 *sha256)
 	check->error = "";
 	check->tar = snapshot_tar_new(sha256);
 	if (check->tar == NULL || inflateInit2(&check->z, GZIP_ONLY) != Z_OK ||
-	    inflateGetHeader(&check->z, &check->header) != Z_OK) {
+	    inflateGetHeader(&check->z, &check->header) != Z_OK || inflateValidate(&check->z, with_crc) != Z_OK) {
 		snapshot_check_free(check);
 		return NULL;
 	}

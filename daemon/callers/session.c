@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
+#define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -447,6 +449,18 @@ static bool overdue(const struct session *s, uint64_t now)
 	return limits->idle_timeout_ms != 0 && s->ncalls == 0 && now >= s->active_ms + limits->idle_timeout_ms;
 }
 
+/*
+ * After a rush: the allocator keeps what is freed below anything still in use, however little that is. Seen after 2,000
+ * connections: 2.5 MB.
+ */
+static void give_memory_back(struct sessions *all)
+{
+	if (all->most < RUSH || all->count > all->most / 4)
+		return;
+	all->most = all->count;
+	(void)malloc_trim(0);
+}
+
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct sessions *all = arg;
@@ -458,6 +472,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 		if (overdue(s, now))
 			session_end(s);
 	}
+	give_memory_back(all);
 }
 
 int session_start(struct sessions *all, int fd, struct peer *peer)
@@ -486,6 +501,8 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	buf_init(&s->out, SIZE_MAX / 2); /* kept in bounds by may_read and call_answer_end */
 	DL_APPEND(all->list, s);
 	all->count++;
+	if (all->count > all->most)
+		all->most = all->count;
 	return 0;
 }
 

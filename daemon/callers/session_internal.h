@@ -69,6 +69,7 @@ struct sessions {
 	struct session *list, *dirty;
 	struct event *flush, *sweep;
 	uint64_t count, ncalls;
+	uint64_t most; /* sessions at a time since memory was last given back */
 	unsigned char scratch[SESSION_READ_SIZE];
 };
 

@@ -8,16 +8,16 @@
 #include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/secmem.h"
+#include "daemon/store/fresh_internal.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
 
-#define PAUSE_MS 20      /* between questions while there is no leader to ask */
-#define CONFIRM_MS 3000
+#define PAUSE_MS 20          /* between questions while there is no leader to ask */
+#define LEADER_LEAST_MS 3000 /* the leader has half of the time that is left, but no less than this, to answer a read */
 
 enum fresh_step {
 	FRESH_ANY,     /* the read, at any node */
@@ -33,6 +33,7 @@ struct fresh_call {
 	enum fresh_step step;
 	char *token, *mount, *path, *node;
 	uint64_t version, min_version, deadline_ms;
+	bool behind;          /* an answer was too old */
 	uint64_t asked_ms;    /* FRESH_LEADER, FRESH_CONFIRM: when the read began */
 	struct http_call *http;
 	struct leader_wait *search;
@@ -41,16 +42,6 @@ struct fresh_call {
 	struct buf body;
 	api_answer *done;
 	void *arg;
-};
-
-TAILQ_HEAD(call_list, fresh_call);
-
-struct fresh {
-	struct event_base *base;
-	struct api *api;
-	struct leader *leader;
-	struct versions *versions;
-	struct call_list calls;
 };
 
 static void find_leader(struct fresh_call *call);
@@ -109,6 +100,18 @@ static bool tells_version(const struct answer *answer, uint64_t *ret)
 	return answer->verdict == VERDICT_OK || absent;
 }
 
+/*
+ * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
+ * where none was ever found none will be, and any node's word has to do.
+ */
+static bool needs_leader(const struct fresh_call *call)
+{
+	bool ask_leader;
+
+	(void)least(call, &ask_leader);
+	return ask_leader && leader_was_found(call->fresh->leader);
+}
+
 static bool is_too_old(const struct fresh_call *call, const struct answer *answer)
 {
 	bool ask_leader;
@@ -150,10 +153,14 @@ static void on_any(void *arg, const struct answer *answer)
 	struct fresh_call *call = arg;
 
 	call->http = NULL;
-	if (is_too_old(call, answer))
+	if (is_too_old(call, answer)) {
+		call->behind = true;
 		find_leader(call);
-	else
+	} else if (call->behind && answer->failure.code == CODE_TIMEOUT) {
+		give_up(call);
+	} else {
 		finish(call, answer);
+	}
 }
 
 static int read_any(struct fresh_call *call)
@@ -172,6 +179,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (call->step == FRESH_FIND)
 		give_up(call); /* the deadline */
+	else if (needs_leader(call))
+		find_leader(call);
 	else if (read_any(call) < 0)
 		fail(call, CODE_INTERNAL, "out of memory");
 }
@@ -231,11 +240,15 @@ static int keep_answer(struct fresh_call *call, const struct answer *answer)
 static void on_leader(void *arg, const struct answer *answer)
 {
 	struct fresh_call *call = arg;
-	uint64_t deadline = clock_now_ms() + CONFIRM_MS, told;
+	uint64_t deadline = clock_now_ms() + FRESH_CONFIRM_MS, told;
 
 	call->http = NULL;
 	if (answer->unreachable)
 		leader_wrong(call->fresh->leader, call->node);
+	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < call->deadline_ms) {
+		pause_call(call); /* there may be another leader by now */
+		return;
+	}
 	if (!tells_version(answer, &told)) {
 		finish(call, answer);
 		return;
@@ -250,13 +263,16 @@ static void on_leader(void *arg, const struct answer *answer)
 
 static int read_leader(struct fresh_call *call, const char *node)
 {
+	uint64_t now = clock_now_ms(), left = call->deadline_ms > now ? call->deadline_ms - now : 0;
+	uint64_t most = left / 2 > LEADER_LEAST_MS ? left / 2 : LEADER_LEAST_MS;
+
 	call->step = FRESH_LEADER;
-	call->asked_ms = clock_now_ms();
+	call->asked_ms = now;
 	free(call->node);
 	call->node = strdup(node);
 	if (call->node != NULL)
 		call->http = api_kv_get(call->fresh->api, call->token, call->node, call->mount, call->path, call->version,
-		    call->deadline_ms, on_leader, call);
+		    now + (most < left ? most : left), on_leader, call);
 	return call->http != NULL ? 0 : -1;
 }
 
@@ -329,30 +345,9 @@ void fresh_cancel(struct fresh_call *call)
 	call_free(call);
 }
 
-const char *fresh_put_node(struct fresh *fresh, const char *mount, const char *path)
-{
-	bool ask_leader;
-	uint64_t seen = versions_least(fresh->versions, mount, path, clock_now_ms(), &ask_leader);
-
-	return seen > 0 || ask_leader ? leader_known(fresh->leader) : NULL;
-}
-
 void fresh_forget(struct fresh *fresh)
 {
 	versions_clear(fresh->versions);
-}
-
-void fresh_put_ended(struct fresh *fresh, const char *node, const char *mount, const char *path,
-    const struct answer *answer)
-{
-	enum code code = answer->failure.code;
-
-	if (node != NULL && answer->unreachable)
-		leader_wrong(fresh->leader, node);
-	if (answer->verdict == VERDICT_OK)
-		versions_wrote(fresh->versions, mount, path, answer->version, clock_now_ms());
-	else if (code == CODE_CAS_MISMATCH || code == CODE_UNKNOWN_OUTCOME)
-		versions_doubt(fresh->versions, mount, path, clock_now_ms());
 }
 
 struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader)
@@ -365,6 +360,7 @@ struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader 
 	fresh->api = api;
 	fresh->leader = leader;
 	TAILQ_INIT(&fresh->calls);
+	TAILQ_INIT(&fresh->puts);
 	fresh->versions = versions_new();
 	if (fresh->versions != NULL)
 		return fresh;
@@ -380,6 +376,7 @@ void fresh_free(struct fresh *fresh)
 		return;
 	while ((call = TAILQ_FIRST(&fresh->calls)) != NULL)
 		call_free(call);
+	fresh_put_end_all(fresh);
 	versions_free(fresh->versions);
 	free(fresh);
 }

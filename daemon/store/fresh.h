@@ -1,11 +1,14 @@
 /*
- * fresh: reads of secrets that never fall behind what this daemon has written. Takes any node's word where it is new
- * enough, else the leader's, which must say after the read that it still leads; without a leader it asks again until
- * the deadline.
+ * fresh: reads of secrets that never fall behind what this daemon has written, and the writes. A read takes any node's
+ * word where it is new enough, else the leader's, which must say after the read that it still leads; without a leader it
+ * asks again until the deadline. Where somebody else may have written, or a write's outcome is unknown, only the leader's
+ * word counts.
  */
 #ifndef FRESH_H
 #define FRESH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/upstream/api.h"
@@ -13,12 +16,13 @@
 struct event_base;
 struct fresh;
 struct fresh_call;
+struct fresh_put;
 struct leader;
 
 /* All borrowed. NULL: no memory. */
 struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader);
 
-/* Ends all reads; no callback runs. */
+/* Ends all reads and writes; no callback runs. */
 void fresh_free(struct fresh *fresh);
 
 /*
@@ -30,18 +34,30 @@ struct fresh_call *fresh_get(struct fresh *fresh, const char *token, const char 
     uint64_t version, uint64_t min_version, uint64_t deadline_ms, api_answer *done, void *arg);
 void fresh_cancel(struct fresh_call *call);
 
+struct fresh_write {
+	const char *mount, *path;
+	const char *data; /* the object, sent byte for byte */
+	size_t data_len;
+	const uint64_t *cas; /* NULL: unconditional */
+};
+
 /*
- * The node that a put of this secret should go to, NULL for any. A standby holds a check-and-set against its own old
- * state before it passes the write on (observed with OpenBao 2.7.2), and would call the version just written a
- * mismatch; so a secret that was written lately is written at the leader, if that is known.
+ * Writes a secret, at the leader. A standby passes writes on, but holds a check-and-set against its own old state first
+ * and so calls the version just written a mismatch; and while the leader is lost it answers 307, which may be said of a
+ * write that was done (both observed with OpenBao 2.7.2). So once a leader was found, writes go to no other node: while
+ * there is none the answer is VERDICT_AGAIN, nothing written. Where none ever was found any node gets them.
+ *
+ * A mismatch counts only if the node that found it says afterwards that it leads. done gets the answer as of api_kv_put,
+ * once, from the loop. NULL: no memory. What write points to must last until then, but for the struct itself.
  */
-const char *fresh_put_node(struct fresh *fresh, const char *mount, const char *path);
+struct fresh_put *fresh_put(struct fresh *fresh, const char *token, const struct fresh_write *write,
+    uint64_t deadline_ms, api_answer *done, void *arg);
+void fresh_put_cancel(struct fresh_put *put);
+
+/* Whether something of it may have been sent that may yet be done. */
+bool fresh_put_sent(const struct fresh_put *put);
 
 /* What OpenBao stores was replaced: versions begin where the snapshot's do. */
 void fresh_forget(struct fresh *fresh);
-
-/* What came of a put sent to node (NULL: any): later reads of that secret must live up to it. */
-void fresh_put_ended(struct fresh *fresh, const char *node, const char *mount, const char *path,
-    const struct answer *answer);
 
 #endif

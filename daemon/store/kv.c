@@ -37,7 +37,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
-	char *mount, *path, *node; /* node: where the put went; NULL: any */
+	char *mount, *path;
 	uint64_t version, min_version, cas;
 	char *data;
 	size_t data_len;
@@ -45,8 +45,8 @@ struct kv_call {
 	struct token *token;
 	struct token_wait *token_wait;
 	struct mounts_wait *mounts_wait;
-	struct http_call *http;  /* a put's */
 	struct fresh_call *read; /* a get's */
+	struct fresh_put *write; /* a put's */
 	struct event *timer;
 	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
 	kv_done *done;          /* NULL: abandoned */
@@ -55,7 +55,6 @@ struct kv_call {
 
 struct kv {
 	struct event_base *base;
-	struct api *api;
 	struct keeper *keeper;
 	struct mounts *mounts;
 	struct fresh *fresh;
@@ -76,14 +75,14 @@ static void let_go(struct kv_call *call)
 		token_wait_cancel(call->token_wait);
 	if (call->mounts_wait != NULL)
 		mounts_cancel(call->mounts_wait);
-	if (call->http != NULL)
-		http_cancel(call->http);
 	if (call->read != NULL)
 		fresh_cancel(call->read);
+	if (call->write != NULL)
+		fresh_put_cancel(call->write);
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
-	call->http = NULL;
 	call->read = NULL;
+	call->write = NULL;
 	if (call->token != NULL)
 		token_release(call->token);
 	call->token = NULL;
@@ -91,7 +90,7 @@ static void let_go(struct kv_call *call)
 
 static bool put_under_way(const struct kv_call *call)
 {
-	return call->is_put && call->step == KV_REQUEST;
+	return call->write != NULL && fresh_put_sent(call->write);
 }
 
 static void check_drained(struct kv *kv)
@@ -110,7 +109,6 @@ static void call_free(struct kv_call *call)
 	secmem_free(call->data);
 	free(call->mount);
 	free(call->path);
-	free(call->node);
 	free(call);
 	check_drained(kv);
 }
@@ -197,6 +195,24 @@ static void ask_keeper(struct kv_call *call, bool wrapped)
 		enter(call, KV_DENIED, call->deadline_ms);
 }
 
+/* One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile. */
+static bool is_one_nodes_word(const struct kv *kv, const struct answer *answer)
+{
+	enum code code = answer->failure.code;
+	return (code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && keeper_reach(kv->keeper) == REACH_SUSPECT;
+}
+
+/* Whether OpenBao as a whole is in a state in which it cannot have a leader. Sets the call's failure. */
+static bool is_closed(struct kv_call *call)
+{
+	enum reach_state reach = keeper_reach(call->kv->keeper);
+	if (reach == REACH_SEALED)
+		failure_set(&call->failure, CODE_SEALED, "OpenBao is sealed");
+	else if (reach == REACH_NOT_INITIALIZED)
+		failure_set(&call->failure, CODE_NOT_INITIALIZED, "OpenBao is not initialized");
+	return reach == REACH_SEALED || reach == REACH_NOT_INITIALIZED;
+}
+
 /* What is common to the answers of the mount guard and of the request itself, when they are not good. */
 static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 {
@@ -208,10 +224,12 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 		mounts_forget(kv->mounts, call->mount);
 	if (answer->verdict == VERDICT_DENIED)
 		ask_keeper(call, answer->denied_wrapped);
+	else if (answer->verdict == VERDICT_AGAIN && is_closed(call))
+		fail_from_loop(call, &call->failure);
 	else if (answer->verdict == VERDICT_AGAIN)
 		try_again(call, answer->again_ms);
-	else if (answer->failure.code == CODE_UNAVAILABLE)
-		try_again(call, 0); /* nothing was sent; until OpenBao is known not to answer, this may be a hiccup */
+	else if (answer->failure.code == CODE_UNAVAILABLE || is_one_nodes_word(kv, answer))
+		try_again(call, 0); /* nothing was done; until OpenBao is known not to answer, this may be a hiccup */
 	else
 		fail_from_loop(call, &call->failure);
 }
@@ -229,10 +247,8 @@ static void on_mount(void *arg, const struct answer *answer)
 static void on_reply(void *arg, const struct answer *answer)
 {
 	struct kv_call *call = arg;
-	call->http = NULL;
 	call->read = NULL;
-	if (call->is_put)
-		fresh_put_ended(call->kv->fresh, call->node, call->mount, call->path, answer);
+	call->write = NULL;
 	if (answer->verdict == VERDICT_OK) {
 		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version };
@@ -246,19 +262,17 @@ static void send_request(struct kv_call *call)
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
 	if (call->is_put) {
-		const char *node = fresh_put_node(kv->fresh, call->mount, call->path);
-		free(call->node);
-		call->node = node != NULL ? strdup(node) : NULL;
-		call->http = api_kv_put(kv->api, token, call->node, call->mount, call->path, call->data, call->data_len,
-		    call->has_cas ? &call->cas : NULL, call->deadline_ms, on_reply, call);
+		struct fresh_write write = { .mount = call->mount, .path = call->path, .data = call->data,
+			.data_len = call->data_len, .cas = call->has_cas ? &call->cas : NULL };
+		call->write = fresh_put(kv->fresh, token, &write, call->deadline_ms, on_reply, call);
 	} else
 		call->read = fresh_get(kv->fresh, token, call->mount, call->path, call->version, call->min_version,
 		    call->deadline_ms, on_reply, call);
-	if (call->http == NULL && call->read == NULL) {
+	if (call->read == NULL && call->write == NULL) {
 		out_of_memory(call);
 		return;
 	}
-	(void)event_del(call->timer); /* http keeps the deadline from here on */
+	(void)event_del(call->timer); /* fresh keeps the deadline from here on */
 	call->step = KV_REQUEST;
 }
 
@@ -409,9 +423,8 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	if (kv == NULL)
 		return NULL;
 	kv->base = base;
-	kv->api = api;
 	kv->keeper = keeper;
-	kv->mounts = mounts_new(api);
+	kv->mounts = mounts_new(api, leader);
 	kv->fresh = fresh_new(base, api, leader);
 	if (kv->mounts != NULL && kv->fresh != NULL)
 		return kv;

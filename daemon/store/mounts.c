@@ -10,6 +10,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "daemon/upstream/leader.h"
 
 #define FRESH_MS (10u * 60 * 1000)
 #define QUESTION_MS 10000u /* a waiter with less time gives up by itself */
@@ -18,6 +19,7 @@
 struct mount {
 	struct mounts *mounts;
 	char *name;
+	char *node;             /* where the question went; NULL: to any */
 	uint64_t good_until_ms; /* 0: not known to be good */
 	struct http_call *question;
 	unsigned round;         /* of questions; a waiter waits for the answer of its own */
@@ -36,6 +38,7 @@ struct mounts_wait {
 
 struct mounts {
 	struct api *api;
+	struct leader *leader;
 	struct mount *table;
 };
 
@@ -55,6 +58,7 @@ static void mount_free(struct mount *m)
 		free(wait);
 	}
 	free(m->name);
+	free(m->node);
 	free(m);
 }
 
@@ -102,6 +106,8 @@ static void on_answer(void *arg, const struct answer *answer)
 	struct mount *m = arg;
 	unsigned round = m->round++;
 	m->question = NULL;
+	if (m->node != NULL && answer->unreachable)
+		leader_wrong(m->mounts->leader, m->node);
 	m->good_until_ms = answer->verdict == VERDICT_OK ? clock_now_ms() + FRESH_MS : 0;
 	m->answering = true;
 	while (m->waits != NULL && m->waits->round == round) {
@@ -116,11 +122,13 @@ static void on_answer(void *arg, const struct answer *answer)
 		mount_free(m);
 }
 
-struct mounts *mounts_new(struct api *api)
+struct mounts *mounts_new(struct api *api, struct leader *leader)
 {
 	struct mounts *mounts = calloc(1, sizeof(*mounts));
-	if (mounts != NULL)
-		mounts->api = api;
+	if (mounts == NULL)
+		return NULL;
+	mounts->api = api;
+	mounts->leader = leader;
 	return mounts;
 }
 
@@ -141,6 +149,16 @@ bool mounts_known(struct mounts *mounts, const char *name)
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
+static void ask(struct mount *m, const char *token)
+{
+	struct mounts *mounts = m->mounts;
+	const char *node = leader_known(mounts->leader);
+	free(m->node);
+	m->node = node != NULL ? strdup(node) : NULL;
+	if (node == NULL || m->node != NULL)
+		m->question = api_mount(mounts->api, token, m->node, m->name, clock_now_ms() + QUESTION_MS, on_answer, m);
+}
+
 struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, api_answer *done, void *arg)
 {
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
@@ -150,7 +168,7 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
 		return NULL;
 	}
 	if (m->question == NULL)
-		m->question = api_mount(mounts->api, token, name, clock_now_ms() + QUESTION_MS, on_answer, m);
+		ask(m, token);
 	if (m->question == NULL) {
 		free(wait);
 		return NULL;

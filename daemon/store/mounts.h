@@ -9,18 +9,20 @@
 
 #include "daemon/upstream/api.h"
 
+struct leader;
 struct mounts;
 struct mounts_wait;
 
-/* api is borrowed. NULL: no memory. Freeing ends all questions; no done runs. */
-struct mounts *mounts_new(struct api *api);
+/* Both borrowed. NULL: no memory. Freeing ends all questions; no done runs. */
+struct mounts *mounts_new(struct api *api, struct leader *leader);
 void mounts_free(struct mounts *mounts);
 
 /* Was the mount found good in the last ten minutes? */
 bool mounts_known(struct mounts *mounts, const char *mount);
 
 /*
- * Asks OpenBao; questions about one mount at the same time become one. done runs once, from the loop, with the
+ * Asks OpenBao: its leader, if that is known, since a standby that lags behind knows neither a new mount nor the token
+ * of a login just made, and denies both (observed with OpenBao 2.7.2). Questions about one mount at the same time become one. done runs once, from the loop, with the
  * answer (VERDICT_OK: it is good, and known from now on). NULL: no memory.
  */
 struct mounts_wait *mounts_ask(struct mounts *mounts, const char *mount, const char *token, api_answer *done, void *arg);

@@ -383,7 +383,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 	r->ops = ops;
 	r->arg = arg;
 	buf_init(&r->data, SIZE_MAX / 2);
-	r->check = snapshot_check_new(&sha256_openssl);
+	r->check = snapshot_check_new(&sha256_openssl, true);
 	if (r->check == NULL) {
 		free(r);
 		return NULL;

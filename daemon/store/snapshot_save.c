@@ -256,7 +256,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, co
 	save->ops = ops;
 	save->arg = arg;
 	buf_init(&save->kept, SIZE_MAX / 2);
-	save->check = snapshot_check_new(&sha256_openssl);
+	save->check = snapshot_check_new(&sha256_openssl, false);
 	if (save->check == NULL) {
 		free(save);
 		return NULL;

@@ -177,12 +177,12 @@ static void mount_done(void *arg, const struct http_reply *reply)
 	call->done(call->arg, &answer);
 }
 
-struct http_call *api_mount(struct api *api, const char *token, const char *mount, uint64_t deadline_ms,
-    api_answer *done, void *arg)
+struct http_call *api_mount(struct api *api, const char *token, const char *node, const char *mount,
+    uint64_t deadline_ms, api_answer *done, void *arg)
 {
 	struct mount_call_arg call = {.done = done, .arg = arg};
 	struct http_request request = {.method = HTTP_GET, .token = token, .vault_namespace = api->vault_namespace,
-	    .deadline_ms = deadline_ms, .arg_size = sizeof(call)};
+	    .deadline_ms = deadline_ms, .arg_size = sizeof(call), .node = node};
 	struct buf url;
 	size_t len = strlen(mount);
 
@@ -244,14 +244,14 @@ static struct http_call *start_control(struct api *api, const char *token, int e
 	return start(api, error, url, &request, control_done, &call);
 }
 
-struct http_call *api_login(struct api *api, const char *mount, struct buf *body, uint64_t deadline_ms,
-    api_control *done, void *arg)
+struct http_call *api_login(struct api *api, const char *node, const char *mount, struct buf *body,
+    uint64_t deadline_ms, api_control *done, void *arg)
 {
 	struct buf url;
 
 	buf_init(&url, URL_MAX);
 	return start_control(api, NULL, put_path(&url, "/v1/auth/", mount, "/login"), &url, body, deadline_ms,
-	    (struct control_call_arg){.read = control_login, .done = done, .arg = arg});
+	    (struct control_call_arg){.read = control_login, .done = done, .arg = arg, .node = node});
 }
 
 static struct http_call *get(struct api *api, const char *token, const char *path, uint64_t deadline_ms,
@@ -293,23 +293,29 @@ struct http_call *api_revoke_self(struct api *api, const char *token, uint64_t d
 	    (struct control_call_arg){.read = control_plain, .done = done, .arg = arg});
 }
 
-struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_token, uint64_t deadline_ms,
-    api_control *done, void *arg)
+struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_token, const char *node,
+    uint64_t deadline_ms, api_control *done, void *arg)
 {
 	return post(api, wrapping_token, "/v1/sys/wrapping/lookup", deadline_ms,
-	    (struct control_call_arg){.read = control_wrapping, .done = done, .arg = arg});
+	    (struct control_call_arg){.read = control_wrapping, .done = done, .arg = arg, .node = node});
 }
 
-struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64_t deadline_ms, api_control *done, void *arg)
+struct http_call *api_unwrap(struct api *api, const char *wrapping_token, const char *node, uint64_t deadline_ms,
+    api_control *done, void *arg)
 {
 	return post(api, wrapping_token, "/v1/sys/wrapping/unwrap", deadline_ms,
-	    (struct control_call_arg){.read = control_unwrap, .done = done, .arg = arg});
+	    (struct control_call_arg){.read = control_unwrap, .done = done, .arg = arg, .node = node});
 }
 
 struct http_call *api_health(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)
 {
 	return get(api, NULL, HEALTH_PATH, deadline_ms,
 	    (struct control_call_arg){.read = control_health, .done = done, .arg = arg, .node = node});
+}
+
+void api_node_failed(struct api *api, size_t address)
+{
+	http_address_failed(api->http, address);
 }
 
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg)

@@ -32,9 +32,9 @@ struct http_call *api_kv_get(struct api *api, const char *token, const char *nod
 struct http_call *api_kv_put(struct api *api, const char *token, const char *node, const char *mount, const char *path,
     const char *data, size_t data_len, const uint64_t *cas, uint64_t deadline_ms, api_answer *done, void *arg);
 
-/* Asks what is mounted at mount, for the mount guard. */
-struct http_call *api_mount(struct api *api, const char *token, const char *mount, uint64_t deadline_ms,
-    api_answer *done, void *arg);
+/* Asks what is mounted at mount, for the mount guard. node: as above. */
+struct http_call *api_mount(struct api *api, const char *token, const char *node, const char *mount,
+    uint64_t deadline_ms, api_answer *done, void *arg);
 
 /*
  * A raft snapshot of that node; stream takes it. done gets the end: VERDICT_OK after a 2xx whose body has come to an end,
@@ -53,20 +53,24 @@ struct http_call *api_snapshot_restore(struct api *api, const char *token, const
 /* The control document is valid until done returns. */
 typedef void api_control(void *arg, const struct control *control);
 
-/* POST auth/<mount>/login. body is taken over. */
-struct http_call *api_login(struct api *api, const char *mount, struct buf *body, uint64_t deadline_ms,
-    api_control *done, void *arg);
+/* POST auth/<mount>/login. node: as above. body is taken over. */
+struct http_call *api_login(struct api *api, const char *node, const char *mount, struct buf *body,
+    uint64_t deadline_ms, api_control *done, void *arg);
 struct http_call *api_renew_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
 struct http_call *api_lookup_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
 struct http_call *api_revoke_self(struct api *api, const char *token, uint64_t deadline_ms, api_control *done, void *arg);
 
-/* sys/wrapping/lookup: what made this wrapping token. Does not use it up. */
-struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_token, uint64_t deadline_ms,
+/* sys/wrapping/lookup: what made this wrapping token. Does not use it up. node: as above. */
+struct http_call *api_wrapping_lookup(struct api *api, const char *wrapping_token, const char *node,
+    uint64_t deadline_ms, api_control *done, void *arg);
+struct http_call *api_unwrap(struct api *api, const char *wrapping_token, const char *node, uint64_t deadline_ms,
     api_control *done, void *arg);
-struct http_call *api_unwrap(struct api *api, const char *wrapping_token, uint64_t deadline_ms, api_control *done, void *arg);
 
 /* sys/health, without a token and never with a namespace. node: as above. */
 struct http_call *api_health(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);
+
+/* The node at that place among the configured addresses does not serve: others are asked first for a while. */
+void api_node_failed(struct api *api, size_t address);
 
 /* sys/leader of that node, without a token. */
 struct http_call *api_leader(struct api *api, const char *node, uint64_t deadline_ms, api_control *done, void *arg);

@@ -19,6 +19,7 @@ struct approle_wrapped {
 	/* the opening under way */
 	struct http_call *call;
 	char *token;
+	const char *node; /* the caller's */
 	uint64_t deadline_ms;
 	approle_wrapped_done *done;
 	void *arg;
@@ -167,22 +168,23 @@ static void on_lookup(void *arg, const struct control *control)
 		finish(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
 		    "left alone; somebody may have put it in the place of the true one");
 	} else {
-		w->call = api_unwrap(w->api, w->token, w->deadline_ms, on_unwrap, w);
+		w->call = api_unwrap(w->api, w->token, w->node, w->deadline_ms, on_unwrap, w);
 		if (w->call == NULL)
 			finish(w, AUTH_FAILED, "out of memory");
 	}
 }
 
-int approle_wrapped_open(struct approle_wrapped *w, const char *token, uint64_t deadline_ms, approle_wrapped_done *done,
-    void *arg)
+int approle_wrapped_open(struct approle_wrapped *w, const char *token, const char *node, uint64_t deadline_ms,
+    approle_wrapped_done *done, void *arg)
 {
 	w->token = secmem_strdup(token);
 	if (w->token == NULL)
 		return -1;
+	w->node = node;
 	w->deadline_ms = deadline_ms;
 	w->done = done;
 	w->arg = arg;
-	w->call = api_wrapping_lookup(w->api, w->token, deadline_ms, on_lookup, w);
+	w->call = api_wrapping_lookup(w->api, w->token, node, deadline_ms, on_lookup, w);
 	if (w->call != NULL)
 		return 0;
 	forget_token(w);

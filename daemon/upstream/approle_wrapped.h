@@ -23,12 +23,12 @@ void approle_wrapped_free(struct approle_wrapped *wrapped);
 const char *approle_wrapped_kept(const struct approle_wrapped *wrapped, const char *token);
 
 /*
- * Looks where the token was made, and opens it. done runs once, from the loop: with AUTH_OK when
+ * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done runs once, from the loop: with AUTH_OK when
  * approle_wrapped_kept has the SecretID, else with the result of a login that fails for this reason. One at a time.
  * 0, or -1: no memory, and done does not run.
  */
 typedef void approle_wrapped_done(void *arg, enum auth_result result, const char *reason);
-int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, uint64_t deadline_ms,
+int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node, uint64_t deadline_ms,
     approle_wrapped_done *done, void *arg);
 
 /* Pure, for tests: whether a wrapping token created at this path holds a SecretID of that mount. */

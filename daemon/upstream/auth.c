@@ -4,6 +4,7 @@
 #include "daemon/upstream/auth.h"
 
 #include <event2/event.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/secmem.h"
@@ -124,7 +125,7 @@ void auth_send(struct auth *auth, const struct auth_member members[2])
 	buf_init(&body, BODY_MAX);
 	if (put_member(&body, "{", &members[0]) == 0 && put_member(&body, ",", &members[1]) == 0 &&
 	    buf_puts(&body, "}") == 0)
-		auth->call = api_login(auth->api, auth->mount, &body, auth->deadline_ms, on_answer, auth);
+		auth->call = api_login(auth->api, auth->node, auth->mount, &body, auth->deadline_ms, on_answer, auth);
 	buf_free(&body);
 	auth_credentials_forget(&auth->credentials);
 	if (auth->call == NULL)
@@ -144,17 +145,47 @@ int auth_init(struct auth *auth, struct event_base *base, struct api *api, const
 	return mount != NULL && auth->mount == NULL ? -1 : 0;
 }
 
-void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg)
+void auth_at_leader(struct auth *auth, struct leader *leader)
+{
+	auth->leader = leader;
+}
+
+static void begin(struct auth *auth)
 {
 	struct error why;
 
-	auth->done = done;
-	auth->arg = arg;
-	auth->deadline_ms = deadline_ms;
 	if (auth_credentials_read(&auth->credentials, &why) < 0)
 		auth_fail(auth, AUTH_CREDENTIAL, why.text);
 	else
 		auth->ops->login(auth);
+}
+
+static void on_leader(void *arg, const char *node)
+{
+	struct auth *auth = arg;
+
+	auth->search = NULL;
+	auth->node = node != NULL ? strdup(node) : NULL;
+	if (node != NULL && auth->node == NULL)
+		auth_fail(auth, AUTH_FAILED, "out of memory");
+	else
+		begin(auth);
+}
+
+void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg)
+{
+	auth->done = done;
+	auth->arg = arg;
+	auth->deadline_ms = deadline_ms;
+	free(auth->node);
+	auth->node = NULL;
+	if (auth->leader == NULL) {
+		begin(auth);
+		return;
+	}
+	auth->search = leader_find(auth->leader, on_leader, auth);
+	if (auth->search == NULL)
+		auth_fail(auth, AUTH_FAILED, "out of memory");
 }
 
 bool auth_credential_changed(struct auth *auth)
@@ -167,8 +198,11 @@ void auth_free(struct auth *auth)
 	if (auth == NULL)
 		return;
 	event_del(&auth->failed);
+	if (auth->search != NULL)
+		leader_cancel(auth->search);
 	if (auth->call != NULL)
 		http_cancel(auth->call);
+	free(auth->node);
 	auth_credentials_free(&auth->credentials);
 	secmem_free(auth->mount);
 	auth->ops->free(auth);

@@ -14,6 +14,7 @@
 struct api;
 struct auth;
 struct event_base;
+struct leader;
 
 struct auth_approle_options {
 	const char *mount;
@@ -50,6 +51,12 @@ struct auth *auth_new(struct event_base *base, struct api *api, const struct aut
 	struct auth *auth_##name##_new(struct event_base *base, struct api *api, \
 	    const struct auth_##name##_options *options);
 AUTH_MODES(AUTH_CONSTRUCTOR)
+
+/*
+ * From here on logins go to the leader, where one is found: a standby answers them from a state of its own that lags
+ * behind, and refuses a role or SecretID that is new (observed with OpenBao 2.7.2). Borrowed.
+ */
+void auth_at_leader(struct auth *auth, struct leader *leader);
 
 /* Cancels a login under way (its callback does not run), wipes and frees. */
 void auth_free(struct auth *auth);

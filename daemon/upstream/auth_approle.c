@@ -40,7 +40,7 @@ static void open_wrapped(struct approle *a)
 		send_login(a, kept);
 	else if (!auth_is_token(token))
 		auth_fail(&a->auth, AUTH_CREDENTIAL, "what should be a wrapping token holds characters that no token has");
-	else if (approle_wrapped_open(a->wrapped, token, a->auth.deadline_ms, on_opened, a) < 0)
+	else if (approle_wrapped_open(a->wrapped, token, a->auth.node, a->auth.deadline_ms, on_opened, a) < 0)
 		auth_fail(&a->auth, AUTH_FAILED, "out of memory");
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/auth_credentials.h"
+#include "daemon/upstream/leader.h"
 
 struct auth_ops {
 	void (*login)(struct auth *auth); /* the credentials are there; ends with auth_ok or auth_fail */
@@ -23,6 +24,9 @@ struct auth_ops {
 struct auth {
 	const struct auth_ops *ops;
 	struct api *api;
+	struct leader *leader;   /* NULL: logins go to any node */
+	struct leader_wait *search;
+	char *node;              /* where this login goes; NULL: to any */
 	char *mount;             /* of the method; NULL: it has none */
 	struct auth_credentials credentials;
 	struct http_call *call;  /* the login's own request */

@@ -115,14 +115,17 @@ static void read_without_reply(struct answer *ret, const struct http_reply *repl
 	}
 }
 
-/* An answer to a read that holds no document. */
+/*
+ * An answer to a read that holds no document. A 307 is a standby's whose leader cannot be reached, as while another one is
+ * elected.
+ */
 static void read_failed(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
 	int status = reply->status;
 
 	if (refused(ret, reply, phrase))
 		return;
-	if (phrase == PHRASE_STEPPING_DOWN || status == 502 || status == 503 || status == 504) {
+	if (phrase == PHRASE_STEPPING_DOWN || status == 307 || status == 502 || status == 503 || status == 504) {
 		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao cannot answer now");
 		ret->unreachable = true;
 	} else if (status >= 200 && status < 300) {
@@ -297,8 +300,9 @@ static void put_failed(struct answer *ret, const struct http_reply *reply)
 		unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
 		ret->odd = true;
 	} else {
+		/* 307: a standby had passed it on to the leader, and cannot say what became of it */
 		unknown(ret, reply, "OpenBao answered the write with an error: it may or may not have been done");
-		ret->unreachable = status >= 500;
+		ret->unreachable = status == 307 || status >= 500;
 	}
 }
 

@@ -117,7 +117,9 @@ static void set_error(struct control *c, const struct http_reply *reply)
 			return;
 		}
 	}
-	if (reply->status >= 502 && reply->status <= 504)
+	if (reply->status == 307) /* of a standby whose leader cannot be reached */
+		set(c, CONTROL_UNREACHABLE, "OpenBao has no active node");
+	else if (reply->status >= 502 && reply->status <= 504)
 		set(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
 	else if (reply->status == 429)
 		set(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
@@ -319,6 +321,8 @@ void control_health(const struct http_reply *reply, struct control *ret)
 {
 	bool plain = answered(reply, ret);
 
+	if (ret->status == 307) /* no standby's, since it answers this by itself */
+		set(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
 		if (!ret->initialized)
 			set(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");

@@ -309,7 +309,8 @@ static void pump(struct http *http)
 				break;
 			continue;
 		}
-		call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
+		if (call->node.origin == NULL)
+			call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
 		call_set_state(call, CALL_RUNNING);
 		if (attempt_start(call) < 0)
 			call_finish_later(call, HTTP_INTERNAL);
@@ -492,6 +493,11 @@ void http_resume(struct http_call *call)
 	call->paused = false;
 	if (call->handle.easy != NULL)
 		curl_easy_pause(call->handle.easy, CURLPAUSE_CONT);
+}
+
+void http_address_failed(struct http *http, size_t address)
+{
+	http->addresses.entries[address].failed_ms = clock_now_ms();
 }
 
 void http_cancel(struct http_call *call)

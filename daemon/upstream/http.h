@@ -112,6 +112,9 @@ void http_pause(struct http_call *call);
 /* Goes on, with sink, source or both. What is due to them may come from within it. */
 void http_resume(struct http_call *call);
 
+/* The address, by its place among the options', does not serve: it is tried last for a while. */
+void http_address_failed(struct http *http, size_t address);
+
 /* Ends a call; its callback will not run. Not from within that call's own callback. */
 void http_cancel(struct http_call *call);
 

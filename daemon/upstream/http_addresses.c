@@ -129,17 +129,21 @@ void http_addresses_free(struct http_addresses *addresses)
 	memset(addresses, 0, sizeof(*addresses));
 }
 
-size_t http_addresses_next(const struct http_addresses *addresses, uint64_t tried, uint64_t now_ms)
+size_t http_addresses_next(struct http_addresses *addresses, uint64_t tried, uint64_t now_ms)
 {
 	size_t best = addresses->count;
 
 	for (size_t i = 0; i < addresses->count; i++) {
-		const struct http_address *entry = &addresses->entries[i];
+		struct http_address *entry = &addresses->entries[i];
 
 		if (tried & (UINT64_C(1) << i))
 			continue;
-		if (entry->failed_ms == 0 || now_ms - entry->failed_ms >= HTTP_ADDRESSES_MEMORY_MS)
+		if (entry->failed_ms == 0)
 			return i;
+		if (now_ms - entry->failed_ms >= HTTP_ADDRESSES_MEMORY_MS) {
+			entry->failed_ms = now_ms;
+			return i;
+		}
 		if (best == addresses->count || entry->failed_ms < addresses->entries[best].failed_ms)
 			best = i;
 	}

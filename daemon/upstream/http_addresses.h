@@ -38,8 +38,10 @@ void http_address_clear(struct http_address *address);
 
 /*
  * The address to try next of those whose bit is not set in tried: the first that has not failed lately, else the
- * one whose failure is longest ago. addresses->count when all were tried.
+ * one whose failure is longest ago. addresses->count when all were tried. An address whose time is over is given out
+ * once, and passed over again until that attempt has worked (its owner clears failed_ms) or as long as before: one
+ * request finds out for all whether it serves.
  */
-size_t http_addresses_next(const struct http_addresses *addresses, uint64_t tried, uint64_t now_ms);
+size_t http_addresses_next(struct http_addresses *addresses, uint64_t tried, uint64_t now_ms);
 
 #endif

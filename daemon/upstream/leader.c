@@ -1,5 +1,6 @@
 /*
- * leader: asks one configured address after the other, and at last the node that one of them named.
+ * leader: asks all configured addresses, so that one that does not answer holds up nobody, and if none of them leads
+ * the node that one of them named.
  */
 #include "daemon/upstream/leader.h"
 
@@ -9,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 
 #define QUESTION_MS 3000
@@ -23,29 +25,58 @@ struct leader_wait {
 
 TAILQ_HEAD(wait_list, leader_wait);
 
+/* To one node. */
+struct question {
+	struct leader *leader;
+	const char *node;
+	struct http_call *call; /* NULL: answered, or not asked */
+};
+
 struct leader {
 	struct api *api;
-	char *const *addresses;
-	size_t count;
-	char *known;            /* NULL: not known */
+	char *known;                 /* NULL: not known */
+	bool was_found;
 	struct wait_list waits;
 	unsigned round;
-	struct http_call *call; /* the question under way */
-	size_t asked;           /* the address that it went to; count: named */
-	char *named;            /* whom a node named as its leader */
+	char *named;                 /* whom a node named as its leader */
+	bool named_asked;
+	const char *why;             /* no leader is found so far, though nodes answer; NULL: none has */
+	const char *logged;          /* that why; NULL: a leader was found since */
+	size_t count;
+	struct question questions[]; /* one for each address, and one for the node that was named */
 };
 
 struct leader *leader_new(struct api *api, char *const *addresses, size_t count)
 {
-	struct leader *l = calloc(1, sizeof(*l));
+	struct leader *l = calloc(1, sizeof(*l) + (count + 1) * sizeof(l->questions[0]));
 
 	if (l == NULL)
 		return NULL;
 	l->api = api;
-	l->addresses = addresses;
 	l->count = count;
+	for (size_t i = 0; i < count; i++)
+		l->questions[i] = (struct question){.leader = l, .node = addresses[i]};
+	l->questions[count].leader = l;
 	TAILQ_INIT(&l->waits);
 	return l;
+}
+
+static void take_back(struct leader *l)
+{
+	for (size_t i = 0; i <= l->count; i++) {
+		if (l->questions[i].call != NULL)
+			http_cancel(l->questions[i].call);
+		l->questions[i].call = NULL;
+	}
+}
+
+static bool is_asking(const struct leader *l)
+{
+	for (size_t i = 0; i <= l->count; i++) {
+		if (l->questions[i].call != NULL)
+			return true;
+	}
+	return false;
 }
 
 void leader_free(struct leader *l)
@@ -54,8 +85,7 @@ void leader_free(struct leader *l)
 
 	if (l == NULL)
 		return;
-	if (l->call != NULL)
-		http_cancel(l->call);
+	take_back(l);
 	while ((w = TAILQ_FIRST(&l->waits)) != NULL)
 		leader_cancel(w);
 	free(l->known);
@@ -68,12 +98,28 @@ const char *leader_known(const struct leader *l)
 	return l->known;
 }
 
+bool leader_was_found(const struct leader *l)
+{
+	return l->was_found;
+}
+
 void leader_wrong(struct leader *l, const char *node)
 {
 	if (l->known == NULL || strcmp(l->known, node) != 0)
 		return;
 	free(l->known);
 	l->known = NULL;
+}
+
+/* Once for each reason. Where no node answers at all it is not for here to say. */
+static void log_result(struct leader *l, const char *node)
+{
+	if (node != NULL && l->logged != NULL)
+		log_info("OpenBao has a leader that can be reached");
+	else if (node == NULL && l->why != NULL && l->why != l->logged)
+		log_warning("OpenBao has no leader that can be reached: %s", l->why);
+	if (node != NULL || l->why != NULL)
+		l->logged = node != NULL ? NULL : l->why;
 }
 
 /* Ends the search. Who asks again from within its callback begins another one. */
@@ -83,8 +129,11 @@ static void tell(struct leader *l, const char *node)
 	unsigned round = l->round++;
 	struct leader_wait *w;
 
+	take_back(l);
+	log_result(l, node);
 	free(l->known);
 	l->known = found_node != NULL ? strdup(found_node) : NULL;
+	l->was_found |= found_node != NULL;
 	free(l->named);
 	l->named = NULL;
 	while ((w = TAILQ_FIRST(&l->waits)) != NULL && w->round == round) {
@@ -105,48 +154,78 @@ static bool is_acceptable(const char *named, const char *by)
 	return strncasecmp(named, "http://", 7) == 0 && strncasecmp(by, "http://", 7) == 0;
 }
 
-static int ask(struct leader *l);
+static void on_answer(void *arg, const struct control *control);
+
+static void ask(struct question *q)
+{
+	q->call = api_leader(q->leader->api, q->node, clock_now_ms() + QUESTION_MS, on_answer, q);
+}
+
+/* Last, so that a leader is known by its configured address if it has one. */
+static void ask_named(struct leader *l)
+{
+	struct question *q = &l->questions[l->count];
+
+	if (l->named == NULL || l->named_asked)
+		return;
+	l->named_asked = true;
+	q->node = l->named;
+	ask(q);
+}
+
+/* A node that does not lead. */
+static void take_answer(struct leader *l, const struct question *q, const struct control *control)
+{
+	if (q == &l->questions[l->count]) {
+		l->why = control->result == CONTROL_OK ? "the one that is named does not lead" : control->reason;
+		return;
+	}
+	if (control->result != CONTROL_OK)
+		return;
+	if (l->why == NULL)
+		l->why = "none is named";
+	if (l->named != NULL || control->leader_address == NULL)
+		return;
+	if (is_acceptable(control->leader_address, q->node))
+		l->named = strdup(control->leader_address);
+	else
+		l->why = "the one that is named is without TLS";
+}
 
 static void on_answer(void *arg, const struct control *control)
 {
-	struct leader *l = arg;
-	const char *asked = l->asked < l->count ? l->addresses[l->asked] : l->named;
+	struct question *q = arg;
+	struct leader *l = q->leader;
 
-	l->call = NULL;
+	q->call = NULL;
 	if (control->result == CONTROL_OK && control->is_self) {
-		tell(l, asked);
+		tell(l, q->node);
 		return;
 	}
-	if (control->result == CONTROL_OK && l->asked < l->count && l->named == NULL && control->leader_address != NULL &&
-	    is_acceptable(control->leader_address, asked))
-		l->named = strdup(control->leader_address);
-	l->asked++;
-	if (ask(l) < 0)
+	take_answer(l, q, control);
+	if (!is_asking(l))
+		ask_named(l);
+	if (!is_asking(l))
 		tell(l, NULL);
 }
 
-/* The next node. 0, or -1: there is none, or no memory. */
-static int ask(struct leader *l)
+/* 0, or -1: no memory. */
+static int search(struct leader *l)
 {
-	const char *node = l->asked < l->count ? l->addresses[l->asked] : l->asked == l->count ? l->named : NULL;
-
-	if (node != NULL)
-		l->call = api_leader(l->api, node, clock_now_ms() + QUESTION_MS, on_answer, l);
-	return l->call != NULL ? 0 : -1;
+	l->named_asked = false;
+	l->why = NULL;
+	for (size_t i = 0; i < l->count; i++)
+		ask(&l->questions[i]);
+	return is_asking(l) ? 0 : -1;
 }
 
 struct leader_wait *leader_find(struct leader *l, leader_found *found, void *arg)
 {
 	struct leader_wait *w = calloc(1, sizeof(*w));
 
-	if (w == NULL)
+	if (w == NULL || (!is_asking(l) && search(l) < 0)) {
+		free(w);
 		return NULL;
-	if (l->call == NULL) {
-		l->asked = 0;
-		if (ask(l) < 0) {
-			free(w);
-			return NULL;
-		}
 	}
 	w->leader = l;
 	w->round = l->round;

@@ -5,13 +5,14 @@
 #ifndef LEADER_H
 #define LEADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct api;
 struct leader;
 struct leader_wait;
 
-/* addresses are borrowed, "https://host:port". NULL: no memory. Freeing ends all questions; no callback runs. */
+/* addresses are borrowed, "https://host:port", at least one. NULL: no memory. Freeing ends all questions; no callback runs. */
 struct leader *leader_new(struct api *api, char *const *addresses, size_t count);
 void leader_free(struct leader *leader);
 
@@ -19,12 +20,18 @@ void leader_free(struct leader *leader);
 const char *leader_known(const struct leader *leader);
 
 /*
+ * Whether a leader was ever found. If not, that need not change: behind a load balancer that hides the nodes there is
+ * none to be reached from here.
+ */
+bool leader_was_found(const struct leader *leader);
+
+/*
  * Runs once, from the loop. node: the leader's address, which said of itself that it leads; NULL: none can be
  * reached from here. Valid until it returns.
  */
 typedef void leader_found(void *arg, const char *node);
 
-/* Asks the nodes; questions at the same time become one. NULL: no memory. */
+/* Asks all nodes at once; searches at the same time become one. NULL: no memory. */
 struct leader_wait *leader_find(struct leader *leader, leader_found *found, void *arg);
 void leader_cancel(struct leader_wait *wait);
 

@@ -1,6 +1,6 @@
 /*
  * reach: polls sys/health while OpenBao does not answer, so that nothing else has to try, and says in the log what
- * it finds: a warning when OpenBao goes away, a line for each further question, a line when it is back.
+ * it finds: a warning when OpenBao goes away, a line for each further round of questions, a line when it is back.
  */
 #include "daemon/upstream/reach.h"
 
@@ -18,16 +18,27 @@
 #define POLL_HIGH_MS 4000
 #define HEALTH_LEAST_MS 200 /* between questions, when requests fail and sys/health does not */
 
+/* To one node. */
+struct question {
+	struct reach *reach;
+	const char *address;
+	struct http_call *call; /* NULL: answered, or not asked */
+};
+
 struct reach {
 	struct api *api;
 	reach_back *back;
 	void *arg;
 	enum reach_state state;
-	bool tls;               /* REACH_DOWN: because of the certificate, or of the handshake */
-	uint64_t failed_ms;     /* when the first failure was told */
-	uint64_t asked_ms;      /* when sys/health was asked last; 0: never */
-	struct http_call *call; /* sys/health under way */
-	struct event timer;     /* the next question */
+	bool tls;                    /* REACH_DOWN: because of the certificate, or of the handshake */
+	uint64_t failed_ms;          /* when the first failure was told */
+	uint64_t asked_ms;           /* when sys/health was asked last; 0: never */
+	bool undecided;              /* a round of questions is under way, and no node was fit so far */
+	enum reach_state found;      /* the best of its answers */
+	bool found_tls;              /* REACH_DOWN: as above */
+	struct event timer;          /* the next questions */
+	size_t count;
+	struct question questions[]; /* one for each address */
 };
 
 const char *reach_state_name(enum reach_state state)
@@ -102,19 +113,54 @@ static bool is_answer(const struct control *control)
 	return control->result != CONTROL_UNREACHABLE && control->status != 0 && control->status < 500;
 }
 
+static enum reach_state meaning(const struct control *control)
+{
+	if (control->health && !control->initialized)
+		return REACH_NOT_INITIALIZED;
+	if (control->health && control->sealed)
+		return REACH_SEALED;
+	return control->result == CONTROL_OK || is_answer(control) ? REACH_UP : REACH_DOWN;
+}
+
+static void take_back(struct reach *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->questions[i].call != NULL)
+			http_cancel(r->questions[i].call);
+		r->questions[i].call = NULL;
+	}
+}
+
+static bool is_asking(const struct reach *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->questions[i].call != NULL)
+			return true;
+	}
+	return false;
+}
+
 static void on_health(void *arg, const struct control *control)
 {
-	struct reach *r = arg;
+	struct question *q = arg;
+	struct reach *r = q->reach;
+	enum reach_state state = meaning(control);
 
-	r->call = NULL;
-	if (control->health && !control->initialized)
-		set_down(r, REACH_NOT_INITIALIZED, false);
-	else if (control->health && control->sealed)
-		set_down(r, REACH_SEALED, false);
-	else if (control->result == CONTROL_OK || is_answer(control))
-		set_up(r);
-	else
-		set_down(r, REACH_DOWN, control->tls);
+	q->call = NULL;
+	if (state == REACH_UP) {
+		r->undecided = false;
+		if (r->state != REACH_UP)
+			set_up(r);
+		return;
+	}
+	api_node_failed(r->api, (size_t)(q - r->questions));
+	r->found_tls |= state == REACH_DOWN && control->tls;
+	if (r->found == REACH_DOWN || state == REACH_SEALED)
+		r->found = state;
+	if (r->undecided && !is_asking(r)) {
+		r->undecided = false;
+		set_down(r, r->found, r->found == REACH_DOWN && r->found_tls);
+	}
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -124,20 +170,32 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	r->asked_ms = clock_now_ms();
-	r->call = api_health(r->api, NULL, r->asked_ms + HEALTH_MS, on_health, r);
-	if (r->call == NULL)
+	r->found = REACH_DOWN;
+	r->found_tls = false;
+	for (size_t i = 0; i < r->count; i++) {
+		struct question *q = &r->questions[i];
+
+		if (q->call == NULL) /* else it is still being asked since the last time */
+			q->call = api_health(r->api, q->address, r->asked_ms + HEALTH_MS, on_health, q);
+	}
+	r->undecided = is_asking(r);
+	if (!r->undecided)
 		ask_after(r, POLL_LOW_MS);
 }
 
-struct reach *reach_new(struct event_base *base, struct api *api, reach_back *back, void *arg)
+struct reach *reach_new(struct event_base *base, struct api *api, char *const *addresses, size_t count,
+    reach_back *back, void *arg)
 {
-	struct reach *r = calloc(1, sizeof(*r));
+	struct reach *r = calloc(1, sizeof(*r) + count * sizeof(r->questions[0]));
 
 	if (r == NULL)
 		return NULL;
 	r->api = api;
 	r->back = back;
 	r->arg = arg;
+	r->count = count;
+	for (size_t i = 0; i < count; i++)
+		r->questions[i] = (struct question){.reach = r, .address = addresses[i]};
 	if (evtimer_assign(&r->timer, base, on_timer, r) == 0)
 		return r;
 	free(r);
@@ -149,8 +207,7 @@ void reach_free(struct reach *r)
 	if (r == NULL)
 		return;
 	event_del(&r->timer);
-	if (r->call != NULL)
-		http_cancel(r->call);
+	take_back(r);
 	free(r);
 }
 

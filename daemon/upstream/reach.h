@@ -1,10 +1,13 @@
 /*
- * reach: whether OpenBao is there. Told of requests that got no answer, it asks sys/health at once, and while
- * that fails again every 1-4 s (jittered), logs it, and says when OpenBao is back.
+ * reach: whether OpenBao is there. Told of requests that got no answer, it asks sys/health of every node at once, and
+ * while none is fit again every 1-4 s (jittered), logs it, and says when OpenBao is back. One node that is fit will do,
+ * leader or standby: a cluster without a leader is there, and about to have one. Of those that are not, requests keep away
+ * for a while.
  */
 #ifndef REACH_H
 #define REACH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct api;
@@ -14,8 +17,8 @@ struct reach;
 enum reach_state {
 	REACH_UP,
 	REACH_SUSPECT,         /* a request got no answer; sys/health is being asked for the first time */
-	REACH_DOWN,            /* sys/health does not answer: requests fail at once as unavailable */
-	REACH_SEALED,          /* it answers: sealed */
+	REACH_DOWN,            /* no node answers: requests fail at once as unavailable */
+	REACH_SEALED,          /* those that answer are sealed */
 	REACH_NOT_INITIALIZED
 };
 const char *reach_state_name(enum reach_state state);
@@ -23,7 +26,9 @@ const char *reach_state_name(enum reach_state state);
 /* Runs each time the state goes back to REACH_UP. outage_ms: how long since the first failure was told. */
 typedef void reach_back(void *arg, uint64_t outage_ms);
 
-struct reach *reach_new(struct event_base *base, struct api *api, reach_back *back, void *arg);
+/* addresses: those that api's http has, in the same order; borrowed, "https://host:port". NULL: no memory. */
+struct reach *reach_new(struct event_base *base, struct api *api, char *const *addresses, size_t count,
+    reach_back *back, void *arg);
 void reach_free(struct reach *reach);
 
 /* A request got no answer (or: sealed, no active node). */

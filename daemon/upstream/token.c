@@ -279,7 +279,8 @@ static void on_back(void *arg, uint64_t outage_ms)
 
 /* -- the keeper ---------------------------------------------------------------------------------------------- */
 
-struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, bool revoke_on_stop)
+struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
+    size_t count, bool revoke_on_stop)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
 
@@ -295,7 +296,7 @@ struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth 
 	evtimer_assign(&k->timer, base, on_timer, k);
 	token_wait_init(k);
 	token_revoke_init(k);
-	k->reach = reach_new(base, api, on_back, k);
+	k->reach = reach_new(base, api, addresses, count, on_back, k);
 	if (k->reach != NULL)
 		return k;
 	keeper_free(k);

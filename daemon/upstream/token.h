@@ -6,6 +6,7 @@
 #define TOKEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/upstream/lease.h"
@@ -19,8 +20,12 @@ struct token;  /* a client token in wiped memory; counted references */
 struct keeper; /* holds the current one */
 struct token_wait;
 
-/* auth is taken over and freed with the keeper; api is borrowed. The login starts with keeper_start. */
-struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, bool revoke_on_stop);
+/*
+ * auth is taken over and freed with the keeper; api and addresses, those of OpenBao, are borrowed. The login starts
+ * with keeper_start.
+ */
+struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
+    size_t count, bool revoke_on_stop);
 void keeper_start(struct keeper *keeper);
 void keeper_free(struct keeper *keeper);
 

@@ -83,7 +83,7 @@ static enum snapshot_step step(struct snapshot_check *check, const unsigned char
 
 static const char *look_at_stream(const struct sha256 *sha256, const uint8_t *p, size_t n, unsigned pattern)
 {
-	struct snapshot_check *check = snapshot_check_new(sha256);
+	struct snapshot_check *check = snapshot_check_new(sha256, true);
 	enum snapshot_step result = SNAPSHOT_HUNGRY;
 	const char *error;
 	size_t some;

@@ -30,6 +30,23 @@ def pytest_configure_node(node):  # in pytest-xdist's controller, for each worke
     node.workerinput["run_directory"] = node.config.run_directory
 
 
+# Each of these files has a cluster, or several servers, for all of its tests, which are slow to make.
+ON_ONE_WORKER = ("test_cluster.py", "test_cluster_failure.py", "test_tls.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            """What has the same runs on the same worker. (The groups of --dist loadgroup get lost with pytest 9.2.)"""
+            file = nodeid.partition("::")[0]
+            return file if file.endswith(ON_ONE_WORKER) else nodeid
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items):
     if os.getuid() != 0:
         for item in items:
@@ -51,6 +68,13 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    figures = [(report.nodeid, text) for outcome in ("passed", "failed")
+               for report in terminalreporter.getreports(outcome)
+               for name, text in getattr(report, "user_properties", ()) if name == "measured"]
+    if figures:
+        terminalreporter.section("measured")
+        for nodeid, text in figures:
+            terminalreporter.line(f"{nodeid}: {text}")
     leaks = getattr(config, "leaks", [])
     if leaks:
         terminalreporter.section("SECRETS LEAKED", red=True)
@@ -107,6 +131,17 @@ def cluster():
     cluster = Cluster()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture
+def measured(record_property):
+    """Notes a figure, which is shown at the end of the run."""
+
+    def note(text):
+        print(text)
+        record_property("measured", text)
+
+    return note
 
 
 @pytest.fixture

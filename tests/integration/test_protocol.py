@@ -79,7 +79,7 @@ def test_an_escaped_name_is_the_name(c, site):
     assert (reply.id, reply.code) == (5, "not_found")
 
 
-@pytest.mark.parametrize("op", ["kv.delete", "snapshot.save", "PING", "", "kv.get ", "x" * 5000])
+@pytest.mark.parametrize("op", ["kv.delete", "snapshot.list", "PING", "", "kv.get ", "x" * 5000])
 def test_an_unknown_op_is_told(c, op):
     assert c.call(op).code == "unknown_op"
     assert c.call("ping").ok

@@ -269,38 +269,20 @@ int fakebao_global_setup(void **state)
 	return http_global_init();
 }
 
-int fakebao_setup(void **state)
+static void start_server(struct fakebao *f)
 {
-	struct fakebao *f = calloc(1, sizeof(*f));
-	char address[64], *addresses[] = {address};
-	struct http_options options = {.addresses = addresses, .naddresses = 1, .connect_timeout_ms = 1000};
-	struct error error;
-
-	assert_non_null(f);
-	capture_log(f);
 	f->table = calloc(1, sizeof(*f->table));
 	assert_non_null(f->table);
 	pthread_mutex_init(&f->table->lock, NULL);
 	pthread_cond_init(&f->table->changed, NULL);
 	f->server = server_start(play, f->table, NULL);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
-	snprintf(address, sizeof(address), "http://127.0.0.1:%u", server_port(f->server));
-	f->base = event_base_new();
-	f->http = http_new(f->base, &options, &error);
-	assert_non_null(f->http);
-	f->api = api_new(f->http, NULL);
-	assert_non_null(f->api);
-	*state = f;
-	return 0;
+	snprintf(f->address, sizeof(f->address), "http://127.0.0.1:%u", server_port(f->server));
+	f->addresses[0] = f->address;
 }
 
-int fakebao_teardown(void **state)
+static void stop_server(struct fakebao *f)
 {
-	struct fakebao *f = *state;
-
-	api_free(f->api);
-	http_free(f->http);
-	event_base_free(f->base);
 	pthread_mutex_lock(&f->table->lock);
 	f->table->stopping = true;
 	pthread_cond_broadcast(&f->table->changed);
@@ -309,7 +291,95 @@ int fakebao_teardown(void **state)
 	pthread_mutex_destroy(&f->table->lock);
 	pthread_cond_destroy(&f->table->changed);
 	free(f->table);
+}
+
+static void open_client(struct fakebao *f, size_t known)
+{
+	struct http_options options = {.addresses = f->addresses, .naddresses = known, .connect_timeout_ms = 1000};
+	struct error error;
+
+	f->base = event_base_new();
+	f->http = http_new(f->base, &options, &error);
+	assert_non_null(f->http);
+	f->api = api_new(f->http, NULL);
+	assert_non_null(f->api);
+}
+
+static void close_client(struct fakebao *f)
+{
+	api_free(f->api);
+	http_free(f->http);
+	event_base_free(f->base);
+}
+
+int fakebao_setup(void **state)
+{
+	struct fakebao *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	capture_log(f);
+	start_server(f);
+	open_client(f, 1);
+	*state = f;
+	return 0;
+}
+
+int fakebao_teardown(void **state)
+{
+	struct fakebao *f = *state;
+
+	close_client(f);
+	stop_server(f);
 	release_log(f);
 	free(f);
 	return 0;
+}
+
+int fakebao_cluster(void **state, size_t known)
+{
+	struct fakebao *nodes = calloc(FAKEBAO_NODES, sizeof(*nodes));
+
+	assert_non_null(nodes);
+	capture_log(&nodes[0]);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++) {
+		start_server(&nodes[i]);
+		nodes[0].addresses[i] = nodes[i].address;
+	}
+	open_client(&nodes[0], known);
+	for (size_t i = 1; i < FAKEBAO_NODES; i++) {
+		nodes[i].base = nodes[0].base;
+		nodes[i].http = nodes[0].http;
+		nodes[i].api = nodes[0].api;
+	}
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	*state = nodes;
+	return 0;
+}
+
+int fakebao_cluster_setup(void **state)
+{
+	return fakebao_cluster(state, FAKEBAO_NODES);
+}
+
+int fakebao_cluster_teardown(void **state)
+{
+	struct fakebao *nodes = *state;
+
+	close_client(&nodes[0]);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		stop_server(&nodes[i]);
+	release_log(&nodes[0]);
+	free(nodes);
+	return 0;
+}
+
+void fakebao_elect(struct fakebao *nodes, size_t leader)
+{
+	char body[200];
+
+	for (size_t i = 0; i < FAKEBAO_NODES; i++) {
+		snprintf(body, sizeof(body), "{\"ha_enabled\":true,\"is_self\":%s,\"leader_address\":\"%s\"}",
+		    i == leader ? "true" : "false", leader < FAKEBAO_NODES ? nodes[leader].address : "");
+		fakebao_answer(&nodes[i], FAKEBAO_LEADER, 200, body);
+	}
 }

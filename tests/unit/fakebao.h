@@ -18,6 +18,9 @@ struct event_base;
 #define FAKEBAO_HEALTH "/v1/sys/health"
 #define FAKEBAO_WRAPPING_LOOKUP "/v1/sys/wrapping/lookup"
 #define FAKEBAO_UNWRAP "/v1/sys/wrapping/unwrap"
+#define FAKEBAO_LEADER "/v1/sys/leader"
+
+#define FAKEBAO_NODES 3 /* of a cluster */
 
 #define FAKEBAO_UP "{\"initialized\":true,\"sealed\":false,\"standby\":false}"
 #define FAKEBAO_SEALED "{\"initialized\":true,\"sealed\":true,\"standby\":true}"
@@ -33,6 +36,8 @@ struct fakebao {
 	struct api *api;
 	struct server *server;
 	struct fakebao_table *table;
+	char address[64];                /* the server's */
+	char *addresses[FAKEBAO_NODES];  /* those that http knows */
 	int log, stderr_kept; /* a file in the place of standard error, and that */
 	char log_text[65536];
 };
@@ -43,6 +48,17 @@ int fakebao_global_setup(void **state);
 /* *state becomes a struct fakebao whose OpenBao is healthy and knows nothing else. cmocka setup and teardown. */
 int fakebao_setup(void **state);
 int fakebao_teardown(void **state);
+
+/*
+ * The same for a cluster: *state becomes an array of as many struct fakebao as it has nodes. They share the loop, http and
+ * api, which know the first `known` addresses; the log is the first one's. No node leads.
+ */
+int fakebao_cluster(void **state, size_t known);
+int fakebao_cluster_setup(void **state); /* all are known */
+int fakebao_cluster_teardown(void **state);
+
+/* All nodes say from now on that this one leads; FAKEBAO_NODES: that none does. */
+void fakebao_elect(struct fakebao *nodes, size_t leader);
 
 /*
  * Answers requests on a path (without its query) from now on in this way. Each %u of the body becomes the number

@@ -18,7 +18,7 @@ struct keeper *keeper_helper_new(struct fakebao *f, bool revoke_on_stop)
 	struct keeper *keeper;
 
 	assert_non_null(auth);
-	keeper = keeper_new(f->base, f->api, auth, revoke_on_stop);
+	keeper = keeper_new(f->base, f->api, auth, f->addresses, 1, revoke_on_stop);
 	assert_non_null(keeper);
 	fakebao_answer(f, FAKEBAO_REVOKE, 204, "");
 	return keeper;

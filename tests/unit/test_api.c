@@ -228,12 +228,12 @@ static void test_mount_is_compared_with_the_answer(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"path\":\"a b/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}");
-	expect_sent(&b, api_mount(b.api, "s.t", "a b", soon(), on_answer, &b.ended),
+	expect_sent(&b, api_mount(b.api, "s.t", NULL, "a b", soon(), on_answer, &b.ended),
 	    "GET /v1/sys/internal/ui/mounts/a%20b HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	b.ended.times = 0;
-	expect_sent(&b, api_mount(b.api, "s.t", "a b/data/c", soon(), on_answer, &b.ended),
+	expect_sent(&b, api_mount(b.api, "s.t", NULL, "a b/data/c", soon(), on_answer, &b.ended),
 	    "GET /v1/sys/internal/ui/mounts/a%20b/data/c HTTP/1.1\r\n", "s.t", "");
 	assert_int_equal(b.ended.code, CODE_NOT_KV_V2);
 	bench_close(&b);
@@ -249,7 +249,7 @@ static void test_login_sends_the_body_without_a_token(void **state)
 	assert_int_equal(buf_puts(&body, "{\"role_id\":\"r\"}"), 0);
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"auth\":{\"client_token\":\"s.new\",\"lease_duration\":6,\"renewable\":true}}");
-	expect_sent(&b, api_login(b.api, "app role", &body, soon(), on_control, &b.ended),
+	expect_sent(&b, api_login(b.api, NULL, "app role", &body, soon(), on_control, &b.ended),
 	    "POST /v1/auth/app%20role/login HTTP/1.1\r\n", NULL, "{\"role_id\":\"r\"}");
 	expect_namespace(&b, true);
 	assert_int_equal(buf_len(&body), 0);
@@ -290,12 +290,12 @@ static void test_calls_about_a_wrapping_token(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"creation_path\":\"auth/approle/role/r/secret-id\"}}");
-	expect_sent(&b, api_wrapping_lookup(b.api, "s.w", soon(), on_control, &b.ended),
+	expect_sent(&b, api_wrapping_lookup(b.api, "s.w", NULL, soon(), on_control, &b.ended),
 	    "POST /v1/sys/wrapping/lookup HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "auth/approle/role/r/secret-id");
 	bench_answers(&b, 200, "{\"data\":{\"secret_id\":\"sid\"}}");
-	expect_sent(&b, api_unwrap(b.api, "s.w", soon(), on_control, &b.ended),
+	expect_sent(&b, api_unwrap(b.api, "s.w", NULL, soon(), on_control, &b.ended),
 	    "POST /v1/sys/wrapping/unwrap HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "sid");
@@ -420,7 +420,7 @@ static void test_cancelled_call_tells_nothing(void **state)
 	bench_answers(&b, 200, "{}");
 	calls[0] = api_kv_get(b.api, "s.t", NULL, "m", "p", 0, soon(), on_answer, &b.ended);
 	calls[1] = api_kv_put(b.api, "s.t", NULL, "m", "p", "{}", 2, NULL, soon(), on_answer, &b.ended);
-	calls[2] = api_unwrap(b.api, "s.w", soon(), on_control, &b.ended);
+	calls[2] = api_unwrap(b.api, "s.w", NULL, soon(), on_control, &b.ended);
 	for (size_t i = 0; i < 3; i++)
 		http_cancel(calls[i]);
 	fixture_run(&b.f, 30);

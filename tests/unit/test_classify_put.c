@@ -198,6 +198,8 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 	assert_true(answers_read(PUT, 204, "").odd);
 	assert_true(answers_read(PUT, 200, "{}").odd);
 	assert_false(answers_read(PUT, 500, "").odd);
+	assert_true(answers_read(PUT, 307, "").unreachable); /* a standby's, whose leader is lost */
+	assert_false(answers_read(PUT, 302, "").unreachable);
 }
 
 static void test_put_without_reply_is_unknown_only_if_something_was_sent(void **state)

@@ -261,7 +261,7 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 404, ERRORS("no handler for route")), CONTROL_FAILED);
 	expect(read_reply(control_login, 429, ""), CONTROL_FAILED);
 	expect(read_reply(control_login, 500, ""), CONTROL_FAILED);
-	expect(read_reply(control_login, 307, ""), CONTROL_FAILED);
+	expect(read_reply(control_login, 302, ""), CONTROL_FAILED);
 }
 
 static void test_refused_kubernetes_logins_say_why(void **state)
@@ -304,6 +304,7 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 		const char *body;
 	} cases[] = {
 		{503, ERRORS("Vault is sealed")}, {503, ERRORS("no active Vault instance found")}, {503, "<html>"}, {502, ""}, {504, ""},
+		{307, ""}, /* of a standby whose leader is lost */
 		{500, ERRORS("local node not active but active cluster node not found")},
 		{500, ERRORS("active context canceled after getting state lock")},
 		{400, ERRORS("local node not active but active cluster node not found")},

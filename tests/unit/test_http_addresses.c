@@ -119,13 +119,30 @@ static void test_addresses_are_tried_in_order_and_failed_ones_last(void **state)
 	assert_int_equal(http_addresses_next(&addresses, 0, now + 1), 2);
 	assert_int_equal(http_addresses_next(&addresses, 4, now + 1), 0);
 	assert_int_equal(http_addresses_next(&addresses, 5, now + 1), 1);
-	/* The memory ends. */
 	assert_int_equal(http_addresses_next(&addresses, 0, now + HTTP_ADDRESSES_MEMORY_MS - 1), 2);
-	assert_int_equal(http_addresses_next(&addresses, 0, now + HTTP_ADDRESSES_MEMORY_MS), 0);
 	/* When all have failed, the one that failed first. */
 	entries[0].failed_ms = now + 5;
 	entries[2].failed_ms = now + 3;
 	assert_int_equal(http_addresses_next(&addresses, 0, now + 6), 1);
+}
+
+/* A node that takes requests and does not answer would else hold up all there are, every time that its time is over. */
+static void test_one_request_at_a_time_tries_an_address_that_failed_once_more(void **state)
+{
+	struct http_address entries[2] = {{.failed_ms = 0}};
+	struct http_addresses addresses = {.entries = entries, .count = 2};
+	uint64_t now = 1000000;
+
+	(void)state;
+	entries[0].failed_ms = now;
+	now += HTTP_ADDRESSES_MEMORY_MS;
+	assert_int_equal(http_addresses_next(&addresses, 0, now), 0);
+	assert_int_equal(http_addresses_next(&addresses, 0, now), 1);
+	assert_int_equal(http_addresses_next(&addresses, 0, now + HTTP_ADDRESSES_MEMORY_MS - 1), 1);
+	now += HTTP_ADDRESSES_MEMORY_MS;
+	assert_int_equal(http_addresses_next(&addresses, 0, now), 0);
+	entries[0].failed_ms = 0; /* it worked */
+	assert_int_equal(http_addresses_next(&addresses, 0, now), 0);
 }
 
 int main(void)
@@ -137,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_no_address_is_an_error_with_its_tag),
 		cmocka_unit_test(test_more_addresses_than_bits_are_refused),
 		cmocka_unit_test(test_addresses_are_tried_in_order_and_failed_ones_last),
+		cmocka_unit_test(test_one_request_at_a_time_tries_an_address_that_failed_once_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "daemon/upstream/http_addresses.h"
 #include "tests/unit/http_fixture.h"
 #include "tests/unit/http_server.h"
 
@@ -493,6 +494,30 @@ static void test_address_that_answers_after_all_is_tried_first_again(void **stat
 	result_free(&patient);
 }
 
+static void test_address_that_failed_is_tried_again_by_a_request_that_goes_there(void **state)
+{
+	struct server *failed = server_start(server_play_ok, NULL, NULL);
+	struct http_request to_good = {.method = HTTP_GET, .path = "/v1/x"};
+	struct two two;
+
+	(void)state;
+	open_two(&two, server_port(failed));
+	to_good.node = two.f.urls[1];
+	http_address_failed(two.f.http, 0);
+	fixture_got(&two.f, "/v1/x", &two.result);
+	fixture_run(&two.f, HTTP_ADDRESSES_MEMORY_MS);
+	assert_int_equal(server_counts(failed)->requests, 0);
+	two.result.ended = 0;
+	to_good.deadline_ms = clock_now_ms() + LONG_MS;
+	assert_non_null(http_start(two.f.http, &to_good, fixture_done, &two.result));
+	fixture_until_ended(&two.f, &two.result);
+	assert_int_equal(server_counts(two.good)->requests, 2);
+	fixture_got(&two.f, "/v1/x", &two.result);
+	assert_int_equal(server_counts(failed)->requests, 1);
+	close_two(&two);
+	server_stop(failed);
+}
+
 static void test_sent_post_does_not_go_to_the_next_address(void **state)
 {
 	struct cutter cutter = {.cut = CUT_AFTER_BODY};
@@ -642,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_only_address_is_asked_again_though_it_failed),
 		cmocka_unit_test(test_address_that_takes_requests_and_is_silent_is_tried_last_afterwards),
 		cmocka_unit_test(test_address_that_answers_after_all_is_tried_first_again),
+		cmocka_unit_test(test_address_that_failed_is_tried_again_by_a_request_that_goes_there),
 		cmocka_unit_test(test_sent_post_does_not_go_to_the_next_address),
 		cmocka_unit_test(test_unknown_name_is_no_connection),
 		cmocka_unit_test(test_black_holed_name_server_does_not_hold_up_the_loop),

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "daemon/upstream/api.h"
 #include "daemon/upstream/reach.h"
 #include "tests/unit/fakebao.h"
 
@@ -32,7 +33,7 @@ static void on_back(void *arg, uint64_t outage_ms)
 static void watch_begin(struct fakebao *f, struct watch *w)
 {
 	w->times = 0;
-	w->reach = reach_new(f->base, f->api, on_back, w);
+	w->reach = reach_new(f->base, f->api, f->addresses, 1, on_back, w);
 	assert_non_null(w->reach);
 }
 
@@ -217,7 +218,144 @@ static void test_freeing_ends_a_question(void **state)
 	assert_int_equal(w.times, 0);
 }
 
+/* -- several nodes ------------------------------------------------------------------------------------------- */
+
+static void watch_cluster(struct fakebao *nodes, struct watch *w)
+{
+	w->times = 0;
+	w->reach = reach_new(nodes->base, nodes->api, nodes->addresses, FAKEBAO_NODES, on_back, w);
+	assert_non_null(w->reach);
+}
+
+static void on_looked_up(void *arg, const struct control *control)
+{
+	unsigned *times = arg;
+
+	(void)control;
+	(*times)++;
+}
+
+/* Which node an ordinary request goes to. */
+static size_t goes_to(struct fakebao *nodes)
+{
+	unsigned before[FAKEBAO_NODES], times = 0;
+
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		before[i] = fakebao_count(&nodes[i], FAKEBAO_LOOKUP);
+	assert_non_null(api_lookup_self(nodes->api, "s.t", clock_now_ms() + 5000, on_looked_up, &times));
+	fakebao_until(nodes, times == 1);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++) {
+		if (fakebao_count(&nodes[i], FAKEBAO_LOOKUP) > before[i])
+			return i;
+	}
+	return FAKEBAO_NODES;
+}
+
+static void test_one_node_that_is_silent_is_no_outage_and_is_passed_over(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+	uint64_t begin = clock_now_ms();
+
+	watch_cluster(nodes, &w);
+	fakebao_hold(&nodes[0], FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(nodes, reach_state(w.reach) == REACH_UP);
+	assert_true(clock_now_ms() - begin < 2000);
+	assert_int_equal(goes_to(nodes), 0); /* it may yet answer */
+	while (clock_now_ms() < begin + 3500)
+		fakebao_pass(nodes, 10);
+	assert_int_equal(goes_to(nodes), 1);
+	assert_int_equal(reach_state(w.reach), REACH_UP);
+	assert_int_equal(w.times, 1);
+	assert_string_equal(fakebao_log(nodes), "");
+	reach_free(w.reach);
+}
+
+static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 0, "");
+	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(nodes, fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
+	fakebao_pass(nodes, 20);
+	assert_int_equal(w.times, 1);
+	reach_failed(w.reach); /* the next questions are due a moment later; before that comes the answer to the last one */
+	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
+	fakebao_until(nodes, w.times == 2);
+	assert_string_equal(fakebao_log(nodes), "");
+	reach_free(w.reach);
+}
+
+static void test_one_node_that_is_sealed_is_no_outage_and_is_passed_over(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	fakebao_answer(&nodes[0], FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
+	fakebao_hold(&nodes[2], FAKEBAO_HEALTH, true);
+	reach_failed(w.reach);
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_HEALTH) > 0 && reach_state(w.reach) == REACH_UP);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(goes_to(nodes), 1);
+	reach_free(w.reach);
+}
+
+static void test_standbys_without_a_leader_are_no_outage(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	fakebao_down(&nodes[0]);
+	for (size_t i = 1; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], FAKEBAO_HEALTH, 299, "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
+	reach_failed(w.reach);
+	fakebao_until(nodes, reach_state(w.reach) != REACH_SUSPECT);
+	assert_int_equal(reach_state(w.reach), REACH_UP);
+	reach_free(w.reach);
+}
+
+static void test_openbao_is_down_when_no_node_answers_and_back_with_the_first_that_does(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_down(&nodes[i]);
+	reach_failed(w.reach);
+	fakebao_until(nodes, reach_state(w.reach) == REACH_DOWN);
+	assert_int_equal(fakebao_logged(nodes, "OpenBao does not answer; asking again"), 1);
+	fakebao_back(&nodes[2]);
+	fakebao_until(nodes, w.times == 1);
+	assert_int_equal(reach_state(w.reach), REACH_UP);
+	reach_free(w.reach);
+}
+
+static void test_openbao_is_sealed_when_those_that_answer_are(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct watch w;
+
+	watch_cluster(nodes, &w);
+	fakebao_answer(&nodes[0], FAKEBAO_HEALTH, 299, FAKEBAO_UNINITIALIZED);
+	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
+	fakebao_down(&nodes[2]);
+	reach_failed(w.reach);
+	fakebao_until(nodes, reach_state(w.reach) != REACH_SUSPECT);
+	assert_int_equal(reach_state(w.reach), REACH_SEALED);
+	reach_free(w.reach);
+}
+
 #define WITH_FAKEBAO(test) cmocka_unit_test_setup_teardown(test, fakebao_setup, fakebao_teardown)
+
+#define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, fakebao_cluster_setup, fakebao_cluster_teardown)
 
 int main(void)
 {
@@ -233,6 +371,12 @@ int main(void)
 		WITH_FAKEBAO(test_the_question_carries_no_token),
 		WITH_FAKEBAO(test_freeing_ends_the_polls),
 		WITH_FAKEBAO(test_freeing_ends_a_question),
+		WITH_CLUSTER(test_one_node_that_is_silent_is_no_outage_and_is_passed_over),
+		WITH_CLUSTER(test_a_late_answer_of_one_node_does_not_decide_for_all),
+		WITH_CLUSTER(test_one_node_that_is_sealed_is_no_outage_and_is_passed_over),
+		WITH_CLUSTER(test_standbys_without_a_leader_are_no_outage),
+		WITH_CLUSTER(test_openbao_is_down_when_no_node_answers_and_back_with_the_first_that_does),
+		WITH_CLUSTER(test_openbao_is_sealed_when_those_that_answer_are),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);

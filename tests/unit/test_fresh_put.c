@@ -1,0 +1,380 @@
+/*
+ * Writes on a cluster: they go to the leader, wait for one while there is none, and a mismatch is the leader's own word.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/store/fresh.h"
+#include "daemon/upstream/leader.h"
+#include "tests/unit/fakebao.h"
+
+#define SECRET "/v1/secret/data/a"
+#define WRITTEN "{\"data\":{\"version\":%u,\"created_time\":\"2026-01-01T00:00:00Z\",\"custom_metadata\":null}}"
+#define MISMATCH "{\"errors\":[\"check-and-set parameter did not match the current version\"]}"
+#define NO_ACTIVE_NODE "{\"errors\":[\"local node not active but active cluster node not found\"]}"
+#define DATA "{\"x\":1}"
+
+static struct leader *leader;
+static struct fresh *fresh;
+
+static int setup(void **state)
+{
+	struct fakebao *nodes;
+
+	fakebao_cluster_setup(state);
+	nodes = *state;
+	leader = leader_new(nodes->api, nodes->addresses, FAKEBAO_NODES);
+	assert_non_null(leader);
+	fresh = fresh_new(nodes->base, nodes->api, leader);
+	assert_non_null(fresh);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], SECRET, 200, WRITTEN);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fresh_free(fresh);
+	leader_free(leader);
+	return fakebao_cluster_teardown(state);
+}
+
+struct ended {
+	unsigned times;
+	struct answer answer;
+};
+
+static void on_done(void *arg, const struct answer *answer)
+{
+	struct ended *e = arg;
+
+	e->times++;
+	e->answer = *answer; /* its spans are gone after this */
+}
+
+static struct fresh_put *start(struct ended *e, const uint64_t *cas, uint64_t ms)
+{
+	const struct fresh_write write = {.mount = "secret", .path = "a", .data = DATA, .data_len = strlen(DATA), .cas = cas};
+	struct fresh_put *put;
+
+	e->times = 0;
+	put = fresh_put(fresh, "s.t", &write, clock_now_ms() + ms, on_done, e);
+	assert_non_null(put);
+	assert_int_equal(e->times, 0);
+	return put;
+}
+
+static struct answer put(struct fakebao *nodes, const uint64_t *cas)
+{
+	struct ended e;
+
+	start(&e, cas, 5000);
+	fakebao_until(nodes, e.times > 0);
+	fakebao_pass(nodes, 10);
+	assert_int_equal(e.times, 1);
+	return e.answer;
+}
+
+static void on_leader(void *arg, const char *node)
+{
+	bool *found = arg;
+
+	*found = node != NULL;
+}
+
+static void elect(struct fakebao *nodes, size_t node)
+{
+	bool found = false;
+
+	fakebao_elect(nodes, node);
+	assert_non_null(leader_find(leader, on_leader, &found));
+	fakebao_until(nodes, found);
+}
+
+static void expect_puts(struct fakebao *nodes, unsigned first, unsigned second, unsigned third)
+{
+	const unsigned wanted[] = {first, second, third};
+
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		assert_int_equal(fakebao_count(&nodes[i], SECRET), wanted[i]);
+}
+
+static void expect_again(struct answer answer)
+{
+	assert_int_equal(answer.verdict, VERDICT_AGAIN);
+	assert_int_equal(answer.failure.code, CODE_UNAVAILABLE);
+	assert_true(answer.again_ms > 0);
+}
+
+static void test_a_put_goes_to_the_leader(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+
+	elect(nodes, 2);
+	assert_int_equal(put(nodes, NULL).verdict, VERDICT_OK);
+	assert_string_equal(fakebao_body(&nodes[2], SECRET), "{\"data\":" DATA "}");
+	assert_int_equal(put(nodes, &cas).verdict, VERDICT_OK);
+	assert_string_equal(fakebao_body(&nodes[2], SECRET), "{\"data\":" DATA ",\"options\":{\"cas\":7}}");
+	expect_puts(nodes, 0, 0, 2);
+}
+
+/* As behind a load balancer that hides the nodes. */
+static void test_where_no_leader_was_ever_found_any_node_gets_it_and_is_believed(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+
+	assert_int_equal(put(nodes, NULL).verdict, VERDICT_OK);
+	fakebao_answer(&nodes[0], SECRET, 400, MISMATCH);
+	assert_int_equal(put(nodes, &cas).failure.code, CODE_CAS_MISMATCH);
+	expect_puts(nodes, 2, 0, 0);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		assert_int_equal(fakebao_count(&nodes[i], FAKEBAO_LEADER), 0);
+}
+
+static void test_a_lost_leader_is_looked_for_and_nothing_is_sent_meanwhile(void **state)
+{
+	struct fakebao *nodes = *state;
+
+	elect(nodes, 0);
+	leader_wrong(leader, nodes[0].address);
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	expect_again(put(nodes, NULL));
+	expect_puts(nodes, 0, 0, 0);
+	fakebao_elect(nodes, 1);
+	assert_int_equal(put(nodes, NULL).verdict, VERDICT_OK);
+	expect_puts(nodes, 0, 1, 0);
+}
+
+static void test_a_leader_that_says_it_is_none_is_forgotten(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct answer answer;
+
+	elect(nodes, 0);
+	fakebao_answer(&nodes[0], SECRET, 500, NO_ACTIVE_NODE);
+	fakebao_elect(nodes, 1);
+	answer = put(nodes, NULL);
+	expect_again(answer);
+	assert_true(answer.unreachable);
+	assert_null(leader_known(leader));
+	assert_int_equal(put(nodes, NULL).verdict, VERDICT_OK);
+	expect_puts(nodes, 1, 1, 0);
+}
+
+static void test_a_standby_that_could_not_pass_it_on_leaves_it_unknown_and_is_forgotten(void **state)
+{
+	struct fakebao *nodes = *state;
+
+	elect(nodes, 0);
+	fakebao_answer(&nodes[0], SECRET, 307, "");
+	assert_int_equal(put(nodes, NULL).failure.code, CODE_UNKNOWN_OUTCOME);
+	assert_null(leader_known(leader));
+	expect_puts(nodes, 1, 0, 0);
+}
+
+static void test_the_leaders_mismatch_counts(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+	struct answer answer;
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[1], SECRET, 400, MISMATCH);
+	answer = put(nodes, &cas);
+	assert_int_equal(answer.verdict, VERDICT_FAILED);
+	assert_int_equal(answer.failure.code, CODE_CAS_MISMATCH);
+	expect_puts(nodes, 0, 1, 0);
+	assert_string_equal(leader_known(leader), nodes[1].address);
+}
+
+static void test_the_mismatch_of_one_that_leads_no_more_does_not_count(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[1], SECRET, 400, MISMATCH);
+	fakebao_elect(nodes, 2);
+	expect_again(put(nodes, &cas));
+	assert_null(leader_known(leader));
+	assert_int_equal(put(nodes, &cas).verdict, VERDICT_OK);
+	expect_puts(nodes, 0, 1, 1);
+}
+
+static void test_the_mismatch_of_one_that_is_gone_does_not_count(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[1], SECRET, 400, MISMATCH);
+	fakebao_answer(&nodes[1], FAKEBAO_LEADER, 0, "");
+	expect_again(put(nodes, &cas));
+	assert_null(leader_known(leader));
+}
+
+static void test_a_search_ends_at_the_deadline(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+	uint64_t begin = clock_now_ms();
+
+	elect(nodes, 0);
+	leader_wrong(leader, nodes[0].address);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
+	assert_false(fresh_put_sent(start(&e, NULL, 200)));
+	fakebao_until(nodes, e.times > 0);
+	assert_in_range(clock_now_ms() - begin, 190, 2000);
+	expect_again(e.answer);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(e.times, 1);
+	expect_puts(nodes, 0, 0, 0);
+}
+
+static void test_a_cancelled_search_sends_nothing(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	elect(nodes, 0);
+	leader_wrong(leader, nodes[0].address);
+	fresh_put_cancel(start(&e, NULL, 5000));
+	fakebao_until(nodes, leader_known(leader) != NULL);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(e.times, 0);
+	expect_puts(nodes, 0, 0, 0);
+}
+
+static void test_a_put_counts_as_sent_while_it_is_under_way_only(void **state)
+{
+	struct fakebao *nodes = *state;
+	const uint64_t cas = 7;
+	struct fresh_put *under_way;
+	struct ended e;
+
+	elect(nodes, 0);
+	fakebao_answer(&nodes[0], SECRET, 400, MISMATCH);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
+	under_way = start(&e, &cas, 5000);
+	assert_true(fresh_put_sent(under_way));
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 2);
+	assert_false(fresh_put_sent(under_way)); /* the mismatch is being confirmed: nothing was written */
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_CAS_MISMATCH);
+}
+
+static void test_freeing_ends_writes(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	elect(nodes, 0);
+	fakebao_hold(&nodes[0], SECRET, true);
+	start(&e, NULL, 5000);
+	fakebao_until(nodes, fakebao_count(&nodes[0], SECRET) == 1);
+	fresh_free(fresh);
+	fresh = NULL;
+	fakebao_hold(&nodes[0], SECRET, false);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(e.times, 0);
+}
+
+/* -- reads at the leader -------------------------------------------------------------------------------------- */
+
+static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one(void **state)
+{
+	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":%u}}}";
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+	uint64_t begin = clock_now_ms();
+
+	elect(nodes, 1);
+	assert_int_equal(put(nodes, NULL).verdict, VERDICT_OK); /* version 1 */
+	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}"); /* a standby that does not have it yet */
+	fakebao_answer(&nodes[2], SECRET, 200, read);
+	fakebao_hold(&nodes[1], SECRET, true);
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, begin + 8000, on_done, &e));
+	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) == 2);
+	fakebao_elect(nodes, 2);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.verdict, VERDICT_OK);
+	assert_in_range(clock_now_ms() - begin, 3500, 7000);
+}
+
+static void test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+
+	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 1, clock_now_ms() + 500, on_done, &e));
+	fakebao_until(nodes, fakebao_count(&nodes[0], SECRET) > 3);
+	fakebao_hold(&nodes[0], SECRET, true); /* its deadline comes in the midst of a question */
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
+static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state)
+{
+	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[1], SECRET, 500, "");
+	assert_int_equal(put(nodes, NULL).failure.code, CODE_UNKNOWN_OUTCOME);
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], SECRET, 200, read);
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 5000, on_done, &e));
+	fakebao_pass(nodes, 300);
+	assert_int_equal(e.times, 0);
+	fakebao_elect(nodes, 2);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.version, 5);
+	assert_int_equal(fakebao_count(&nodes[0], SECRET), 0);
+	assert_int_equal(fakebao_count(&nodes[2], SECRET), 1);
+	/* And with none by the deadline there is no answer. */
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	leader_wrong(leader, nodes[2].address);
+	e.times = 0;
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 300, on_done, &e));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
+#define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_CLUSTER(test_a_put_goes_to_the_leader),
+		WITH_CLUSTER(test_where_no_leader_was_ever_found_any_node_gets_it_and_is_believed),
+		WITH_CLUSTER(test_a_lost_leader_is_looked_for_and_nothing_is_sent_meanwhile),
+		WITH_CLUSTER(test_a_leader_that_says_it_is_none_is_forgotten),
+		WITH_CLUSTER(test_a_standby_that_could_not_pass_it_on_leaves_it_unknown_and_is_forgotten),
+		WITH_CLUSTER(test_the_leaders_mismatch_counts),
+		WITH_CLUSTER(test_the_mismatch_of_one_that_leads_no_more_does_not_count),
+		WITH_CLUSTER(test_the_mismatch_of_one_that_is_gone_does_not_count),
+		WITH_CLUSTER(test_a_search_ends_at_the_deadline),
+		WITH_CLUSTER(test_a_cancelled_search_sends_nothing),
+		WITH_CLUSTER(test_a_put_counts_as_sent_while_it_is_under_way_only),
+		WITH_CLUSTER(test_freeing_ends_writes),
+		WITH_CLUSTER(test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one),
+		WITH_CLUSTER(test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends),
+		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
+	};
+
+	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+}

@@ -1,0 +1,241 @@
+/*
+ * Looking for the leader of a cluster: whom it asks, whom it believes, and what it remembers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/upstream/leader.h"
+#include "tests/unit/fakebao.h"
+
+struct found {
+	unsigned times;
+	char node[64]; /* "": none */
+	struct leader *again; /* not NULL: searches once more from within the callback */
+};
+
+static void on_found(void *arg, const char *node)
+{
+	struct found *f = arg;
+	struct leader *leader = f->again;
+
+	f->times++;
+	snprintf(f->node, sizeof(f->node), "%s", node != NULL ? node : "");
+	f->again = NULL;
+	if (leader != NULL)
+		assert_non_null(leader_find(leader, on_found, f));
+}
+
+static void find(struct fakebao *nodes, struct leader *leader, struct found *found)
+{
+	unsigned times = found->times;
+
+	assert_non_null(leader_find(leader, on_found, found));
+	assert_int_equal(found->times, times);
+	fakebao_until(nodes, found->times > times);
+}
+
+static struct leader *open_leader(struct fakebao *nodes, size_t known)
+{
+	struct leader *leader = leader_new(nodes->api, nodes->addresses, known);
+
+	assert_non_null(leader);
+	assert_null(leader_known(leader));
+	assert_false(leader_was_found(leader));
+	return leader;
+}
+
+static void test_a_configured_node_that_leads_is_found_and_remembered(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+
+	fakebao_elect(nodes, 1);
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, nodes[1].address);
+	assert_string_equal(leader_known(leader), nodes[1].address);
+	assert_true(leader_was_found(leader));
+	leader_free(leader);
+}
+
+static int one_known_setup(void **state)
+{
+	return fakebao_cluster(state, 1);
+}
+
+static void test_a_leader_that_a_standby_names_is_asked_itself(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 1);
+	struct found found = {0};
+
+	fakebao_elect(nodes, 2);
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, nodes[2].address);
+	assert_int_equal(fakebao_count(&nodes[1], FAKEBAO_LEADER), 0);
+	/* It was deposed, and the standby does not know yet. */
+	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200, "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\"}");
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, "");
+	assert_null(leader_known(leader));
+	assert_true(leader_was_found(leader));
+	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the one that is named does not lead"), 1);
+	fakebao_down(&nodes[2]);
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, "");
+	find(nodes, leader, &found);
+	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the connection to OpenBao broke"), 1);
+	assert_int_equal(fakebao_logged(nodes, "warning"), 2);
+	fakebao_back(&nodes[2]);
+	fakebao_elect(nodes, 2);
+	find(nodes, leader, &found);
+	find(nodes, leader, &found);
+	assert_int_equal(fakebao_logged(nodes, "info: OpenBao has a leader that can be reached"), 1);
+	leader_free(leader);
+}
+
+static void test_a_leader_is_called_by_its_configured_address(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+	char body[200];
+
+	fakebao_elect(nodes, 1);
+	snprintf(body, sizeof(body), "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"http://localhost:%s\"}",
+	    strrchr(nodes[1].address, ':') + 1);
+	fakebao_answer(&nodes[0], FAKEBAO_LEADER, 200, body);
+	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200, body);
+	fakebao_hold(&nodes[1], FAKEBAO_LEADER, true);
+	assert_non_null(leader_find(leader, on_found, &found));
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1 && fakebao_count(&nodes[2], FAKEBAO_LEADER) == 1);
+	fakebao_pass(nodes, 50);
+	fakebao_hold(&nodes[1], FAKEBAO_LEADER, false);
+	fakebao_until(nodes, found.times == 1);
+	assert_string_equal(found.node, nodes[1].address);
+	leader_free(leader);
+}
+
+static void test_a_node_that_does_not_answer_holds_up_nobody(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+	uint64_t begin = clock_now_ms();
+
+	fakebao_elect(nodes, 2);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
+	fakebao_down(&nodes[1]);
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, nodes[2].address);
+	assert_true(clock_now_ms() - begin < 2000);
+	leader_free(leader);
+}
+
+static void test_without_a_leader_none_is_found(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], FAKEBAO_LEADER, 404, ""); /* something else in OpenBao's place */
+	find(nodes, leader, &found);
+	assert_string_equal(fakebao_log(nodes), "");
+	fakebao_elect(nodes, FAKEBAO_NODES);
+	find(nodes, leader, &found);
+	assert_string_equal(found.node, "");
+	assert_false(leader_was_found(leader));
+	assert_int_equal(fakebao_logged(nodes, "warning: OpenBao has no leader that can be reached: none is named"), 1);
+	leader_free(leader);
+}
+
+static void test_only_the_node_that_was_wrong_is_forgotten(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+
+	fakebao_elect(nodes, 0);
+	find(nodes, leader, &found);
+	leader_wrong(leader, nodes[1].address);
+	assert_string_equal(leader_known(leader), nodes[0].address);
+	leader_wrong(leader, nodes[0].address);
+	assert_null(leader_known(leader));
+	assert_true(leader_was_found(leader));
+	leader_free(leader);
+}
+
+static void test_searches_at_the_same_time_are_one(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found[3] = {{.again = leader}};
+
+	fakebao_elect(nodes, 0);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
+	for (size_t i = 0; i < 3; i++)
+		assert_non_null(leader_find(leader, on_found, &found[i]));
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
+	fakebao_until(nodes, found[0].times == 2); /* the second one is a search of its own */
+	assert_int_equal(found[1].times, 1);
+	assert_int_equal(found[2].times, 1);
+	assert_int_equal(fakebao_count(&nodes[0], FAKEBAO_LEADER), 2);
+	leader_free(leader);
+}
+
+static void test_what_a_cancelled_search_finds_is_remembered(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+
+	fakebao_elect(nodes, 1);
+	leader_cancel(leader_find(leader, on_found, &found));
+	fakebao_until(nodes, leader_known(leader) != NULL);
+	assert_int_equal(found.times, 0);
+	leader_free(leader);
+}
+
+static void test_freeing_ends_a_search(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct found found = {0};
+
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
+	assert_non_null(leader_find(leader, on_found, &found));
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1);
+	leader_free(leader);
+	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(found.times, 0);
+}
+
+#define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, fakebao_cluster_setup, fakebao_cluster_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_CLUSTER(test_a_configured_node_that_leads_is_found_and_remembered),
+		cmocka_unit_test_setup_teardown(test_a_leader_that_a_standby_names_is_asked_itself, one_known_setup,
+		    fakebao_cluster_teardown),
+		WITH_CLUSTER(test_a_leader_is_called_by_its_configured_address),
+		WITH_CLUSTER(test_a_node_that_does_not_answer_holds_up_nobody),
+		WITH_CLUSTER(test_without_a_leader_none_is_found),
+		WITH_CLUSTER(test_only_the_node_that_was_wrong_is_forgotten),
+		WITH_CLUSTER(test_searches_at_the_same_time_are_one),
+		WITH_CLUSTER(test_what_a_cancelled_search_finds_is_remembered),
+		WITH_CLUSTER(test_freeing_ends_a_search),
+	};
+
+	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+}
