@@ -137,30 +137,11 @@ static bool write_now(const char *line, size_t n)
 	return done >= 0;
 }
 
-/* In the writer's thread. Standard error may be non-blocking: whoever started the daemon may share it. */
-static int write_patiently(const char *line, size_t n)
-{
-	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
-
-	while (n > 0) {
-		ssize_t done = write(STDERR_FILENO, line, n);
-
-		if (done < 0 && errno == EAGAIN)
-			(void)poll(&out, 1, -1);
-		else if (done < 0 && errno != EINTR)
-			return errno;
-		else if (done > 0) {
-			line += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}
-
+/* In the writer's thread. */
 static int write_record(void *arg, const void *record, size_t n)
 {
 	(void)arg;
-	return state.entries ? journal_send(record, n) : write_patiently(record, n);
+	return state.entries ? journal_send(record, n) : writer_write_all(STDERR_FILENO, record, n);
 }
 
 static void put_line(struct line *line)

@@ -5,6 +5,7 @@
 #include "daemon/host/writer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -178,6 +179,24 @@ static void *run(void *arg)
 	pthread_cond_signal(&w->changed);
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
+}
+
+int writer_write_all(int fd, const void *p, size_t n)
+{
+	struct pollfd out = { .fd = fd, .events = POLLOUT };
+	const char *bytes = p;
+	while (n > 0) {
+		ssize_t done = write(fd, bytes, n);
+		if (done < 0 && errno == EAGAIN)
+			(void)poll(&out, 1, -1);
+		else if (done < 0 && errno != EINTR)
+			return errno;
+		else if (done > 0) {
+			bytes += done;
+			n -= (size_t)done;
+		}
+	}
+	return 0;
 }
 
 /* -- for the loop -------------------------------------------------------------------------------------------- */

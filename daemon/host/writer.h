@@ -60,4 +60,10 @@ uint64_t writer_lost(struct writer *writer);
  */
 bool writer_stop(struct writer *writer, uint64_t budget_ms);
 
+/*
+ * For sinks: writes all of it, and waits where fd is non-blocking, as standard error may be, which others share. 0, or an
+ * errno.
+ */
+int writer_write_all(int fd, const void *p, size_t n);
+
 #endif
