@@ -13,6 +13,7 @@
 #include "daemon/callers/dispatch.h"
 #include "daemon/callers/explain.h"
 #include "daemon/callers/listener.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
@@ -29,6 +30,7 @@
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u
+#define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
 #define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
 
 struct daemon {
@@ -42,6 +44,7 @@ struct daemon {
 	struct kv *kv;
 	struct probe *probe;
 	struct transfers *transfers;
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct listener *listener;
 	bool stopping;
@@ -69,10 +72,16 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void on_stopped(void *arg)
+static void on_all_told(void *arg)
 {
 	struct daemon *d = arg;
 	event_base_loopbreak(d->base);
+}
+
+static void on_stopped(void *arg)
+{
+	struct daemon *d = arg;
+	dispatch_drain(d->dispatch, d->base, WRITE_MS, on_all_told, d);
 }
 
 static void on_drained(void *arg)
@@ -105,6 +114,7 @@ static void daemon_free(struct daemon *d)
 {
 	listener_free(d->listener); /* first: its sessions abandon their calls */
 	dispatch_free(d->dispatch);
+	audit_free(d->audit, WRITE_MS);
 	transfers_free(d->transfers);
 	probe_free(d->probe);
 	kv_free(d->kv);
@@ -191,6 +201,18 @@ static int start_upstream(struct daemon *d, struct error *error)
 	return d->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
+static int start_audit(struct daemon *d, struct error *error)
+{
+	const struct audit_options options = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
+	};
+	d->audit = audit_new(d->base, &options, error);
+	return d->audit != NULL ? 0 : -1;
+}
+
 static int start_serving(struct daemon *d, struct error *error)
 {
 	const struct config *c = d->config;
@@ -200,7 +222,7 @@ static int start_serving(struct daemon *d, struct error *error)
 		.group = c->listen.group,
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
-		.with_units = rules_want_units(&c->rules),
+		.with_units = true, /* the audit names them */
 		.session = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
@@ -216,6 +238,7 @@ static int start_serving(struct daemon *d, struct error *error)
 		.probe = d->probe,
 		.transfers = d->transfers,
 		.keeper = d->keeper,
+		.audit = d->audit,
 		.limits = options.session,
 	};
 	d->dispatch = dispatch_new(&parts);
@@ -232,7 +255,7 @@ static int start(struct daemon *d, struct error *error)
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_upstream(d, error) != 0 || start_serving(d, error) != 0)
+	if (start_audit(d, error) != 0 || start_upstream(d, error) != 0 || start_serving(d, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
@@ -287,7 +310,8 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, &error);
+	log_set_level(d.config->log.level);
+	int rc = log_start() == 0 ? start(&d, &error) : error_set(&error, "cannot start a thread for the log");
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
@@ -295,6 +319,7 @@ static int run(const char *config_file, bool check_only)
 	daemon_free(&d);
 	if (rc == 0)
 		log_info("stopped");
+	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -253,6 +253,10 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *entry, uint64_t deadline_ms,
     audit_done *done, void *arg)
 {
+	if (done == NULL) {
+		(void)put(a, entry, NULL);
+		return NULL;
+	}
 	struct audit_wait *wait = calloc(1, sizeof(*wait));
 	if (wait == NULL)
 		return NULL;

@@ -80,7 +80,7 @@ typedef void audit_done(void *arg, bool ok);
 
 /*
  * A record of what is about to be done, or was. Fails when the file cannot be written, or is not by deadline_ms. NULL:
- * no memory, done does not run.
+ * no memory, done does not run. done NULL: nobody waits, and NULL is what it gives.
  */
 struct audit_wait *audit_intent(struct audit *audit, const struct audit_record *record, uint64_t deadline_ms,
     audit_done *done, void *arg);

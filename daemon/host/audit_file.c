@@ -74,7 +74,8 @@ static bool is_still_there(const struct audit_file *file)
 static int reopen(struct audit_file *file)
 {
 	if (file->fd >= 0) {
-		(void)fdatasync(file->fd);
+		if (fdatasync(file->fd) != 0)
+			file->unsafe = errno;
 		close(file->fd);
 	}
 	file->torn = false;
@@ -108,5 +109,7 @@ int audit_file_write(struct audit_file *file, const char *line, size_t n)
 
 int audit_file_sync(struct audit_file *file)
 {
-	return file->fd < 0 ? EBADF : fdatasync(file->fd) != 0 ? errno : 0;
+	int error = file->fd < 0 ? EBADF : fdatasync(file->fd) != 0 ? errno : file->unsafe;
+	file->unsafe = 0;
+	return error;
 }

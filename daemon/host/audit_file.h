@@ -11,6 +11,7 @@ struct audit_file {
 	char *path; /* the file's own; NULL: not open */
 	int fd;     /* -1: none */
 	bool torn;  /* the last line lacks its end */
+	int unsafe; /* 0; or the errno with which a file renamed away could not be synced */
 };
 
 /* Opens path, or makes it with mode 0600. 0, or an errno with file untouched: also where it is no regular file. */
