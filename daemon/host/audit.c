@@ -30,7 +30,8 @@ struct outlet {
 	enum audit_sink sink;
 	struct audit_file file;
 	int loop_fd;
-	_Atomic int failing;      /* 0, or the errno with which writing fails */
+	int write_error, sync_error; /* of the last; 0: it went well */
+	_Atomic int failing;      /* the one of them that is not 0, for the loop */
 	_Atomic uint64_t untold;  /* records lost of which the log does not know */
 };
 
@@ -66,31 +67,34 @@ static void wake_loop(struct outlet *outlet)
 	(void)!write(outlet->loop_fd, &one, sizeof(one));
 }
 
-static int note(struct outlet *outlet, int error)
+static void note(struct outlet *outlet)
 {
+	int error = outlet->write_error != 0 ? outlet->write_error : outlet->sync_error;
 	if (atomic_exchange(&outlet->failing, error) != error)
 		wake_loop(outlet);
-	return error;
 }
 
 static int outlet_write(void *arg, const void *record, size_t n)
 {
 	struct outlet *outlet = arg;
-	switch (outlet->sink) {
-	case AUDIT_JOURNAL:
-		return note(outlet, journal_send(record, n));
-	case AUDIT_FILE:
-		return note(outlet, audit_file_write(&outlet->file, record, n));
-	case AUDIT_STDERR:
-		break;
-	}
-	return note(outlet, writer_write_all(STDERR_FILENO, record, n));
+	if (outlet->sink == AUDIT_JOURNAL)
+		outlet->write_error = journal_send(record, n);
+	else if (outlet->sink == AUDIT_FILE)
+		outlet->write_error = audit_file_write(&outlet->file, record, n);
+	else
+		outlet->write_error = writer_write_all(STDERR_FILENO, record, n);
+	note(outlet);
+	return outlet->write_error;
 }
 
 static int outlet_sync(void *arg)
 {
 	struct outlet *outlet = arg;
-	return outlet->sink == AUDIT_FILE ? note(outlet, audit_file_sync(&outlet->file)) : 0;
+	if (outlet->sink != AUDIT_FILE || outlet->file.fd < 0)
+		return outlet->write_error;
+	outlet->sync_error = audit_file_sync(&outlet->file);
+	note(outlet);
+	return outlet->sync_error;
 }
 
 static bool outlet_lost(void *arg, uint64_t n)
