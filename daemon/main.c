@@ -304,13 +304,14 @@ static int run(const char *config_file, bool check_only)
 	d.config = load(config_file);
 	if (d.config == NULL)
 		return EX_CONFIG;
+	if (!check_only)
+		log_set_level(d.config->log.level);
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	log_set_level(d.config->log.level);
 	int rc = log_start() == 0 ? start(&d, &error) : error_set(&error, "cannot start a thread for the log");
 	if (rc != 0)
 		log_error("%s", error.text);

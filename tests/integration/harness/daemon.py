@@ -49,7 +49,7 @@ def run(config_text=None, *args, env=None, name="config", timeout=20, program=No
 
 class Daemon:
     def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
-                 wait="ready", program=None):
+                 wait="ready", program=None, stderr=None):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
         self.directory = process.scratch()
@@ -62,7 +62,8 @@ class Daemon:
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
             self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
-                                         nofile=nofile, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                         nofile=nofile, stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log if stderr is None else stderr,
                                          env=environment(env))
         try:
             if wait:
@@ -84,7 +85,7 @@ class Daemon:
     def audit(self, **members):
         """The records in its audit file that have these members."""
         text = self.audit_path.read_text()
-        records = [json.loads(line) for line in text.splitlines() if line]
+        records = [json.loads(line) for line in text.split("\n") if line]
         return [r for r in records if members.items() <= r.items()]
 
     def wait_audit(self, **members):
