@@ -147,7 +147,7 @@ static void answer_status(struct dispatch *d, struct call *call)
 static const struct rule *find_rule(const struct dispatch *d, struct call *call, const struct request *r)
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
-	if (!dispatch_has_path(r->op))
+	if (!op_has_path(r->op))
 		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);
 	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
 	return rules_find(d->parts.rules, call_peer(call), r->op, path);
@@ -158,7 +158,7 @@ static void deny(struct dispatch *d, struct call *call, const struct request *r)
 	struct failure why;
 	dispatch_audit(d, call, r, NULL, CODE_FORBIDDEN);
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
-	    dispatch_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
 	dispatch_refuse(d, call, &why);
 }
 

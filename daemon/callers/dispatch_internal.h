@@ -98,8 +98,6 @@ void works_free(struct dispatch *d);
 /* The record of a request that takes no work. rule: NULL for none. */
 void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule, enum code code);
 
-bool dispatch_has_path(enum op op);
-
 /* -- dispatch_snapshot.c -- */
 
 void dispatch_save(struct work *work);

@@ -47,16 +47,11 @@ static size_t room_for(const char *text)
 	return text != NULL ? strlen(text) + 1 : 0;
 }
 
-bool dispatch_has_path(enum op op)
-{
-	return op == OP_KV_GET || op == OP_KV_PUT;
-}
-
 struct work *work_new(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
     uint64_t deadline_ms)
 {
 	const struct peer *peer = call_peer(call);
-	const char *mount = dispatch_has_path(r->op) ? r->mount : NULL, *path = dispatch_has_path(r->op) ? r->path : NULL;
+	const char *mount = op_has_path(r->op) ? r->mount : NULL, *path = op_has_path(r->op) ? r->path : NULL;
 	size_t room = room_for(mount) + room_for(path) + room_for(rule) + room_for(peer->unit) + room_for(peer->user_unit);
 	struct work *work = calloc(1, sizeof(*work) + room);
 	if (work == NULL) {
@@ -82,8 +77,8 @@ void dispatch_audit(struct dispatch *d, struct call *call, const struct request 
 	const struct audit_record record = {
 		.op = op_name(r->op),
 		.peer = call_peer(call),
-		.mount = dispatch_has_path(r->op) ? r->mount : NULL,
-		.path = dispatch_has_path(r->op) ? r->path : NULL,
+		.mount = op_has_path(r->op) ? r->mount : NULL,
+		.path = op_has_path(r->op) ? r->path : NULL,
 		.rule = rule,
 		.code = code,
 	};

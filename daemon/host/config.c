@@ -35,15 +35,20 @@ static int fill_address(struct config *config, const char *path, unsigned line, 
 	return 0;
 }
 
+static int load_file(struct config *config, const char *path, unsigned *ret_address_line, struct error *error)
+{
+	if (config == NULL)
+		return error_set(error, "%.200s: out of memory", path);
+	if (config_table_defaults(config, error) != 0)
+		return -1;
+	return config_file_read(path, config, ret_address_line, error);
+}
+
 static int load(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	unsigned address_line;
 
-	if (config_auth_take(env, error) != 0)
-		return -1;
-	if (config == NULL)
-		return error_set(error, "%.200s: out of memory", path);
-	if (config_table_defaults(config, error) != 0 || config_file_read(path, config, &address_line, error))
+	if (config_auth_take(env, error) != 0 || load_file(config, path, &address_line, error) != 0)
 		return -1;
 	if (fill_address(config, path, address_line, error) != 0)
 		return -1;
@@ -60,6 +65,18 @@ struct config *config_load(const char *path, struct error *error)
 		config = NULL;
 	}
 	config_auth_free(&env);
+	return config;
+}
+
+struct config *config_load_file(const char *path, struct error *error)
+{
+	struct config *config = secmem_calloc(1, sizeof(*config));
+	unsigned address_line;
+
+	if (load_file(config, path, &address_line, error) != 0) {
+		config_free(config);
+		return NULL;
+	}
 	return config;
 }
 

@@ -77,6 +77,10 @@ struct config {
  * NULL with error set. The caller frees it with config_free, which wipes.
  */
 struct config *config_load(const char *path, struct error *error);
+
+/* The same of the file alone: address and credentials may be missing, which are there only where the daemon runs. */
+struct config *config_load_file(const char *path, struct error *error);
+
 void config_free(struct config *config);
 
 /* Calls warn for each setting that is allowed but doubtful (a pattern, tls_skip_verify, no rule at all). */
