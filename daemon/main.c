@@ -114,9 +114,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void daemon_free(struct daemon *d)
 {
 	listener_free(d->listener); /* first: its sessions abandon their calls */
+	transfers_free(d->transfers);
 	dispatch_free(d->dispatch);
 	audit_free(d->audit, WRITE_MS);
-	transfers_free(d->transfers);
 	probe_free(d->probe);
 	kv_free(d->kv);
 	keeper_free(d->keeper); /* it may be looking for the leader */

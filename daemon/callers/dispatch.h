@@ -27,6 +27,8 @@ struct dispatch_parts {
 
 /* All parts are borrowed. NULL: no memory. */
 struct dispatch *dispatch_new(const struct dispatch_parts *parts);
+
+/* After the sessions, and after the transfers, which have some to tell their end; but before the audit. */
 void dispatch_free(struct dispatch *dispatch);
 
 /*
