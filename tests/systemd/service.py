@@ -11,7 +11,7 @@ SOCKET = "/run/secretstored/secretstored.sock"
 CONFIG = "/etc/secretstored/secretstored.conf"
 SECRET_ID = "/etc/secretstored/secret_id"
 CA = "/etc/secretstored/ca.pem"
-GROUP = "secretstore"
+GROUP = "secretstored"
 AS_CALLER = (f"SupplementaryGroups={GROUP}",)  # properties of a unit that may connect
 ROOT_RULE = {"root": {"uid": 0, "ops": "all", "paths": "*"}}
 
@@ -29,7 +29,7 @@ class Service:
         openbao = {"address": f"{scheme}://localhost:{site.server.port}"}
         if site.server.tls:
             openbao["ca_file"] = CA
-        return libconfig.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "listen": {"group": GROUP}, "allow": ROOT_RULE}, changes)
+        return libconfig.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "allow": ROOT_RULE}, changes)
 
     def configure(self, site, **changes):
         """Writes what an admin writes; does not start or reload."""
