@@ -38,6 +38,9 @@ void dispatch_free(struct dispatch *dispatch);
 void dispatch_drain(struct dispatch *dispatch, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 
+/* From here on by these parts; what is under way ends with those it began with. */
+void dispatch_use(struct dispatch *dispatch, const struct dispatch_parts *parts);
+
 /* A session_request; arg is the struct dispatch. */
 void dispatch_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
