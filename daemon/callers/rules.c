@@ -121,14 +121,6 @@ int rules_prepare(struct rules *rules)
 	return rules->index != NULL ? 0 : -1;
 }
 
-bool rules_want_units(const struct rules *rules)
-{
-	for (size_t i = 0; i < rules->nrules; i++)
-		if (rules->rule[i].nunits > 0 || rules->rule[i].nuser_units > 0)
-			return true;
-	return false;
-}
-
 /*
  * When what follows a star does not fit, that star takes one byte more and it is tried again. Only the latest
  * star ever needs to: an earlier one giving up bytes to it could not make more of the rest fit. So the cost is

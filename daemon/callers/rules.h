@@ -77,9 +77,6 @@ const struct rule *rules_find(const struct rules *rules, const struct peer *peer
 /* Does the rule name this caller, whatever the op and the path? */
 bool rule_names(const struct rule *rule, const struct peer *peer);
 
-/* Does any rule ask for a unit? If not, units need not be looked up for them. */
-bool rules_want_units(const struct rules *rules);
-
 /* Does the pattern match the whole text? */
 bool rules_match(const char *pattern, const char *text);
 

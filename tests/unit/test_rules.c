@@ -187,24 +187,6 @@ static void test_the_verdict_names_the_first_key_that_does_not_fit(void **state)
 		assert_true(strlen(rule_verdict_text((enum rule_verdict)verdict)) > 0);
 }
 
-static void test_units_are_wanted_only_by_rules_that_have_some(void **state)
-{
-	char unit[] = "web.service", *units[] = { unit };
-	uid_t uid = 1000;
-	struct rule rule[2] = { rule_for(&uid, NULL, NULL), rule_for(&uid, NULL, NULL) };
-	struct rules rules = { .rule = rule, .nrules = 2 };
-
-	(void)state;
-	assert_false(rules_want_units(&rules));
-	rule[1].user_units = units;
-	rule[1].nuser_units = 1;
-	assert_true(rules_want_units(&rules));
-	rule[1].nuser_units = 0;
-	rule[1].units = units;
-	rule[1].nunits = 1;
-	assert_true(rules_want_units(&rules));
-}
-
 static void test_the_unmapped_uid_and_pid_0_match_nothing(void **state)
 {
 	uid_t uids[] = { 65534, 1000 };
@@ -439,7 +421,6 @@ int main(void)
 		cmocka_unit_test(test_a_unit_alone_must_be_vouched_for),
 		cmocka_unit_test(test_a_unit_of_a_user_counts_only_beside_his_uid),
 		cmocka_unit_test(test_the_verdict_names_the_first_key_that_does_not_fit),
-		cmocka_unit_test(test_units_are_wanted_only_by_rules_that_have_some),
 		cmocka_unit_test(test_the_unmapped_uid_and_pid_0_match_nothing),
 		cmocka_unit_test(test_op_must_be_listed),
 		cmocka_unit_test(test_a_number_that_is_no_op_is_forbidden),

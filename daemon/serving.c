@@ -1,0 +1,103 @@
+/*
+ * serving: dispatch and its listener.
+ */
+#include "daemon/serving.h"
+
+#include <stdlib.h>
+
+#include "daemon/backend.h"
+#include "daemon/callers/dispatch.h"
+#include "daemon/callers/listener.h"
+#include "daemon/host/activation.h"
+#include "daemon/host/config.h"
+#include "daemon/host/log.h"
+
+struct serving {
+	struct dispatch *dispatch;
+	struct listener *listener;
+};
+
+static struct listener_options listener_options(const struct config *c)
+{
+	return (struct listener_options){
+		.socket = c->listen.socket,
+		.mode = c->listen.mode,
+		.group = c->listen.group,
+		.fd = -1,
+		.connections = c->limits.connections,
+		.connections_per_uid = c->limits.connections_per_uid,
+		.session = {
+			.request_bytes = c->limits.request_bytes,
+			.requests = c->limits.requests_per_connection,
+			.output_bytes = c->limits.output_bytes,
+			.frame_timeout_ms = c->limits.frame_timeout_ms,
+			.idle_timeout_ms = c->limits.idle_timeout_ms,
+		},
+		.default_timeout_ms = c->openbao.request_timeout_ms,
+	};
+}
+
+static struct dispatch_parts dispatch_parts(const struct config *c, const struct backend *b)
+{
+	return (struct dispatch_parts){
+		.rules = &c->rules,
+		.kv = backend_kv(b),
+		.probe = backend_probe(b),
+		.transfers = backend_transfers(b),
+		.keeper = backend_keeper(b),
+		.limits = listener_options(c).session,
+	};
+}
+
+static int start_listening(struct serving *s, struct event_base *base, const struct config *config,
+    struct activation *activation, struct error *error)
+{
+	struct listener_options options = listener_options(config);
+	if (activation_socket(activation, ACTIVATION_CALLERS, &options.fd, error) != 0)
+		return -1;
+	s->listener = listener_new(base, &options, dispatch_request, s->dispatch, error);
+	if (s->listener == NULL)
+		return -1;
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.fd >= 0 ? "the socket of its unit" : options.socket);
+	return 0;
+}
+
+struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
+    struct activation *activation, struct error *error)
+{
+	const struct dispatch_parts parts = dispatch_parts(config, backend);
+	struct serving *s = calloc(1, sizeof(*s));
+	if (s != NULL)
+		s->dispatch = dispatch_new(&parts);
+	if (s == NULL || s->dispatch == NULL) {
+		(void)error_set(error, "out of memory");
+		serving_free(s);
+		return NULL;
+	}
+	if (start_listening(s, base, config, activation, error) == 0)
+		return s;
+	serving_free(s);
+	return NULL;
+}
+
+void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
+{
+	const struct listener_options options = listener_options(config);
+	const struct dispatch_parts parts = dispatch_parts(config, backend);
+	listener_set_limits(s->listener, &options);
+	dispatch_use(s->dispatch, &parts);
+}
+
+void serving_stop(struct serving *s)
+{
+	listener_stop(s->listener);
+}
+
+void serving_free(struct serving *s)
+{
+	if (s == NULL)
+		return;
+	listener_free(s->listener); /* its sessions abandon their calls */
+	dispatch_free(s->dispatch);
+	free(s);
+}
