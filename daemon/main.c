@@ -13,6 +13,7 @@
 #include "daemon/backends.h"
 #include "daemon/callers/explain.h"
 #include "daemon/host/activation.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
@@ -23,6 +24,7 @@
 #include "daemon/upstream/http.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
+#define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
 
 struct daemon {
 	struct config *config;
@@ -30,6 +32,7 @@ struct daemon {
 	struct event *sigterm, *sigint;
 	struct activation *activation;
 	struct notify *notify;
+	struct audit *audit;
 	struct backends *backends;
 	struct serving *serving;
 	struct reload *reload;
@@ -59,10 +62,16 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void on_stopped(void *arg)
+static void on_all_told(void *arg)
 {
 	struct daemon *d = arg;
 	event_base_loopbreak(d->base);
+}
+
+static void on_stopped(void *arg)
+{
+	struct daemon *d = arg;
+	serving_drain(d->serving, d->base, WRITE_MS, on_all_told, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -85,6 +94,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void daemon_free(struct daemon *d)
 {
 	serving_free(d->serving); /* first: its sessions abandon their calls */
+	audit_free(d->audit, WRITE_MS);
 	reload_free(d->reload);
 	backends_free(d->backends);
 	notify_free(d->notify);
@@ -113,13 +123,25 @@ static int init_libraries(struct error *error)
 	return 0;
 }
 
+static int start_audit(struct daemon *d, struct error *error)
+{
+	const struct audit_options options = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
+	};
+	d->audit = audit_new(d->base, &options, error);
+	return d->audit != NULL ? 0 : -1;
+}
+
 static int start_parts(struct daemon *d, const char *config_file, struct error *error)
 {
 	d->activation = activation_new(error);
 	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
 	if (d->backends == NULL)
 		return -1;
-	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->activation, error);
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
 	if (d->serving == NULL)
 		return -1;
 	activation_free(d->activation);
@@ -137,7 +159,7 @@ static int start(struct daemon *d, const char *config_file, struct error *error)
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_parts(d, config_file, error) != 0)
+	if (start_audit(d, error) != 0 || start_parts(d, config_file, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
@@ -179,13 +201,19 @@ static int run(const char *config_file, bool check_only)
 		log_error("%s", error.text);
 		return EX_CONFIG;
 	}
+	if (!check_only)
+		log_set_level(d.config->log.level);
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, config_file, &error);
+	int rc = log_start();
+	if (rc != 0)
+		(void)error_set(&error, "cannot start a thread for the log");
+	else
+		rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
@@ -193,6 +221,7 @@ static int run(const char *config_file, bool check_only)
 	daemon_free(&d);
 	if (rc == 0)
 		log_info("stopped");
+	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

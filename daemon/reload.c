@@ -69,6 +69,7 @@ static int take(struct reload *r, struct error *error)
 		config_free(config);
 		return -1;
 	}
+	log_set_level(config->log.level);
 	config_warn(config, log_warning);
 	config_warn_of_restart(r->started, config, log_warning);
 	serving_use(r->serving, config, backends_current(r->backends));

@@ -9,10 +9,12 @@
 #include "daemon/callers/dispatch.h"
 #include "daemon/callers/listener.h"
 #include "daemon/host/activation.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/log.h"
 
 struct serving {
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct listener *listener;
 };
@@ -37,7 +39,8 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct dispatch_parts dispatch_parts(const struct config *c, const struct backend *b)
+static struct dispatch_parts dispatch_parts(const struct config *c, const struct backend *b,
+    struct audit *audit)
 {
 	return (struct dispatch_parts){
 		.rules = &c->rules,
@@ -45,6 +48,7 @@ static struct dispatch_parts dispatch_parts(const struct config *c, const struct
 		.probe = backend_probe(b),
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
+		.audit = audit,
 		.limits = listener_options(c).session,
 	};
 }
@@ -63,9 +67,9 @@ static int start_listening(struct serving *s, struct event_base *base, const str
 }
 
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
-    struct activation *activation, struct error *error)
+    struct audit *audit, struct activation *activation, struct error *error)
 {
-	const struct dispatch_parts parts = dispatch_parts(config, backend);
+	const struct dispatch_parts parts = dispatch_parts(config, backend, audit);
 	struct serving *s = calloc(1, sizeof(*s));
 	if (s != NULL)
 		s->dispatch = dispatch_new(&parts);
@@ -74,6 +78,7 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 		serving_free(s);
 		return NULL;
 	}
+	s->audit = audit;
 	if (start_listening(s, base, config, activation, error) == 0)
 		return s;
 	serving_free(s);
@@ -83,7 +88,8 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
-	const struct dispatch_parts parts = dispatch_parts(config, backend);
+	const struct dispatch_parts parts = dispatch_parts(config, backend, s->audit);
+	audit_set_level(s->audit, config->audit.level);
 	listener_set_limits(s->listener, &options);
 	dispatch_use(s->dispatch, &parts);
 }
@@ -91,6 +97,11 @@ void serving_use(struct serving *s, const struct config *config, const struct ba
 void serving_stop(struct serving *s)
 {
 	listener_stop(s->listener);
+}
+
+void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
+{
+	dispatch_drain(s->dispatch, base, budget_ms, drained, arg);
 }
 
 void serving_free(struct serving *s)

@@ -5,9 +5,12 @@
 #ifndef SERVING_H
 #define SERVING_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 struct activation;
+struct audit;
 struct backend;
 struct config;
 struct event_base;
@@ -15,16 +18,23 @@ struct serving;
 
 /*
  * Listens, on the socket that systemd has passed on or on one of its own. config and backend are borrowed until
- * serving_use names others. NULL with error set.
+ * serving_use names others, audit until the end. NULL with error set.
  */
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
-    struct activation *activation, struct error *error);
+    struct audit *audit, struct activation *activation, struct error *error);
 
 /* From here on rules and limits are those of config, and requests go to backend; those under way end where they are. */
 void serving_use(struct serving *serving, const struct config *config, const struct backend *backend);
 
 /* No more connections and requests; replies that are owed are still written. */
 void serving_stop(struct serving *serving);
+
+/*
+ * For stopping, once the backends have ended: what waits for its record in the audit gets budget_ms. Then drained runs,
+ * once, from the loop.
+ */
+void serving_drain(struct serving *serving, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
+    void *arg);
 
 /* Ends all connections, abandoning what they wait for: before the backends are freed. */
 void serving_free(struct serving *serving);

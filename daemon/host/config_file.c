@@ -232,6 +232,15 @@ static int check_pairs(struct reader *r)
 	if (c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL)
 		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_key_file"), 0,
 		    "needs openbao.client_cert_file beside it");
+	if (c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.on_failure"), 0,
+		    "\"deny\" needs audit.sink = \"file\" beside it");
+	if (c->audit.sink == AUDIT_FILE && c->audit.file == NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.sink"), 0,
+		    "needs audit.file beside it");
+	if (c->audit.sink != AUDIT_FILE && c->audit.file != NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.file"), 0,
+		    "needs audit.sink = \"file\" beside it");
 	return 0;
 }
 

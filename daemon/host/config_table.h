@@ -25,7 +25,8 @@ enum setting_type {
 	SETTING_SECRET,
 	SETTING_SOCKET,
 	SETTING_MODE,
-	SETTING_GROUP
+	SETTING_GROUP,
+	SETTING_CHOICE /* an enum: the number of the text in choices */
 };
 
 struct setting {
@@ -35,6 +36,7 @@ struct setting {
 	const char *initial;   /* the default, as it would be written in the file */
 	const char *low, *high; /* times, sizes, counts: the range, both included */
 	bool zero;             /* 0 is allowed too */
+	const char *const *choices; /* NULL after the last */
 };
 
 /* The table: *ret_count settings, those of a group together. */
