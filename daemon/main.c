@@ -30,9 +30,9 @@ struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct event *sigterm, *sigint;
-	struct audit *audit;
 	struct activation *activation;
 	struct notify *notify;
+	struct audit *audit;
 	struct backends *backends;
 	struct serving *serving;
 	struct reload *reload;
@@ -124,6 +124,18 @@ static int init_libraries(struct error *error)
 	return 0;
 }
 
+static int start_audit(struct daemon *d, struct error *error)
+{
+	const struct audit_options options = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
+	};
+	d->audit = audit_new(d->base, &options, error);
+	return d->audit != NULL ? 0 : -1;
+}
+
 static int start_parts(struct daemon *d, const char *config_file, struct error *error)
 {
 	d->activation = activation_new(error);
@@ -139,18 +151,6 @@ static int start_parts(struct daemon *d, const char *config_file, struct error *
 	if (d->notify != NULL)
 		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
 	return d->reload != NULL ? 0 : error_set(error, "out of memory");
-}
-
-static int start_audit(struct daemon *d, struct error *error)
-{
-	const struct audit_options options = {
-		.level = d->config->audit.level,
-		.sink = d->config->audit.sink,
-		.on_failure = d->config->audit.on_failure,
-		.file = d->config->audit.file,
-	};
-	d->audit = audit_new(d->base, &options, error);
-	return d->audit != NULL ? 0 : -1;
 }
 
 static int start(struct daemon *d, const char *config_file, struct error *error)
@@ -210,7 +210,11 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = log_start() == 0 ? start(&d, config_file, &error) : error_set(&error, "cannot start a thread for the log");
+	int rc = log_start();
+	if (rc != 0)
+		(void)error_set(&error, "cannot start a thread for the log");
+	else
+		rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else

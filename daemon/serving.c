@@ -39,7 +39,8 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct dispatch_parts dispatch_parts(const struct serving *s, const struct config *c, const struct backend *b)
+static struct dispatch_parts dispatch_parts(const struct config *c, const struct backend *b,
+    struct audit *audit)
 {
 	return (struct dispatch_parts){
 		.rules = &c->rules,
@@ -47,7 +48,7 @@ static struct dispatch_parts dispatch_parts(const struct serving *s, const struc
 		.probe = backend_probe(b),
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
-		.audit = s->audit,
+		.audit = audit,
 		.limits = listener_options(c).session,
 	};
 }
@@ -68,17 +69,16 @@ static int start_listening(struct serving *s, struct event_base *base, const str
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error)
 {
+	const struct dispatch_parts parts = dispatch_parts(config, backend, audit);
 	struct serving *s = calloc(1, sizeof(*s));
-	if (s != NULL) {
-		s->audit = audit;
-		const struct dispatch_parts parts = dispatch_parts(s, config, backend);
+	if (s != NULL)
 		s->dispatch = dispatch_new(&parts);
-	}
 	if (s == NULL || s->dispatch == NULL) {
 		(void)error_set(error, "out of memory");
 		serving_free(s);
 		return NULL;
 	}
+	s->audit = audit;
 	if (start_listening(s, base, config, activation, error) == 0)
 		return s;
 	serving_free(s);
@@ -88,7 +88,7 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
-	const struct dispatch_parts parts = dispatch_parts(s, config, backend);
+	const struct dispatch_parts parts = dispatch_parts(config, backend, s->audit);
 	audit_set_level(s->audit, config->audit.level);
 	listener_set_limits(s->listener, &options);
 	dispatch_use(s->dispatch, &parts);

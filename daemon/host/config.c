@@ -55,12 +55,19 @@ static int load(struct config *config, struct config_credentials *env, const cha
 	return config_auth_fill(config, env, path, error);
 }
 
-static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
+static struct config *new_config(void)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
 
 	if (config != NULL)
 		config->holds = 1;
+	return config;
+}
+
+static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
+{
+	struct config *config = new_config();
+
 	if (load(config, env, path, error) == 0)
 		return config;
 	config_free(config);
@@ -80,14 +87,13 @@ struct config *config_load(const char *path, struct error *error)
 
 struct config *config_load_file(const char *path, struct error *error)
 {
-	struct config *config = secmem_calloc(1, sizeof(*config));
+	struct config *config = new_config();
 	unsigned address_line;
 
-	if (load_file(config, path, &address_line, error) != 0) {
-		config_free(config);
-		return NULL;
-	}
-	return config;
+	if (load_file(config, path, &address_line, error) == 0)
+		return config;
+	config_free(config);
+	return NULL;
 }
 
 struct config *config_load_again(const char *path, const struct config *before, struct error *error)
