@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "daemon/callers/credential_rules.h"
 #include "daemon/callers/rules.h"
 #include "daemon/upstream/auth_modes.h"
 
@@ -47,6 +48,7 @@ struct config {
 		char *socket;
 		mode_t mode;
 		gid_t group; /* (gid_t)-1: leave it */
+		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
 		uint64_t request_bytes;              /* largest request frame */
@@ -58,6 +60,7 @@ struct config {
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;
 	struct rules rules; /* allow */
+	struct credential_rules credentials; /* credential */
 };
 
 /*
