@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
+#include "daemon/callers/credentials.h"
 #include "daemon/callers/dispatch.h"
 #include "daemon/callers/explain.h"
 #include "daemon/callers/listener.h"
@@ -44,6 +45,7 @@ struct daemon {
 	struct transfers *transfers;
 	struct dispatch *dispatch;
 	struct listener *listener;
+	struct credentials *credentials; /* NULL: there is no such socket */
 	bool stopping;
 	unsigned draining; /* parts that are not done yet */
 };
@@ -96,7 +98,9 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	listener_stop(d->listener);
 	probe_stop(d->probe);
-	d->draining = 2;
+	d->draining = 2 + (d->credentials != NULL);
+	if (d->credentials != NULL)
+		credentials_stop(d->credentials, DRAIN_MS, on_drained, d);
 	kv_drain(d->kv, DRAIN_MS, on_drained, d);
 	transfers_drain(d->transfers, DRAIN_MS, on_drained, d);
 }
@@ -104,6 +108,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 static void daemon_free(struct daemon *d)
 {
 	listener_free(d->listener); /* first: its sessions abandon their calls */
+	credentials_free(d->credentials);
 	dispatch_free(d->dispatch);
 	transfers_free(d->transfers);
 	probe_free(d->probe);
@@ -225,6 +230,24 @@ static int start_serving(struct daemon *d, struct error *error)
 	return d->listener != NULL ? 0 : -1;
 }
 
+static int start_credentials(struct daemon *d, struct error *error)
+{
+	const struct config *c = d->config;
+	const struct credentials_options options = { .socket = c->listen.credentials_socket, .fd = -1 };
+	const struct credentials_parts parts = {
+		.rules = &c->credentials,
+		.kv = d->kv,
+		.wait_ms = c->openbao.request_timeout_ms,
+	};
+	if (options.socket == NULL) {
+		if (c->credentials.nrules > 0)
+			log_warning("credential: its rules have no effect, since there is no listen.credentials_socket");
+		return 0;
+	}
+	d->credentials = credentials_new(d->base, &options, &parts, error);
+	return d->credentials != NULL ? 0 : -1;
+}
+
 static int start(struct daemon *d, struct error *error)
 {
 	if (init_libraries(error) != 0)
@@ -232,7 +255,7 @@ static int start(struct daemon *d, struct error *error)
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_upstream(d, error) != 0 || start_serving(d, error) != 0)
+	if (start_upstream(d, error) != 0 || start_serving(d, error) != 0 || start_credentials(d, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
