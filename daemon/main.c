@@ -10,44 +10,31 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
-#include "daemon/callers/credentials.h"
-#include "daemon/callers/dispatch.h"
+#include "daemon/backends.h"
 #include "daemon/callers/explain.h"
-#include "daemon/callers/listener.h"
+#include "daemon/host/activation.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
-#include "daemon/store/kv.h"
-#include "daemon/store/probe.h"
-#include "daemon/store/transfer.h"
-#include "daemon/upstream/api.h"
-#include "daemon/upstream/auth.h"
+#include "daemon/host/notify.h"
+#include "daemon/reload.h"
+#include "daemon/serving.h"
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
-#include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
-#define DRAIN_MS 8000u
-#define REVOKE_MS 2000u
-#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
 
 struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct event *sigterm, *sigint;
-	struct http *http;
-	struct api *api;
-	struct keeper *keeper;
-	struct leader *leader;
-	struct kv *kv;
-	struct probe *probe;
-	struct transfers *transfers;
-	struct dispatch *dispatch;
-	struct listener *listener;
-	struct credentials *credentials; /* NULL: there is no such socket */
+	struct activation *activation;
+	struct notify *notify;
+	struct backends *backends;
+	struct serving *serving;
+	struct reload *reload;
 	bool stopping;
-	unsigned draining; /* parts that are not done yet */
+	unsigned ending; /* parts that are not done yet */
 };
 
 static const char usage_text[] =
@@ -55,7 +42,8 @@ static const char usage_text[] =
     "       secretstored [-c FILE] --explain uid=USER [gid=GROUP]... [unit=UNIT] [user_unit=UNIT] OP [PATH]\n"
     "\n"
     "Gives the programs of this host their secrets: logs in to OpenBao, keeps the login alive, and answers\n"
-    "get and put on a Unix socket. Runs in the foreground until SIGTERM or SIGINT.\n"
+    "get and put on a Unix socket. Runs in the foreground until SIGTERM or SIGINT; SIGHUP has it read the\n"
+    "configuration again.\n"
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "      --check-config  read the configuration, say what is wrong with it, and exit\n"
@@ -74,15 +62,8 @@ static const char usage_text[] =
 static void on_stopped(void *arg)
 {
 	struct daemon *d = arg;
-	event_base_loopbreak(d->base);
-}
-
-static void on_drained(void *arg)
-{
-	struct daemon *d = arg;
-	if (--d->draining > 0)
-		return;
-	keeper_stop(d->keeper, REVOKE_MS, on_stopped, d);
+	if (--d->ending == 0)
+		event_base_loopbreak(d->base);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -96,27 +77,20 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 	d->stopping = true;
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
-	listener_stop(d->listener);
-	probe_stop(d->probe);
-	d->draining = 2 + (d->credentials != NULL);
-	if (d->credentials != NULL)
-		credentials_stop(d->credentials, DRAIN_MS, on_drained, d);
-	kv_drain(d->kv, DRAIN_MS, on_drained, d);
-	transfers_drain(d->transfers, DRAIN_MS, on_drained, d);
+	notify_stopping(d->notify);
+	reload_stop(d->reload);
+	d->ending = 2;
+	serving_stop(d->serving, on_stopped, d);
+	backends_stop(d->backends, on_stopped, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
-	listener_free(d->listener); /* first: its sessions abandon their calls */
-	credentials_free(d->credentials);
-	dispatch_free(d->dispatch);
-	transfers_free(d->transfers);
-	probe_free(d->probe);
-	kv_free(d->kv);
-	keeper_free(d->keeper); /* it may be looking for the leader */
-	leader_free(d->leader);
-	api_free(d->api);
-	http_free(d->http);
+	serving_free(d->serving); /* first: its sessions abandon their calls */
+	reload_free(d->reload);
+	backends_free(d->backends);
+	notify_free(d->notify);
+	activation_free(d->activation);
 	if (d->sigterm != NULL)
 		event_free(d->sigterm);
 	if (d->sigint != NULL)
@@ -141,130 +115,38 @@ static int init_libraries(struct error *error)
 	return 0;
 }
 
-static struct keeper *make_keeper(struct daemon *d)
+static int start_parts(struct daemon *d, const char *config_file, struct error *error)
 {
-	const struct config *c = d->config;
-	const struct auth_options options = {
-		.mode = c->openbao.auth,
-		.approle = {
-			.mount = c->approle.mount,
-			.role_id = c->approle.role_id,
-			.role_id_file = c->approle.role_id_file,
-			.secret_id = c->approle.secret_id,
-			.secret_id_file = c->approle.secret_id_file,
-			.secret_id_wrapped = c->approle.secret_id_wrapped,
-		},
-		.kubernetes = {
-			.mount = c->kubernetes.mount,
-			.role = c->kubernetes.role,
-			.token_file = c->kubernetes.token_file,
-		},
-#ifdef SECRETSTORE_DEV_TOKEN
-		.devtoken = { .token_file = c->devtoken.token_file },
-#endif
-	};
-	struct auth *auth = auth_new(d->base, d->api, &options);
-	if (auth == NULL)
-		return NULL;
-	auth_at_leader(auth, d->leader);
-	return keeper_new(d->base, d->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
-}
-
-static int start_upstream(struct daemon *d, struct error *error)
-{
-	const struct config *c = d->config;
-	const struct http_options options = {
-		.addresses = c->openbao.address,
-		.naddresses = c->openbao.naddress,
-		.ca_file = c->openbao.ca_file,
-		.client_cert_file = c->openbao.client_cert_file,
-		.client_key_file = c->openbao.client_key_file,
-		.server_name = c->openbao.server_name,
-		.tls_skip_verify = c->openbao.tls_skip_verify,
-		.connect_timeout_ms = c->openbao.connect_timeout_ms,
-	};
-	d->http = http_new(d->base, &options, error);
-	if (d->http == NULL)
+	d->activation = activation_new(error);
+	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
+	if (d->backends == NULL)
 		return -1;
-	d->api = api_new(d->http, c->openbao.vault_namespace);
-	d->leader = d->api != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
-	d->keeper = d->leader != NULL ? make_keeper(d) : NULL;
-	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
-	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
-	d->transfers = d->probe != NULL ?
-	    transfers_new(d->base, d->api, d->keeper, d->leader, d->kv, STALL_MS) : NULL;
-	return d->transfers != NULL ? 0 : error_set(error, "out of memory");
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->activation, error);
+	if (d->serving == NULL)
+		return -1;
+	activation_free(d->activation);
+	d->activation = NULL;
+	d->notify = notify_new(d->base);
+	if (d->notify != NULL)
+		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
+	return d->reload != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static int start_serving(struct daemon *d, struct error *error)
-{
-	const struct config *c = d->config;
-	const struct listener_options options = {
-		.socket = c->listen.socket,
-		.mode = c->listen.mode,
-		.group = c->listen.group,
-		.connections = c->limits.connections,
-		.connections_per_uid = c->limits.connections_per_uid,
-		.with_units = rules_want_units(&c->rules),
-		.session = {
-			.request_bytes = c->limits.request_bytes,
-			.requests = c->limits.requests_per_connection,
-			.output_bytes = c->limits.output_bytes,
-			.frame_timeout_ms = c->limits.frame_timeout_ms,
-			.idle_timeout_ms = c->limits.idle_timeout_ms,
-		},
-		.default_timeout_ms = c->openbao.request_timeout_ms,
-	};
-	const struct dispatch_parts parts = {
-		.rules = &c->rules,
-		.kv = d->kv,
-		.probe = d->probe,
-		.transfers = d->transfers,
-		.keeper = d->keeper,
-		.limits = options.session,
-	};
-	d->dispatch = dispatch_new(&parts);
-	if (d->dispatch == NULL)
-		return error_set(error, "out of memory");
-	d->listener = listener_new(d->base, &options, dispatch_request, d->dispatch, error);
-	return d->listener != NULL ? 0 : -1;
-}
-
-static int start_credentials(struct daemon *d, struct error *error)
-{
-	const struct config *c = d->config;
-	const struct credentials_options options = { .socket = c->listen.credentials_socket, .fd = -1 };
-	const struct credentials_parts parts = {
-		.rules = &c->credentials,
-		.kv = d->kv,
-		.wait_ms = c->openbao.request_timeout_ms,
-	};
-	if (options.socket == NULL) {
-		if (c->credentials.nrules > 0)
-			log_warning("credential: its rules have no effect, since there is no listen.credentials_socket");
-		return 0;
-	}
-	d->credentials = credentials_new(d->base, &options, &parts, error);
-	return d->credentials != NULL ? 0 : -1;
-}
-
-static int start(struct daemon *d, struct error *error)
+static int start(struct daemon *d, const char *config_file, struct error *error)
 {
 	if (init_libraries(error) != 0)
 		return -1;
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_upstream(d, error) != 0 || start_serving(d, error) != 0 || start_credentials(d, error) != 0)
+	if (start_parts(d, config_file, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
-	for (size_t i = 0; i < d->config->openbao.naddress; i++)
-		log_info("OpenBao at %s", d->config->openbao.address[i]); /* the one place where the log names it */
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", d->config->listen.socket);
-	keeper_start(d->keeper);
+	backends_start(d->backends);
+	notify_ready(d->notify);
 	return 0;
 }
 
@@ -310,7 +192,7 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, &error);
+	int rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else

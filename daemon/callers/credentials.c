@@ -177,8 +177,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* -- the secret ---------------------------------------------------------------------------------------------- */
 
-static void ask(struct connection *c);
-
 /* What goes by itself is waited for. */
 static void ask_again(struct connection *c, const struct failure *why)
 {
@@ -372,16 +370,9 @@ fail:
 	return NULL;
 }
 
-void credentials_set(struct credentials *l, const struct credentials_parts *parts)
+void credentials_use(struct credentials *l, const struct credentials_parts *parts)
 {
 	l->parts = *parts;
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &l->connection[i];
-		if (c->state != CONNECTION_ASKING)
-			continue;
-		kv_abandon(c->call);
-		ask(c);
-	}
 }
 
 static void close_listener(struct credentials *l)

@@ -36,10 +36,10 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
     const struct credentials_parts *parts, struct error *error);
 
 /*
- * Others from here on, as after a reload. A secret that is being fetched is still the one that the rules before named, but is
- * asked for again at the new kv; nothing of the parts before is used any more.
+ * Others from here on, as after a reload; the rules before are not looked at any more. What is under way goes on to the
+ * secret that they named, and a get that has begun ends at the kv where it is.
  */
-void credentials_set(struct credentials *credentials, const struct credentials_parts *parts);
+void credentials_use(struct credentials *credentials, const struct credentials_parts *parts);
 
 /*
  * Accepts no more and removes the socket that it made, refuses what is not fetched yet, and when all is written, or budget_ms

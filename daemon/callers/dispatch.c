@@ -213,6 +213,11 @@ struct dispatch *dispatch_new(const struct dispatch_parts *parts)
 	return d;
 }
 
+void dispatch_use(struct dispatch *d, const struct dispatch_parts *parts)
+{
+	d->parts = *parts;
+}
+
 void dispatch_free(struct dispatch *d)
 {
 	free(d);

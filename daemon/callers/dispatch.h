@@ -26,6 +26,9 @@ struct dispatch_parts {
 struct dispatch *dispatch_new(const struct dispatch_parts *parts);
 void dispatch_free(struct dispatch *dispatch);
 
+/* From here on by these parts; what is under way ends with those it began with. */
+void dispatch_use(struct dispatch *dispatch, const struct dispatch_parts *parts);
+
 /* A session_request; arg is the struct dispatch. */
 void dispatch_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 

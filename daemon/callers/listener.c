@@ -139,20 +139,23 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	l->fd = l->lock_fd = -1;
+	l->fd = options->fd;
+	l->lock_fd = -1;
 	l->base = base;
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
 	l->with_units = options->with_units;
-	if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
-		goto fail;
+	if (l->fd < 0) {
+		if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
+			goto fail;
+		l->path = strdup(options->socket);
+	}
 	(void)error_set(error, "out of memory");
-	l->path = strdup(options->socket);
 	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg,
 	    on_gone, l);
 	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
 	l->resume = event_new(base, -1, 0, on_resume, l);
-	if (l->path == NULL || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
+	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
 		goto fail;
 	return l;
 fail:
@@ -160,15 +163,27 @@ fail:
 	return NULL;
 }
 
+void listener_set_limits(struct listener *l, const struct listener_options *options)
+{
+	l->connections = options->connections;
+	l->connections_per_uid = options->connections_per_uid;
+	sessions_set_limits(l->sessions, &options->session, options->default_timeout_ms);
+}
+
+static void close_socket(struct listener *l)
+{
+	if (l->fd >= 0 && l->path != NULL)
+		(void)unlink(l->path);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
 void listener_stop(struct listener *l)
 {
 	(void)event_del(l->accept);
 	(void)event_del(l->resume);
-	if (l->fd >= 0) {
-		(void)unlink(l->path);
-		close(l->fd);
-		l->fd = -1;
-	}
+	close_socket(l);
 	sessions_finish(l->sessions);
 }
 
@@ -182,10 +197,7 @@ void listener_free(struct listener *l)
 		event_free(l->accept);
 	if (l->resume != NULL)
 		event_free(l->resume);
-	if (l->fd >= 0) {
-		(void)unlink(l->path != NULL ? l->path : "");
-		close(l->fd);
-	}
+	close_socket(l);
 	struct uid_count *entry, *next;
 	HASH_ITER(hh, l->uids, entry, next) {
 		HASH_DEL(l->uids, entry);

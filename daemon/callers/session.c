@@ -478,7 +478,6 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 int session_start(struct sessions *all, int fd, struct peer *peer)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	uint64_t most;
 	if (s == NULL)
 		return -1;
 	s->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, s);
@@ -496,8 +495,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	s->peer = *peer;
 	*peer = (struct peer){ .uid = s->peer.uid, .gid = s->peer.gid };
 	s->active_ms = clock_now_ms();
-	most = all->limits.request_bytes > FRAME_DATA_MAX ? all->limits.request_bytes : FRAME_DATA_MAX;
-	buf_init(&s->in, most + FRAME_HEADER + SESSION_READ_SIZE);
+	buf_init(&s->in, FRAME_BODY_MAX + FRAME_HEADER + SESSION_READ_SIZE); /* frame_parse sees to the limit, which may change */
 	buf_init(&s->out, SIZE_MAX / 2); /* kept in bounds by may_read and call_answer_end */
 	DL_APPEND(all->list, s);
 	all->count++;
@@ -527,6 +525,12 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 		return NULL;
 	}
 	return all;
+}
+
+void sessions_set_limits(struct sessions *all, const struct session_limits *limits, uint64_t default_timeout_ms)
+{
+	all->limits = *limits;
+	all->default_timeout_ms = default_timeout_ms;
 }
 
 void sessions_finish(struct sessions *all)

@@ -39,6 +39,9 @@ typedef void session_gone(void *arg, uid_t uid);
 struct sessions *sessions_new(struct event_base *base, const struct session_limits *limits, uint64_t default_timeout_ms,
     session_request *request, void *request_arg, session_gone *gone, void *gone_arg);
 
+/* From here on, for sessions there are, too. */
+void sessions_set_limits(struct sessions *all, const struct session_limits *limits, uint64_t default_timeout_ms);
+
 /* Ends all sessions at once, abandoning their calls, and frees. gone does not run. */
 void sessions_free(struct sessions *all);
 

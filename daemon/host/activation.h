@@ -13,7 +13,7 @@
 
 struct activation;
 
-/* Once, before any other descriptor is opened. Without systemd there are none. NULL with error set. */
+/* Once. Without systemd there are none. NULL with error set. */
 struct activation *activation_new(struct error *error);
 
 /* Those that nobody took are closed, with a warning that names them. */

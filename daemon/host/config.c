@@ -40,8 +40,6 @@ static int load(struct config *config, struct config_credentials *env, const cha
 {
 	unsigned address_line;
 
-	if (config_auth_take(env, error) != 0)
-		return -1;
 	if (config == NULL)
 		return error_set(error, "%.200s: out of memory", path);
 	if (config_table_defaults(config, error) != 0 || config_file_read(path, config, &address_line, error))
@@ -51,22 +49,49 @@ static int load(struct config *config, struct config_credentials *env, const cha
 	return config_auth_fill(config, env, path, error);
 }
 
-struct config *config_load(const char *path, struct error *error)
+static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
-	struct config_credentials env = { NULL, NULL };
 
-	if (load(config, &env, path, error) != 0) {
-		config_free(config);
-		config = NULL;
-	}
+	if (config != NULL)
+		config->holds = 1;
+	if (load(config, env, path, error) == 0)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct config *config_load(const char *path, struct error *error)
+{
+	struct config_credentials env = { NULL, NULL };
+	struct config *config = NULL;
+
+	if (config_auth_take(&env, error) == 0)
+		config = load_with(&env, path, error);
 	config_auth_free(&env);
+	return config;
+}
+
+struct config *config_load_again(const char *path, const struct config *before, struct error *error)
+{
+	struct config_credentials env = { NULL, NULL };
+	struct config *config = NULL;
+
+	if (config_auth_copy(&env, before, error) == 0)
+		config = load_with(&env, path, error);
+	config_auth_free(&env);
+	return config;
+}
+
+struct config *config_hold(struct config *config)
+{
+	config->holds++;
 	return config;
 }
 
 void config_free(struct config *config)
 {
-	if (config == NULL)
+	if (config == NULL || --config->holds > 0)
 		return;
 	config_table_clear(config);
 	secmem_free(config->approle.secret_id);

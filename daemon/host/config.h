@@ -16,6 +16,7 @@
 #include "daemon/upstream/auth_modes.h"
 
 struct config {
+	unsigned holds; /* see config_hold */
 	struct {
 		char **address;
 		size_t naddress;
@@ -30,6 +31,7 @@ struct config {
 	struct {
 		char *mount;
 		char *role_id, *role_id_file; /* one of them is set */
+		bool role_id_from_environment;
 		char *secret_id;              /* from the environment; NULL if secret_id_file */
 		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
@@ -69,7 +71,22 @@ struct config {
  * NULL with error set. The caller frees it with config_free, which wipes.
  */
 struct config *config_load(const char *path, struct error *error);
+
+/* The same for a daemon that runs by the configuration before: what that had from the environment stands there no more. */
+struct config *config_load_again(const char *path, const struct config *before, struct error *error);
+
+/* Another who needs it, and will free it too. Gives config. */
+struct config *config_hold(struct config *config);
+
+/* Wipes and frees, when the last who needs it has done so. */
 void config_free(struct config *config);
+
+/* Whether both mean the same OpenBao and the same login there. */
+bool config_same_openbao(const struct config *a, const struct config *b);
+
+/* Calls warn for each setting in which the two differ and that takes effect at a start only. */
+void config_warn_of_restart(const struct config *running, const struct config *wanted,
+    void (*warn)(const char *format, ...));
 
 /* Calls warn for each setting that is allowed but doubtful (a pattern, tls_skip_verify, no rule at all). */
 void config_warn(const struct config *config, void (*warn)(const char *format, ...));

@@ -53,6 +53,21 @@ int config_auth_take(struct config_credentials *ret, struct error *error)
 	return role_id != 0 || secret_id != 0 ? -1 : 0;
 }
 
+static int copy(char **ret, const char *text, struct error *error)
+{
+	if (text == NULL)
+		return 0;
+	*ret = secmem_strdup(text);
+	return *ret != NULL ? 0 : error_set(error, "out of memory");
+}
+
+int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error)
+{
+	if (from->approle.role_id_from_environment && copy(&ret->role_id, from->approle.role_id, error) != 0)
+		return -1;
+	return copy(&ret->secret_id, from->approle.secret_id, error);
+}
+
 void config_auth_free(struct config_credentials *credentials)
 {
 	secmem_free(credentials->role_id);
@@ -73,6 +88,7 @@ static int fill_role_id(struct config *config, struct config_credentials *env, c
 	if (config->approle.role_id != NULL || config->approle.role_id_file != NULL)
 		return 0;
 	config->approle.role_id = take(&env->role_id);
+	config->approle.role_id_from_environment = config->approle.role_id != NULL;
 	if (config->approle.role_id != NULL)
 		return 0;
 	return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "

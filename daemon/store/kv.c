@@ -417,7 +417,8 @@ void kv_forget(struct kv *kv)
 	fresh_forget(kv->fresh);
 }
 
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader)
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+    struct versions *versions)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
@@ -425,7 +426,7 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	kv->base = base;
 	kv->keeper = keeper;
 	kv->mounts = mounts_new(api, leader);
-	kv->fresh = fresh_new(base, api, leader);
+	kv->fresh = fresh_new(base, api, leader, versions);
 	if (kv->mounts != NULL && kv->fresh != NULL)
 		return kv;
 	kv_free(kv);
@@ -446,6 +447,11 @@ void kv_free(struct kv *kv)
 	if (kv->drain_timer != NULL)
 		event_free(kv->drain_timer);
 	free(kv);
+}
+
+bool kv_is_idle(const struct kv *kv)
+{
+	return kv->calls == NULL;
 }
 
 static void on_drained(evutil_socket_t fd, short what, void *arg)

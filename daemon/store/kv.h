@@ -18,9 +18,14 @@ struct keeper;
 struct kv;
 struct leader;
 struct kv_call;
+struct versions;
 
-/* api, keeper and leader are borrowed. NULL: no memory. */
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader);
+/*
+ * All borrowed. versions are those that reads must not fall behind, and may be shared by several that work for the same
+ * secrets. NULL: no memory.
+ */
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+    struct versions *versions);
 void kv_free(struct kv *kv);
 
 struct kv_reply {
@@ -51,6 +56,9 @@ void kv_abandon(struct kv_call *call);
 
 /* What OpenBao stores was replaced, as by a restore: nothing that was known of its secrets and mounts holds. */
 void kv_forget(struct kv *kv);
+
+/* No call is under way. */
+bool kv_is_idle(const struct kv *kv);
 
 /*
  * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,

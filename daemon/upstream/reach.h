@@ -31,6 +31,9 @@ struct reach *reach_new(struct event_base *base, struct api *api, char *const *a
     reach_back *back, void *arg);
 void reach_free(struct reach *reach);
 
+/* changed runs, from the loop, after the state has become another, REACH_SUSPECT aside. NULL: nobody watches. */
+void reach_watch(struct reach *reach, void (*changed)(void *arg), void *arg);
+
 /* A request got no answer (or: sealed, no active node). */
 void reach_failed(struct reach *reach);
 

@@ -41,6 +41,9 @@ struct keeper {
 	enum auth_result failed;   /* the last login's end, AUTH_OK if it worked */
 	struct error reason;       /* of that, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
+	struct event change;       /* to be told */
+	void (*changed)(void *arg);
+	void *changed_arg;
 	/* token_wait.c */
 	struct wait_list for_login, for_lookup, decided;
 	struct http_call *lookup;  /* lookup-self of the current token, under way */

@@ -319,6 +319,17 @@ def test_a_daemon_without_privileges_serves_root(serve, site, password, scratch)
     assert s.load() == password.encode()
 
 
+def test_a_reload_changes_the_rules(serve, site, password, daemon):
+    s = serve({"db": rule(site, field="password")})
+    text = s.daemon.config.read_text()
+    assert s.load() == password.encode()
+    s.daemon.config.write_text(text.replace('id = "db"', 'id = "other"').replace('"password"', '"user"'))
+    s.daemon.signal(signal.SIGHUP)
+    s.daemon.wait_log("info: reloaded")
+    assert s.load("other") == b"app"
+    s.assert_refused("db", why="no rule in credential")
+
+
 def test_a_live_socket_is_not_taken_away(serve, site, password, daemon, scratch):
     s = serve({"db": rule(site, field="password")})
     settings = site.settings(listen={"credentials_socket": str(s.socket)})
