@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
+#include "daemon/backend.h"
 #include "daemon/backends.h"
 #include "daemon/callers/explain.h"
 #include "daemon/host/activation.h"
@@ -17,6 +18,7 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
+#include "daemon/kept.h"
 #include "daemon/reload.h"
 #include "daemon/serving.h"
 #include "daemon/upstream/control.h"
@@ -121,6 +123,7 @@ static int start_parts(struct daemon *d, const char *config_file, struct error *
 	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
 	if (d->backends == NULL)
 		return -1;
+	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
 	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->activation, error);
 	if (d->serving == NULL)
 		return -1;
