@@ -43,8 +43,12 @@ INSTALLED = {
     f"usr/local/lib/libsecretstore.so.{VERSION}",
     "usr/local/lib/pkgconfig/libsecretstore.pc",
     "usr/local/share/man/man1/secretstorectl.1",
+    "usr/local/lib/systemd/system/secretstored.service",
+    "usr/local/lib/systemd/system/secretstored.socket",
+    "usr/local/lib/systemd/system/secretstored-ready.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",
+    "usr/local/lib/sysusers.d/secretstored.conf",
     "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
     "etc/secretstored/secretstored.conf",
 }
@@ -162,6 +166,10 @@ def test_the_places_can_be_chosen(tmp_path):
             "usr/etc/secretstored/secretstored.conf"} <= files_in(tmp_path)
     unit = tmp_path / "usr/lib/systemd/system/secretstore-snapshot.service"
     assert "\nExecStart=/usr/bin/secretstorectl snapshot save " in unit.read_text()
+    unit = tmp_path / "usr/lib/systemd/system/secretstored.service"
+    assert "\nExecStart=/usr/bin/secretstored -c /usr/etc/secretstored/secretstored.conf\n" in unit.read_text()
+    for unit in unit.parent.iterdir():
+        assert not re.search(r"@[A-Z]+@", unit.read_text()), unit
     assert "libdir=/usr/lib/here\n" in (tmp_path / "usr/lib/here/pkgconfig/libsecretstore.pc").read_text()
     make("uninstall", *places)
     assert files_in(tmp_path) == set()

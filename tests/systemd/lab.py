@@ -91,13 +91,13 @@ class Lab:
         return Path(f"/proc/{self.pid}/root") / str(inside).lstrip("/")
 
     def write(self, inside, text, mode=0o644, owner=None):
-        """owner: a user of the lab, by name."""
+        """owner: USER:GROUP of the lab."""
         path = self.path(inside)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         path.chmod(mode)
         if owner:
-            self.run("chown", f"{owner}:", inside)
+            self.run("chown", owner, inside)
         return path
 
     # Commands, and units.
