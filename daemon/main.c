@@ -12,6 +12,7 @@
 #include "base/secmem.h"
 #include "daemon/backend.h"
 #include "daemon/backends.h"
+#include "daemon/callers/credential_guard.h"
 #include "daemon/callers/explain.h"
 #include "daemon/host/activation.h"
 #include "daemon/host/config.h"
@@ -206,6 +207,12 @@ static int run(const char *config_file, bool check_only)
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int guard(void)
+{
+	struct error error;
+	return harden_process(&error) == 0 ? credential_guard_main() : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -219,6 +226,8 @@ int main(int argc, char **argv)
 	const char *config_file = DEFAULT_CONFIG;
 	bool check_only = false, explains = false;
 	int option;
+	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
+		return guard();
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -104,8 +104,9 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 		serving_free(s);
 		return NULL;
 	}
-	if (start_listening(s, base, config, activation, error) == 0 &&
-	    start_credentials(s, base, config, backend, activation, error) == 0)
+	/* The callers' socket last: whoever sees it there may count on the other. */
+	if (start_credentials(s, base, config, backend, activation, error) == 0 &&
+	    start_listening(s, base, config, activation, error) == 0)
 		return s;
 	serving_free(s);
 	return NULL;

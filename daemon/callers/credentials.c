@@ -17,12 +17,13 @@
 
 #include "base/clock.h"
 #include "daemon/callers/credential_answer.h"
+#include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credential_value.h"
 #include "daemon/callers/socket.h"
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
 
-#define CONNECTIONS_MAX 32
+#define CONNECTIONS_MAX CREDENTIAL_GUARD_MAX
 #define AGAIN_MS 500u   /* between attempts while OpenBao cannot answer */
 #define RESUME_MS 1000u /* after there were no descriptors left */
 
@@ -50,6 +51,7 @@ struct connection {
 struct credentials {
 	struct event_base *base;
 	struct credentials_parts parts;
+	struct credential_guard *guard;
 	char *path; /* of the socket that it made */
 	int fd, lock_fd;
 	struct event *accept, *resume, *stop_timer;
@@ -98,9 +100,13 @@ static void forget_rule(struct connection *c)
 	c->rule = c->mount = c->path = c->field = NULL;
 }
 
-static void end(struct connection *c)
+static unsigned number_of(const struct connection *c)
 {
-	struct credentials *l = c->credentials;
+	return (unsigned)(c - c->credentials->connection);
+}
+
+static void let_go(struct connection *c)
+{
 	if (c->call != NULL)
 		kv_abandon(c->call);
 	c->call = NULL;
@@ -111,6 +117,13 @@ static void end(struct connection *c)
 	close(c->fd);
 	c->fd = -1;
 	c->state = CONNECTION_NONE;
+}
+
+static void end(struct connection *c)
+{
+	struct credentials *l = c->credentials;
+	let_go(c);
+	credential_guard_done(l->guard, number_of(c));
 	if (l->accept != NULL && l->fd >= 0 && !event_pending(l->resume, EV_TIMEOUT, NULL))
 		(void)event_add(l->accept, NULL);
 	check_stopped(l);
@@ -276,6 +289,7 @@ static void admit(struct credentials *l, struct connection *c, int fd)
 	const struct credential_rule *rule;
 	memset(&c->peer, 0, sizeof(c->peer));
 	c->fd = fd;
+	credential_guard_watch(l->guard, number_of(c), fd);
 	c->is_root = false;
 	c->deadline_ms = clock_now_ms() + l->parts.wait_ms;
 	credential_answer_init(&c->answer);
@@ -354,6 +368,9 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
 		c->fd = -1;
 		(void)evtimer_assign(&c->timer, base, on_timer, c);
 	}
+	l->guard = credential_guard_new(error);
+	if (l->guard == NULL)
+		goto fail;
 	if (l->fd < 0 && socket_listen(options->socket, 0600, (gid_t)-1, &l->fd, &l->lock_fd, error) != 0)
 		goto fail;
 	(void)error_set(error, "out of memory");
@@ -416,10 +433,11 @@ void credentials_free(struct credentials *l)
 	close_listener(l);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		if (l->connection[i].state == CONNECTION_GIVING)
-			log_error("credential %s for %s: cut off in the middle", l->connection[i].peer.id, l->connection[i].peer.unit);
+			tell(&l->connection[i], "the daemon is stopping");
 		if (l->connection[i].state != CONNECTION_NONE)
-			end(&l->connection[i]);
+			let_go(&l->connection[i]);
 	}
+	credential_guard_free(l->guard); /* it has the connections still, and refuses them */
 	if (l->accept != NULL)
 		event_free(l->accept);
 	if (l->resume != NULL)

@@ -3,9 +3,9 @@
  * credential; a rule says which secret that is; it is fetched, and only then is a byte of the answer sent. What is wrong is
  * said by credential_answer's refusal, never by an early end, and in the log.
  *
- * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed. Nothing but the
- * end of the process ends a connection to root before all of its answer is written. Up to 32 are served at a time, the
- * others wait in the kernel's queue.
+ * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed. Nothing ends a
+ * connection to root before all of its answer is written, not even the end of this process (credential_guard). Up to 32
+ * are served at a time, the others wait in the kernel's queue.
  */
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H
@@ -47,7 +47,7 @@ void credentials_use(struct credentials *credentials, const struct credentials_p
  */
 void credentials_stop(struct credentials *credentials, uint64_t budget_ms, void (*stopped)(void *arg), void *arg);
 
-/* Ends what is still under way. */
+/* What is still under way is left to the guard to refuse. */
 void credentials_free(struct credentials *credentials);
 
 #endif

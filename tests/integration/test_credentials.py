@@ -301,6 +301,35 @@ def test_a_stop_waits_for_a_value_that_is_being_read(serve, site):
     s.daemon.stop()
 
 
+def test_a_daemon_that_is_killed_leaves_a_refusal(serve, site, proxy, password):
+    s = serve({"db": rule(site, field="password")}, proxy.port, wait="60s")
+    proxy.fault("request", how=HANG, path="data/app/db", times=-1)
+    asked = s.connect()
+    proxy.wait_seen(1, "GET", "data/app/db")
+    s.daemon.expect_stop = False
+    s.daemon.process.kill()
+    with pytest.raises(loadcredential.Refused):
+        loadcredential.read(asked)
+
+
+def test_a_daemon_that_is_killed_in_the_middle_of_a_value_leaves_a_refusal(serve, site):
+    value = canary.run.secret() + "x" * 900_000
+    site.put("app/db", {"password": value})
+    s = serve({"db": rule(site, field="password")}, wait="60s")
+    asked = s.connect()
+    asked.recv(1)
+    s.daemon.expect_stop = False
+    s.daemon.process.kill()
+    with pytest.raises(loadcredential.Refused):
+        loadcredential.read(asked)
+
+
+def test_without_that_socket_there_is_no_other_process(daemon, site):
+    d = daemon(site.settings())
+    with open(f"/proc/{d.pid}/task/{d.pid}/children") as f:
+        assert f.read() == ""
+
+
 def test_those_in_the_queue_of_a_daemon_that_ends_get_an_error(serve, site, password):
     s = serve({"db": rule(site, field="password")}, wait="60s")
     s.daemon.signal(signal.SIGSTOP)

@@ -124,6 +124,32 @@ def test_a_secret_that_systemd_has_no_room_for(serve, site):
     assert_fails(serve())
 
 
+def down(service, new_server, new_site):
+    """An OpenBao that hangs, and a daemon that waits long for it."""
+    server = new_server()
+    site = new_site(server)
+    rule = {"unit": APP, "id": "db-password", "mount": site.mount, "path": "app/db", "field": "password"}
+    service.configure(site, listen={"credentials_socket": SOCKET}, credential={"app": rule}, openbao={"request_timeout": "60s"})
+    service.start()
+    server.freeze()
+
+
+def asking(service):
+    """Is somebody connected to the socket?"""
+    lines = service.lab.run("cat", "/proc/net/unix").out.splitlines()
+    return [line for line in lines if line.endswith(SOCKET) and line.split()[3] != "00010000"]
+
+
+def test_a_daemon_that_crashes_leaves_no_empty_credential(service, new_server, new_site):
+    down(service, new_server, new_site)
+    service.add_unit(APP, CONSUMER)
+    service.lab.systemctl("start", "--no-block", APP)
+    process.wait_until(lambda: asking(service), process.patience(10), "systemd asks")
+    service.lab.systemctl("kill", "--kill-whom=main", "-s", "SEGV", UNIT)
+    service.lab.wait_show(APP, "ActiveState", "failed")
+    assert service.lab.show(APP, *FAILED) == FAILED
+
+
 def test_while_openbao_is_down_a_unit_waits_then_fails_and_comes_up_with_it(service, new_server, new_site):
     server = new_server()
     site = new_site(server)
