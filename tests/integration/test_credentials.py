@@ -179,14 +179,14 @@ def test_what_cannot_be_had_is_refused_and_the_log_says_why(serve, site, passwor
         "missing": rule(site, "none", id="missing", field="password"), "gone": rule(site, "gone", id="gone"),
         "field": rule(site, id="field", field="Password"), "nul": rule(site, id="nul", field="nul"),
         "denied": {**rule(site, id="denied"), "mount": "other"},
-    })
+    }, wait="60s")
     before = time.monotonic()
     s.assert_refused("missing", why="not_found")
     s.assert_refused("gone", why="not_found")
     s.assert_refused("field", why="(rule field): the secret has no such field")
     s.assert_refused("nul", why="holds a NUL")
     s.assert_refused("denied", why="permission_denied")
-    assert time.monotonic() - before < 2 * 5, "none of these is worth waiting for"
+    assert time.monotonic() - before < 30, "none of these is worth waiting for"
 
 
 def test_more_than_systemd_takes_is_refused(daemon, standin, scratch):
