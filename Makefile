@@ -146,6 +146,11 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,clie
 	$(call say,LD,$@)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) -fsanitize=fuzzer)
 
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
+
 # The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
 # one by being a single object whose other names are local.
 MAP := $(wildcard client-lib/*.map)
@@ -201,7 +206,8 @@ lint:
 
 bench:
 	@tools/setup check
-	$(SUBMAKE) BUILD=build all
+	$(SUBMAKE) BUILD=build all build/bench/fleet
+	@build/bench/fleet
 	@.venv/bin/python tests/bench/snapshot.py
 
 fuzz:

@@ -58,7 +58,8 @@ static const char usage_text[] =
     "Environment: BAO_ADDR, where the configuration names no address; OPENBAO_APPROLE_ROLE_ID and\n"
     "OPENBAO_APPROLE_SECRET_ID, where it names no other source; CREDENTIALS_DIRECTORY, set by systemd.\n"
     "\n"
-    "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), 64 for a wrong command line, 78 for a wrong configuration, 1 otherwise.\n";
+    "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), 64 for a wrong command line,\n"
+    "78 for a wrong configuration, 1 otherwise.\n";
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -154,21 +155,14 @@ static int start(struct daemon *d, const char *config_file, struct error *error)
 	return 0;
 }
 
-static struct config *load(const char *config_file)
-{
-	struct error error;
-	struct config *config = config_load(config_file, &error);
-	if (config == NULL)
-		log_error("%s", error.text);
-	return config;
-}
-
 static int explain_rules(const char *config_file, int count, char **words)
 {
-	struct config *config = load(config_file);
 	struct error error;
-	if (config == NULL)
+	struct config *config = config_load_file(config_file, &error);
+	if (config == NULL) {
+		log_error("%s", error.text);
 		return EX_CONFIG;
+	}
 	int allowed = explain(&config->rules, count, words, stdout, &error);
 	config_free(config);
 	if (allowed < 0) {
@@ -187,9 +181,11 @@ static int run(const char *config_file, bool check_only)
 		return EXIT_FAILURE;
 	}
 	harden_raise_file_limit();
-	d.config = load(config_file);
-	if (d.config == NULL)
+	d.config = config_load(config_file, &error);
+	if (d.config == NULL) {
+		log_error("%s", error.text);
 		return EX_CONFIG;
+	}
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);

@@ -30,7 +30,6 @@ static struct listener_options listener_options(const struct config *c)
 		.fd = -1,
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
-		.with_units = rules_want_units(&c->rules),
 		.session = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,

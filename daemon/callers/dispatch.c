@@ -162,15 +162,10 @@ static void answer_status(struct dispatch *d, struct call *call)
 	call_answer_end(call, &w);
 }
 
-static bool has_path(enum op op)
-{
-	return op == OP_KV_GET || op == OP_KV_PUT;
-}
-
 static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r)
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
-	if (!has_path(r->op))
+	if (!op_has_path(r->op))
 		return rules_find(d->parts.rules, call_peer(call), r->op, NULL) != NULL;
 	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
 	return rules_find(d->parts.rules, call_peer(call), r->op, path) != NULL;
@@ -187,7 +182,7 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 	if (!is_allowed(d, call, r)) {
 		struct failure why;
 		failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
-		    has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+		    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
 		dispatch_refuse(d, call, &why);
 		return;
 	}

@@ -84,21 +84,21 @@ static int take_key(struct question *q, const char *name, size_t len, const char
 
 static int take_op(struct question *q, int count, char *const *words, struct error *error)
 {
+	char shown[CONFIG_VALUE_SHOWN];
 	bool has_path;
 
 	if (count == 0)
 		return error_set(error, "which operation? such as kv.get secret/app/db");
 	q->op = op_by_name(words[0], strlen(words[0]));
 	if (q->op == OP_COUNT)
-		return error_set(error, "%s: is no operation", words[0]);
-	has_path = q->op == OP_KV_GET || q->op == OP_KV_PUT;
+		return error_set(error, "%s: is no operation", config_value_shown(words[0], shown));
+	has_path = op_has_path(q->op);
 	if (has_path != (count == 2) || count > 2)
 		return error_set(error, "%s takes %s", words[0], has_path ? "one path, such as secret/app/db" : "no path");
 	q->path = has_path ? words[1] : NULL;
 	/* What a request could not hold would be refused before any rule. */
 	if (has_path && (strchr(q->path, '/') == NULL || !request_path_ok(q->path, REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX)))
-		return error_set(error, "%s: no request can have this path: mount and path, without empty, \".\" or \"..\" segments",
-		    q->path);
+		return error_set(error, "no request can have this path: a mount and a path, without empty, \".\" or \"..\" segments");
 	return 0;
 }
 

@@ -34,7 +34,6 @@ struct listener {
 	int fd, lock_fd;
 	char *path;
 	uint64_t connections, connections_per_uid;
-	bool with_units;
 	struct uid_count *uids;
 };
 
@@ -79,7 +78,7 @@ static void turn_away(int fd, const char *message)
 static void admit(struct listener *l, int fd)
 {
 	struct peer peer;
-	if (peer_read(fd, l->with_units, &peer) != 0) {
+	if (peer_read(fd, &peer) != 0) {
 		close(fd);
 		return;
 	}
@@ -144,7 +143,6 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 	l->base = base;
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
-	l->with_units = options->with_units;
 	if (l->fd < 0) {
 		if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
 			goto fail;

@@ -20,7 +20,6 @@ struct listener_options {
 	gid_t group;        /* (gid_t)-1: leave it */
 	int fd;             /* a socket that listens already, non-blocking, taken over; -1: it is to be made */
 	uint64_t connections, connections_per_uid;
-	bool with_units;    /* callers' units are wanted */
 	struct session_limits session;
 	uint64_t default_timeout_ms;
 };

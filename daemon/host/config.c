@@ -36,25 +36,39 @@ static int fill_address(struct config *config, const char *path, unsigned line, 
 	return 0;
 }
 
+static int load_file(struct config *config, const char *path, unsigned *ret_address_line, struct error *error)
+{
+	if (config == NULL)
+		return error_set(error, "%.200s: out of memory", path);
+	if (config_table_defaults(config, error) != 0)
+		return -1;
+	return config_file_read(path, config, ret_address_line, error);
+}
+
 static int load(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	unsigned address_line;
 
-	if (config == NULL)
-		return error_set(error, "%.200s: out of memory", path);
-	if (config_table_defaults(config, error) != 0 || config_file_read(path, config, &address_line, error))
+	if (load_file(config, path, &address_line, error) != 0)
 		return -1;
 	if (fill_address(config, path, address_line, error) != 0)
 		return -1;
 	return config_auth_fill(config, env, path, error);
 }
 
-static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
+static struct config *new_config(void)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
 
 	if (config != NULL)
 		config->holds = 1;
+	return config;
+}
+
+static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
+{
+	struct config *config = new_config();
+
 	if (load(config, env, path, error) == 0)
 		return config;
 	config_free(config);
@@ -70,6 +84,17 @@ struct config *config_load(const char *path, struct error *error)
 		config = load_with(&env, path, error);
 	config_auth_free(&env);
 	return config;
+}
+
+struct config *config_load_file(const char *path, struct error *error)
+{
+	struct config *config = new_config();
+	unsigned address_line;
+
+	if (load_file(config, path, &address_line, error) == 0)
+		return config;
+	config_free(config);
+	return NULL;
 }
 
 struct config *config_load_again(const char *path, const struct config *before, struct error *error)

@@ -72,6 +72,9 @@ struct config {
  */
 struct config *config_load(const char *path, struct error *error);
 
+/* The same of the file alone: address and credentials may be missing, which are there only where the daemon runs. */
+struct config *config_load_file(const char *path, struct error *error);
+
 /* The same for a daemon that runs by the configuration before: what that had from the environment stands there no more. */
 struct config *config_load_again(const char *path, const struct config *before, struct error *error);
 

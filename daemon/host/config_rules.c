@@ -115,23 +115,6 @@ static int read_key(const struct config_file *file, const config_setting_t *key,
 	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
 }
 
-static bool takes_path(enum op op)
-{
-	switch (op) {
-	case OP_KV_GET:
-	case OP_KV_PUT:
-		return true;
-	case OP_PING:
-	case OP_STATUS:
-	case OP_PROBE:
-	case OP_SNAPSHOT_SAVE:
-	case OP_SNAPSHOT_RESTORE:
-	case OP_COUNT:
-		break;
-	}
-	return false;
-}
-
 static int check_rule(const struct config_file *file, const config_setting_t *at, const struct rule *rule)
 {
 	bool any = false;
@@ -142,7 +125,7 @@ static int check_rule(const struct config_file *file, const config_setting_t *at
 		return config_file_error(file, at, 0, "must have a uid beside user_unit, since each user names his own units");
 	for (int op = 0; op < OP_COUNT; op++) {
 		any = any || rule->ops[op];
-		if (rule->ops[op] && takes_path((enum op)op) && rule->npaths == 0)
+		if (rule->ops[op] && op_has_path((enum op)op) && rule->npaths == 0)
 			return config_file_error(file, at, 0, "must have paths for %s", op_name((enum op)op));
 	}
 	if (!any)
@@ -182,5 +165,5 @@ int config_rules_read(const struct config_file *file, const config_setting_t *al
 		if (read_rule(file, config_setting_get_elem(allow, (unsigned)i), &ret->rule[i]) != 0)
 			return -1;
 	}
-	return 0;
+	return rules_prepare(ret) == 0 ? 0 : no_memory(file, allow);
 }

@@ -1,6 +1,6 @@
 /*
  * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. Does
- * nothing where systemd does not ask.
+ * nothing where systemd does not ask. It would wait for a systemd that hangs with hundreds of messages unread.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H

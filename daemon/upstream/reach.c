@@ -99,9 +99,20 @@ static void set_up(struct reach *r)
 	tell_change(r);
 }
 
+uint64_t reach_pause_ms(uint64_t (*random)(void *, uint64_t, uint64_t), void *arg)
+{
+	return random(arg, POLL_LOW_MS, POLL_HIGH_MS);
+}
+
+static uint64_t roll(void *arg, uint64_t low, uint64_t high)
+{
+	(void)arg;
+	return clock_random(low, high);
+}
+
 static void set_down(struct reach *r, enum reach_state state, bool tls)
 {
-	uint64_t poll = clock_random(POLL_LOW_MS, POLL_HIGH_MS);
+	uint64_t poll = reach_pause_ms(roll, NULL);
 	bool same = r->state == state && r->tls == tls;
 
 	r->state = state;

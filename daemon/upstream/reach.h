@@ -39,4 +39,7 @@ void reach_failed(struct reach *reach);
 
 enum reach_state reach_state(const struct reach *reach);
 
+/* How long it waits before it asks again, while OpenBao does not answer. */
+uint64_t reach_pause_ms(uint64_t (*random)(void *arg, uint64_t low, uint64_t high), void *arg);
+
 #endif
