@@ -15,6 +15,7 @@
 #include "daemon/callers/credential_guard.h"
 #include "daemon/callers/explain.h"
 #include "daemon/host/activation.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
@@ -26,11 +27,13 @@
 #include "daemon/upstream/http.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
+#define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
 
 struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct event *sigterm, *sigint;
+	struct audit *audit;
 	struct activation *activation;
 	struct notify *notify;
 	struct backends *backends;
@@ -63,11 +66,17 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void on_stopped(void *arg)
+static void on_part_ended(void *arg)
 {
 	struct daemon *d = arg;
 	if (--d->ending == 0)
 		event_base_loopbreak(d->base);
+}
+
+static void on_stopped(void *arg)
+{
+	struct daemon *d = arg;
+	serving_drain(d->serving, d->base, WRITE_MS, on_part_ended, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -84,15 +93,17 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	notify_stopping(d->notify);
 	reload_stop(d->reload);
 	d->ending = 2;
-	serving_stop(d->serving, on_stopped, d);
+	serving_stop(d->serving, on_part_ended, d);
 	backends_stop(d->backends, on_stopped, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
-	serving_free(d->serving); /* first: its sessions abandon their calls */
+	serving_disconnect(d->serving); /* first: its sessions abandon their calls */
 	reload_free(d->reload);
 	backends_free(d->backends);
+	serving_free(d->serving);
+	audit_free(d->audit, WRITE_MS);
 	notify_free(d->notify);
 	activation_free(d->activation);
 	if (d->sigterm != NULL)
@@ -126,7 +137,7 @@ static int start_parts(struct daemon *d, const char *config_file, struct error *
 	if (d->backends == NULL)
 		return -1;
 	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
-	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->activation, error);
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
 	if (d->serving == NULL)
 		return -1;
 	activation_free(d->activation);
@@ -137,6 +148,18 @@ static int start_parts(struct daemon *d, const char *config_file, struct error *
 	return d->reload != NULL ? 0 : error_set(error, "out of memory");
 }
 
+static int start_audit(struct daemon *d, struct error *error)
+{
+	const struct audit_options options = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
+	};
+	d->audit = audit_new(d->base, &options, error);
+	return d->audit != NULL ? 0 : -1;
+}
+
 static int start(struct daemon *d, const char *config_file, struct error *error)
 {
 	if (init_libraries(error) != 0)
@@ -144,7 +167,7 @@ static int start(struct daemon *d, const char *config_file, struct error *error)
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_parts(d, config_file, error) != 0)
+	if (start_audit(d, error) != 0 || start_parts(d, config_file, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
@@ -186,13 +209,15 @@ static int run(const char *config_file, bool check_only)
 		log_error("%s", error.text);
 		return EX_CONFIG;
 	}
+	if (!check_only)
+		log_set_level(d.config->log.level);
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, config_file, &error);
+	int rc = log_start() == 0 ? start(&d, config_file, &error) : error_set(&error, "cannot start a thread for the log");
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
@@ -200,6 +225,7 @@ static int run(const char *config_file, bool check_only)
 	daemon_free(&d);
 	if (rc == 0)
 		log_info("stopped");
+	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

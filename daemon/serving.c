@@ -10,12 +10,14 @@
 #include "daemon/callers/dispatch.h"
 #include "daemon/callers/listener.h"
 #include "daemon/host/activation.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/log.h"
 
 #define DRAIN_MS 8000u
 
 struct serving {
+	struct audit *audit;
 	struct dispatch *dispatch;
 	struct listener *listener;
 	struct credentials *credentials; /* NULL: there is no such socket */
@@ -41,7 +43,7 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct dispatch_parts dispatch_parts(const struct config *c, const struct backend *b)
+static struct dispatch_parts dispatch_parts(const struct serving *s, const struct config *c, const struct backend *b)
 {
 	return (struct dispatch_parts){
 		.rules = &c->rules,
@@ -49,14 +51,16 @@ static struct dispatch_parts dispatch_parts(const struct config *c, const struct
 		.probe = backend_probe(b),
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
+		.audit = s->audit,
 		.limits = listener_options(c).session,
 	};
 }
 
-static struct credentials_parts credentials_parts(const struct config *c, const struct backend *b)
+static struct credentials_parts credentials_parts(const struct serving *s, const struct config *c, const struct backend *b)
 {
 	return (struct credentials_parts){
 		.rules = &c->credentials,
+		.audit = s->audit,
 		.kv = backend_kv(b),
 		.wait_ms = c->openbao.request_timeout_ms,
 	};
@@ -66,7 +70,7 @@ static int start_credentials(struct serving *s, struct event_base *base, const s
     const struct backend *backend, struct activation *activation, struct error *error)
 {
 	struct credentials_options options = { .socket = config->listen.credentials_socket, .fd = -1 };
-	const struct credentials_parts parts = credentials_parts(config, backend);
+	const struct credentials_parts parts = credentials_parts(s, config, backend);
 	if (activation_socket(activation, ACTIVATION_CREDENTIALS, &options.fd, error) != 0)
 		return -1;
 	if (options.socket == NULL && options.fd < 0) {
@@ -92,12 +96,14 @@ static int start_listening(struct serving *s, struct event_base *base, const str
 }
 
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
-    struct activation *activation, struct error *error)
+    struct audit *audit, struct activation *activation, struct error *error)
 {
-	const struct dispatch_parts parts = dispatch_parts(config, backend);
 	struct serving *s = calloc(1, sizeof(*s));
-	if (s != NULL)
+	if (s != NULL) {
+		s->audit = audit;
+		const struct dispatch_parts parts = dispatch_parts(s, config, backend);
 		s->dispatch = dispatch_new(&parts);
+	}
 	if (s == NULL || s->dispatch == NULL) {
 		(void)error_set(error, "out of memory");
 		serving_free(s);
@@ -114,8 +120,9 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
-	const struct dispatch_parts parts = dispatch_parts(config, backend);
-	const struct credentials_parts others = credentials_parts(config, backend);
+	const struct dispatch_parts parts = dispatch_parts(s, config, backend);
+	const struct credentials_parts others = credentials_parts(s, config, backend);
+	audit_set_level(s->audit, config->audit.level);
 	listener_set_limits(s->listener, &options);
 	dispatch_use(s->dispatch, &parts);
 	if (s->credentials != NULL)
@@ -131,12 +138,26 @@ void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
 		done(arg);
 }
 
-void serving_free(struct serving *s)
+void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
+{
+	dispatch_drain(s->dispatch, base, budget_ms, drained, arg);
+}
+
+void serving_disconnect(struct serving *s)
 {
 	if (s == NULL)
 		return;
 	credentials_free(s->credentials);
+	s->credentials = NULL;
 	listener_free(s->listener); /* its sessions abandon their calls */
+	s->listener = NULL;
+}
+
+void serving_free(struct serving *s)
+{
+	if (s == NULL)
+		return;
+	serving_disconnect(s);
 	dispatch_free(s->dispatch);
 	free(s);
 }

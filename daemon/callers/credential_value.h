@@ -5,6 +5,7 @@
 #define CREDENTIAL_VALUE_H
 
 #include "base/buf.h"
+#include "proto/codes.h"
 #include "proto/jscan.h"
 
 #define CREDENTIAL_VALUE_MAX (1024 * 1024) /* systemd's limit, for all credentials of a unit and their ids together */
@@ -12,8 +13,8 @@
 /*
  * Puts the credential into ret, an empty buffer that may hold as many bytes as data: the value of that field of the object
  * data, or with field NULL all of the object as it stands. A string is decoded, with nothing added at its end; any other
- * value is its JSON text. NULL; or what is wrong, for the log, which holds nothing of the secret, and ret is empty still.
+ * value is its JSON text. 0; or -1 with why set, which holds nothing of the secret, and ret is empty still.
  */
-const char *credential_value(struct jspan data, const char *field, struct buf *ret);
+int credential_value(struct jspan data, const char *field, struct buf *ret, struct failure *why);
 
 #endif

@@ -19,7 +19,9 @@
 #include "daemon/callers/credential_answer.h"
 #include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credential_value.h"
+#include "daemon/callers/rules.h"
 #include "daemon/callers/socket.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
 
@@ -39,10 +41,12 @@ struct connection {
 	struct credentials *credentials;
 	enum state state;
 	int fd;
-	bool is_root;
+	struct ucred cred;
 	struct credential_peer peer;
 	char *rule, *mount, *path, *field; /* of the rule that it came under */
 	struct kv_call *call;
+	uint64_t version;     /* of the secret; 0: not known */
+	uint64_t accepted_us;
 	uint64_t deadline_ms;   /* for the secret */
 	struct event timer, writable;
 	struct credential_answer answer;
@@ -129,15 +133,26 @@ static void end(struct connection *c)
 	check_stopped(l);
 }
 
-/* AUDIT: op "credential", with c->peer, c->rule, mount and path, and why (NULL: it was given), belongs here. */
-static void tell(const struct connection *c, const char *why)
+static void record(struct connection *c, enum code code, bool gone)
 {
-	if (why == NULL)
-		log_debug("credential %s for %s: given (rule %s)", c->peer.id, c->peer.unit, c->rule);
-	else if (c->rule != NULL)
-		log_warning("credential %s for %s: refused (rule %s): %s", c->peer.id, c->peer.unit, c->rule, why);
+	const struct peer peer = { .uid = c->cred.uid, .gid = c->cred.gid, .pid = c->cred.pid,
+		.unit = c->peer.unit[0] != '\0' ? c->peer.unit : NULL };
+	const struct audit_record record = { .op = "credential", .peer = &peer, .mount = c->mount, .path = c->path,
+		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL, .rule = c->rule, .version = c->version, .code = code,
+		.gone = gone, .microseconds = clock_now_us() - c->accepted_us };
+	audit_write(c->credentials->parts.audit, &record);
+}
+
+/* What became of it, to the log and the audit. */
+static void tell(struct connection *c, const struct failure *why)
+{
+	if (c->rule != NULL)
+		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule, why->message,
+		    code_name(why->code));
 	else
-		log_warning("credential %s for %s: refused: %s", c->peer.id, c->peer.unit, why);
+		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
+		    code_name(why->code));
+	record(c, why->code, false);
 }
 
 static void send_more(struct connection *c)
@@ -148,11 +163,11 @@ static void send_more(struct connection *c)
 		return;
 	case CREDENTIAL_SENT:
 		if (c->state == CONNECTION_GIVING)
-			tell(c, NULL);
+			record(c, CODE_NONE, false);
 		break;
 	case CREDENTIAL_GONE:
 		if (c->state == CONNECTION_GIVING)
-			tell(c, "whoever asked has gone");
+			record(c, CODE_NONE, true);
 		break;
 	}
 	end(c);
@@ -163,22 +178,22 @@ static void begin_refusal(struct connection *c)
 	c->state = CONNECTION_REFUSING;
 	(void)event_del(&c->timer);
 	credential_answer_refuse(&c->answer);
-	if (!c->is_root)
+	if (c->cred.uid != 0)
 		start_timer(c, c->credentials->parts.wait_ms);
 	send_more(c);
 }
 
-static void refuse(struct connection *c, const char *why)
+static void refuse_failure(struct connection *c, const struct failure *why)
 {
 	tell(c, why);
 	begin_refusal(c);
 }
 
-static void refuse_failure(struct connection *c, const struct failure *why)
+static void refuse(struct connection *c, enum code code, const char *message)
 {
-	char text[sizeof(why->message) + 64];
-	snprintf(text, sizeof(text), "%s (%s)", why->message, code_name(why->code));
-	refuse(c, text);
+	struct failure why;
+	failure_set(&why, code, "%s", message);
+	refuse_failure(c, &why);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -205,15 +220,15 @@ static void ask_again(struct connection *c, const struct failure *why)
 static void on_reply(void *arg, const struct kv_reply *reply)
 {
 	struct connection *c = arg;
-	const char *wrong;
+	struct failure why;
 	c->call = NULL;
 	if (reply->failure != NULL) {
 		ask_again(c, reply->failure);
 		return;
 	}
-	wrong = credential_value(reply->data, c->field, &c->answer.value);
-	if (wrong != NULL) {
-		refuse(c, wrong);
+	c->version = reply->version;
+	if (credential_value(reply->data, c->field, &c->answer.value, &why) != 0) {
+		refuse_failure(c, &why);
 		return;
 	}
 	c->state = CONNECTION_GIVING;
@@ -226,7 +241,7 @@ static void ask(struct connection *c)
 	c->state = CONNECTION_ASKING;
 	c->call = kv_get(c->credentials->parts.kv, c->mount, c->path, 0, 0, c->deadline_ms, on_reply, c);
 	if (c->call == NULL)
-		refuse(c, "out of memory");
+		refuse(c, CODE_INTERNAL, "out of memory");
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -239,7 +254,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		ask(c);
 		break;
 	case CONNECTION_GIVING:
-		refuse(c, "it was not read in time");
+		refuse(c, CODE_TIMEOUT, "it was not read in time");
 		break;
 	case CONNECTION_REFUSING:
 		end(c); /* not root's */
@@ -265,20 +280,19 @@ static int copy_rule(struct connection *c, const struct credential_rule *rule)
 static bool is_systemd(struct connection *c)
 {
 	struct sockaddr_un name;
-	struct ucred cred;
-	socklen_t size = sizeof(cred), name_size = sizeof(name);
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0) {
+	socklen_t size = sizeof(c->cred), name_size = sizeof(name);
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &size) != 0) {
 		log_warning("a credential was refused: %s", strerror(errno));
 		return false;
 	}
-	c->is_root = cred.uid == 0;
-	if (!c->is_root) {
-		log_warning("a credential was refused to uid %lu: only root, as systemd is, may ask", (unsigned long)cred.uid);
+	if (c->cred.uid != 0) {
+		log_warning("a credential was refused to uid %lu: only root, as systemd is, may ask",
+		    (unsigned long)c->cred.uid);
 		return false;
 	}
 	if (getpeername(c->fd, (struct sockaddr *)&name, &name_size) != 0 || name_size < sizeof(name.sun_family) ||
 	    !credential_peer_parse(name.sun_path, name_size - sizeof(name.sun_family), &c->peer)) {
-		log_warning("a credential was refused to pid %ld: it does not ask as systemd does", (long)cred.pid);
+		log_warning("a credential was refused to pid %ld: it does not ask as systemd does", (long)c->cred.pid);
 		return false;
 	}
 	return true;
@@ -290,19 +304,22 @@ static void admit(struct credentials *l, struct connection *c, int fd)
 	memset(&c->peer, 0, sizeof(c->peer));
 	c->fd = fd;
 	credential_guard_watch(l->guard, number_of(c), fd);
-	c->is_root = false;
+	c->cred = (struct ucred){ .uid = RULES_NOBODY, .gid = RULES_NOBODY };
+	c->version = 0;
+	c->accepted_us = clock_now_us();
 	c->deadline_ms = clock_now_ms() + l->parts.wait_ms;
 	credential_answer_init(&c->answer);
 	(void)event_assign(&c->writable, l->base, fd, EV_WRITE, on_writable, c);
 	if (!is_systemd(c)) {
+		record(c, CODE_FORBIDDEN, false);
 		begin_refusal(c);
 		return;
 	}
 	rule = credential_rules_find(l->parts.rules, &c->peer);
 	if (rule == NULL)
-		refuse(c, "no rule in credential is for it");
+		refuse(c, CODE_FORBIDDEN, "no rule in credential is for it");
 	else if (copy_rule(c, rule) != 0)
-		refuse(c, "out of memory");
+		refuse(c, CODE_INTERNAL, "out of memory");
 	else
 		ask(c);
 }
@@ -417,7 +434,7 @@ void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)
 			c->call = NULL;
 		}
 		if (c->state == CONNECTION_ASKING || c->state == CONNECTION_PAUSING)
-			refuse(c, "the daemon is stopping");
+			refuse(c, CODE_UNAVAILABLE, "the daemon is stopping");
 	}
 	l->stopped = stopped;
 	l->stopped_arg = arg;
@@ -433,7 +450,7 @@ void credentials_free(struct credentials *l)
 	close_listener(l);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		if (l->connection[i].state == CONNECTION_GIVING)
-			tell(&l->connection[i], "the daemon is stopping");
+			record(&l->connection[i], CODE_UNAVAILABLE, false);
 		if (l->connection[i].state != CONNECTION_NONE)
 			let_go(&l->connection[i]);
 	}

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "daemon/callers/credential_rules.h"
 
+struct audit;
 struct credentials;
 struct event_base;
 struct kv;
@@ -28,6 +29,7 @@ struct credentials_options {
 struct credentials_parts {
 	const struct credential_rules *rules;
 	struct kv *kv;
+	struct audit *audit;
 	uint64_t wait_ms; /* for the secret; and again for the reader, then a value is wiped and the rest is a refusal */
 };
 

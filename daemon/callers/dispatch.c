@@ -1,25 +1,15 @@
 /*
- * dispatch: one function per op. What takes time holds a struct work from the request to the store's callback; if
- * the caller goes away first, the session abandons it.
+ * dispatch: one function per op. What takes time is a struct work from the request to the store's callback.
  */
 #include "daemon/callers/dispatch_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
-
-struct work {
-	struct dispatch *dispatch;
-	struct call *call;
-	struct kv_call *kv_call;
-	struct probe_wait *probe_wait;
-};
 
 void dispatch_refuse(struct dispatch *d, struct call *call, const struct failure *why)
 {
@@ -36,111 +26,101 @@ void dispatch_refuse_memory(struct dispatch *d, struct call *call)
 	dispatch_refuse(d, call, &why);
 }
 
-/* NULL: no memory, and the caller has been told. */
-static struct work *work_new(struct dispatch *d, struct call *call)
-{
-	struct work *work = calloc(1, sizeof(*work));
-	if (work == NULL) {
-		dispatch_refuse_memory(d, call);
-		return NULL;
-	}
-	work->dispatch = d;
-	work->call = call;
-	return work;
-}
-
 /* -- kv ------------------------------------------------------------------------------------------------------ */
 
-static void abandon_kv(void *arg)
+static bool abandon_kv(struct work *work)
 {
-	struct work *work = arg;
-	kv_abandon(work->kv_call);
-	free(work);
+	return kv_abandon(work->kv_call);
+}
+
+static void answer_kv(struct work *work, struct jwrite *w)
+{
+	const struct kv_reply *reply = &work->reply;
+	jwrite_uint(w, "version", reply->version);
+	if (reply->created_time.len > 0)
+		jwrite_span(w, "created_time", reply->created_time);
+	if (reply->metadata.len > 0)
+		jwrite_span(w, "metadata", reply->metadata);
+	else
+		jwrite_null(w, "metadata");
+	if (reply->data.len > 0)
+		jwrite_span(w, "data", reply->data);
 }
 
 static void on_kv(void *arg, const struct kv_reply *reply)
 {
 	struct work *work = arg;
-	struct dispatch *d = work->dispatch;
-	struct call *call = work->call;
-	struct jwrite w;
-	free(work);
-	if (reply->failure != NULL) {
-		dispatch_refuse(d, call, reply->failure);
-		return;
-	}
-	call_answer_begin(call, &w);
-	jwrite_uint(&w, "version", reply->version);
-	if (reply->created_time.len > 0)
-		jwrite_span(&w, "created_time", reply->created_time);
-	if (reply->metadata.len > 0)
-		jwrite_span(&w, "metadata", reply->metadata);
-	else
-		jwrite_null(&w, "metadata");
-	if (reply->data.len > 0)
-		jwrite_span(&w, "data", reply->data);
-	call_answer_end(call, &w);
+	work->reply = *reply;
+	work_end(work, reply->failure);
 }
 
-static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+static void begin_put(struct work *work)
 {
-	struct work *work = work_new(d, call);
-	if (work == NULL)
-		return;
-	if (r->op == OP_KV_PUT) {
-		d->counters.puts++;
-		work->kv_call = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
-		    deadline_ms, on_kv, work);
-	} else {
-		d->counters.gets++;
-		work->kv_call = kv_get(d->parts.kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
-	}
-	if (work->kv_call == NULL) {
-		free(work);
-		dispatch_refuse_memory(d, call);
-		return;
-	}
-	call_wait(call, abandon_kv, work);
+	work->kv_call = kv_put(work->dispatch->parts.kv, work->record.mount, work->record.path, work->data, work->data_len,
+	    work->has_cas ? &work->cas : NULL, work->deadline_ms, on_kv, work);
+	work_started(work, work->kv_call != NULL);
+}
+
+static void start_put(struct work *work, const struct request *r)
+{
+	work->dispatch->counters.puts++;
+	work->data = r->data.p;
+	work->data_len = r->data.len;
+	work->has_cas = r->has_cas;
+	work->cas = r->cas;
+	work->answer = answer_kv;
+	work->abandon = abandon_kv;
+	work_begin(work, begin_put);
+}
+
+static void begin_get(struct work *work)
+{
+	work->kv_call = kv_get(work->dispatch->parts.kv, work->record.mount, work->record.path, work->version,
+	    work->min_version, work->deadline_ms, on_kv, work);
+	work_started(work, work->kv_call != NULL);
+}
+
+static void start_get(struct work *work, const struct request *r)
+{
+	work->dispatch->counters.gets++;
+	work->version = r->version;
+	work->min_version = r->min_version;
+	work->answer = answer_kv;
+	work->abandon = abandon_kv;
+	work_begin(work, begin_get);
 }
 
 /* -- probe --------------------------------------------------------------------------------------------------- */
 
-static void abandon_probe(void *arg)
+static bool abandon_probe(struct work *work)
 {
-	struct work *work = arg;
 	probe_abandon(work->probe_wait);
-	free(work);
+	return false;
+}
+
+static void answer_probe(struct work *work, struct jwrite *w)
+{
+	(void)work;
+	jwrite_text(w, "name", PROBE_NAME);
 }
 
 static void on_probe(void *arg, const struct failure *why)
 {
-	struct work *work = arg;
-	struct dispatch *d = work->dispatch;
-	struct call *call = work->call;
-	struct jwrite w;
-	free(work);
-	if (why != NULL) {
-		dispatch_refuse(d, call, why);
-		return;
-	}
-	call_answer_begin(call, &w);
-	jwrite_text(&w, "name", PROBE_NAME);
-	call_answer_end(call, &w);
+	work_end(arg, why);
 }
 
-static void start_probe(struct dispatch *d, struct call *call, uint64_t deadline_ms)
+static void begin_probe(struct work *work)
 {
-	struct work *work = work_new(d, call);
-	if (work == NULL)
-		return;
-	d->counters.probes++;
-	work->probe_wait = probe_ask(d->parts.probe, deadline_ms, on_probe, work);
-	if (work->probe_wait == NULL) {
-		free(work);
-		dispatch_refuse_memory(d, call);
-		return;
-	}
-	call_wait(call, abandon_probe, work);
+	work->probe_wait = probe_ask(work->dispatch->parts.probe, work->deadline_ms, on_probe, work);
+	work_started(work, work->probe_wait != NULL);
+}
+
+static void start_probe(struct work *work)
+{
+	work->dispatch->counters.probes++;
+	work->answer = answer_probe;
+	work->abandon = abandon_probe;
+	work_begin(work, begin_probe);
 }
 
 /* -- the others ---------------------------------------------------------------------------------------------- */
@@ -157,18 +137,29 @@ static void answer_status(struct dispatch *d, struct call *call)
 {
 	struct jwrite w;
 	call_answer_begin(call, &w);
+	d->counters.audit_dropped = audit_dropped(d->parts.audit);
 	status_write(&w, d->parts.keeper, &d->counters, clock_now_ms() - d->started_ms);
 	status_write_caller(&w, call_peer(call), d->parts.rules);
 	call_answer_end(call, &w);
 }
 
-static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r)
+/* The rule that allows it, or NULL. */
+static const struct rule *find_rule(const struct dispatch *d, struct call *call, const struct request *r)
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
 	if (!op_has_path(r->op))
-		return rules_find(d->parts.rules, call_peer(call), r->op, NULL) != NULL;
+		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);
 	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
-	return rules_find(d->parts.rules, call_peer(call), r->op, path) != NULL;
+	return rules_find(d->parts.rules, call_peer(call), r->op, path);
+}
+
+static void deny(struct dispatch *d, struct call *call, const struct request *r)
+{
+	struct failure why;
+	dispatch_audit(d, call, r, NULL, CODE_FORBIDDEN);
+	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
+	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+	dispatch_refuse(d, call, &why);
 }
 
 void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
@@ -179,23 +170,29 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		answer_ping(d, call);
 		return;
 	}
-	if (!is_allowed(d, call, r)) {
-		struct failure why;
-		failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
-		    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
-		dispatch_refuse(d, call, &why);
+	const struct rule *rule = find_rule(d, call, r);
+	if (rule == NULL) {
+		deny(d, call, r);
 		return;
 	}
-	if (r->op == OP_SNAPSHOT_SAVE)
-		dispatch_save(d, call, deadline_ms);
-	else if (r->op == OP_SNAPSHOT_RESTORE)
-		dispatch_restore(d, call, r->force, deadline_ms);
-	else if (r->op == OP_STATUS)
+	if (r->op == OP_STATUS) {
+		dispatch_audit(d, call, r, rule->name, CODE_NONE);
 		answer_status(d, call);
+		return;
+	}
+	struct work *work = work_new(d, call, r, rule->name, deadline_ms);
+	if (work == NULL)
+		return;
+	if (r->op == OP_KV_PUT)
+		start_put(work, r);
+	else if (r->op == OP_KV_GET)
+		start_get(work, r);
 	else if (r->op == OP_PROBE)
-		start_probe(d, call, deadline_ms);
+		start_probe(work);
+	else if (r->op == OP_SNAPSHOT_SAVE)
+		dispatch_save(work);
 	else
-		start_kv(d, call, r, deadline_ms);
+		dispatch_restore(work, r->force);
 }
 
 struct dispatch *dispatch_new(const struct dispatch_parts *parts)
@@ -215,5 +212,8 @@ void dispatch_use(struct dispatch *d, const struct dispatch_parts *parts)
 
 void dispatch_free(struct dispatch *d)
 {
+	if (d == NULL)
+		return;
+	works_free(d);
 	free(d);
 }

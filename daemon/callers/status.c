@@ -74,6 +74,7 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_uint(w, "snapshots_restored", counters->snapshots_restored);
 	jwrite_uint(w, "failures", counters->failures);
 	jwrite_uint(w, "forbidden", counters->forbidden);
+	jwrite_uint(w, "audit_dropped", counters->audit_dropped);
 	jwrite_uint(w, "logins", status.logins);
 	jwrite_uint(w, "login_failures", status.login_failures);
 	jwrite_uint(w, "renewals", status.renewals);

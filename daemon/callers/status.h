@@ -16,6 +16,7 @@ struct keeper;
 
 struct counters {
 	uint64_t requests, failures, forbidden, gets, puts, probes, snapshots_saved, snapshots_restored;
+	uint64_t audit_dropped;
 };
 
 /* Each adds members to a reply that was begun. */

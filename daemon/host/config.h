@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "daemon/callers/credential_rules.h"
 #include "daemon/callers/rules.h"
+#include "daemon/host/audit.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"
 
 struct config {
@@ -61,6 +63,15 @@ struct config {
 		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;
+	struct {
+		enum log_level level;
+	} log;
+	struct {
+		enum audit_level level;
+		enum audit_sink sink;
+		enum audit_on_failure on_failure;
+		char *file; /* AUDIT_FILE: set; else NULL */
+	} audit;
 	struct rules rules; /* allow */
 	struct credential_rules credentials; /* credential */
 };

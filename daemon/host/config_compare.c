@@ -48,6 +48,8 @@ static bool same(const struct config *a, const struct config *b, const struct se
 		return same_bytes(a, b, setting, sizeof(mode_t));
 	case SETTING_GROUP:
 		return same_bytes(a, b, setting, sizeof(gid_t));
+	case SETTING_CHOICE:
+		return same_bytes(a, b, setting, sizeof(unsigned));
 	case SETTING_NAMESPACE:
 	case SETTING_TEXT:
 	case SETTING_FILE:
@@ -85,6 +87,13 @@ bool config_same_openbao(const struct config *a, const struct config *b)
 	return same_text(a->approle.secret_id, b->approle.secret_id); /* from the environment, or not any more */
 }
 
+static bool needs_restart(const struct setting *setting)
+{
+	if (strcmp(setting->group, "audit") == 0)
+		return strcmp(setting->name, "level") != 0;
+	return strcmp(setting->group, "listen") == 0;
+}
+
 void config_warn_of_restart(const struct config *running, const struct config *wanted,
     void (*warn)(const char *format, ...))
 {
@@ -92,6 +101,6 @@ void config_warn_of_restart(const struct config *running, const struct config *w
 	const struct setting *table = config_table(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(table[i].group, "listen") == 0 && !same(running, wanted, &table[i]))
+		if (needs_restart(&table[i]) && !same(running, wanted, &table[i]))
 			warn("%s.%s: a change takes effect at a restart only", table[i].group, table[i].name);
 }

@@ -267,6 +267,15 @@ static int check_pairs(struct reader *r)
 	if (c->listen.credentials_socket != NULL && strcmp(c->listen.credentials_socket, c->listen.socket) == 0)
 		return config_file_error(&r->file, config_lookup(&r->lib, "listen.credentials_socket"), 0,
 		    "is listen.socket too; it must be a socket of its own");
+	if (c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.on_failure"), 0,
+		    "\"deny\" needs audit.sink = \"file\" beside it");
+	if (c->audit.sink == AUDIT_FILE && c->audit.file == NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.sink"), 0,
+		    "needs audit.file beside it");
+	if (c->audit.sink != AUDIT_FILE && c->audit.file != NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.file"), 0,
+		    "needs audit.sink = \"file\" beside it");
 	return 0;
 }
 

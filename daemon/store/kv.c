@@ -49,7 +49,8 @@ struct kv_call {
 	struct fresh_put *write; /* a put's */
 	struct event *timer;
 	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
-	kv_done *done;          /* NULL: abandoned */
+	bool abandoned;
+	kv_done *done;
 	void *arg;
 };
 
@@ -115,8 +116,7 @@ static void call_free(struct kv_call *call)
 
 static void finish(struct kv_call *call, const struct kv_reply *reply)
 {
-	if (call->done != NULL)
-		call->done(call->arg, reply);
+	call->done(call->arg, reply);
 	call_free(call);
 }
 
@@ -163,7 +163,7 @@ static void try_again(struct kv_call *call, uint64_t least_ms)
 	if (pause < least_ms)
 		pause = least_ms;
 	let_go(call);
-	if (call->done == NULL || call->kv->draining || now + pause >= call->deadline_ms) {
+	if (call->abandoned || call->kv->draining || now + pause >= call->deadline_ms) {
 		fail_from_loop(call, &call->failure);
 		return;
 	}
@@ -404,11 +404,13 @@ struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const
 	return start(call);
 }
 
-void kv_abandon(struct kv_call *call)
+bool kv_abandon(struct kv_call *call)
 {
-	call->done = NULL;
-	if (!put_under_way(call))
-		call_free(call);
+	call->abandoned = true;
+	if (put_under_way(call))
+		return true;
+	call_free(call);
+	return false;
 }
 
 void kv_forget(struct kv *kv)

@@ -51,8 +51,11 @@ struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint6
 struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
     const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
 
-/* The caller has gone: done will not run. A read is ended, a put that may have been sent goes on. */
-void kv_abandon(struct kv_call *call);
+/*
+ * Nobody wants to know any more. A read is ended, and a put of which nothing was sent: false, done will not run. A put that
+ * may have been sent goes on: true, and done runs when it has ended.
+ */
+bool kv_abandon(struct kv_call *call);
 
 /* What OpenBao stores was replaced, as by a restore: nothing that was known of its secrets and mounts holds. */
 void kv_forget(struct kv *kv);

@@ -27,13 +27,14 @@ static void check_peer(const char *name, size_t size)
 static void check_value(const char *text, size_t size, const char *field)
 {
 	struct jspan data = { .p = text, .len = size, .type = JSON_OBJECT };
-	const char *wrong;
+	struct failure why;
 	struct buf value;
+	int failed;
 
 	buf_init(&value, SIZE_MAX);
-	wrong = credential_value(data, field, &value);
-	HOLDS(wrong == NULL ? buf_len(&value) <= size : buf_len(&value) == 0);
-	if (wrong == NULL && field == NULL)
+	failed = credential_value(data, field, &value, &why);
+	HOLDS(failed ? buf_len(&value) == 0 && why.message[0] != '\0' : buf_len(&value) <= size);
+	if (!failed && field == NULL)
 		HOLDS(buf_len(&value) == size);
 	buf_free(&value);
 }

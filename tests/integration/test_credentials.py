@@ -1,6 +1,7 @@
 """The socket for LoadCredential=: who gets which secret, and that whatever goes wrong is a refusal, never a short answer."""
 
 import os
+import select
 import signal
 import stat
 import time
@@ -56,8 +57,8 @@ def rule(site, path="app/db", unit=UNIT, id="db", **field):
 
 @pytest.fixture
 def serve(daemon, site, scratch):
-    def make(rules, port=None, **kw):
-        return Served(daemon, site.settings(port), rules, scratch, **kw)
+    def make(rules, port=None, changes=None, **kw):
+        return Served(daemon, site.settings(port, **(changes or {})), rules, scratch, **kw)
     return make
 
 
@@ -258,7 +259,8 @@ def test_those_who_do_not_read_a_refusal_keep_others_waiting_until_they_go(serve
     s = serve({"db": rule(site, field="password")}, wait="1s")
     stuck = [s.connect("other") for _ in range(32)]
     asked = s.connect()
-    process.wait_until(lambda: s.daemon.log.count("credential other for") == 32, process.patience(10), "all are refused")
+    process.wait_until(lambda: len(select.select(stuck, [], [], 0)[0]) == 32, process.patience(10), "all are refused")
+    assert not select.select([asked], [], [], 0.2)[0]
     stuck.pop().close()
     assert loadcredential.read(asked) == password.encode()
     for one in stuck:
@@ -272,6 +274,28 @@ def test_users_who_do_not_read_are_cut_off(serve, site, password):
     stuck = [s.connect(uid=OTHER) for _ in range(40)]
     assert s.load() == password.encode()
     del stuck
+
+
+# What is on record.
+
+def test_each_credential_is_audited(serve, site, proxy, password):
+    s = serve({"db": rule(site, id=["db", "large"], field="password")}, proxy.port)
+    assert s.load() == password.encode()
+    s.assert_refused("other")
+    proxy.fault("request", how=HANG, path="data/app/db", times=-1)
+    s.assert_refused("large")
+    with pytest.raises(loadcredential.Refused):
+        loadcredential.read(loadcredential.connect(s.socket, None))
+    s.daemon.stop()
+    root = {"op": "credential", "uid": 0, "gid": 0, "pid": os.getpid()}
+    where = {"mount": site.mount, "path": "app/db", "rule": "db", "verdict": "allowed", "unit": UNIT}
+    assert len(s.daemon.audit(credential="db", code="ok", version=1, **where, **root)) == 1
+    (late,) = s.daemon.audit(credential="large", **where, **root)
+    assert late["code"] in ("timeout", "unavailable") and late["microseconds"] > 1_000_000
+    (denied,) = s.daemon.audit(credential="other", code="forbidden", verdict="denied", unit=UNIT, **root)
+    assert "rule" not in denied and "path" not in denied
+    (stranger,) = [r for r in s.daemon.audit(code="forbidden", **root) if "credential" not in r]
+    assert "unit" not in stranger and stranger["verdict"] == "denied"
 
 
 # The daemon's own life.
@@ -343,7 +367,8 @@ def test_those_in_the_queue_of_a_daemon_that_ends_get_an_error(serve, site, pass
 def test_a_daemon_without_privileges_serves_root(serve, site, password, scratch):
     os.chown(scratch, OTHER, OTHER)
     as_other = ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups"]
-    s = serve({"db": rule(site, field="password")}, prefix=as_other, socket_path=scratch / "s.sock")
+    s = serve({"db": rule(site, field="password")}, prefix=as_other, socket_path=scratch / "s.sock",
+              changes={"audit": {"sink": "file", "file": str(scratch / "audit")}})
     assert os.stat(s.socket).st_uid == OTHER
     assert s.load() == password.encode()
 

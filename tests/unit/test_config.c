@@ -441,6 +441,8 @@ static void test_the_example_loads_and_holds_the_defaults(void **state)
 
 		if (table[i].low != NULL)
 			assert_memory_equal(a, b, sizeof(uint64_t));
+		if (table[i].choices != NULL)
+			assert_memory_equal(a, b, sizeof(unsigned));
 	}
 	assert_string_equal(example->openbao.vault_namespace, defaults->openbao.vault_namespace);
 	assert_int_equal(example->openbao.tls_skip_verify, defaults->openbao.tls_skip_verify);
@@ -490,6 +492,11 @@ static void assert_documented(const char *text, const struct setting *setting)
 	snprintf(block, sizeof(block), "%.*s", (int)(at - from), from);
 	if (from == at)
 		fail_msg("%s.%s has no comment", setting->group, setting->name);
+	for (size_t i = 0; setting->choices != NULL && setting->choices[i] != NULL; i++) {
+		snprintf(range, sizeof(range), "\"%s\"", setting->choices[i]);
+		if (strstr(block, range) == NULL)
+			fail_msg("the comment of %s.%s does not say %s", setting->group, setting->name, range);
+	}
 	if (setting->low == NULL)
 		return;
 	snprintf(range, sizeof(range), "%s to %s", setting->low, setting->high);

@@ -36,7 +36,9 @@ static void test_values_get_where_they_belong(void **state)
 	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
 	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
 	    "requests_per_connection = 7; output_bytes = 65536;\n"
-	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n");
+	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n"
+	    "log: { level = \"debug\"; };\n"
+	    "audit: { level = \"all\"; sink = \"file\"; file = \"/audit\"; on_failure = \"deny\"; };\n");
 
 	(void)state;
 	assert_int_equal(c->openbao.naddress, 2);
@@ -70,6 +72,11 @@ static void test_values_get_where_they_belong(void **state)
 	assert_int_equal(c->limits.output_bytes, 65536);
 	assert_int_equal(c->limits.frame_timeout_ms, 1000);
 	assert_int_equal(c->limits.idle_timeout_ms, 86400000);
+	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->audit.level, AUDIT_ALL);
+	assert_int_equal(c->audit.sink, AUDIT_FILE);
+	assert_string_equal(c->audit.file, "/audit");
+	assert_int_equal(c->audit.on_failure, AUDIT_DENY);
 	config_free(c);
 }
 
@@ -100,8 +107,33 @@ static void test_everything_else_has_a_default(void **state)
 	assert_int_equal(c->limits.output_bytes, 1048576);
 	assert_int_equal(c->limits.frame_timeout_ms, 10000);
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
+	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
+	assert_int_equal(c->audit.level, AUDIT_CHANGES);
+	assert_int_equal(c->audit.sink, AUDIT_JOURNAL);
+	assert_null(c->audit.file);
+	assert_int_equal(c->audit.on_failure, AUDIT_CONTINUE);
 	assert_int_equal(c->rules.nrules, 0);
 	config_free(c);
+}
+
+static void test_one_of_a_few_words_is_taken_as_it_is_written(void **state)
+{
+	static const char *const good[] = {
+		"log: { level = \"error\"; };", "log: { level = \"warning\"; };", "log: { level = \"info\"; };",
+		"audit: { level = \"changes\"; };", "audit: { sink = \"stderr\"; };", "audit: { sink = \"journal\"; };",
+		"audit: { on_failure = \"continue\"; };",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		accepts(good[i]);
+	refuses("log: { level = \"Info\"; };", "2: log.level: ",
+	    "must be one of: error, warning, info, debug; not \"Info\"");
+	refuses("log: { level = \"\"; };", "2: log.level: ", "must be one of: error");
+	refuses("log: { level = 3; };", "2: log.level: ", "must be a text in quotes");
+	refuses("audit: { level = \"off\"; };", "2: audit.level: ", "must be one of: changes, all; not \"off\"");
+	refuses("audit: { sink = \"syslog\"; };", "2: audit.sink: ", "must be one of: journal, file, stderr;");
+	refuses("audit: { on_failure = \"stop\"; };", "2: audit.on_failure: ", "must be one of: continue, deny;");
 }
 
 /* Both ends of each range are taken; one step beyond is not. */
@@ -353,6 +385,12 @@ static void test_settings_that_go_together(void **state)
 	    "2: approle.role_id_file: approle.role_id is set too; only one of them can be");
 	assert_string_equal(fixture_refused_whole("openbao: {\nclient_cert_file = \"/f\"; };"),
 	    "2: openbao.client_cert_file: needs openbao.client_key_file beside it");
+	assert_string_equal(fixture_refused_whole("audit: {\nsink = \"file\"; };"),
+	    "2: audit.sink: needs audit.file beside it");
+	assert_string_equal(fixture_refused_whole("audit: {\nfile = \"/f\"; };"),
+	    "2: audit.file: needs audit.sink = \"file\" beside it");
+	assert_string_equal(fixture_refused_whole("audit: { sink = \"stderr\";\non_failure = \"deny\"; };"),
+	    "2: audit.on_failure: \"deny\" needs audit.sink = \"file\" beside it");
 	assert_string_equal(fixture_refused_whole("openbao: {\nclient_key_file = \"/f\"; };"),
 	    "2: openbao.client_key_file: needs openbao.client_cert_file beside it");
 	config_free(fixture_load(FIXTURE_OPENBAO
@@ -577,6 +615,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_values_get_where_they_belong),
 		TEST(test_everything_else_has_a_default),
+		TEST(test_one_of_a_few_words_is_taken_as_it_is_written),
 		TEST(test_ranges_hold_at_their_ends),
 		TEST(test_an_error_names_file_line_setting_and_range),
 		TEST(test_idle_timeout_may_be_off),

@@ -21,12 +21,13 @@ static void gives(const char *data, const char *field, const char *value, size_t
 {
 	char *copy = malloc(strlen(data));
 	struct jspan span = { .p = copy, .len = strlen(data), .type = JSON_OBJECT };
+	struct failure why;
 	struct buf b;
 
 	assert_non_null(copy);
 	memcpy(copy, data, span.len); /* so that a sanitizer sees what is read behind its end */
 	buf_init(&b, SIZE_MAX);
-	assert_null(credential_value(span, field, &b));
+	assert_int_equal(credential_value(span, field, &b, &why), 0);
 	assert_int_equal(buf_len(&b), len);
 	if (len > 0)
 		assert_memory_equal(buf_data(&b), value, len);
@@ -34,17 +35,21 @@ static void gives(const char *data, const char *field, const char *value, size_t
 	free(copy);
 }
 
-static void fails(struct jspan data, const char *field, const char *why)
+static void fails_with(struct jspan data, const char *field, enum code code, const char *message)
 {
-	const char *wrong;
+	struct failure why = { .code = CODE_NONE };
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	wrong = credential_value(data, field, &b);
-	if (wrong == NULL || strstr(wrong, why) == NULL)
-		fail_msg("%.*s, %s: %s", (int)data.len, data.p, field, wrong == NULL ? "was given" : wrong);
+	if (credential_value(data, field, &b, &why) == 0 || why.code != code || strstr(why.message, message) == NULL)
+		fail_msg("%.100s, %s: %s (%s)", data.p, field, why.message, why.code == CODE_NONE ? "given" : code_name(why.code));
 	assert_int_equal(buf_len(&b), 0);
 	buf_free(&b);
+}
+
+static void fails(struct jspan data, const char *field, const char *message)
+{
+	fails_with(data, field, CODE_NOT_FOUND, message);
 }
 
 #define GIVES(data, field, value) gives(data, field, value, sizeof(value) - 1)
@@ -85,7 +90,7 @@ static void test_without_a_field_it_is_the_object_as_it_stands(void **state)
 	(void)state;
 	GIVES("{\"a\": 1.10, \"a\":\"\\u003c\"}", NULL, "{\"a\": 1.10, \"a\":\"\\u003c\"}");
 	GIVES("{}", NULL, "{}");
-	fails((struct jspan){ "null", 4, JSON_NULL }, NULL, "no JSON object");
+	fails_with((struct jspan){ "null", 4, JSON_NULL }, NULL, CODE_UPSTREAM_ERROR, "no valid JSON object");
 }
 
 static void test_the_last_of_a_repeated_member_counts(void **state)
@@ -120,7 +125,7 @@ static void test_hostile_json(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		fails(object(texts[i]), "a", "the secret is no ");
+		fails_with(object(texts[i]), "a", CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
 }
 
 /* {"a":"<piece>...<piece>"} with so many of the piece. */
@@ -141,19 +146,20 @@ static void test_systemds_limit_counts_decoded(void **state)
 {
 	char *text = many("x", CREDENTIAL_VALUE_MAX), *larger = many("x", CREDENTIAL_VALUE_MAX + 1);
 	char *escaped = many("\\u003c", CREDENTIAL_VALUE_MAX);
+	struct failure why;
 	struct buf b;
 
 	(void)state;
 	buf_init(&b, SIZE_MAX);
-	assert_null(credential_value(object(text), "a", &b));
+	assert_int_equal(credential_value(object(text), "a", &b, &why), 0);
 	assert_int_equal(buf_len(&b), CREDENTIAL_VALUE_MAX);
 	buf_free(&b);
-	assert_null(credential_value(object(escaped), "a", &b));
+	assert_int_equal(credential_value(object(escaped), "a", &b, &why), 0);
 	assert_int_equal(buf_len(&b), CREDENTIAL_VALUE_MAX);
 	assert_int_equal(buf_data(&b)[CREDENTIAL_VALUE_MAX - 1], '<');
 	buf_free(&b);
-	fails(object(larger), "a", "larger than systemd takes");
-	fails(object(larger), NULL, "larger than systemd takes");
+	fails_with(object(larger), "a", CODE_TOO_LARGE, "larger than systemd takes");
+	fails_with(object(larger), NULL, CODE_TOO_LARGE, "larger than systemd takes");
 	free(text);
 	free(larger);
 	free(escaped);
