@@ -38,8 +38,11 @@ class Served:
         lines = len(self.daemon.log)
         with pytest.raises(loadcredential.Refused):
             self.load(credential, unit)
-        assert f"credential {credential} for {unit}: refused" in self.daemon.log[lines:], self.daemon.log[lines:]
-        assert why in self.daemon.log[lines:], self.daemon.log[lines:]
+
+        def said():
+            return [line for line in self.daemon.log[lines:].splitlines()
+                    if f"credential {credential} for {unit}: refused" in line and why in line]
+        process.wait_until(said, process.patience(5), f"the log says that {credential} was refused: {why}")
 
     def assert_unconnected(self):
         process.wait_until(lambda: connections(self.socket) == 0, process.patience(10), "no connection is left")

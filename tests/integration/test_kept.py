@@ -53,7 +53,7 @@ def test_a_restarted_daemon_logs_in_with_what_the_one_before_unwrapped(daemon, s
     second = daemon(wrapped(site), env=manager.env, prefix=manager.prefix([(NAME, fd)]))
     assert unwraps_of(site, token) == 1
     assert len(site.logins()) == 2
-    assert "before the restart was kept by systemd" in second.log
+    second.wait_log("before the restart was kept by systemd")
     site.assert_served_by(second)
     manager.listen()
     assert len(manager.store[NAME]) == 1, "what systemd has is not touched"
@@ -77,7 +77,7 @@ def test_a_new_wrapping_token_takes_the_place_of_the_kept_one(daemon, site, mana
 
 def test_without_systemd_the_log_says_that_a_restart_needs_a_new_one(daemon, site):
     with_new_token(site)
-    assert "after a restart a new one is needed" in daemon(wrapped(site)).log
+    daemon(wrapped(site)).wait_log("after a restart a new one is needed")
 
 
 def test_a_plain_secret_id_is_left_with_nobody(daemon, site, manager):
@@ -97,7 +97,7 @@ def test_a_kept_one_that_has_no_use_is_forgotten(daemon, site, manager):
     d = daemon(site.settings(), env=manager.env, prefix=manager.prefix([(NAME, passed)]))
     manager.listen()
     assert manager.store == {}
-    assert "has no use any more" in d.log
+    d.wait_log("has no use any more")
     os.close(passed)
 
 
