@@ -69,6 +69,8 @@ void dispatch_save(struct work *work)
 static void on_restore_data(void *arg, const unsigned char *p, size_t n)
 {
 	struct work *work = arg;
+	if (work->restore == NULL)
+		return; /* it has ended, and the reply waits for its record */
 	if (n > 0)
 		snapshot_restore_data(work->restore, p, n);
 	else
@@ -79,7 +81,10 @@ static void on_restore_cut(void *arg)
 {
 	struct work *work = arg;
 	struct failure why;
+	if (work->restore == NULL)
+		return;
 	(void)snapshot_restore_abandon(work->restore);
+	work->restore = NULL;
 	failure_set(&why, CODE_INVALID_REQUEST, "the data ended without its empty frame; nothing was restored");
 	work_end(work, &why);
 }
@@ -94,7 +99,8 @@ static void on_restore_begin(void *arg)
 static void on_restore_room(void *arg, bool room)
 {
 	struct work *work = arg;
-	call_stream_want(work->call, room);
+	if (work->call != NULL)
+		call_stream_want(work->call, room);
 }
 
 static void answer_restore(struct work *work, struct jwrite *w)
@@ -110,6 +116,7 @@ static void on_restore_done(void *arg, const struct failure *why, const struct r
 		work->dispatch->counters.snapshots_restored++;
 		work->restored = *result;
 	}
+	work->restore = NULL;
 	work_end(work, why);
 }
 

@@ -264,6 +264,17 @@ void dispatch_drain(struct dispatch *d, struct event_base *base, uint64_t budget
 	check_drained(d);
 }
 
+/* The daemon ends in a hurry: whether OpenBao does what was sent is not known. */
+static void give_up(struct work *work)
+{
+	work->record.code = CODE_UNKNOWN_OUTCOME;
+	work->record.microseconds = clock_now_us() - work->began_us;
+	if (waits_for_audit(work))
+		audit_result(work->dispatch->parts.audit, &work->record, 0, NULL, NULL);
+	else
+		audit_write(work->dispatch->parts.audit, &work->record);
+}
+
 void works_free(struct dispatch *d)
 {
 	struct work *work, *next;
@@ -273,6 +284,8 @@ void works_free(struct dispatch *d)
 	DL_FOREACH_SAFE(d->works, work, next) {
 		if (work->wait != NULL)
 			audit_abandon(work->wait);
+		else if (work->is_change)
+			give_up(work);
 		work_free(work);
 	}
 }

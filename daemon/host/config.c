@@ -13,6 +13,7 @@
 #include "daemon/host/config_auth.h"
 #include "daemon/host/config_file.h"
 #include "daemon/host/config_table.h"
+#include "proto/request.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
 
@@ -120,6 +121,7 @@ void config_free(struct config *config)
 	config_table_clear(config);
 	secmem_free(config->approle.secret_id);
 	rules_free(&config->rules);
+	credential_rules_free(&config->credentials);
 	secmem_free(config);
 }
 
@@ -161,6 +163,17 @@ static void warn_of_rule(const struct rule *rule, warn_function *warn)
 	}
 }
 
+static void warn_of_credential(const struct credential_rule *rule, warn_function *warn)
+{
+	char path[REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX + 1];
+	const char *odd;
+
+	snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
+	odd = rules_pattern_warning(path);
+	if (odd != NULL)
+		warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
+}
+
 void config_warn(const struct config *config, warn_function *warn)
 {
 #ifdef SECRETSTORE_DEV_TOKEN
@@ -171,4 +184,8 @@ void config_warn(const struct config *config, warn_function *warn)
 		warn("allow: there is no rule, so nobody may do anything but ping");
 	for (size_t i = 0; i < config->rules.nrules; i++)
 		warn_of_rule(&config->rules.rule[i], warn);
+	if (config->listen.credentials_socket != NULL && config->credentials.nrules == 0)
+		warn("listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
+	for (size_t i = 0; i < config->credentials.nrules; i++)
+		warn_of_credential(&config->credentials.rule[i], warn);
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "daemon/callers/credential_rules.h"
 #include "daemon/callers/rules.h"
 #include "daemon/host/audit.h"
 #include "daemon/host/log.h"
@@ -51,6 +52,7 @@ struct config {
 		char *socket;
 		mode_t mode;
 		gid_t group; /* (gid_t)-1: leave it */
+		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
 		uint64_t request_bytes;              /* largest request frame */
@@ -71,6 +73,7 @@ struct config {
 		char *file; /* AUDIT_FILE: set; else NULL */
 	} audit;
 	struct rules rules; /* allow */
+	struct credential_rules credentials; /* credential */
 };
 
 /*

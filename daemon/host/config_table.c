@@ -56,6 +56,7 @@ static const struct setting table[] = {
 	    .initial = "/run/secretstored/secretstored.sock" },
 	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },
 	{ "listen", "group", SETTING_GROUP, AT(listen.group), .initial = "" },
+	{ "listen", "credentials_socket", SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket), .initial = "" },
 	{ "limits", "request_bytes", SETTING_SIZE, AT(limits.request_bytes), "1M", RANGE("1K", "16777215") },
 	{ "limits", "connections", SETTING_COUNT, AT(limits.connections), "1024", RANGE("1", "65536") },
 	{ "limits", "connections_per_uid", SETTING_COUNT, AT(limits.connections_per_uid), "256",
@@ -113,6 +114,7 @@ const char *config_table_kind(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 	case SETTING_CHOICE:
 		break;
 	}
@@ -309,6 +311,8 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_mount(member, text, why);
 	case SETTING_SOCKET:
 		return store_socket(member, text, why);
+	case SETTING_OPTIONAL_SOCKET:
+		return *text != '\0' ? store_socket(member, text, why) : replace_text(member, NULL, 0, why);
 	case SETTING_MODE:
 		return store_mode(member, text, why);
 	case SETTING_GROUP:
@@ -349,6 +353,7 @@ static bool is_text(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 		return true;
 	default:
 		return false;

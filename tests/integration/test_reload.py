@@ -23,8 +23,7 @@ class Reloading:
     def write(self, **changes):
         """Lays changes over the settings."""
         self.settings = libconfig.merged(self.settings, changes)
-        listen = {"listen": {"socket": str(self.daemon.socket)}}
-        self.daemon.config.write_text(libconfig.text(libconfig.merged(listen, self.settings)))
+        self.daemon.configure(self.settings)
 
     def hang_up(self, wait="reloaded"):
         before = self.daemon.log.count(wait)
@@ -353,3 +352,28 @@ def test_many_reloads_in_a_row_leave_one_login(reloading, site):
         r.daemon.signal(signal.SIGHUP)
     process.wait_until(lambda: sum(site.token_lives(t) for t in site.tokens()) == 1, process.patience(20), "one is left")
     site.assert_served_by(r.daemon)
+
+
+def test_the_levels_of_log_and_audit_change(reloading, site):
+    site.put("a", {"x": 1})
+    r = reloading(site.settings())
+    for _ in range(3):
+        assert r.daemon.get(site.mount, "a").ok
+    r.write(audit={"level": "all"}, log={"level": "error"}, allow={"tests": {"ops": ["kv.get"]}})
+    r.daemon.signal(signal.SIGHUP)
+    process.wait_until(lambda: r.daemon.call("status").code == "forbidden", process.patience(10), "the new rules")
+    for _ in range(3):
+        assert r.daemon.get(site.mount, "a").ok
+    r.daemon.stop()
+    assert [record.get("count") for record in r.daemon.audit(op="kv.get")] == [1, None, None, None, 2]
+    assert not r.daemon.log.endswith("stopped\n")
+
+
+def test_where_the_audit_goes_changes_at_a_restart_only(reloading, site, scratch):
+    r = reloading(site.settings())
+    r.change(audit={"file": str(scratch / "other"), "on_failure": "deny"})
+    for name in ("file", "on_failure"):
+        r.daemon.wait_log(f"warning: audit.{name}: a change takes effect at a restart only")
+    assert r.daemon.put(site.mount, "a", {"x": 1}).ok
+    r.daemon.wait_audit(op="kv.put", code="ok")
+    assert not (scratch / "other").exists()

@@ -56,9 +56,7 @@ class Daemon:
         self.socket = socket_path or self.directory / "run" / "s.sock"
         self.config = self.directory / "secretstored.conf"
         self.audit_path = canary.run.new_log(f"audit-{name}")  # where the leak hunt looks
-        settings = libconfig.merged({"listen": {"socket": str(self.socket)},
-                                     "audit": {"sink": "file", "file": str(self.audit_path)}}, settings)
-        self.config.write_text(libconfig.text(settings))
+        self.configure(settings)
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
             self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
@@ -73,6 +71,11 @@ class Daemon:
         except BaseException:
             self.close()
             raise
+
+    def configure(self, settings):
+        """Writes the file, with what is this daemon's own."""
+        own = {"listen": {"socket": str(self.socket)}, "audit": {"sink": "file", "file": str(self.audit_path)}}
+        self.config.write_text(libconfig.text(libconfig.merged(own, settings)))
 
     @property
     def pid(self):
