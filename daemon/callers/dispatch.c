@@ -85,15 +85,17 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
 {
 	struct work *work = work_new(d, call);
+	uint64_t caller = call_peer(call)->uid;
 	if (work == NULL)
 		return;
 	if (r->op == OP_KV_PUT) {
 		d->counters.puts++;
-		work->kv_call = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
-		    deadline_ms, on_kv, work);
+		work->kv_call = kv_put(d->parts.kv, caller, r->mount, r->path, r->data.p, r->data.len,
+		    r->has_cas ? &r->cas : NULL, deadline_ms, on_kv, work);
 	} else {
 		d->counters.gets++;
-		work->kv_call = kv_get(d->parts.kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
+		work->kv_call = kv_get(d->parts.kv, caller, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv,
+		    work);
 	}
 	if (work->kv_call == NULL) {
 		free(work);
