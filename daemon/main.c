@@ -161,6 +161,7 @@ static struct keeper *make_keeper(struct daemon *d)
 	struct auth *auth = auth_new(d->base, d->api, &options);
 	if (auth == NULL)
 		return NULL;
+	config_forget_secret_id(d->config);
 	auth_at_leader(auth, d->leader);
 	return keeper_new(d->base, d->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
@@ -204,7 +205,9 @@ static int start_serving(struct daemon *d, struct error *error)
 		.session = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
+			.requests_per_uid = c->limits.requests_per_uid,
 			.output_bytes = c->limits.output_bytes,
+			.bytes_per_uid = c->limits.bytes_per_uid,
 			.frame_timeout_ms = c->limits.frame_timeout_ms,
 			.idle_timeout_ms = c->limits.idle_timeout_ms,
 		},
@@ -240,6 +243,7 @@ static int start(struct daemon *d, struct error *error)
 		return error_set(error, "cannot catch signals");
 	for (size_t i = 0; i < d->config->openbao.naddress; i++)
 		log_info("OpenBao at %s", d->config->openbao.address[i]); /* the one place where the log names it */
+	harden_descriptors();
 	log_info("secretstored " SECRETSTORE_VERSION " serves %s", d->config->listen.socket);
 	keeper_start(d->keeper);
 	return 0;
@@ -269,6 +273,16 @@ static int explain_rules(const char *config_file, int count, char **words)
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int lock_memory(enum config_lock wanted, struct error *error)
+{
+	if (harden_lock_memory(error) == 0)
+		return 0;
+	if (wanted == CONFIG_LOCK_REQUIRED)
+		return -1;
+	log_warning("secrets may be swapped: %s", error->text);
+	return 0;
+}
+
 static int run(const char *config_file, bool check_only)
 {
 	struct daemon d = { .config = NULL };
@@ -287,7 +301,9 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, &error);
+	int rc = lock_memory(d.config->process.lock_memory, &error);
+	if (rc == 0)
+		rc = start(&d, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else

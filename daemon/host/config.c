@@ -73,6 +73,12 @@ void config_free(struct config *config)
 	secmem_free(config);
 }
 
+void config_forget_secret_id(struct config *config)
+{
+	secmem_free(config->approle.secret_id);
+	config->approle.secret_id = NULL;
+}
+
 typedef void warn_function(const char *format, ...);
 
 static void warn_of_tls(const struct config *config, warn_function *warn)
@@ -97,6 +103,12 @@ static void warn_of_tls(const struct config *config, warn_function *warn)
 		warn("openbao: settings for TLS have no effect, since no address is https://");
 }
 
+static void warn_of_limits(const struct config *config, warn_function *warn)
+{
+	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
+		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
+}
+
 static void warn_of_rule(const struct rule *rule, warn_function *warn)
 {
 	for (size_t i = 0; i < rule->nuids; i++)
@@ -117,6 +129,7 @@ void config_warn(const struct config *config, warn_function *warn)
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
 	warn_of_tls(config, warn);
+	warn_of_limits(config, warn);
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
 	for (size_t i = 0; i < config->rules.nrules; i++)

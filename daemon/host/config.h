@@ -14,6 +14,11 @@
 #include "daemon/callers/rules.h"
 #include "daemon/upstream/auth_modes.h"
 
+enum config_lock {
+	CONFIG_LOCK_TRY,
+	CONFIG_LOCK_REQUIRED
+};
+
 struct config {
 	struct {
 		char **address;
@@ -53,10 +58,15 @@ struct config {
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;
 		uint64_t requests_per_connection;    /* in flight */
+		uint64_t requests_per_uid;           /* in flight */
 		uint64_t output_bytes;               /* a connection with more to be written is not read */
+		uint64_t bytes_per_uid;              /* of requests and replies */
 		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;
+	struct {
+		enum config_lock lock_memory;
+	} process;
 	struct rules rules; /* allow */
 };
 
@@ -67,6 +77,9 @@ struct config {
  */
 struct config *config_load(const char *path, struct error *error);
 void config_free(struct config *config);
+
+/* Wipes the SecretID that came from the environment, once who logs in with it has a copy. */
+void config_forget_secret_id(struct config *config);
 
 /* Calls warn for each setting that is allowed but doubtful (a pattern, tls_skip_verify, no rule at all). */
 void config_warn(const struct config *config, void (*warn)(const char *format, ...));

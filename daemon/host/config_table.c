@@ -56,10 +56,13 @@ static const struct setting table[] = {
 	    RANGE("1", "65536") },
 	{ "limits", "requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), "64",
 	    RANGE("1", "4096") },
+	{ "limits", "requests_per_uid", SETTING_COUNT, AT(limits.requests_per_uid), "512", RANGE("1", "65536") },
 	{ "limits", "output_bytes", SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
+	{ "limits", "bytes_per_uid", SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
 	{ "limits", "frame_timeout", SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
 	{ "limits", "idle_timeout", SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
 	    .zero = true },
+	{ "process", "lock_memory", SETTING_LOCK, AT(process.lock_memory), .initial = "try" },
 };
 
 const struct setting *config_table(size_t *ret_count)
@@ -89,6 +92,8 @@ const char *config_table_kind(enum setting_type type)
 		return "a size, such as \"64K\", \"8M\" or 65536";
 	case SETTING_COUNT:
 		return "a whole number";
+	case SETTING_LOCK:
+		return "\"required\" or \"try\"";
 	case SETTING_MODE:
 		return "a mode in octal, in quotes, from \"0000\" to \"0777\"";
 	case SETTING_GROUP:
@@ -227,6 +232,16 @@ static int store_mode(mode_t *member, const char *text, struct error *why)
 	return 0;
 }
 
+static int store_lock(enum config_lock *member, const char *text, struct error *why)
+{
+	bool required = strcmp(text, "required") == 0;
+
+	if (!required && strcmp(text, "try") != 0)
+		return error_set(why, "must be %s", config_table_kind(SETTING_LOCK));
+	*member = required ? CONFIG_LOCK_REQUIRED : CONFIG_LOCK_TRY;
+	return 0;
+}
+
 static int store_host(char **member, const char *text, struct error *why)
 {
 	if (*text != '\0' && !config_address_host_ok(text))
@@ -285,6 +300,8 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_mode(member, text, why);
 	case SETTING_GROUP:
 		return store_group(member, text, why);
+	case SETTING_LOCK:
+		return store_lock(member, text, why);
 	}
 	return error_set(why, "is of no known type");
 }

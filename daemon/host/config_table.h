@@ -25,7 +25,8 @@ enum setting_type {
 	SETTING_SECRET,
 	SETTING_SOCKET,
 	SETTING_MODE,
-	SETTING_GROUP
+	SETTING_GROUP,
+	SETTING_LOCK
 };
 
 struct setting {
