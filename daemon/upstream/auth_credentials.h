@@ -17,12 +17,14 @@
 struct auth_credential {
 	char *file;
 	char *text;      /* if there is no file */
+	bool is_private; /* a file that every user may read is warned of */
 	struct buf read; /* what these gave, with a NUL behind it; empty but while a login is under way */
 };
 
 struct auth_credentials {
 	struct auth_credential credential[AUTH_CREDENTIALS_MAX];
 	size_t n;
+	struct digest warned_of;
 	struct digest used; /* what the latest login used */
 	struct digest seen; /* what auth_credentials_changed saw last */
 };
