@@ -22,6 +22,7 @@
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
+#define PARK_US 1000u
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
 
 /* -- turns --------------------------------------------------------------------------------------------------- */
@@ -29,31 +30,42 @@
 static void begin_work(struct session *s)
 {
 	s->all->began_us = clock_now_us();
+	s->all->began_cpu_us = clock_cpu_us();
 }
 
 static void end_work(struct session *s)
 {
-	const struct sessions *all = s->all;
+	struct sessions *all = s->all;
 	session_count_bytes(s);
-	share_spend(&all->shares, s->share, clock_now_us() - all->began_us);
+	share_spend(&all->shares, s->share, all->began_us, clock_cpu_us() - all->began_cpu_us);
 }
 
-static bool has_time(const struct session *s)
+/* Whether the session may be heard, of which work was just begun. */
+static bool may_begin(const struct session *s)
 {
-	const struct sessions *all = s->all;
-	return share_has_time(&all->shares, s->share, clock_now_us() - all->began_us);
+	struct sessions *all = s->all;
+	return !s->parked && share_has_time(&all->shares, s->share, all->began_us);
 }
 
-/* Until the next turn. */
+/* Whether there is time left in the work that was begun. */
+static bool may_go_on(const struct session *s)
+{
+	return clock_now_us() - s->all->began_us < share_left_us(s->share);
+}
+
+/* Until the next turn, or some later one. */
 static void park(struct session *s)
 {
-	const struct timeval soon = { 0 };
+	struct sessions *all = s->all;
+	struct timeval later = { .tv_usec = share_has_others(&all->shares, s->share, all->began_us) ? PARK_US : 0 };
 	if (s->parked)
 		return;
 	s->parked = true;
-	s->all->nparked++;
-	DL_APPEND2(s->all->parked, s, prev_parked, next_parked);
-	(void)event_add(s->all->unpark, &soon);
+	all->nparked++;
+	(void)event_del(s->readable);
+	DL_APPEND2(all->parked, s, prev_parked, next_parked);
+	if (!event_pending(all->unpark, EV_TIMEOUT, NULL) || later.tv_usec == 0)
+		(void)event_add(all->unpark, &later);
 }
 
 static void leave_park(struct session *s)
@@ -76,7 +88,13 @@ static void on_unpark(evutil_socket_t fd, short what, void *arg)
 		struct session *s = all->parked;
 		leave_park(s);
 		begin_work(s);
-		session_pump(s);
+		if (!may_begin(s)) {
+			park(s);
+			continue;
+		}
+		(void)event_add(s->readable, NULL);
+		if (s->state == SESSION_OPEN)
+			session_pump(s);
 		end_work(s);
 	}
 }
@@ -273,7 +291,7 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 		case FRAME_OK:
 			break;
 		}
-		if (!has_time(s)) {
+		if (!may_go_on(s)) {
 			park(s);
 			return used;
 		}
@@ -299,7 +317,7 @@ void session_pump(struct session *s)
 	}
 	if (buf_len(&s->in) == 0)
 		buf_free(&s->in);
-	if (!may_read(s)) {
+	if (s->parked || !may_read(s)) {
 		(void)event_del(s->readable);
 		return;
 	}
@@ -370,8 +388,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	event_active(all->flush, 0, 0);
 	begin_work(s);
-	if (s->parked || !has_time(s))
-		return; /* what is there will be there in the next turn */
+	if (!may_begin(s)) {
+		park(s);
+		return;
+	}
 	ssize_t n = recv(fd, all->scratch, read_size(s), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -407,7 +427,7 @@ static bool overdue(const struct session *s, uint64_t now)
 	if (s->state == SESSION_LINGER)
 		return now >= s->active_ms + LINGER_MS;
 	/* A stream is watched by who asked for it. */
-	if (s->stream.call == NULL && s->frame_began_ms != 0 && !s->parked && may_read(s) && now >= s->frame_began_ms + limits->frame_timeout_ms)
+	if (s->stream.call == NULL && s->frame_began_ms != 0 && may_read(s) && now >= s->frame_began_ms + limits->frame_timeout_ms)
 		return true;
 	return limits->idle_timeout_ms != 0 && s->ncalls == 0 && now >= s->active_ms + limits->idle_timeout_ms;
 }

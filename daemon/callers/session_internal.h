@@ -49,7 +49,7 @@ struct session {
 	struct share *share;
 	enum session_state state;
 	bool dirty;               /* in all->dirty: has replies to be written at the end of this turn */
-	bool parked;              /* in all->parked: has whole frames, but its user has had its time in this turn */
+	bool parked;              /* in all->parked: not heard, since its user has had its time */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
 	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
 	int fd;
@@ -76,7 +76,7 @@ struct sessions {
 	struct session *list, *dirty, *parked;
 	struct event *flush, *sweep, *unpark;
 	uint64_t count, ncalls, nparked;
-	uint64_t began_us;  /* the work on a session, which its share is told of at its end */
+	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
 	unsigned char scratch[SESSION_READ_SIZE];

@@ -1,13 +1,15 @@
 /*
- * share: a table of users by uid. Time is counted as it passes, since what a request costs cannot be told beforehand: a
+ * share: a table of users by uid. Time is counted as it is used, since what a request costs cannot be told beforehand: a
  * ping a microsecond, a put of a megabyte a thousand.
  */
 #include "daemon/callers/share.h"
 
 #include <stdlib.h>
 
-#define TURN_US 250 /* long enough that the turns themselves cost little beside it */
-#define DEBT_MOST_US 100000 /* what a machine that slept, or stood still, may cost a user at most */
+#define TURN_US 250        /* long enough that the turns themselves cost little beside it */
+#define DEBT_MOST_US 20000 /* of a user that had more than its time */
+#define RECENT_US 1000000u
+#define PART 4             /* among others a user gets one part in so many of the time */
 
 static struct share *find(struct shares *shares, uid_t uid)
 {
@@ -51,24 +53,48 @@ void share_next_turn(struct shares *shares)
 	shares->turn++;
 }
 
-/* Time that was not used is not kept for later, what was had beyond it is. */
-static void begin_turn(const struct shares *shares, struct share *share)
+bool share_has_others(const struct shares *shares, const struct share *share, uint64_t now_us)
 {
-	if (share->turn == shares->turn)
+	uint64_t other_us = share->uid == shares->last_uid ? shares->other_us : shares->last_us;
+	return other_us != 0 && now_us < other_us + RECENT_US;
+}
+
+/* Time that was not used is not kept for later, but for one turn's. */
+static void refill(const struct shares *shares, struct share *share, uint64_t now_us)
+{
+	uint64_t more = TURN_US;
+	if (share_has_others(shares, share, now_us)) {
+		more = (now_us - share->refilled_us) / PART;
+		if (more == 0)
+			return;
+	} else if (share->turn == shares->turn) {
 		return;
+	}
 	share->turn = shares->turn;
-	share->left_us = share->left_us < 0 ? share->left_us + TURN_US : TURN_US;
+	share->refilled_us = now_us;
+	share->left_us += (int64_t)(more < DEBT_MOST_US + TURN_US ? more : DEBT_MOST_US + TURN_US);
+	if (share->left_us > TURN_US)
+		share->left_us = TURN_US;
 }
 
-bool share_has_time(const struct shares *shares, struct share *share, uint64_t used_us)
+bool share_has_time(struct shares *shares, struct share *share, uint64_t now_us)
 {
-	begin_turn(shares, share);
-	return share->left_us > (int64_t)used_us;
+	refill(shares, share, now_us);
+	return share->left_us > 0;
 }
 
-void share_spend(const struct shares *shares, struct share *share, uint64_t used_us)
+uint64_t share_left_us(const struct share *share)
 {
-	begin_turn(shares, share);
+	return share->left_us > 0 ? (uint64_t)share->left_us : 0;
+}
+
+void share_spend(struct shares *shares, struct share *share, uint64_t now_us, uint64_t used_us)
+{
+	if (share->uid != shares->last_uid) {
+		shares->other_us = shares->last_us;
+		shares->last_uid = share->uid;
+	}
+	shares->last_us = now_us;
 	share->left_us -= (int64_t)(used_us < DEBT_MOST_US ? used_us : DEBT_MOST_US);
 	if (share->left_us < -DEBT_MOST_US)
 		share->left_us = -DEBT_MOST_US;

@@ -14,12 +14,14 @@
 
 #define RECENT_MS 1000u
 #define SHARED_MOST 8u /* places of one caller among others */
+#define QUEUE_LONG 64u /* a caller that has so many waiting asks for more than it is given whatever that is: */
+#define FLOOD_MOST 1u  /* places of such a one among others */
 
 struct caller {
 	struct caller *prev, *next; /* in rotation */
 	uint64_t key;
 	struct turn *waiting;
-	unsigned running;
+	unsigned nwaiting, running;
 	uint64_t heard_ms;
 	UT_hash_handle hh;
 };
@@ -41,7 +43,7 @@ struct turns {
 };
 
 /* How many of the places one caller may have now. */
-static unsigned places_each(const struct turns *turns)
+static unsigned places_of(const struct turns *turns, const struct caller *caller)
 {
 	unsigned callers = HASH_COUNT(turns->table);
 	unsigned each = callers > 0 ? turns->places / callers : turns->places;
@@ -49,12 +51,14 @@ static unsigned places_each(const struct turns *turns)
 		return turns->places;
 	if (each > SHARED_MOST)
 		each = SHARED_MOST;
+	if (each > FLOOD_MOST && caller->nwaiting >= QUEUE_LONG)
+		each = FLOOD_MOST;
 	return each > 0 ? each : 1;
 }
 
 static bool has_place(const struct turns *turns, const struct caller *caller)
 {
-	return turns->running < turns->places && caller->running < places_each(turns);
+	return turns->running < turns->places && caller->running < places_of(turns, caller);
 }
 
 /* Callers that were not heard of lately do not count. */
@@ -98,6 +102,7 @@ static void take_place(struct turn *turn)
 static void stop_waiting(struct turn *turn)
 {
 	DL_DELETE(turn->caller->waiting, turn);
+	turn->caller->nwaiting--;
 	turn->turns->waiting--;
 }
 
@@ -175,6 +180,7 @@ struct turn *turns_ask(struct turns *turns, uint64_t key, void (*come)(void *arg
 		take_place(turn);
 	} else {
 		DL_APPEND(caller->waiting, turn);
+		caller->nwaiting++;
 		turns->waiting++;
 	}
 	return turn;

@@ -28,19 +28,46 @@ static void test_connections_are_counted_by_uid(void **state)
 	assert_null(shares.table);
 }
 
-static void test_time_is_for_a_turn_and_is_not_saved_up(void **state)
+static void test_alone_a_user_has_its_time_in_each_turn_and_saves_none_up(void **state)
 {
 	struct shares shares = { .table = NULL };
 	(void)state;
-	struct share *a = share_take(&shares, 1000), *b = share_take(&shares, 1001);
-	assert_true(share_has_time(&shares, a, 0));
-	share_spend(&shares, a, 250);
-	assert_false(share_has_time(&shares, a, 0));
-	assert_true(share_has_time(&shares, b, 0));
+	struct share *a = share_take(&shares, 1000);
+	assert_true(share_has_time(&shares, a, 5000000));
+	share_spend(&shares, a, 5000000, 250);
+	assert_false(share_has_time(&shares, a, 5000001));
+	assert_int_equal(share_left_us(a), 0);
 	for (int i = 0; i < 10; i++)
 		share_next_turn(&shares);
-	assert_true(share_has_time(&shares, a, 249));
-	assert_false(share_has_time(&shares, a, 250));
+	assert_true(share_has_time(&shares, a, 5000002));
+	assert_false(share_has_others(&shares, a, 5000002));
+	assert_int_equal(share_left_us(a), 250);
+	share_drop(&shares, a);
+}
+
+static void test_among_others_a_user_has_a_part_of_the_time_whatever_the_turns(void **state)
+{
+	struct shares shares = { .table = NULL };
+	uint64_t now = 5000000;
+	(void)state;
+	struct share *a = share_take(&shares, 1000), *b = share_take(&shares, 1001);
+	share_spend(&shares, b, now, 1);
+	assert_true(share_has_time(&shares, a, now));
+	share_spend(&shares, a, now, 250);
+	assert_true(share_has_others(&shares, a, now));
+	assert_true(share_has_others(&shares, b, now));
+	for (int i = 0; i < 10; i++)
+		share_next_turn(&shares);
+	assert_false(share_has_time(&shares, a, now));
+	assert_true(share_has_time(&shares, b, now));
+	now += 400;
+	assert_true(share_has_time(&shares, a, now));
+	assert_in_range(share_left_us(a), 50, 200);
+	/* The other has not been heard for a while: all time is for the one again. */
+	share_spend(&shares, a, now, 2000);
+	assert_false(share_has_time(&shares, a, now));
+	now += 1500000;
+	assert_false(share_has_others(&shares, a, now));
 	share_drop(&shares, a);
 	share_drop(&shares, b);
 }
@@ -51,18 +78,18 @@ static void test_time_had_beyond_a_turn_is_made_up_for_by_later_ones(void **stat
 	unsigned turns = 0;
 	(void)state;
 	struct share *a = share_take(&shares, 1000);
-	share_spend(&shares, a, 2500);
-	while (!share_has_time(&shares, a, 0)) {
+	share_spend(&shares, a, 1, 2500);
+	while (!share_has_time(&shares, a, 1)) {
 		share_next_turn(&shares);
 		turns++;
 	}
 	assert_int_equal(turns, 10);
-	/* A machine that slept in the middle of a request does not cost its user a thousand years. */
-	share_spend(&shares, a, UINT64_MAX / 2);
-	share_spend(&shares, a, UINT64_MAX / 2);
-	for (turns = 0; !share_has_time(&shares, a, 0); turns++)
+	/* There is an end to it. */
+	share_spend(&shares, a, 1, UINT64_MAX / 2);
+	share_spend(&shares, a, 1, UINT64_MAX / 2);
+	for (turns = 0; !share_has_time(&shares, a, 1); turns++)
 		share_next_turn(&shares);
-	assert_in_range(turns, 100, 1000);
+	assert_in_range(turns, 10, 1000);
 	share_drop(&shares, a);
 }
 
@@ -70,7 +97,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connections_are_counted_by_uid),
-		cmocka_unit_test(test_time_is_for_a_turn_and_is_not_saved_up),
+		cmocka_unit_test(test_alone_a_user_has_its_time_in_each_turn_and_saves_none_up),
+		cmocka_unit_test(test_among_others_a_user_has_a_part_of_the_time_whatever_the_turns),
 		cmocka_unit_test(test_time_had_beyond_a_turn_is_made_up_for_by_later_ones),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
