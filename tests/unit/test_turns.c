@@ -140,6 +140,24 @@ static void test_among_others_a_caller_has_a_part_of_the_places(void **state)
 	stop(&f);
 }
 
+static void test_among_others_a_caller_that_floods_has_one_place(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f);
+	ask(&f, 2, f.b, 1);
+	ask(&f, 1, f.a, 100);
+	while (running(f.a) > 1) {
+		end_one(f.a);
+		run(&f);
+	}
+	assert_int_equal(running(f.a), 1);
+	end_one(f.a);
+	run(&f);
+	assert_int_equal(running(f.a), 1);
+	stop(&f);
+}
+
 static void test_many_callers_get_one_place_each_in_rotation(void **state)
 {
 	struct fixture f;
@@ -179,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_a_caller_alone_may_have_all_places),
 		cmocka_unit_test(test_another_caller_does_not_wait_behind_all_requests_of_the_first),
 		cmocka_unit_test(test_among_others_a_caller_has_a_part_of_the_places),
+		cmocka_unit_test(test_among_others_a_caller_that_floods_has_one_place),
 		cmocka_unit_test(test_many_callers_get_one_place_each_in_rotation),
 		cmocka_unit_test(test_a_request_that_waits_no_more_gets_no_turn),
 	};
