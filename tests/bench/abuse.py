@@ -1,7 +1,9 @@
 """What one user's gets notice of another user's thousand abusive connections, with the limits as they are by default and
 with each as high as it can be set; the abusers get 20 % of a processor. Needs root.
 
-abuse.py [SECONDS [ROUNDS [OTHER]]]: prints each round and the medians; OTHER: another secretstored to compare with.
+abuse.py [SECONDS [ROUNDS [KINDS [OTHER]]]]: prints each round and the medians. KINDS: of abuse, each for itself, with
+commas between them (see tests/integration/programs/abusers.py); all: them all at once. OTHER: an older secretstored to
+compare with.
 """
 import os
 import shutil
@@ -20,7 +22,6 @@ from harness.site import Site  # noqa: E402
 
 ABUSER = 4101
 RATE = 200
-KINDS = [[], ["gets"], ["deaf"], ["pings"]]
 OLD_LIMITS = {"connections": 65536, "connections_per_uid": 65536, "requests_per_connection": 4096, "output_bytes": "64M",
               "request_bytes": 16777215, "frame_timeout": "10m"}
 NO_LIMITS = {**OLD_LIMITS, "requests_per_uid": 65536, "bytes_per_uid": "1024M"}
@@ -48,17 +49,16 @@ def one_round(settings, program, site, seconds, kinds):
     return quiet[1], abused[1], abused[2], memory
 
 
-def compare(site, seconds, rounds, other):
+def compare(site, seconds, rounds, kinds, other):
     base = site.settings(listen={"mode": "0666"}, allow={"tests": {"uid": [0, ABUSER]}})
-    cases = [("limits", base, None)]
+    cases = [("default", base, None), ("as high as can be", libconfig.merged(base, {"limits": NO_LIMITS}), None)]
     if other:
         cases.append((other, libconfig.merged(base, {"limits": OLD_LIMITS}), other))
     table = []
-    for kinds in KINDS:
+    for what in kinds:
         for name, settings, program in cases:
-            what = kinds[0] if kinds else "all"
-            print(f"{what}, {name}", flush=True)
-            got = [one_round(settings, program, site, seconds, kinds) for _ in range(rounds)]
+            print(f"{what}, limits: {name}", flush=True)
+            got = [one_round(settings, program, site, seconds, [] if what == "all" else [what]) for _ in range(rounds)]
             quiet, abused, failed, memory = zip(*got, strict=True)
             table.append((what, name, statistics.median(quiet), statistics.median(abused),
                           statistics.median(a / q for q, a in zip(quiet, abused, strict=True)), sum(failed), max(memory)))
@@ -71,7 +71,8 @@ def compare(site, seconds, rounds, other):
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    other = sys.argv[3] if len(sys.argv) > 3 else None
+    kinds = sys.argv[3].split(",") if len(sys.argv) > 3 else ["all"]
+    other = sys.argv[4] if len(sys.argv) > 4 else None
     if not cgroup.available():
         sys.exit("abuse.py: needs root, and a cgroup with a quota for the processor")
     directory = tempfile.mkdtemp()
@@ -82,7 +83,7 @@ def main():
     site.put("victim", {"password": "a" * 100})
     site.put("shared", {"password": "b" * 100})
     try:
-        compare(site, seconds, rounds, other)
+        compare(site, seconds, rounds, kinds, other)
     finally:
         site.close()
         server.close()
