@@ -209,6 +209,8 @@ bench:
 	$(SUBMAKE) BUILD=build all build/bench/fleet
 	@build/bench/fleet
 	@.venv/bin/python tests/bench/snapshot.py
+	@.venv/bin/python tests/bench/residue.py
+	@.venv/bin/python tests/bench/abuse.py
 
 fuzz:
 	@tools/setup check
@@ -266,7 +268,7 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: some minutes (needs curl)
+#: make bench           figures beside those of others, in one run: some minutes (needs curl, and root for some)
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has

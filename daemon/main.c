@@ -173,6 +173,7 @@ static int start(struct daemon *d, const char *config_file, struct error *error)
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
+	harden_descriptors();
 	backends_start(d->backends);
 	notify_ready(d->notify);
 	return 0;
@@ -193,6 +194,16 @@ static int explain_rules(const char *config_file, int count, char **words)
 		return EX_USAGE;
 	}
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int lock_memory(enum config_lock wanted, struct error *error)
+{
+	if (harden_lock_memory(error) == 0)
+		return 0;
+	if (wanted == CONFIG_LOCK_REQUIRED)
+		return -1;
+	log_warning("secrets may be swapped: %s", error->text);
+	return 0;
 }
 
 static int run(const char *config_file, bool check_only)
@@ -217,7 +228,11 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = log_start() == 0 ? start(&d, config_file, &error) : error_set(&error, "cannot start a thread for the log");
+	int rc = lock_memory(d.config->process.lock_memory, &error);
+	if (rc == 0 && (rc = log_start()) != 0)
+		(void)error_set(&error, "cannot start a thread for the log");
+	if (rc == 0)
+		rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else

@@ -35,7 +35,9 @@ static struct listener_options listener_options(const struct config *c)
 		.session = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
+			.requests_per_uid = c->limits.requests_per_uid,
 			.output_bytes = c->limits.output_bytes,
+			.bytes_per_uid = c->limits.bytes_per_uid,
 			.frame_timeout_ms = c->limits.frame_timeout_ms,
 			.idle_timeout_ms = c->limits.idle_timeout_ms,
 		},

@@ -239,7 +239,7 @@ static void on_reply(void *arg, const struct kv_reply *reply)
 static void ask(struct connection *c)
 {
 	c->state = CONNECTION_ASKING;
-	c->call = kv_get(c->credentials->parts.kv, c->mount, c->path, 0, 0, c->deadline_ms, on_reply, c);
+	c->call = kv_get(c->credentials->parts.kv, 0, c->mount, c->path, 0, 0, c->deadline_ms, on_reply, c);
 	if (c->call == NULL)
 		refuse(c, CODE_INTERNAL, "out of memory");
 }

@@ -119,7 +119,7 @@ void config_free(struct config *config)
 	if (config == NULL || --config->holds > 0)
 		return;
 	config_table_clear(config);
-	secmem_free(config->approle.secret_id);
+	config_auth_drop(config->approle.secret_id);
 	rules_free(&config->rules);
 	credential_rules_free(&config->credentials);
 	secmem_free(config);
@@ -147,6 +147,12 @@ static void warn_of_tls(const struct config *config, warn_function *warn)
 	if (config->openbao.ca_file != NULL || config->openbao.client_cert_file != NULL ||
 	    config->openbao.server_name != NULL || config->openbao.tls_skip_verify)
 		warn("openbao: settings for TLS have no effect, since no address is https://");
+}
+
+static void warn_of_limits(const struct config *config, warn_function *warn)
+{
+	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
+		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
 }
 
 static void warn_of_rule(const struct rule *rule, warn_function *warn)
@@ -180,6 +186,7 @@ void config_warn(const struct config *config, warn_function *warn)
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
 	warn_of_tls(config, warn);
+	warn_of_limits(config, warn);
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
 	for (size_t i = 0; i < config->rules.nrules; i++)

@@ -25,6 +25,7 @@ static const char *const log_levels[] = { "error", "warning", "info", "debug", N
 static const char *const audit_levels[] = { "changes", "all", NULL };
 static const char *const audit_sinks[] = { "journal", "file", "stderr", NULL };
 static const char *const audit_on_failure[] = { "continue", "deny", NULL };
+static const char *const lock_memory[] = { "try", "required", NULL };
 
 static const struct setting table[] = {
 	{ "openbao", "address", SETTING_ADDRESSES, AT(openbao.address), .initial = "" },
@@ -63,7 +64,9 @@ static const struct setting table[] = {
 	    RANGE("1", "65536") },
 	{ "limits", "requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), "64",
 	    RANGE("1", "4096") },
+	{ "limits", "requests_per_uid", SETTING_COUNT, AT(limits.requests_per_uid), "512", RANGE("1", "65536") },
 	{ "limits", "output_bytes", SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
+	{ "limits", "bytes_per_uid", SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
 	{ "limits", "frame_timeout", SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
 	{ "limits", "idle_timeout", SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
 	    .zero = true },
@@ -73,6 +76,7 @@ static const struct setting table[] = {
 	{ "audit", "file", SETTING_FILE, AT(audit.file), .initial = "" },
 	{ "audit", "on_failure", SETTING_CHOICE, AT(audit.on_failure), .initial = "continue",
 	    .choices = audit_on_failure },
+	{ "process", "lock_memory", SETTING_CHOICE, AT(process.lock_memory), .initial = "try", .choices = lock_memory },
 };
 
 const struct setting *config_table(size_t *ret_count)

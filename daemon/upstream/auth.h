@@ -43,7 +43,7 @@ struct auth_options {
 	AUTH_MODES(AUTH_OPTIONS_MEMBER) /* only the mode's own are looked at */
 };
 
-/* Everything is copied to wiped memory. NULL: no memory. api is borrowed. */
+/* role_id, secret_id and api are borrowed, all else is copied. NULL: no memory. */
 struct auth *auth_new(struct event_base *base, struct api *api, const struct auth_options *options);
 
 /* The same for each way: auth_approle_new(base, api, options) and so on. */
