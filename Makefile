@@ -68,7 +68,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
 UNITS := $(addprefix $(BUILD)/,secretstored.service secretstored-ready.service secretstore-snapshot.service)
 SYSUSERS := secretstored secretstore-snapshot
-PLAIN_UNITS := systemd/secretstored.socket systemd/secretstore-snapshot.timer
+PLAIN_UNITS := systemd/secretstored.socket systemd/secretstored-credentials.socket systemd/secretstore-snapshot.timer
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
@@ -209,6 +209,8 @@ bench:
 	$(SUBMAKE) BUILD=build all build/bench/fleet
 	@build/bench/fleet
 	@.venv/bin/python tests/bench/snapshot.py
+	@.venv/bin/python tests/bench/residue.py
+	@.venv/bin/python tests/bench/abuse.py
 
 fuzz:
 	@tools/setup check
@@ -266,7 +268,7 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: some minutes (needs curl)
+#: make bench           figures beside those of others, in one run: some minutes (needs curl, and root for some)
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "daemon/host/config.h"
+#include "daemon/kept.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
 #include "daemon/store/transfer.h"
@@ -41,6 +42,7 @@ struct backend {
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
+	struct auth *auth; /* the keeper's */
 	struct keeper *keeper;
 	struct kv *kv;
 	struct probe *probe;
@@ -76,11 +78,12 @@ static struct keeper *make_keeper(struct backend *b)
 		.devtoken = { .token_file = c->devtoken.token_file },
 #endif
 	};
-	struct auth *auth = auth_new(b->base, b->api, &options);
-	if (auth == NULL)
+	b->auth = auth_new(b->base, b->api, &options);
+	if (b->auth == NULL)
 		return NULL;
-	auth_at_leader(auth, b->leader);
-	return keeper_new(b->base, b->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
+	auth_at_leader(b->auth, b->leader);
+	kept_watch(b->auth);
+	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
 
 static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
@@ -218,6 +221,11 @@ void backend_stop(struct backend *b, backend_ended *done, void *arg)
 }
 
 /* -- what it has --------------------------------------------------------------------------------------------- */
+
+struct auth *backend_auth(const struct backend *b)
+{
+	return b->auth;
+}
 
 struct keeper *backend_keeper(const struct backend *b)
 {

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 
+struct auth;
 struct backend;
 struct config;
 struct event_base;
@@ -29,6 +30,7 @@ void backend_start(struct backend *backend);
 void backend_free(struct backend *backend);
 
 /* Its parts, for those who serve by them; they live as long as the backend. */
+struct auth *backend_auth(const struct backend *backend);
 struct keeper *backend_keeper(const struct backend *backend);
 struct kv *backend_kv(const struct backend *backend);
 struct probe *backend_probe(const struct backend *backend);

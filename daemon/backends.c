@@ -11,6 +11,7 @@
 #include "daemon/host/config.h"
 #include "daemon/host/log.h"
 #include "daemon/store/versions.h"
+#include "daemon/upstream/auth.h"
 #include "daemon/upstream/token.h"
 
 /* A backend's place in the books, made with it, so that no memory is needed when it goes. */
@@ -116,6 +117,14 @@ static bool is_like(const struct slot *s, const struct config *config)
 	return s != NULL && backend_is_like(s->backend, config);
 }
 
+/* The wrapping token may be the same, and used up. */
+static void hand_on(const struct slot *from, struct slot *to)
+{
+	const struct kept_secret *kept = auth_kept(backend_auth(from->backend));
+	if (kept != NULL)
+		(void)auth_keep(backend_auth(to->backend), kept);
+}
+
 int backends_change(struct backends *all, struct config *config, struct error *error)
 {
 	struct slot *next = NULL;
@@ -125,6 +134,7 @@ int backends_change(struct backends *all, struct config *config, struct error *e
 		next = begin(all, config, error);
 		if (next == NULL)
 			return -1;
+		hand_on(all->current, next);
 	}
 	slot_free(all->next);
 	all->next = next;

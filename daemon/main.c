@@ -10,7 +10,9 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
+#include "daemon/backend.h"
 #include "daemon/backends.h"
+#include "daemon/callers/credential_guard.h"
 #include "daemon/callers/explain.h"
 #include "daemon/host/activation.h"
 #include "daemon/host/audit.h"
@@ -18,6 +20,7 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
+#include "daemon/kept.h"
 #include "daemon/reload.h"
 #include "daemon/serving.h"
 #include "daemon/upstream/control.h"
@@ -30,13 +33,14 @@ struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct event *sigterm, *sigint;
+	struct audit *audit;
 	struct activation *activation;
 	struct notify *notify;
-	struct audit *audit;
 	struct backends *backends;
 	struct serving *serving;
 	struct reload *reload;
 	bool stopping;
+	unsigned ending; /* parts that are not done yet */
 };
 
 static const char usage_text[] =
@@ -62,16 +66,17 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void on_all_told(void *arg)
+static void on_part_ended(void *arg)
 {
 	struct daemon *d = arg;
-	event_base_loopbreak(d->base);
+	if (--d->ending == 0)
+		event_base_loopbreak(d->base);
 }
 
 static void on_stopped(void *arg)
 {
 	struct daemon *d = arg;
-	serving_drain(d->serving, d->base, WRITE_MS, on_all_told, d);
+	serving_drain(d->serving, d->base, WRITE_MS, on_part_ended, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -87,7 +92,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	notify_stopping(d->notify);
 	reload_stop(d->reload);
-	serving_stop(d->serving);
+	d->ending = 2;
+	serving_stop(d->serving, on_part_ended, d);
 	backends_stop(d->backends, on_stopped, d);
 }
 
@@ -124,6 +130,24 @@ static int init_libraries(struct error *error)
 	return 0;
 }
 
+static int start_parts(struct daemon *d, const char *config_file, struct error *error)
+{
+	d->activation = activation_new(error);
+	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
+	if (d->backends == NULL)
+		return -1;
+	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
+	if (d->serving == NULL)
+		return -1;
+	activation_free(d->activation);
+	d->activation = NULL;
+	d->notify = notify_new(d->base);
+	if (d->notify != NULL)
+		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
+	return d->reload != NULL ? 0 : error_set(error, "out of memory");
+}
+
 static int start_audit(struct daemon *d, struct error *error)
 {
 	const struct audit_options options = {
@@ -134,23 +158,6 @@ static int start_audit(struct daemon *d, struct error *error)
 	};
 	d->audit = audit_new(d->base, &options, error);
 	return d->audit != NULL ? 0 : -1;
-}
-
-static int start_parts(struct daemon *d, const char *config_file, struct error *error)
-{
-	d->activation = activation_new(error);
-	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
-	if (d->backends == NULL)
-		return -1;
-	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
-	if (d->serving == NULL)
-		return -1;
-	activation_free(d->activation);
-	d->activation = NULL;
-	d->notify = notify_new(d->base);
-	if (d->notify != NULL)
-		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
-	return d->reload != NULL ? 0 : error_set(error, "out of memory");
 }
 
 static int start(struct daemon *d, const char *config_file, struct error *error)
@@ -166,6 +173,7 @@ static int start(struct daemon *d, const char *config_file, struct error *error)
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
+	harden_descriptors();
 	backends_start(d->backends);
 	notify_ready(d->notify);
 	return 0;
@@ -186,6 +194,16 @@ static int explain_rules(const char *config_file, int count, char **words)
 		return EX_USAGE;
 	}
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int lock_memory(enum config_lock wanted, struct error *error)
+{
+	if (harden_lock_memory(error) == 0)
+		return 0;
+	if (wanted == CONFIG_LOCK_REQUIRED)
+		return -1;
+	log_warning("secrets may be swapped: %s", error->text);
+	return 0;
 }
 
 static int run(const char *config_file, bool check_only)
@@ -210,10 +228,10 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = log_start();
-	if (rc != 0)
+	int rc = lock_memory(d.config->process.lock_memory, &error);
+	if (rc == 0 && (rc = log_start()) != 0)
 		(void)error_set(&error, "cannot start a thread for the log");
-	else
+	if (rc == 0)
 		rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
@@ -224,6 +242,12 @@ static int run(const char *config_file, bool check_only)
 		log_info("stopped");
 	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int guard(void)
+{
+	struct error error;
+	return harden_process(&error) == 0 ? credential_guard_main() : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -239,6 +263,8 @@ int main(int argc, char **argv)
 	const char *config_file = DEFAULT_CONFIG;
 	bool check_only = false, explains = false;
 	int option;
+	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
+		return guard();
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -23,19 +23,16 @@ struct serving;
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error);
 
-/*
- * From here on rules, limits and the audit's level are those of config, and requests go to backend; those under way end
- * where they are.
- */
+/* From here on rules, limits and the audit's level are those of config, and requests go to backend; those under way end where they are. */
 void serving_use(struct serving *serving, const struct config *config, const struct backend *backend);
 
-/* No more connections and requests; replies that are owed are still written. */
-void serving_stop(struct serving *serving);
-
 /*
- * For stopping, once the backends have ended: what waits for its record in the audit gets budget_ms. Then drained runs,
- * once, from the loop.
+ * No more connections and requests; replies that are owed are still written. done runs, once, perhaps at once, when no
+ * credential is being given to systemd any more, or after some seconds.
  */
+void serving_stop(struct serving *serving, void (*done)(void *arg), void *arg);
+
+/* When the backends have stopped: dispatch_drain. */
 void serving_drain(struct serving *serving, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 

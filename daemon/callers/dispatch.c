@@ -56,7 +56,7 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 
 static void begin_put(struct work *work)
 {
-	work->kv_call = kv_put(work->dispatch->parts.kv, work->record.mount, work->record.path, work->data, work->data_len,
+	work->kv_call = kv_put(work->dispatch->parts.kv, work->peer.uid, work->record.mount, work->record.path, work->data, work->data_len,
 	    work->has_cas ? &work->cas : NULL, work->deadline_ms, on_kv, work);
 	work_started(work, work->kv_call != NULL);
 }
@@ -75,7 +75,7 @@ static void start_put(struct work *work, const struct request *r)
 
 static void begin_get(struct work *work)
 {
-	work->kv_call = kv_get(work->dispatch->parts.kv, work->record.mount, work->record.path, work->version,
+	work->kv_call = kv_get(work->dispatch->parts.kv, work->peer.uid, work->record.mount, work->record.path, work->version,
 	    work->min_version, work->deadline_ms, on_kv, work);
 	work_started(work, work->kv_call != NULL);
 }

@@ -81,6 +81,16 @@ static void read_units(int fd, struct peer *peer)
 	close(pidfd);
 }
 
+int peer_read_uid(int fd, uid_t *ret)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
+		return -1;
+	*ret = cred.uid;
+	return 0;
+}
+
 int peer_read(int fd, struct peer *ret)
 {
 	struct ucred cred;

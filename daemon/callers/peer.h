@@ -13,6 +13,10 @@
  * untouched. Release with peer_clear.
  */
 int peer_read(int fd, struct peer *ret);
+
+/* The same of the uid only. */
+int peer_read_uid(int fd, uid_t *ret);
+
 void peer_clear(struct peer *peer);
 
 #endif

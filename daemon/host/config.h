@@ -11,10 +11,16 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "daemon/callers/credential_rules.h"
 #include "daemon/callers/rules.h"
 #include "daemon/host/audit.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"
+
+enum config_lock {
+	CONFIG_LOCK_TRY,
+	CONFIG_LOCK_REQUIRED
+};
 
 struct config {
 	unsigned holds; /* see config_hold */
@@ -33,7 +39,7 @@ struct config {
 		char *mount;
 		char *role_id, *role_id_file; /* one of them is set */
 		bool role_id_from_environment;
-		char *secret_id;              /* from the environment; NULL if secret_id_file */
+		char *secret_id;              /* from the environment, one for all configurations; NULL if secret_id_file */
 		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
 	} approle;
@@ -51,13 +57,16 @@ struct config {
 		char *socket;
 		mode_t mode;
 		gid_t group; /* (gid_t)-1: leave it */
+		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
 		uint64_t request_bytes;              /* largest request frame */
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;
 		uint64_t requests_per_connection;    /* in flight */
+		uint64_t requests_per_uid;           /* in flight */
 		uint64_t output_bytes;               /* a connection with more to be written is not read */
+		uint64_t bytes_per_uid;              /* of requests and replies */
 		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;
@@ -70,7 +79,11 @@ struct config {
 		enum audit_on_failure on_failure;
 		char *file; /* AUDIT_FILE: set; else NULL */
 	} audit;
+	struct {
+		enum config_lock lock_memory;
+	} process;
 	struct rules rules; /* allow */
+	struct credential_rules credentials; /* credential */
 };
 
 /*

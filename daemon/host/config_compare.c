@@ -38,8 +38,6 @@ static bool same(const struct config *a, const struct config *b, const struct se
 		return same_addresses(a, b);
 	case SETTING_AUTH:
 		return same_bytes(a, b, setting, sizeof(enum auth_mode));
-	case SETTING_CHOICE:
-		return same_bytes(a, b, setting, sizeof(unsigned));
 	case SETTING_BOOL:
 		return same_bytes(a, b, setting, sizeof(bool));
 	case SETTING_TIME:
@@ -50,6 +48,8 @@ static bool same(const struct config *a, const struct config *b, const struct se
 		return same_bytes(a, b, setting, sizeof(mode_t));
 	case SETTING_GROUP:
 		return same_bytes(a, b, setting, sizeof(gid_t));
+	case SETTING_CHOICE:
+		return same_bytes(a, b, setting, sizeof(unsigned));
 	case SETTING_NAMESPACE:
 	case SETTING_TEXT:
 	case SETTING_FILE:
@@ -57,6 +57,7 @@ static bool same(const struct config *a, const struct config *b, const struct se
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 		break;
 	}
 	return same_text(*(char *const *)member(a, setting), *(char *const *)member(b, setting));

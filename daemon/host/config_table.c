@@ -25,6 +25,7 @@ static const char *const log_levels[] = { "error", "warning", "info", "debug", N
 static const char *const audit_levels[] = { "changes", "all", NULL };
 static const char *const audit_sinks[] = { "journal", "file", "stderr", NULL };
 static const char *const audit_on_failure[] = { "continue", "deny", NULL };
+static const char *const lock_memory[] = { "try", "required", NULL };
 
 static const struct setting table[] = {
 	{ "openbao", "address", SETTING_ADDRESSES, AT(openbao.address), .initial = "" },
@@ -56,13 +57,16 @@ static const struct setting table[] = {
 	    .initial = "/run/secretstored/secretstored.sock" },
 	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },
 	{ "listen", "group", SETTING_GROUP, AT(listen.group), .initial = "" },
+	{ "listen", "credentials_socket", SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket), .initial = "" },
 	{ "limits", "request_bytes", SETTING_SIZE, AT(limits.request_bytes), "1M", RANGE("1K", "16777215") },
 	{ "limits", "connections", SETTING_COUNT, AT(limits.connections), "1024", RANGE("1", "65536") },
 	{ "limits", "connections_per_uid", SETTING_COUNT, AT(limits.connections_per_uid), "256",
 	    RANGE("1", "65536") },
 	{ "limits", "requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), "64",
 	    RANGE("1", "4096") },
+	{ "limits", "requests_per_uid", SETTING_COUNT, AT(limits.requests_per_uid), "512", RANGE("1", "65536") },
 	{ "limits", "output_bytes", SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
+	{ "limits", "bytes_per_uid", SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
 	{ "limits", "frame_timeout", SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
 	{ "limits", "idle_timeout", SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
 	    .zero = true },
@@ -72,6 +76,7 @@ static const struct setting table[] = {
 	{ "audit", "file", SETTING_FILE, AT(audit.file), .initial = "" },
 	{ "audit", "on_failure", SETTING_CHOICE, AT(audit.on_failure), .initial = "continue",
 	    .choices = audit_on_failure },
+	{ "process", "lock_memory", SETTING_CHOICE, AT(process.lock_memory), .initial = "try", .choices = lock_memory },
 };
 
 const struct setting *config_table(size_t *ret_count)
@@ -113,6 +118,7 @@ const char *config_table_kind(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 	case SETTING_CHOICE:
 		break;
 	}
@@ -309,6 +315,8 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_mount(member, text, why);
 	case SETTING_SOCKET:
 		return store_socket(member, text, why);
+	case SETTING_OPTIONAL_SOCKET:
+		return *text != '\0' ? store_socket(member, text, why) : replace_text(member, NULL, 0, why);
 	case SETTING_MODE:
 		return store_mode(member, text, why);
 	case SETTING_GROUP:
@@ -349,6 +357,7 @@ static bool is_text(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 		return true;
 	default:
 		return false;

@@ -24,6 +24,7 @@ enum setting_type {
 	SETTING_MOUNT,
 	SETTING_SECRET,
 	SETTING_SOCKET,
+	SETTING_OPTIONAL_SOCKET,
 	SETTING_MODE,
 	SETTING_GROUP,
 	SETTING_CHOICE /* an enum: the number of the text in choices */

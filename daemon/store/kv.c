@@ -1,5 +1,5 @@
 /*
- * kv: the life of one get or put, step by step: a token, the mount guard, the request, and again what may be
+ * kv: the life of one get or put, step by step: a token, its turn, the mount guard, the request, and again what may be
  * tried again. Each step ends in a callback that takes the next one; a failure found at once is told from the loop.
  */
 #include "daemon/store/kv.h"
@@ -14,15 +14,18 @@
 #include "base/secmem.h"
 #include "daemon/store/fresh.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/turns.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/token.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MOST_MS 1000u
+#define PLACES 32u /* requests at a time; http has as many connections for them */
 #define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
 
 enum kv_step {
 	KV_TOKEN,   /* waits for a login */
+	KV_TURN,    /* waits for its turn */
 	KV_MOUNT,   /* waits for the mount guard */
 	KV_REQUEST, /* the get or put is under way */
 	KV_DENIED,  /* waits for what the keeper says of a 403 */
@@ -37,6 +40,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
+	uint64_t caller;
 	char *mount, *path;
 	uint64_t version, min_version, cas;
 	char *data;
@@ -44,6 +48,7 @@ struct kv_call {
 	uint64_t deadline_ms;
 	struct token *token;
 	struct token_wait *token_wait;
+	struct turn *turn;       /* from KV_TURN to the end of the request, or a pause */
 	struct mounts_wait *mounts_wait;
 	struct fresh_call *read; /* a get's */
 	struct fresh_put *write; /* a put's */
@@ -59,6 +64,7 @@ struct kv {
 	struct keeper *keeper;
 	struct mounts *mounts;
 	struct fresh *fresh;
+	struct turns *turns;
 	struct kv_call *calls;
 	bool draining;
 	struct event *drain_timer;
@@ -80,6 +86,9 @@ static void let_go(struct kv_call *call)
 		fresh_cancel(call->read);
 	if (call->write != NULL)
 		fresh_put_cancel(call->write);
+	if (call->turn != NULL)
+		turn_end(call->turn);
+	call->turn = NULL;
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
 	call->read = NULL;
@@ -285,6 +294,25 @@ static void wait_for_token(struct kv_call *call)
 		enter(call, KV_TOKEN, call->deadline_ms);
 }
 
+static void on_turn(void *arg)
+{
+	next_step(arg);
+}
+
+/* False: it waits. */
+static bool take_turn(struct kv_call *call)
+{
+	if (call->turn == NULL)
+		call->turn = turns_ask(call->kv->turns, call->caller, on_turn, call);
+	if (call->turn == NULL)
+		out_of_memory(call);
+	else if (!turn_has_come(call->turn))
+		enter(call, KV_TURN, call->deadline_ms);
+	else
+		return true;
+	return false;
+}
+
 static void ask_mount_guard(struct kv_call *call)
 {
 	call->mounts_wait = mounts_ask(call->kv->mounts, call->mount, token_text(call->token), on_mount, call);
@@ -306,7 +334,9 @@ static void next_step(struct kv_call *call)
 	else if (keeper_reach(kv->keeper) == REACH_DOWN) {
 		failure_set(&call->failure, CODE_UNAVAILABLE, "OpenBao does not answer");
 		fail_from_loop(call, &call->failure);
-	} else if (!mounts_known(kv->mounts, call->mount))
+	} else if (!take_turn(call))
+		return;
+	else if (!mounts_known(kv->mounts, call->mount))
 		ask_mount_guard(call);
 	else
 		send_request(call);
@@ -321,6 +351,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	switch (call->step) {
 	case KV_TOKEN:
 		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		fail(call, &why);
+		break;
+	case KV_TURN:
+		failure_set(&why, CODE_TIMEOUT, "the request's turn did not come in time");
 		fail(call, &why);
 		break;
 	case KV_MOUNT:
@@ -342,13 +376,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* -- calls --------------------------------------------------------------------------------------------------- */
 
-static struct kv_call *call_new(struct kv *kv, const char *mount, const char *path, uint64_t deadline_ms, kv_done *done,
-    void *arg)
+static struct kv_call *call_new(struct kv *kv, uint64_t caller, const char *mount, const char *path,
+    uint64_t deadline_ms, kv_done *done, void *arg)
 {
 	struct kv_call *call = calloc(1, sizeof(*call));
 	if (call == NULL)
 		return NULL;
 	call->kv = kv;
+	call->caller = caller;
 	call->mount = strdup(mount);
 	call->path = strdup(path);
 	call->timer = event_new(kv->base, -1, 0, on_timer, call);
@@ -373,10 +408,10 @@ static struct kv_call *start(struct kv_call *call)
 	return call;
 }
 
-struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
-    uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_get(struct kv *kv, uint64_t caller, const char *mount, const char *path, uint64_t version,
+    uint64_t min_version, uint64_t deadline_ms, kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, caller, mount, path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
 	call->version = version;
@@ -384,10 +419,10 @@ struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint6
 	return start(call);
 }
 
-struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
-    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const char *path, const char *data,
+    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, caller, mount, path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
 	call->is_put = true;
@@ -429,7 +464,8 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	kv->keeper = keeper;
 	kv->mounts = mounts_new(api, leader);
 	kv->fresh = fresh_new(base, api, leader, versions);
-	if (kv->mounts != NULL && kv->fresh != NULL)
+	kv->turns = turns_new(base, PLACES);
+	if (kv->mounts != NULL && kv->fresh != NULL && kv->turns != NULL)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -446,6 +482,7 @@ void kv_free(struct kv *kv)
 	}
 	mounts_free(kv->mounts);
 	fresh_free(kv->fresh);
+	turns_free(kv->turns);
 	if (kv->drain_timer != NULL)
 		event_free(kv->drain_timer);
 	free(kv);

@@ -40,16 +40,17 @@ struct kv_reply {
 typedef void kv_done(void *arg, const struct kv_reply *reply);
 
 /*
+ * caller: whose request it is, by any number; where more is asked for than OpenBao is asked at a time, callers take turns.
  * version 0: the latest. min_version: an older answer, or none, is asked for again until the deadline; 0: any. Never
  * older than what was written through this daemon in the last minute, whichever node answers.
  * Strings are copied. NULL: no memory, done does not run.
  */
-struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
-    uint64_t deadline_ms, kv_done *done, void *arg);
+struct kv_call *kv_get(struct kv *kv, uint64_t caller, const char *mount, const char *path, uint64_t version,
+    uint64_t min_version, uint64_t deadline_ms, kv_done *done, void *arg);
 
 /* cas: NULL for an unconditional write. data is copied. */
-struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
-    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
+struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const char *path, const char *data,
+    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
 
 /*
  * Nobody wants to know any more. A read is ended, and a put of which nothing was sent: false, done will not run. A put that

@@ -45,6 +45,7 @@ INSTALLED = {
     "usr/local/share/man/man1/secretstorectl.1",
     "usr/local/lib/systemd/system/secretstored.service",
     "usr/local/lib/systemd/system/secretstored.socket",
+    "usr/local/lib/systemd/system/secretstored-credentials.socket",
     "usr/local/lib/systemd/system/secretstored-ready.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",

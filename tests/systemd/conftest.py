@@ -73,10 +73,21 @@ def new_server():
 
 
 @pytest.fixture
-def site(server):
-    made = Site(server)
-    yield made
-    made.close()
+def site(server, new_site):
+    return new_site(server)
+
+
+@pytest.fixture
+def new_site():
+    made = []
+
+    def make(server):
+        made.append(Site(server))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from harness import canary, libconfig, process
 
 UNIT = "secretstored.service"
 SOCKET_UNIT = "secretstored.socket"
+CREDENTIALS_UNIT = "secretstored-credentials.socket"
 GATE = "secretstored-ready.service"
 SOCKET = "/run/secretstored/secretstored.sock"
 CONFIG = "/etc/secretstored/secretstored.conf"
@@ -110,7 +111,7 @@ class Service:
         return json.loads(self.ctl("status", "--json", **kw).out)
 
     def close(self):
-        self.lab.systemctl("stop", GATE, SOCKET_UNIT, UNIT, check=False)
+        self.lab.systemctl("stop", GATE, SOCKET_UNIT, CREDENTIALS_UNIT, UNIT, check=False)
         self.lab.systemctl("reset-failed", check=False)
         for name in self._units:
             if "/" not in name:

@@ -386,6 +386,8 @@ static void test_doubtful_settings_are_warned_of(void **state)
 	assert_null(strstr(all, "canary"));
 	starts_with(warnings_of(fixture_load("openbao: { address = \"https://a\"; tls_skip_verify = true; };"
 	    FIXTURE_APPROLE RULE)), "openbao.tls_skip_verify: ");
+	starts_with(warnings_of(fixture_accepted(RULE "limits: { request_bytes = \"8M\"; bytes_per_uid = \"15M\"; };")),
+	    "limits.bytes_per_uid: ");
 	starts_with(warnings_of(fixture_load("openbao: { address = \"http://localhost\"; ca_file = \"/ca\"; };"
 	    FIXTURE_APPROLE RULE)), "openbao: settings for TLS have no effect");
 }

@@ -35,10 +35,11 @@ static void test_values_get_where_they_belong(void **state)
 	    "kubernetes: { mount = \"team/k8s\"; role = \"app\"; token_file = \"/token\"; };\n"
 	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
 	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
-	    "requests_per_connection = 7; output_bytes = 65536;\n"
+	    "requests_per_connection = 7; requests_per_uid = 8; output_bytes = 65536; bytes_per_uid = \"3M\";\n"
 	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n"
 	    "log: { level = \"debug\"; };\n"
-	    "audit: { level = \"all\"; sink = \"file\"; file = \"/audit\"; on_failure = \"deny\"; };\n");
+	    "audit: { level = \"all\"; sink = \"file\"; file = \"/audit\"; on_failure = \"deny\"; };\n"
+	    "process: { lock_memory = \"required\"; };\n");
 
 	(void)state;
 	assert_int_equal(c->openbao.naddress, 2);
@@ -69,7 +70,9 @@ static void test_values_get_where_they_belong(void **state)
 	assert_int_equal(c->limits.connections, 5);
 	assert_int_equal(c->limits.connections_per_uid, 6);
 	assert_int_equal(c->limits.requests_per_connection, 7);
+	assert_int_equal(c->limits.requests_per_uid, 8);
 	assert_int_equal(c->limits.output_bytes, 65536);
+	assert_int_equal(c->limits.bytes_per_uid, 3 << 20);
 	assert_int_equal(c->limits.frame_timeout_ms, 1000);
 	assert_int_equal(c->limits.idle_timeout_ms, 86400000);
 	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
@@ -77,6 +80,7 @@ static void test_values_get_where_they_belong(void **state)
 	assert_int_equal(c->audit.sink, AUDIT_FILE);
 	assert_string_equal(c->audit.file, "/audit");
 	assert_int_equal(c->audit.on_failure, AUDIT_DENY);
+	assert_int_equal(c->process.lock_memory, CONFIG_LOCK_REQUIRED);
 	config_free(c);
 }
 
@@ -104,7 +108,9 @@ static void test_everything_else_has_a_default(void **state)
 	assert_int_equal(c->limits.connections, 1024);
 	assert_int_equal(c->limits.connections_per_uid, 256);
 	assert_int_equal(c->limits.requests_per_connection, 64);
+	assert_int_equal(c->limits.requests_per_uid, 512);
 	assert_int_equal(c->limits.output_bytes, 1048576);
+	assert_int_equal(c->limits.bytes_per_uid, 64 << 20);
 	assert_int_equal(c->limits.frame_timeout_ms, 10000);
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
 	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
@@ -112,6 +118,7 @@ static void test_everything_else_has_a_default(void **state)
 	assert_int_equal(c->audit.sink, AUDIT_JOURNAL);
 	assert_null(c->audit.file);
 	assert_int_equal(c->audit.on_failure, AUDIT_CONTINUE);
+	assert_int_equal(c->process.lock_memory, CONFIG_LOCK_TRY);
 	assert_int_equal(c->rules.nrules, 0);
 	config_free(c);
 }
@@ -146,6 +153,7 @@ static void test_ranges_hold_at_their_ends(void **state)
 		{ "openbao", "request_timeout", "100ms", "0s", "10m", "600001ms" },
 		{ "limits", "request_bytes", "1K", "1023", "16777215", "16M" },
 		{ "limits", "output_bytes", "64K", "65535", "64M", "65M" },
+		{ "limits", "bytes_per_uid", "1M", "1023K", "1024M", "1025M" },
 		{ "limits", "frame_timeout", "1s", "999ms", "10m", "11m" },
 		{ "limits", "idle_timeout", "1s", "999ms", "24h", "25h" },
 	};
@@ -194,6 +202,9 @@ static void test_idle_timeout_may_be_off(void **state)
 static void test_counts_hold_at_their_ends(void **state)
 {
 	(void)state;
+	assert_string_equal(fixture_refused("process: { lock_memory = \"yes\"; };"),
+	    "2: process.lock_memory: must be \"required\" or \"try\"");
+	accepts("limits: { requests_per_uid = 1; };");
 	accepts("limits: { connections = 1; connections_per_uid = 65536; requests_per_connection = 4096; };");
 	refuses("limits: { connections = 65537; };", "2: limits.connections: ", "between 1 and 65536, not 65537");
 	refuses("limits: { connections_per_uid = 0; };", "2: limits.connections_per_uid: ", "between 1 and 65536");
