@@ -48,8 +48,6 @@ static bool same(const struct config *a, const struct config *b, const struct se
 		return same_bytes(a, b, setting, sizeof(mode_t));
 	case SETTING_GROUP:
 		return same_bytes(a, b, setting, sizeof(gid_t));
-	case SETTING_CHOICE:
-		return same_bytes(a, b, setting, sizeof(unsigned));
 	case SETTING_NAMESPACE:
 	case SETTING_TEXT:
 	case SETTING_FILE:

@@ -84,7 +84,8 @@ static void __attribute__((format(printf, 1, 2))) warn(const char *format, ...)
 static void test_what_takes_a_restart_is_named(void **state)
 {
 	struct config *a = with(ADDRESS, APPROLE, "listen: { mode = \"0660\"; group = \"root\"; };");
-	struct config *b = with(ADDRESS, APPROLE, "limits: { connections = 5; }; listen: { mode = \"0666\"; };");
+	struct config *b = with(ADDRESS, APPROLE, "limits: { connections = 5; }; listen: { mode = \"0666\"; };"
+	    "log: { level = \"debug\"; }; audit: { level = \"all\"; sink = \"stderr\"; };");
 
 	(void)state;
 	warned[0] = '\0';
@@ -95,6 +96,9 @@ static void test_what_takes_a_restart_is_named(void **state)
 	assert_non_null(strstr(warned, "listen.group: "));
 	assert_null(strstr(warned, "listen.socket"));
 	assert_null(strstr(warned, "limits"));
+	assert_null(strstr(warned, "log"));
+	assert_non_null(strstr(warned, "audit.sink: "));
+	assert_null(strstr(warned, "audit.level"));
 	config_free(a);
 	config_free(b);
 }
