@@ -6,6 +6,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "daemon/host/config.h"
 #include "daemon/kept.h"
@@ -23,9 +25,20 @@
 #define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
 #define LOOK_MS 200     /* between looks whether one that retires has nothing under way any more */
 
+#define TLS_FILES 3
+
+/* Which file it was; all zero: none. */
+struct mark {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
 struct backend {
 	struct event_base *base;
 	struct config *config;
+	struct mark tls_files[TLS_FILES]; /* connections go on with what was read of them */
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
@@ -73,6 +86,21 @@ static struct keeper *make_keeper(struct backend *b)
 	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
 
+static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
+{
+	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file, c->openbao.client_key_file };
+	struct stat st;
+	for (size_t i = 0; i < TLS_FILES; i++) {
+		memset(&marks[i], 0, sizeof(marks[i]));
+		if (files[i] == NULL || stat(files[i], &st) != 0)
+			continue;
+		marks[i].device = st.st_dev;
+		marks[i].inode = st.st_ino;
+		marks[i].size = st.st_size;
+		marks[i].modified = st.st_mtim;
+	}
+}
+
 static int make_parts(struct backend *b, struct versions *versions, struct error *error)
 {
 	const struct config *c = b->config;
@@ -111,6 +139,7 @@ struct backend *backend_new(struct event_base *base, struct config *config, stru
 	}
 	b->base = base;
 	b->config = config_hold(config);
+	mark_files(config, b->tls_files);
 	if (make_parts(b, versions, error) == 0)
 		return b;
 	backend_free(b);
@@ -221,6 +250,13 @@ struct transfers *backend_transfers(const struct backend *b)
 const struct config *backend_config(const struct backend *b)
 {
 	return b->config;
+}
+
+bool backend_is_like(const struct backend *b, const struct config *config)
+{
+	struct mark now[TLS_FILES];
+	mark_files(config, now);
+	return config_same_openbao(b->config, config) && memcmp(now, b->tls_files, sizeof(now)) == 0;
 }
 
 bool backend_is_live(const struct backend *b)

@@ -38,6 +38,9 @@ struct transfers *backend_transfers(const struct backend *backend);
 
 const struct config *backend_config(const struct backend *backend);
 
+/* Whether config describes the same, and the files of TLS are those that were there when it was made. */
+bool backend_is_like(const struct backend *backend, const struct config *config);
+
 /* A token that may be used is held. */
 bool backend_is_live(const struct backend *backend);
 

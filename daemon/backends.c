@@ -114,7 +114,7 @@ static struct slot *begin(struct backends *all, struct config *config, struct er
 
 static bool is_like(const struct slot *s, const struct config *config)
 {
-	return s != NULL && config_same_openbao(backend_config(s->backend), config);
+	return s != NULL && backend_is_like(s->backend, config);
 }
 
 /* The wrapping token may be the same, and used up. */
@@ -140,7 +140,7 @@ int backends_change(struct backends *all, struct config *config, struct error *e
 	all->next = next;
 	if (next == NULL)
 		return 0;
-	log_info("the settings of OpenBao have changed: logging in beside the login that serves");
+	log_info("the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
 	log_addresses(config, backend_config(all->current->backend));
 	backend_start(next->backend);
 	return 0;

@@ -3,10 +3,13 @@
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from harness import canary, libconfig, process
+from harness.bao import RaftServer
+from harness.certificates import Authority
 from harness.standin import secret_reply, written_reply
 
 
@@ -181,6 +184,32 @@ def test_another_address_is_used_without_a_request_that_fails(reloading, site, n
         reader.join()
     assert not failed, failed[:3]
     assert count[0] >= 40
+
+
+def test_tls_files_that_were_replaced_are_read(reloading, new_site, scratch):
+    """curl keeps what it has read of an authority's file; one that is renewed must be looked at all the same."""
+    authorities = [Authority(), Authority()]
+    server = RaftServer(certificate=authorities[0].issue("DNS:localhost", "IP:127.0.0.1"))
+    site = new_site(server)
+    ca_file = scratch / "ca.pem"
+    ca_file.write_text(Path(authorities[0].file).read_text())
+    r = reloading(site.settings(openbao={"address": server.address, "ca_file": str(ca_file)}))
+    site.assert_served_by(r.daemon)
+    r.hang_up()
+    assert len(site.logins()) == 1  # they are the same
+    new = scratch / "new.pem"
+    new.write_text(Path(authorities[1].file).read_text())
+    new.rename(ca_file)
+    r.hang_up()
+    r.daemon.wait_log("certificate")  # of an authority that is not trusted any more
+    site.assert_served_by(r.daemon)  # by the login from before
+    ca_file.write_text("".join(Path(a.file).read_text() for a in authorities))
+    r.hang_up()
+    r.daemon.wait_log("from here on requests go")
+    site.assert_served_by(r.daemon)
+    server.close()
+    for authority in authorities:
+        authority.close()
 
 
 def test_what_is_under_way_ends_where_it_began(reloading, site, new_proxy):

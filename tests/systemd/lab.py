@@ -51,6 +51,7 @@ class Lab:
         enter = f"echo $$ >{shlex.quote(str(self.cgroup))}/cgroup.procs && exec \"$@\""
         self._outer = process.start(
             ["bash", "-c", enter, "lab", "setsid", "unshare", *NAMESPACES, "--fork", "--kill-child",
+             "--propagation", "unchanged",  # in a chroot it cannot be changed; lab-init does it
              HERE / "lab-init", self.directory, process.ROOT],
             stdin=subprocess.DEVNULL, stdout=open(self.directory.with_suffix(".log"), "wb"), stderr=subprocess.STDOUT)
         self.pid = None

@@ -117,6 +117,7 @@ class Service:
             if "/" not in name:
                 self.lab.systemctl("stop", name, check=False)
             self.lab.path(f"/etc/systemd/system/{name}").unlink(missing_ok=True)
+        self.lab.run("rm", "-rf", "/run/secretstored")
         for path in (CONFIG, SECRET_ID, CA):
             self.lab.path(path).unlink(missing_ok=True)
         self.lab.reload()

@@ -54,6 +54,14 @@ def test_the_socket_is_its_units_and_stays_when_the_daemon_stops(service, site):
     assert service.lab.run("secretstorectl", "ping", check=False).returncode == 30
 
 
+def test_a_group_of_its_own_stays_the_sockets(service, site):
+    service.configure(site)
+    service.drop_in("group", "[Socket]\nSocketGroup=mail", unit=SOCKET_UNIT)
+    service.lab.systemctl("start", SOCKET_UNIT)
+    service.start()
+    assert service.lab.run("stat", "-c", "%G", SOCKET).out == "mail\n"
+
+
 def test_callers_of_another_group_cannot_connect(service, site):
     start_socket(service, site)
     assert service.ctl("ping", user="daemon", check=False).returncode == 30
