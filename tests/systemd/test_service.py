@@ -33,7 +33,7 @@ def test_a_wrong_configuration_is_not_tried_again_and_again(service, site):
     since = service.cursor()
     assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
     assert service.lab.show(UNIT, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "78", "NRestarts": "0"}
-    assert "no_such_thing" in service.log_since(since)
+    service.wait_log("no_such_thing", since)
 
 
 def test_a_daemon_that_hangs_is_killed_and_started_again(service, site):
