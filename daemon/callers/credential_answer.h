@@ -1,7 +1,8 @@
 /*
- * credential_answer: the bytes that go to systemd in answer to LoadCredential=. All it can be told is a stream of bytes
- * and its end, and an end that comes too early is a valid credential, if a shorter or empty one. So the only way to say no
- * is to send more than the 1 MiB that systemd takes: then it refuses, and the unit fails with 243/CREDENTIALS.
+ * credential_answer: the bytes that go to systemd in answer to LoadCredential=. All it can be told is a stream of
+ * bytes and its end, and an end that comes too early is a valid credential, if a shorter or empty one. So the only way
+ * to say no is to send more than the 1 MiB that systemd takes: then it refuses, and the unit fails with
+ * 243/CREDENTIALS.
  */
 #ifndef CREDENTIAL_ANSWER_H
 #define CREDENTIAL_ANSWER_H

@@ -1,6 +1,6 @@
 /*
- * credentials: from a connection to its answer. The slots for connections are there from the start: a lack of memory must
- * not end one early, since systemd would take that for an empty credential.
+ * credentials: from a connection to its answer. The slots for connections are there from the start: a lack of memory
+ * must not end one early, since systemd would take that for an empty credential.
  */
 #include "daemon/callers/credentials.h"
 

@@ -1,11 +1,11 @@
 /*
- * credentials: the socket for LoadCredential=NAME:SOCKET. systemd connects as root from a socket whose name tells unit and
- * credential; a rule says which secret that is; it is fetched, and only then is a byte of the answer sent. What is wrong is
- * said by credential_answer's refusal, never by an early end, and in the log.
+ * credentials: the socket for LoadCredential=NAME:SOCKET. systemd connects as root from a socket whose name tells unit
+ * and credential; a rule says which secret that is; it is fetched, and only then is a byte of the answer sent. What is
+ * wrong is said by credential_answer's refusal, never by an early end, and in the log.
  *
- * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed. Nothing ends a
- * connection to root before all of its answer is written, not even the end of this process (credential_guard). Up to 32
- * are served at a time, the others wait in the kernel's queue.
+ * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed. Nothing
+ * ends a connection to root before all of its answer is written, not even the end of this process (credential_guard).
+ * Up to 32 are served at a time, the others wait in the kernel's queue.
  */
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H
@@ -44,8 +44,8 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
 void credentials_use(struct credentials *credentials, const struct credentials_parts *parts);
 
 /*
- * Accepts no more and removes the socket that it made, refuses what is not fetched yet, and when all is written, or budget_ms
- * have passed, runs stopped, once, from the loop.
+ * Accepts no more and removes the socket that it made, refuses what is not fetched yet, and when all is written, or
+ * budget_ms have passed, runs stopped, once, from the loop.
  */
 void credentials_stop(struct credentials *credentials, uint64_t budget_ms, void (*stopped)(void *arg), void *arg);
 

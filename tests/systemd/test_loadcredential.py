@@ -77,6 +77,7 @@ def test_through_the_socket_unit(serve, password):
     start(service)
     assert came(service)[0] == password
     assert service.lab.show(UNIT, "ActiveState") == "active"
+    assert service.lab.run("stat", "-c", "%U %a", SOCKET).out.split() == ["root", "600"], "it is not given away"
     service.lab.systemctl("restart", UNIT)
     service.lab.systemctl("restart", APP)
     assert came(service)[0] == password

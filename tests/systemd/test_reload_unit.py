@@ -65,7 +65,7 @@ def test_a_wrong_configuration_makes_the_reload_fail_and_is_named(service, site)
     since = service.cursor()
     service.write_config("allow: { web: { uid = 0; ops = \"kv.gte\"; paths = \"*\"; }; };\n")
     assert service.lab.systemctl("reload", UNIT, check=False).returncode != 0
-    assert f"{CONFIG}:1: allow.web.ops" in service.log_since(since)
+    service.wait_log(f"{CONFIG}:1: allow.web.ops", since)
     assert service.lab.show(UNIT, "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
     assert service.get(site.mount, "app/db") == {"x": 1}
 

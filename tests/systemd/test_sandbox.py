@@ -120,10 +120,10 @@ def test_it_cannot_write_where_it_has_no_business(service, site):
     enter = ["nsenter", "-t", str(service.pid), "-m", "setpriv", "--reuid", "secretstored", "--clear-groups", "--"]
     for path in ("/etc/secretstored/x", "/usr/x", "/var/x", "/root/x", "/home/x", "/sys/fs/cgroup/x"):
         assert service.lab.run(*enter, "touch", path, check=False).returncode != 0, path
-    for path in ("/run/secretstored/x", "/tmp/x"):
+    for path in ("/run/secretstored/x", "/var/log/secretstored/x", "/tmp/x"):
         service.lab.run(*enter, "touch", path)
     assert not service.lab.path("/tmp/x").exists()  # its own
-    service.lab.run(*enter, "rm", "/run/secretstored/x")
+    service.lab.run(*enter, "rm", "/run/secretstored/x", "/var/log/secretstored/x")
 
 
 def test_the_secret_id_is_for_it_alone(service, site):

@@ -33,7 +33,7 @@ def test_a_wrong_configuration_is_not_tried_again_and_again(service, site):
     since = service.cursor()
     assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
     assert service.lab.show(UNIT, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "78", "NRestarts": "0"}
-    assert "no_such_thing" in service.log_since(since)
+    service.wait_log("no_such_thing", since)
 
 
 def test_a_daemon_that_hangs_is_killed_and_started_again(service, site):
@@ -107,3 +107,14 @@ def test_services_read_their_own_secret_and_are_refused_each_others(service, sit
         refused = service.ctl("get", "-m", site.mount, "mail/db", check=False, unit=unit, user=user,
                               properties=AS_CALLER)
         assert refused.returncode == 13
+
+
+def test_a_secret_id_may_lie_encrypted_on_the_disk(service, site):
+    service.configure(site)
+    encrypted = "/etc/credstore.encrypted/secret_id"
+    service.lab.run("install", "-d", "-m", "700", "/etc/credstore.encrypted")
+    service.lab.run("systemd-creds", "encrypt", "--with-key=host", "--name=secret_id", "-", encrypted, stdin=site.secret_id)
+    service.drop_in("secret", f"[Service]\nLoadCredentialEncrypted=secret_id:{encrypted}")
+    service.lab.path("/etc/secretstored/secret_id").unlink()
+    service.start()
+    assert len(site.logins()) == 1

@@ -35,11 +35,11 @@ def start_socket(service, site):
 
 def test_the_first_caller_starts_the_daemon(service, site):
     start_socket(service, site)
+    since = service.cursor()
     assert service.lab.show(UNIT, "ActiveState") == "inactive"
     assert service.ctl("ping", "--ready", "--wait", "-t", "20s").out.startswith("ready:")
     assert service.lab.show(UNIT, "ActiveState") == "active"
-    since = service.log
-    assert "serves the socket of its unit" in since
+    service.wait_log("serves the socket of its unit", since)
 
 
 def test_the_socket_is_its_units_and_stays_when_the_daemon_stops(service, site):
@@ -97,7 +97,7 @@ def test_a_socket_of_another_kind_is_an_error_that_says_so(service, site):
     service.drop_in("once", "[Service]\nRestart=no")
     service.lab.systemctl("start", UNIT, check=False)
     service.wait_state("failed")
-    assert "is no listening Unix stream socket" in service.log_since(since)
+    service.wait_log("is no listening Unix stream socket", since)
 
 
 def test_what_there_is_no_use_for_is_named(service, site):
@@ -107,5 +107,5 @@ def test_what_there_is_no_use_for_is_named(service, site):
     service.lab.systemctl("start", SOCKET_UNIT)
     since = service.cursor()
     service.start()
-    assert 'a descriptor named "something", for which there is no use' in service.log_since(since)
+    service.wait_log('a descriptor named "something", for which there is no use', since)
     assert service.ctl("ping").returncode == 0  # on a socket of its own

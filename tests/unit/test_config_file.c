@@ -203,7 +203,7 @@ static void test_counts_hold_at_their_ends(void **state)
 {
 	(void)state;
 	assert_string_equal(fixture_refused("process: { lock_memory = \"yes\"; };"),
-	    "2: process.lock_memory: must be \"required\" or \"try\"");
+	    "2: process.lock_memory: must be one of: try, required; not \"yes\"");
 	accepts("limits: { requests_per_uid = 1; };");
 	accepts("limits: { connections = 1; connections_per_uid = 65536; requests_per_connection = 4096; };");
 	refuses("limits: { connections = 65537; };", "2: limits.connections: ", "between 1 and 65536, not 65537");
