@@ -69,9 +69,9 @@ static int take(struct reload *r, struct error *error)
 		config_free(config);
 		return -1;
 	}
+	log_set_level(config->log.level);
 	config_warn(config, log_warning);
 	config_warn_of_restart(r->started, config, log_warning);
-	log_set_level(config->log.level);
 	serving_use(r->serving, config, backends_current(r->backends));
 	config_free(r->config);
 	r->config = config;

@@ -23,7 +23,10 @@ struct serving;
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error);
 
-/* From here on rules, limits and the audit's level are those of config, and requests go to backend; those under way end where they are. */
+/*
+ * From here on rules, limits and the audit's level are those of config, and requests go to backend; those under way end
+ * where they are.
+ */
 void serving_use(struct serving *serving, const struct config *config, const struct backend *backend);
 
 /*
