@@ -91,7 +91,7 @@ static bool needs_restart(const struct setting *setting)
 {
 	if (strcmp(setting->group, "audit") == 0)
 		return strcmp(setting->name, "level") != 0;
-	return strcmp(setting->group, "listen") == 0;
+	return strcmp(setting->group, "listen") == 0 || strcmp(setting->group, "process") == 0;
 }
 
 void config_warn_of_restart(const struct config *running, const struct config *wanted,
