@@ -369,6 +369,7 @@ def test_those_in_the_queue_of_a_daemon_that_ends_get_an_error(serve, site, pass
 
 def test_a_daemon_without_privileges_serves_root(serve, site, password, scratch):
     os.chown(scratch, OTHER, OTHER)
+    os.chown(site.secret_id_file, OTHER, OTHER)
     as_other = ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups"]
     s = serve({"db": rule(site, field="password")}, prefix=as_other, socket_path=scratch / "s.sock",
               changes={"audit": {"sink": "file", "file": str(scratch / "audit")}})

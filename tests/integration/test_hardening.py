@@ -52,8 +52,8 @@ def own_user(daemon, site, scratch):
     os.chown(site.directory, UID, UID)
     os.chown(site.secret_id_file, UID, UID)
     prefix = as_user(scratch)
-    return lambda: daemon(site.settings(allow={"tests": {"uid": [UID, 0]}}), prefix=prefix,
-                          socket_path=scratch / "run" / "s.sock")
+    settings = site.settings(allow={"tests": {"uid": [UID, 0]}}, audit={"file": str(scratch / "audit")})
+    return lambda: daemon(settings, prefix=prefix, socket_path=scratch / "run" / "s.sock")
 
 
 def as_user(directory):
