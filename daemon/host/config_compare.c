@@ -66,7 +66,12 @@ static bool same(const struct config *a, const struct config *b, const struct se
 /* Settings of OpenBao and of the logins; request_timeout is the callers'. */
 static bool is_openbaos(const struct setting *setting)
 {
-	static const char *const groups[] = { "openbao", "approle", "kubernetes", "dev_token" };
+	static const char *const groups[] = {
+		"openbao", "approle", "kubernetes",
+#ifdef SECRETSTORE_DEV_TOKEN
+		"dev_token",
+#endif
+	};
 
 	if (strcmp(setting->name, "request_timeout") == 0)
 		return false;
