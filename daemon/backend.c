@@ -181,12 +181,20 @@ static void revoke(struct backend *b)
 	keeper_stop(b->keeper, REVOKE_MS, on_revoked, b);
 }
 
+/* Its token would come to nobody, and live on at OpenBao. */
+static bool is_logging_in(const struct backend *b)
+{
+	struct keeper_status status;
+	keeper_status(b->keeper, &status);
+	return status.state == LEASE_LOGGING_IN;
+}
+
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
 	(void)fd;
 	(void)what;
-	if (!kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
+	if (is_logging_in(b) || !kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
 		return;
 	event_del(&b->look);
 	revoke(b);

@@ -136,7 +136,8 @@ int backends_change(struct backends *all, struct config *config, struct error *e
 			return -1;
 		hand_on(all->current, next);
 	}
-	slot_free(all->next);
+	if (all->next != NULL)
+		retire(all->next); /* its login may be under way */
 	all->next = next;
 	if (next == NULL)
 		return 0;

@@ -35,6 +35,8 @@ def d(daemon, site, standby):
     process.wait_until(lambda: d.get(site.mount, "a").code == "not_found", 20, "the standby lets the daemon in")
     assert d.put(site.mount, "a", {"n": 0})["version"] == 1
     assert d.get(site.mount, "a").ok
+    # Some answers come from the leader, which knows more than the standby itself does yet.
+    process.wait_until(lambda: standby.admin.raw("GET", f"{site.mount}/data/a")[0] == 200, 20, "the standby has it, too")
     return d
 
 

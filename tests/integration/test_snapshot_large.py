@@ -100,7 +100,7 @@ def test_ping_is_answered_while_a_snapshot_runs(daemon, large):
             if not body or kind == 0:
                 break
             frames += 1
-            if frames % 100 == 0:
+            if frames % 20 == 0:
                 assert other.call("ping").ok
                 pings += 1
         assert pings > 10
