@@ -63,23 +63,27 @@ CLI := $(wildcard cli/*.c)
 TESTS := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCHES := tests/bench/fleet.c tests/bench/load.c tests/bench/echo.c tests/bench/curlmulti.c
+BENCH_HELPERS := $(filter-out $(BENCHES),$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
 UNITS := $(BUILD)/secretstore-snapshot.service
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCHES))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
-ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a)
+ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a bench.a)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY: $(call objects,$(TESTS) $(FUZZERS)) # kept between runs
-.PHONY: all unit fuzzers check check-long lint fuzz bench demo setup install uninstall clean distclean help
+.SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES)) # kept between runs
+.PHONY: all unit fuzzers benches check check-long lint fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS)
+benches: $(BENCH_PROGRAMS)
 
 # Goals that compile nothing need neither compiler nor libraries.
 ifneq ($(filter-out check check-long lint fuzz bench demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
@@ -93,7 +97,7 @@ remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(stri
 space := $(subst ,, )
 $(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
 $(call remember,paths,$(PREFIX) $(BINDIR) $(LIBDIR) $(INCLUDEDIR))
-$(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
+$(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS) $(BENCH_HELPERS))
 endif
 endif
 
@@ -120,6 +124,7 @@ $(BUILD)/obj/common.a: $(call objects,$(COMMON))
 $(BUILD)/obj/daemon.a: $(call objects,$(DAEMON))
 $(BUILD)/obj/client.a: $(call objects,$(CLIENT))
 $(BUILD)/obj/helpers.a: $(call objects,$(HELPERS))
+$(BUILD)/obj/bench.a: $(call objects,$(BENCH_HELPERS))
 $(ARCHIVES): $(BUILD)/sources
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) qcs $@ $(filter %.o,$^)
@@ -144,7 +149,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,clie
 	$(call say,LD,$@)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) -fsanitize=fuzzer)
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,bench.a client.a daemon.a common.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
