@@ -208,10 +208,10 @@ lint:
 	@tests/run lint
 
 bench:
-	@tools/setup check
-	$(SUBMAKE) BUILD=build all build/bench/fleet
-	@build/bench/fleet
-	@.venv/bin/python tests/bench/snapshot.py
+	@tools/setup bench
+	$(SUBMAKE) BUILD=build all benches
+	@.venv/bin/python tests/bench/bench.py $(if $(QUICK),--quick) $(if $(DOCS),--docs) $(SECTIONS)
+	$(if $(QUICK)$(SECTIONS),,@.venv/bin/python tests/bench/snapshot.py)
 
 fuzz:
 	@tools/setup check
@@ -269,7 +269,8 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: some minutes (needs curl)
+#: make bench           figures beside those of others, in one run: a quarter of an hour. QUICK=1: two minutes, to see that it
+#:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has

@@ -122,6 +122,7 @@ static int listen_at(const char *path)
 
 int main(int argc, char **argv)
 {
+	static const char ok[] = "{\"id\":65536,\"ok\":true";
 	struct event *listener;
 	uint32_t word;
 
@@ -130,8 +131,10 @@ int main(int argc, char **argv)
 		die("usage: %s SOCKET REPLY_BYTES", argv[0]);
 	memset(out, ' ', sizeof(out));
 	word = htonl((uint32_t)reply_size - 4);
-	for (size_t at = 0; at + reply_size <= OUT_ROOM; at += reply_size)
+	for (size_t at = 0; at + reply_size <= OUT_ROOM; at += reply_size) {
 		memcpy(out + at, &word, 4);
+		memcpy(out + at + 4, ok, reply_size - 4 < sizeof(ok) - 1 ? reply_size - 4 : sizeof(ok) - 1);
+	}
 	base = event_base_new();
 	listener = base != NULL ? event_new(base, listen_at(argv[1]), EV_READ | EV_PERSIST, accepted, NULL) : NULL;
 	if (listener == NULL || event_add(listener, NULL) != 0)

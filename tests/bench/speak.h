@@ -10,7 +10,7 @@
 /* With the client library, over its interface for event loops. */
 void speak_client(struct core *core);
 
-/* Over a bare socket, by the protocol that core->as names: "http", "memcached", "echo". */
+/* Over a bare socket, by the protocol that core->as names: "http", "memcached", "frames". */
 void speak_bare(struct core *core);
 
 #endif
