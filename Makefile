@@ -197,8 +197,8 @@ check: RUN := check
 check-long: RUN := long
 check check-long:
 	@tools/setup check
-	$(SUBMAKE) BUILD=build all unit
-	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit
+	$(SUBMAKE) BUILD=build all unit benches
+	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit benches
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
 	$(SUBMAKE) BUILD=build/dev-token DEV_TOKEN=1 build/dev-token/secretstored
 	$(SUBMAKE) BUILD=build/dev-token/asan DEV_TOKEN=1 SANITIZE=1 CC=$(CLANG) build/dev-token/asan/secretstored

@@ -1,4 +1,4 @@
-"""Plots as SVG, written by hand: lines over a logarithmic axis, and bars in groups. Light and dark alike."""
+"""Plots as SVG, written by hand: lines over a logarithmic axis, and bars in groups."""
 import math
 
 WIDTH, HEIGHT = 640, 360
@@ -33,11 +33,7 @@ class _Axis:
     """Where a value is on the paper."""
 
     def __init__(self, low, high, start, end, logarithmic):
-        self.logarithmic = logarithmic
-        if logarithmic:
-            low, high = 10 ** math.floor(math.log10(low) + 1e-9), 10 ** math.ceil(math.log10(high) - 1e-9)
-            high = high if high > low else low * 10
-        self.low, self.high, self.start, self.end = low, high, start, end
+        self.low, self.high, self.start, self.end, self.logarithmic = low, high, start, end, logarithmic
 
     def at(self, value):
         if self.logarithmic:
@@ -48,11 +44,18 @@ class _Axis:
 
     def ticks(self):
         if self.logarithmic:
-            return [10 ** e for e in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)]
-        step = 10 ** math.floor(math.log10((self.high - self.low) / 2))
-        while (self.high - self.low) / step > 6:
-            step *= 2 if str(step).strip("0.")[:1] != "2" else 2.5
+            return [10 ** e for e in range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)]
+        power = 10 ** math.floor(math.log10(self.high - self.low))
+        step = next(power * n for n in (0.1, 0.2, 0.5, 1, 2) if (self.high - self.low) / (power * n) <= 6)
         return [self.low + i * step for i in range(int((self.high - self.low) / step + 1e-9) + 1)]
+
+
+def _upright(values, logarithmic):
+    """The axis for these: from zero, or of whole powers of ten."""
+    low, high = 0, max(values) * 1.1
+    if logarithmic:
+        low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
+    return _Axis(low, high if high > low else low * 10, HEIGHT - BOTTOM, TOP, logarithmic)
 
 
 def _page(title, parts):
@@ -84,8 +87,7 @@ def lines(title, x_label, y_label, series, *, log_y=False):
     """series: {name: [(x, y), ...]}; the x axis is logarithmic."""
     points = [p for line in series.values() for p in line]
     x = _Axis(min(p[0] for p in points), max(p[0] for p in points), LEFT, WIDTH - RIGHT, True)
-    low = min(p[1] for p in points) if log_y else 0
-    y = _Axis(low, max(p[1] for p in points) * (1 if log_y else 1.1), HEIGHT - BOTTOM, TOP, log_y)
+    y = _upright([p[1] for p in points], log_y)
     parts = _vertical(y, y_label)
     for tick in x.ticks():
         parts += [_line(x.at(tick), HEIGHT - BOTTOM, x.at(tick), HEIGHT - BOTTOM + 4, "axis"),
@@ -104,8 +106,7 @@ def lines(title, x_label, y_label, series, *, log_y=False):
 def bars(title, y_label, groups, series, *, log_y=True):
     """series: {name: [(median, low, high) or None for each group]}: bars with the rounds' spread."""
     found = [bar for line in series.values() for bar in line if bar]
-    low = min(bar[1] for bar in found)
-    y = _Axis(low if log_y else 0, max(bar[2] for bar in found), HEIGHT - BOTTOM, TOP, log_y)
+    y = _upright([value for bar in found for value in bar], log_y)
     parts = _vertical(y, y_label)
     room = (WIDTH - LEFT - RIGHT) / len(groups)
     wide = room * 0.8 / len(series)
