@@ -60,6 +60,9 @@ SECTIONS = {"openbao": compare.with_bao, "nginx": compare.with_nginx, "cached": 
             "memory": once.memory, "growth": growth.all_series, "fleet": fleet}
 
 
+TITLES = {name: section.__doc__.splitlines()[0].rstrip(".") for name, section in SECTIONS.items()}
+
+
 def machine():
     with open("/proc/cpuinfo", encoding="ascii") as file:
         models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
@@ -85,6 +88,8 @@ def main():
     arguments = parser.parse_args()
     if unknown := set(arguments.section) - set(SECTIONS):
         parser.error(f"no such section: {', '.join(unknown)}")
+    if arguments.docs and (arguments.section or arguments.quick):
+        parser.error("the documentation is of a whole run")
     plan = QUICK if arguments.quick else Plan()
     began = time.monotonic()
     results = {"machine": machine()}
@@ -93,7 +98,7 @@ def main():
     failed = []
     try:
         for name in arguments.section or SECTIONS:
-            print(f"\n== {name}: {SECTIONS[name].__doc__.splitlines()[0]}", flush=True)
+            print(f"\n== {name}: {TITLES[name]}", flush=True)
             try:
                 results[name] = SECTIONS[name](lab, plan)
                 print(report.section(name, results[name]), flush=True)
@@ -103,12 +108,12 @@ def main():
     finally:
         lab.close()
     results["seconds"] = round(time.monotonic() - began)
-    print(f"\n== what was to be shown, {results['seconds']} s\n{report.targets(results)}")
+    print(f"\n== what was to be shown, {results['seconds']} s\n{report.targets(results, not arguments.section)}")
     folder = process.BUILD / "bench"
     (folder / "results.json").write_text(json.dumps(plain(results), indent=1) + "\n")
     report.write_plots(results, folder)
     if arguments.docs:
-        report.write_docs(results, process.ROOT / "docs")
+        report.write_docs(results, TITLES, process.ROOT / "docs")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 

@@ -3,6 +3,7 @@
  */
 #include "tests/bench/core.h"
 
+#include <dirent.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 
 static const char usage[] =
     "usage: %s --to SOCKET|HOST:PORT [--as PROTOCOL] [--callers N] [--depth N] [--paths N] [--prefix TEXT]\n"
-    "    [--mount NAME] [--seconds S] [--warm S] [--requests N]\n";
+    "    [--mount NAME] [--seconds S] [--warm S] [--requests N] [--watch PID]\n";
 
 void die(const char *format, ...)
 {
@@ -69,7 +70,7 @@ static void make_paths(struct core *core, const char *prefix)
 	}
 }
 
-enum { TO = 1, AS, CALLERS, DEPTH, PATHS, PREFIX, MOUNT, SECONDS, WARM, REQUESTS };
+enum { TO = 1, AS, CALLERS, DEPTH, PATHS, PREFIX, MOUNT, SECONDS, WARM, REQUESTS, WATCH };
 
 static const struct option options[] = {
 	{ "to", required_argument, NULL, TO }, { "as", required_argument, NULL, AS },
@@ -77,7 +78,7 @@ static const struct option options[] = {
 	{ "paths", required_argument, NULL, PATHS }, { "prefix", required_argument, NULL, PREFIX },
 	{ "mount", required_argument, NULL, MOUNT }, { "seconds", required_argument, NULL, SECONDS },
 	{ "warm", required_argument, NULL, WARM }, { "requests", required_argument, NULL, REQUESTS },
-	{ NULL, 0, NULL, 0 },
+	{ "watch", required_argument, NULL, WATCH }, { NULL, 0, NULL, 0 },
 };
 
 static void take_option(struct core *core, int option, const char **prefix)
@@ -92,6 +93,7 @@ static void take_option(struct core *core, int option, const char **prefix)
 	case MOUNT: core->mount = optarg; break;
 	case SECONDS: core->seconds = seconds(optarg); break;
 	case WARM: core->warm_seconds = seconds(optarg); break;
+	case WATCH: core->watched = (long)number(optarg, 1, INT32_MAX); break;
 	case REQUESTS: core->most = number(optarg, 1, UINT32_MAX); break;
 	default: exit(2);
 	}
@@ -147,22 +149,51 @@ void core_answered(struct core *core, uint64_t asked_ns, bool ok, size_t bytes)
 		event_base_loopbreak(core->base);
 }
 
+/* What the threads of a process have run for. A thread that ends takes its share with it; those watched keep theirs. */
+static uint64_t running_ns(long pid)
+{
+	char path[300];
+	struct dirent *entry;
+	uint64_t total = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%ld/task", pid);
+	tasks = opendir(path);
+	if (tasks == NULL)
+		die("there is no process %ld", pid);
+	while ((entry = readdir(tasks)) != NULL) {
+		unsigned long long ns = 0;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%ld/task/%s/schedstat", pid, entry->d_name);
+		file = entry->d_name[0] != '.' ? fopen(path, "re") : NULL;
+		if (file != NULL && fscanf(file, "%llu", &ns) == 1)
+			total += ns;
+		if (file != NULL)
+			fclose(file);
+	}
+	closedir(tasks);
+	return total;
+}
+
 static double used_us(const struct timeval *before, const struct timeval *after)
 {
 	return (double)(after->tv_sec - before->tv_sec) * 1e6 + (double)(after->tv_usec - before->tv_usec);
 }
 
-static void report(const struct core *core, const struct rusage *end)
+static void report(const struct core *core, const struct rusage *end, uint64_t watched_ns)
 {
 	double took = (double)(core->until - core->from) / 1e9, n = (double)core->answered;
 
 	printf("{\"as\": \"%s\", \"callers\": %u, \"depth\": %u, \"paths\": %u, \"seconds\": %.6f, ", core->as, core->callers,
 	    core->depth, core->npaths, took);
-	printf("\"requests\": %llu, \"with_warming\": %llu, \"failures\": %llu, \"rps\": %.1f, \"bytes\": %llu, ", (unsigned long long)core->answered, (unsigned long long)core->asked,
+	printf("\"requests\": %llu, \"failures\": %llu, \"rps\": %.1f, \"bytes\": %llu, ", (unsigned long long)core->answered,
 	    (unsigned long long)core->failed, (double)core->answered / took, (unsigned long long)core->bytes);
 	printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, ",
 	    (double)histogram_at(&core->took, 0.5) / 1e3, (double)histogram_at(&core->took, 0.99) / 1e3,
 	    (double)histogram_at(&core->took, 0.999) / 1e3, (double)core->took.max / 1e3);
+	if (core->watched != 0)
+		printf("\"cpu_us\": %.3f, ", (double)watched_ns / 1e3 / n);
 	printf("\"own_cpu_us\": %.3f, \"own_user_us\": %.3f}\n",
 	    (used_us(&core->used.ru_utime, &end->ru_utime) + used_us(&core->used.ru_stime, &end->ru_stime)) / n,
 	    used_us(&core->used.ru_utime, &end->ru_utime) / n);
@@ -177,6 +208,7 @@ static void warm(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	getrusage(RUSAGE_SELF, &core->used);
+	core->watched_ns = core->watched != 0 ? running_ns(core->watched) : 0;
 	core->from = core_now_ns();
 	core->measuring = true;
 }
@@ -204,6 +236,7 @@ static void over(evutil_socket_t fd, short what, void *arg)
 
 void core_run(struct core *core)
 {
+	uint64_t watched_ns = 0;
 	struct rusage end;
 
 	if (core->most != 0) {
@@ -217,10 +250,12 @@ void core_run(struct core *core)
 	core->until = core_now_ns();
 	core->measuring = false;
 	getrusage(RUSAGE_SELF, &end);
+	if (core->watched != 0)
+		watched_ns = running_ns(core->watched) - core->watched_ns;
 	if (core->most != 0 && core->answered < core->most)
 		die("%llu of %llu requests were not answered", (unsigned long long)(core->most - core->answered),
 		    (unsigned long long)core->most);
 	if (core->answered == 0)
 		die("no answer");
-	report(core, &end);
+	report(core, &end, watched_ns);
 }

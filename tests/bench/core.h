@@ -29,6 +29,7 @@ struct core {
 	unsigned callers, depth;
 	unsigned npaths;
 	double seconds, warm_seconds;
+	long watched;       /* the process whose CPU time is reported per answer; 0: none */
 	uint64_t most;      /* requests in all, without warming up; 0: as many as there is time for */
 
 	char (*paths)[PATH_ROOM];
@@ -37,7 +38,8 @@ struct core {
 	uint64_t bytes;     /* of the answers that counted, as far as the speaker tells */
 	uint64_t from, until;
 	bool measuring;
-	struct rusage used; /* up to from, then between from and until */
+	struct rusage used; /* up to from */
+	uint64_t watched_ns; /* likewise */
 	struct histogram took;
 };
 

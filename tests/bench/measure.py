@@ -7,16 +7,6 @@ import subprocess
 
 from lab import process
 
-TICK_US = 1e6 / os.sysconf("SC_CLK_TCK")
-
-
-def cpu_us(pid):
-    """Processor time of all its threads, ended ones too."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_US
-
-
 def memory_kb(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         found = dict(re.findall(r"^(VmHWM|VmRSS|RssAnon):\s+(\d+) kB", file.read(), re.M))
@@ -47,11 +37,9 @@ class Subject:
         self.name, self.to, self.pid, self.options = name, to, pid, options
 
     def run(self, **options):
-        before = cpu_us(self.pid) if isinstance(self.pid, int) else 0
-        report = load(self.to, **{**self.options, **options})
-        if isinstance(self.pid, int):
-            report["cpu_us"] = (cpu_us(self.pid) - before) / max(1, report["with_warming"])
-        elif self.pid == "self":
+        watch = {"watch": self.pid} if isinstance(self.pid, int) else {}
+        report = load(self.to, **{**self.options, **watch, **options})
+        if self.pid == "self":
             report["cpu_us"] = report["own_cpu_us"]
         return report
 

@@ -91,28 +91,31 @@ def machine(found):
             f"start; commit {found['commit']}; no process is bound to a processor")
 
 
-def _targets(results):
-    return ["", "figure", "wanted", ""], [[t.what, t.figure, t.wanted, t.verdict] for t in wanted.targets(results)]
+def _targets(results, unmeasured=True):
+    return ["", "figure", "wanted", ""], [[t.what, t.figure, t.wanted, t.verdict] for t in wanted.targets(results)
+                                          if unmeasured or t.met is not None]
 
 
-def targets(results):
-    return table(*_targets(results))
+def targets(results, unmeasured):
+    return table(*_targets(results, unmeasured))
 
 
 def write_plots(results, folder):
     folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
     for name, text in plots.plots(results).items():
         (folder / name).write_text(text)
 
 
-def write_docs(results, docs):
+def write_docs(results, titles, docs):
     """The plots go below docs/performance/, the tables between two marks of docs/performance.md."""
     write_plots(results, docs / "performance")
     parts = [machine(results["machine"]) + f"; {results['seconds']} s.", "### What was to be shown", markdown(*_targets(results))]
     for name, found in results.items():
         if name in ("machine", "seconds") or not found:
             continue
-        parts.append(f"### {name}")
+        parts.append(f"### {titles[name]}")
         parts.append(f"```\n{found}```" if name == "fleet" else markdown(*_shape(name, found)))
     page = docs / "performance.md"
     before, _, rest = page.read_text().partition(BEGIN)

@@ -37,7 +37,7 @@ class _Axis:
 
     def at(self, value):
         if self.logarithmic:
-            part = math.log10(value / self.low) / math.log10(self.high / self.low)
+            part = math.log10(max(value, self.low) / self.low) / math.log10(self.high / self.low)
         else:
             part = (value - self.low) / (self.high - self.low)
         return self.start + part * (self.end - self.start)
@@ -54,7 +54,7 @@ def _upright(values, logarithmic):
     """The axis for these: from zero, or of whole powers of ten."""
     low, high = 0, max(values) * 1.1
     if logarithmic:
-        low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
+        low, high = 10 ** math.floor(math.log10(min(v for v in values if v > 0))), 10 ** math.ceil(math.log10(max(values)))
     return _Axis(low, high if high > low else low * 10, HEIGHT - BOTTOM, TOP, logarithmic)
 
 

@@ -52,14 +52,10 @@ def _uncached(r):
 
 
 def _cached(r):
-    for n in (1, 8, 32):
-        yield _ratio(f"cached get, 200 B, {n} connections: rate / memcached's", r, "cached", situation(n), "rps",
-                     "secretstored", ("memcached",), least=0.9)
-        yield _ratio(f"cached get, 200 B, {n} connections: rate / echo's", r, "cached", situation(n), "rps", "secretstored",
-                     ("echo",), least=0.7)
-    for n in (1, 8, 32):
-        yield _ratio(f"cached get, pipelined by 16, {n} connections: rate / memcached's", r, "cached", situation(n, 16), "rps",
-                     "secretstored", ("memcached",), least=1)
+    for depth, to, least in ((1, "memcached", 0.9), (1, "echo", 0.7), (16, "memcached", 1)):
+        for n in (1, 8, 32):
+            yield _ratio(f"cached get, 200 B, {situation(n, depth)}: rate / {to}'s", r, "cached", situation(n, depth), "rps",
+                         "secretstored", (to,), least=least)
 
 
 def _at_most(what, found, figure, most, unit):
