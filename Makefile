@@ -279,4 +279,4 @@ help:
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS))
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS) $(BENCHES) $(BENCH_HELPERS))

@@ -108,7 +108,7 @@ def main():
     finally:
         lab.close()
     results["seconds"] = round(time.monotonic() - began)
-    print(f"\n== what was to be shown, {results['seconds']} s\n{report.targets(results, not arguments.section)}")
+    print(f"\n== what was to be shown; {results['seconds']} s\n{report.targets(results, not arguments.section)}")
     folder = process.BUILD / "bench"
     (folder / "results.json").write_text(json.dumps(plain(results), indent=1) + "\n")
     report.write_plots(results, folder)
