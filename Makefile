@@ -63,6 +63,8 @@ CLI := $(wildcard cli/*.c)
 TESTS := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
+BENCHES := tests/bench/fleet.c tests/bench/load.c tests/bench/echo.c tests/bench/curlmulti.c
+BENCH_HELPERS := $(filter-out $(BENCHES),$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
@@ -71,17 +73,19 @@ SYSUSERS := secretstored secretstore-snapshot
 PLAIN_UNITS := systemd/secretstored.socket systemd/secretstored-credentials.socket systemd/secretstore-snapshot.timer
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCHES))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
-ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a)
+ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a bench.a)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY: $(call objects,$(TESTS) $(FUZZERS)) # kept between runs
-.PHONY: all unit fuzzers check check-long lint fuzz bench demo setup install uninstall clean distclean help
+.SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES)) # kept between runs
+.PHONY: all unit fuzzers benches check check-long lint fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS)
+benches: $(BENCH_PROGRAMS)
 
 # Goals that compile nothing need neither compiler nor libraries.
 ifneq ($(filter-out check check-long lint fuzz bench demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
@@ -95,7 +99,7 @@ remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(stri
 space := $(subst ,, )
 $(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
 $(call remember,paths,$(PREFIX) $(BINDIR) $(SBINDIR) $(SYSCONFDIR) $(LIBDIR) $(INCLUDEDIR))
-$(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
+$(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS) $(BENCH_HELPERS))
 endif
 endif
 
@@ -122,6 +126,7 @@ $(BUILD)/obj/common.a: $(call objects,$(COMMON))
 $(BUILD)/obj/daemon.a: $(call objects,$(DAEMON))
 $(BUILD)/obj/client.a: $(call objects,$(CLIENT))
 $(BUILD)/obj/helpers.a: $(call objects,$(HELPERS))
+$(BUILD)/obj/bench.a: $(call objects,$(BENCH_HELPERS))
 $(ARCHIVES): $(BUILD)/sources
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) qcs $@ $(filter %.o,$^)
@@ -146,7 +151,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,clie
 	$(call say,LD,$@)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) -fsanitize=fuzzer)
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,bench.a client.a daemon.a common.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
@@ -194,8 +199,8 @@ check: RUN := check
 check-long: RUN := long
 check check-long:
 	@tools/setup check
-	$(SUBMAKE) BUILD=build all unit
-	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit
+	$(SUBMAKE) BUILD=build all unit benches
+	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit benches
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
 	$(SUBMAKE) BUILD=build/dev-token DEV_TOKEN=1 build/dev-token/secretstored
 	$(SUBMAKE) BUILD=build/dev-token/asan DEV_TOKEN=1 SANITIZE=1 CC=$(CLANG) build/dev-token/asan/secretstored
@@ -205,12 +210,10 @@ lint:
 	@tests/run lint
 
 bench:
-	@tools/setup check
-	$(SUBMAKE) BUILD=build all build/bench/fleet
-	@build/bench/fleet
-	@.venv/bin/python tests/bench/snapshot.py
-	@.venv/bin/python tests/bench/residue.py
-	@.venv/bin/python tests/bench/abuse.py
+	@tools/setup bench
+	$(SUBMAKE) BUILD=build all benches
+	@.venv/bin/python tests/bench/bench.py $(if $(QUICK),--quick) $(if $(DOCS),--docs) $(SECTIONS)
+	$(if $(QUICK)$(SECTIONS),,@for bench in snapshot residue abuse; do .venv/bin/python tests/bench/$$bench.py || exit; done)
 
 fuzz:
 	@tools/setup check
@@ -268,7 +271,8 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: some minutes (needs curl, and root for some)
+#: make bench           figures beside those of others, in one run: a quarter of an hour. QUICK=1: two minutes, to see that it
+#:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only. As root
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has
@@ -277,4 +281,4 @@ help:
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS))
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS) $(BENCHES) $(BENCH_HELPERS))
