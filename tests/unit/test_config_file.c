@@ -577,9 +577,9 @@ static void test_files_that_cannot_be_read_are_errors(void **state)
 	assert_non_null(strstr(error.text, "not a regular file"));
 	unlink(fixture_file());
 	assert_null(strstr(fixture_refused_whole(""), "allow"));
-	large = malloc(70000);
-	memset(large, '#', 70000);
-	fixture_write(large, 70000);
+	large = malloc((4 << 20) + 1);
+	memset(large, '#', (4 << 20) + 1);
+	fixture_write(large, (4 << 20) + 1);
 	free(large);
 	assert_null(config_load(fixture_file(), &error));
 	assert_non_null(strstr(error.text, "larger than"));
