@@ -179,13 +179,18 @@ static int start_upstream(struct daemon *d, struct error *error)
 		.tls_skip_verify = c->openbao.tls_skip_verify,
 		.connect_timeout_ms = c->openbao.connect_timeout_ms,
 	};
+	const struct kv_options kv_options = {
+		.max_age_ms = c->cache.max_age_ms,
+		.serve_stale_ms = c->cache.serve_stale_ms,
+		.max_bytes = c->cache.max_bytes,
+	};
 	d->http = http_new(d->base, &options, error);
 	if (d->http == NULL)
 		return -1;
 	d->api = api_new(d->http, c->openbao.vault_namespace);
 	d->leader = d->api != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
 	d->keeper = d->leader != NULL ? make_keeper(d) : NULL;
-	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper, d->leader) : NULL;
+	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper, d->leader, &kv_options) : NULL;
 	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
 	d->transfers = d->probe != NULL ?
 	    transfers_new(d->base, d->api, d->keeper, d->leader, d->kv, STALL_MS) : NULL;

@@ -17,7 +17,8 @@
 struct work {
 	struct dispatch *dispatch;
 	struct call *call;
-	struct kv_call *kv_call;
+	struct kv_call *put;
+	struct kv_read *get;
 	struct probe_wait *probe_wait;
 };
 
@@ -51,24 +52,25 @@ static struct work *work_new(struct dispatch *d, struct call *call)
 
 /* -- kv ------------------------------------------------------------------------------------------------------ */
 
-static void abandon_kv(void *arg)
+static void abandon_get(void *arg)
 {
 	struct work *work = arg;
-	kv_abandon(work->kv_call);
+	kv_read_abandon(work->get);
 	free(work);
 }
 
-static void on_kv(void *arg, const struct kv_reply *reply)
+static void abandon_put(void *arg)
 {
 	struct work *work = arg;
-	struct dispatch *d = work->dispatch;
-	struct call *call = work->call;
-	struct jwrite w;
+	kv_abandon(work->put);
 	free(work);
-	if (reply->failure != NULL) {
-		dispatch_refuse(d, call, reply->failure);
-		return;
-	}
+}
+
+static void answer_kv(struct dispatch *d, struct call *call, const struct kv_reply *reply)
+{
+	struct jwrite w;
+	d->counters.cache_hits += reply->cached && !reply->stale;
+	d->counters.cache_stale += reply->stale;
 	call_answer_begin(call, &w);
 	jwrite_uint(&w, "version", reply->version);
 	if (reply->created_time.len > 0)
@@ -77,30 +79,64 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 		jwrite_span(&w, "metadata", reply->metadata);
 	else
 		jwrite_null(&w, "metadata");
+	if (reply->cached) {
+		jwrite_uint(&w, "age_ms", reply->age_ms);
+		jwrite_bool(&w, "stale", reply->stale);
+	}
 	if (reply->data.len > 0)
 		jwrite_span(&w, "data", reply->data);
 	call_answer_end(call, &w);
 }
 
-static void start_kv(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+static void on_kv(void *arg, const struct kv_reply *reply)
 {
-	struct work *work = work_new(d, call);
+	struct work *work = arg;
+	struct dispatch *d = work->dispatch;
+	struct call *call = work->call;
+	free(work);
+	if (reply->failure != NULL)
+		dispatch_refuse(d, call, reply->failure);
+	else
+		answer_kv(d, call, reply);
+}
+
+static void start_get(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+{
+	const struct kv_wanted wanted = { .mount = r->mount, .path = r->path, .version = r->version,
+		.min_version = r->min_version, .max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE };
+	struct kv_reply cached;
+	struct work *work;
+	d->counters.gets++;
+	if (kv_cached(d->parts.kv, &wanted, &cached)) {
+		answer_kv(d, call, &cached);
+		return;
+	}
+	work = work_new(d, call);
 	if (work == NULL)
 		return;
-	if (r->op == OP_KV_PUT) {
-		d->counters.puts++;
-		work->kv_call = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL,
-		    deadline_ms, on_kv, work);
-	} else {
-		d->counters.gets++;
-		work->kv_call = kv_get(d->parts.kv, r->mount, r->path, r->version, r->min_version, deadline_ms, on_kv, work);
-	}
-	if (work->kv_call == NULL) {
+	work->get = kv_get(d->parts.kv, &wanted, deadline_ms, on_kv, work);
+	if (work->get == NULL) {
 		free(work);
 		dispatch_refuse_memory(d, call);
 		return;
 	}
-	call_wait(call, abandon_kv, work);
+	call_wait(call, abandon_get, work);
+}
+
+static void start_put(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+{
+	struct work *work = work_new(d, call);
+	if (work == NULL)
+		return;
+	d->counters.puts++;
+	work->put = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL, deadline_ms,
+	    on_kv, work);
+	if (work->put == NULL) {
+		free(work);
+		dispatch_refuse_memory(d, call);
+		return;
+	}
+	call_wait(call, abandon_put, work);
 }
 
 /* -- probe --------------------------------------------------------------------------------------------------- */
@@ -158,6 +194,7 @@ static void answer_status(struct dispatch *d, struct call *call)
 	struct jwrite w;
 	call_answer_begin(call, &w);
 	status_write(&w, d->parts.keeper, &d->counters, clock_now_ms() - d->started_ms);
+	status_write_cache(&w, d->parts.kv);
 	status_write_caller(&w, call_peer(call), d->parts.rules);
 	call_answer_end(call, &w);
 }
@@ -199,8 +236,10 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		answer_status(d, call);
 	else if (r->op == OP_PROBE)
 		start_probe(d, call, deadline_ms);
+	else if (r->op == OP_KV_PUT)
+		start_put(d, call, r, deadline_ms);
 	else
-		start_kv(d, call, r, deadline_ms);
+		start_get(d, call, r, deadline_ms);
 }
 
 struct dispatch *dispatch_new(const struct dispatch_parts *parts)

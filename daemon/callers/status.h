@@ -12,14 +12,16 @@
 #include "proto/jwrite.h"
 
 struct keeper;
+struct kv;
 
 struct counters {
-	uint64_t requests, failures, forbidden, gets, puts, probes, snapshots_saved, snapshots_restored;
+	uint64_t requests, failures, forbidden, gets, cache_hits, cache_stale, puts, probes, snapshots_saved, snapshots_restored;
 };
 
 /* Each adds members to a reply that was begun. */
 void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits);
 void status_write(struct jwrite *w, const struct keeper *keeper, const struct counters *counters, uint64_t uptime_ms);
+void status_write_cache(struct jwrite *w, const struct kv *kv);
 void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules);
 
 #endif

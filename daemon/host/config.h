@@ -49,6 +49,10 @@ struct config {
 		gid_t group; /* (gid_t)-1: leave it */
 	} listen;
 	struct {
+		uint64_t max_age_ms, serve_stale_ms; /* 0: not at all */
+		uint64_t max_bytes;
+	} cache;
+	struct {
 		uint64_t request_bytes;              /* largest request frame */
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;

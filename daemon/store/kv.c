@@ -1,5 +1,5 @@
 /*
- * kv: the life of one get or put, step by step: a token, the mount guard, the request, and again what may be
+ * kv: the life of one read or put, step by step: a token, the mount guard, the request, and again what may be
  * tried again. Each step ends in a callback that takes the next one; a failure found at once is told from the loop.
  */
 #include "daemon/store/kv.h"
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/secmem.h"
 #include "daemon/store/fresh.h"
+#include "daemon/store/kv_internal.h"
 #include "daemon/store/mounts.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/token.h"
@@ -20,50 +21,6 @@
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MOST_MS 1000u
 #define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
-
-enum kv_step {
-	KV_TOKEN,   /* waits for a login */
-	KV_MOUNT,   /* waits for the mount guard */
-	KV_REQUEST, /* the get or put is under way */
-	KV_DENIED,  /* waits for what the keeper says of a 403 */
-	KV_PAUSE,   /* waits before it tries again */
-	KV_FAILED   /* waits for the loop, to tell its failure */
-};
-
-struct kv_call {
-	struct kv_call *prev, *next;
-	struct kv *kv;
-	bool is_put;
-	bool has_cas;
-	enum kv_step step;
-	unsigned tries, denials;
-	char *mount, *path;
-	uint64_t version, min_version, cas;
-	char *data;
-	size_t data_len;
-	uint64_t deadline_ms;
-	struct token *token;
-	struct token_wait *token_wait;
-	struct mounts_wait *mounts_wait;
-	struct fresh_call *read; /* a get's */
-	struct fresh_put *write; /* a put's */
-	struct event *timer;
-	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
-	kv_done *done;          /* NULL: abandoned */
-	void *arg;
-};
-
-struct kv {
-	struct event_base *base;
-	struct keeper *keeper;
-	struct mounts *mounts;
-	struct fresh *fresh;
-	struct kv_call *calls;
-	bool draining;
-	struct event *drain_timer;
-	void (*drained)(void *arg);
-	void *drained_arg;
-};
 
 static void next_step(struct kv_call *call);
 
@@ -104,6 +61,7 @@ static void call_free(struct kv_call *call)
 	struct kv *kv = call->kv;
 	let_go(call);
 	DL_DELETE(kv->calls, call);
+	kv_cache_end(call);
 	if (call->timer != NULL)
 		event_free(call->timer);
 	secmem_free(call->data);
@@ -218,6 +176,7 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 {
 	struct kv *kv = call->kv;
 	call->failure = answer->failure;
+	kv_cache_failed(call, answer->failure.status);
 	if (answer->unreachable)
 		keeper_unreachable(kv->keeper);
 	if (answer->odd)
@@ -252,6 +211,7 @@ static void on_reply(void *arg, const struct answer *answer)
 	if (answer->verdict == VERDICT_OK) {
 		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version };
+		kv_cache_fill(call, &reply);
 		finish(call, &reply);
 	} else
 		on_bad_answer(call, answer);
@@ -261,6 +221,8 @@ static void send_request(struct kv_call *call)
 {
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
+	call->sent_ms = clock_now_ms();
+	kv_cache_send(call);
 	if (call->is_put) {
 		struct fresh_write write = { .mount = call->mount, .path = call->path, .data = call->data,
 			.data_len = call->data_len, .cas = call->has_cas ? &call->cas : NULL };
@@ -312,31 +274,39 @@ static void next_step(struct kv_call *call)
 		send_request(call);
 }
 
+void kv_call_overdue(struct kv_call *call, struct failure *ret)
+{
+	switch (call->step) {
+	case KV_TOKEN:
+		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		return;
+	case KV_PAUSE:
+	case KV_FAILED:
+		*ret = call->failure;
+		return;
+	case KV_REQUEST:
+		if (call->read != NULL && fresh_overdue(call->read, ret))
+			return;
+		break;
+	case KV_MOUNT:
+	case KV_DENIED:
+		break;
+	}
+	failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
+	keeper_unreachable(call->kv->keeper);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct kv_call *call = arg;
 	struct failure why;
 	(void)fd;
 	(void)what;
-	switch (call->step) {
-	case KV_TOKEN:
-		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
-		fail(call, &why);
-		break;
-	case KV_MOUNT:
-	case KV_DENIED:
-		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time");
-		keeper_unreachable(call->kv->keeper);
-		fail(call, &why);
-		break;
-	case KV_PAUSE:
+	if (call->step == KV_PAUSE) {
 		next_step(call);
-		break;
-	case KV_FAILED:
-		fail(call, &call->failure);
-		break;
-	case KV_REQUEST:
-		break;
+	} else if (call->step != KV_REQUEST) {
+		kv_call_overdue(call, &why);
+		fail(call, &why);
 	}
 }
 
@@ -356,7 +326,7 @@ static struct kv_call *call_new(struct kv *kv, const char *mount, const char *pa
 	call->done = done;
 	call->arg = arg;
 	DL_APPEND(kv->calls, call);
-	if (call->mount == NULL || call->path == NULL || call->timer == NULL) {
+	if (call->mount == NULL || call->path == NULL || call->timer == NULL || kv_cache_begin(call) != 0) {
 		call_free(call);
 		return NULL;
 	}
@@ -373,14 +343,13 @@ static struct kv_call *start(struct kv_call *call)
 	return call;
 }
 
-struct kv_call *kv_get(struct kv *kv, const char *mount, const char *path, uint64_t version, uint64_t min_version,
-    uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_call_get(struct kv *kv, const struct flight_key *key, uint64_t deadline_ms, kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, key->mount, key->path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
-	call->version = version;
-	call->min_version = min_version;
+	call->version = key->version;
+	call->min_version = key->min_version;
 	return start(call);
 }
 
@@ -415,18 +384,21 @@ void kv_forget(struct kv *kv)
 {
 	mounts_forget_all(kv->mounts);
 	fresh_forget(kv->fresh);
+	kv_cache_clear(kv);
 }
 
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader)
+struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+    const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return NULL;
 	kv->base = base;
 	kv->keeper = keeper;
+	kv->options = *options;
 	kv->mounts = mounts_new(api, leader);
 	kv->fresh = fresh_new(base, api, leader);
-	if (kv->mounts != NULL && kv->fresh != NULL)
+	if (kv->mounts != NULL && kv->fresh != NULL && kv_reads_init(kv) == 0 && kv_cache_init(kv) == 0)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -441,6 +413,8 @@ void kv_free(struct kv *kv)
 	DL_FOREACH_SAFE(kv->calls, call, next) {
 		call_free(call);
 	}
+	kv_reads_free(kv);
+	kv_cache_free(kv);
 	mounts_free(kv->mounts);
 	fresh_free(kv->fresh);
 	if (kv->drain_timer != NULL)

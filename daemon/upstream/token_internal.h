@@ -41,6 +41,8 @@ struct keeper {
 	enum auth_result failed;   /* the last login's end, AUTH_OK if it worked */
 	struct error reason;       /* of that, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
+	void (*refused)(void *arg); /* keeper_on_refusal */
+	void *refused_arg;
 	/* token_wait.c */
 	struct wait_list for_login, for_lookup, decided;
 	struct http_call *lookup;  /* lookup-self of the current token, under way */
