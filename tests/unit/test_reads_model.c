@@ -66,6 +66,7 @@ struct secret {
 	uint64_t known[NODES];     /* what each node knows */
 	uint64_t acknowledged;     /* the newest of those that a put through the daemon was acknowledged with … */
 	uint64_t foreign;          /* … and of those by somebody else */
+	uint64_t put_sent;         /* when the daemon sent its latest put */
 };
 
 enum what { READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
@@ -242,6 +243,8 @@ static bool cached(struct world *w, const struct secret *s)
 	if (value->version < s->acknowledged)
 		fail_msg("the cache gives version %llu of %s, after %llu was acknowledged",
 		    (unsigned long long)value->version, s->name, (unsigned long long)s->acknowledged);
+	if (value->sent_ms < s->put_sent)
+		fail_msg("after a put of %s was sent, the cache gives what was read before it", s->name);
 	/* Where there is but one node, what was read was the latest when it was read. */
 	next = value->version + 1;
 	if (!w->standbys && next <= s->version && next + HISTORY > s->version &&
@@ -288,6 +291,7 @@ static void put(struct world *w)
 	w->puts++;
 	if (foreign || w->cache == NULL)
 		return;
+	s->put_sent = w->now;
 	e->held = cache_hold(w->cache, "m", s->name);
 	cache_put_sent(w->cache, e->held);
 }
