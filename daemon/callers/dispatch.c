@@ -4,7 +4,6 @@
  */
 #include "daemon/callers/dispatch_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,9 +206,12 @@ static bool has_path(enum op op)
 static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r)
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
+	size_t mount = strlen(r->mount);
 	if (!has_path(r->op))
 		return rules_find(d->parts.rules, call_peer(call), r->op, NULL) != NULL;
-	snprintf(path, sizeof(path), "%s/%s", r->mount, r->path);
+	memcpy(path, r->mount, mount);
+	path[mount] = '/';
+	memcpy(path + mount + 1, r->path, strlen(r->path) + 1);
 	return rules_find(d->parts.rules, call_peer(call), r->op, path) != NULL;
 }
 

@@ -22,7 +22,49 @@
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
+#define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
+
+/* -- memory that is used again ------------------------------------------------------------------------------- */
+
+/* Zeroed. NULL: no memory. */
+static struct call *take_call(struct sessions *all)
+{
+	struct call *call = all->spare_calls;
+	if (call == NULL)
+		return calloc(1, sizeof(*call));
+	all->spare_calls = call->next;
+	all->nspare_calls--;
+	memset(call, 0, sizeof(*call));
+	return call;
+}
+
+static void give_call(struct sessions *all, struct call *call)
+{
+	if (all->nspare_calls >= SESSION_SPARE_CALLS) {
+		free(call);
+		return;
+	}
+	call->next = all->spare_calls;
+	all->spare_calls = call;
+	all->nspare_calls++;
+}
+
+/* An idle connection holds no buffer. One is kept for whoever has something to say next; it is empty, hence wiped. */
+static void give_buffer(struct session *s)
+{
+	struct sessions *all = s->all;
+	if (all->spare.data == NULL && s->out.cap <= SESSION_SPARE_BYTES)
+		buf_move(&all->spare, &s->out);
+	else
+		buf_free(&s->out);
+}
+
+static void take_buffer(struct session *s)
+{
+	if (s->out.data == NULL && s->all->spare.data != NULL)
+		buf_move(&s->out, &s->all->spare);
+}
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -34,14 +76,14 @@ static void free_calls(struct session *s)
 		if (call->abandon != NULL)
 			call->abandon(call->work);
 		s->all->ncalls--;
-		free(call);
+		give_call(s->all, call);
 	}
 }
 
 static void session_free(struct session *s)
 {
 	free_calls(s);
-	if (s->dirty)
+	if (s->dirty && !s->reading)
 		DL_DELETE2(s->all->dirty, s, prev_dirty, next_dirty);
 	DL_DELETE(s->all->list, s);
 	s->all->count--;
@@ -69,6 +111,8 @@ void session_mark_dirty(struct session *s)
 	if (s->dirty)
 		return;
 	s->dirty = true;
+	if (s->reading)
+		return;
 	DL_APPEND2(s->all->dirty, s, prev_dirty, next_dirty);
 	event_active(s->all->flush, 0, 0);
 }
@@ -89,7 +133,7 @@ static int write_out(struct session *s)
 		buf_consume(&s->out, (size_t)n);
 	}
 	if (s->stream.call == NULL)
-		buf_free(&s->out); /* an idle connection holds no buffer */
+		give_buffer(s);
 	return 0;
 }
 
@@ -186,7 +230,7 @@ void session_forget_call(struct call *call)
 	s->all->ncalls--;
 	if (s->stream.call == call)
 		stream_over(s);
-	free(call);
+	give_call(s->all, call);
 }
 
 static void call_end(struct call *call)
@@ -216,6 +260,7 @@ void call_fail(struct call *call, const struct failure *why)
 
 void call_answer_begin(struct call *call, struct jwrite *w)
 {
+	take_buffer(call->session);
 	reply_begin(w, &call->session->out, call_id(call), true);
 }
 
@@ -250,11 +295,9 @@ static bool id_in_flight(const struct session *s, struct jspan id)
 
 static struct call *call_new(struct session *s, struct jspan id)
 {
-	struct call *call = calloc(1, sizeof(*call));
-	if (call == NULL || id.len > sizeof(call->id)) {
-		free(call);
+	struct call *call = id.len <= sizeof(call->id) ? take_call(s->all) : NULL;
+	if (call == NULL)
 		return NULL;
-	}
 	call->session = s;
 	call->id_len = id.len;
 	memcpy(call->id, id.p, id.len);
@@ -409,6 +452,17 @@ static bool has_hung_up(int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
+/* Before others are read, so that their replies find a buffer in which these have been. */
+static void answer_at_once(struct session *s)
+{
+	bool answered = s->reading && s->dirty;
+	s->reading = false;
+	if (!answered)
+		return;
+	s->dirty = false;
+	flush_session(s);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
@@ -427,6 +481,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	int rc = 0;
+	s->reading = !s->dirty;
 	if (s->state == SESSION_OPEN) {
 		s->arrived_ms = s->active_ms = clock_now_ms();
 		rc = take_bytes(s, all->scratch, (size_t)n);
@@ -434,6 +489,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	secmem_wipe(all->scratch, (size_t)n);
 	if (rc != 0)
 		session_end(s);
+	else
+		answer_at_once(s);
 }
 
 /* -- the books ----------------------------------------------------------------------------------------------- */
@@ -498,7 +555,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	s->active_ms = clock_now_ms();
 	most = all->limits.request_bytes > FRAME_DATA_MAX ? all->limits.request_bytes : FRAME_DATA_MAX;
 	buf_init(&s->in, most + FRAME_HEADER + SESSION_READ_SIZE);
-	buf_init(&s->out, SIZE_MAX / 2); /* kept in bounds by may_read and call_answer_end */
+	buf_init(&s->out, OUT_LIMIT);
 	DL_APPEND(all->list, s);
 	all->count++;
 	if (all->count > all->most)
@@ -519,6 +576,7 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 	all->request_arg = request_arg;
 	all->gone = gone;
 	all->gone_arg = gone_arg;
+	buf_init(&all->spare, OUT_LIMIT);
 	all->flush = event_new(base, -1, 0, on_flush, all);
 	all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
 	struct timeval every = { .tv_sec = SWEEP_SECONDS };
@@ -543,6 +601,9 @@ void sessions_free(struct sessions *all)
 	DL_FOREACH_SAFE(all->list, s, next) {
 		session_free(s);
 	}
+	buf_free(&all->spare);
+	while (all->spare_calls != NULL)
+		free(take_call(all));
 	if (all->flush != NULL)
 		event_free(all->flush);
 	if (all->sweep != NULL)

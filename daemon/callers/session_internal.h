@@ -10,6 +10,8 @@
 #include "proto/frame.h"
 
 #define SESSION_READ_SIZE 65536u
+#define SESSION_SPARE_BYTES 65536u /* of a buffer for replies that is kept for the next who has some */
+#define SESSION_SPARE_CALLS 64u
 
 enum session_state {
 	SESSION_OPEN,   /* requests are read */
@@ -42,7 +44,8 @@ struct session {
 	struct session *prev_dirty, *next_dirty;
 	struct sessions *all;
 	enum session_state state;
-	bool dirty;               /* in all->dirty: has replies to be written at the end of this turn */
+	bool dirty;               /* has replies to be written at the end of this turn; in all->dirty, unless it is reading */
+	bool reading;             /* what it was sent is being taken; what is answered at once is written right after */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
 	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
 	int fd;
@@ -70,6 +73,9 @@ struct sessions {
 	struct event *flush, *sweep;
 	uint64_t count, ncalls;
 	uint64_t most; /* sessions at a time since memory was last given back */
+	struct buf spare;         /* empty; for the replies of the next session that has none of its own */
+	struct call *spare_calls; /* a stack of at most SESSION_SPARE_CALLS */
+	unsigned nspare_calls;
 	unsigned char scratch[SESSION_READ_SIZE];
 };
 
