@@ -33,7 +33,7 @@ struct bench {
 	struct kv *kv;
 };
 
-static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms)
+static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms, unsigned lease_s)
 {
 	static struct bench b;
 	const struct kv_options options = {.max_age_ms = max_age_ms, .serve_stale_ms = serve_stale_ms, .max_bytes = 1 << 20};
@@ -41,7 +41,7 @@ static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms
 	fakebao_setup(state);
 	b.f = *state;
 	b.leader = leader_new(b.f->api, b.f->addresses, 1);
-	b.keeper = keeper_helper_serving(b.f, 3600, true);
+	b.keeper = keeper_helper_serving(b.f, lease_s, true);
 	b.kv = kv_new(b.f->base, b.f->api, b.keeper, b.leader, &options);
 	assert_true(b.leader != NULL && b.kv != NULL);
 	fakebao_answer(b.f, MOUNT, 200, IS_KV);
@@ -51,20 +51,20 @@ static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms
 
 static int setup(void **state)
 {
-	open_with(state, 0, 0);
+	open_with(state, 0, 0, 3600);
 	return 0;
 }
 
 static int setup_cache(void **state)
 {
-	open_with(state, 60000, 0);
+	open_with(state, 60000, 0, 3600);
 	return 0;
 }
 
 /* All that is in the cache is stale. */
 static int setup_stale(void **state)
 {
-	open_with(state, 0, 60000);
+	open_with(state, 0, 60000, 3600);
 	return 0;
 }
 
@@ -432,7 +432,7 @@ static void test_what_is_too_old_goes_by_itself(void **state)
 	struct bench *b;
 	struct kv_status status;
 
-	open_with(state, 100, 150);
+	open_with(state, 100, 150, 3600);
 	b = *state;
 	(void)get_now(b);
 	do {
@@ -499,21 +499,34 @@ static void test_a_stale_answer_comes_after_a_while_where_it_is_not(void **state
 /* Were the read ended with the last one who waits, a slow OpenBao would never be heard again. */
 static void test_the_read_goes_on_and_brings_something_newer(void **state)
 {
-	struct bench *b = *state;
+	struct bench *b;
 	struct told t;
 
+	open_with(state, 1000, 60000, 3600);
+	b = *state;
 	(void)get_now(b);
+	fakebao_until(b->f, ask_cache(b, &latest).times == 0);
 	fakebao_hold(b->f, SECRET, true);
-	get(b, &t, 5000);
+	get(b, &t, 9000);
 	fakebao_until(b->f, t.times > 0);
+	assert_true(t.stale);
 	assert_int_equal(t.n, 1);
 	fakebao_hold(b->f, SECRET, false);
-	fakebao_pass(b->f, 100);
-	fakebao_down(b->f);
-	t = get_now(b);
-	assert_true(t.stale);
-	assert_int_equal(t.n, 2);
+	fakebao_until(b->f, ask_cache(b, &latest).n == 2);
 	assert_int_equal(t.times, 1);
+}
+
+static void test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile(void **state)
+{
+	struct bench *b;
+
+	open_with(state, 0, 60000, 2);
+	b = *state;
+	(void)get_now(b);
+	fakebao_down(b->f);
+	fakebao_until(b->f, !keeper_helper_status(b->keeper).ready);
+	assert_true(get_now(b).stale);
+	assert_true(ask_cache(b, &latest).stale);
 }
 
 static void test_a_stale_answer_stands_in_for_a_sealed_openbao_only(void **state)
@@ -592,7 +605,8 @@ int main(void)
 		TEST_STALE(test_while_openbao_answers_nothing_is_stale),
 		TEST_STALE(test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away),
 		TEST_STALE(test_a_stale_answer_comes_after_a_while_where_it_is_not),
-		TEST_STALE(test_the_read_goes_on_and_brings_something_newer),
+		cmocka_unit_test_teardown(test_the_read_goes_on_and_brings_something_newer, teardown),
+		cmocka_unit_test_teardown(test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile, teardown),
 		TEST_STALE(test_a_stale_answer_stands_in_for_a_sealed_openbao_only),
 		TEST_STALE(test_nothing_stale_for_one_who_wants_it_younger_or_newer),
 		TEST_STALE(test_nothing_stale_while_the_login_is_rejected),
