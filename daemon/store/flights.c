@@ -10,7 +10,8 @@
 #include "proto/request.h"
 
 #define NEVER UINT64_MAX
-#define EXAMPLES 100 /* durations the 99th percentile is taken of */
+#define EXAMPLES 100     /* durations the 99th percentile is taken of, at most … */
+#define EXAMPLE_MS 60000 /* … and none that are older: after an election reads are fast again */
 
 /* The numbers first, then the names: what is hashed is as long as they are. As in the end of a route. */
 struct route_key {
@@ -33,44 +34,55 @@ struct route {
 
 TAILQ_HEAD(routes, route);
 
+/* A read that has ended well. */
+struct example {
+	uint64_t took_ms, ended;
+};
+
 struct flights {
 	const struct flights_ops *ops;
 	void *arg;
 	struct route *table;
 	struct routes due; /* soonest first */
-	uint64_t took[EXAMPLES];
-	unsigned ntook, next_took;
+	struct example examples[EXAMPLES];
+	unsigned nexamples, next_example;
 };
 
 /* -- how long reads take ------------------------------------------------------------------------------------- */
 
-static void note_duration(struct flights *fs, uint64_t ms)
+static void note_example(struct flights *fs, uint64_t took_ms, uint64_t now)
 {
-	fs->took[fs->next_took] = ms;
-	fs->next_took = (fs->next_took + 1) % EXAMPLES;
-	if (fs->ntook < EXAMPLES)
-		fs->ntook++;
+	fs->examples[fs->next_example] = (struct example){ .took_ms = took_ms, .ended = now };
+	fs->next_example = (fs->next_example + 1) % EXAMPLES;
+	if (fs->nexamples < EXAMPLES)
+		fs->nexamples++;
 }
 
 /* Of a hundred the second largest; of fewer the largest. */
-static uint64_t percentile_99(const struct flights *fs)
+static uint64_t percentile_99(const struct flights *fs, uint64_t now)
 {
 	uint64_t first = 0, second = 0;
+	unsigned recent = 0;
 
-	for (unsigned i = 0; i < fs->ntook; i++) {
-		if (fs->took[i] > first) {
+	for (unsigned i = 0; i < fs->nexamples; i++) {
+		const struct example *e = &fs->examples[i];
+
+		if (now - e->ended >= EXAMPLE_MS)
+			continue;
+		recent++;
+		if (e->took_ms > first) {
 			second = first;
-			first = fs->took[i];
-		} else if (fs->took[i] > second) {
-			second = fs->took[i];
+			first = e->took_ms;
+		} else if (e->took_ms > second) {
+			second = e->took_ms;
 		}
 	}
-	return fs->ntook < EXAMPLES ? first : second;
+	return recent < EXAMPLES ? first : second;
 }
 
-static uint64_t slow_ms(const struct flights *fs)
+static uint64_t slow_ms(const struct flights *fs, uint64_t now)
 {
-	uint64_t ms = FLIGHTS_SLOW_TIMES * percentile_99(fs);
+	uint64_t ms = FLIGHTS_SLOW_TIMES * percentile_99(fs, now);
 
 	return ms > FLIGHTS_SLOW_MS ? ms : FLIGHTS_SLOW_MS;
 }
@@ -142,20 +154,20 @@ static void drop_if_empty(struct flights *fs, struct route *r)
 /* -- beginning ----------------------------------------------------------------------------------------------- */
 
 /* When the waiting flight may begin: when the youngest of those that run is slow, and there are not too many. */
-static uint64_t may_begin(const struct flights *fs, const struct route *r)
+static uint64_t may_begin(const struct flights *fs, const struct route *r, uint64_t now)
 {
 	const struct flight *youngest = TAILQ_LAST(&r->running, running_flights);
 
 	if (youngest == NULL)
 		return 0;
-	return r->nrunning < FLIGHTS_RUNNING_MAX ? youngest->began + slow_ms(fs) : NEVER;
+	return r->nrunning < FLIGHTS_RUNNING_MAX ? youngest->began + slow_ms(fs, now) : NEVER;
 }
 
 /* Without memory it goes on waiting, as if one before it ran that has just begun. */
 static void begin_or_wait(struct flights *fs, struct route *r, uint64_t now)
 {
 	struct flight *flight = r->waiting;
-	uint64_t due = flight != NULL ? may_begin(fs, r) : NEVER;
+	uint64_t due = flight != NULL ? may_begin(fs, r, now) : NEVER;
 
 	if (due > now) {
 		set_due(fs, r, due);
@@ -270,7 +282,7 @@ void flights_land(struct flights *fs, struct flight *flight, uint64_t took_ms, u
 	struct route *r = flight->route;
 
 	if (took_ms != FLIGHT_NO_EXAMPLE)
-		note_duration(fs, took_ms);
+		note_example(fs, took_ms, now);
 	TAILQ_REMOVE(&r->running, flight, link);
 	r->nrunning--;
 	flight->state = FLIGHT_LANDED;

@@ -16,7 +16,7 @@
 
 #define FLIGHTS_RUNNING_MAX 3 /* of one key */
 #define FLIGHTS_SLOW_MS 50    /* a flight that has run for this long, and FLIGHTS_SLOW_TIMES … */
-#define FLIGHTS_SLOW_TIMES 4  /* … the 99th percentile of those before it, does not block the next */
+#define FLIGHTS_SLOW_TIMES 4  /* … the 99th percentile of the last hundred, of a minute, does not block the next */
 
 #define FLIGHT_NO_EXAMPLE UINT64_MAX
 

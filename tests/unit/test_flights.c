@@ -281,6 +281,23 @@ static void test_slow_is_four_times_the_recent_99th_percentile(void **state)
 	land(w, w->begun[0], 0, now);
 }
 
+static void test_what_took_long_counts_for_a_minute(void **state)
+{
+	struct world *w = *state;
+	struct seat seat, next;
+
+	join(w, &seat, 1000);
+	land(w, w->begun[0], 300, 1300);
+	join(w, &seat, 61299);
+	join(w, &next, 61299);
+	assert_int_equal(flights_due(w->flights), 61299 + 1200);
+	land(w, w->begun[0], FLIGHT_NO_EXAMPLE, 61300);
+	join(w, &seat, 61300);
+	assert_int_equal(flights_due(w->flights), 61300 + FLIGHTS_SLOW_MS);
+	land(w, w->begun[0], 1, 61300);
+	land(w, w->begun[0], 1, 61300);
+}
+
 static void test_the_soonest_is_due_first(void **state)
 {
 	static const struct flight_key b = {.mount = "secret", .path = "b"};
@@ -367,6 +384,7 @@ int main(void)
 		TEST(test_a_slow_flight_does_not_block_the_next),
 		TEST(test_the_youngest_is_what_blocks),
 		TEST(test_slow_is_four_times_the_recent_99th_percentile),
+		TEST(test_what_took_long_counts_for_a_minute),
 		TEST(test_the_soonest_is_due_first),
 		TEST(test_without_memory_a_first_flight_fails_and_a_next_one_is_tried_again),
 		TEST(test_a_seat_in_a_landed_flight_can_be_given_back),
