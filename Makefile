@@ -66,7 +66,9 @@ FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
-UNITS := $(BUILD)/secretstore-snapshot.service
+UNITS := $(addprefix $(BUILD)/,secretstored.service secretstored-ready.service secretstore-snapshot.service)
+SYSUSERS := secretstored secretstore-snapshot
+PLAIN_UNITS := systemd/secretstored.socket systemd/secretstored-credentials.socket systemd/secretstore-snapshot.timer
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
@@ -92,7 +94,7 @@ endif
 remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
 space := $(subst ,, )
 $(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
-$(call remember,paths,$(PREFIX) $(BINDIR) $(LIBDIR) $(INCLUDEDIR))
+$(call remember,paths,$(PREFIX) $(BINDIR) $(SBINDIR) $(SYSCONFDIR) $(LIBDIR) $(INCLUDEDIR))
 $(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS))
 endif
 endif
@@ -144,6 +146,11 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,clie
 	$(call say,LD,$@)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS) -fsanitize=fuzzer)
 
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,client.a daemon.a common.a)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
+
 # The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
 # one by being a single object whose other names are local.
 MAP := $(wildcard client-lib/*.map)
@@ -167,7 +174,7 @@ $(BUILD)/libsecretstore.pc: client-lib/libsecretstore.pc.in $(BUILD)/paths Makef
 		-e 's|@VERSION@|$(VERSION)|' $< >$@
 
 $(BUILD)/%.service: systemd/%.service.in $(BUILD)/paths Makefile
-	@sed -e 's|@BINDIR@|$(BINDIR)|' $< >$@
+	@sed -e 's|@BINDIR@|$(BINDIR)|' -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' $< >$@
 
 OBJCOPY ?= objcopy
 
@@ -199,8 +206,11 @@ lint:
 
 bench:
 	@tools/setup check
-	$(SUBMAKE) BUILD=build all
+	$(SUBMAKE) BUILD=build all build/bench/fleet
+	@build/bench/fleet
 	@.venv/bin/python tests/bench/snapshot.py
+	@.venv/bin/python tests/bench/residue.py
+	@.venv/bin/python tests/bench/abuse.py
 
 fuzz:
 	@tools/setup check
@@ -225,8 +235,8 @@ install: all
 	ln -sf libsecretstore.so.$(SOVERSION) '$(DESTDIR)$(LIBDIR)/libsecretstore.so'
 	$(INSTALL) -m 644 $(BUILD)/libsecretstore.pc '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc'
 	$(INSTALL) -m 644 docs/secretstorectl.1 '$(DESTDIR)$(MANDIR)/man1/secretstorectl.1'
-	$(INSTALL) -m 644 $(UNITS) systemd/secretstore-snapshot.timer '$(DESTDIR)$(UNITDIR)'
-	$(INSTALL) -m 644 systemd/secretstore-snapshot.sysusers '$(DESTDIR)$(SYSUSERSDIR)/secretstore-snapshot.conf'
+	$(INSTALL) -m 644 $(UNITS) $(PLAIN_UNITS) '$(DESTDIR)$(UNITDIR)'
+	$(foreach f,$(SYSUSERS),$(INSTALL) -m 644 systemd/$(f).sysusers '$(DESTDIR)$(SYSUSERSDIR)/$(f).conf' &&) :
 	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
 		set -x; $(INSTALL) -m 644 conf/secretstored.conf '$(CONF)'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
@@ -236,8 +246,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(SBINDIR)/secretstored' '$(DESTDIR)$(BINDIR)/secretstorectl' \
 		'$(DESTDIR)$(INCLUDEDIR)/secretstore.h' '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc' \
 		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)') \
-		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1' '$(DESTDIR)$(SYSUSERSDIR)/secretstore-snapshot.conf' \
-		$(foreach f,service timer,'$(DESTDIR)$(UNITDIR)/secretstore-snapshot.$(f)')
+		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1' $(foreach f,$(SYSUSERS),'$(DESTDIR)$(SYSUSERSDIR)/$(f).conf') \
+		$(foreach f,$(notdir $(UNITS) $(PLAIN_UNITS)),'$(DESTDIR)$(UNITDIR)/$(f)')
 	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.conf '$(CONF)'; then \
 		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
 	@rmdir '$(dir $(CONF))' 2>/dev/null || :
@@ -258,7 +268,7 @@ help:
 #: make check-long      the long tests, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: some minutes (needs curl)
+#: make bench           figures beside those of others, in one run: some minutes (needs curl, and root for some)
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has

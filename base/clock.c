@@ -32,6 +32,14 @@ uint64_t clock_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+uint64_t clock_cpu_us(void)
+{
+	struct timespec used = { 0 };
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
 static uint64_t random_word(void)
 {
 	uint64_t word;

@@ -12,6 +12,9 @@
 uint64_t clock_now_ms(void);
 uint64_t clock_now_us(void);
 
+/* Microseconds of the processor's time that this thread has had. */
+uint64_t clock_cpu_us(void);
+
 /* A random number in low…high, both included, from the kernel's generator. */
 uint64_t clock_random(uint64_t low, uint64_t high);
 

@@ -61,6 +61,13 @@ static void strip(struct buf *content)
 	buf_truncate(content, len);
 }
 
+bool secretfile_is_public(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+}
+
 int secretfile_read(const char *path, struct buf *ret, struct error *error)
 {
 	struct buf content, copy;

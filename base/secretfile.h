@@ -5,6 +5,8 @@
 #ifndef SECRETFILE_H
 #define SECRETFILE_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -15,5 +17,8 @@
  * 0; or -1 with error set (file name and reason, never content) and ret untouched. An empty file is an error.
  */
 int secretfile_read(const char *path, struct buf *ret, struct error *error);
+
+/* Whether every user of the host may read the file, if they get to its folder. */
+bool secretfile_is_public(const char *path);
 
 #endif

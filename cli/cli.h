@@ -64,7 +64,9 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 /* A number as the protocol has them, 0 to 9999999999, or -1. */
 int option_number(const char *text, uint64_t *ret);
 
-/* "500ms", "10s", "2m", "1h"; a bare number is seconds. 0, or -1. */
+#define DURATION_INFINITE UINT32_MAX
+
+/* "500ms", "10s", "2m", "1h"; a bare number is seconds; "infinity", for who waits, is DURATION_INFINITE. 0, or -1. */
 int option_duration(const char *text, uint32_t *ret_ms);
 
 /* -- addresses ------------------------------------------------------------------------------------------------ */

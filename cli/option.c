@@ -23,6 +23,10 @@ int option_duration(const char *text, uint32_t *ret_ms)
 	size_t digits = strspn(text, "0123456789");
 	uint64_t value;
 
+	if (strcmp(text, "infinity") == 0) {
+		*ret_ms = DURATION_INFINITE;
+		return 0;
+	}
 	if (jspan_number((struct jspan){ text, digits, JSON_NUMBER }, &value) != 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -9,7 +9,8 @@
 #include "cli/cli.h"
 
 #define TRY_MS 5000u   /* most for one of the tries of --wait */
-#define PAUSE_MS 100u  /* between them */
+#define PAUSE_MS 100u  /* between them at first … */
+#define PAUSE_MOST_MS 1000u /* … and after some seconds, for it may take days */
 
 struct ping {
 	bool ready;
@@ -26,7 +27,8 @@ static const struct command command = {
 	.help =
 	    "Succeeds if the daemon answers. It does so from its memory, at once, whatever OpenBao does.\n\n"
 	    "      --ready  only if it is ready too, which means logged in at OpenBao; else status 18 (not_ready)\n"
-	    "      --wait   go on trying until the timeout (-t), also while there is no socket yet\n"
+	    "      --wait   go on trying until the timeout (-t), also while there is no socket yet;\n"
+	    "               -t infinity: for as long as it takes\n"
 	    "  -q, --quiet  say nothing; the exit status tells\n\n"
 	    "Examples:\n"
 	    "  secretstorectl ping -q                         # a liveness check\n"
@@ -77,17 +79,24 @@ static uint64_t left_until(uint64_t deadline_ms)
 	return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 }
 
-static void pause_at_most(uint64_t ms)
+static void pause_for(uint64_t ms)
 {
-	uint64_t wait_ms = ms < PAUSE_MS ? ms : PAUSE_MS;
-	const struct timespec pause = { .tv_nsec = (long)wait_ms * 1000000 };
+	const struct timespec pause = { .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
 
 	nanosleep(&pause, NULL);
 }
 
+static uint64_t next_pause(uint64_t waited_ms, uint64_t left_ms)
+{
+	uint64_t ms = waited_ms / 10 < PAUSE_MS ? PAUSE_MS : waited_ms / 10 < PAUSE_MOST_MS ? waited_ms / 10 : PAUSE_MOST_MS;
+
+	return ms < left_ms ? ms : left_ms;
+}
+
 static int ask_until(struct cli *cli, const struct ping *ping, struct ss_ping *answer, struct ss_error *error)
 {
-	uint64_t deadline_ms = clock_now_ms() + cli->timeout_ms;
+	uint64_t began_ms = clock_now_ms();
+	uint64_t deadline_ms = cli->timeout_ms == DURATION_INFINITE ? CLOCK_NEVER : began_ms + cli->timeout_ms;
 	uint64_t left_ms = cli->timeout_ms;
 
 	for (;;) {
@@ -96,7 +105,7 @@ static int ask_until(struct cli *cli, const struct ping *ping, struct ss_ping *a
 		left_ms = left_until(deadline_ms);
 		if (!error->retryable || left_ms == 0)
 			return -1;
-		pause_at_most(left_ms);
+		pause_for(next_pause(clock_now_ms() - began_ms, left_ms));
 		left_ms = left_until(deadline_ms);
 		if (left_ms == 0)
 			return -1;

@@ -75,7 +75,7 @@ void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *
 	struct ss_ping ping;
 	char created_time[64];
 
-	if (x->op == OP_KV_GET || x->op == OP_KV_PUT) {
+	if (op_has_path(x->op)) {
 		fill_in_secret(&secret, reply);
 		/* Left empty if it is missing or odd: that is no reason to withhold the secret. */
 		(void)jspan_decode(reply->created_time, created_time, sizeof(created_time));

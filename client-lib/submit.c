@@ -25,7 +25,7 @@ struct order {
 /* Why an order cannot be taken; SS_OK if it can. */
 static int check(const struct ss_client *c, const struct order *order, const char **why)
 {
-	bool has_path = order->op == OP_KV_GET || order->op == OP_KV_PUT;
+	bool has_path = op_has_path(order->op);
 
 	*why = "the handle is being closed";
 	if (c->closing)

@@ -10,42 +10,37 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
-#include "daemon/callers/dispatch.h"
+#include "daemon/backend.h"
+#include "daemon/backends.h"
+#include "daemon/callers/credential_guard.h"
 #include "daemon/callers/explain.h"
-#include "daemon/callers/listener.h"
+#include "daemon/host/activation.h"
+#include "daemon/host/audit.h"
 #include "daemon/host/config.h"
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
-#include "daemon/store/kv.h"
-#include "daemon/store/probe.h"
-#include "daemon/store/transfer.h"
-#include "daemon/upstream/api.h"
-#include "daemon/upstream/auth.h"
+#include "daemon/host/notify.h"
+#include "daemon/kept.h"
+#include "daemon/reload.h"
+#include "daemon/serving.h"
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
-#include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
-#define DRAIN_MS 8000u
-#define REVOKE_MS 2000u
-#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
+#define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
 
 struct daemon {
 	struct config *config;
 	struct event_base *base;
 	struct event *sigterm, *sigint;
-	struct http *http;
-	struct api *api;
-	struct keeper *keeper;
-	struct leader *leader;
-	struct kv *kv;
-	struct probe *probe;
-	struct transfers *transfers;
-	struct dispatch *dispatch;
-	struct listener *listener;
+	struct audit *audit;
+	struct activation *activation;
+	struct notify *notify;
+	struct backends *backends;
+	struct serving *serving;
+	struct reload *reload;
 	bool stopping;
-	unsigned draining; /* parts that are not done yet */
+	unsigned ending; /* parts that are not done yet */
 };
 
 static const char usage_text[] =
@@ -53,7 +48,8 @@ static const char usage_text[] =
     "       secretstored [-c FILE] --explain uid=USER [gid=GROUP]... [unit=UNIT] [user_unit=UNIT] OP [PATH]\n"
     "\n"
     "Gives the programs of this host their secrets: logs in to OpenBao, keeps the login alive, and answers\n"
-    "get and put on a Unix socket. Runs in the foreground until SIGTERM or SIGINT.\n"
+    "get and put on a Unix socket. Runs in the foreground until SIGTERM or SIGINT; SIGHUP has it read the\n"
+    "configuration again.\n"
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "      --check-config  read the configuration, say what is wrong with it, and exit\n"
@@ -70,18 +66,17 @@ static const char usage_text[] =
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
+static void on_part_ended(void *arg)
+{
+	struct daemon *d = arg;
+	if (--d->ending == 0)
+		event_base_loopbreak(d->base);
+}
+
 static void on_stopped(void *arg)
 {
 	struct daemon *d = arg;
-	event_base_loopbreak(d->base);
-}
-
-static void on_drained(void *arg)
-{
-	struct daemon *d = arg;
-	if (--d->draining > 0)
-		return;
-	keeper_stop(d->keeper, REVOKE_MS, on_stopped, d);
+	serving_drain(d->serving, d->base, WRITE_MS, on_part_ended, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -95,24 +90,22 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 	d->stopping = true;
 	log_info("stopping, on %s", number == SIGTERM ? "SIGTERM" : "SIGINT");
-	listener_stop(d->listener);
-	probe_stop(d->probe);
-	d->draining = 2;
-	kv_drain(d->kv, DRAIN_MS, on_drained, d);
-	transfers_drain(d->transfers, DRAIN_MS, on_drained, d);
+	notify_stopping(d->notify);
+	reload_stop(d->reload);
+	d->ending = 2;
+	serving_stop(d->serving, on_part_ended, d);
+	backends_stop(d->backends, on_stopped, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
-	listener_free(d->listener); /* first: its sessions abandon their calls */
-	dispatch_free(d->dispatch);
-	transfers_free(d->transfers);
-	probe_free(d->probe);
-	kv_free(d->kv);
-	keeper_free(d->keeper); /* it may be looking for the leader */
-	leader_free(d->leader);
-	api_free(d->api);
-	http_free(d->http);
+	serving_disconnect(d->serving); /* first: its sessions abandon their calls */
+	reload_free(d->reload);
+	backends_free(d->backends);
+	serving_free(d->serving);
+	audit_free(d->audit, WRITE_MS);
+	notify_free(d->notify);
+	activation_free(d->activation);
 	if (d->sigterm != NULL)
 		event_free(d->sigterm);
 	if (d->sigint != NULL)
@@ -137,117 +130,52 @@ static int init_libraries(struct error *error)
 	return 0;
 }
 
-static struct keeper *make_keeper(struct daemon *d)
+static int start_parts(struct daemon *d, const char *config_file, struct error *error)
 {
-	const struct config *c = d->config;
-	const struct auth_options options = {
-		.mode = c->openbao.auth,
-		.approle = {
-			.mount = c->approle.mount,
-			.role_id = c->approle.role_id,
-			.role_id_file = c->approle.role_id_file,
-			.secret_id = c->approle.secret_id,
-			.secret_id_file = c->approle.secret_id_file,
-			.secret_id_wrapped = c->approle.secret_id_wrapped,
-		},
-		.kubernetes = {
-			.mount = c->kubernetes.mount,
-			.role = c->kubernetes.role,
-			.token_file = c->kubernetes.token_file,
-		},
-#ifdef SECRETSTORE_DEV_TOKEN
-		.devtoken = { .token_file = c->devtoken.token_file },
-#endif
-	};
-	struct auth *auth = auth_new(d->base, d->api, &options);
-	if (auth == NULL)
-		return NULL;
-	auth_at_leader(auth, d->leader);
-	return keeper_new(d->base, d->api, auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
-}
-
-static int start_upstream(struct daemon *d, struct error *error)
-{
-	const struct config *c = d->config;
-	const struct http_options options = {
-		.addresses = c->openbao.address,
-		.naddresses = c->openbao.naddress,
-		.ca_file = c->openbao.ca_file,
-		.client_cert_file = c->openbao.client_cert_file,
-		.client_key_file = c->openbao.client_key_file,
-		.server_name = c->openbao.server_name,
-		.tls_skip_verify = c->openbao.tls_skip_verify,
-		.connect_timeout_ms = c->openbao.connect_timeout_ms,
-	};
-	const struct kv_options kv_options = {
-		.max_age_ms = c->cache.max_age_ms,
-		.serve_stale_ms = c->cache.serve_stale_ms,
-		.max_bytes = c->cache.max_bytes,
-	};
-	d->http = http_new(d->base, &options, error);
-	if (d->http == NULL)
+	d->activation = activation_new(error);
+	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
+	if (d->backends == NULL)
 		return -1;
-	d->api = api_new(d->http, c->openbao.vault_namespace);
-	d->leader = d->api != NULL ? leader_new(d->api, c->openbao.address, c->openbao.naddress) : NULL;
-	d->keeper = d->leader != NULL ? make_keeper(d) : NULL;
-	d->kv = d->keeper != NULL ? kv_new(d->base, d->api, d->keeper, d->leader, &kv_options) : NULL;
-	d->probe = d->kv != NULL ? probe_new(d->base, d->api, d->keeper) : NULL;
-	d->transfers = d->probe != NULL ?
-	    transfers_new(d->base, d->api, d->keeper, d->leader, d->kv, STALL_MS) : NULL;
-	return d->transfers != NULL ? 0 : error_set(error, "out of memory");
+	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
+	if (d->serving == NULL)
+		return -1;
+	activation_free(d->activation);
+	d->activation = NULL;
+	d->notify = notify_new(d->base);
+	if (d->notify != NULL)
+		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
+	return d->reload != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static int start_serving(struct daemon *d, struct error *error)
+static int start_audit(struct daemon *d, struct error *error)
 {
-	const struct config *c = d->config;
-	const struct listener_options options = {
-		.socket = c->listen.socket,
-		.mode = c->listen.mode,
-		.group = c->listen.group,
-		.connections = c->limits.connections,
-		.connections_per_uid = c->limits.connections_per_uid,
-		.with_units = rules_want_units(&c->rules),
-		.session = {
-			.request_bytes = c->limits.request_bytes,
-			.requests = c->limits.requests_per_connection,
-			.output_bytes = c->limits.output_bytes,
-			.frame_timeout_ms = c->limits.frame_timeout_ms,
-			.idle_timeout_ms = c->limits.idle_timeout_ms,
-		},
-		.default_timeout_ms = c->openbao.request_timeout_ms,
+	const struct audit_options options = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
 	};
-	const struct dispatch_parts parts = {
-		.rules = &c->rules,
-		.kv = d->kv,
-		.probe = d->probe,
-		.transfers = d->transfers,
-		.keeper = d->keeper,
-		.limits = options.session,
-	};
-	d->dispatch = dispatch_new(&parts);
-	if (d->dispatch == NULL)
-		return error_set(error, "out of memory");
-	d->listener = listener_new(d->base, &options, dispatch_request, d->dispatch, error);
-	return d->listener != NULL ? 0 : -1;
+	d->audit = audit_new(d->base, &options, error);
+	return d->audit != NULL ? 0 : -1;
 }
 
-static int start(struct daemon *d, struct error *error)
+static int start(struct daemon *d, const char *config_file, struct error *error)
 {
 	if (init_libraries(error) != 0)
 		return -1;
 	d->base = event_base_new();
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
-	if (start_upstream(d, error) != 0 || start_serving(d, error) != 0)
+	if (start_audit(d, error) != 0 || start_parts(d, config_file, error) != 0)
 		return -1;
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
-	for (size_t i = 0; i < d->config->openbao.naddress; i++)
-		log_info("OpenBao at %s", d->config->openbao.address[i]); /* the one place where the log names it */
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", d->config->listen.socket);
-	keeper_start(d->keeper);
+	harden_descriptors();
+	backends_start(d->backends);
+	notify_ready(d->notify);
 	return 0;
 }
 
@@ -268,6 +196,16 @@ static int explain_rules(const char *config_file, int count, char **words)
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int lock_memory(enum config_lock wanted, struct error *error)
+{
+	if (harden_lock_memory(error) == 0)
+		return 0;
+	if (wanted == CONFIG_LOCK_REQUIRED)
+		return -1;
+	log_warning("secrets may be swapped: %s", error->text);
+	return 0;
+}
+
 static int run(const char *config_file, bool check_only)
 {
 	struct daemon d = { .config = NULL };
@@ -282,13 +220,19 @@ static int run(const char *config_file, bool check_only)
 		log_error("%s", error.text);
 		return EX_CONFIG;
 	}
+	if (!check_only)
+		log_set_level(d.config->log.level);
 	config_warn(d.config, log_warning);
 	if (check_only) {
 		printf("%s: ok\n", config_file);
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = start(&d, &error);
+	int rc = lock_memory(d.config->process.lock_memory, &error);
+	if (rc == 0 && (rc = log_start()) != 0)
+		(void)error_set(&error, "cannot start a thread for the log");
+	if (rc == 0)
+		rc = start(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
@@ -296,7 +240,14 @@ static int run(const char *config_file, bool check_only)
 	daemon_free(&d);
 	if (rc == 0)
 		log_info("stopped");
+	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int guard(void)
+{
+	struct error error;
+	return harden_process(&error) == 0 ? credential_guard_main() : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -312,6 +263,8 @@ int main(int argc, char **argv)
 	const char *config_file = DEFAULT_CONFIG;
 	bool check_only = false, explains = false;
 	int option;
+	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
+		return guard();
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':

@@ -95,6 +95,11 @@ bool op_is_stream(enum op op)
 	return op == OP_SNAPSHOT_SAVE || op == OP_SNAPSHOT_RESTORE;
 }
 
+bool op_has_path(enum op op)
+{
+	return op == OP_KV_GET || op == OP_KV_PUT;
+}
+
 static bool segment_ok(const char *p, size_t n)
 {
 	size_t i;

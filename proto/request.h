@@ -46,6 +46,9 @@ enum op op_by_name(const char *name, size_t n);
  */
 bool op_is_stream(enum op op);
 
+/* Is it about one secret, by mount and path? */
+bool op_has_path(enum op op);
+
 struct request {
 	struct jspan id; /* as written; len 0 if it could not be read */
 	enum op op;

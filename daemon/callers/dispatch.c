@@ -1,6 +1,6 @@
 /*
- * dispatch: one function per op. What takes time holds a struct work from the request to the store's callback; if
- * the caller goes away first, the session abandons it.
+ * dispatch: one function per op. What takes time is a struct work from the request to the store's callback. What does
+ * not, a get answered from memory above all, is answered at once and without one, and on record all the same.
  */
 #include "daemon/callers/dispatch_internal.h"
 
@@ -8,18 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
-
-struct work {
-	struct dispatch *dispatch;
-	struct call *call;
-	struct kv_call *put;
-	struct kv_read *get;
-	struct probe_wait *probe_wait;
-};
 
 void dispatch_refuse(struct dispatch *d, struct call *call, const struct failure *why)
 {
@@ -36,146 +27,145 @@ void dispatch_refuse_memory(struct dispatch *d, struct call *call)
 	dispatch_refuse(d, call, &why);
 }
 
-/* NULL: no memory, and the caller has been told. */
-static struct work *work_new(struct dispatch *d, struct call *call)
-{
-	struct work *work = calloc(1, sizeof(*work));
-	if (work == NULL) {
-		dispatch_refuse_memory(d, call);
-		return NULL;
-	}
-	work->dispatch = d;
-	work->call = call;
-	return work;
-}
-
 /* -- kv ------------------------------------------------------------------------------------------------------ */
 
-static void abandon_get(void *arg)
+static void count_cached(struct dispatch *d, const struct kv_reply *reply)
 {
-	struct work *work = arg;
-	kv_read_abandon(work->get);
-	free(work);
-}
-
-static void abandon_put(void *arg)
-{
-	struct work *work = arg;
-	kv_abandon(work->put);
-	free(work);
-}
-
-static void answer_kv(struct dispatch *d, struct call *call, const struct kv_reply *reply)
-{
-	struct jwrite w;
 	d->counters.cache_hits += reply->cached && !reply->stale;
 	d->counters.cache_stale += reply->stale;
-	call_answer_begin(call, &w);
-	jwrite_uint(&w, "version", reply->version);
+}
+
+static void write_kv(struct jwrite *w, const struct kv_reply *reply)
+{
+	jwrite_uint(w, "version", reply->version);
 	if (reply->created_time.len > 0)
-		jwrite_span(&w, "created_time", reply->created_time);
+		jwrite_span(w, "created_time", reply->created_time);
 	if (reply->metadata.len > 0)
-		jwrite_span(&w, "metadata", reply->metadata);
+		jwrite_span(w, "metadata", reply->metadata);
 	else
-		jwrite_null(&w, "metadata");
+		jwrite_null(w, "metadata");
 	if (reply->cached) {
-		jwrite_uint(&w, "age_ms", reply->age_ms);
-		jwrite_bool(&w, "stale", reply->stale);
+		jwrite_uint(w, "age_ms", reply->age_ms);
+		jwrite_bool(w, "stale", reply->stale);
 	}
 	if (reply->data.len > 0)
-		jwrite_span(&w, "data", reply->data);
-	call_answer_end(call, &w);
+		jwrite_span(w, "data", reply->data);
+}
+
+static void answer_kv(struct work *work, struct jwrite *w)
+{
+	write_kv(w, &work->reply);
 }
 
 static void on_kv(void *arg, const struct kv_reply *reply)
 {
 	struct work *work = arg;
-	struct dispatch *d = work->dispatch;
-	struct call *call = work->call;
-	free(work);
-	if (reply->failure != NULL)
-		dispatch_refuse(d, call, reply->failure);
-	else
-		answer_kv(d, call, reply);
+	work->reply = *reply;
+	count_cached(work->dispatch, reply);
+	work_end(work, reply->failure);
 }
 
-static void start_get(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+static bool abandon_put(struct work *work)
 {
-	const struct kv_wanted wanted = { .mount = r->mount, .path = r->path, .version = r->version,
+	return kv_abandon(work->put);
+}
+
+static void begin_put(struct work *work)
+{
+	work->put = kv_put(work->dispatch->parts.kv, work->peer.uid, work->record.mount, work->record.path, work->data,
+	    work->data_len, work->has_cas ? &work->cas : NULL, work->deadline_ms, on_kv, work);
+	work_started(work, work->put != NULL);
+}
+
+static void start_put(struct work *work, const struct request *r)
+{
+	work->dispatch->counters.puts++;
+	work->data = r->data.p;
+	work->data_len = r->data.len;
+	work->has_cas = r->has_cas;
+	work->cas = r->cas;
+	work->answer = answer_kv;
+	work->abandon = abandon_put;
+	work_begin(work, begin_put);
+}
+
+static bool abandon_get(struct work *work)
+{
+	kv_read_abandon(work->get);
+	return false;
+}
+
+static void begin_get(struct work *work)
+{
+	work->get = kv_get(work->dispatch->parts.kv, work->peer.uid, &work->wanted, work->deadline_ms, on_kv, work);
+	work_started(work, work->get != NULL);
+}
+
+static struct kv_wanted wanted_by(const struct request *r)
+{
+	return (struct kv_wanted){ .mount = r->mount, .path = r->path, .version = r->version,
 		.min_version = r->min_version, .max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE };
-	struct kv_reply cached;
-	struct work *work;
-	d->counters.gets++;
-	if (kv_cached(d->parts.kv, &wanted, &cached)) {
-		answer_kv(d, call, &cached);
-		return;
-	}
-	work = work_new(d, call);
-	if (work == NULL)
-		return;
-	work->get = kv_get(d->parts.kv, &wanted, deadline_ms, on_kv, work);
-	if (work->get == NULL) {
-		free(work);
-		dispatch_refuse_memory(d, call);
-		return;
-	}
-	call_wait(call, abandon_get, work);
 }
 
-static void start_put(struct dispatch *d, struct call *call, const struct request *r, uint64_t deadline_ms)
+static void start_get(struct work *work, const struct request *r)
 {
-	struct work *work = work_new(d, call);
-	if (work == NULL)
-		return;
-	d->counters.puts++;
-	work->put = kv_put(d->parts.kv, r->mount, r->path, r->data.p, r->data.len, r->has_cas ? &r->cas : NULL, deadline_ms,
-	    on_kv, work);
-	if (work->put == NULL) {
-		free(work);
-		dispatch_refuse_memory(d, call);
-		return;
-	}
-	call_wait(call, abandon_put, work);
+	work->wanted = wanted_by(r);
+	work->wanted.mount = work->record.mount;
+	work->wanted.path = work->record.path;
+	work->answer = answer_kv;
+	work->abandon = abandon_get;
+	work_begin(work, begin_get);
+}
+
+/* False: it takes a read. */
+static bool answer_get_at_once(struct dispatch *d, struct call *call, const struct request *r, const char *rule)
+{
+	const struct kv_wanted wanted = wanted_by(r);
+	struct kv_reply reply;
+	struct jwrite w;
+	uint64_t began_us = clock_now_us();
+	d->counters.gets++;
+	if (!kv_cached(d->parts.kv, &wanted, &reply))
+		return false;
+	count_cached(d, &reply);
+	dispatch_audit(d, call, r, rule, &(struct outcome){ .version = reply.version, .began_us = began_us });
+	call_answer_begin(call, &w);
+	write_kv(&w, &reply);
+	call_answer_end(call, &w);
+	return true;
 }
 
 /* -- probe --------------------------------------------------------------------------------------------------- */
 
-static void abandon_probe(void *arg)
+static bool abandon_probe(struct work *work)
 {
-	struct work *work = arg;
 	probe_abandon(work->probe_wait);
-	free(work);
+	return false;
+}
+
+static void answer_probe(struct work *work, struct jwrite *w)
+{
+	(void)work;
+	jwrite_text(w, "name", PROBE_NAME);
 }
 
 static void on_probe(void *arg, const struct failure *why)
 {
-	struct work *work = arg;
-	struct dispatch *d = work->dispatch;
-	struct call *call = work->call;
-	struct jwrite w;
-	free(work);
-	if (why != NULL) {
-		dispatch_refuse(d, call, why);
-		return;
-	}
-	call_answer_begin(call, &w);
-	jwrite_text(&w, "name", PROBE_NAME);
-	call_answer_end(call, &w);
+	work_end(arg, why);
 }
 
-static void start_probe(struct dispatch *d, struct call *call, uint64_t deadline_ms)
+static void begin_probe(struct work *work)
 {
-	struct work *work = work_new(d, call);
-	if (work == NULL)
-		return;
-	d->counters.probes++;
-	work->probe_wait = probe_ask(d->parts.probe, deadline_ms, on_probe, work);
-	if (work->probe_wait == NULL) {
-		free(work);
-		dispatch_refuse_memory(d, call);
-		return;
-	}
-	call_wait(call, abandon_probe, work);
+	work->probe_wait = probe_ask(work->dispatch->parts.probe, work->deadline_ms, on_probe, work);
+	work_started(work, work->probe_wait != NULL);
+}
+
+static void start_probe(struct work *work)
+{
+	work->dispatch->counters.probes++;
+	work->answer = answer_probe;
+	work->abandon = abandon_probe;
+	work_begin(work, begin_probe);
 }
 
 /* -- the others ---------------------------------------------------------------------------------------------- */
@@ -192,27 +182,33 @@ static void answer_status(struct dispatch *d, struct call *call)
 {
 	struct jwrite w;
 	call_answer_begin(call, &w);
+	d->counters.audit_dropped = audit_dropped(d->parts.audit);
 	status_write(&w, d->parts.keeper, &d->counters, clock_now_ms() - d->started_ms);
 	status_write_cache(&w, d->parts.kv);
 	status_write_caller(&w, call_peer(call), d->parts.rules);
 	call_answer_end(call, &w);
 }
 
-static bool has_path(enum op op)
-{
-	return op == OP_KV_GET || op == OP_KV_PUT;
-}
-
-static bool is_allowed(const struct dispatch *d, struct call *call, const struct request *r)
+/* The rule that allows it, or NULL. */
+static const struct rule *find_rule(const struct dispatch *d, struct call *call, const struct request *r)
 {
 	char path[sizeof(r->mount) + sizeof(r->path)];
 	size_t mount = strlen(r->mount);
-	if (!has_path(r->op))
-		return rules_find(d->parts.rules, call_peer(call), r->op, NULL) != NULL;
+	if (!op_has_path(r->op))
+		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);
 	memcpy(path, r->mount, mount);
 	path[mount] = '/';
 	memcpy(path + mount + 1, r->path, strlen(r->path) + 1);
-	return rules_find(d->parts.rules, call_peer(call), r->op, path) != NULL;
+	return rules_find(d->parts.rules, call_peer(call), r->op, path);
+}
+
+static void deny(struct dispatch *d, struct call *call, const struct request *r)
+{
+	struct failure why;
+	dispatch_audit(d, call, r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = clock_now_us() });
+	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
+	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+	dispatch_refuse(d, call, &why);
 }
 
 void dispatch_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
@@ -223,25 +219,31 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		answer_ping(d, call);
 		return;
 	}
-	if (!is_allowed(d, call, r)) {
-		struct failure why;
-		failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
-		    has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
-		dispatch_refuse(d, call, &why);
+	const struct rule *rule = find_rule(d, call, r);
+	if (rule == NULL) {
+		deny(d, call, r);
 		return;
 	}
-	if (r->op == OP_SNAPSHOT_SAVE)
-		dispatch_save(d, call, deadline_ms);
-	else if (r->op == OP_SNAPSHOT_RESTORE)
-		dispatch_restore(d, call, r->force, deadline_ms);
-	else if (r->op == OP_STATUS)
+	if (r->op == OP_STATUS) {
+		dispatch_audit(d, call, r, rule->name, &(struct outcome){ .code = CODE_NONE, .began_us = clock_now_us() });
 		answer_status(d, call);
+		return;
+	}
+	if (r->op == OP_KV_GET && answer_get_at_once(d, call, r, rule->name))
+		return;
+	struct work *work = work_new(d, call, r, rule->name, deadline_ms);
+	if (work == NULL)
+		return;
+	if (r->op == OP_KV_PUT)
+		start_put(work, r);
+	else if (r->op == OP_KV_GET)
+		start_get(work, r);
 	else if (r->op == OP_PROBE)
-		start_probe(d, call, deadline_ms);
-	else if (r->op == OP_KV_PUT)
-		start_put(d, call, r, deadline_ms);
+		start_probe(work);
+	else if (r->op == OP_SNAPSHOT_SAVE)
+		dispatch_save(work);
 	else
-		start_get(d, call, r, deadline_ms);
+		dispatch_restore(work, r->force);
 }
 
 struct dispatch *dispatch_new(const struct dispatch_parts *parts)
@@ -254,7 +256,15 @@ struct dispatch *dispatch_new(const struct dispatch_parts *parts)
 	return d;
 }
 
+void dispatch_use(struct dispatch *d, const struct dispatch_parts *parts)
+{
+	d->parts = *parts;
+}
+
 void dispatch_free(struct dispatch *d)
 {
+	if (d == NULL)
+		return;
+	works_free(d);
 	free(d);
 }

@@ -92,7 +92,7 @@ static int take_op(struct question *q, int count, char *const *words, struct err
 	q->op = op_by_name(words[0], strlen(words[0]));
 	if (q->op == OP_COUNT)
 		return error_set(error, "%s: is no operation", config_value_shown(words[0], shown));
-	has_path = q->op == OP_KV_GET || q->op == OP_KV_PUT;
+	has_path = op_has_path(q->op);
 	if (has_path != (count == 2) || count > 2)
 		return error_set(error, "%s takes %s", words[0], has_path ? "one path, such as secret/app/db" : "no path");
 	q->path = has_path ? words[1] : NULL;

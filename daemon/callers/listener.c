@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/buf.h"
 #include "daemon/callers/peer.h"
@@ -18,14 +17,10 @@
 #include "daemon/host/log.h"
 #include "proto/reply.h"
 
-#define ACCEPT_AT_ONCE 64 /* then others get their turn */
+#define ACCEPT_AT_ONCE 16 /* then others get their turn */
+#define KEPT_PART 8       /* one in so many connections is kept */
+#define FEW 4             /* for users with fewer */
 #define PAUSE_SECONDS 1
-
-struct uid_count {
-	uid_t uid;
-	uint64_t count;
-	UT_hash_handle hh;
-};
 
 struct listener {
 	struct event_base *base;
@@ -34,34 +29,7 @@ struct listener {
 	int fd, lock_fd;
 	char *path;
 	uint64_t connections, connections_per_uid;
-	bool with_units;
-	struct uid_count *uids;
 };
-
-static void on_gone(void *arg, uid_t uid)
-{
-	struct listener *l = arg;
-	struct uid_count *entry;
-	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
-	if (entry == NULL || --entry->count > 0)
-		return;
-	HASH_DEL(l->uids, entry);
-	free(entry);
-}
-
-static struct uid_count *uid_entry(struct listener *l, uid_t uid)
-{
-	struct uid_count *entry;
-	HASH_FIND(hh, l->uids, &uid, sizeof(uid), entry);
-	if (entry != NULL)
-		return entry;
-	entry = calloc(1, sizeof(*entry));
-	if (entry == NULL)
-		return NULL;
-	entry->uid = uid;
-	HASH_ADD(hh, l->uids, uid, sizeof(uid), entry);
-	return entry;
-}
 
 /* The kernel's buffer of a new connection is empty, so that this short reply fits or the caller is gone. */
 static void turn_away(int fd, const char *message)
@@ -76,26 +44,40 @@ static void turn_away(int fd, const char *message)
 	close(fd);
 }
 
+/*
+ * Why the uid may not have another connection; NULL: it may. The last ones are for users that have hardly any, so that a
+ * few greedy ones do not shut out all others.
+ */
+static const char *refusal(const struct listener *l, uid_t uid)
+{
+	uint64_t all = sessions_count(l->sessions), own = sessions_count_of(l->sessions, uid);
+	if (own >= l->connections_per_uid)
+		return "this uid has as many connections as it may";
+	if (all >= l->connections || (own >= FEW && all >= l->connections - l->connections / KEPT_PART))
+		return "the daemon has as many connections as it may";
+	return NULL;
+}
+
+/* A connection that is refused must cost little: more than the uid is read only of one that is not. */
 static void admit(struct listener *l, int fd)
 {
 	struct peer peer;
-	if (peer_read(fd, l->with_units, &peer) != 0) {
+	uid_t uid;
+	if (peer_read_uid(fd, &uid) != 0) {
 		close(fd);
 		return;
 	}
-	struct uid_count *entry = uid_entry(l, peer.uid);
-	if (sessions_count(l->sessions) >= l->connections)
-		turn_away(fd, "the daemon has as many connections as it may");
-	else if (entry == NULL || entry->count >= l->connections_per_uid)
-		turn_away(fd, "this uid has as many connections as it may");
-	else if (session_start(l->sessions, fd, &peer) != 0)
-		turn_away(fd, "out of memory");
-	else
-		entry->count++;
-	if (entry != NULL && entry->count == 0) {
-		HASH_DEL(l->uids, entry);
-		free(entry);
+	const char *why = refusal(l, uid);
+	if (why != NULL) {
+		turn_away(fd, why);
+		return;
 	}
+	if (peer_read(fd, &peer) != 0) {
+		close(fd);
+		return;
+	}
+	if (session_start(l->sessions, fd, &peer) != 0)
+		turn_away(fd, "out of memory");
 	peer_clear(&peer);
 }
 
@@ -139,20 +121,21 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	l->fd = l->lock_fd = -1;
+	l->fd = options->fd;
+	l->lock_fd = -1;
 	l->base = base;
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
-	l->with_units = options->with_units;
-	if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
-		goto fail;
+	if (l->fd < 0) {
+		if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
+			goto fail;
+		l->path = strdup(options->socket);
+	}
 	(void)error_set(error, "out of memory");
-	l->path = strdup(options->socket);
-	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg,
-	    on_gone, l);
+	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg);
 	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
 	l->resume = event_new(base, -1, 0, on_resume, l);
-	if (l->path == NULL || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
+	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
 		goto fail;
 	return l;
 fail:
@@ -160,15 +143,27 @@ fail:
 	return NULL;
 }
 
+void listener_set_limits(struct listener *l, const struct listener_options *options)
+{
+	l->connections = options->connections;
+	l->connections_per_uid = options->connections_per_uid;
+	sessions_set_limits(l->sessions, &options->session, options->default_timeout_ms);
+}
+
+static void close_socket(struct listener *l)
+{
+	if (l->fd >= 0 && l->path != NULL)
+		(void)unlink(l->path);
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
 void listener_stop(struct listener *l)
 {
 	(void)event_del(l->accept);
 	(void)event_del(l->resume);
-	if (l->fd >= 0) {
-		(void)unlink(l->path);
-		close(l->fd);
-		l->fd = -1;
-	}
+	close_socket(l);
 	sessions_finish(l->sessions);
 }
 
@@ -182,15 +177,7 @@ void listener_free(struct listener *l)
 		event_free(l->accept);
 	if (l->resume != NULL)
 		event_free(l->resume);
-	if (l->fd >= 0) {
-		(void)unlink(l->path != NULL ? l->path : "");
-		close(l->fd);
-	}
-	struct uid_count *entry, *next;
-	HASH_ITER(hh, l->uids, entry, next) {
-		HASH_DEL(l->uids, entry);
-		free(entry);
-	}
+	close_socket(l);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
 	free(l->path);

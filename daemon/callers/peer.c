@@ -81,7 +81,17 @@ static void read_units(int fd, struct peer *peer)
 	close(pidfd);
 }
 
-int peer_read(int fd, bool with_units, struct peer *ret)
+int peer_read_uid(int fd, uid_t *ret)
+{
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
+		return -1;
+	*ret = cred.uid;
+	return 0;
+}
+
+int peer_read(int fd, struct peer *ret)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
@@ -92,8 +102,7 @@ int peer_read(int fd, bool with_units, struct peer *ret)
 	if (read_groups(fd, &groups, &ngroups) != 0)
 		return -1;
 	*ret = (struct peer){ .uid = cred.uid, .gid = cred.gid, .pid = cred.pid, .groups = groups, .ngroups = ngroups };
-	if (with_units)
-		read_units(fd, ret);
+	read_units(fd, ret);
 	return 0;
 }
 

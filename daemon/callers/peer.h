@@ -8,10 +8,15 @@
 #include "daemon/callers/rules.h"
 
 /*
- * Fills in ret for the connected socket fd; with_units also the units, where the process lives still. 0, or -1 with errno
- * set and ret untouched. Release with peer_clear.
+ * Fills in ret for the connected socket fd, the units too where the process lives still: also if no rule asks for them,
+ * since one may when the configuration is reloaded, and then it is too late to ask. 0, or -1 with errno set and ret
+ * untouched. Release with peer_clear.
  */
-int peer_read(int fd, bool with_units, struct peer *ret);
+int peer_read(int fd, struct peer *ret);
+
+/* The same of the uid only. */
+int peer_read_uid(int fd, uid_t *ret);
+
 void peer_clear(struct peer *peer);
 
 #endif

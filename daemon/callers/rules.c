@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/callers/rules_index.h"
+
+#define FEW_RULES 16 /* looked at one by one */
+
 static bool has_uid(const struct rule *rule, uid_t uid)
 {
 	for (size_t i = 0; i < rule->nuids; i++)
@@ -101,18 +105,20 @@ bool rule_names(const struct rule *rule, const struct peer *peer)
 
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path)
 {
+	if (rules->index != NULL)
+		return rules_index_find(rules->index, rules, peer, op, path);
 	for (size_t i = 0; i < rules->nrules; i++)
 		if (rule_judge(&rules->rule[i], peer, op, path) == RULE_ALLOWS)
 			return &rules->rule[i];
 	return NULL;
 }
 
-bool rules_want_units(const struct rules *rules)
+int rules_prepare(struct rules *rules)
 {
-	for (size_t i = 0; i < rules->nrules; i++)
-		if (rules->rule[i].nunits > 0 || rules->rule[i].nuser_units > 0)
-			return true;
-	return false;
+	if (rules->nrules <= FEW_RULES)
+		return 0;
+	rules->index = rules_index_new(rules);
+	return rules->index != NULL ? 0 : -1;
 }
 
 /*
@@ -188,6 +194,8 @@ void rules_free(struct rules *rules)
 	for (size_t i = 0; i < rules->nrules; i++)
 		rule_free(&rules->rule[i]);
 	free(rules->rule);
+	rules_index_free(rules->index);
+	rules->index = NULL;
 	rules->rule = NULL;
 	rules->nrules = 0;
 }

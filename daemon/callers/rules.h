@@ -45,6 +45,7 @@ struct rule {
 struct rules {
 	struct rule *rule;
 	size_t nrules;
+	struct rules_index *index; /* see rules_prepare */
 };
 
 /* Whether a rule allows something, and if not, the first of its keys that does not fit. */
@@ -67,14 +68,14 @@ enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, e
 /* What a verdict says of the rule, for people: "its uid is another". */
 const char *rule_verdict_text(enum rule_verdict verdict);
 
+/* When all rules are there: makes looking for one among many fast. 0, or -1: no memory. */
+int rules_prepare(struct rules *rules);
+
 /* The first rule that allows it, or NULL. */
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path);
 
 /* Does the rule name this caller, whatever the op and the path? */
 bool rule_names(const struct rule *rule, const struct peer *peer);
-
-/* Does any rule ask for a unit? If not, units need not be looked up for them. */
-bool rules_want_units(const struct rules *rules);
 
 /* Does the pattern match the whole text? */
 bool rules_match(const char *pattern, const char *text);

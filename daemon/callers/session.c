@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +17,16 @@
 #include "base/clock.h"
 #include "base/secmem.h"
 #include "daemon/callers/peer.h"
+#include "daemon/host/harden.h"
 #include "proto/reply.h"
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
+#define PARK_US 1000u
 #define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
 
-/* -- memory that is used again ------------------------------------------------------------------------------- */
-
-/* Zeroed. NULL: no memory. */
-static struct call *take_call(struct sessions *all)
-{
-	struct call *call = all->spare_calls;
-	if (call == NULL)
-		return calloc(1, sizeof(*call));
-	all->spare_calls = call->next;
-	all->nspare_calls--;
-	memset(call, 0, sizeof(*call));
-	return call;
-}
-
-static void give_call(struct sessions *all, struct call *call)
-{
-	if (all->nspare_calls >= SESSION_SPARE_CALLS) {
-		free(call);
-		return;
-	}
-	call->next = all->spare_calls;
-	all->spare_calls = call;
-	all->nspare_calls++;
-}
+/* -- buffers that are used again ------------------------------------------------------------------------------ */
 
 /* An idle connection holds no buffer. One is kept for whoever has something to say next; it is empty, hence wiped. */
 static void give_buffer(struct session *s)
@@ -60,10 +38,84 @@ static void give_buffer(struct session *s)
 		buf_free(&s->out);
 }
 
-static void take_buffer(struct session *s)
+void session_take_buffer(struct session *s)
 {
 	if (s->out.data == NULL && s->all->spare.data != NULL)
 		buf_move(&s->out, &s->all->spare);
+}
+
+/* -- turns --------------------------------------------------------------------------------------------------- */
+
+static void begin_work(struct session *s)
+{
+	s->all->began_us = clock_now_us();
+	s->all->began_cpu_us = clock_cpu_us();
+}
+
+static void end_work(struct session *s)
+{
+	struct sessions *all = s->all;
+	session_count_bytes(s);
+	share_spend(&all->shares, s->share, all->began_us, clock_cpu_us() - all->began_cpu_us);
+}
+
+/* Whether the session may be heard, of which work was just begun. */
+static bool may_begin(const struct session *s)
+{
+	struct sessions *all = s->all;
+	return !s->parked && share_has_time(&all->shares, s->share, all->began_us);
+}
+
+/* Whether there is time left in the work that was begun. */
+static bool may_go_on(const struct session *s)
+{
+	return clock_now_us() - s->all->began_us < share_left_us(s->share);
+}
+
+/* Until the next turn, or some later one. */
+static void park(struct session *s)
+{
+	struct sessions *all = s->all;
+	struct timeval later = { .tv_usec = share_has_others(&all->shares, s->share, all->began_us) ? PARK_US : 0 };
+	if (s->parked)
+		return;
+	s->parked = true;
+	all->nparked++;
+	(void)event_del(s->readable);
+	DL_APPEND2(all->parked, s, prev_parked, next_parked);
+	if (!event_pending(all->unpark, EV_TIMEOUT, NULL) || later.tv_usec == 0)
+		(void)event_add(all->unpark, &later);
+}
+
+static void leave_park(struct session *s)
+{
+	if (!s->parked)
+		return;
+	s->parked = false;
+	s->all->nparked--;
+	DL_DELETE2(s->all->parked, s, prev_parked, next_parked);
+}
+
+static void on_unpark(evutil_socket_t fd, short what, void *arg)
+{
+	struct sessions *all = arg;
+	(void)fd;
+	(void)what;
+	event_active(all->flush, 0, 0);
+	/* Those that find no time go to the list's end. */
+	for (uint64_t n = all->nparked; n > 0 && all->parked != NULL; n--) {
+		struct session *s = all->parked;
+		leave_park(s);
+		begin_work(s);
+		if (!may_begin(s)) {
+			park(s);
+			continue;
+		}
+		(void)event_add(s->readable, NULL);
+		if (s->state == SESSION_OPEN)
+			session_pump(s);
+		end_work(s);
+	}
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -75,33 +127,28 @@ static void free_calls(struct session *s)
 		DL_DELETE(s->calls, call);
 		if (call->abandon != NULL)
 			call->abandon(call->work);
-		s->all->ncalls--;
-		give_call(s->all, call);
+		session_free_call(call);
 	}
 }
 
 static void session_free(struct session *s)
 {
+	struct sessions *all = s->all;
 	free_calls(s);
+	leave_park(s);
 	if (s->dirty && !s->reading)
-		DL_DELETE2(s->all->dirty, s, prev_dirty, next_dirty);
-	DL_DELETE(s->all->list, s);
-	s->all->count--;
+		DL_DELETE2(all->dirty, s, prev_dirty, next_dirty);
+	DL_DELETE(all->list, s);
+	all->count--;
 	event_free(s->readable);
 	event_free(s->writable);
 	close(s->fd);
 	buf_free(&s->in);
 	buf_free(&s->out);
+	session_count_bytes(s);
+	share_drop(&all->shares, s->share);
 	peer_clear(&s->peer);
 	free(s);
-}
-
-static void session_end(struct session *s)
-{
-	struct sessions *all = s->all;
-	uid_t uid = s->peer.uid;
-	session_free(s);
-	all->gone(all->gone_arg, uid);
 }
 
 /* -- writing ------------------------------------------------------------------------------------------------- */
@@ -146,6 +193,7 @@ void session_stop_reading(struct session *s, enum code last_word)
 	s->answers_last_word = last_word != CODE_NONE;
 	s->frame_began_ms = 0;
 	buf_free(&s->in);
+	leave_park(s);
 	event_del(s->readable);
 	session_mark_dirty(s);
 }
@@ -184,17 +232,27 @@ static int after_write(struct session *s)
 	return event_add(s->readable, NULL);
 }
 
-static void flush_session(struct session *s)
+/* In work that was begun. -1: the session is over. */
+static int write_and_go_on(struct session *s)
 {
-	if (write_out(s) != 0 || after_write(s) != 0) {
-		session_end(s);
-		return;
-	}
+	if (write_out(s) != 0 || after_write(s) != 0)
+		return -1;
 	stream_written(s);
 	if (s->state == SESSION_OPEN)
 		session_pump(s);
+	return 0;
 }
 
+static void flush_session(struct session *s)
+{
+	begin_work(s);
+	if (write_and_go_on(s) != 0)
+		session_free(s);
+	else
+		end_work(s);
+}
+
+/* Runs at the end of each turn of the loop in which something was read or is to be written. */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
 	struct sessions *all = arg;
@@ -206,150 +264,29 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 		s->dirty = false;
 		flush_session(s);
 	}
+	share_next_turn(&all->shares);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
+	struct session *s = arg;
 	(void)fd;
 	(void)what;
-	flush_session(arg);
-}
-
-/* -- calls --------------------------------------------------------------------------------------------------- */
-
-static struct jspan call_id(const struct call *call)
-{
-	return (struct jspan){ .p = call->id, .len = call->id_len, .type = JSON_STRING };
-}
-
-void session_forget_call(struct call *call)
-{
-	struct session *s = call->session;
-	DL_DELETE(s->calls, call);
-	s->ncalls--;
-	s->all->ncalls--;
-	if (s->stream.call == call)
-		stream_over(s);
-	give_call(s->all, call);
-}
-
-static void call_end(struct call *call)
-{
-	struct session *s = call->session;
-	session_forget_call(call);
-	session_mark_dirty(s);
-}
-
-const struct peer *call_peer(const struct call *call)
-{
-	return &call->session->peer;
-}
-
-void call_wait(struct call *call, void (*abandon)(void *work), void *work)
-{
-	call->abandon = abandon;
-	call->work = work;
-}
-
-void call_fail(struct call *call, const struct failure *why)
-{
-	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
-	(void)reply_failure(&call->session->out, call_id(call), why);
-	call_end(call);
-}
-
-void call_answer_begin(struct call *call, struct jwrite *w)
-{
-	take_buffer(call->session);
-	reply_begin(w, &call->session->out, call_id(call), true);
-}
-
-void call_answer_end(struct call *call, struct jwrite *w)
-{
-	struct session *s = call->session;
-	struct failure why;
-	if (jwrite_end(w) != 0) {
-		failure_set(&why, CODE_TOO_LARGE, "the reply is larger than a frame can be");
-		call_fail(call, &why);
-		return;
-	}
-	if (buf_len(&s->out) > s->all->limits.output_bytes + FRAME_BODY_MAX) {
-		buf_truncate(&s->out, w->mark);
-		failure_set(&why, CODE_OVERLOADED, "the caller does not read its replies");
-		call_fail(call, &why);
-		return;
-	}
-	call_end(call);
-}
-
-/* The same id twice in flight could not be told apart. */
-static bool id_in_flight(const struct session *s, struct jspan id)
-{
-	const struct call *call;
-	DL_FOREACH(s->calls, call) {
-		if (call->id_len == id.len && memcmp(call->id, id.p, id.len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static struct call *call_new(struct session *s, struct jspan id)
-{
-	struct call *call = id.len <= sizeof(call->id) ? take_call(s->all) : NULL;
-	if (call == NULL)
-		return NULL;
-	call->session = s;
-	call->id_len = id.len;
-	memcpy(call->id, id.p, id.len);
-	DL_APPEND(s->calls, call);
-	s->ncalls++;
-	s->all->ncalls++;
-	return call;
-}
-
-static uint64_t deadline_of(const struct session *s, const struct request *request)
-{
-	if (request->timeout_ms == 0 && op_is_stream(request->op))
-		return CLOCK_NEVER;
-	return s->arrived_ms + (request->timeout_ms != 0 ? request->timeout_ms : s->all->default_timeout_ms);
-}
-
-static void handle_request(struct session *s, const struct frame *frame)
-{
-	struct sessions *all = s->all;
-	struct request request;
-	struct failure why;
-	bool good = request_decode((const char *)frame->body, frame->len, &request, &why) == 0;
-	if (good && id_in_flight(s, request.id)) {
-		failure_set(&why, CODE_INVALID_REQUEST, "id: a request with the same id is in flight");
-		good = false;
-	}
-	if (good && op_is_stream(request.op) && s->ncalls > 0) {
-		failure_set(&why, CODE_INVALID_REQUEST, "%s needs its connection to itself: other requests are in flight",
-		    op_name(request.op));
-		good = false;
-	}
-	if (good) {
-		struct call *call = call_new(s, request.id);
-		if (call != NULL) {
-			if (op_is_stream(request.op))
-				stream_take(s, call);
-			all->request(all->request_arg, call, &request, deadline_of(s, &request));
-			return;
-		}
-		failure_set(&why, CODE_INTERNAL, "out of memory");
-	}
-	(void)reply_failure(&s->out, request.id, &why);
-	session_mark_dirty(s);
+	event_active(s->all->flush, 0, 0);
+	flush_session(s);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------- */
 
 static bool may_read(const struct session *s)
 {
-	if (s->state != SESSION_OPEN || buf_len(&s->out) > s->all->limits.output_bytes)
+	size_t unwritten = buf_len(&s->out);
+	if (s->state != SESSION_OPEN || unwritten > s->all->limits.output_bytes)
 		return false;
-	return s->stream.call != NULL ? stream_reads(s) : s->ncalls < s->all->limits.requests;
+	if (s->stream.call != NULL)
+		return stream_reads(s);
+	/* Of a user that holds too much only connections are read of which replies are read. */
+	return s->ncalls < s->all->limits.requests && (unwritten == 0 || !session_holds_too_much(s, 0));
 }
 
 /* False: it is no request, and the session is ending. */
@@ -359,11 +296,11 @@ static bool request_frame(struct session *s, const struct frame *frame)
 		session_stop_reading(s, CODE_INVALID_REQUEST);
 		return false;
 	}
-	handle_request(s, frame);
+	session_handle_request(s, frame);
 	return true;
 }
 
-/* Handles the whole frames at p, as long as the session may take requests. Gives the bytes used up. */
+/* Handles the whole frames at p, as long as the session may take requests and has time. Gives the bytes used up. */
 static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 {
 	size_t used = 0;
@@ -381,6 +318,10 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 			return n;
 		case FRAME_OK:
 			break;
+		}
+		if (!may_go_on(s)) {
+			park(s);
+			return used;
 		}
 		used += FRAME_HEADER + frame.len;
 		if (in_stream ? !stream_frame(s, &frame) : !request_frame(s, &frame))
@@ -404,7 +345,7 @@ void session_pump(struct session *s)
 	}
 	if (buf_len(&s->in) == 0)
 		buf_free(&s->in);
-	if (!may_read(s)) {
+	if (s->parked || !may_read(s)) {
 		(void)event_del(s->readable);
 		return;
 	}
@@ -421,6 +362,17 @@ static int keep_rest(struct session *s, const unsigned char *p, size_t n)
 	if (s->frame_began_ms == 0)
 		s->frame_began_ms = clock_now_ms();
 	return buf_put(&s->in, p, n);
+}
+
+/* An unfinished request that would take more than its user may hold: it cannot be answered, as its id is not known. */
+static void refuse_bytes(struct session *s)
+{
+	session_count_bytes(s);
+	if (s->stream.call != NULL || s->parked || !may_read(s) || buf_len(&s->in) <= SESSION_READ_FIRST_SIZE ||
+	    !session_holds_too_much(s, 0))
+		return;
+	session_warn_of_limit(s, "bytes_per_uid");
+	session_stop_reading(s, CODE_OVERLOADED);
 }
 
 /* Bytes that arrived in the shared buffer. -1: no memory, the session cannot go on. */
@@ -452,15 +404,20 @@ static bool has_hung_up(int fd)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
-/* Before others are read, so that their replies find a buffer in which these have been. */
-static void answer_at_once(struct session *s)
+static size_t read_size(const struct session *s)
+{
+	return s->stream.call != NULL || buf_len(&s->in) > 0 ? SESSION_READ_SIZE : SESSION_READ_FIRST_SIZE;
+}
+
+/* Before others are read, so that their replies find a buffer in which these have been. -1: the session is over. */
+static int answer_at_once(struct session *s)
 {
 	bool answered = s->reading && s->dirty;
 	s->reading = false;
 	if (!answered)
-		return;
+		return 0;
 	s->dirty = false;
-	flush_session(s);
+	return write_and_go_on(s);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -468,11 +425,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	struct sessions *all = s->all;
 	(void)what;
-	ssize_t n = recv(fd, all->scratch, sizeof(all->scratch), MSG_DONTWAIT);
+	event_active(all->flush, 0, 0);
+	begin_work(s);
+	if (!may_begin(s)) {
+		park(s);
+		return;
+	}
+	ssize_t n = recv(fd, all->scratch, read_size(s), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0 || (n == 0 && (s->state == SESSION_LINGER || has_hung_up(fd)))) {
-		session_end(s);
+		session_free(s);
 		return;
 	}
 	if (n == 0) {
@@ -487,10 +450,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		rc = take_bytes(s, all->scratch, (size_t)n);
 	}
 	secmem_wipe(all->scratch, (size_t)n);
-	if (rc != 0)
-		session_end(s);
-	else
-		answer_at_once(s);
+	if (rc != 0 || answer_at_once(s) != 0) {
+		session_free(s);
+		return;
+	}
+	if (s->state == SESSION_OPEN)
+		refuse_bytes(s);
+	end_work(s);
 }
 
 /* -- the books ----------------------------------------------------------------------------------------------- */
@@ -506,16 +472,13 @@ static bool overdue(const struct session *s, uint64_t now)
 	return limits->idle_timeout_ms != 0 && s->ncalls == 0 && now >= s->active_ms + limits->idle_timeout_ms;
 }
 
-/*
- * After a rush: the allocator keeps what is freed below anything still in use, however little that is. Seen after 2,000
- * connections: 2.5 MB.
- */
+/* After a rush there is a lot of it: 2.5 MB were seen after 2,000 connections. */
 static void give_memory_back(struct sessions *all)
 {
 	if (all->most < RUSH || all->count > all->most / 4)
 		return;
 	all->most = all->count;
-	(void)malloc_trim(0);
+	harden_give_memory_back();
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -527,7 +490,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	DL_FOREACH_SAFE(all->list, s, next) {
 		if (overdue(s, now))
-			session_end(s);
+			session_free(s);
 	}
 	give_memory_back(all);
 }
@@ -535,9 +498,11 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 int session_start(struct sessions *all, int fd, struct peer *peer)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	uint64_t most;
-	if (s == NULL)
+	struct share *share = s != NULL ? share_take(&all->shares, peer->uid) : NULL;
+	if (share == NULL) {
+		free(s);
 		return -1;
+	}
 	s->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->writable = event_new(all->base, fd, EV_WRITE, on_writable, s);
 	if (s->readable == NULL || s->writable == NULL || event_add(s->readable, NULL) != 0) {
@@ -545,16 +510,17 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 			event_free(s->readable);
 		if (s->writable != NULL)
 			event_free(s->writable);
+		share_drop(&all->shares, share);
 		free(s);
 		return -1;
 	}
 	s->all = all;
+	s->share = share;
 	s->fd = fd;
 	s->peer = *peer;
 	*peer = (struct peer){ .uid = s->peer.uid, .gid = s->peer.gid };
 	s->active_ms = clock_now_ms();
-	most = all->limits.request_bytes > FRAME_DATA_MAX ? all->limits.request_bytes : FRAME_DATA_MAX;
-	buf_init(&s->in, most + FRAME_HEADER + SESSION_READ_SIZE);
+	buf_init(&s->in, FRAME_BODY_MAX + FRAME_HEADER + SESSION_READ_SIZE); /* frame_parse sees to the limit, which may change */
 	buf_init(&s->out, OUT_LIMIT);
 	DL_APPEND(all->list, s);
 	all->count++;
@@ -564,7 +530,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 }
 
 struct sessions *sessions_new(struct event_base *base, const struct session_limits *limits, uint64_t default_timeout_ms,
-    session_request *request, void *request_arg, session_gone *gone, void *gone_arg)
+    session_request *request, void *request_arg)
 {
 	struct sessions *all = secmem_calloc(1, sizeof(*all));
 	if (all == NULL)
@@ -574,17 +540,22 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 	all->default_timeout_ms = default_timeout_ms;
 	all->request = request;
 	all->request_arg = request_arg;
-	all->gone = gone;
-	all->gone_arg = gone_arg;
 	buf_init(&all->spare, OUT_LIMIT);
 	all->flush = event_new(base, -1, 0, on_flush, all);
 	all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
+	all->unpark = event_new(base, -1, 0, on_unpark, all);
 	struct timeval every = { .tv_sec = SWEEP_SECONDS };
-	if (all->flush == NULL || all->sweep == NULL || event_add(all->sweep, &every) != 0) {
+	if (all->flush == NULL || all->sweep == NULL || all->unpark == NULL || event_add(all->sweep, &every) != 0) {
 		sessions_free(all);
 		return NULL;
 	}
 	return all;
+}
+
+void sessions_set_limits(struct sessions *all, const struct session_limits *limits, uint64_t default_timeout_ms)
+{
+	all->limits = *limits;
+	all->default_timeout_ms = default_timeout_ms;
 }
 
 void sessions_finish(struct sessions *all)
@@ -602,18 +573,24 @@ void sessions_free(struct sessions *all)
 		session_free(s);
 	}
 	buf_free(&all->spare);
-	while (all->spare_calls != NULL)
-		free(take_call(all));
+	session_free_spare_calls(all);
 	if (all->flush != NULL)
 		event_free(all->flush);
 	if (all->sweep != NULL)
 		event_free(all->sweep);
+	if (all->unpark != NULL)
+		event_free(all->unpark);
 	secmem_free(all);
 }
 
 uint64_t sessions_count(const struct sessions *all)
 {
 	return all->count;
+}
+
+uint64_t sessions_count_of(struct sessions *all, uid_t uid)
+{
+	return share_connections(&all->shares, uid);
 }
 
 uint64_t sessions_calls(const struct sessions *all)

@@ -1,6 +1,7 @@
 /*
  * session: one caller's connection. Frames in, requests handed over, replies out in the order in which they are
- * ready; a caller that does not read is not read from. What a request means is the handler's business.
+ * ready; a caller that does not read is not read from, and one user's connections together get so much of each turn of
+ * the loop and no more. What a request means is the handler's business.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -21,7 +22,9 @@ struct call;     /* one request of a session, from its frame to its reply */
 struct session_limits {
 	uint64_t request_bytes;    /* largest request frame */
 	uint64_t requests;         /* in flight per connection: at it, the connection is not read */
+	uint64_t requests_per_uid; /* in flight over all of a user's connections: at it, requests are refused */
 	uint64_t output_bytes;     /* waiting to be written: above it, the connection is not read */
+	uint64_t bytes_per_uid;    /* of requests and replies that a user's connections hold: at it, they are refused */
 	uint64_t frame_timeout_ms; /* from a frame's first byte to its last */
 	uint64_t idle_timeout_ms;  /* nothing in flight and nothing begun; 0: no limit */
 };
@@ -32,14 +35,14 @@ struct session_limits {
  */
 typedef void session_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
-/* Runs once when a session has gone, for the listener's books. */
-typedef void session_gone(void *arg, uid_t uid);
-
 /* NULL: no memory. default_timeout_ms: for requests that name none. */
 struct sessions *sessions_new(struct event_base *base, const struct session_limits *limits, uint64_t default_timeout_ms,
-    session_request *request, void *request_arg, session_gone *gone, void *gone_arg);
+    session_request *request, void *request_arg);
 
-/* Ends all sessions at once, abandoning their calls, and frees. gone does not run. */
+/* From here on, for sessions there are, too. */
+void sessions_set_limits(struct sessions *all, const struct session_limits *limits, uint64_t default_timeout_ms);
+
+/* Ends all sessions at once, abandoning their calls, and frees. */
 void sessions_free(struct sessions *all);
 
 /* Takes over a connected, non-blocking socket and the peer. -1: no memory; both stay the caller's. */
@@ -48,8 +51,9 @@ int session_start(struct sessions *all, int fd, struct peer *peer);
 /* No more requests are read; each session ends when its calls are answered and written. */
 void sessions_finish(struct sessions *all);
 
-/* Sessions there are; calls in flight over all of them. */
+/* Sessions there are, and of one user; calls in flight over all of them. */
 uint64_t sessions_count(const struct sessions *all);
+uint64_t sessions_count_of(struct sessions *all, uid_t uid);
 uint64_t sessions_calls(const struct sessions *all);
 
 const struct peer *call_peer(const struct call *call);

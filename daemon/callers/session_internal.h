@@ -1,16 +1,18 @@
 /*
- * session_internal: a session's inside, for session.c (frames, calls, the connection) and session_stream.c (calls that
- * move data frames).
+ * session_internal: a session's inside, for session.c (frames, the connection), session_call.c (calls) and
+ * session_stream.c (calls that move data frames).
  */
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
 
 #include "base/buf.h"
 #include "daemon/callers/session.h"
+#include "daemon/callers/share.h"
 #include "proto/frame.h"
 
-#define SESSION_READ_SIZE 65536u
-#define SESSION_SPARE_BYTES 65536u /* of a buffer for replies that is kept for the next who has some */
+#define SESSION_READ_SIZE 65536u       /* at a time, of a long frame or a stream */
+#define SESSION_READ_FIRST_SIZE 16384u /* and else, so that what one turn has no time for is not much */
+#define SESSION_SPARE_BYTES 65536u     /* of a buffer for replies that is kept for the next who has some */
 #define SESSION_SPARE_CALLS 64u
 
 enum session_state {
@@ -22,6 +24,8 @@ enum session_state {
 struct call {
 	struct call *prev, *next;
 	struct session *session;
+	bool is_write;   /* its answer is never refused: it may have been done */
+	uint64_t held;   /* counted in the share's bytes */
 	size_t id_len;
 	char id[REQUEST_ID_MAX + 2];
 	void (*abandon)(void *work);
@@ -42,10 +46,13 @@ struct stream {
 struct session {
 	struct session *prev, *next;
 	struct session *prev_dirty, *next_dirty;
+	struct session *prev_parked, *next_parked;
 	struct sessions *all;
+	struct share *share;
 	enum session_state state;
 	bool dirty;               /* has replies to be written at the end of this turn; in all->dirty, unless it is reading */
 	bool reading;             /* what it was sent is being taken; what is answered at once is written right after */
+	bool parked;              /* in all->parked: not heard, since its user has had its time */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
 	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
 	int fd;
@@ -53,6 +60,7 @@ struct session {
 	struct peer peer;
 	struct event *readable, *writable;
 	struct buf in, out;
+	uint64_t held;            /* of both, as counted in the share's bytes */
 	struct call *calls;
 	struct stream stream;
 	uint64_t frame_began_ms;  /* when the incomplete frame in `in` began; 0: none */
@@ -67,11 +75,12 @@ struct sessions {
 	uint64_t default_timeout_ms;
 	session_request *request;
 	void *request_arg;
-	session_gone *gone;
-	void *gone_arg;
-	struct session *list, *dirty;
-	struct event *flush, *sweep;
-	uint64_t count, ncalls;
+	struct shares shares;
+	struct session *list, *dirty, *parked;
+	struct event *flush, *sweep, *unpark;
+	uint64_t count, ncalls, nparked;
+	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
+	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
 	struct buf spare;         /* empty; for the replies of the next session that has none of its own */
 	struct call *spare_calls; /* a stack of at most SESSION_SPARE_CALLS */
@@ -90,8 +99,30 @@ void session_stop_reading(struct session *s, enum code last_word);
 /* Reads, or not, as the limits and the stream allow, beginning with what is there. Not from within a data frame. */
 void session_pump(struct session *s);
 
+/* -- session_call.c -- */
+
+/* Counts what the session's buffers hold now, among the bytes of its user. */
+void session_count_bytes(struct session *s);
+
+/* Whether the user would hold more than it may with so many bytes more. */
+bool session_holds_too_much(const struct session *s, size_t more);
+
+/* Tells the log that the session's user is at one of its limits, though not every time. */
+void session_warn_of_limit(struct session *s, const char *setting);
+
+void session_handle_request(struct session *s, const struct frame *frame);
+
 /* Takes the call out of the books without a reply to it. */
 void session_forget_call(struct call *call);
+
+/* The same, for a call that is in no list any more. */
+void session_free_call(struct call *call);
+
+/* When all sessions have gone. */
+void session_free_spare_calls(struct sessions *all);
+
+/* What the session says next may be put into out. */
+void session_take_buffer(struct session *s);
 
 /* -- session_stream.c -- */
 

@@ -86,7 +86,8 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 	umask(before);
 	if (rc != 0)
 		return error_set(error, "%s: cannot bind: %s", path, strerror(why));
-	if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) != 0)
+	/* The daemon's own needs no call, which a sandbox may refuse. */
+	if (group != (gid_t)-1 && group != getegid() && lchown(path, (uid_t)-1, group) != 0)
 		return error_set(error, "%s: cannot give it to the group: %s", path, strerror(errno));
 	if (chmod(path, mode) != 0)
 		return error_set(error, "%s: cannot set its mode: %s", path, strerror(errno));

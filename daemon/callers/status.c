@@ -3,6 +3,10 @@
  */
 #include "daemon/callers/status.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
 #include "base/clock.h"
 #include "daemon/store/kv.h"
 #include "daemon/upstream/token.h"
@@ -73,6 +77,7 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_uint(w, "snapshots_restored", counters->snapshots_restored);
 	jwrite_uint(w, "failures", counters->failures);
 	jwrite_uint(w, "forbidden", counters->forbidden);
+	jwrite_uint(w, "audit_dropped", counters->audit_dropped);
 	jwrite_uint(w, "logins", status.logins);
 	jwrite_uint(w, "login_failures", status.login_failures);
 	jwrite_uint(w, "renewals", status.renewals);
@@ -88,6 +93,76 @@ void status_write_cache(struct jwrite *w, const struct kv *kv)
 	jwrite_uint(w, "entries", status.entries);
 	jwrite_uint(w, "bytes", status.bytes);
 	jwrite_close(w, '}');
+}
+
+/* A line that stands for long cannot tell how long it is from now. */
+static const char *clock_time(char out[16], uint64_t from_now_ms)
+{
+	time_t at = time(NULL) + (time_t)(from_now_ms / 1000);
+	struct tm tm;
+	if (gmtime_r(&at, &tm) == NULL || strftime(out, 16, "%H:%M UTC", &tm) == 0)
+		out[0] = '\0';
+	return out;
+}
+
+static const char *reach_words(enum reach_state reach)
+{
+	switch (reach) {
+	case REACH_UP:
+	case REACH_SUSPECT:
+		break;
+	case REACH_DOWN:
+		return "OpenBao does not answer";
+	case REACH_SEALED:
+		return "OpenBao is sealed";
+	case REACH_NOT_INITIALIZED:
+		return "OpenBao is not initialized";
+	}
+	return "";
+}
+
+static void ready_words(const struct keeper_status *status, char *out, size_t size)
+{
+	char at[16];
+	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in until %s, but the next login failed: %s", clock_time(at, status->lease_left_ms),
+		    status->reason);
+	else if (status->next_renewal_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, renewal due at %s", clock_time(at, status->next_renewal_ms));
+	else if (status->next_login_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, next login due at %s", clock_time(at, status->next_login_ms));
+	else
+		snprintf(out, size, "logged in");
+}
+
+static void unready_words(const struct keeper_status *status, char *out, size_t size)
+{
+	if (status->state == LEASE_STOPPING)
+		snprintf(out, size, "stopping");
+	else if (reach_words(status->reach)[0] != '\0')
+		snprintf(out, size, "no login yet");
+	else if (status->state == LEASE_REJECTED)
+		snprintf(out, size, "no login, waiting for other credentials: %s", status->reason);
+	else if (status->state == LEASE_RELOGIN_WAIT)
+		snprintf(out, size, "no login: %s", status->reason);
+	else
+		snprintf(out, size, "logging in");
+}
+
+void status_words(const struct keeper *keeper, char *out, size_t size)
+{
+	struct keeper_status status;
+	const char *reach;
+	size_t n;
+	keeper_status(keeper, &status);
+	reach = reach_words(status.reach);
+	if (status.ready)
+		ready_words(&status, out, size);
+	else
+		unready_words(&status, out, size);
+	n = strlen(out);
+	if (reach[0] != '\0' && n < size)
+		snprintf(out + n, size - n, "; %s", reach);
 }
 
 void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules)

@@ -13,6 +13,7 @@
 #include "daemon/host/config_auth.h"
 #include "daemon/host/config_file.h"
 #include "daemon/host/config_table.h"
+#include "proto/request.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
 
@@ -48,45 +49,79 @@ static int load(struct config *config, struct config_credentials *env, const cha
 {
 	unsigned address_line;
 
-	if (config_auth_take(env, error) != 0 || load_file(config, path, &address_line, error) != 0)
+	if (load_file(config, path, &address_line, error) != 0)
 		return -1;
 	if (fill_address(config, path, address_line, error) != 0)
 		return -1;
 	return config_auth_fill(config, env, path, error);
 }
 
-struct config *config_load(const char *path, struct error *error)
+static struct config *new_config(void)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
-	struct config_credentials env = { NULL, NULL };
 
-	if (load(config, &env, path, error) != 0) {
-		config_free(config);
-		config = NULL;
-	}
+	if (config != NULL)
+		config->holds = 1;
+	return config;
+}
+
+static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
+{
+	struct config *config = new_config();
+
+	if (load(config, env, path, error) == 0)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct config *config_load(const char *path, struct error *error)
+{
+	struct config_credentials env = { NULL, NULL };
+	struct config *config = NULL;
+
+	if (config_auth_take(&env, error) == 0)
+		config = load_with(&env, path, error);
 	config_auth_free(&env);
 	return config;
 }
 
 struct config *config_load_file(const char *path, struct error *error)
 {
-	struct config *config = secmem_calloc(1, sizeof(*config));
+	struct config *config = new_config();
 	unsigned address_line;
 
-	if (load_file(config, path, &address_line, error) != 0) {
-		config_free(config);
-		return NULL;
-	}
+	if (load_file(config, path, &address_line, error) == 0)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+struct config *config_load_again(const char *path, const struct config *before, struct error *error)
+{
+	struct config_credentials env = { NULL, NULL };
+	struct config *config = NULL;
+
+	if (config_auth_copy(&env, before, error) == 0)
+		config = load_with(&env, path, error);
+	config_auth_free(&env);
+	return config;
+}
+
+struct config *config_hold(struct config *config)
+{
+	config->holds++;
 	return config;
 }
 
 void config_free(struct config *config)
 {
-	if (config == NULL)
+	if (config == NULL || --config->holds > 0)
 		return;
 	config_table_clear(config);
-	secmem_free(config->approle.secret_id);
+	config_auth_drop(config->approle.secret_id);
 	rules_free(&config->rules);
+	credential_rules_free(&config->credentials);
 	secmem_free(config);
 }
 
@@ -114,6 +149,12 @@ static void warn_of_tls(const struct config *config, warn_function *warn)
 		warn("openbao: settings for TLS have no effect, since no address is https://");
 }
 
+static void warn_of_limits(const struct config *config, warn_function *warn)
+{
+	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
+		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
+}
+
 static void warn_of_rule(const struct rule *rule, warn_function *warn)
 {
 	for (size_t i = 0; i < rule->nuids; i++)
@@ -128,16 +169,32 @@ static void warn_of_rule(const struct rule *rule, warn_function *warn)
 	}
 }
 
+static void warn_of_credential(const struct credential_rule *rule, warn_function *warn)
+{
+	char path[REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX + 1];
+	const char *odd;
+
+	snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
+	odd = rules_pattern_warning(path);
+	if (odd != NULL)
+		warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
+}
+
 void config_warn(const struct config *config, warn_function *warn)
 {
 #ifdef SECRETSTORE_DEV_TOKEN
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
 	warn_of_tls(config, warn);
+	warn_of_limits(config, warn);
 	if (config->cache.serve_stale_ms > 0 && config->cache.serve_stale_ms <= config->cache.max_age_ms)
 		warn("cache.serve_stale: has no effect, since it is not more than cache.max_age");
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
 	for (size_t i = 0; i < config->rules.nrules; i++)
 		warn_of_rule(&config->rules.rule[i], warn);
+	if (config->listen.credentials_socket != NULL && config->credentials.nrules == 0)
+		warn("listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
+	for (size_t i = 0; i < config->credentials.nrules; i++)
+		warn_of_credential(&config->credentials.rule[i], warn);
 }

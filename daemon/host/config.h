@@ -11,10 +11,19 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "daemon/callers/credential_rules.h"
 #include "daemon/callers/rules.h"
+#include "daemon/host/audit.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"
 
+enum config_lock {
+	CONFIG_LOCK_TRY,
+	CONFIG_LOCK_REQUIRED
+};
+
 struct config {
+	unsigned holds; /* see config_hold */
 	struct {
 		char **address;
 		size_t naddress;
@@ -29,7 +38,8 @@ struct config {
 	struct {
 		char *mount;
 		char *role_id, *role_id_file; /* one of them is set */
-		char *secret_id;              /* from the environment; NULL if secret_id_file */
+		bool role_id_from_environment;
+		char *secret_id;              /* from the environment, one for all configurations; NULL if secret_id_file */
 		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
 	} approle;
@@ -47,6 +57,7 @@ struct config {
 		char *socket;
 		mode_t mode;
 		gid_t group; /* (gid_t)-1: leave it */
+		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
 		uint64_t max_age_ms, serve_stale_ms; /* 0: not at all */
@@ -57,11 +68,26 @@ struct config {
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;
 		uint64_t requests_per_connection;    /* in flight */
+		uint64_t requests_per_uid;           /* in flight */
 		uint64_t output_bytes;               /* a connection with more to be written is not read */
+		uint64_t bytes_per_uid;              /* of requests and replies */
 		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
 		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
 	} limits;
+	struct {
+		enum log_level level;
+	} log;
+	struct {
+		enum audit_level level;
+		enum audit_sink sink;
+		enum audit_on_failure on_failure;
+		char *file; /* AUDIT_FILE: set; else NULL */
+	} audit;
+	struct {
+		enum config_lock lock_memory;
+	} process;
 	struct rules rules; /* allow */
+	struct credential_rules credentials; /* credential */
 };
 
 /*
@@ -74,7 +100,21 @@ struct config *config_load(const char *path, struct error *error);
 /* The same of the file alone: address and credentials may be missing, which are there only where the daemon runs. */
 struct config *config_load_file(const char *path, struct error *error);
 
+/* The same for a daemon that runs by the configuration before: what that had from the environment stands there no more. */
+struct config *config_load_again(const char *path, const struct config *before, struct error *error);
+
+/* Another who needs it, and will free it too. Gives config. */
+struct config *config_hold(struct config *config);
+
+/* Wipes and frees, when the last who needs it has done so. */
 void config_free(struct config *config);
+
+/* Whether both mean the same OpenBao and the same login there. */
+bool config_same_openbao(const struct config *a, const struct config *b);
+
+/* Calls warn for each setting in which the two differ and that takes effect at a start only. */
+void config_warn_of_restart(const struct config *running, const struct config *wanted,
+    void (*warn)(const char *format, ...));
 
 /* Calls warn for each setting that is allowed but doubtful (a pattern, tls_skip_verify, no rule at all). */
 void config_warn(const struct config *config, void (*warn)(const char *format, ...));

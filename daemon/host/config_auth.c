@@ -4,6 +4,7 @@
 #include "daemon/host/config_auth.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,42 @@
 #define SECRET_ID_VARIABLE "OPENBAO_APPROLE_SECRET_ID"
 #define CREDENTIALS_VARIABLE "CREDENTIALS_DIRECTORY"
 #define CREDENTIAL "secret_id"
+
+/* One text for several, so that there is one copy of it in memory. */
+struct shared {
+	unsigned holds;
+	char text[];
+};
+
+static struct shared *shared_of(char *text)
+{
+	return (struct shared *)(void *)(text - offsetof(struct shared, text));
+}
+
+static char *share(const char *text, size_t n)
+{
+	struct shared *shared = secmem_malloc(sizeof(*shared) + n + 1);
+
+	if (shared == NULL)
+		return NULL;
+	shared->holds = 1;
+	memcpy(shared->text, text, n);
+	shared->text[n] = '\0';
+	return shared->text;
+}
+
+static char *hold(char *text)
+{
+	if (text != NULL)
+		shared_of(text)->holds++;
+	return text;
+}
+
+void config_auth_drop(char *text)
+{
+	if (text != NULL && --shared_of(text)->holds == 0)
+		secmem_free(shared_of(text));
+}
 
 /* Zeros every value the variable has in environ (it may be there twice): /proc/PID/environ shows those bytes. */
 static void wipe_variable(const char *name)
@@ -37,7 +74,7 @@ static int take_variable(const char *name, char **ret, struct error *error)
 
 	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
 		n--;
-	if (n > 0 && (*ret = secmem_strndup(value, n)) == NULL)
+	if (n > 0 && (*ret = share(value, n)) == NULL)
 		failed = error_set(error, "%s: out of memory", name);
 	else if (n > 0 && config_value_has_control(*ret))
 		failed = error_set(error, "%s: holds a control byte", name);
@@ -53,10 +90,19 @@ int config_auth_take(struct config_credentials *ret, struct error *error)
 	return role_id != 0 || secret_id != 0 ? -1 : 0;
 }
 
+int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error)
+{
+	if (from->approle.role_id_from_environment &&
+	    (ret->role_id = share(from->approle.role_id, strlen(from->approle.role_id))) == NULL)
+		return error_set(error, "out of memory");
+	ret->secret_id = hold(from->approle.secret_id);
+	return 0;
+}
+
 void config_auth_free(struct config_credentials *credentials)
 {
-	secmem_free(credentials->role_id);
-	secmem_free(credentials->secret_id);
+	config_auth_drop(credentials->role_id);
+	config_auth_drop(credentials->secret_id);
 }
 
 static char *take(char **from)
@@ -72,9 +118,11 @@ static int fill_role_id(struct config *config, struct config_credentials *env, c
 {
 	if (config->approle.role_id != NULL || config->approle.role_id_file != NULL)
 		return 0;
-	config->approle.role_id = take(&env->role_id);
-	if (config->approle.role_id != NULL)
-		return 0;
+	if (env->role_id != NULL) {
+		config->approle.role_id = secmem_strdup(env->role_id);
+		config->approle.role_id_from_environment = true;
+		return config->approle.role_id != NULL ? 0 : error_set(error, "%.200s: out of memory", path);
+	}
 	return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "
 	    ROLE_ID_VARIABLE " in the environment (REQ-004, PX-0003)", path);
 }

@@ -15,6 +15,12 @@ struct config_credentials {
 int config_auth_take(struct config_credentials *ret, struct error *error);
 void config_auth_free(struct config_credentials *credentials);
 
+/* Lets go of the secret_id of a configuration, which is wiped when all that have it have done so. */
+void config_auth_drop(char *secret_id);
+
+/* The same, of what a configuration had from there. */
+int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error);
+
 /* Fills in what the file leaves to the environment. 0; or -1 with error set: something is missing. path: the file. */
 int config_auth_fill(struct config *config, struct config_credentials *env, const char *path, struct error *error);
 

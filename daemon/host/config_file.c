@@ -5,11 +5,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/secmem.h"
 #include "base/secretfile.h"
+#include "daemon/host/config_credentials.h"
 #include "daemon/host/config_rules.h"
 #include "daemon/host/config_scan.h"
 #include "daemon/host/config_table.h"
@@ -69,6 +71,34 @@ const char *config_file_text(const config_setting_t *setting, char number[16])
 		return NULL;
 	snprintf(number, 16, "%d", config_setting_get_int(setting));
 	return number;
+}
+
+int config_file_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
+    const char *(*check)(const char *), char ***ret, size_t *ret_count)
+{
+	size_t n = config_file_count(list);
+
+	if (n == 0)
+		return config_file_error(file, list, 0, "must not be empty");
+	*ret = calloc(n, sizeof(**ret));
+	if (*ret == NULL)
+		return config_file_error(file, list, 0, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		const config_setting_t *item = config_file_item(list, i);
+		const char *text = config_setting_get_string(item), *wrong;
+		size_t number = item == list ? 0 : i + 1;
+
+		if (text == NULL)
+			return config_file_error(file, list, number, "must be a %s in quotes, or a list of them", what);
+		wrong = check(text);
+		if (wrong != NULL)
+			return config_file_error(file, list, number, "%s", wrong);
+		(*ret)[i] = strdup(text);
+		if ((*ret)[i] == NULL)
+			return config_file_error(file, list, 0, "out of memory");
+		(*ret_count)++;
+	}
+	return 0;
 }
 
 /* The text of a value that may stand for a setting of the type, or NULL. */
@@ -194,7 +224,7 @@ static bool is_group_name(const char *name)
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(table[i].group, name) == 0)
 			return true;
-	return strcmp(name, "allow") == 0;
+	return strcmp(name, "allow") == 0 || strcmp(name, "credential") == 0;
 }
 
 static int read_root(struct reader *r)
@@ -212,6 +242,8 @@ static int read_root(struct reader *r)
 			failed = config_file_error(&r->file, group, 0, "must be a group: %s: { ... };", name);
 		else if (strcmp(name, "allow") == 0)
 			failed = config_rules_read(&r->file, group, &r->config->rules);
+		else if (strcmp(name, "credential") == 0)
+			failed = config_credentials_read(&r->file, group, &r->config->credentials);
 		else
 			failed = read_group(r, group);
 	}
@@ -232,6 +264,18 @@ static int check_pairs(struct reader *r)
 	if (c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL)
 		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_key_file"), 0,
 		    "needs openbao.client_cert_file beside it");
+	if (c->listen.credentials_socket != NULL && strcmp(c->listen.credentials_socket, c->listen.socket) == 0)
+		return config_file_error(&r->file, config_lookup(&r->lib, "listen.credentials_socket"), 0,
+		    "is listen.socket too; it must be a socket of its own");
+	if (c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.on_failure"), 0,
+		    "\"deny\" needs audit.sink = \"file\" beside it");
+	if (c->audit.sink == AUDIT_FILE && c->audit.file == NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.sink"), 0,
+		    "needs audit.file beside it");
+	if (c->audit.sink != AUDIT_FILE && c->audit.file != NULL)
+		return config_file_error(&r->file, config_lookup(&r->lib, "audit.file"), 0,
+		    "needs audit.sink = \"file\" beside it");
 	return 0;
 }
 

@@ -32,6 +32,13 @@ int config_file_error(const struct config_file *file, const config_setting_t *se
 size_t config_file_count(const config_setting_t *setting);
 const config_setting_t *config_file_item(const config_setting_t *setting, size_t i);
 
+/*
+ * Reads a list of texts (what: of what kind, for errors), with each of which check must find nothing wrong. 0; or -1 with
+ * the error set. *ret with its *ret_count texts is the caller's to free either way.
+ */
+int config_file_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
+    const char *(*check)(const char *), char ***ret, size_t *ret_count);
+
 /* The text of a string or a number, where they stand for each other, or NULL. number: room for a number's. */
 const char *config_file_text(const config_setting_t *setting, char number[16]);
 

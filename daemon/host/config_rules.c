@@ -96,34 +96,6 @@ static int read_ops(const struct config_file *file, const config_setting_t *list
 	return 0;
 }
 
-/* A list of patterns, each of which check must find nothing wrong with. */
-static int read_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
-    const char *(*check)(const char *), char ***ret, size_t *ret_count)
-{
-	size_t n = config_file_count(list);
-
-	if (n == 0)
-		return config_file_error(file, list, 0, "must not be empty");
-	*ret = calloc(n, sizeof(**ret));
-	if (*ret == NULL)
-		return no_memory(file, list);
-	for (size_t i = 0; i < n; i++) {
-		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
-
-		if (text == NULL)
-			return config_file_error(file, list, item_number(list, i),
-			    "must be a %s in quotes, or a list of them", what);
-		wrong = check(text);
-		if (wrong != NULL)
-			return config_file_error(file, list, item_number(list, i), "%s", wrong);
-		(*ret)[i] = strdup(text);
-		if ((*ret)[i] == NULL)
-			return no_memory(file, list);
-		(*ret_count)++;
-	}
-	return 0;
-}
-
 static int read_key(const struct config_file *file, const config_setting_t *key, struct rule *rule)
 {
 	const char *name = config_setting_name(key);
@@ -135,29 +107,12 @@ static int read_key(const struct config_file *file, const config_setting_t *key,
 	if (strcmp(name, "ops") == 0)
 		return read_ops(file, key, rule->ops);
 	if (strcmp(name, "paths") == 0)
-		return read_patterns(file, key, "path", config_value_pattern_error, &rule->paths, &rule->npaths);
+		return config_file_patterns(file, key, "path", config_value_pattern_error, &rule->paths, &rule->npaths);
 	if (strcmp(name, "unit") == 0)
-		return read_patterns(file, key, "unit", config_value_unit_error, &rule->units, &rule->nunits);
+		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units, &rule->nunits);
 	if (strcmp(name, "user_unit") == 0)
-		return read_patterns(file, key, "unit", config_value_unit_error, &rule->user_units, &rule->nuser_units);
+		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->user_units, &rule->nuser_units);
 	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
-}
-
-static bool takes_path(enum op op)
-{
-	switch (op) {
-	case OP_KV_GET:
-	case OP_KV_PUT:
-		return true;
-	case OP_PING:
-	case OP_STATUS:
-	case OP_PROBE:
-	case OP_SNAPSHOT_SAVE:
-	case OP_SNAPSHOT_RESTORE:
-	case OP_COUNT:
-		break;
-	}
-	return false;
 }
 
 static int check_rule(const struct config_file *file, const config_setting_t *at, const struct rule *rule)
@@ -170,7 +125,7 @@ static int check_rule(const struct config_file *file, const config_setting_t *at
 		return config_file_error(file, at, 0, "must have a uid beside user_unit, since each user names his own units");
 	for (int op = 0; op < OP_COUNT; op++) {
 		any = any || rule->ops[op];
-		if (rule->ops[op] && takes_path((enum op)op) && rule->npaths == 0)
+		if (rule->ops[op] && op_has_path((enum op)op) && rule->npaths == 0)
 			return config_file_error(file, at, 0, "must have paths for %s", op_name((enum op)op));
 	}
 	if (!any)
@@ -210,5 +165,5 @@ int config_rules_read(const struct config_file *file, const config_setting_t *al
 		if (read_rule(file, config_setting_get_elem(allow, (unsigned)i), &ret->rule[i]) != 0)
 			return -1;
 	}
-	return 0;
+	return rules_prepare(ret) == 0 ? 0 : no_memory(file, allow);
 }

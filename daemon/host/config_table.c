@@ -5,6 +5,7 @@
 #include "daemon/host/config_table.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -19,6 +20,12 @@
 
 #define AT(member) offsetof(struct config, member)
 #define RANGE(l, h) .low = (l), .high = (h)
+
+static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
+static const char *const audit_levels[] = { "changes", "all", NULL };
+static const char *const audit_sinks[] = { "journal", "file", "stderr", NULL };
+static const char *const audit_on_failure[] = { "continue", "deny", NULL };
+static const char *const lock_memory[] = { "try", "required", NULL };
 
 static const struct setting table[] = {
 	{ "openbao", "address", SETTING_ADDRESSES, AT(openbao.address), .initial = "" },
@@ -50,6 +57,7 @@ static const struct setting table[] = {
 	    .initial = "/run/secretstored/secretstored.sock" },
 	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },
 	{ "listen", "group", SETTING_GROUP, AT(listen.group), .initial = "" },
+	{ "listen", "credentials_socket", SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket), .initial = "" },
 	{ "cache", "max_age", SETTING_TIME, AT(cache.max_age_ms), "0s", RANGE("100ms", "24h"), .zero = true },
 	{ "cache", "serve_stale", SETTING_TIME, AT(cache.serve_stale_ms), "0s", RANGE("100ms", "168h"), .zero = true },
 	{ "cache", "max_bytes", SETTING_SIZE, AT(cache.max_bytes), "8M", RANGE("64K", "4096M") },
@@ -59,10 +67,19 @@ static const struct setting table[] = {
 	    RANGE("1", "65536") },
 	{ "limits", "requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), "64",
 	    RANGE("1", "4096") },
+	{ "limits", "requests_per_uid", SETTING_COUNT, AT(limits.requests_per_uid), "512", RANGE("1", "65536") },
 	{ "limits", "output_bytes", SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
+	{ "limits", "bytes_per_uid", SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
 	{ "limits", "frame_timeout", SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
 	{ "limits", "idle_timeout", SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
 	    .zero = true },
+	{ "log", "level", SETTING_CHOICE, AT(log.level), .initial = "info", .choices = log_levels },
+	{ "audit", "level", SETTING_CHOICE, AT(audit.level), .initial = "changes", .choices = audit_levels },
+	{ "audit", "sink", SETTING_CHOICE, AT(audit.sink), .initial = "journal", .choices = audit_sinks },
+	{ "audit", "file", SETTING_FILE, AT(audit.file), .initial = "" },
+	{ "audit", "on_failure", SETTING_CHOICE, AT(audit.on_failure), .initial = "continue",
+	    .choices = audit_on_failure },
+	{ "process", "lock_memory", SETTING_CHOICE, AT(process.lock_memory), .initial = "try", .choices = lock_memory },
 };
 
 const struct setting *config_table(size_t *ret_count)
@@ -104,6 +121,8 @@ const char *config_table_kind(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
+	case SETTING_CHOICE:
 		break;
 	}
 	return "a text in quotes";
@@ -230,6 +249,21 @@ static int store_mode(mode_t *member, const char *text, struct error *why)
 	return 0;
 }
 
+/* All enums that are settings begin at 0, and are as large as this. */
+static int store_choice(unsigned *member, const char *const *choices, const char *text, struct error *why)
+{
+	char shown[CONFIG_VALUE_SHOWN], known[80] = "";
+
+	for (unsigned i = 0; choices[i] != NULL; i++) {
+		if (strcmp(choices[i], text) == 0) {
+			*member = i;
+			return 0;
+		}
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "", choices[i]);
+	}
+	return error_set(why, "must be one of: %s; not \"%s\"", known, config_value_shown(text, shown));
+}
+
 static int store_host(char **member, const char *text, struct error *why)
 {
 	if (*text != '\0' && !config_address_host_ok(text))
@@ -284,10 +318,14 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_mount(member, text, why);
 	case SETTING_SOCKET:
 		return store_socket(member, text, why);
+	case SETTING_OPTIONAL_SOCKET:
+		return *text != '\0' ? store_socket(member, text, why) : replace_text(member, NULL, 0, why);
 	case SETTING_MODE:
 		return store_mode(member, text, why);
 	case SETTING_GROUP:
 		return store_group(member, text, why);
+	case SETTING_CHOICE:
+		return store_choice(member, setting->choices, text, why);
 	}
 	return error_set(why, "is of no known type");
 }
@@ -322,6 +360,7 @@ static bool is_text(enum setting_type type)
 	case SETTING_MOUNT:
 	case SETTING_SECRET:
 	case SETTING_SOCKET:
+	case SETTING_OPTIONAL_SOCKET:
 		return true;
 	default:
 		return false;

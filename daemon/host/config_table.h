@@ -24,8 +24,10 @@ enum setting_type {
 	SETTING_MOUNT,
 	SETTING_SECRET,
 	SETTING_SOCKET,
+	SETTING_OPTIONAL_SOCKET,
 	SETTING_MODE,
-	SETTING_GROUP
+	SETTING_GROUP,
+	SETTING_CHOICE /* an enum: the number of the text in choices */
 };
 
 struct setting {
@@ -35,6 +37,7 @@ struct setting {
 	const char *initial;   /* the default, as it would be written in the file */
 	const char *low, *high; /* times, sizes, counts: the range, both included */
 	bool zero;             /* 0 is allowed too */
+	const char *const *choices; /* NULL after the last */
 };
 
 /* The table: *ret_count settings, those of a group together. */

@@ -4,9 +4,17 @@
 #include "daemon/host/harden.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <malloc.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+#include "daemon/host/log.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -16,6 +24,10 @@
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #endif
+
+#define LOCK (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)
+
+static bool locked;
 
 int harden_process(struct error *error)
 {
@@ -29,6 +41,51 @@ int harden_process(struct error *error)
 		return error_set(error, "cannot make the process undumpable: %s", strerror(errno));
 #endif
 	return 0;
+}
+
+#ifdef SANITIZED
+int harden_lock_memory(struct error *error)
+{
+	return error_set(error, "a build with AddressSanitizer maps terabytes, which cannot be locked");
+}
+#else
+int harden_lock_memory(struct error *error)
+{
+	struct rlimit before, soft;
+	int failed = 0;
+	if (getrlimit(RLIMIT_MEMLOCK, &before) != 0)
+		return error_set(error, "cannot lock memory: %s", strerror(errno));
+	/*
+	 * Under a limit that is not infinite it takes CAP_IPC_LOCK, which in a container may not be what it seems. With a soft
+	 * limit of 0 the kernel itself tells: it locks then only for those whom the limit does not concern.
+	 */
+	soft = before;
+	soft.rlim_cur = before.rlim_max == RLIM_INFINITY ? RLIM_INFINITY : 0;
+	if (setrlimit(RLIMIT_MEMLOCK, &soft) != 0 || mlockall(LOCK) != 0)
+		failed = errno;
+	if (soft.rlim_cur == 0)
+		(void)setrlimit(RLIMIT_MEMLOCK, &before);
+	locked = failed == 0;
+	if (locked)
+		return 0;
+	return error_set(error, "cannot lock memory: %s; set LimitMEMLOCK=infinity in the unit, or give CAP_IPC_LOCK",
+	    strerror(failed));
+}
+#endif
+
+/* The kernel takes back no page that is locked, and says nothing of it to malloc_trim(). */
+void harden_give_memory_back(void)
+{
+	if (locked)
+		(void)munlockall();
+	(void)malloc_trim(0);
+	if (locked && mlockall(LOCK) != 0)
+		log_error("cannot lock memory again, which may be swapped now: %s", strerror(errno));
+}
+
+void harden_descriptors(void)
+{
+	(void)close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* since Linux 5.11 */
 }
 
 void harden_raise_file_limit(void)

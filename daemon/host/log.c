@@ -1,50 +1,53 @@
 /*
- * log: lines on standard error, each by one write. A reader that does not read must not stop the event loop: what
- * cannot be written at once is dropped, and the next line that can be says how many were.
+ * log: composes lines and journal entries, and hands them to the writer. Before there is one, and after its end, each line
+ * is one write: what cannot be written at once is dropped, and the next line that can be says how many were.
  */
 #include "daemon/host/log.h"
 
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <errno.h>
 #include <poll.h>
-#include <sys/stat.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "daemon/host/journal.h"
+#include "daemon/host/log_limit.h"
+#include "daemon/host/writer.h"
+
 #define LINE_MAX_BYTES 1000
+#define QUEUE_BYTES (256u * 1024)
 #define CUT "..."
 
 static struct {
-	bool journal;
 	enum log_level most;
-	unsigned long dropped;
-} state = { false, LOG_LEVEL_INFO, 0 };
-
-/* JOURNAL_STREAM is "device:inode" of the stream that systemd connected; see systemd.exec(5). */
-static bool stderr_is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	struct stat st;
-	char own[64];
-
-	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
-		return false;
-	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	return strcmp(stream, own) == 0;
-}
+	bool journal;           /* standard error is one */
+	bool entries;           /* the writer sends entries with fields to it, not lines */
+	bool muted;             /* the writer is stuck for good */
+	unsigned long dropped;  /* without a writer */
+	struct writer *writer;  /* NULL: not started */
+	struct log_limit limit;
+} state = { .most = LOG_LEVEL_INFO };
 
 void log_init(enum log_level most)
 {
-	state.journal = stderr_is_journal();
+	state.journal = journal_has_stderr();
 	state.most = most;
 	state.dropped = 0;
+	memset(&state.limit, 0, sizeof(state.limit));
 }
 
+void log_set_level(enum log_level most)
+{
+	state.most = most;
+}
+
+/* -- lines --------------------------------------------------------------------------------------------------- */
+
+/* What stands before the text. Of an entry's fields all but the last one's value, each but that one with its NUL. */
 static size_t put_prefix(char *out, size_t cap, enum log_level level)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
@@ -54,7 +57,9 @@ static size_t put_prefix(char *out, size_t cap, enum log_level level)
 	char date[32];
 	int n;
 
-	if (state.journal) {
+	if (state.entries) {
+		n = snprintf(out, cap, "SYSLOG_IDENTIFIER=secretstored%cPRIORITY=%d%cMESSAGE=", 0, priorities[level], 0);
+	} else if (state.journal) {
 		n = snprintf(out, cap, "<%d>", priorities[level]);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
@@ -89,7 +94,37 @@ static void mark_cut(char *text, size_t cap)
 	memcpy(text + end, CUT, sizeof(CUT));
 }
 
-static bool write_line(const char *line, size_t n)
+struct line {
+	size_t start, n;                /* where the text begins; of all, with its end */
+	char bytes[LINE_MAX_BYTES + 1]; /* the text with a NUL after it until it is ended */
+};
+
+static void __attribute__((format(printf, 3, 0))) compose(struct line *line, enum log_level level,
+    const char *format, va_list args)
+{
+	size_t room;
+	int n;
+
+	line->start = put_prefix(line->bytes, sizeof(line->bytes) / 2, level);
+	room = sizeof(line->bytes) - line->start - 1; /* one for the line's end */
+	n = vsnprintf(line->bytes + line->start, room, format, args);
+	if (n < 0)
+		line->bytes[line->start] = '\0';
+	else if ((size_t)n >= room)
+		mark_cut(line->bytes + line->start, room);
+	replace_controls(line->bytes + line->start);
+	line->n = line->start + strlen(line->bytes + line->start);
+}
+
+static void end_line(struct line *line)
+{
+	line->bytes[line->n++] = state.entries ? '\0' : '\n';
+}
+
+/* -- writing ------------------------------------------------------------------------------------------------- */
+
+/* At once, or not at all. */
+static bool write_now(const char *line, size_t n)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	ssize_t done;
@@ -102,48 +137,108 @@ static bool write_line(const char *line, size_t n)
 	return done >= 0;
 }
 
-static void __attribute__((format(printf, 2, 0))) put_line(enum log_level level, const char *format, va_list args)
+/* In the writer's thread. */
+static int write_record(void *arg, const void *record, size_t n)
 {
-	char line[LINE_MAX_BYTES + 1];
-	size_t room, start = put_prefix(line, sizeof(line) / 2, level);
-	int n;
+	(void)arg;
+	return state.entries ? journal_send(record, n) : writer_write_all(STDERR_FILENO, record, n);
+}
 
-	room = sizeof(line) - start - 1; /* one for the line's end */
-	n = vsnprintf(line + start, room, format, args);
-	if (n < 0)
+static void put_line(struct line *line)
+{
+	end_line(line);
+	if (state.muted)
 		return;
-	if ((size_t)n >= room)
-		mark_cut(line + start, room);
-	replace_controls(line + start);
-	room = strlen(line);
-	line[room++] = '\n';
-	if (!write_line(line, room))
+	if (state.writer != NULL)
+		(void)writer_put(state.writer, line->bytes, line->n, NULL);
+	else if (!write_now(line->bytes, line->n))
 		state.dropped++;
 }
 
-static void __attribute__((format(printf, 2, 3))) put_text(enum log_level level, const char *format, ...)
+static void __attribute__((format(printf, 3, 4))) compose_text(struct line *line, enum log_level level,
+    const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	put_line(level, format, args);
+	compose(line, level, format, args);
 	va_end(args);
+}
+
+/* In the writer's thread. */
+static bool tell_lost(void *arg, uint64_t n)
+{
+	struct line line;
+
+	compose_text(&line, LOG_LEVEL_WARNING, "%llu log lines were dropped: nobody read them", (unsigned long long)n);
+	end_line(&line);
+	return write_record(arg, line.bytes, line.n) == 0;
+}
+
+static void tell_left_out(uint64_t now_ms)
+{
+	struct log_limit_kind kind;
+	struct line line;
+
+	while (log_limit_over(&state.limit, now_ms, &kind)) {
+		compose_text(&line, (enum log_level)kind.level, "%u more lines like this one were left out: %s",
+		    kind.left_out, kind.text);
+		put_line(&line);
+	}
+}
+
+int log_start(void)
+{
+	static const struct writer_sink sink = { .write = write_record, .lost = tell_lost };
+
+	state.entries = state.journal && journal_is_there();
+	state.writer = writer_new(QUEUE_BYTES, &sink, -1);
+	if (state.writer != NULL)
+		return 0;
+	state.entries = false;
+	return -1;
+}
+
+void log_stop(uint64_t budget_ms)
+{
+	tell_left_out(UINT64_MAX);
+	if (state.writer == NULL)
+		return;
+	/* A thread that is stuck may yet write, so nothing else does; and it uses all of this. */
+	state.muted = !writer_stop(state.writer, budget_ms);
+	if (state.muted)
+		return;
+	state.writer = NULL;
+	state.entries = false;
+}
+
+static void tell_dropped(void)
+{
+	unsigned long dropped = state.dropped;
+	struct line line;
+
+	if (dropped == 0 || state.writer != NULL)
+		return;
+	state.dropped = 0;
+	compose_text(&line, LOG_LEVEL_WARNING, "%lu log lines were dropped: nobody read them", dropped);
+	put_line(&line);
+	if (state.dropped > 0)
+		state.dropped = dropped;
 }
 
 static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level, const char *format, va_list args)
 {
-	unsigned long dropped = state.dropped;
+	uint64_t now = clock_now_ms();
 	int saved = errno;
+	struct line line;
 
 	if (level > state.most)
 		return;
-	if (dropped > 0) {
-		state.dropped = 0;
-		put_text(LOG_LEVEL_WARNING, "%lu log lines were dropped: nobody read them", dropped);
-		if (state.dropped > 0)
-			state.dropped = dropped;
-	}
-	put_line(level, format, args);
+	tell_dropped();
+	tell_left_out(now);
+	compose(&line, level, format, args);
+	if (log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
+		put_line(&line);
 	errno = saved;
 }
 

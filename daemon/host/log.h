@@ -1,14 +1,29 @@
 /*
- * log: lines on standard error, one per event: time, level, text. Under systemd (JOURNAL_STREAM) the time is left
- * out and the level is given as journald wants it, "<4>…". A text never holds a secret, token or address.
+ * log: one line per event on standard error: time, level, text. Under systemd (JOURNAL_STREAM) entries of the journal
+ * instead. A text never holds a secret, token or address. Only for the loop's thread.
+ *
+ * What a caller or OpenBao can cause again and again is written some 20 times in half a minute; then only counted, and
+ * the count is written when that time is over.
  */
 #ifndef LOG_H
 #define LOG_H
+
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* Whether standard error is a journal, and which levels are written. Without it: plain lines up to info. */
 void log_init(enum log_level most);
+void log_set_level(enum log_level most);
+
+/*
+ * From now on a thread writes, so that a reader who does not read makes nobody wait; until then lines for which there is
+ * no room at once are dropped. -1: no memory or no thread, and it goes on as before.
+ */
+int log_start(void);
+
+/* Writes what is left, for at most budget_ms. What is logged after that is written as before log_start(). */
+void log_stop(uint64_t budget_ms);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -362,7 +362,7 @@ void fresh_forget(struct fresh *fresh)
 	versions_clear(fresh->versions);
 }
 
-struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader)
+struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader, struct versions *versions)
 {
 	struct fresh *fresh = calloc(1, sizeof(*fresh));
 
@@ -373,11 +373,8 @@ struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader 
 	fresh->leader = leader;
 	TAILQ_INIT(&fresh->calls);
 	TAILQ_INIT(&fresh->puts);
-	fresh->versions = versions_new();
-	if (fresh->versions != NULL)
-		return fresh;
-	free(fresh);
-	return NULL;
+	fresh->versions = versions;
+	return fresh;
 }
 
 void fresh_free(struct fresh *fresh)
@@ -389,6 +386,5 @@ void fresh_free(struct fresh *fresh)
 	while ((call = TAILQ_FIRST(&fresh->calls)) != NULL)
 		call_free(call);
 	fresh_put_end_all(fresh);
-	versions_free(fresh->versions);
 	free(fresh);
 }

@@ -18,9 +18,10 @@ struct fresh;
 struct fresh_call;
 struct fresh_put;
 struct leader;
+struct versions;
 
-/* All borrowed. NULL: no memory. */
-struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader);
+/* All borrowed; versions may be shared with others that work for the same secrets. NULL: no memory. */
+struct fresh *fresh_new(struct event_base *base, struct api *api, struct leader *leader, struct versions *versions);
 
 /* Ends all reads and writes; no callback runs. */
 void fresh_free(struct fresh *fresh);

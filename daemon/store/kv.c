@@ -1,5 +1,5 @@
 /*
- * kv: the life of one read or put, step by step: a token, the mount guard, the request, and again what may be
+ * kv: the life of one read or put, step by step: a token, its turn, the mount guard, the request, and again what may be
  * tried again. Each step ends in a callback that takes the next one; a failure found at once is told from the loop.
  */
 #include "daemon/store/kv.h"
@@ -15,11 +15,13 @@
 #include "daemon/store/fresh.h"
 #include "daemon/store/kv_internal.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/turns.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/token.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MOST_MS 1000u
+#define PLACES 32u /* requests at a time; http has as many connections for them */
 #define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
 
 static void next_step(struct kv_call *call);
@@ -36,6 +38,9 @@ static void let_go(struct kv_call *call)
 		fresh_cancel(call->read);
 	if (call->write != NULL)
 		fresh_put_cancel(call->write);
+	if (call->turn != NULL)
+		turn_end(call->turn);
+	call->turn = NULL;
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
 	call->read = NULL;
@@ -73,8 +78,7 @@ static void call_free(struct kv_call *call)
 
 static void finish(struct kv_call *call, const struct kv_reply *reply)
 {
-	if (call->done != NULL)
-		call->done(call->arg, reply);
+	call->done(call->arg, reply);
 	call_free(call);
 }
 
@@ -121,7 +125,7 @@ static void try_again(struct kv_call *call, uint64_t least_ms)
 	if (pause < least_ms)
 		pause = least_ms;
 	let_go(call);
-	if (call->done == NULL || call->kv->draining || now + pause >= call->deadline_ms) {
+	if (call->abandoned || call->kv->draining || now + pause >= call->deadline_ms) {
 		fail_from_loop(call, &call->failure);
 		return;
 	}
@@ -247,6 +251,25 @@ static void wait_for_token(struct kv_call *call)
 		enter(call, KV_TOKEN, call->deadline_ms);
 }
 
+static void on_turn(void *arg)
+{
+	next_step(arg);
+}
+
+/* False: it waits. */
+static bool take_turn(struct kv_call *call)
+{
+	if (call->turn == NULL)
+		call->turn = turns_ask(call->kv->turns, call->caller, on_turn, call);
+	if (call->turn == NULL)
+		out_of_memory(call);
+	else if (!turn_has_come(call->turn))
+		enter(call, KV_TURN, call->deadline_ms);
+	else
+		return true;
+	return false;
+}
+
 static void ask_mount_guard(struct kv_call *call)
 {
 	call->mounts_wait = mounts_ask(call->kv->mounts, call->mount, token_text(call->token), on_mount, call);
@@ -268,7 +291,9 @@ static void next_step(struct kv_call *call)
 	else if (keeper_reach(kv->keeper) == REACH_DOWN) {
 		failure_set(&call->failure, CODE_UNAVAILABLE, "OpenBao does not answer");
 		fail_from_loop(call, &call->failure);
-	} else if (!mounts_known(kv->mounts, call->mount))
+	} else if (!take_turn(call))
+		return;
+	else if (!mounts_known(kv->mounts, call->mount))
 		ask_mount_guard(call);
 	else
 		send_request(call);
@@ -279,6 +304,9 @@ void kv_call_overdue(struct kv_call *call, struct failure *ret)
 	switch (call->step) {
 	case KV_TOKEN:
 		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		return;
+	case KV_TURN:
+		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
 		return;
 	case KV_PAUSE:
 	case KV_FAILED:
@@ -312,13 +340,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* -- calls --------------------------------------------------------------------------------------------------- */
 
-static struct kv_call *call_new(struct kv *kv, const char *mount, const char *path, uint64_t deadline_ms, kv_done *done,
-    void *arg)
+static struct kv_call *call_new(struct kv *kv, uint64_t caller, const char *mount, const char *path,
+    uint64_t deadline_ms, kv_done *done, void *arg)
 {
 	struct kv_call *call = calloc(1, sizeof(*call));
 	if (call == NULL)
 		return NULL;
 	call->kv = kv;
+	call->caller = caller;
 	call->mount = strdup(mount);
 	call->path = strdup(path);
 	call->timer = event_new(kv->base, -1, 0, on_timer, call);
@@ -343,9 +372,10 @@ static struct kv_call *start(struct kv_call *call)
 	return call;
 }
 
-struct kv_call *kv_call_get(struct kv *kv, const struct flight_key *key, uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_call_get(struct kv *kv, uint64_t caller, const struct flight_key *key, uint64_t deadline_ms,
+    kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, key->mount, key->path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, caller, key->mount, key->path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
 	call->version = key->version;
@@ -353,10 +383,10 @@ struct kv_call *kv_call_get(struct kv *kv, const struct flight_key *key, uint64_
 	return start(call);
 }
 
-struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
-    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const char *path, const char *data,
+    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, mount, path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, caller, mount, path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
 	call->is_put = true;
@@ -373,11 +403,13 @@ struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const
 	return start(call);
 }
 
-void kv_abandon(struct kv_call *call)
+bool kv_abandon(struct kv_call *call)
 {
-	call->done = NULL;
-	if (!put_under_way(call))
-		call_free(call);
+	call->abandoned = true;
+	if (put_under_way(call))
+		return true;
+	call_free(call);
+	return false;
 }
 
 void kv_forget(struct kv *kv)
@@ -388,7 +420,7 @@ void kv_forget(struct kv *kv)
 }
 
 struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
-    const struct kv_options *options)
+    struct versions *versions, const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
@@ -397,8 +429,9 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	kv->keeper = keeper;
 	kv->options = *options;
 	kv->mounts = mounts_new(api, leader);
-	kv->fresh = fresh_new(base, api, leader);
-	if (kv->mounts != NULL && kv->fresh != NULL && kv_reads_init(kv) == 0 && kv_cache_init(kv) == 0)
+	kv->fresh = fresh_new(base, api, leader, versions);
+	kv->turns = turns_new(base, PLACES);
+	if (kv->mounts != NULL && kv->fresh != NULL && kv->turns != NULL && kv_reads_init(kv) == 0 && kv_cache_init(kv) == 0)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -417,9 +450,15 @@ void kv_free(struct kv *kv)
 	kv_cache_free(kv);
 	mounts_free(kv->mounts);
 	fresh_free(kv->fresh);
+	turns_free(kv->turns);
 	if (kv->drain_timer != NULL)
 		event_free(kv->drain_timer);
 	free(kv);
+}
+
+bool kv_is_idle(const struct kv *kv)
+{
+	return kv->calls == NULL && TAILQ_EMPTY(&kv->reads);
 }
 
 static void on_drained(evutil_socket_t fd, short what, void *arg)

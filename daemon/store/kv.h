@@ -20,6 +20,7 @@ struct kv;
 struct leader;
 struct kv_call; /* a put */
 struct kv_read; /* a get */
+struct versions;
 
 /* The cache. With neither time there is none. */
 struct kv_options {
@@ -28,9 +29,12 @@ struct kv_options {
 	uint64_t max_bytes;
 };
 
-/* api, keeper and leader are borrowed. NULL: no memory. */
+/*
+ * All borrowed but options. versions are those that reads must not fall behind, and may be shared by several that work for
+ * the same secrets. NULL: no memory.
+ */
 struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
-    const struct kv_options *options);
+    struct versions *versions, const struct kv_options *options);
 void kv_free(struct kv *kv);
 
 struct kv_reply {
@@ -65,20 +69,26 @@ bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, struct kv_reply *r
 /*
  * Reads, with others who want the same, and sees what OpenBao holds now or later; but a stale answer from the cache, where
  * the options allow it, takes the place of failures to reach OpenBao, and of waiting longer than min(300 ms, half of the
- * time). Never older than what was written through this daemon in the last minute, whichever node answers. Strings are
- * copied. NULL: no memory, done does not run.
+ * time). Never older than what was written through this daemon in the last minute, whichever node answers.
+ *
+ * caller: whose request it is, by any number; where more is asked for than OpenBao is asked at a time, callers take turns.
+ * A shared read takes the first turn of all who wait for it. Strings are copied. NULL: no memory, done does not run.
  */
-struct kv_read *kv_get(struct kv *kv, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done, void *arg);
+struct kv_read *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
+    void *arg);
 
 /* The caller has gone: done will not run. A read that nobody waits for any more is ended. */
 void kv_read_abandon(struct kv_read *read);
 
 /* cas: NULL for an unconditional write. data is copied. */
-struct kv_call *kv_put(struct kv *kv, const char *mount, const char *path, const char *data, size_t data_len,
-    const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
+struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const char *path, const char *data,
+    size_t data_len, const uint64_t *cas, uint64_t deadline_ms, kv_done *done, void *arg);
 
-/* The caller has gone: done will not run. A put that may have been sent goes on. */
-void kv_abandon(struct kv_call *call);
+/*
+ * The caller has gone. A put of which nothing was sent is ended: false, done will not run. One that may have been sent goes
+ * on: true, and done runs when it has ended.
+ */
+bool kv_abandon(struct kv_call *call);
 
 /* What OpenBao stores was replaced, as by a restore: nothing that was known of its secrets and mounts holds. */
 void kv_forget(struct kv *kv);
@@ -88,6 +98,9 @@ struct kv_status {
 	uint64_t entries, bytes;
 };
 void kv_status(const struct kv *kv, struct kv_status *ret);
+
+/* No get and no put is under way. */
+bool kv_is_idle(const struct kv *kv);
 
 /*
  * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,

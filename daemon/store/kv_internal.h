@@ -14,6 +14,7 @@
 
 enum kv_step {
 	KV_TOKEN,   /* waits for a login */
+	KV_TURN,    /* waits for its turn */
 	KV_MOUNT,   /* waits for the mount guard */
 	KV_REQUEST, /* the read or put is under way */
 	KV_DENIED,  /* waits for what the keeper says of a 403 */
@@ -29,6 +30,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
+	uint64_t caller;
 	char *mount, *path;
 	uint64_t version, min_version, cas;
 	char *data;
@@ -37,12 +39,14 @@ struct kv_call {
 	uint64_t sent_ms; /* when it was sent last; 0: not yet */
 	struct token *token;
 	struct token_wait *token_wait;
+	struct turn *turn;       /* from KV_TURN to the end of the request, or a pause */
 	struct mounts_wait *mounts_wait;
 	struct fresh_call *read; /* a read's */
 	struct fresh_put *write; /* a put's */
 	struct event *timer;
 	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
-	kv_done *done;          /* NULL: abandoned */
+	bool abandoned;
+	kv_done *done;
 	void *arg;
 	struct cache_path *held; /* NULL: the cache is off, or not for it */
 	uint64_t ticket;         /* a read's, since it was sent last */
@@ -56,6 +60,7 @@ struct kv {
 	struct keeper *keeper;
 	struct mounts *mounts;
 	struct fresh *fresh;
+	struct turns *turns;
 	struct kv_call *calls;
 	bool draining;
 	struct event *drain_timer;
@@ -75,7 +80,8 @@ struct kv {
 /* -- kv.c -- */
 
 /* A flight's read; as kv_get, but by itself. Ended with kv_abandon. */
-struct kv_call *kv_call_get(struct kv *kv, const struct flight_key *key, uint64_t deadline_ms, kv_done *done, void *arg);
+struct kv_call *kv_call_get(struct kv *kv, uint64_t caller, const struct flight_key *key, uint64_t deadline_ms,
+    kv_done *done, void *arg);
 
 /* What a call would fail with if its time were over now; for a caller whose time is, while the call has more. */
 void kv_call_overdue(struct kv_call *call, struct failure *ret);

@@ -17,6 +17,7 @@ struct kv_read {
 	struct seat seat; /* first, so that a seat is found to be its */
 	TAILQ_ENTRY(kv_read) link;
 	struct kv *kv;
+	uint64_t caller;
 	uint64_t deadline_ms;
 	uint64_t max_age_ms; /* as wanted */
 	bool late;          /* the deadline has come, and the grace is running */
@@ -134,16 +135,17 @@ static void on_landed(void *arg, const struct kv_reply *reply)
 
 static int begin_flight(void *arg, struct flight *flight)
 {
+	const struct kv_read *first = (struct kv_read *)(void *)TAILQ_FIRST(&flight->seats);
 	struct flight_key key = flight_key(flight);
 
-	flight->work = kv_call_get(arg, &key, flight->deadline, on_landed, flight);
+	flight->work = kv_call_get(arg, first->caller, &key, flight->deadline, on_landed, flight);
 	return flight->work != NULL ? 0 : -1;
 }
 
 static void cancel_flight(void *arg, struct flight *flight)
 {
 	(void)arg;
-	kv_abandon(flight->work);
+	(void)kv_abandon(flight->work);
 }
 
 /* -- time ---------------------------------------------------------------------------------------------------- */
@@ -219,7 +221,8 @@ static uint64_t first_look(struct kv *kv, const struct kv_wanted *wanted, uint64
 	return now + (left / 2 < STALE_MS ? left / 2 : STALE_MS);
 }
 
-struct kv_read *kv_get(struct kv *kv, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_read *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
+    void *arg)
 {
 	const struct flight_key key = { .mount = wanted->mount, .path = wanted->path, .version = wanted->version,
 		.min_version = wanted->min_version };
@@ -229,6 +232,7 @@ struct kv_read *kv_get(struct kv *kv, const struct kv_wanted *wanted, uint64_t d
 	if (read == NULL)
 		return NULL;
 	read->kv = kv;
+	read->caller = caller;
 	read->deadline_ms = deadline_ms;
 	read->max_age_ms = wanted->max_age_ms;
 	read->done = done;

@@ -197,6 +197,11 @@ void probe_abandon(struct probe_wait *wait)
 	leave(wait);
 }
 
+bool probe_is_idle(const struct probe *p)
+{
+	return p->waits == NULL;
+}
+
 void probe_stop(struct probe *p)
 {
 	struct failure why;

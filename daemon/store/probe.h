@@ -5,6 +5,7 @@
 #ifndef PROBE_H
 #define PROBE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/codes.h"
@@ -36,6 +37,9 @@ struct probe_wait *probe_ask(struct probe *probe, uint64_t deadline_ms, probe_do
 
 /* The caller has gone: its done will not run. The others wait on; without any the request is cancelled. */
 void probe_abandon(struct probe_wait *wait);
+
+/* Nobody waits. */
+bool probe_is_idle(const struct probe *probe);
 
 /* For stopping: whoever waits is told so now, and whoever asks from here on is too. */
 void probe_stop(struct probe *probe);

@@ -35,7 +35,7 @@ struct restore {
 	struct transfer transfer;
 	enum restore_step step;
 	const struct restore_ops *ops;
-	void *arg;              /* NULL ops: the caller has gone */
+	void *arg;
 	bool force;
 	struct http_call *http; /* NULL: not begun yet, or ended */
 	struct http_call *question;
@@ -83,8 +83,7 @@ static void finish(struct restore *r, const struct failure *why, const struct re
 {
 	if (why != NULL)
 		log_warning("restore: %s: %s", code_name(why->code), why->message);
-	if (r->ops != NULL)
-		r->ops->done(r->arg, why, result);
+	r->ops->done(r->arg, why, result);
 	restore_free(r);
 }
 
@@ -158,7 +157,7 @@ static void tell_room(struct restore *r)
 {
 	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + ROOM;
 
-	if (room == r->has_room || r->ops == NULL || r->step != RESTORE_RECEIVING)
+	if (room == r->has_room || r->step != RESTORE_RECEIVING)
 		return;
 	r->has_room = room;
 	r->ops->room(r->arg, room);
@@ -396,9 +395,10 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 	return r;
 }
 
-void snapshot_restore_abandon(struct restore *r)
+bool snapshot_restore_abandon(struct restore *r)
 {
-	r->ops = NULL;
-	if (r->step == RESTORE_RECEIVING)
-		restore_free(r);
+	if (r->step != RESTORE_RECEIVING)
+		return true;
+	restore_free(r);
+	return false;
 }

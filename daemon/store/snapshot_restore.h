@@ -44,7 +44,10 @@ void snapshot_restore_data(struct restore *restore, const void *p, size_t n);
 /* That was all. */
 void snapshot_restore_end(struct restore *restore);
 
-/* The caller has gone. Before snapshot_restore_end this ends the restore; from then on it goes its way. */
-void snapshot_restore_abandon(struct restore *restore);
+/*
+ * The caller has gone. Before snapshot_restore_end this ends the restore, done will not run: false. From then on it goes its
+ * way: true, and done runs.
+ */
+bool snapshot_restore_abandon(struct restore *restore);
 
 #endif

@@ -13,8 +13,7 @@
 struct approle_wrapped {
 	struct api *api;
 	char *mount;
-	struct digest kept; /* of the token that secret_id came out of */
-	char *secret_id;
+	struct kept_secret kept;
 	struct digest lost; /* of a token that may have been opened, while the answer did not come */
 	/* the opening under way */
 	struct http_call *call;
@@ -57,16 +56,14 @@ void approle_wrapped_free(struct approle_wrapped *w)
 	if (w->call != NULL)
 		http_cancel(w->call);
 	forget_token(w);
-	secmem_free(w->secret_id);
+	kept_secret_clear(&w->kept);
 	secmem_free(w->mount);
 	secmem_free(w);
 }
 
-const char *approle_wrapped_kept(const struct approle_wrapped *w, const char *token)
+struct kept_secret *approle_wrapped_kept(struct approle_wrapped *w)
 {
-	struct digest digest = digest_of_token(token);
-
-	return digest_equal(&digest, &w->kept) ? w->secret_id : NULL;
+	return &w->kept;
 }
 
 /*
@@ -120,17 +117,12 @@ static void finish_failed(struct approle_wrapped *w, const struct control *contr
 
 static void keep(struct approle_wrapped *w, const char *secret_id)
 {
-	char *copy = secmem_strdup(secret_id);
-
-	if (copy == NULL) {
-		w->lost = digest_of_token(w->token);
-		finish(w, AUTH_FAILED, "out of memory");
+	if (kept_secret_set(&w->kept, w->token, secret_id) == 0) {
+		finish(w, AUTH_OK, "");
 		return;
 	}
-	secmem_free(w->secret_id);
-	w->secret_id = copy;
-	w->kept = digest_of_token(w->token);
-	finish(w, w->kept.valid ? AUTH_OK : AUTH_FAILED, w->kept.valid ? "" : "out of memory");
+	w->lost = digest_of_token(w->token);
+	finish(w, AUTH_FAILED, "out of memory");
 }
 
 static void on_unwrap(void *arg, const struct control *control)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/upstream/auth.h"
+#include "daemon/upstream/kept_secret.h"
 
 struct api;
 struct approle_wrapped;
@@ -19,12 +20,12 @@ struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount);
 /* Ends an opening under way (done does not run), wipes and frees. */
 void approle_wrapped_free(struct approle_wrapped *wrapped);
 
-/* The SecretID that came out of this wrapping token; NULL if it was not opened here. Valid until the next opening. */
-const char *approle_wrapped_kept(const struct approle_wrapped *wrapped, const char *token);
+/* What came out of the wrapping token that was opened last, or was opened elsewhere and put here. */
+struct kept_secret *approle_wrapped_kept(struct approle_wrapped *wrapped);
 
 /*
  * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done runs once, from the loop: with AUTH_OK when
- * approle_wrapped_kept has the SecretID, else with the result of a login that fails for this reason. One at a time.
+ * what is kept is that token's SecretID, else with the result of a login that fails for this reason. One at a time.
  * 0, or -1: no memory, and done does not run.
  */
 typedef void approle_wrapped_done(void *arg, enum auth_result result, const char *reason);

@@ -188,6 +188,30 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 }
 
+/* -- what outlives a login ----------------------------------------------------------------------------------- */
+
+const struct kept_secret *auth_kept(const struct auth *auth)
+{
+	return auth->kept != NULL && auth->kept->secret_id != NULL ? auth->kept : NULL;
+}
+
+bool auth_keep(struct auth *auth, const struct kept_secret *kept)
+{
+	return auth->kept != NULL && kept_secret_copy(auth->kept, kept) == 0;
+}
+
+void auth_on_kept(struct auth *auth, auth_kept_secret *on_kept, void *arg)
+{
+	auth->on_kept = on_kept;
+	auth->on_kept_arg = arg;
+}
+
+void auth_has_kept(struct auth *auth)
+{
+	if (auth->on_kept != NULL)
+		auth->on_kept(auth->on_kept_arg, auth->kept);
+}
+
 bool auth_credential_changed(struct auth *auth)
 {
 	return auth->done == NULL && auth_credentials_changed(&auth->credentials);

@@ -43,7 +43,7 @@ struct auth_options {
 	AUTH_MODES(AUTH_OPTIONS_MEMBER) /* only the mode's own are looked at */
 };
 
-/* Everything is copied to wiped memory. NULL: no memory. api is borrowed. */
+/* role_id, secret_id and api are borrowed, all else is copied. NULL: no memory. */
 struct auth *auth_new(struct event_base *base, struct api *api, const struct auth_options *options);
 
 /* The same for each way: auth_approle_new(base, api, options) and so on. */
@@ -91,5 +91,17 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
  * row (a file being written is not taken half done). Cheap: to be called a few times a second while waiting.
  */
 bool auth_credential_changed(struct auth *auth);
+
+/*
+ * A wrapping token is used up by the login that opens it, so that what came out must outlive the auth. auth_kept: what this
+ * one has, valid until its next login; NULL: nothing. auth_keep: a copy of what another one had, or a daemon before a restart,
+ * for use where the token is still the same; before the first login. False: this way to log in has no use for it, or there is
+ * no memory. auth_on_kept: runs when a token was opened, before the login goes on; it must not call the auth.
+ */
+struct kept_secret;
+const struct kept_secret *auth_kept(const struct auth *auth);
+bool auth_keep(struct auth *auth, const struct kept_secret *kept);
+typedef void auth_kept_secret(void *arg, const struct kept_secret *kept);
+void auth_on_kept(struct auth *auth, auth_kept_secret *on_kept, void *arg);
 
 #endif

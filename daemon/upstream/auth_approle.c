@@ -26,15 +26,18 @@ static void on_opened(void *arg, enum auth_result result, const char *reason)
 {
 	struct approle *a = arg;
 
-	if (result == AUTH_OK)
-		send_login(a, approle_wrapped_kept(a->wrapped, text_of(a, SECRET_ID)));
-	else
+	if (result != AUTH_OK) {
 		auth_fail(&a->auth, result, reason);
+		return;
+	}
+	auth_has_kept(&a->auth);
+	send_login(a, approle_wrapped_kept(a->wrapped)->secret_id);
 }
 
 static void open_wrapped(struct approle *a)
 {
-	const char *token = text_of(a, SECRET_ID), *kept = approle_wrapped_kept(a->wrapped, token);
+	const char *token = text_of(a, SECRET_ID);
+	const char *kept = kept_secret_of(approle_wrapped_kept(a->wrapped), token);
 
 	if (kept != NULL)
 		send_login(a, kept);
@@ -82,8 +85,13 @@ struct auth *auth_approle_new(struct event_base *base, struct api *api, const st
 	    auth_credentials_add(c, options->role_id_file, options->role_id) < 0 ||
 	    auth_credentials_add(c, options->secret_id_file, options->secret_id) < 0)
 		goto fail;
-	if (options->secret_id_wrapped && (a->wrapped = approle_wrapped_new(api, options->mount)) == NULL)
+	c->credential[SECRET_ID].is_private = true;
+	if (!options->secret_id_wrapped)
+		return &a->auth;
+	a->wrapped = approle_wrapped_new(api, options->mount);
+	if (a->wrapped == NULL)
 		goto fail;
+	a->auth.kept = approle_wrapped_kept(a->wrapped);
 	return &a->auth;
 fail:
 	auth_free(&a->auth);

@@ -7,6 +7,7 @@
 
 #include "base/secmem.h"
 #include "base/secretfile.h"
+#include "daemon/host/log.h"
 
 void auth_credentials_init(struct auth_credentials *c)
 {
@@ -18,10 +19,8 @@ void auth_credentials_init(struct auth_credentials *c)
 void auth_credentials_free(struct auth_credentials *c)
 {
 	auth_credentials_forget(c);
-	for (size_t i = 0; i < c->n; i++) {
+	for (size_t i = 0; i < c->n; i++)
 		secmem_free(c->credential[i].file);
-		secmem_free(c->credential[i].text);
-	}
 	c->n = 0;
 }
 
@@ -32,7 +31,7 @@ int auth_credentials_add(struct auth_credentials *c, const char *file, const cha
 	if (file != NULL)
 		added->file = secmem_strdup(file);
 	else
-		added->text = secmem_strdup(text);
+		added->text = text;
 	return added->file == NULL && added->text == NULL ? -1 : 0;
 }
 
@@ -65,10 +64,27 @@ static int read_all(struct auth_credentials *c, struct digest *ret, struct error
 	return 0;
 }
 
+/* Once for each content: what was read by somebody has to be replaced, not only its mode. */
+static void warn_of_public_files(struct auth_credentials *c)
+{
+	if (digest_equal(&c->used, &c->warned_of))
+		return;
+	for (size_t i = 0; i < c->n; i++) {
+		const struct auth_credential *credential = &c->credential[i];
+		if (credential->file == NULL || !credential->is_private || !secretfile_is_public(credential->file))
+			continue;
+		log_warning("%s: every user of this host may read it: chmod 600 it, and replace what is in it", credential->file);
+		c->warned_of = c->used;
+	}
+}
+
 int auth_credentials_read(struct auth_credentials *c, struct error *why)
 {
 	c->seen.valid = false;
-	return read_all(c, &c->used, why);
+	if (read_all(c, &c->used, why) < 0)
+		return -1;
+	warn_of_public_files(c);
+	return 0;
 }
 
 const char *auth_credentials_text(const struct auth_credentials *c, size_t i)

@@ -16,13 +16,15 @@
 
 struct auth_credential {
 	char *file;
-	char *text;      /* if there is no file */
+	const char *text; /* if there is no file */
+	bool is_private; /* a file that every user may read is warned of */
 	struct buf read; /* what these gave, with a NUL behind it; empty but while a login is under way */
 };
 
 struct auth_credentials {
 	struct auth_credential credential[AUTH_CREDENTIALS_MAX];
 	size_t n;
+	struct digest warned_of;
 	struct digest used; /* what the latest login used */
 	struct digest seen; /* what auth_credentials_changed saw last */
 };
@@ -30,7 +32,7 @@ struct auth_credentials {
 void auth_credentials_init(struct auth_credentials *c);
 void auth_credentials_free(struct auth_credentials *c);
 
-/* Adds one, which is from then on known by its number, from 0. file or text is copied. 0 or -1: no memory. */
+/* Adds one, which is from then on known by its number, from 0. text is borrowed. 0 or -1: no memory. */
 int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text);
 
 /* Reads all for a login, to be looked at until auth_credentials_forget. 0; or -1 with why set, and none is there. */

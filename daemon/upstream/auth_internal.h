@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/auth_credentials.h"
+#include "daemon/upstream/kept_secret.h"
 #include "daemon/upstream/leader.h"
 
 struct auth_ops {
@@ -36,6 +37,9 @@ struct auth {
 	struct error reason;
 	auth_done *done;         /* NULL: no login is under way */
 	void *arg;
+	struct kept_secret *kept; /* what outlives a login of this way; NULL: nothing does. Its way's own to free */
+	auth_kept_secret *on_kept; /* NULL: nobody asks */
+	void *on_kept_arg;
 };
 
 /* mount: copied; NULL for none. 0; or -1: no memory, and auth_free is to be called all the same. */
@@ -51,6 +55,9 @@ void auth_send(struct auth *auth, const struct auth_member members[2]);
 
 /* Can it stand in a header, as tokens do? */
 bool auth_is_token(const char *text);
+
+/* A wrapping token was opened, and what came out is in auth->kept. */
+void auth_has_kept(struct auth *auth);
 
 /* The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not outlive it. */
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable);

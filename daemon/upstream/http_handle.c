@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/secmem.h"
 #include "daemon/upstream/http_tls.h"
@@ -104,6 +105,14 @@ struct curl_slist *http_handle_headers(const struct http_request *request)
 	return NULL;
 }
 
+/* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void)arg;
+	(void)purpose;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static bool set_transport(CURL *easy, const struct http_handle_settings *settings)
 {
 	bool failed = false;
@@ -122,6 +131,7 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	SET(CURLOPT_NOPROXY, "*");
 	/* No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting. */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
+	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_TCP_KEEPIDLE, 30L);

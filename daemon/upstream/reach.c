@@ -29,6 +29,8 @@ struct reach {
 	struct api *api;
 	reach_back *back;
 	void *arg;
+	void (*changed)(void *arg);
+	void *changed_arg;
 	enum reach_state state;
 	bool tls;                    /* REACH_DOWN: because of the certificate, or of the handshake */
 	uint64_t failed_ms;          /* when the first failure was told */
@@ -78,6 +80,12 @@ static const char *what_is_wrong(enum reach_state state, bool tls)
 	}
 }
 
+static void tell_change(const struct reach *r)
+{
+	if (r->changed != NULL)
+		r->changed(r->changed_arg);
+}
+
 /* OpenBao is there, or at least something that answers in its place. */
 static void set_up(struct reach *r)
 {
@@ -88,11 +96,23 @@ static void set_up(struct reach *r)
 	if (from != REACH_SUSPECT)
 		log_info("OpenBao answers again after %.1f s", seconds(outage));
 	r->back(r->arg, outage);
+	tell_change(r);
+}
+
+uint64_t reach_pause_ms(uint64_t (*random)(void *, uint64_t, uint64_t), void *arg)
+{
+	return random(arg, POLL_LOW_MS, POLL_HIGH_MS);
+}
+
+static uint64_t roll(void *arg, uint64_t low, uint64_t high)
+{
+	(void)arg;
+	return clock_random(low, high);
 }
 
 static void set_down(struct reach *r, enum reach_state state, bool tls)
 {
-	uint64_t poll = clock_random(POLL_LOW_MS, POLL_HIGH_MS);
+	uint64_t poll = reach_pause_ms(roll, NULL);
 	bool same = r->state == state && r->tls == tls;
 
 	r->state = state;
@@ -102,6 +122,8 @@ static void set_down(struct reach *r, enum reach_state state, bool tls)
 	else
 		log_warning("%s; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
 	ask_after(r, poll);
+	if (!same)
+		tell_change(r);
 }
 
 /*
@@ -209,6 +231,12 @@ void reach_free(struct reach *r)
 	event_del(&r->timer);
 	take_back(r);
 	free(r);
+}
+
+void reach_watch(struct reach *r, void (*changed)(void *arg), void *arg)
+{
+	r->changed = changed;
+	r->changed_arg = arg;
 }
 
 void reach_failed(struct reach *r)

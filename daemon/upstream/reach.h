@@ -31,9 +31,15 @@ struct reach *reach_new(struct event_base *base, struct api *api, char *const *a
     reach_back *back, void *arg);
 void reach_free(struct reach *reach);
 
+/* changed runs, from the loop, after the state has become another, REACH_SUSPECT aside. NULL: nobody watches. */
+void reach_watch(struct reach *reach, void (*changed)(void *arg), void *arg);
+
 /* A request got no answer (or: sealed, no active node). */
 void reach_failed(struct reach *reach);
 
 enum reach_state reach_state(const struct reach *reach);
+
+/* How long it waits before it asks again, while OpenBao does not answer. */
+uint64_t reach_pause_ms(uint64_t (*random)(void *arg, uint64_t low, uint64_t high), void *arg);
 
 #endif

@@ -200,6 +200,31 @@ static void start_renewal(struct keeper *k, uint64_t now)
 		lease_renew_failed(&k->lease, now);
 }
 
+/* -- who watches ----------------------------------------------------------------------------------------------- */
+
+static void on_change(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)fd;
+	(void)what;
+	if (k->changed != NULL)
+		k->changed(k->changed_arg);
+}
+
+static void tell_change(void *arg)
+{
+	struct keeper *k = arg;
+
+	event_active(&k->change, EV_TIMEOUT, 0);
+}
+
+void keeper_watch(struct keeper *k, void (*changed)(void *arg), void *arg)
+{
+	k->changed = changed;
+	k->changed_arg = arg;
+}
+
 /* -- the machine's driver ------------------------------------------------------------------------------------ */
 
 static void arm(struct keeper *k, uint64_t now)
@@ -233,6 +258,7 @@ void keeper_drive(struct keeper *k)
 		event_del(&k->timer);
 	else
 		arm(k, now);
+	tell_change(k);
 }
 
 void keeper_catch_up(struct keeper *k)
@@ -302,13 +328,16 @@ struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth 
 	k->revoke_on_stop = revoke_on_stop;
 	lease_init(&k->lease, roll, on_changed, k);
 	evtimer_assign(&k->timer, base, on_timer, k);
+	evtimer_assign(&k->change, base, on_change, k);
 	token_wait_init(k);
 	token_revoke_init(k);
 	k->reach = reach_new(base, api, addresses, count, on_back, k);
-	if (k->reach != NULL)
-		return k;
-	keeper_free(k);
-	return NULL;
+	if (k->reach == NULL) {
+		keeper_free(k);
+		return NULL;
+	}
+	reach_watch(k->reach, tell_change, k);
+	return k;
 }
 
 void keeper_start(struct keeper *k)
@@ -329,6 +358,7 @@ void keeper_free(struct keeper *k)
 	if (k->current != NULL)
 		token_release(k->current);
 	event_del(&k->timer);
+	event_del(&k->change);
 	free(k);
 }
 

@@ -79,6 +79,12 @@ struct keeper_status {
 void keeper_status(const struct keeper *keeper, struct keeper_status *ret);
 
 /*
+ * changed runs, from the loop, when something that keeper_status tells may have become another; several changes may come
+ * to be told at once. It may do anything but free the keeper. NULL: nobody watches.
+ */
+void keeper_watch(struct keeper *keeper, void (*changed)(void *arg), void *arg);
+
+/*
  * Ends renewals and logins, fails all waits, revokes the tokens if so configured (at most budget_ms), then runs
  * done, once, from the loop.
  */

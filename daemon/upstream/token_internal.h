@@ -43,6 +43,9 @@ struct keeper {
 	uint64_t logins, login_failures, renewals, renewal_failures;
 	void (*refused)(void *arg); /* keeper_on_refusal */
 	void *refused_arg;
+	struct event change;       /* to be told */
+	void (*changed)(void *arg);
+	void *changed_arg;
 	/* token_wait.c */
 	struct wait_list for_login, for_lookup, decided;
 	struct http_call *lookup;  /* lookup-self of the current token, under way */

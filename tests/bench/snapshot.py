@@ -1,4 +1,5 @@
-"""A snapshot through the daemon beside one by curl, of the same server, in turns, into files in memory.
+"""A snapshot through the daemon beside one by curl, of the same server, in turns, into files in memory; then pings to a daemon
+through which snapshots run beside those to an idle one.
 
 snapshot.py [MEGABYTES [ROUNDS]]: prints each round and the medians.
 """
@@ -8,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -16,7 +18,10 @@ sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
 from harness import canary, process  # noqa: E402
 from harness.bao import RaftServer  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
+from harness.latency import Comparison  # noqa: E402
 from harness.snapshot import SnapshotSite, fill  # noqa: E402
+
+PING_SECONDS = 8
 
 
 def timed(command):
@@ -54,6 +59,25 @@ def compare(daemon, server, directory, rounds):
           f"(from {min(ratios):.2f} to {max(ratios):.2f}), RSS grew by {growth} kB")
 
 
+def compare_pings(idle, busy, directory):
+    stop = threading.Event()
+    saved = []
+
+    def keep_saving():
+        path = os.path.join(directory, "busy")
+        while not stop.is_set():
+            timed([process.binary("secretstorectl"), "-s", busy.socket, "snapshot", "save", "-q", path])
+            saved.append(path)
+
+    thread = threading.Thread(target=keep_saving, daemon=True)
+    thread.start()
+    try:
+        print(Comparison(idle, busy, PING_SECONDS), f"{len(saved)} snapshots meanwhile", sep=", ")
+    finally:
+        stop.set()
+        thread.join()
+
+
 def main():
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 205
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 9
@@ -62,11 +86,13 @@ def main():
     server = RaftServer()
     site = SnapshotSite(server)
     fill(site, megabytes)
-    daemon = Daemon(site.settings())
+    daemon, idle = Daemon(site.settings()), Daemon(site.settings())
     try:
         compare(daemon, server, directory, rounds)
+        compare_pings(idle, daemon, directory)
     finally:
         daemon.close()
+        idle.close()
         site.close()
         server.close()
         shutil.rmtree(directory)

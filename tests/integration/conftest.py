@@ -1,13 +1,10 @@
-"""Fixtures: servers (a shared one per worker, others for one test), a site on them, daemons, the leak hunt at the
-end."""
+"""Fixtures: servers (a shared one per worker, others for one test), a site on them, daemons."""
 
 import os
-import shutil
-import tempfile
 
 import pytest
 
-from harness import canary, process
+from harness import process
 from harness.bao import Cluster, DevServer, RaftServer
 from harness.daemon import Daemon
 from harness.kubernetes import Cluster as KubernetesCluster, KubernetesSite
@@ -16,18 +13,12 @@ from harness.site import Site
 from harness.standin import StandIn
 
 
+pytest_plugins = ["harness.hunt"]
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; part of make check-long")
     config.addinivalue_line("markers", "root: needs root, to act as other users or to make namespaces")
-    worker = getattr(config, "workerinput", None)
-    directory = worker["run_directory"] if worker else tempfile.mkdtemp(prefix="ss-run-", dir="/tmp")
-    config.run_directory = directory
-    canary.run = canary.Run(directory)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node):  # in pytest-xdist's controller, for each worker
-    node.workerinput["run_directory"] = node.config.run_directory
 
 
 # Each of these files has a cluster, or several servers, for all of its tests, which are slow to make.
@@ -52,36 +43,6 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("root"):
                 item.add_marker(pytest.mark.skip(reason="needs root"))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session):
-    """When all workers are done: nothing secret may stand in anything that was said."""
-    if hasattr(session.config, "workerinput"):
-        return
-    leaks = canary.run.leaks()
-    session.config.leaks = leaks
-    if leaks and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if session.exitstatus == pytest.ExitCode.OK:
-        shutil.rmtree(session.config.run_directory, ignore_errors=True)
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    figures = [(report.nodeid, text) for outcome in ("passed", "failed")
-               for report in terminalreporter.getreports(outcome)
-               for name, text in getattr(report, "user_properties", ()) if name == "measured"]
-    if figures:
-        terminalreporter.section("measured")
-        for nodeid, text in figures:
-            terminalreporter.line(f"{nodeid}: {text}")
-    leaks = getattr(config, "leaks", [])
-    if leaks:
-        terminalreporter.section("SECRETS LEAKED", red=True)
-        for leak in leaks[:40]:
-            terminalreporter.line(leak[:600])
-    if os.path.isdir(config.run_directory):
-        terminalreporter.line(f"logs of this run: {config.run_directory}")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -131,17 +92,6 @@ def cluster():
     cluster = Cluster()
     yield cluster
     cluster.close()
-
-
-@pytest.fixture
-def measured(record_property):
-    """Notes a figure, which is shown at the end of the run."""
-
-    def note(text):
-        print(text)
-        record_property("measured", text)
-
-    return note
 
 
 @pytest.fixture

@@ -125,7 +125,9 @@ def test_a_repeated_group_is_an_error():
     ("listen", "mode", "0999"), ("listen", "mode", "rw"), ("listen", "group", "no-such-group-here"),
     ("listen", "socket", "/tmp/" + "x" * 120), ("listen", "socket", "relative.sock"), ("listen", "socket", ""),
     ("limits", "request_bytes", "1"), ("limits", "request_bytes", "1T"), ("limits", "request_bytes", "64M"),
-    ("limits", "request_bytes", "x"),
+    ("limits", "request_bytes", "x"), ("log", "level", "verbose"), ("log", "level", 3), ("audit", "level", "off"),
+    ("audit", "sink", "syslog"), ("audit", "sink", "file"),
+    ("audit", "on_failure", "deny"),
 ])
 def test_values_out_of_range_are_errors_with_file_and_line(group, name, value):
     settings = libconfig.merged(GOOD, {group: {name: value}})

@@ -43,8 +43,13 @@ INSTALLED = {
     f"usr/local/lib/libsecretstore.so.{VERSION}",
     "usr/local/lib/pkgconfig/libsecretstore.pc",
     "usr/local/share/man/man1/secretstorectl.1",
+    "usr/local/lib/systemd/system/secretstored.service",
+    "usr/local/lib/systemd/system/secretstored.socket",
+    "usr/local/lib/systemd/system/secretstored-credentials.socket",
+    "usr/local/lib/systemd/system/secretstored-ready.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",
+    "usr/local/lib/sysusers.d/secretstored.conf",
     "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
     "etc/secretstored/secretstored.conf",
 }
@@ -98,7 +103,7 @@ def pkg_config(root, *args):
 def test_install_puts_each_file_in_its_place_and_nothing_else(installed):
     assert files_in(installed) == INSTALLED
     for path in INSTALLED:
-        assert os.access(installed / path, os.X_OK) == bool(re.search(r"bin/|\.so", path)), path
+        assert os.access(installed / path, os.X_OK) == bool(re.search(r"bin/|\.so(\.|$)", path)), path
 
 
 def test_the_installed_programs_tell_the_version(installed):
@@ -162,6 +167,10 @@ def test_the_places_can_be_chosen(tmp_path):
             "usr/etc/secretstored/secretstored.conf"} <= files_in(tmp_path)
     unit = tmp_path / "usr/lib/systemd/system/secretstore-snapshot.service"
     assert "\nExecStart=/usr/bin/secretstorectl snapshot save " in unit.read_text()
+    unit = tmp_path / "usr/lib/systemd/system/secretstored.service"
+    assert "\nExecStart=/usr/bin/secretstored -c /usr/etc/secretstored/secretstored.conf\n" in unit.read_text()
+    for unit in unit.parent.iterdir():
+        assert not re.search(r"@[A-Z]+@", unit.read_text()), unit
     assert "libdir=/usr/lib/here\n" in (tmp_path / "usr/lib/here/pkgconfig/libsecretstore.pc").read_text()
     make("uninstall", *places)
     assert files_in(tmp_path) == set()

@@ -45,6 +45,94 @@ def test_connections_of_one_uid_are_limited_and_do_not_shut_out_another(daemon, 
     process.wait_until(lambda: _serves(d, 4101), 5, "served again")
 
 
+@pytest.mark.root
+def test_the_last_connections_are_kept_for_users_with_few(daemon, site):
+    d = daemon(site.settings(limits={"connections": 16, "connections_per_uid": 100}, listen={"mode": "0666"}))
+    conns = [d.connect_as(4101) for _ in range(14)]
+    assert all(c.call("ping").ok for c in conns)
+    with d.connect_as(4101) as c:
+        assert c.recv().code == "overloaded"
+    with d.connect_as(4102) as one, d.connect_as(4103) as another:
+        assert one.call("ping").ok and another.call("ping").ok
+        with d.connect_as(4104) as c:
+            assert c.recv().code == "overloaded"
+    for c in conns:
+        c.close()
+
+
+# What one user may have over all of its connections.
+
+GREEDY, OTHER = 4101, 4102
+
+
+def of_two_users(site, port=None, **limits):
+    return site.settings(port, limits=limits, listen={"mode": "0666"}, allow={"tests": {"uid": [GREEDY, OTHER]}})
+
+
+@pytest.mark.root
+def test_requests_of_one_uid_over_its_limit_are_refused_at_once(daemon, site, proxy):
+    d = daemon(of_two_users(site, proxy.port, requests_per_uid=4))
+    proxy.fault("answered", how=HANG, path="data/slow", times=-1)
+    with d.connect_as(GREEDY) as first, d.connect_as(GREEDY) as second, d.connect_as(OTHER) as other:
+        slow = [c.send("kv.get", mount=site.mount, path="slow", timeout_ms=3000) for c in (first, second) for _ in range(2)]
+        proxy.wait_seen(4, "GET", "data/slow")
+        reply = second.call("kv.get", mount=site.mount, path="a")
+        assert (reply.code, reply.error["retryable"]) == ("overloaded", True)
+        assert second.call("kv.put", mount=site.mount, path="a", data={"x": 1}).code == "overloaded"
+        assert second.call("ping").ok
+        assert other.call("kv.put", mount=site.mount, path="a", data={"x": 2}, cas=0).ok
+        assert first.reply_to(slow[0]).code == "timeout"
+        assert second.call("kv.get", mount=site.mount, path="a").data == {"x": 2}
+    assert f"uid {GREEDY} is at limits.requests_per_uid" in d.log
+
+
+@pytest.mark.root
+def test_bytes_of_one_uid_over_its_limit_are_refused(daemon, site):
+    d = daemon(of_two_users(site, bytes_per_uid="3M"))
+    half = frame(b'{"id":1,"op":"kv.put"' + b" " * 1000000)[:-1]
+    halves = [d.connect_as(GREEDY) for _ in range(3)]
+    for c in halves:
+        c.send_bytes(half)
+    with d.connect_as(GREEDY) as c, d.connect_as(OTHER) as other:
+        c.send_bytes(half)
+        reply = c.recv()
+        assert (reply.id, reply.code, reply.error["retryable"]) == (None, "overloaded", True)
+        assert c.is_closed()
+        with d.connect_as(GREEDY) as small:
+            assert small.call("kv.put", mount=site.mount, path="a", data={"x": 1}).ok
+        assert other.call("kv.put", mount=site.mount, path="b", data={"x": "y" * 900000}).ok
+    for c in halves:
+        c.close()
+    assert f"uid {GREEDY} is at limits.bytes_per_uid" in d.log
+
+
+@pytest.mark.root
+def test_replies_that_one_uid_does_not_read_are_bounded_and_no_writes_answer_is_lost(daemon, site):
+    site.put("large", {"x": "y" * 900000})
+    d = daemon(of_two_users(site, bytes_per_uid="4M"))
+    with d.connect_as(GREEDY) as deaf, d.connect_as(GREEDY) as writer, d.connect_as(OTHER) as other:
+        gets = [deaf.send("kv.get", mount=site.mount, path="large") for _ in range(10)]
+        assert other.call("kv.get", mount=site.mount, path="large").ok
+        assert writer.call("kv.put", mount=site.mount, path="a", data={"x": 1}).ok
+        codes = [deaf.reply_to(i).code for i in gets]
+    assert set(codes) == {None, "overloaded"}
+    assert codes.count(None) >= 2
+
+
+@pytest.mark.root
+def test_a_user_does_not_wait_behind_all_requests_of_another(daemon, site, proxy):
+    site.put("fast", {"x": 1})
+    d = daemon(of_two_users(site, proxy.port))
+    assert d.get(site.mount, "none").code == "forbidden"
+    proxy.fault("delay", seconds=0.3, path="data/slow", times=-1)
+    with d.connect_as(GREEDY) as a, d.connect_as(GREEDY) as b, d.connect_as(GREEDY) as c, d.connect_as(OTHER) as other:
+        ids = [(x, x.send("kv.get", mount=site.mount, path="slow")) for _ in range(60) for x in (a, b, c)]
+        proxy.wait_seen(32, "GET", "data/slow")
+        assert other.call("kv.get", mount=site.mount, path="fast").ok
+        assert len(proxy.seen("GET", "data/slow")) < 100
+        assert {x.reply_to(i).code for x, i in ids} == {"not_found"}
+
+
 def test_requests_in_flight_are_limited_by_not_reading(daemon, site, proxy):
     d = daemon(site.settings(proxy.port, limits={"requests_per_connection": 4}))
     assert d.get(site.mount, "a").code == "not_found"

@@ -172,3 +172,19 @@ def test_two_daemons_share_a_role(daemon, site):
     site.assert_served_by(one)
     site.assert_served_by(two)
     assert len(set(site.tokens())) == 2
+
+
+def test_a_secret_id_that_every_user_may_read_is_warned_of_once_for_each_content(daemon, site):
+    warning = f"warning: {site.secret_id_file}: every user of this host may read it"
+    site.secret_id_file.chmod(0o644)
+    d = daemon(site.settings())
+    assert d.log.count(warning) == 1
+    site.have_new_login(d)
+    assert d.log.count(warning) == 1
+    site.write_secret_id(site.new_secret_id())
+    site.secret_id_file.chmod(0o604)
+    d = daemon(site.settings())
+    assert d.log.count(warning) == 1
+    site.secret_id_file.chmod(0o640)
+    d = daemon(site.settings())
+    assert warning not in d.log

@@ -1,11 +1,11 @@
 """Secrets live in few places, for a short time: after its use no copy of one is left in the daemon's memory."""
 
-import re
 import secrets
 
 import pytest
 
-from harness import canary, process
+from harness import canary, memory, process
+from harness.bao import DevServer
 
 pytestmark = [
     pytest.mark.root,
@@ -14,20 +14,7 @@ pytestmark = [
 
 
 def copies(daemon, *values):
-    """Where in the process's memory each value stands, as (value, name of the mapping)."""
-    found = []
-    with open(f"/proc/{daemon.pid}/maps") as maps, open(f"/proc/{daemon.pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            first, last, rights, name = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \S+\s*(.*)", line).groups()
-            if not rights.startswith("r") or name in ("[vvar]", "[vsyscall]"):
-                continue
-            try:
-                memory.seek(int(first, 16))
-                data = memory.read(int(last, 16) - int(first, 16))
-            except (OSError, OverflowError, ValueError):
-                continue
-            found += [(value, name) for value in values if value.encode() in data]
-    return found
+    return memory.copies(daemon.pid, *values)
 
 
 def test_the_search_finds_what_is_there(daemon, site):
@@ -35,17 +22,106 @@ def test_the_search_finds_what_is_there(daemon, site):
     assert copies(d, site.tokens()[0]), "the token that is held must be found, or the search is worthless"
 
 
-@pytest.mark.parametrize("size", [60, 5000, 200000])
-def test_a_secret_that_was_put_and_got_leaves_no_copy(daemon, site, size):
+@pytest.fixture(params=["http", "https"])
+def settings(request, shared_server, new_site):
+    """Of a site, over either scheme: (site, settings)."""
+    if request.param == "http":
+        site = new_site(shared_server)
+        yield site, site.settings()
+        return
+    server = DevServer(tls=True)
+    site = new_site(server)
+    address = f"https://127.0.0.1:{server.port}"
+    yield site, site.settings(openbao={"address": address, "ca_file": str(server.ca_file)})
+    server.close()
+
+
+def pieces_of(value):
+    """So that what is left of a copy that was overwritten in part is found too."""
+    return {value[n:n + 20] for n in range(0, len(value) - 19, max(20, len(value) // 50))}
+
+
+@pytest.mark.parametrize("size", [20, 5000, 100000])
+def test_a_secret_that_was_put_and_got_leaves_no_copy(daemon, settings, size):
+    site, told = settings
     value = canary.run.add(secrets.token_hex(size // 2))
-    pieces = [value[n:n + 24] for n in range(0, size - 24, max(6, size // 50))]
-    d = daemon(site.settings())
-    for _ in range(3):
-        assert d.put(site.mount, "a", {"password": value}).ok
-        assert d.get(site.mount, "a").data == {"password": value}
-        assert d.put(site.mount, "a", {"password": value}, cas=99).code == "cas_mismatch"
+    d = daemon(told)
+    with d.connect() as c:
+        assert c.call("kv.put", mount=site.mount, path="a", data={"password": value}).ok
+        assert c.call("kv.get", mount=site.mount, path="a").data == {"password": value}
+        assert c.call("kv.put", mount=site.mount, path="a", data={"password": value}, cas=1).ok
+        assert c.call("kv.put", mount=site.mount, path="a", data={"password": value}, cas=99).code == "cas_mismatch"
+        assert c.call("kv.get", mount=site.mount, path="none").code == "not_found"
+        assert c.call("ping").ok
+        assert copies(d, *pieces_of(value)) == []  # while connections to both sides are still open
     d.wait_unconnected()
-    assert copies(d, *pieces) == []
+    assert copies(d, *pieces_of(value)) == []
+
+
+def test_many_secrets_at_once_leave_no_copy(daemon, settings):
+    site, told = settings
+    values = [canary.run.add(secrets.token_hex(10 + 400 * n)) for n in range(16)]
+    d = daemon(told)
+    with d.connect() as c:
+        puts = [c.send("kv.put", mount=site.mount, path=f"a{n}", data={"v": v}) for n, v in enumerate(values)]
+        assert all(c.reply_to(i).ok for i in puts)
+        gets = [c.send("kv.get", mount=site.mount, path=f"a{n}") for n in range(16)]
+        assert [c.reply_to(i).data["v"] for i in gets] == values
+        for n in range(2):
+            c.call("kv.get", mount=site.mount, path="none")
+        pieces = set().union(*map(pieces_of, values))
+        assert copies(d, *pieces) == []
+
+
+def assert_holds_one_token(daemon, site):
+    token = site.tokens()[-1]
+    assert len(copies(daemon, token)) == 1
+    assert copies(daemon, *site.tokens()[:-1]) == []
+
+
+def test_of_a_login_from_a_file_one_token_stays(daemon, settings):
+    site, told = settings
+    d = daemon(told)
+    for _ in range(2):
+        d.get(site.mount, "none")
+    assert copies(d, site.secret_id) == []
+    assert_holds_one_token(d, site)
+
+
+def test_after_renewals_and_a_new_login_one_token_stays(daemon, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "2s", "token_max_ttl": "1h"})
+    d = daemon(site.settings())
+    process.wait_until(lambda: len(site.renewals()) >= 2, process.patience(10), "two renewals")
+    assert copies(d, site.secret_id) == []
+    assert_holds_one_token(d, site)
+    site.have_new_login(d)
+    assert copies(d, site.secret_id) == []
+    assert_holds_one_token(d, site)
+
+
+def test_of_a_login_from_the_environment_one_secret_id_stays(daemon, site):
+    env = {"OPENBAO_APPROLE_ROLE_ID": site.role_id, "OPENBAO_APPROLE_SECRET_ID": site.secret_id}
+    d = daemon(site.settings(approle={"role_id": None, "secret_id_file": None}), env=env)
+    site.have_new_login(d)
+    d.get(site.mount, "none")
+    with open(f"/proc/{d.pid}/environ", "rb") as f:
+        environ = f.read()
+    assert b"PATH=" in environ and site.secret_id.encode() not in environ and site.role_id.encode() not in environ
+    assert [name for _, name in copies(d, site.secret_id)] == ["[heap]"]
+    assert_holds_one_token(d, site)
+
+
+def test_of_a_wrapped_secret_id_one_copy_stays(daemon, site):
+    token = site.wrapped_secret_id()
+    site.write_secret_id(token)
+    d = daemon(site.settings(approle={"secret_id_wrapped": True}))
+    site.have_new_login(d)
+    d.get(site.mount, "none")
+    unwrapped = site.audit.responses("sys/wrapping/unwrap", where=lambda e: e["request"].get("client_token") == token)
+    secret_id = canary.run.add(unwrapped[-1]["response"]["data"]["secret_id"])
+    assert copies(d, token) == []
+    assert len(copies(d, secret_id)) == 1
+    assert_holds_one_token(d, site)
 
 
 @pytest.mark.parametrize("size", [60, 5000])
@@ -77,31 +153,10 @@ def test_a_secret_in_a_refused_request_leaves_no_copy(daemon, site):
     assert copies(d, value) == []
 
 
-def test_a_secret_id_from_a_file_leaves_no_copy(daemon, site):
-    d = daemon(site.settings())
-    assert d.get(site.mount, "none").code == "not_found"
-    assert copies(d, site.secret_id) == []
-
-
 def test_the_token_of_a_service_account_leaves_no_copy(daemon, new_kubernetes_site):
     site = new_kubernetes_site()
     d = daemon(site.settings())
     assert d.get(site.mount, "none").code == "not_found"
     middle = len(site.token) // 2
     assert copies(d, site.token, site.token[:60], site.token[middle:middle + 60], site.token[-60:]) == []
-
-
-def test_a_token_that_was_replaced_leaves_no_copy(daemon, site):
-    site.put("a", {"x": 1})
-    d = daemon(site.settings())
-    site.revoke(site.tokens()[0])
-    assert d.get(site.mount, "a").ok
-    assert copies(d, site.tokens()[1])
-    assert copies(d, site.tokens()[0]) == []
-
-
-def test_a_used_wrapping_token_leaves_no_copy(daemon, site):
-    token = site.wrapped_secret_id()
-    site.write_secret_id(token)
-    d = daemon(site.settings(approle={"secret_id_wrapped": True}))
-    assert copies(d, token) == []
+    assert_holds_one_token(d, site)

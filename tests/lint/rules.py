@@ -22,7 +22,8 @@ MAY_INCLUDE = [
     ("daemon/store/", ["base/", "proto/", "daemon/host/log.h", "daemon/upstream/", "daemon/store/"]),
     ("daemon/callers/", ["base/", "proto/", "daemon/host/", "daemon/store/", "daemon/callers/",
                          "daemon/upstream/token.h", "daemon/upstream/reach.h", "daemon/upstream/lease.h"]),
-    ("daemon/host/", ["base/", "proto/", "daemon/host/", "daemon/callers/rules.h", "daemon/upstream/auth_modes.h"]),
+    ("daemon/host/", ["base/", "proto/", "daemon/host/", "daemon/callers/rules.h", "daemon/callers/credential_rules.h",
+                      "daemon/upstream/auth_modes.h"]),
     ("daemon/", ["base/", "proto/", "daemon/"]),
 ]
 

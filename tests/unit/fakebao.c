@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/secmem.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
@@ -207,6 +208,7 @@ unsigned fakebao_logged(struct fakebao *f, const char *text)
 
 static void capture_log(struct fakebao *f)
 {
+	log_init(LOG_LEVEL_INFO); /* of what was logged before none counts */
 	f->stderr_kept = dup(STDERR_FILENO);
 	f->log = memfd_create("log", MFD_CLOEXEC);
 	assert_true(f->stderr_kept >= 0 && f->log >= 0);

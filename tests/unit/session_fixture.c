@@ -20,26 +20,39 @@
 
 #define DEADLINE_MS 5000u
 
-static void on_gone(void *arg, uid_t uid)
+bool bench_gone(const struct bench *b)
 {
-	struct bench *b = arg;
-	assert_int_equal(uid, getuid());
-	b->gone++;
+	return sessions_count(b->all) == 0;
 }
 
 void bench_start(struct bench *b, const struct session_limits *limits, session_request *request, void *arg)
 {
-	const struct session_limits usual = { .request_bytes = 4096, .requests = 8, .output_bytes = 65536,
+	const struct session_limits usual = { .request_bytes = 4096, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	memset(b, 0, sizeof(*b));
 	b->base = event_base_new();
-	b->all = sessions_new(b->base, limits != NULL ? limits : &usual, 1000, request, arg, on_gone, b);
+	b->all = sessions_new(b->base, limits != NULL ? limits : &usual, 1000, request, arg);
 	assert_non_null(b->all);
+	b->fd = bench_another(b, getuid());
+}
+
+int bench_another(struct bench *b, uid_t uid)
+{
 	int fds[2];
+	struct peer peer = { .uid = uid, .gid = getgid(), .pid = getpid() };
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	struct peer peer = { .uid = getuid(), .gid = getgid(), .pid = getpid() };
 	assert_int_equal(session_start(b->all, fds[0], &peer), 0);
-	b->fd = fds[1];
+	return fds[1];
+}
+
+void bench_until_gone(struct bench *b)
+{
+	uint64_t until = clock_now_ms() + DEADLINE_MS;
+	while (!bench_gone(b)) {
+		assert_true(clock_now_ms() < until);
+		bench_turn(b);
+	}
 }
 
 void bench_stop(struct bench *b)

@@ -11,12 +11,18 @@ struct bench {
 	struct event_base *base;
 	struct sessions *all;
 	int fd; /* the caller's end; -1: closed by the test */
-	unsigned gone;
 };
 
 /* limits: NULL for small ones. */
 void bench_start(struct bench *b, const struct session_limits *limits, session_request *request, void *arg);
 void bench_stop(struct bench *b);
+
+/* Whether all sessions have gone; waits until they have. */
+bool bench_gone(const struct bench *b);
+void bench_until_gone(struct bench *b);
+
+/* Another session, of a caller with that uid: gives the caller's end, for the test to close. */
+int bench_another(struct bench *b, uid_t uid);
 
 /* Lets the loop run for a moment. */
 void bench_turn(struct bench *b);

@@ -18,6 +18,7 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/approle_wrapped.h"
 #include "daemon/upstream/auth.h"
+#include "daemon/upstream/kept_secret.h"
 #include "tests/unit/auth_helper.h"
 #include "tests/unit/fakebao.h"
 
@@ -520,6 +521,53 @@ static void test_looking_for_changes_does_not_disturb_a_login(void **state)
 	auth_free(auth);
 }
 
+/* -- what outlives a login ----------------------------------------------------------------------------------- */
+
+static void note_kept(void *arg, const struct kept_secret *kept)
+{
+	assert_int_equal(kept_secret_copy(arg, kept), 0);
+}
+
+static void test_what_was_unwrapped_is_told_and_serves_another_login(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_wrapped(f, "W-1"), *next;
+	struct kept_secret kept = {.secret_id = NULL};
+
+	assert_null(auth_kept(auth));
+	auth_on_kept(auth, note_kept, &kept);
+	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
+	assert_non_null(kept_secret_of(&kept, "W-1"));
+	assert_non_null(auth_kept(auth));
+	auth_free(auth);
+
+	next = from_wrapped(f, "W-1");
+	assert_true(auth_keep(next, &kept));
+	assert_int_equal(auth_helper_login(f, next).result, AUTH_OK);
+	assert_non_null(strstr(fakebao_body(f, FAKEBAO_LOGIN), kept.secret_id));
+	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 1);
+	auth_helper_write(secret_file, "W-2");
+	assert_int_equal(auth_helper_login(f, next).result, AUTH_OK);
+	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 2);
+	assert_null(kept_secret_of(auth_kept(next), "W-1"));
+	assert_non_null(kept_secret_of(auth_kept(next), "W-2"));
+	auth_free(next);
+	kept_secret_clear(&kept);
+}
+
+static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_text(f, "R", "S");
+	struct kept_secret kept = {.secret_id = NULL};
+
+	assert_int_equal(kept_secret_set(&kept, "S", "S-1"), 0);
+	assert_false(auth_keep(auth, &kept));
+	assert_null(auth_kept(auth));
+	auth_free(auth);
+	kept_secret_clear(&kept);
+}
+
 static void test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens(void **state)
 {
 	static const char *const wrong[] = {
@@ -569,6 +617,8 @@ int main(void)
 		WITH_FAKEBAO(test_what_cannot_be_a_wrapping_token_is_not_sent),
 		WITH_FAKEBAO(test_freeing_ends_an_opening),
 		WITH_FAKEBAO(test_looking_for_changes_does_not_disturb_a_login),
+		WITH_FAKEBAO(test_what_was_unwrapped_is_told_and_serves_another_login),
+		WITH_FAKEBAO(test_a_plain_secret_id_has_nothing_to_keep),
 		cmocka_unit_test(test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens),
 	};
 

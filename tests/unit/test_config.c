@@ -388,6 +388,8 @@ static void test_doubtful_settings_are_warned_of(void **state)
 	    "cache.serve_stale: has no effect");
 	starts_with(warnings_of(fixture_load("openbao: { address = \"https://a\"; tls_skip_verify = true; };"
 	    FIXTURE_APPROLE RULE)), "openbao.tls_skip_verify: ");
+	starts_with(warnings_of(fixture_accepted(RULE "limits: { request_bytes = \"8M\"; bytes_per_uid = \"15M\"; };")),
+	    "limits.bytes_per_uid: ");
 	starts_with(warnings_of(fixture_load("openbao: { address = \"http://localhost\"; ca_file = \"/ca\"; };"
 	    FIXTURE_APPROLE RULE)), "openbao: settings for TLS have no effect");
 }
@@ -443,6 +445,8 @@ static void test_the_example_loads_and_holds_the_defaults(void **state)
 
 		if (table[i].low != NULL)
 			assert_memory_equal(a, b, sizeof(uint64_t));
+		if (table[i].choices != NULL)
+			assert_memory_equal(a, b, sizeof(unsigned));
 	}
 	assert_string_equal(example->openbao.vault_namespace, defaults->openbao.vault_namespace);
 	assert_int_equal(example->openbao.tls_skip_verify, defaults->openbao.tls_skip_verify);
@@ -492,6 +496,11 @@ static void assert_documented(const char *text, const struct setting *setting)
 	snprintf(block, sizeof(block), "%.*s", (int)(at - from), from);
 	if (from == at)
 		fail_msg("%s.%s has no comment", setting->group, setting->name);
+	for (size_t i = 0; setting->choices != NULL && setting->choices[i] != NULL; i++) {
+		snprintf(range, sizeof(range), "\"%s\"", setting->choices[i]);
+		if (strstr(block, range) == NULL)
+			fail_msg("the comment of %s.%s does not say %s", setting->group, setting->name, range);
+	}
 	if (setting->low == NULL)
 		return;
 	snprintf(range, sizeof(range), "%s to %s", setting->low, setting->high);

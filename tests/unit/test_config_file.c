@@ -36,8 +36,11 @@ static void test_values_get_where_they_belong(void **state)
 	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
 	    "cache: { max_age = \"30s\"; serve_stale = \"1h\"; max_bytes = \"1M\"; };\n"
 	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
-	    "requests_per_connection = 7; output_bytes = 65536;\n"
-	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n");
+	    "requests_per_connection = 7; requests_per_uid = 8; output_bytes = 65536; bytes_per_uid = \"3M\";\n"
+	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n"
+	    "log: { level = \"debug\"; };\n"
+	    "audit: { level = \"all\"; sink = \"file\"; file = \"/audit\"; on_failure = \"deny\"; };\n"
+	    "process: { lock_memory = \"required\"; };\n");
 
 	(void)state;
 	assert_int_equal(c->openbao.naddress, 2);
@@ -71,9 +74,17 @@ static void test_values_get_where_they_belong(void **state)
 	assert_int_equal(c->limits.connections, 5);
 	assert_int_equal(c->limits.connections_per_uid, 6);
 	assert_int_equal(c->limits.requests_per_connection, 7);
+	assert_int_equal(c->limits.requests_per_uid, 8);
 	assert_int_equal(c->limits.output_bytes, 65536);
+	assert_int_equal(c->limits.bytes_per_uid, 3 << 20);
 	assert_int_equal(c->limits.frame_timeout_ms, 1000);
 	assert_int_equal(c->limits.idle_timeout_ms, 86400000);
+	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->audit.level, AUDIT_ALL);
+	assert_int_equal(c->audit.sink, AUDIT_FILE);
+	assert_string_equal(c->audit.file, "/audit");
+	assert_int_equal(c->audit.on_failure, AUDIT_DENY);
+	assert_int_equal(c->process.lock_memory, CONFIG_LOCK_REQUIRED);
 	config_free(c);
 }
 
@@ -104,11 +115,39 @@ static void test_everything_else_has_a_default(void **state)
 	assert_int_equal(c->limits.connections, 1024);
 	assert_int_equal(c->limits.connections_per_uid, 256);
 	assert_int_equal(c->limits.requests_per_connection, 64);
+	assert_int_equal(c->limits.requests_per_uid, 512);
 	assert_int_equal(c->limits.output_bytes, 1048576);
+	assert_int_equal(c->limits.bytes_per_uid, 64 << 20);
 	assert_int_equal(c->limits.frame_timeout_ms, 10000);
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
+	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
+	assert_int_equal(c->audit.level, AUDIT_CHANGES);
+	assert_int_equal(c->audit.sink, AUDIT_JOURNAL);
+	assert_null(c->audit.file);
+	assert_int_equal(c->audit.on_failure, AUDIT_CONTINUE);
+	assert_int_equal(c->process.lock_memory, CONFIG_LOCK_TRY);
 	assert_int_equal(c->rules.nrules, 0);
 	config_free(c);
+}
+
+static void test_one_of_a_few_words_is_taken_as_it_is_written(void **state)
+{
+	static const char *const good[] = {
+		"log: { level = \"error\"; };", "log: { level = \"warning\"; };", "log: { level = \"info\"; };",
+		"audit: { level = \"changes\"; };", "audit: { sink = \"stderr\"; };", "audit: { sink = \"journal\"; };",
+		"audit: { on_failure = \"continue\"; };",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		accepts(good[i]);
+	refuses("log: { level = \"Info\"; };", "2: log.level: ",
+	    "must be one of: error, warning, info, debug; not \"Info\"");
+	refuses("log: { level = \"\"; };", "2: log.level: ", "must be one of: error");
+	refuses("log: { level = 3; };", "2: log.level: ", "must be a text in quotes");
+	refuses("audit: { level = \"off\"; };", "2: audit.level: ", "must be one of: changes, all; not \"off\"");
+	refuses("audit: { sink = \"syslog\"; };", "2: audit.sink: ", "must be one of: journal, file, stderr;");
+	refuses("audit: { on_failure = \"stop\"; };", "2: audit.on_failure: ", "must be one of: continue, deny;");
 }
 
 /* Both ends of each range are taken; one step beyond is not. */
@@ -124,6 +163,7 @@ static void test_ranges_hold_at_their_ends(void **state)
 		{ "cache", "max_bytes", "64K", "65535", "4096M", "4097M" },
 		{ "limits", "request_bytes", "1K", "1023", "16777215", "16M" },
 		{ "limits", "output_bytes", "64K", "65535", "64M", "65M" },
+		{ "limits", "bytes_per_uid", "1M", "1023K", "1024M", "1025M" },
 		{ "limits", "frame_timeout", "1s", "999ms", "10m", "11m" },
 		{ "limits", "idle_timeout", "1s", "999ms", "24h", "25h" },
 	};
@@ -173,6 +213,9 @@ static void test_some_times_may_be_off(void **state)
 static void test_counts_hold_at_their_ends(void **state)
 {
 	(void)state;
+	assert_string_equal(fixture_refused("process: { lock_memory = \"yes\"; };"),
+	    "2: process.lock_memory: must be one of: try, required; not \"yes\"");
+	accepts("limits: { requests_per_uid = 1; };");
 	accepts("limits: { connections = 1; connections_per_uid = 65536; requests_per_connection = 4096; };");
 	refuses("limits: { connections = 65537; };", "2: limits.connections: ", "between 1 and 65536, not 65537");
 	refuses("limits: { connections_per_uid = 0; };", "2: limits.connections_per_uid: ", "between 1 and 65536");
@@ -364,6 +407,12 @@ static void test_settings_that_go_together(void **state)
 	    "2: approle.role_id_file: approle.role_id is set too; only one of them can be");
 	assert_string_equal(fixture_refused_whole("openbao: {\nclient_cert_file = \"/f\"; };"),
 	    "2: openbao.client_cert_file: needs openbao.client_key_file beside it");
+	assert_string_equal(fixture_refused_whole("audit: {\nsink = \"file\"; };"),
+	    "2: audit.sink: needs audit.file beside it");
+	assert_string_equal(fixture_refused_whole("audit: {\nfile = \"/f\"; };"),
+	    "2: audit.file: needs audit.sink = \"file\" beside it");
+	assert_string_equal(fixture_refused_whole("audit: { sink = \"stderr\";\non_failure = \"deny\"; };"),
+	    "2: audit.on_failure: \"deny\" needs audit.sink = \"file\" beside it");
 	assert_string_equal(fixture_refused_whole("openbao: {\nclient_key_file = \"/f\"; };"),
 	    "2: openbao.client_key_file: needs openbao.client_cert_file beside it");
 	config_free(fixture_load(FIXTURE_OPENBAO
@@ -588,6 +637,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_values_get_where_they_belong),
 		TEST(test_everything_else_has_a_default),
+		TEST(test_one_of_a_few_words_is_taken_as_it_is_written),
 		TEST(test_ranges_hold_at_their_ends),
 		TEST(test_an_error_names_file_line_setting_and_range),
 		TEST(test_some_times_may_be_off),

@@ -360,6 +360,8 @@ static void test_ping_succeeds_if_the_daemon_answers_and_with_ready_only_if_it_i
 	assert_ran(0, "ready: secretstored 0.1.0, serving\n");
 	ctl("ping", "--ready", "-q");
 	assert_ran(0, "");
+	ctl("ping", "--ready", "--wait", "-q", "-t", "infinity");
+	assert_ran(0, "");
 	ready = false;
 	ctl("ping");
 	assert_ran(0, "not ready: secretstored 0.1.0, logging_in?[31m\n");
@@ -504,7 +506,7 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 		{ "get", "secret/" }, { "get", "secret/a", "b" }, { "get", "-x", "secret/a" }, { "get", "secret/a", "-f" },
 		{ "get", "-v", "0", "secret/a" }, { "get", "-v", "1x", "secret/a" }, { "get", "--full", "-f", "x", "secret/a" },
 		{ "get", "--full=1", "secret/a" }, { "get", "secret/a", "-t", "11m" }, { "get", "secret/a", "-t", "0" },
-		{ "get", "secret/a", "-t", "1d" }, { "get", "secret/a", "-t", "" }, { "-t", "-1s", "get", "secret/a" },
+		{ "get", "secret/a", "-t", "1d" }, { "get", "secret/a", "-t", "infinity" }, { "get", "secret/a", "-t", "" }, { "-t", "-1s", "get", "secret/a" },
 		{ "-s", "", "get", "secret/a" }, { "put" }, { "put", "secret/a" }, { "put", "secret/a", "=v" },
 		{ "put", "secret/a", "k=1", "k=2" }, { "put", "secret/a", "-", "k=2" }, { "put", "secret/a", "k=@-", "l=@-" },
 		{ "put", "secret/a", "--cas", "-1", "k=v" }, { "put", "secret/a", "--cas", "", "k=v" }, { "ping", "x" },

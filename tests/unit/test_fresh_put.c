@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/fresh.h"
+#include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
 #include "tests/unit/fakebao.h"
 
@@ -22,6 +23,7 @@
 #define DATA "{\"x\":1}"
 
 static struct leader *leader;
+static struct versions *versions;
 static struct fresh *fresh;
 
 static int setup(void **state)
@@ -32,7 +34,9 @@ static int setup(void **state)
 	nodes = *state;
 	leader = leader_new(nodes->api, nodes->addresses, FAKEBAO_NODES);
 	assert_non_null(leader);
-	fresh = fresh_new(nodes->base, nodes->api, leader);
+	versions = versions_new();
+	assert_non_null(versions);
+	fresh = fresh_new(nodes->base, nodes->api, leader, versions);
 	assert_non_null(fresh);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		fakebao_answer(&nodes[i], SECRET, 200, WRITTEN);
@@ -42,6 +46,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	fresh_free(fresh);
+	versions_free(versions);
 	leader_free(leader);
 	return fakebao_cluster_teardown(state);
 }

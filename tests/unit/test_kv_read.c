@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/kv.h"
+#include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
 #include "tests/unit/fakebao.h"
 #include "tests/unit/keeper_helper.h"
@@ -30,6 +31,7 @@ struct bench {
 	struct fakebao *f;
 	struct keeper *keeper;
 	struct leader *leader;
+	struct versions *versions;
 	struct kv *kv;
 };
 
@@ -42,7 +44,8 @@ static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms
 	b.f = *state;
 	b.leader = leader_new(b.f->api, b.f->addresses, 1);
 	b.keeper = keeper_helper_serving(b.f, lease_s, true);
-	b.kv = kv_new(b.f->base, b.f->api, b.keeper, b.leader, &options);
+	b.versions = versions_new();
+	b.kv = kv_new(b.f->base, b.f->api, b.keeper, b.leader, b.versions, &options);
 	assert_true(b.leader != NULL && b.kv != NULL);
 	fakebao_answer(b.f, MOUNT, 200, IS_KV);
 	fakebao_answer(b.f, SECRET, 200, GIVEN);
@@ -73,6 +76,7 @@ static int teardown(void **state)
 	struct bench *b = *state;
 
 	kv_free(b->kv);
+	versions_free(b->versions);
 	keeper_free(b->keeper);
 	leader_free(b->leader);
 	*state = b->f;
@@ -113,7 +117,7 @@ static struct kv_read *get(struct bench *b, struct told *t, uint64_t ms)
 	struct kv_read *read;
 
 	*t = (struct told){.times = 0};
-	read = kv_get(b->kv, &latest, clock_now_ms() + ms, on_told, t);
+	read = kv_get(b->kv, 1, &latest, clock_now_ms() + ms, on_told, t);
 	assert_non_null(read);
 	assert_int_equal(t->times, 0);
 	return read;
@@ -146,7 +150,7 @@ static bool put(struct bench *b)
 {
 	struct told t = {.times = 0};
 
-	assert_non_null(kv_put(b->kv, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &t));
+	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &t));
 	fakebao_until(b->f, t.times > 0);
 	return t.code == CODE_NONE;
 }
@@ -378,7 +382,7 @@ static void test_a_read_that_was_under_way_before_a_put_is_not_kept(void **state
 	fakebao_hold(b->f, SECRET, true);
 	get(b, &t, 5000);
 	fakebao_until(b->f, reads(b) == 2);
-	assert_non_null(kv_put(b->kv, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &(struct told){.times = 0}));
+	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &(struct told){.times = 0}));
 	fakebao_until(b->f, reads(b) == 3);
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, t.times > 0);

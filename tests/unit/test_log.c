@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/host/log.h"
+#include "daemon/host/log_limit.h"
 
 /* Standard error as it was, and the two ends of what stands in for it. */
 static int before, reader;
@@ -93,6 +95,17 @@ static void test_levels_beyond_the_chosen_one_are_left_out(void **state)
 	assert_string_equal(next_text(), "debug: detail\n");
 	log_init(LOG_LEVEL_ERROR);
 	log_warning("careful");
+	assert_string_equal(next(), "");
+}
+
+static void test_the_level_can_be_changed_later(void **state)
+{
+	(void)state;
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_debug("detail");
+	assert_string_equal(next_text(), "debug: detail\n");
+	log_set_level(LOG_LEVEL_WARNING);
+	log_info("fyi");
 	assert_string_equal(next(), "");
 }
 
@@ -211,17 +224,38 @@ static void test_a_cut_does_not_split_a_character(void **state)
 	}
 }
 
+/* Of so many kinds that none is left out as one too many. */
+static void log_of_many_kinds(unsigned long i, const char *text)
+{
+	static const char formats[4 * LOG_LIMIT_KINDS][3] = { [0 ... 4 * LOG_LIMIT_KINDS - 1] = "%s" };
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	log_info(formats[i % (sizeof(formats) / sizeof(*formats))], text);
+#pragma GCC diagnostic pop
+}
+
+static void fill(char *text, size_t n)
+{
+	memset(text, 'x', n - 1);
+	text[n - 1] = '\0';
+}
+
+static void block_writes(void)
+{
+	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
+}
+
 static void test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed(void **state)
 {
 	unsigned long written = 0, lines = 20000;
 	char text[1000], last[100];
 
 	(void)state;
-	fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) & ~O_NONBLOCK);
-	memset(text, 'x', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
+	block_writes();
+	fill(text, sizeof(text));
 	for (unsigned long i = 0; i < lines; i++)
-		log_info("%s", text);
+		log_of_many_kinds(i, text);
 	while (next()[0] != '\0')
 		written++;
 	assert_in_range(written, 1, lines - 1);
@@ -231,6 +265,91 @@ static void test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed(v
 	assert_string_equal(next_text(), "info: again\n");
 	log_info("and on");
 	assert_string_equal(next_text(), "info: and on\n");
+}
+
+static void test_one_kind_of_line_does_not_flood(void **state)
+{
+	unsigned long lines = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		log_info("the same %d", i);
+	log_info("another");
+	while (strncmp(next_text(), "info: the same", 14) == 0)
+		lines++;
+	assert_int_equal(lines, LOG_LIMIT_LINES); /* and it was "another" that ended the loop */
+	log_stop(0);
+	assert_string_equal(next_text(), "info: 980 more lines like this one were left out: the same 999\n");
+}
+
+static void test_a_thread_writes_once_started_and_all_of_it_by_the_end(void **state)
+{
+	(void)state;
+	block_writes();
+	assert_int_equal(log_start(), 0);
+	for (int i = 0; i < 10; i++)
+		log_info("line %d", i);
+	log_stop(60000);
+	for (int i = 0; i < 10; i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "info: line %d\n", i);
+		assert_string_equal(next_text(), line);
+	}
+	log_info("afterwards");
+	assert_string_equal(next_text(), "info: afterwards\n");
+}
+
+static void test_the_thread_says_what_was_dropped_once_it_is_read_again(void **state)
+{
+	unsigned long lines = 5000, written, dropped = 0;
+	char text[1000], line[200];
+
+	(void)state;
+	block_writes();
+	fill(text, sizeof(text));
+	assert_int_equal(log_start(), 0);
+	for (unsigned long i = 0; i < lines; i++)
+		log_of_many_kinds(i, text);
+	/* All of it went into the queue or was dropped by now, and nobody has read a line. */
+	fcntl(reader, F_SETFL, fcntl(reader, F_GETFL) & ~O_NONBLOCK);
+	for (written = 0;; written++) {
+		ssize_t n = recv(reader, line, sizeof(line) - 1, 0);
+
+		line[n < 0 ? 0 : n] = '\0';
+		if (n <= 0 || sscanf(line, "%*s warning: %lu log lines were dropped", &dropped) == 1)
+			break;
+	}
+	assert_in_range(dropped, 1, lines);
+	assert_int_equal(written + dropped, lines);
+	log_stop(60000);
+}
+
+/* In a process of its own, since the thread stays stuck. Its exit status: 7 if it came to its end. */
+static void test_a_reader_that_never_comes_back_does_not_hold_up_the_end(void **state)
+{
+	char text[1000];
+	int status;
+	pid_t child;
+
+	(void)state;
+	block_writes();
+	fill(text, sizeof(text));
+	child = fork();
+	if (child == 0) {
+		alarm(60);
+		if (log_start() != 0)
+			_exit(1);
+		for (unsigned long i = 0; i < 2000; i++)
+			log_of_many_kinds(i, text);
+		log_stop(50);
+		for (unsigned long i = 0; i < 2000; i++)
+			log_of_many_kinds(i, "after the end");
+		_exit(7);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
 static void test_errno_is_left_as_it_was(void **state)
@@ -258,7 +377,12 @@ int main(void)
 		TEST(test_a_line_that_just_fits_is_whole),
 		TEST(test_a_cut_does_not_split_a_character),
 		TEST(test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed),
+		TEST(test_the_level_can_be_changed_later),
+		TEST(test_one_kind_of_line_does_not_flood),
 		TEST(test_errno_is_left_as_it_was),
+		TEST(test_a_thread_writes_once_started_and_all_of_it_by_the_end),
+		TEST(test_the_thread_says_what_was_dropped_once_it_is_read_again),
+		TEST(test_a_reader_that_never_comes_back_does_not_hold_up_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

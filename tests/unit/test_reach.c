@@ -92,6 +92,34 @@ static void test_questions_are_apart_when_requests_go_on_failing(void **state)
 	reach_free(w.reach);
 }
 
+static void on_changed(void *arg)
+{
+	unsigned *changes = arg;
+
+	(*changes)++;
+}
+
+static void test_who_watches_is_told_of_each_change_once(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+	unsigned changes = 0;
+
+	watch_begin(f, &w);
+	reach_watch(w.reach, on_changed, &changes);
+	fakebao_answer(f, FAKEBAO_HEALTH, 0, "");
+	reach_failed(w.reach);
+	assert_int_equal(changes, 0); /* one lost request is no outage */
+	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	assert_int_equal(changes, 1);
+	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
+	assert_int_equal(changes, 1);
+	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
+	fakebao_until(f, w.times == 1);
+	assert_int_equal(changes, 2);
+	reach_free(w.reach);
+}
+
 static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 {
 	struct fakebao *f = *state;
@@ -361,6 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states_have_names),
+		WITH_FAKEBAO(test_who_watches_is_told_of_each_change_once),
 		WITH_FAKEBAO(test_nothing_is_asked_without_a_failure),
 		WITH_FAKEBAO(test_one_lost_request_is_no_outage),
 		WITH_FAKEBAO(test_questions_are_apart_when_requests_go_on_failing),

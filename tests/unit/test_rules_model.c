@@ -1,5 +1,5 @@
 /*
- * The rules against another, naive matcher, over random rules, callers and requests.
+ * The rules, one by one and by their index, against another, naive matcher, over random rules, callers and requests.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/callers/rules.h"
+#include "daemon/callers/rules_index.h"
 
 #define RULE_SETS 10000
 #define REQUESTS 8 /* of each */
@@ -162,6 +163,9 @@ static void test_random_rules_agree_with_a_naive_matcher(void **state)
 		assert_non_null(rules.rule);
 		for (size_t i = 0; i < rules.nrules; i++)
 			make_rule(&rules.rule[i], i);
+		struct rules_index *index = rules_index_new(&rules);
+
+		assert_non_null(index);
 		for (int request = 0; request < REQUESTS; request++) {
 			enum op op = (enum op)roll(OP_COUNT);
 			const char *path = op == OP_KV_GET || op == OP_KV_PUT ? ONE_OF(paths) : NULL;
@@ -175,8 +179,10 @@ static void test_random_rules_agree_with_a_naive_matcher(void **state)
 					expected = &rules.rule[i];
 			found = rules_find(&rules, &peer, op, path);
 			assert_ptr_equal(found, expected);
+			assert_ptr_equal(rules_index_find(index, &rules, &peer, op, path), expected);
 			allowed += found != NULL;
 		}
+		rules_index_free(index);
 		rules_free(&rules);
 	}
 	/* Else it would compare nothing with nothing. */

@@ -257,11 +257,24 @@ static void test_no_descriptor_is_left_open(void **state)
 	assert_int_equal(after, before);
 }
 
+static void test_a_file_is_public_if_others_may_read_it(void **state)
+{
+	(void)state;
+	assert_false(secretfile_is_public(path));
+	write_file("secret", 6);
+	assert_false(secretfile_is_public(path));
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_false(secretfile_is_public(path));
+	assert_int_equal(chmod(path, 0604), 0);
+	assert_true(secretfile_is_public(path));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_a_file_is_public_if_others_may_read_it),
 		TEST(test_trailing_white_space_is_stripped),
 		TEST(test_the_content_replaces_what_the_buffer_held),
 		TEST(test_empty_files_are_refused),

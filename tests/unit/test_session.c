@@ -169,7 +169,7 @@ static void test_half_closed_caller_gets_what_it_is_owed(void **state)
 	answer_held(&f, 0);
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	bench_expect_close(&f.bench);
-	assert_int_equal(f.bench.gone, 1);
+	assert_int_equal(bench_gone(&f.bench), 1);
 	bench_stop(&f.bench);
 }
 
@@ -185,9 +185,9 @@ static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state)
 		bench_turn(&f.bench);
 	close(f.bench.fd);
 	f.bench.fd = -1;
-	while (f.bench.gone == 0 && clock_now_ms() < until)
+	while (bench_gone(&f.bench) == 0 && clock_now_ms() < until)
 		bench_turn(&f.bench);
-	assert_int_equal(f.bench.gone, 1);
+	assert_int_equal(bench_gone(&f.bench), 1);
 	assert_int_equal(f.abandoned, 2);
 	assert_int_equal(sessions_count(f.bench.all), 0);
 	assert_int_equal(sessions_calls(f.bench.all), 0);
@@ -212,16 +212,17 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 	close(f.bench.fd);
 	f.bench.fd = -1;
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
-	while (f.bench.gone == 0 && clock_now_ms() < until)
+	while (bench_gone(&f.bench) == 0 && clock_now_ms() < until)
 		bench_turn(&f.bench);
-	assert_int_equal(f.bench.gone, 1);
+	assert_int_equal(bench_gone(&f.bench), 1);
 	assert_int_equal(f.requests, 1);
 	bench_stop(&f.bench);
 }
 
 static void test_largest_request_is_taken(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 300000, .requests = 8, .output_bytes = 65536,
+	const struct session_limits limits = { .request_bytes = 300000, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
 	(void)state;
@@ -263,7 +264,8 @@ static void test_unknown_frame_kind_closes(void **state)
 
 static void test_at_the_request_limit_the_caller_waits(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
+	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
 	(void)state;
@@ -299,20 +301,22 @@ static void test_caller_that_does_not_read_is_not_read_from(void **state)
 
 static void test_unfinished_frame_is_ended_after_its_time(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
+	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10 };
 	struct fixture f;
 	(void)state;
 	start(&f, &limits);
 	bench_send(&f.bench, "\0\0\0\20{", 5);
 	bench_expect_close(&f.bench);
-	assert_int_equal(f.bench.gone, 1);
+	assert_int_equal(bench_gone(&f.bench), 1);
 	bench_stop(&f.bench);
 }
 
 static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .output_bytes = 65536,
+	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000, .idle_timeout_ms = 10 };
 	struct fixture f;
 	(void)state;
@@ -321,7 +325,7 @@ static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **stat
 	uint64_t until = clock_now_ms() + 1500; /* longer than a sweep */
 	while (clock_now_ms() < until)
 		bench_turn(&f.bench);
-	assert_int_equal(f.bench.gone, 0);
+	assert_int_equal(bench_gone(&f.bench), 0);
 	answer_held(&f, 0);
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	bench_expect_close(&f.bench);

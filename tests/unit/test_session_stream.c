@@ -337,7 +337,7 @@ static void test_a_caller_that_leaves_a_save_is_noticed(void **state)
 	f->bench.fd = -1;
 	assert_int_equal(call_stream_write(f->call, "x", 1), 1);
 	until(f, &f->abandoned, 1);
-	until(f, &f->bench.gone, 1);
+	bench_until_gone(&f->bench);
 	stop(f);
 }
 
@@ -409,7 +409,7 @@ static void test_a_failure_is_told_at_once_and_the_rest_thrown_away(void **state
 	assert_int_equal(f->data_len, 10);
 	shutdown(f->bench.fd, SHUT_WR);
 	bench_expect_close(&f->bench);
-	until(f, &f->bench.gone, 1);
+	bench_until_gone(&f->bench);
 	assert_int_equal(f->requests, 1);
 	stop(f);
 }

@@ -16,6 +16,7 @@
 #include "daemon/store/snapshot_restore.h"
 #include "daemon/store/snapshot_save.h"
 #include "daemon/store/transfer.h"
+#include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
 #include "tests/unit/http_server.h"
 #include "tests/unit/keeper_helper.h"
@@ -30,6 +31,7 @@ struct bench {
 	struct fakebao *f;
 	struct keeper *keeper;
 	struct leader *leader;
+	struct versions *versions;
 	struct kv *kv;
 	struct transfers *transfers;
 	char url[64], *urls[1];
@@ -127,7 +129,8 @@ static void bench_open(struct bench *b, void **state)
 	snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u", server_port(b->f->server));
 	b->urls[0] = b->url;
 	b->leader = leader_new(b->f->api, b->urls, 1);
-	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, &(struct kv_options){.max_bytes = 0});
+	b->versions = versions_new();
+	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions, &(struct kv_options){ .max_bytes = 0 });
 	b->transfers = transfers_new(b->f->base, b->f->api, b->keeper, b->leader, b->kv, STALL_MS);
 	assert_non_null(b->transfers);
 	fakebao_answer(b->f, LEADER, 200, LEADS);
@@ -137,6 +140,7 @@ static void bench_close(struct bench *b)
 {
 	transfers_free(b->transfers);
 	kv_free(b->kv);
+	versions_free(b->versions);
 	leader_free(b->leader);
 	keeper_free(b->keeper);
 }

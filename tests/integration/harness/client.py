@@ -163,16 +163,30 @@ class Conn:
         self._in += data
         return len(data)
 
+    def _whole_frame(self):
+        """(kind, body) of one that has come, or None."""
+        if len(self._in) < 4:
+            return None
+        word = struct.unpack(">I", self._in[:4])[0]
+        kind, length = word >> 24, word & 0xffffff
+        if len(self._in) < 4 + length:
+            return None
+        body = bytes(self._in[4:4 + length])
+        del self._in[:4 + length]
+        return kind, body
+
+    def recv_ready(self):
+        """The replies that one read gives."""
+        assert self._fill(), "closed"
+        while (got := self._whole_frame()) is not None:
+            yield Reply(got[1])
+
     def recv_frame(self):
         """(kind, body), or None when the other side has closed."""
         while True:
-            if len(self._in) >= 4:
-                word = struct.unpack(">I", self._in[:4])[0]
-                kind, length = word >> 24, word & 0xffffff
-                if len(self._in) >= 4 + length:
-                    body = bytes(self._in[4:4 + length])
-                    del self._in[:4 + length]
-                    return kind, body
+            got = self._whole_frame()
+            if got is not None:
+                return got
             if self._fill() == 0:
                 assert not self._in, "closed in the middle of a frame"
                 return None

@@ -1,6 +1,7 @@
 """secretstored in the foreground, with a config, a socket and a log of its own."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -48,18 +49,19 @@ def run(config_text=None, *args, env=None, name="config", timeout=20, program=No
 
 class Daemon:
     def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
-                 wait="ready", program=None):
+                 wait="ready", program=None, stderr=None):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
         self.directory = process.scratch()
         self.socket = socket_path or self.directory / "run" / "s.sock"
         self.config = self.directory / "secretstored.conf"
-        settings = libconfig.merged({"listen": {"socket": str(self.socket)}}, settings)
-        self.config.write_text(libconfig.text(settings))
+        self.audit_path = canary.run.new_log(f"audit-{name}")  # where the leak hunt looks
+        self.configure(settings)
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
             self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
-                                         nofile=nofile, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                         nofile=nofile, stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log if stderr is None else stderr,
                                          env=environment(env))
         try:
             if wait:
@@ -70,6 +72,11 @@ class Daemon:
             self.close()
             raise
 
+    def configure(self, settings):
+        """Writes the file, with what is this daemon's own."""
+        own = {"listen": {"socket": str(self.socket)}, "audit": {"sink": "file", "file": str(self.audit_path)}}
+        self.config.write_text(libconfig.text(libconfig.merged(own, settings)))
+
     @property
     def pid(self):
         return self.process.pid
@@ -77,6 +84,15 @@ class Daemon:
     @property
     def log(self):
         return self.log_path.read_text(errors="replace")
+
+    def audit(self, **members):
+        """The records in its audit file that have these members."""
+        text = self.audit_path.read_text()
+        records = [json.loads(line) for line in text.split("\n") if line]
+        return [r for r in records if members.items() <= r.items()]
+
+    def wait_audit(self, **members):
+        return process.wait_until(lambda: self.audit(**members), process.patience(10), f"the audit has {members}")
 
     def alive(self):
         return self.process.poll() is None

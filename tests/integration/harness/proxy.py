@@ -25,11 +25,13 @@ class Fault:
     after bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered' (passed
     on, the answer is thrown away), 'shorten' (the answer comes, well-formed, but with only the first after bytes of its
     body), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is
-    passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late)."""
+    passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late). gate: an
+    event; 'hold' and 'delay' last until it is set."""
     at: str
     how: str = FIN
     after: int = 0
     seconds: float = 0
+    gate: threading.Event = None
     method: str = None
     path: str = None     # a regular expression, searched for
     times: int = 1       # requests it applies to; -1: all
@@ -160,9 +162,19 @@ class _Connection:
                 self.server.sock.close()
             self.proxy.forget(self)
 
-    def hold(self, seconds):
-        if select.select([self.sock], [], [], seconds)[0]:
-            raise _Over  # nothing is pipelined, so this is the end of the connection
+    def hold(self, fault):
+        while True:
+            if select.select([self.sock], [], [], 0.02 if fault.gate else fault.seconds)[0]:
+                raise _Over  # nothing is pipelined, so this is the end of the connection
+            if not fault.gate or fault.gate.is_set():
+                return
+
+    def delay(self, fault):
+        while not (fault.gate and fault.gate.is_set()):
+            if self.ended.wait(0.02 if fault.gate else fault.seconds):
+                raise _Over
+            if not fault.gate:
+                return
 
     # One request and its answer.
 
@@ -184,13 +196,13 @@ class _Connection:
         if fault and fault.at == "request":
             self.fault_end(fault)
         if fault and fault.at == "hold":
-            self.hold(fault.seconds)
+            self.hold(fault)
         status, reply = self.ask(request, head, body)
         request.status = status
         if fault and fault.at == "answered":
             self.fault_end(fault)
-        if fault and fault.at == "delay" and self.ended.wait(fault.seconds):
-            raise _Over
+        if fault and fault.at == "delay":
+            self.delay(fault)
         if fault and fault.at == "shorten":
             reply = shortened(reply, fault.after)
         if fault and fault.at == "reply":

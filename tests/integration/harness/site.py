@@ -36,7 +36,7 @@ class Site:
         self.role_id = canary.run.add(self.admin.get(self._role_path("role-id"))["data"]["role_id"])
         self.secret_id = self.new_secret_id()
         self.secret_id_file = self.directory / "secret_id"
-        self.secret_id_file.write_text(self.secret_id + "\n")
+        self.write_secret_id(self.secret_id + "\n")
 
     def new_role(self):
         """Another role and its credentials, in the place of the first."""
@@ -58,6 +58,7 @@ class Site:
         """Replaces the SecretID's file at once, as tools that rotate credentials do."""
         new = self.secret_id_file.with_suffix(".new")
         new.write_text(text)
+        new.chmod(0o600)
         new.rename(self.secret_id_file)
 
     def settings(self, port=None, **changes):

@@ -1,0 +1,272 @@
+/*
+ * backend: makes the parts in their order, and ends them in theirs.
+ */
+#include "daemon/backend.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "daemon/host/config.h"
+#include "daemon/kept.h"
+#include "daemon/store/kv.h"
+#include "daemon/store/probe.h"
+#include "daemon/store/transfer.h"
+#include "daemon/upstream/api.h"
+#include "daemon/upstream/auth.h"
+#include "daemon/upstream/http.h"
+#include "daemon/upstream/leader.h"
+#include "daemon/upstream/token.h"
+
+#define DRAIN_MS 8000u
+#define REVOKE_MS 2000u
+#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
+#define LOOK_MS 200     /* between looks whether one that retires has nothing under way any more */
+
+#define TLS_FILES 3
+
+/* Which file it was; all zero: none. */
+struct mark {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
+struct backend {
+	struct event_base *base;
+	struct config *config;
+	struct mark tls_files[TLS_FILES]; /* connections go on with what was read of them */
+	struct http *http;
+	struct api *api;
+	struct leader *leader;
+	struct auth *auth; /* the keeper's */
+	struct keeper *keeper;
+	struct kv *kv;
+	struct probe *probe;
+	struct transfers *transfers;
+	struct event look;
+	unsigned draining; /* parts that are not done yet */
+	bool revoking;     /* the keeper is ending; then `ended` runs */
+	backend_ended *ended;
+	void *ended_arg;
+};
+
+/* -- the start ----------------------------------------------------------------------------------------------- */
+
+static struct keeper *make_keeper(struct backend *b)
+{
+	const struct config *c = b->config;
+	const struct auth_options options = {
+		.mode = c->openbao.auth,
+		.approle = {
+			.mount = c->approle.mount,
+			.role_id = c->approle.role_id,
+			.role_id_file = c->approle.role_id_file,
+			.secret_id = c->approle.secret_id,
+			.secret_id_file = c->approle.secret_id_file,
+			.secret_id_wrapped = c->approle.secret_id_wrapped,
+		},
+		.kubernetes = {
+			.mount = c->kubernetes.mount,
+			.role = c->kubernetes.role,
+			.token_file = c->kubernetes.token_file,
+		},
+#ifdef SECRETSTORE_DEV_TOKEN
+		.devtoken = { .token_file = c->devtoken.token_file },
+#endif
+	};
+	b->auth = auth_new(b->base, b->api, &options);
+	if (b->auth == NULL)
+		return NULL;
+	auth_at_leader(b->auth, b->leader);
+	kept_watch(b->auth);
+	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
+}
+
+static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
+{
+	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file, c->openbao.client_key_file };
+	struct stat st;
+	for (size_t i = 0; i < TLS_FILES; i++) {
+		memset(&marks[i], 0, sizeof(marks[i]));
+		if (files[i] == NULL || stat(files[i], &st) != 0)
+			continue;
+		marks[i].device = st.st_dev;
+		marks[i].inode = st.st_ino;
+		marks[i].size = st.st_size;
+		marks[i].modified = st.st_mtim;
+	}
+}
+
+static int make_parts(struct backend *b, struct versions *versions, struct error *error)
+{
+	const struct config *c = b->config;
+	const struct http_options options = {
+		.addresses = c->openbao.address,
+		.naddresses = c->openbao.naddress,
+		.ca_file = c->openbao.ca_file,
+		.client_cert_file = c->openbao.client_cert_file,
+		.client_key_file = c->openbao.client_key_file,
+		.server_name = c->openbao.server_name,
+		.tls_skip_verify = c->openbao.tls_skip_verify,
+		.connect_timeout_ms = c->openbao.connect_timeout_ms,
+	};
+	const struct kv_options kv_options = {
+		.max_age_ms = c->cache.max_age_ms,
+		.serve_stale_ms = c->cache.serve_stale_ms,
+		.max_bytes = c->cache.max_bytes,
+	};
+	b->http = http_new(b->base, &options, error);
+	if (b->http == NULL)
+		return -1;
+	b->api = api_new(b->http, c->openbao.vault_namespace);
+	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address, c->openbao.naddress) : NULL;
+	b->keeper = b->leader != NULL ? make_keeper(b) : NULL;
+	b->kv = b->keeper != NULL ? kv_new(b->base, b->api, b->keeper, b->leader, versions, &kv_options) : NULL;
+	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->keeper) : NULL;
+	b->transfers = b->probe != NULL ?
+	    transfers_new(b->base, b->api, b->keeper, b->leader, b->kv, STALL_MS) : NULL;
+	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg);
+
+struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+	if (b == NULL || event_assign(&b->look, base, -1, EV_PERSIST, on_look, b) != 0) {
+		(void)error_set(error, "out of memory");
+		free(b);
+		return NULL;
+	}
+	b->base = base;
+	b->config = config_hold(config);
+	mark_files(config, b->tls_files);
+	if (make_parts(b, versions, error) == 0)
+		return b;
+	backend_free(b);
+	return NULL;
+}
+
+void backend_start(struct backend *b)
+{
+	keeper_start(b->keeper);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------- */
+
+void backend_free(struct backend *b)
+{
+	if (b == NULL)
+		return;
+	event_del(&b->look);
+	transfers_free(b->transfers);
+	probe_free(b->probe);
+	kv_free(b->kv);
+	keeper_free(b->keeper); /* it may be looking for the leader */
+	leader_free(b->leader);
+	api_free(b->api);
+	http_free(b->http);
+	config_free(b->config);
+	free(b);
+}
+
+static void on_revoked(void *arg)
+{
+	struct backend *b = arg;
+	b->ended(b->ended_arg);
+}
+
+static void revoke(struct backend *b)
+{
+	b->revoking = true;
+	keeper_stop(b->keeper, REVOKE_MS, on_revoked, b);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct backend *b = arg;
+	(void)fd;
+	(void)what;
+	if (!kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
+		return;
+	event_del(&b->look);
+	revoke(b);
+}
+
+void backend_retire(struct backend *b, backend_ended *done, void *arg)
+{
+	const struct timeval pause = { .tv_usec = LOOK_MS * 1000 };
+	b->ended = done;
+	b->ended_arg = arg;
+	(void)event_add(&b->look, &pause);
+}
+
+static void on_drained(void *arg)
+{
+	struct backend *b = arg;
+	if (--b->draining == 0)
+		revoke(b);
+}
+
+void backend_stop(struct backend *b, backend_ended *done, void *arg)
+{
+	b->ended = done;
+	b->ended_arg = arg;
+	event_del(&b->look);
+	if (b->revoking)
+		return;
+	probe_stop(b->probe);
+	b->draining = 2;
+	kv_drain(b->kv, DRAIN_MS, on_drained, b);
+	transfers_drain(b->transfers, DRAIN_MS, on_drained, b);
+}
+
+/* -- what it has --------------------------------------------------------------------------------------------- */
+
+struct auth *backend_auth(const struct backend *b)
+{
+	return b->auth;
+}
+
+struct keeper *backend_keeper(const struct backend *b)
+{
+	return b->keeper;
+}
+
+struct kv *backend_kv(const struct backend *b)
+{
+	return b->kv;
+}
+
+struct probe *backend_probe(const struct backend *b)
+{
+	return b->probe;
+}
+
+struct transfers *backend_transfers(const struct backend *b)
+{
+	return b->transfers;
+}
+
+const struct config *backend_config(const struct backend *b)
+{
+	return b->config;
+}
+
+bool backend_is_like(const struct backend *b, const struct config *config)
+{
+	struct mark now[TLS_FILES];
+	mark_files(config, now);
+	return config_same_openbao(b->config, config) && memcmp(now, b->tls_files, sizeof(now)) == 0;
+}
+
+bool backend_is_live(const struct backend *b)
+{
+	struct keeper_status status;
+	keeper_status(b->keeper, &status);
+	return status.ready;
+}

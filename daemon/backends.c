@@ -1,0 +1,225 @@
+/*
+ * backends: a current one, perhaps a next one, and those that have served and end what they have begun.
+ */
+#include "daemon/backends.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "daemon/backend.h"
+#include "daemon/host/config.h"
+#include "daemon/host/log.h"
+#include "daemon/store/versions.h"
+#include "daemon/upstream/auth.h"
+#include "daemon/upstream/token.h"
+
+/* A backend's place in the books, made with it, so that no memory is needed when it goes. */
+struct slot {
+	struct slot *prev, *next; /* of the retired */
+	struct backends *all;
+	struct backend *backend;
+};
+
+struct backends {
+	struct event_base *base;
+	/*
+	 * What was written through any of them: the next one's reads must not fall behind it either, and what the one before
+	 * has still to write comes to be known here.
+	 */
+	struct versions *versions;
+	struct slot *current, *next, *retired;
+	void (*changed)(void *arg);
+	void *changed_arg;
+	unsigned stopping; /* that have not ended yet */
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+static void slot_free(struct slot *s)
+{
+	if (s == NULL)
+		return;
+	backend_free(s->backend);
+	free(s);
+}
+
+/* The log names an address once. before: the configuration of those that it has named; NULL: there is none. */
+static void log_addresses(const struct config *config, const struct config *before)
+{
+	for (size_t i = 0; i < config->openbao.naddress; i++) {
+		bool named = false;
+		for (size_t j = 0; before != NULL && j < before->openbao.naddress; j++)
+			named |= strcmp(before->openbao.address[j], config->openbao.address[i]) == 0;
+		if (!named)
+			log_info("OpenBao at %s", config->openbao.address[i]);
+	}
+}
+
+/* -- one takes the place of another -------------------------------------------------------------------------- */
+
+static void on_retired(void *arg)
+{
+	struct slot *s = arg;
+	DL_DELETE(s->all->retired, s);
+	slot_free(s);
+	log_info("what the configuration before had under way has ended, and its login");
+}
+
+static void retire(struct slot *s)
+{
+	keeper_watch(backend_keeper(s->backend), NULL, NULL);
+	DL_APPEND(s->all->retired, s);
+	backend_retire(s->backend, on_retired, s);
+}
+
+static bool same_namespace(const struct slot *a, const struct slot *b)
+{
+	return strcmp(backend_config(a->backend)->openbao.vault_namespace,
+	    backend_config(b->backend)->openbao.vault_namespace) == 0;
+}
+
+static void look(void *arg)
+{
+	struct backends *all = arg;
+	struct slot *before = all->current;
+	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
+		log_info("from here on requests go to OpenBao as the new configuration describes it");
+		if (!same_namespace(before, all->next))
+			versions_clear(all->versions);
+		all->current = all->next;
+		all->next = NULL;
+		retire(before);
+	}
+	if (all->changed != NULL)
+		all->changed(all->changed_arg);
+}
+
+static struct slot *begin(struct backends *all, struct config *config, struct error *error)
+{
+	struct slot *s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		(void)error_set(error, "out of memory");
+		return NULL;
+	}
+	s->all = all;
+	s->backend = backend_new(all->base, config, all->versions, error);
+	if (s->backend == NULL) {
+		free(s);
+		return NULL;
+	}
+	keeper_watch(backend_keeper(s->backend), look, all);
+	return s;
+}
+
+static bool is_like(const struct slot *s, const struct config *config)
+{
+	return s != NULL && backend_is_like(s->backend, config);
+}
+
+/* The wrapping token may be the same, and used up. */
+static void hand_on(const struct slot *from, struct slot *to)
+{
+	const struct kept_secret *kept = auth_kept(backend_auth(from->backend));
+	if (kept != NULL)
+		(void)auth_keep(backend_auth(to->backend), kept);
+}
+
+int backends_change(struct backends *all, struct config *config, struct error *error)
+{
+	struct slot *next = NULL;
+	if (is_like(all->next, config))
+		return 0;
+	if (!is_like(all->current, config)) {
+		next = begin(all, config, error);
+		if (next == NULL)
+			return -1;
+		hand_on(all->current, next);
+	}
+	slot_free(all->next);
+	all->next = next;
+	if (next == NULL)
+		return 0;
+	log_info("the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
+	log_addresses(config, backend_config(all->current->backend));
+	backend_start(next->backend);
+	return 0;
+}
+
+/* -- start and end ------------------------------------------------------------------------------------------- */
+
+struct backends *backends_new(struct event_base *base, struct config *config, struct error *error)
+{
+	struct backends *all = calloc(1, sizeof(*all));
+	if (all != NULL)
+		all->versions = versions_new();
+	if (all == NULL || all->versions == NULL) {
+		(void)error_set(error, "out of memory");
+		free(all);
+		return NULL;
+	}
+	all->base = base;
+	all->current = begin(all, config, error);
+	if (all->current != NULL)
+		return all;
+	backends_free(all);
+	return NULL;
+}
+
+void backends_start(struct backends *all)
+{
+	log_addresses(backend_config(all->current->backend), NULL);
+	backend_start(all->current->backend);
+}
+
+void backends_watch(struct backends *all, void (*changed)(void *arg), void *arg)
+{
+	all->changed = changed;
+	all->changed_arg = arg;
+}
+
+struct backend *backends_current(const struct backends *all)
+{
+	return all->current->backend;
+}
+
+struct backend *backends_next(const struct backends *all)
+{
+	return all->next != NULL ? all->next->backend : NULL;
+}
+
+static void on_ended(void *arg)
+{
+	struct backends *all = arg;
+	if (--all->stopping == 0)
+		all->stopped(all->stopped_arg);
+}
+
+void backends_stop(struct backends *all, void (*done)(void *arg), void *arg)
+{
+	struct slot *s;
+	all->stopped = done;
+	all->stopped_arg = arg;
+	slot_free(all->next);
+	all->next = NULL;
+	all->stopping = 1;
+	backend_stop(all->current->backend, on_ended, all);
+	DL_FOREACH(all->retired, s) {
+		all->stopping++;
+		backend_stop(s->backend, on_ended, all);
+	}
+}
+
+void backends_free(struct backends *all)
+{
+	struct slot *s, *next;
+	if (all == NULL)
+		return;
+	DL_FOREACH_SAFE(all->retired, s, next) {
+		slot_free(s);
+	}
+	slot_free(all->next);
+	slot_free(all->current);
+	versions_free(all->versions);
+	free(all);
+}

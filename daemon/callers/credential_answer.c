@@ -1,0 +1,62 @@
+/*
+ * credential_answer: sends a credential, or too much.
+ */
+#include "daemon/callers/credential_answer.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* For people who look at what came. */
+#define LINE "No credential: see secretstored's log. This is too long to be one\n"
+#define FOUR(text) text text text text
+static const char refusal[] = FOUR(FOUR(FOUR(LINE)));
+
+void credential_answer_init(struct credential_answer *ret)
+{
+	*ret = (struct credential_answer){ .sent = 0 };
+	buf_init(&ret->value, SIZE_MAX);
+}
+
+void credential_answer_clear(struct credential_answer *answer)
+{
+	buf_free(&answer->value);
+}
+
+void credential_answer_refuse(struct credential_answer *answer)
+{
+	buf_free(&answer->value);
+	answer->refusal_left = answer->sent < CREDENTIAL_REFUSAL_BYTES ? CREDENTIAL_REFUSAL_BYTES - answer->sent : 0;
+}
+
+/* What is to be sent next; 0 bytes: nothing is left. */
+static size_t next_piece(const struct credential_answer *answer, const void **ret)
+{
+	if (answer->refusal_left == 0) {
+		*ret = buf_data(&answer->value);
+		return buf_len(&answer->value);
+	}
+	*ret = refusal;
+	return answer->refusal_left < sizeof(refusal) - 1 ? answer->refusal_left : sizeof(refusal) - 1;
+}
+
+enum credential_sent credential_answer_send(struct credential_answer *answer, int fd)
+{
+	const void *p;
+	size_t len;
+
+	while ((len = next_piece(answer, &p)) > 0) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? CREDENTIAL_WAITING : CREDENTIAL_GONE;
+		answer->sent += (size_t)n;
+		if (answer->refusal_left > 0)
+			answer->refusal_left -= (size_t)n;
+		else
+			buf_consume(&answer->value, (size_t)n);
+	}
+	return CREDENTIAL_SENT;
+}

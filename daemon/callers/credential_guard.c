@@ -1,0 +1,214 @@
+/*
+ * credential_guard: the two ends of one socket, on which connections are handed over. Its end means that of the daemon.
+ */
+#include "daemon/callers/credential_guard.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/callers/credential_answer.h"
+#include "daemon/host/log.h"
+
+#define REFUSE_MS 10000u /* for readers, when the daemon is gone */
+
+struct credential_guard {
+	int fd; /* -1: the guard has gone */
+};
+
+/* A message is the number, with the connection or, when that is done, without. */
+struct message {
+	struct msghdr header;
+	struct iovec piece;
+	unsigned char number;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+};
+
+static void message_init(struct message *m, bool with_fd)
+{
+	memset(m, 0, sizeof(*m));
+	m->piece = (struct iovec){ .iov_base = &m->number, .iov_len = 1 };
+	m->header = (struct msghdr){ .msg_iov = &m->piece, .msg_iovlen = 1 };
+	if (!with_fd)
+		return;
+	m->header.msg_control = &m->control;
+	m->header.msg_controllen = sizeof(m->control);
+}
+
+/* -- the daemon's side --------------------------------------------------------------------------------------- */
+
+static int spawn(int theirs)
+{
+	char program[] = "/proc/self/exe", option[] = CREDENTIAL_GUARD_OPTION, name[] = "secretstored";
+	char *const argv[] = { name, option, NULL }, *const no_environment[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int rc = posix_spawn_file_actions_init(&actions);
+
+	if (rc != 0)
+		return rc;
+	rc = posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
+	if (rc == 0)
+		rc = posix_spawn(&pid, program, &actions, NULL, argv, no_environment);
+	posix_spawn_file_actions_destroy(&actions);
+	return rc;
+}
+
+struct credential_guard *credential_guard_new(struct error *error)
+{
+	struct credential_guard *guard = calloc(1, sizeof(*guard));
+	int pair[2], rc;
+
+	if (guard == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		(void)error_set(error, "the guard of credentials cannot be started: %s", strerror(errno));
+		free(guard);
+		return NULL;
+	}
+	guard->fd = pair[0];
+	rc = spawn(pair[1]);
+	close(pair[1]);
+	if (rc == 0)
+		return guard;
+	(void)error_set(error, "the guard of credentials cannot be started: %s", strerror(rc));
+	credential_guard_free(guard);
+	return NULL;
+}
+
+/* A guard that does not keep up is none, and it must not hold connections open that are done. */
+static void tell(struct credential_guard *guard, struct message *m, unsigned number)
+{
+	ssize_t n;
+
+	if (guard->fd < 0)
+		return;
+	m->number = (unsigned char)number;
+	do
+		n = sendmsg(guard->fd, &m->header, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return;
+	log_warning("the guard of credentials has gone: if this process dies, a unit may get an empty credential");
+	close(guard->fd);
+	guard->fd = -1;
+}
+
+void credential_guard_watch(struct credential_guard *guard, unsigned number, int fd)
+{
+	struct message m;
+
+	message_init(&m, true);
+	m.control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+		.cmsg_len = CMSG_LEN(sizeof(fd)) };
+	memcpy(CMSG_DATA(&m.control.header), &fd, sizeof(fd));
+	tell(guard, &m, number);
+}
+
+void credential_guard_done(struct credential_guard *guard, unsigned number)
+{
+	struct message m;
+
+	message_init(&m, false);
+	tell(guard, &m, number);
+}
+
+void credential_guard_free(struct credential_guard *guard)
+{
+	if (guard == NULL)
+		return;
+	if (guard->fd >= 0)
+		close(guard->fd);
+	free(guard);
+}
+
+/* -- the guard's side ---------------------------------------------------------------------------------------- */
+
+/* What systemd, or a terminal, sends to all of the service's processes when the daemon is to end, or has. */
+static void ignore_signals(void)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT, SIGPIPE };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		(void)signal(numbers[i], SIG_IGN);
+}
+
+/* Takes one message. False: the daemon has gone. */
+static bool take(int fds[CREDENTIAL_GUARD_MAX])
+{
+	struct message m;
+	struct cmsghdr *control;
+	int fd = -1;
+	ssize_t n;
+
+	message_init(&m, true);
+	n = recvmsg(STDIN_FILENO, &m.header, MSG_CMSG_CLOEXEC);
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n <= 0)
+		return false;
+	control = CMSG_FIRSTHDR(&m.header);
+	if (control != NULL && control->cmsg_type == SCM_RIGHTS && control->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	if (m.number >= CREDENTIAL_GUARD_MAX)
+		return false;
+	if (fds[m.number] >= 0)
+		close(fds[m.number]);
+	fds[m.number] = fd;
+	return true;
+}
+
+/* Writes to all that can be written to. The number of those that are not done; poll(2) is told of them. */
+static nfds_t refuse_some(int fds[CREDENTIAL_GUARD_MAX], struct credential_answer *answers,
+    struct pollfd ret_waiting[CREDENTIAL_GUARD_MAX])
+{
+	nfds_t n = 0;
+
+	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++) {
+		if (fds[i] < 0)
+			continue;
+		if (credential_answer_send(&answers[i], fds[i]) == CREDENTIAL_WAITING) {
+			ret_waiting[n++] = (struct pollfd){ .fd = fds[i], .events = POLLOUT };
+			continue;
+		}
+		close(fds[i]);
+		fds[i] = -1;
+	}
+	return n;
+}
+
+static void refuse_all(int fds[CREDENTIAL_GUARD_MAX])
+{
+	struct credential_answer answers[CREDENTIAL_GUARD_MAX];
+	struct pollfd waiting[CREDENTIAL_GUARD_MAX];
+	uint64_t end_ms = clock_now_ms() + REFUSE_MS;
+	nfds_t n;
+
+	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++) {
+		credential_answer_init(&answers[i]);
+		credential_answer_refuse(&answers[i]);
+	}
+	while ((n = refuse_some(fds, answers, waiting)) > 0 && clock_now_ms() < end_ms)
+		(void)poll(waiting, n, 100);
+}
+
+int credential_guard_main(void)
+{
+	int fds[CREDENTIAL_GUARD_MAX];
+
+	ignore_signals();
+	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++)
+		fds[i] = -1;
+	while (take(fds))
+		;
+	refuse_all(fds);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,225 @@
+/*
+ * rules_index: a sorted list of (hash, rule). What is hashed is who, op and where: one of the ids or units that the rule
+ * names, and for an op with a path that part of a pattern that holds for every path it matches: up to the last slash
+ * before its first star, or all of it. A request looks up each of its own ids, with each beginning of its path that ends
+ * with a slash, and the whole path. Two that have the same hash by chance cost a look at a rule, no more.
+ */
+#include "daemon/callers/rules_index.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a, 64 bits: can go on where it ended, for the beginnings of a path. */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+#define HASH_PRIME UINT64_C(0x100000001b3)
+
+enum who { WHO_UID, WHO_GID, WHO_UNIT, WHO_ANY_UNIT };
+
+struct entry {
+	uint64_t hash;
+	uint32_t rule;
+};
+
+struct rules_index {
+	struct entry *entries;
+	size_t n, cap;
+	bool has_gids, has_units;
+};
+
+static uint64_t hash_bytes(uint64_t hash, const void *p, size_t n)
+{
+	const unsigned char *byte = p;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ byte[i]) * HASH_PRIME;
+	return hash;
+}
+
+static uint64_t hash_caller(enum who who, enum op op, const void *p, size_t n)
+{
+	const unsigned char kind[2] = {(unsigned char)who, (unsigned char)op};
+
+	return hash_bytes(hash_bytes(HASH_START, kind, sizeof(kind)), p, n);
+}
+
+/* -- making it ----------------------------------------------------------------------------------------------- */
+
+static int add(struct rules_index *index, uint64_t hash, size_t rule)
+{
+	if (index->n == index->cap) {
+		size_t cap = index->cap > 0 ? index->cap * 2 : 256;
+		struct entry *grown = realloc(index->entries, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return -1;
+		index->entries = grown;
+		index->cap = cap;
+	}
+	index->entries[index->n++] = (struct entry){.hash = hash, .rule = (uint32_t)rule};
+	return 0;
+}
+
+static size_t fixed_part(const char *pattern)
+{
+	size_t n = strcspn(pattern, "*");
+
+	if (pattern[n] == '\0')
+		return n;
+	while (n > 0 && pattern[n - 1] != '/')
+		n--;
+	return n;
+}
+
+static int add_paths(struct rules_index *index, uint64_t caller, const struct rule *rule, size_t number)
+{
+	for (size_t i = 0; i < rule->npaths; i++)
+		if (add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])), number) != 0)
+			return -1;
+	return rule->npaths == 0 ? add(index, caller, number) : 0;
+}
+
+/* For an op without a path, and for one with any, the caller alone is looked up, too. */
+static int add_caller(struct rules_index *index, const struct rule *rule, size_t number, enum who who, const void *p, size_t n)
+{
+	for (int op = 0; op < OP_COUNT; op++) {
+		uint64_t caller = hash_caller(who, (enum op)op, p, n);
+
+		if (!rule->ops[op])
+			continue;
+		if (op_has_path((enum op)op) ? add_paths(index, caller, rule, number) : add(index, caller, number))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_unit(struct rules_index *index, const struct rule *rule, size_t number, const char *unit)
+{
+	index->has_units = true;
+	if (strchr(unit, '*') != NULL)
+		return add_caller(index, rule, number, WHO_ANY_UNIT, "", 0);
+	return add_caller(index, rule, number, WHO_UNIT, unit, strlen(unit));
+}
+
+/* All keys of a rule must fit, so one of them is enough to find it by. */
+static int add_rule(struct rules_index *index, const struct rule *rule, size_t number)
+{
+	int rc = 0;
+
+	if (rule->nuids > 0) {
+		for (size_t i = 0; rc == 0 && i < rule->nuids; i++)
+			rc = add_caller(index, rule, number, WHO_UID, &rule->uids[i], sizeof(rule->uids[i]));
+	} else if (rule->ngids > 0) {
+		index->has_gids = true;
+		for (size_t i = 0; rc == 0 && i < rule->ngids; i++)
+			rc = add_caller(index, rule, number, WHO_GID, &rule->gids[i], sizeof(rule->gids[i]));
+	} else {
+		for (size_t i = 0; rc == 0 && i < rule->nunits; i++)
+			rc = add_unit(index, rule, number, rule->units[i]);
+	}
+	return rc;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+struct rules_index *rules_index_new(const struct rules *rules)
+{
+	struct rules_index *index = calloc(1, sizeof(*index));
+
+	if (index == NULL || rules->nrules > UINT32_MAX)
+		goto fail;
+	for (size_t i = 0; i < rules->nrules; i++)
+		if (add_rule(index, &rules->rule[i], i) != 0)
+			goto fail;
+	if (index->n > 0)
+		qsort(index->entries, index->n, sizeof(index->entries[0]), compare);
+	return index;
+fail:
+	rules_index_free(index);
+	return NULL;
+}
+
+void rules_index_free(struct rules_index *index)
+{
+	if (index == NULL)
+		return;
+	free(index->entries);
+	free(index);
+}
+
+/* -- asking it ----------------------------------------------------------------------------------------------- */
+
+struct search {
+	const struct rules_index *index;
+	const struct rules *rules;
+	const struct peer *peer;
+	enum op op;
+	const char *path;
+	size_t best; /* the first rule found so far that allows it */
+};
+
+static size_t first_with(const struct rules_index *index, uint64_t hash)
+{
+	size_t low = 0, high = index->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (index->entries[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void look_up(struct search *s, uint64_t hash)
+{
+	const struct rules_index *index = s->index;
+
+	for (size_t i = first_with(index, hash); i < index->n && index->entries[i].hash == hash; i++) {
+		size_t rule = index->entries[i].rule;
+
+		if (rule >= s->best)
+			return;
+		if (rule_judge(&s->rules->rule[rule], s->peer, s->op, s->path) == RULE_ALLOWS)
+			s->best = rule;
+	}
+}
+
+static void look_up_caller(struct search *s, enum who who, const void *p, size_t n)
+{
+	uint64_t hash = hash_caller(who, s->op, p, n);
+
+	look_up(s, hash);
+	for (const char *at = s->path; at != NULL && *at != '\0'; at++) {
+		hash = hash_bytes(hash, at, 1);
+		if (*at == '/' || at[1] == '\0')
+			look_up(s, hash);
+	}
+}
+
+const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules, const struct peer *peer,
+    enum op op, const char *path)
+{
+	struct search s = {.index = index, .rules = rules, .peer = peer, .op = op, .path = path, .best = rules->nrules};
+
+	look_up_caller(&s, WHO_UID, &peer->uid, sizeof(peer->uid));
+	if (index->has_gids) {
+		look_up_caller(&s, WHO_GID, &peer->gid, sizeof(peer->gid));
+		for (size_t i = 0; i < peer->ngroups; i++)
+			look_up_caller(&s, WHO_GID, &peer->groups[i], sizeof(peer->groups[i]));
+	}
+	if (index->has_units && peer->unit != NULL) {
+		look_up_caller(&s, WHO_UNIT, peer->unit, strlen(peer->unit));
+		look_up_caller(&s, WHO_ANY_UNIT, "", 0);
+	}
+	return s.best < rules->nrules ? &rules->rule[s.best] : NULL;
+}

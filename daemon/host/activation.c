@@ -1,0 +1,78 @@
+/*
+ * activation: sd_listen_fds_with_names(3), and a look at what came.
+ */
+#include "daemon/host/activation.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/host/log.h"
+
+struct activation {
+	int count;
+	char **names; /* one for each of the descriptors from SD_LISTEN_FDS_START on; freed when that is taken */
+};
+
+struct activation *activation_new(struct error *error)
+{
+	struct activation *a = calloc(1, sizeof(*a));
+
+	if (a == NULL) {
+		(void)error_set(error, "out of memory");
+		return NULL;
+	}
+	a->count = sd_listen_fds_with_names(1, &a->names);
+	if (a->count >= 0)
+		return a;
+	(void)error_set(error, "what systemd passed on cannot be used: %s", strerror(-a->count));
+	free(a);
+	return NULL;
+}
+
+void activation_free(struct activation *a)
+{
+	if (a == NULL)
+		return;
+	for (int i = 0; i < a->count; i++) {
+		if (a->names[i] == NULL)
+			continue;
+		log_warning("systemd passed on a descriptor named \"%s\", for which there is no use", a->names[i]);
+		close(SD_LISTEN_FDS_START + i);
+		free(a->names[i]);
+	}
+	free(a->names);
+	free(a);
+}
+
+int activation_take(struct activation *a, const char *name)
+{
+	for (int i = 0; i < a->count; i++) {
+		if (a->names[i] == NULL || strcmp(a->names[i], name) != 0)
+			continue;
+		free(a->names[i]);
+		a->names[i] = NULL;
+		return SD_LISTEN_FDS_START + i;
+	}
+	return -1;
+}
+
+int activation_socket(struct activation *a, const char *name, int *ret_fd, struct error *error)
+{
+	int fd = activation_take(a, name), flags;
+
+	if (fd >= 0 && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
+		close(fd);
+		return error_set(error, "what systemd passed on as \"%s\" is no listening Unix stream socket: the socket unit "
+		    "needs ListenStream= with a path", name);
+	}
+	flags = fd >= 0 ? fcntl(fd, F_GETFL) : 0;
+	if (fd >= 0 && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {
+		close(fd);
+		return error_set(error, "cannot make the socket \"%s\" non-blocking", name);
+	}
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,401 @@
+/*
+ * audit: composes records and puts them into the writer's queue; tells the log when they are lost; and has changes wait
+ * for theirs. What runs in the writer's thread touches the outlet only.
+ */
+#include "daemon/host/audit.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/host/audit_file.h"
+#include "daemon/host/audit_repeats.h"
+#include "daemon/host/audit_text.h"
+#include "daemon/host/journal.h"
+#include "daemon/host/log.h"
+#include "daemon/host/writer.h"
+
+#define QUEUE_BYTES (1024u * 1024)
+#define SWEEP_SECONDS 1
+
+/* Where records go: the thread's, once it has begun. */
+struct outlet {
+	enum audit_sink sink;
+	struct audit_file file;
+	int loop_fd;
+	int write_error, sync_error; /* of the last; 0: it went well */
+	_Atomic int failing;      /* the one of them that is not 0, for the loop */
+	_Atomic uint64_t untold;  /* records lost of which the log does not know */
+};
+
+struct audit_wait {
+	struct writer_ticket ticket; /* first, so that one is the other */
+	LIST_ENTRY(audit_wait) link;
+	struct audit *audit;
+	struct event timer;
+	bool queued;                 /* the ticket is still to come back */
+	audit_done *done;            /* NULL: told, or nobody wants to know */
+	void *arg;
+};
+
+struct audit {
+	struct event_base *base;
+	enum audit_level level;
+	enum audit_on_failure on_failure;
+	struct outlet *outlet;
+	struct writer *writer;
+	struct audit_repeats *repeats;
+	struct event *sweep, *wake;
+	int failing; /* as the log knows it */
+	uint64_t too_long;
+	LIST_HEAD(, audit_wait) waits;
+	char text[AUDIT_TEXT_MAX];
+};
+
+/* -- in the writer's thread ---------------------------------------------------------------------------------- */
+
+static void wake_loop(struct outlet *outlet)
+{
+	static const uint64_t one = 1;
+	(void)!write(outlet->loop_fd, &one, sizeof(one));
+}
+
+static void note(struct outlet *outlet)
+{
+	int error = outlet->write_error != 0 ? outlet->write_error : outlet->sync_error;
+	if (atomic_exchange(&outlet->failing, error) != error)
+		wake_loop(outlet);
+}
+
+static int outlet_write(void *arg, const void *record, size_t n)
+{
+	struct outlet *outlet = arg;
+	if (outlet->sink == AUDIT_JOURNAL)
+		outlet->write_error = journal_send(record, n);
+	else if (outlet->sink == AUDIT_FILE)
+		outlet->write_error = audit_file_write(&outlet->file, record, n);
+	else
+		outlet->write_error = writer_write_all(STDERR_FILENO, record, n);
+	note(outlet);
+	return outlet->write_error;
+}
+
+static int outlet_sync(void *arg)
+{
+	struct outlet *outlet = arg;
+	if (outlet->sink != AUDIT_FILE || outlet->file.fd < 0)
+		return outlet->write_error;
+	outlet->sync_error = audit_file_sync(&outlet->file);
+	note(outlet);
+	return outlet->sync_error;
+}
+
+static bool outlet_lost(void *arg, uint64_t n)
+{
+	struct outlet *outlet = arg;
+	atomic_fetch_add(&outlet->untold, n);
+	wake_loop(outlet);
+	return true;
+}
+
+/* -- the outlet ---------------------------------------------------------------------------------------------- */
+
+static const char *sink_name(const struct audit *a)
+{
+	static const char *const names[] = { "the journal", "its file", "standard error" };
+	return names[a->outlet->sink];
+}
+
+static void outlet_free(struct outlet *outlet)
+{
+	if (outlet == NULL)
+		return;
+	audit_file_close(&outlet->file);
+	if (outlet->loop_fd >= 0)
+		close(outlet->loop_fd);
+	free(outlet);
+}
+
+static struct outlet *outlet_new(const struct audit_options *options, struct error *error)
+{
+	struct outlet *outlet = calloc(1, sizeof(*outlet));
+	if (outlet == NULL) {
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	outlet->sink = options->sink;
+	if (outlet->sink == AUDIT_JOURNAL && !journal_is_there()) {
+		log_info("audit: there is no journal, so records go to standard error");
+		outlet->sink = AUDIT_STDERR;
+	}
+	outlet->loop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int rc = outlet->loop_fd < 0 ? errno : 0;
+	if (rc == 0 && outlet->sink == AUDIT_FILE)
+		rc = audit_file_open(&outlet->file, options->file);
+	if (rc == 0)
+		return outlet;
+	error_set(error, "audit.file: cannot be opened: %s", rc == EINVAL ? "it is no regular file" : strerror(rc));
+	outlet_free(outlet);
+	return NULL;
+}
+
+/* -- records ------------------------------------------------------------------------------------------------- */
+
+static bool put(struct audit *a, const struct audit_entry *entry, struct writer_ticket *ticket)
+{
+	struct timespec now;
+	size_t n;
+	if (a->outlet->sink == AUDIT_JOURNAL)
+		n = audit_text_fields(a->text, sizeof(a->text), entry);
+	else {
+		clock_gettime(CLOCK_REALTIME, &now);
+		n = audit_text_json(a->text, sizeof(a->text), entry, &now);
+	}
+	if (n == 0)
+		a->too_long++;
+	return n > 0 && writer_put(a->writer, a->text, n, ticket);
+}
+
+static void write_repeats(void *arg, const struct audit_record *record, uint64_t count)
+{
+	(void)put(arg, &(struct audit_entry){ .record = record, .count = count }, NULL);
+}
+
+static void sweep_later(struct audit *a)
+{
+	static const struct timeval later = { .tv_sec = SWEEP_SECONDS };
+	if (!event_pending(a->sweep, EV_TIMEOUT, NULL))
+		(void)event_add(a->sweep, &later);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct audit *a = arg;
+	(void)fd;
+	(void)what;
+	if (audit_repeats_sweep(a->repeats, clock_now_ms()))
+		sweep_later(a);
+}
+
+/* Does what was asked for leave everything as it was? */
+static bool is_harmless(const struct audit_record *r)
+{
+	static const char *const reads[] = { "kv.get", "status", "probe", "ping" };
+	if (r->code == CODE_FORBIDDEN)
+		return true;
+	for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++)
+		if (strcmp(r->op, reads[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct audit_record *r)
+{
+	return r->code != CODE_NONE || r->path != NULL || !is_harmless(r);
+}
+
+void audit_write(struct audit *a, const struct audit_record *record)
+{
+	if (a->level == AUDIT_ALL || !is_harmless(record))
+		(void)put(a, &(struct audit_entry){ .record = record }, NULL);
+	else if (is_wanted(record)) {
+		audit_repeats_take(a->repeats, record, clock_now_ms());
+		sweep_later(a);
+	}
+}
+
+void audit_set_level(struct audit *a, enum audit_level level)
+{
+	a->level = level;
+}
+
+uint64_t audit_dropped(const struct audit *a)
+{
+	return writer_lost(a->writer) + a->too_long;
+}
+
+/* -- waits --------------------------------------------------------------------------------------------------- */
+
+bool audit_denies(const struct audit *a)
+{
+	return a->on_failure == AUDIT_DENY;
+}
+
+static void wait_free(struct audit_wait *wait)
+{
+	event_del(&wait->timer);
+	LIST_REMOVE(wait, link);
+	free(wait);
+}
+
+/* The wait may be gone afterwards. */
+static void tell(struct audit_wait *wait, bool ok)
+{
+	audit_done *done = wait->done;
+	void *arg = wait->arg;
+	wait->done = NULL;
+	if (!wait->queued)
+		wait_free(wait);
+	if (done != NULL)
+		done(arg, ok);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	tell(arg, false);
+}
+
+static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *entry, uint64_t deadline_ms,
+    audit_done *done, void *arg)
+{
+	if (done == NULL) {
+		(void)put(a, entry, NULL);
+		return NULL;
+	}
+	struct audit_wait *wait = calloc(1, sizeof(*wait));
+	if (wait == NULL)
+		return NULL;
+	wait->audit = a;
+	wait->done = done;
+	wait->arg = arg;
+	LIST_INSERT_HEAD(&a->waits, wait, link);
+	(void)event_assign(&wait->timer, a->base, -1, 0, on_late, wait);
+	wait->queued = put(a, entry, &wait->ticket);
+	uint64_t now = clock_now_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
+	struct timeval tv = { .tv_sec = (time_t)(left / 1000), .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+	if (!wait->queued)
+		event_active(&wait->timer, EV_TIMEOUT, 0);
+	else if (deadline_ms != CLOCK_NEVER)
+		(void)event_add(&wait->timer, &tv);
+	return wait;
+}
+
+struct audit_wait *audit_intent(struct audit *a, const struct audit_record *record, uint64_t deadline_ms,
+    audit_done *done, void *arg)
+{
+	const struct audit_entry entry = { .record = record, .stage = AUDIT_INTENT };
+	return begin_wait(a, &entry, deadline_ms, done, arg);
+}
+
+struct audit_wait *audit_result(struct audit *a, const struct audit_record *record, uint64_t deadline_ms,
+    audit_done *done, void *arg)
+{
+	const struct audit_entry entry = { .record = record, .stage = AUDIT_RESULT };
+	return begin_wait(a, &entry, deadline_ms, done, arg);
+}
+
+void audit_abandon(struct audit_wait *wait)
+{
+	wait->done = NULL;
+	event_del(&wait->timer);
+	if (!wait->queued)
+		wait_free(wait);
+}
+
+/* -- what the thread has to say ------------------------------------------------------------------------------ */
+
+static void tell_failing(struct audit *a)
+{
+	int failing = atomic_load(&a->outlet->failing);
+	if (failing == a->failing)
+		return;
+	a->failing = failing;
+	if (failing != 0)
+		log_error("audit: %s cannot be written: %s%s", sink_name(a), strerror(failing),
+		    audit_denies(a) ? "; writes are refused until it can" : "");
+	else
+		log_info("audit: %s can be written again", sink_name(a));
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct audit *a = arg;
+	uint64_t count, untold;
+	(void)what;
+	(void)!read(fd, &count, sizeof(count));
+	for (struct writer_ticket *t = writer_collect(a->writer), *next; t != NULL; t = next) {
+		struct audit_wait *wait = (struct audit_wait *)t;
+		next = t->next;
+		wait->queued = false;
+		tell(wait, t->error == 0);
+	}
+	tell_failing(a);
+	untold = atomic_exchange(&a->outlet->untold, 0);
+	if (untold > 0)
+		log_warning("audit: %llu records were dropped, since %s did not take them", (unsigned long long)untold,
+		    sink_name(a));
+}
+
+/* -- all of it ----------------------------------------------------------------------------------------------- */
+
+static int start(struct audit *a)
+{
+	const struct writer_sink sink = {
+		.write = outlet_write, .sync = outlet_sync, .lost = outlet_lost, .arg = a->outlet };
+	a->repeats = audit_repeats_new(write_repeats, a);
+	a->sweep = event_new(a->base, -1, 0, on_sweep, a);
+	a->wake = event_new(a->base, a->outlet->loop_fd, EV_READ | EV_PERSIST, on_wake, a);
+	if (a->repeats == NULL || a->sweep == NULL || a->wake == NULL || event_add(a->wake, NULL) != 0)
+		return -1;
+	a->writer = writer_new(QUEUE_BYTES, &sink, a->outlet->loop_fd);
+	return a->writer != NULL ? 0 : -1;
+}
+
+struct audit *audit_new(struct event_base *base, const struct audit_options *options, struct error *error)
+{
+	struct audit *a = calloc(1, sizeof(*a));
+	if (a == NULL) {
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	a->base = base;
+	a->level = options->level;
+	a->on_failure = options->on_failure;
+	LIST_INIT(&a->waits);
+	a->outlet = outlet_new(options, error);
+	if (a->outlet == NULL) {
+		free(a);
+		return NULL;
+	}
+	if (start(a) == 0)
+		return a;
+	error_set(error, "audit: out of memory");
+	audit_free(a, 0);
+	return NULL;
+}
+
+void audit_free(struct audit *a, uint64_t budget_ms)
+{
+	bool stuck = false;
+	if (a == NULL)
+		return;
+	if (a->writer != NULL) {
+		(void)audit_repeats_sweep(a->repeats, UINT64_MAX);
+		stuck = !writer_stop(a->writer, budget_ms);
+	}
+	if (a->wake != NULL)
+		event_free(a->wake);
+	if (a->sweep != NULL)
+		event_free(a->sweep);
+	audit_repeats_free(a->repeats);
+	for (struct audit_wait *wait = LIST_FIRST(&a->waits), *next; wait != NULL; wait = next) {
+		next = LIST_NEXT(wait, link);
+		event_del(&wait->timer);
+		if (!stuck || !wait->queued)
+			wait_free(wait);
+	}
+	if (stuck)
+		log_warning("audit: what was not written yet is lost: %s does not take it", sink_name(a));
+	else
+		outlet_free(a->outlet); /* the thread has it else, until the process ends */
+	free(a);
+}

@@ -1,0 +1,180 @@
+/*
+ * audit_repeats: a table whose key is all that makes requests equal. uthash keeps the order of insertion, and a kind whose
+ * minute begins anew is inserted anew, so the first is the oldest.
+ */
+#include "daemon/host/audit_repeats.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct kind {
+	uint64_t began_ms;
+	uint64_t count; /* not written yet */
+	struct audit_record record; /* its texts are in key */
+	struct peer peer;
+	UT_hash_handle hh;
+	size_t key_len;
+	char key[];
+};
+
+struct audit_repeats {
+	struct kind *table;
+	audit_repeats_write *write;
+	void *arg;
+};
+
+#define TEXTS 7
+
+/* Where a record has the texts that count. */
+static void find_texts(struct audit_record *r, struct peer *peer, const char ***at)
+{
+	at[0] = &r->op;
+	at[1] = &r->mount;
+	at[2] = &r->path;
+	at[3] = &r->credential;
+	at[4] = &r->rule;
+	at[5] = (const char **)(void *)&peer->unit;
+	at[6] = (const char **)(void *)&peer->user_unit;
+}
+
+/* The numbers that count, then the texts, each with its NUL; one that there is not is told from an empty one. */
+struct numbers {
+	uid_t uid;
+	gid_t gid;
+	int code;
+	unsigned absent;
+};
+
+static struct kind *kind_new(const struct audit_record *record)
+{
+	struct audit_record r = *record;
+	struct peer peer = record->peer != NULL ? *record->peer : (struct peer){ .uid = (uid_t)-1 };
+	struct numbers numbers;
+	const char **at[TEXTS];
+	size_t size = sizeof(numbers);
+
+	memset(&numbers, 0, sizeof(numbers));
+	numbers.uid = peer.uid;
+	numbers.gid = peer.gid;
+	numbers.code = r.gone ? -1 : (int)r.code;
+	find_texts(&r, &peer, at);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		numbers.absent |= (unsigned)(*at[i] == NULL) << i;
+		size += *at[i] != NULL ? strlen(*at[i]) + 1 : 0;
+	}
+	struct kind *k = calloc(1, sizeof(*k) + size);
+	if (k == NULL)
+		return NULL;
+	memcpy(k->key, &numbers, sizeof(numbers));
+	k->key_len = sizeof(numbers);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		if (*at[i] == NULL)
+			continue;
+		char *copy = k->key + k->key_len;
+		size_t n = strlen(*at[i]) + 1;
+		memcpy(copy, *at[i], n);
+		*at[i] = copy;
+		k->key_len += n;
+	}
+	k->record = r;
+	k->peer = peer;
+	k->peer.groups = NULL;
+	k->peer.ngroups = 0;
+	k->record.peer = record->peer != NULL ? &k->peer : NULL;
+	return k;
+}
+
+static void write_kind(struct audit_repeats *a, struct kind *k)
+{
+	if (k->count > 0)
+		a->write(a->arg, &k->record, k->count);
+	k->count = 0;
+	k->record.microseconds = 0;
+}
+
+static void drop(struct audit_repeats *a, struct kind *k)
+{
+	write_kind(a, k);
+	HASH_DEL(a->table, k);
+	free(k);
+}
+
+static void add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
+{
+	k->began_ms = now_ms;
+	HASH_ADD(hh, a->table, key, (unsigned)k->key_len, k);
+}
+
+static void count(struct kind *k, const struct audit_record *record)
+{
+	uint64_t longest = k->record.microseconds;
+
+	k->count++;
+	k->record.version = record->version;
+	k->record.microseconds = record->microseconds > longest ? record->microseconds : longest;
+	if (record->peer != NULL)
+		k->peer.pid = record->peer->pid;
+}
+
+void audit_repeats_take(struct audit_repeats *a, const struct audit_record *record, uint64_t now_ms)
+{
+	struct kind *k = kind_new(record), *known;
+
+	if (k == NULL) {
+		a->write(a->arg, record, 1);
+		return;
+	}
+	(void)audit_repeats_sweep(a, now_ms);
+	HASH_FIND(hh, a->table, k->key, (unsigned)k->key_len, known);
+	if (known != NULL) {
+		free(k);
+		count(known, record);
+		return;
+	}
+	if (HASH_COUNT(a->table) >= AUDIT_REPEATS_MAX)
+		drop(a, a->table);
+	k->count = 1;
+	write_kind(a, k);
+	add(a, k, now_ms);
+}
+
+bool audit_repeats_sweep(struct audit_repeats *a, uint64_t now_ms)
+{
+	while (a->table != NULL && (now_ms == UINT64_MAX || now_ms - a->table->began_ms >= AUDIT_REPEATS_MS)) {
+		struct kind *k = a->table;
+
+		if (k->count == 0 || now_ms == UINT64_MAX) {
+			drop(a, k);
+			continue;
+		}
+		write_kind(a, k);
+		HASH_DEL(a->table, k);
+		add(a, k, now_ms);
+	}
+	return a->table != NULL;
+}
+
+struct audit_repeats *audit_repeats_new(audit_repeats_write *write, void *arg)
+{
+	struct audit_repeats *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->write = write;
+	a->arg = arg;
+	return a;
+}
+
+void audit_repeats_free(struct audit_repeats *a)
+{
+	struct kind *k, *next;
+
+	if (a == NULL)
+		return;
+	HASH_ITER(hh, a->table, k, next) {
+		HASH_DEL(a->table, k);
+		free(k);
+	}
+	free(a);
+}

@@ -1,0 +1,308 @@
+/*
+ * writer: the queue is a ring of bytes. A record is a header and its bytes, in one piece: where it does not fit in before
+ * the ring's end, the rest is skipped.
+ */
+#include "daemon/host/writer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+
+#define STACK_BYTES (256u * 1024) /* the usual 8 MiB count against what may be locked */
+
+struct header {
+	struct writer_ticket *ticket;
+	uint32_t n;    /* bytes of the record */
+	uint32_t size; /* of all, header included: a multiple of the header's */
+};
+
+struct tickets {
+	struct writer_ticket *first, *last;
+};
+
+struct writer {
+	pthread_t thread;
+	pthread_mutex_t lock; /* for all below */
+	pthread_cond_t changed;
+	struct writer_sink sink;
+	int loop_fd;
+	bool stopping, ended;
+	uint64_t lost, untold; /* records; untold: of which the sink does not know */
+	struct tickets done;
+	size_t head, tail, used, bytes; /* used: from head to tail, what is skipped included */
+	unsigned char *ring;
+};
+
+/* -- the ring ------------------------------------------------------------------------------------------------ */
+
+static struct header *at(struct writer *w, size_t offset)
+{
+	return (struct header *)(void *)(w->ring + offset);
+}
+
+/* A piece of the ring at its tail, or NULL. spare: bytes that must be left. */
+static struct header *take_room(struct writer *w, size_t size, size_t spare)
+{
+	if (w->used == 0)
+		w->head = w->tail = 0; /* as long as little is queued, only the ring's beginning is ever touched */
+	size_t to_end = w->bytes - w->tail;
+	bool wraps = w->tail >= w->head && size > to_end;
+	size_t need = size + (wraps ? to_end : 0);
+	if (need > w->bytes - w->used || spare > w->bytes - w->used - need)
+		return NULL;
+	if (wraps) {
+		*at(w, w->tail) = (struct header){ .size = (uint32_t)to_end };
+		w->tail = 0;
+	}
+	struct header *header = at(w, w->tail);
+	header->size = (uint32_t)size;
+	w->used += need;
+	w->tail = (w->tail + size) % w->bytes;
+	return header;
+}
+
+static void drop_first(struct writer *w)
+{
+	size_t size = at(w, w->head)->size;
+	w->head = (w->head + size) % w->bytes;
+	w->used -= size;
+}
+
+static bool is_skipped(const struct header *header)
+{
+	return header->n == 0;
+}
+
+/* -- the thread ---------------------------------------------------------------------------------------------- */
+
+static void append(struct tickets *list, const struct tickets *more)
+{
+	if (more->first == NULL)
+		return;
+	if (list->last != NULL)
+		list->last->next = more->first;
+	else
+		list->first = more->first;
+	list->last = more->last;
+}
+
+static void count_lost(struct writer *w)
+{
+	w->lost++;
+	w->untold++;
+}
+
+/* Writes the record at the head. The lock is not held meanwhile: the loop only adds at the tail. */
+static int write_first(struct writer *w, struct tickets *written)
+{
+	struct header *header = at(w, w->head);
+	int error = 0;
+	if (!is_skipped(header)) {
+		pthread_mutex_unlock(&w->lock);
+		error = w->sink.write(w->sink.arg, header + 1, header->n);
+		pthread_mutex_lock(&w->lock);
+		if (error != 0)
+			count_lost(w);
+	}
+	if (header->ticket != NULL) {
+		header->ticket->error = error;
+		header->ticket->next = NULL;
+		append(written, &(struct tickets){ header->ticket, header->ticket });
+	}
+	drop_first(w);
+	return error;
+}
+
+/* One sync does for all that were written since the last. */
+static void hand_back(struct writer *w, const struct tickets *written)
+{
+	static const uint64_t one = 1;
+	if (written->first == NULL)
+		return;
+	if (w->sink.sync != NULL) {
+		pthread_mutex_unlock(&w->lock);
+		int error = w->sink.sync(w->sink.arg);
+		pthread_mutex_lock(&w->lock);
+		for (struct writer_ticket *t = written->first; error != 0 && t != NULL; t = t->next) {
+			if (t->error == 0) {
+				t->error = error;
+				count_lost(w);
+			}
+		}
+	}
+	append(&w->done, written);
+	(void)!write(w->loop_fd, &one, sizeof(one));
+}
+
+static void tell_lost(struct writer *w)
+{
+	uint64_t n = w->untold;
+	w->untold = 0;
+	pthread_mutex_unlock(&w->lock);
+	bool told = w->sink.lost(w->sink.arg, n);
+	pthread_mutex_lock(&w->lock);
+	if (!told)
+		w->untold += n;
+}
+
+/* Writes what is in the queue now. */
+static void write_batch(struct writer *w)
+{
+	struct tickets written = { NULL, NULL };
+	size_t end = w->tail;
+	int error = 0;
+	do
+		error = write_first(w, &written);
+	while (w->used > 0 && w->head != end);
+	hand_back(w, &written);
+	if (w->used == 0 && w->untold > 0 && error == 0 && w->sink.lost != NULL)
+		tell_lost(w);
+}
+
+static void *run(void *arg)
+{
+	struct writer *w = arg;
+	pthread_mutex_lock(&w->lock);
+	while (w->used > 0 || !w->stopping) {
+		if (w->used > 0)
+			write_batch(w);
+		else
+			pthread_cond_wait(&w->changed, &w->lock);
+	}
+	w->ended = true;
+	pthread_cond_signal(&w->changed);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+int writer_write_all(int fd, const void *p, size_t n)
+{
+	struct pollfd out = { .fd = fd, .events = POLLOUT };
+	const char *bytes = p;
+	while (n > 0) {
+		ssize_t done = write(fd, bytes, n);
+		if (done < 0 && errno == EAGAIN)
+			(void)poll(&out, 1, -1);
+		else if (done < 0 && errno != EINTR)
+			return errno;
+		else if (done > 0) {
+			bytes += done;
+			n -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* -- for the loop -------------------------------------------------------------------------------------------- */
+
+bool writer_put(struct writer *w, const void *record, size_t n, struct writer_ticket *ticket)
+{
+	size_t unit = sizeof(struct header);
+	bool fits = n > 0 && n < w->bytes;
+	pthread_mutex_lock(&w->lock);
+	struct header *header =
+	    fits ? take_room(w, unit + (n + unit - 1) / unit * unit, ticket == NULL ? w->bytes / 4 : 0) : NULL;
+	if (header != NULL) {
+		header->ticket = ticket;
+		header->n = (uint32_t)n;
+		memcpy(header + 1, record, n);
+		pthread_cond_signal(&w->changed);
+	} else
+		count_lost(w);
+	pthread_mutex_unlock(&w->lock);
+	return header != NULL;
+}
+
+struct writer_ticket *writer_collect(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	struct writer_ticket *list = w->done.first;
+	w->done = (struct tickets){ NULL, NULL };
+	pthread_mutex_unlock(&w->lock);
+	return list;
+}
+
+uint64_t writer_lost(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	uint64_t lost = w->lost;
+	pthread_mutex_unlock(&w->lock);
+	return lost;
+}
+
+static void destroy(struct writer *w)
+{
+	pthread_cond_destroy(&w->changed);
+	pthread_mutex_destroy(&w->lock);
+	free(w->ring);
+	free(w);
+}
+
+/* The thread inherits the signals that are blocked when it is made. */
+static int start_thread(struct writer *w)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	if (pthread_attr_init(&attributes) != 0)
+		return -1;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (rc == 0)
+		rc = pthread_create(&w->thread, &attributes, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	return rc == 0 ? 0 : -1;
+}
+
+struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop_fd)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attributes;
+	if (w == NULL)
+		return NULL;
+	w->sink = *sink;
+	w->loop_fd = loop_fd;
+	w->bytes = bytes / sizeof(struct header) * sizeof(struct header);
+	w->ring = malloc(w->bytes);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (w->ring != NULL && start_thread(w) == 0)
+		return w;
+	destroy(w);
+	return NULL;
+}
+
+bool writer_stop(struct writer *w, uint64_t budget_ms)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)(budget_ms / 1000);
+	until.tv_nsec += (long)(budget_ms % 1000 * 1000000);
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_signal(&w->changed);
+	int rc = 0;
+	while (!w->ended && rc == 0)
+		rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+	bool ended = w->ended;
+	pthread_mutex_unlock(&w->lock);
+	if (!ended)
+		return false;
+	pthread_join(w->thread, NULL);
+	destroy(w);
+	return true;
+}

@@ -1,0 +1,51 @@
+/*
+ * kept: between a login and systemd's fd store.
+ */
+#include "daemon/kept.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "daemon/host/fdstore.h"
+#include "daemon/host/log.h"
+#include "daemon/upstream/auth.h"
+#include "daemon/upstream/kept_secret.h"
+
+static void on_kept(void *arg, const struct kept_secret *kept)
+{
+	struct error error;
+	int fd = kept_secret_seal(kept, &error), r;
+	(void)arg;
+	r = fd >= 0 ? fdstore_put(KEPT_NAME, fd, &error) : -1;
+	if (r > 0)
+		log_info("the SecretID that was unwrapped is left with systemd, for the daemon's next start");
+	else if (r == 0)
+		log_info("the SecretID that was unwrapped is in this process only: after a restart a new one is needed");
+	else
+		log_warning("the SecretID that was unwrapped cannot be kept over a restart: %s", error.text);
+	if (fd >= 0)
+		close(fd);
+}
+
+void kept_watch(struct auth *auth)
+{
+	auth_on_kept(auth, on_kept, NULL);
+}
+
+void kept_take(struct auth *auth, int fd)
+{
+	struct kept_secret kept = { .secret_id = NULL };
+	struct error error;
+	if (fd < 0)
+		return;
+	if (kept_secret_unseal(&kept, fd, &error) != 0) {
+		log_warning("the SecretID that systemd should have kept is not used: %s", error.text);
+	} else if (auth_keep(auth, &kept)) {
+		log_info("a SecretID that was unwrapped before the restart was kept by systemd");
+	} else {
+		log_info("a SecretID that was unwrapped before the restart has no use any more, and is forgotten");
+		(void)fdstore_remove(KEPT_NAME, &error);
+	}
+	kept_secret_clear(&kept);
+	close(fd);
+}

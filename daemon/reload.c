@@ -1,0 +1,130 @@
+/*
+ * reload: reads the configuration again, and gives each part what is new for it.
+ */
+#include "daemon/reload.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/backend.h"
+#include "daemon/backends.h"
+#include "daemon/callers/status.h"
+#include "daemon/host/config.h"
+#include "daemon/host/log.h"
+#include "daemon/host/notify.h"
+#include "daemon/serving.h"
+
+struct reload {
+	const char *path;
+	struct config *started; /* what cannot change while the daemon runs is as it says */
+	struct config *config;  /* in force */
+	bool failed;            /* the last configuration that was read was not taken */
+	struct backends *backends;
+	struct serving *serving;
+	struct notify *notify;
+	struct event *hangup;
+};
+
+/* -- what systemd is told ------------------------------------------------------------------------------------ */
+
+static void append(char *out, size_t size, const char *text)
+{
+	size_t n = strlen(out);
+	snprintf(out + n, size - n, "%s", text);
+}
+
+static void tell_status(struct reload *r)
+{
+	const struct backend *next = backends_next(r->backends);
+	char text[400], words[200];
+	status_words(backend_keeper(backends_current(r->backends)), text, sizeof(text));
+	if (next != NULL) {
+		status_words(backend_keeper(next), words, sizeof(words));
+		append(text, sizeof(text), "; the new configuration's login, not in use yet: ");
+		append(text, sizeof(text), words);
+	}
+	if (r->failed)
+		append(text, sizeof(text), "; the configuration could not be reloaded, see the log");
+	notify_status(r->notify, text);
+}
+
+static void on_backends_changed(void *arg)
+{
+	struct reload *r = arg;
+	serving_use(r->serving, r->config, backends_current(r->backends));
+	tell_status(r);
+}
+
+/* -- the reload ---------------------------------------------------------------------------------------------- */
+
+static int take(struct reload *r, struct error *error)
+{
+	struct config *config = config_load_again(r->path, r->config, error);
+	if (config == NULL)
+		return -1;
+	if (backends_change(r->backends, config, error) != 0) {
+		config_free(config);
+		return -1;
+	}
+	log_set_level(config->log.level);
+	config_warn(config, log_warning);
+	config_warn_of_restart(r->started, config, log_warning);
+	serving_use(r->serving, config, backends_current(r->backends));
+	config_free(r->config);
+	r->config = config;
+	return 0;
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+	struct reload *r = arg;
+	struct error error;
+	(void)number;
+	(void)what;
+	log_info("reloading %s, on SIGHUP", r->path);
+	notify_reloading(r->notify);
+	r->failed = take(r, &error) != 0;
+	if (r->failed)
+		log_error("%s; the configuration before stays in force", error.text);
+	else
+		log_info("reloaded");
+	tell_status(r);
+	notify_ready(r->notify);
+}
+
+struct reload *reload_new(struct event_base *base, const char *path, struct config *config, struct backends *backends,
+    struct serving *serving, struct notify *notify)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	*r = (struct reload){ .path = path, .started = config_hold(config), .config = config_hold(config),
+		.backends = backends, .serving = serving, .notify = notify };
+	r->hangup = evsignal_new(base, SIGHUP, on_hangup, r);
+	if (r->hangup == NULL || event_add(r->hangup, NULL) != 0) {
+		reload_free(r);
+		return NULL;
+	}
+	backends_watch(backends, on_backends_changed, r);
+	tell_status(r);
+	return r;
+}
+
+void reload_stop(struct reload *r)
+{
+	(void)event_del(r->hangup);
+}
+
+void reload_free(struct reload *r)
+{
+	if (r == NULL)
+		return;
+	if (r->hangup != NULL)
+		event_free(r->hangup);
+	config_free(r->config);
+	config_free(r->started);
+	free(r);
+}

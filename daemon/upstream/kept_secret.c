@@ -1,0 +1,144 @@
+/*
+ * kept_secret: keeps it in memory and in a memfd.
+ */
+#include "daemon/upstream/kept_secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secmem.h"
+#include "base/secretfile.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* In front of the SecretID, which goes on to the end. The name changes with the form. */
+struct header {
+	char name[16];
+	unsigned char token[sizeof(((struct digest *)0)->bytes)];
+};
+
+static const char form[16] = "secret_id kept 1";
+
+static int replace(struct kept_secret *kept, const struct digest *token, char *secret_id)
+{
+	if (secret_id == NULL || !token->valid) {
+		secmem_free(secret_id);
+		return -1;
+	}
+	secmem_free(kept->secret_id);
+	kept->secret_id = secret_id;
+	kept->token = *token;
+	return 0;
+}
+
+int kept_secret_set(struct kept_secret *kept, const char *token, const char *secret_id)
+{
+	const struct digest digest = digest_of(token, strlen(token), "", 0);
+
+	return replace(kept, &digest, secmem_strdup(secret_id));
+}
+
+int kept_secret_copy(struct kept_secret *kept, const struct kept_secret *from)
+{
+	if (from->secret_id != NULL)
+		return replace(kept, &from->token, secmem_strdup(from->secret_id));
+	kept_secret_clear(kept);
+	return 0;
+}
+
+const char *kept_secret_of(const struct kept_secret *kept, const char *token)
+{
+	struct digest digest;
+
+	if (kept->secret_id == NULL)
+		return NULL;
+	digest = digest_of(token, strlen(token), "", 0);
+	return digest_equal(&digest, &kept->token) ? kept->secret_id : NULL;
+}
+
+void kept_secret_clear(struct kept_secret *kept)
+{
+	secmem_free(kept->secret_id);
+	memset(kept, 0, sizeof(*kept));
+}
+
+/* -- the memfd ----------------------------------------------------------------------------------------------- */
+
+static int make_memfd(void)
+{
+	int fd = memfd_create("secret_id", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("secret_id", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
+static bool write_all(int fd, const void *p, size_t n, off_t at)
+{
+	ssize_t written = pwrite(fd, p, n, at);
+
+	if (written >= 0 && (size_t)written < n)
+		errno = ENOSPC;
+	return written >= 0 && (size_t)written == n;
+}
+
+int kept_secret_seal(const struct kept_secret *kept, struct error *error)
+{
+	struct header header;
+	int fd = make_memfd();
+
+	memcpy(header.name, form, sizeof(form));
+	memcpy(header.token, kept->token.bytes, sizeof(header.token));
+	if (fd >= 0 && write_all(fd, &header, sizeof(header), 0) &&
+	    write_all(fd, kept->secret_id, strlen(kept->secret_id), sizeof(header)) && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+		return fd;
+	(void)error_set(error, "memfd: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The number of bytes behind the header; 0 with error set: this is none of ours. */
+static size_t size_of(int fd, struct error *error)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		(void)error_set(error, "it is no sealed memfd");
+	else if (fstat(fd, &st) != 0)
+		(void)error_set(error, "it cannot be looked at: %s", strerror(errno));
+	else if (st.st_size <= (off_t)sizeof(struct header) || st.st_size > (off_t)(sizeof(struct header) + SECRETFILE_MAX))
+		(void)error_set(error, "it has an odd size");
+	else
+		return (size_t)st.st_size - sizeof(struct header);
+	return 0;
+}
+
+int kept_secret_unseal(struct kept_secret *kept, int fd, struct error *error)
+{
+	struct digest token = { .valid = true };
+	struct header header;
+	size_t n = size_of(fd, error);
+	char *secret_id;
+
+	if (n == 0)
+		return -1;
+	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) || memcmp(header.name, form, sizeof(form)) != 0)
+		return error_set(error, "it is of another form");
+	memcpy(token.bytes, header.token, sizeof(header.token));
+	secret_id = secmem_calloc(1, n + 1);
+	if (secret_id == NULL)
+		return error_set(error, "out of memory");
+	if (pread(fd, secret_id, n, sizeof(header)) == (ssize_t)n && memchr(secret_id, '\0', n) == NULL)
+		return replace(kept, &token, secret_id);
+	secmem_free(secret_id);
+	return error_set(error, "it is of another form");
+}

@@ -1,0 +1,171 @@
+"""LoadCredential=NAME:SOCKET, asked by a real systemd: a service that knows nothing of the daemon gets its secret, or fails
+for all to see."""
+
+import pytest
+
+from harness import canary, process
+from service import CREDENTIALS_UNIT, UNIT
+
+SOCKET = "/run/secretstored/credentials.sock"
+APP = "app.service"
+OUT = "/run/app.out"  # not the journal, where no secret belongs
+FAILED = {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "243"}
+
+CONSUMER = f"""
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=exec
+DynamicUser=yes
+LoadCredential=db-password:{SOCKET}
+StandardOutput=truncate:{OUT}
+ExecStart=/bin/sh -c 'cat "$$CREDENTIALS_DIRECTORY/db-password"; echo; id -un; exec sleep 1000'
+"""
+
+
+@pytest.fixture
+def password(site):
+    value = canary.run.secret()
+    site.put("app/db", {"password": value, "user": "app"})
+    return value
+
+
+@pytest.fixture
+def serve(service, site):
+    """The daemon, with that socket, and a consumer."""
+
+    def make(own_socket=True, consumer=CONSUMER, started=True, **rule):
+        listen = {"credentials_socket": SOCKET} if own_socket else {}
+        rule = {"unit": APP, "id": "db-*", "mount": site.mount, "path": "app/db", "field": "password", **rule}
+        service.configure(site, listen=listen, credential={"app": rule}, openbao={"request_timeout": "3s"})
+        service.add_unit(APP, consumer)
+        if started:
+            service.start()
+        return service
+    return make
+
+
+def start(service, check=True):
+    return service.lab.systemctl("start", APP, check=check).returncode
+
+
+def came(service):
+    """The two lines of the consumer."""
+    path = service.lab.path(OUT)
+    return process.wait_until(lambda: path.exists() and path.read_text().count("\n") == 2 and path.read_text().split("\n")[:2],
+                              process.patience(10), "the service has said what it got")
+
+
+def assert_fails(service):
+    service.lab.path(OUT).unlink(missing_ok=True)
+    assert start(service, check=False) != 0
+    assert service.lab.show(APP, *FAILED) == FAILED
+    assert not service.lab.path(OUT).exists() or service.lab.path(OUT).read_text() == "", "it did not run"
+
+
+def test_a_service_with_a_dynamic_user_gets_its_secret(serve, password):
+    service = serve()
+    start(service)
+    assert came(service) == [password, "app"]
+
+
+def test_through_the_socket_unit(serve, password):
+    service = serve(own_socket=False, started=False)
+    service.lab.systemctl("start", CREDENTIALS_UNIT)
+    assert service.lab.run("stat", "-c", "%U %a", SOCKET).out.split() == ["root", "600"]
+    assert service.lab.show(UNIT, "ActiveState") == "inactive"
+    start(service)
+    assert came(service)[0] == password
+    assert service.lab.show(UNIT, "ActiveState") == "active"
+    assert service.lab.run("stat", "-c", "%U %a", SOCKET).out.split() == ["root", "600"], "it is not given away"
+    service.lab.systemctl("restart", UNIT)
+    service.lab.systemctl("restart", APP)
+    assert came(service)[0] == password
+
+
+def test_another_unit_and_another_id_are_refused(serve, password):
+    service = serve(consumer=CONSUMER.replace("db-password", "other"))
+    cursor = service.cursor()
+    assert_fails(service)
+    service.wait_log("credential other for app.service: refused: no rule in credential is for it", cursor)
+    service.add_unit("stranger.service", CONSUMER)
+    assert service.lab.systemctl("start", "stranger.service", check=False).returncode != 0
+    assert service.lab.show("stranger.service", *FAILED) == FAILED
+
+
+def test_a_secret_that_cannot_be_had_fails_the_unit(serve, password):
+    service = serve(field="missing")
+    cursor = service.cursor()
+    assert_fails(service)
+    service.wait_log("credential db-password for app.service: refused (rule app): the secret has no such field", cursor)
+
+
+def test_a_daemon_that_is_not_there_fails_the_unit(serve, password):
+    assert_fails(serve(started=False))
+
+
+def test_an_empty_secret_is_an_empty_credential(serve, site):
+    site.put("app/db", {"password": ""})
+    service = serve()
+    start(service)
+    assert came(service)[0] == ""
+
+
+def test_the_largest_secrets(serve, site):
+    """A little below 1 MiB, of which the credential's name takes its part."""
+    site.put("app/db", {"password": "x" * 1_000_000})
+    service = serve()
+    start(service)
+    assert came(service)[0] == "x" * 1_000_000
+
+
+def test_a_secret_that_systemd_has_no_room_for(serve, site):
+    """With the name it is more than 1 MiB, which only systemd knows."""
+    site.put("app/db", {"password": "x" * ((1 << 20) - 5)})
+    assert_fails(serve())
+
+
+def down(service, new_server, new_site):
+    """An OpenBao that hangs, and a daemon that waits long for it."""
+    server = new_server()
+    site = new_site(server)
+    rule = {"unit": APP, "id": "db-password", "mount": site.mount, "path": "app/db", "field": "password"}
+    service.configure(site, listen={"credentials_socket": SOCKET}, credential={"app": rule}, openbao={"request_timeout": "60s"})
+    service.start()
+    server.freeze()
+
+
+def asking(service):
+    """Is somebody connected to the socket?"""
+    lines = service.lab.run("cat", "/proc/net/unix").out.splitlines()
+    return [line for line in lines if line.endswith(SOCKET) and line.split()[3] != "00010000"]
+
+
+def test_a_daemon_that_crashes_leaves_no_empty_credential(service, new_server, new_site):
+    down(service, new_server, new_site)
+    service.add_unit(APP, CONSUMER)
+    service.lab.systemctl("start", "--no-block", APP)
+    process.wait_until(lambda: asking(service), process.patience(10), "systemd asks")
+    service.lab.systemctl("kill", "--kill-whom=main", "-s", "SEGV", UNIT)
+    service.lab.wait_show(APP, "ActiveState", "failed")
+    assert service.lab.show(APP, *FAILED) == FAILED
+
+
+def test_while_openbao_is_down_a_unit_waits_then_fails_and_comes_up_with_it(service, new_server, new_site):
+    server = new_server()
+    site = new_site(server)
+    secret = canary.run.secret()
+    site.put("app/db", {"password": secret})
+    rule = {"unit": APP, "id": "db-password", "mount": site.mount, "path": "app/db", "field": "password"}
+    service.configure(site, listen={"credentials_socket": SOCKET}, credential={"app": rule}, openbao={"request_timeout": "3s"})
+    service.add_unit(APP, CONSUMER + "Restart=on-failure\nRestartSec=200ms\n")
+    service.start()
+    server.freeze()
+    cursor = service.cursor()
+    assert start(service, check=False) != 0
+    service.wait_log("credential db-password for app.service: refused", cursor)
+    service.lab.wait_show(APP, "NRestarts", lambda n: int(n) > 1, timeout=30)
+    assert service.lab.show(APP, "ActiveState") != "active"
+    server.thaw()
+    service.lab.wait_show(APP, "ActiveState", "active", timeout=30)
+    assert came(service)[0] == secret

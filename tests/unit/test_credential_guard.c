@@ -1,0 +1,186 @@
+/*
+ * The guard refuses what a process leaves behind. It runs this very program, which main sends its way.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/callers/credential_answer.h"
+#include "daemon/callers/credential_guard.h"
+
+struct ends {
+	int ours, theirs;
+};
+
+static struct ends connection(void)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	return (struct ends){ pair[0], pair[1] };
+}
+
+/* All that comes until the end; the end comes only when nobody has the other side any more. */
+static size_t read_all(int fd)
+{
+	char piece[65536];
+	size_t total = 0;
+	ssize_t n;
+
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		total += (size_t)n;
+	assert_int_equal(n, 0);
+	close(fd);
+	return total;
+}
+
+/* A daemon with two connections, of which it has done the second and sent a part on the first; then it dies. */
+static void die_in_the_middle(struct ends first, struct ends second)
+{
+	struct error error;
+	struct credential_guard *guard = credential_guard_new(&error);
+
+	if (guard == NULL)
+		_exit(1);
+	credential_guard_watch(guard, 0, first.ours);
+	credential_guard_watch(guard, CREDENTIAL_GUARD_MAX - 1, second.ours);
+	if (write(first.ours, "part", 4) != 4 || write(second.ours, "whole", 5) != 5)
+		_exit(1);
+	credential_guard_done(guard, CREDENTIAL_GUARD_MAX - 1);
+	kill(getpid(), SIGKILL);
+}
+
+static void test_a_process_that_dies_leaves_a_refusal(void **state)
+{
+	struct ends first = connection(), second = connection();
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		die_in_the_middle(first, second);
+	close(first.ours);
+	close(second.ours);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(read_all(second.theirs), 5);
+	assert_int_equal(read_all(first.theirs), 4 + CREDENTIAL_REFUSAL_BYTES);
+}
+
+static void test_what_is_done_ends_while_the_guard_lives(void **state)
+{
+	struct credential_guard *guard;
+	struct error error;
+
+	(void)state;
+	guard = credential_guard_new(&error);
+	assert_non_null(guard);
+	for (unsigned i = 0; i < 100; i++) {
+		struct ends c = connection();
+
+		credential_guard_watch(guard, i % 3, c.ours);
+		credential_guard_done(guard, i % 3);
+		close(c.ours);
+		assert_int_equal(read_all(c.theirs), 0);
+	}
+	credential_guard_free(guard);
+	assert_true(wait(NULL) > 0);
+}
+
+static void test_freeing_refuses_what_is_not_done(void **state)
+{
+	struct ends c = connection();
+	struct credential_guard *guard;
+	struct error error;
+
+	(void)state;
+	guard = credential_guard_new(&error);
+	assert_non_null(guard);
+	credential_guard_watch(guard, 0, c.ours);
+	close(c.ours);
+	credential_guard_free(guard);
+	assert_int_equal(read_all(c.theirs), CREDENTIAL_REFUSAL_BYTES);
+	assert_true(wait(NULL) > 0);
+}
+
+static pid_t only_child(void)
+{
+	char path[64];
+	FILE *children;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	children = fopen(path, "re");
+	assert_non_null(children);
+	assert_int_equal(fscanf(children, "%d", &pid), 1);
+	fclose(children);
+	return pid;
+}
+
+static void test_a_guard_that_is_gone_is_done_without(void **state)
+{
+	struct ends c = connection();
+	struct credential_guard *guard;
+	struct error error;
+
+	(void)state;
+	guard = credential_guard_new(&error);
+	assert_non_null(guard);
+	assert_int_equal(kill(only_child(), SIGKILL), 0);
+	assert_true(wait(NULL) > 0);
+	credential_guard_watch(guard, 0, c.ours);
+	credential_guard_watch(guard, 1, c.ours);
+	credential_guard_done(guard, 0);
+	close(c.ours);
+	assert_int_equal(read_all(c.theirs), 0);
+	credential_guard_free(guard);
+}
+
+static void test_signals_for_the_service_do_not_end_it(void **state)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT };
+	struct ends c = connection(), started = connection();
+	struct credential_guard *guard;
+	struct error error;
+	pid_t pid;
+
+	(void)state;
+	guard = credential_guard_new(&error);
+	assert_non_null(guard);
+	credential_guard_watch(guard, 0, started.ours); /* it ignores them before it takes this */
+	credential_guard_done(guard, 0);
+	close(started.ours);
+	assert_int_equal(read_all(started.theirs), 0);
+	credential_guard_watch(guard, 0, c.ours);
+	close(c.ours);
+	pid = only_child();
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		assert_int_equal(kill(pid, numbers[i]), 0);
+	credential_guard_free(guard);
+	assert_int_equal(read_all(c.theirs), CREDENTIAL_REFUSAL_BYTES);
+	assert_true(wait(NULL) > 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_process_that_dies_leaves_a_refusal),
+		cmocka_unit_test(test_what_is_done_ends_while_the_guard_lives),
+		cmocka_unit_test(test_freeing_refuses_what_is_not_done),
+		cmocka_unit_test(test_a_guard_that_is_gone_is_done_without),
+		cmocka_unit_test(test_signals_for_the_service_do_not_end_it),
+	};
+
+	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0)
+		return credential_guard_main();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
