@@ -24,10 +24,10 @@ _Static_assert(offsetof(struct route_key, names) == 2 * sizeof(uint64_t), "what 
 struct route {
 	UT_hash_handle hh;
 	TAILQ_ENTRY(route) link;        /* flights.due, if due is not NEVER */
-	uint64_t due;                   /* when the waiting flight need not wait any longer */
+	uint64_t due;                   /* when the open flight need not wait any longer */
 	struct running_flights running; /* the one that has run longest first */
 	unsigned nrunning;
-	struct flight *waiting;         /* NULL: none */
+	struct flight *open;            /* waits or boards, and takes whoever comes; NULL: none */
 	uint64_t version, min_version;  /* from here on it is the key */
 	char names[];
 };
@@ -144,7 +144,7 @@ static void set_due(struct flights *fs, struct route *r, uint64_t due)
 
 static void drop_if_empty(struct flights *fs, struct route *r)
 {
-	if (r->nrunning > 0 || r->waiting != NULL)
+	if (r->nrunning > 0 || r->open != NULL)
 		return;
 	set_due(fs, r, NEVER);
 	HASH_DEL(fs->table, r);
@@ -153,36 +153,57 @@ static void drop_if_empty(struct flights *fs, struct route *r)
 
 /* -- beginning ----------------------------------------------------------------------------------------------- */
 
-/* When the waiting flight may begin: when the youngest of those that run is slow, and there are not too many. */
+/* When a flight that waits may begin: when the youngest of those that run is slow, and there are not too many. */
 static uint64_t may_begin(const struct flights *fs, const struct route *r, uint64_t now)
 {
 	const struct flight *youngest = TAILQ_LAST(&r->running, running_flights);
 
 	if (youngest == NULL)
 		return 0;
-	return r->nrunning < FLIGHTS_RUNNING_MAX ? youngest->began + slow_ms(fs, now) : NEVER;
+	return r->nrunning < FLIGHTS_RUNNING_MAX ? youngest->departed + slow_ms(fs, now) : NEVER;
 }
 
 /* Without memory it goes on waiting, as if one before it ran that has just begun. */
 static void begin_or_wait(struct flights *fs, struct route *r, uint64_t now)
 {
-	struct flight *flight = r->waiting;
-	uint64_t due = flight != NULL ? may_begin(fs, r, now) : NEVER;
+	struct flight *flight = r->open;
+	uint64_t due = flight != NULL && flight->state == FLIGHT_WAITING ? may_begin(fs, r, now) : NEVER;
 
 	if (due > now) {
 		set_due(fs, r, due);
 		return;
 	}
-	if (fs->ops->begin(fs->arg, flight) < 0) {
-		set_due(fs, r, now + FLIGHTS_SLOW_MS);
+	flight->state = FLIGHT_BOARDING;
+	if (fs->ops->begin(fs->arg, flight) == 0) {
+		set_due(fs, r, NEVER);
 		return;
 	}
-	set_due(fs, r, NEVER);
-	r->waiting = NULL;
+	flight->state = FLIGHT_WAITING;
+	set_due(fs, r, now + FLIGHTS_SLOW_MS);
+}
+
+void flight_depart(struct flight *flight, uint64_t now)
+{
+	struct route *r = flight->route;
+
+	if (flight->state != FLIGHT_BOARDING)
+		return;
 	flight->state = FLIGHT_RUNNING;
-	flight->began = now;
+	flight->departed = now;
+	r->open = NULL;
 	TAILQ_INSERT_TAIL(&r->running, flight, link);
 	r->nrunning++;
+}
+
+/* It is no more among those of its route. */
+static void take_out(struct route *r, struct flight *flight)
+{
+	if (flight->state != FLIGHT_RUNNING) {
+		r->open = NULL;
+		return;
+	}
+	TAILQ_REMOVE(&r->running, flight, link);
+	r->nrunning--;
 }
 
 uint64_t flights_due(const struct flights *fs)
@@ -200,22 +221,22 @@ void flights_run(struct flights *fs, uint64_t now)
 
 /* -- seats --------------------------------------------------------------------------------------------------- */
 
-static struct flight *waiting_flight(struct route *r)
+static struct flight *open_flight(struct route *r)
 {
-	if (r->waiting != NULL)
-		return r->waiting;
-	r->waiting = calloc(1, sizeof(*r->waiting));
-	if (r->waiting == NULL)
+	if (r->open != NULL)
+		return r->open;
+	r->open = calloc(1, sizeof(*r->open));
+	if (r->open == NULL)
 		return NULL;
-	r->waiting->route = r;
-	TAILQ_INIT(&r->waiting->seats);
-	return r->waiting;
+	r->open->route = r;
+	TAILQ_INIT(&r->open->seats);
+	return r->open;
 }
 
 int flights_join(struct flights *fs, const struct flight_key *key, struct seat *seat, uint64_t deadline, uint64_t now)
 {
 	struct route *r = find_or_add(fs, key);
-	struct flight *flight = r != NULL ? waiting_flight(r) : NULL;
+	struct flight *flight = r != NULL ? open_flight(r) : NULL;
 
 	if (flight == NULL) {
 		if (r != NULL)
@@ -240,13 +261,9 @@ static void call_off(struct flights *fs, struct flight *flight, uint64_t now)
 {
 	struct route *r = flight->route;
 
-	if (flight->state == FLIGHT_RUNNING) {
-		TAILQ_REMOVE(&r->running, flight, link);
-		r->nrunning--;
+	take_out(r, flight);
+	if (flight->state != FLIGHT_WAITING)
 		fs->ops->cancel(fs->arg, flight);
-	} else {
-		r->waiting = NULL;
-	}
 	flight_free(flight);
 	begin_or_wait(fs, r, now);
 	drop_if_empty(fs, r);
@@ -283,8 +300,7 @@ void flights_land(struct flights *fs, struct flight *flight, uint64_t took_ms, u
 
 	if (took_ms != FLIGHT_NO_EXAMPLE)
 		note_example(fs, took_ms, now);
-	TAILQ_REMOVE(&r->running, flight, link);
-	r->nrunning--;
+	take_out(r, flight);
 	flight->state = FLIGHT_LANDED;
 	flight->route = NULL;
 	begin_or_wait(fs, r, now);
@@ -329,7 +345,7 @@ static void free_route(struct flights *fs, struct route *r)
 		TAILQ_REMOVE(&r->running, flight, link);
 		free(flight);
 	}
-	free(r->waiting);
+	free(r->open);
 	HASH_DEL(fs->table, r);
 	free(r);
 }

@@ -1,8 +1,9 @@
 /*
  * flights: callers that read the same secret at the same time share reads. Who comes while a read is under way waits for
- * the next one and never joins the one that has left: that may have seen the secret as it was before a write of which
+ * the next one and never joins the one that has departed: that may have seen the secret as it was before a write of which
  * the caller knows already. So for each key one flight runs and one waits, however many callers there are. One that
- * takes unusually long keeps the next one no longer on the ground.
+ * takes unusually long keeps the next one no longer on the ground; one that has begun but waits for something before its
+ * read is sent, as for a login or its turn, takes in whoever comes.
  *
  * Pure but for memory: no I/O and no clock of its own. Times are milliseconds of one clock; each call brings the present
  * one, which does not go backwards.
@@ -39,7 +40,12 @@ struct seat {
 TAILQ_HEAD(seats, seat);
 TAILQ_HEAD(running_flights, flight);
 
-enum flight_state { FLIGHT_WAITING, FLIGHT_RUNNING, FLIGHT_LANDED };
+enum flight_state {
+	FLIGHT_WAITING,  /* for others that run */
+	FLIGHT_BOARDING, /* has begun, and its read is not sent yet */
+	FLIGHT_RUNNING,
+	FLIGHT_LANDED
+};
 
 /* To be read by others, but for work, which is theirs. */
 struct flight {
@@ -47,13 +53,13 @@ struct flight {
 	struct route *route;    /* NULL when it has landed */
 	struct seats seats;
 	uint64_t deadline;      /* the latest of those who took a seat */
-	uint64_t began;         /* FLIGHT_RUNNING: since when */
+	uint64_t departed;      /* FLIGHT_RUNNING: when */
 	void *work;
 	TAILQ_ENTRY(flight) link;
 };
 
 struct flights_ops {
-	/* Begins the flight's read, which ends later, with flights_land. -1: no memory; it may be asked for again. */
+	/* Begins the flight's read, which departs now or later, and ends later, with flights_land. -1: no memory; it may be asked for again. */
 	int (*begin)(void *arg, struct flight *flight);
 	/* Ends a read that was begun: there is nobody left to wait for it. The flight is gone afterwards. */
 	void (*cancel)(void *arg, struct flight *flight);
@@ -64,7 +70,7 @@ struct flights *flights_new(const struct flights_ops *ops, void *arg);
 void flights_free(struct flights *flights);
 
 /*
- * Takes a seat in the next flight for this key, which begins at once if none is running. Strings are copied. 0; or -1:
+ * Takes a seat in the next flight for this key that departs, which begins at once if none is running. Strings are copied. 0; or -1:
  * no memory, and there is no seat.
  */
 int flights_join(struct flights *flights, const struct flight_key *key, struct seat *seat, uint64_t deadline,
@@ -72,6 +78,9 @@ int flights_join(struct flights *flights, const struct flight_key *key, struct s
 
 /* Gives the seat back, whatever its flight's state. If it was the last one the flight is cancelled. */
 void flights_leave(struct flights *flights, struct seat *seat, uint64_t now);
+
+/* The flight's read is sent: nobody gets a seat in it any more. Again, it does nothing. */
+void flight_depart(struct flight *flight, uint64_t now);
 
 /*
  * The flight's read has ended; the one that waits for it, if any, begins. took_ms: how long the read took if it is to
@@ -89,7 +98,10 @@ void flights_run(struct flights *flights, uint64_t now);
 /* What a flight that has not landed is for; valid as long as it has not. */
 struct flight_key flight_key(const struct flight *flight);
 
-/* The flight of the same key that has run longest, and so shows best what is being waited for. NULL: none runs. */
+/*
+ * The flight of the same key that has run longest, and so shows best what is being waited for; the others that run follow
+ * by their link. NULL: none runs.
+ */
 const struct flight *flight_ahead(const struct flight *flight);
 
 #endif

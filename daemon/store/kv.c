@@ -28,6 +28,17 @@ static void next_step(struct kv_call *call);
 
 /* -- the end of a call --------------------------------------------------------------------------------------- */
 
+/* All but that one's. */
+static void end_turns(struct kv_call *call, const struct asker *but)
+{
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a == but || a->turn == NULL)
+			continue;
+		turn_end(a->turn);
+		a->turn = NULL;
+	}
+}
+
 static void let_go(struct kv_call *call)
 {
 	if (call->token_wait != NULL)
@@ -38,9 +49,7 @@ static void let_go(struct kv_call *call)
 		fresh_cancel(call->read);
 	if (call->write != NULL)
 		fresh_put_cancel(call->write);
-	if (call->turn != NULL)
-		turn_end(call->turn);
-	call->turn = NULL;
+	end_turns(call, NULL);
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
 	call->read = NULL;
@@ -67,6 +76,11 @@ static void call_free(struct kv_call *call)
 	let_go(call);
 	DL_DELETE(kv->calls, call);
 	kv_cache_end(call);
+	while (call->asker.next != NULL) {
+		struct asker *a = call->asker.next;
+		call->asker.next = a->next;
+		free(a);
+	}
 	if (call->timer != NULL)
 		event_free(call->timer);
 	secmem_free(call->data);
@@ -105,6 +119,8 @@ static void fail_from_loop(struct kv_call *call, const struct failure *why)
 	if (why != &call->failure)
 		call->failure = *why;
 	let_go(call);
+	if (!call->is_put)
+		kv_reads_depart(call);
 	enter(call, KV_FAILED, 0);
 }
 
@@ -225,6 +241,8 @@ static void send_request(struct kv_call *call)
 {
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
+	if (!call->is_put)
+		kv_reads_depart(call);
 	call->sent_ms = clock_now_ms();
 	kv_cache_send(call);
 	if (call->is_put) {
@@ -256,17 +274,33 @@ static void on_turn(void *arg)
 	next_step(arg);
 }
 
+static bool has_turn(struct kv_call *call)
+{
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a->turn == NULL || !turn_has_come(a->turn))
+			continue;
+		end_turns(call, a);
+		return true;
+	}
+	return false;
+}
+
 /* False: it waits. */
 static bool take_turn(struct kv_call *call)
 {
-	if (call->turn == NULL)
-		call->turn = turns_ask(call->kv->turns, call->caller, on_turn, call);
-	if (call->turn == NULL)
-		out_of_memory(call);
-	else if (!turn_has_come(call->turn))
-		enter(call, KV_TURN, call->deadline_ms);
-	else
+	if (has_turn(call))
 		return true;
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a->turn == NULL)
+			a->turn = turns_ask(call->kv->turns, a->caller, on_turn, call);
+		if (a->turn == NULL) {
+			out_of_memory(call);
+			return false;
+		}
+		if (has_turn(call))
+			return true;
+	}
+	enter(call, KV_TURN, call->deadline_ms);
 	return false;
 }
 
@@ -297,6 +331,37 @@ static void next_step(struct kv_call *call)
 		ask_mount_guard(call);
 	else
 		send_request(call);
+}
+
+/* Without memory a caller is not added, and waits for the others' turns. */
+static void add_asker(struct kv_call *call, uint64_t caller)
+{
+	struct asker *last = &call->asker;
+	while (last->caller != caller && last->next != NULL)
+		last = last->next;
+	if (last->caller == caller)
+		return;
+	last->next = calloc(1, sizeof(*last));
+	if (last->next == NULL)
+		return;
+	last->next->caller = caller;
+	if (call->step == KV_TURN)
+		next_step(call);
+}
+
+static bool waits_until_deadline(enum kv_step step)
+{
+	return step == KV_TOKEN || step == KV_TURN || step == KV_MOUNT || step == KV_DENIED;
+}
+
+void kv_call_share(struct kv_call *call, uint64_t caller, uint64_t deadline_ms)
+{
+	if (deadline_ms > call->deadline_ms) {
+		call->deadline_ms = deadline_ms;
+		if (waits_until_deadline(call->step))
+			enter(call, call->step, deadline_ms);
+	}
+	add_asker(call, caller);
 }
 
 void kv_call_overdue(struct kv_call *call, struct failure *ret)
@@ -347,7 +412,7 @@ static struct kv_call *call_new(struct kv *kv, uint64_t caller, const char *moun
 	if (call == NULL)
 		return NULL;
 	call->kv = kv;
-	call->caller = caller;
+	call->asker.caller = caller;
 	call->mount = strdup(mount);
 	call->path = strdup(path);
 	call->timer = event_new(kv->base, -1, 0, on_timer, call);

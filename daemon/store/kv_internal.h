@@ -22,6 +22,13 @@ enum kv_step {
 	KV_FAILED   /* waits for the loop, to tell its failure */
 };
 
+/* Who waits for a call, and so asks for a turn for it. */
+struct asker {
+	struct asker *next;
+	uint64_t caller;
+	struct turn *turn; /* NULL: not asked for, or no more */
+};
+
 /* A flight's read, or a caller's put. */
 struct kv_call {
 	struct kv_call *prev, *next;
@@ -30,7 +37,7 @@ struct kv_call {
 	bool has_cas;
 	enum kv_step step;
 	unsigned tries, denials;
-	uint64_t caller;
+	struct asker asker;      /* who began it; the others follow. they all ask for a turn, and one gets it */
 	char *mount, *path;
 	uint64_t version, min_version, cas;
 	char *data;
@@ -39,7 +46,6 @@ struct kv_call {
 	uint64_t sent_ms; /* when it was sent last; 0: not yet */
 	struct token *token;
 	struct token_wait *token_wait;
-	struct turn *turn;       /* from KV_TURN to the end of the request, or a pause */
 	struct mounts_wait *mounts_wait;
 	struct fresh_call *read; /* a read's */
 	struct fresh_put *write; /* a put's */
@@ -83,6 +89,12 @@ struct kv {
 struct kv_call *kv_call_get(struct kv *kv, uint64_t caller, const struct flight_key *key, uint64_t deadline_ms,
     kv_done *done, void *arg);
 
+/*
+ * Another caller waits for a read: its turn comes with the first of theirs. What was not sent yet gets until the latest
+ * deadline; 0: that has not to do with it.
+ */
+void kv_call_share(struct kv_call *call, uint64_t caller, uint64_t deadline_ms);
+
 /* What a call would fail with if its time were over now; for a caller whose time is, while the call has more. */
 void kv_call_overdue(struct kv_call *call, struct failure *ret);
 
@@ -90,6 +102,7 @@ void kv_call_overdue(struct kv_call *call, struct failure *ret);
 
 int kv_reads_init(struct kv *kv);  /* 0 or -1 */
 void kv_reads_free(struct kv *kv); /* no callback runs */
+void kv_reads_depart(struct kv_call *call); /* a read is about to be sent, or to fail */
 
 /* -- kv_cache.c -- */
 

@@ -26,6 +26,11 @@ struct kv_read {
 	void *arg;
 };
 
+static struct kv_read *read_of(struct seat *seat)
+{
+	return (struct kv_read *)(void *)seat;
+}
+
 static void arm(struct event *timer, uint64_t now, uint64_t until)
 {
 	uint64_t ms = until > now ? until - now : 0;
@@ -124,7 +129,7 @@ static void on_landed(void *arg, const struct kv_reply *reply)
 	flights_land(kv->flights, flight, reply->failure == NULL ? now - call->sent_ms : FLIGHT_NO_EXAMPLE, now);
 	arm_next_flight(kv, now);
 	while ((seat = flight_unseat(flight)) != NULL) {
-		struct kv_read *read = (struct kv_read *)(void *)seat;
+		struct kv_read *read = read_of(seat);
 
 		if (!away || !tell_stale(read, &key))
 			tell(read, reply);
@@ -133,13 +138,35 @@ static void on_landed(void *arg, const struct kv_reply *reply)
 	flight_free(flight);
 }
 
+void kv_reads_depart(struct kv_call *call)
+{
+	flight_depart(call->arg, clock_now_ms());
+}
+
 static int begin_flight(void *arg, struct flight *flight)
 {
-	const struct kv_read *first = (struct kv_read *)(void *)TAILQ_FIRST(&flight->seats);
+	struct seat *seat = TAILQ_FIRST(&flight->seats);
 	struct flight_key key = flight_key(flight);
 
-	flight->work = kv_call_get(arg, first->caller, &key, flight->deadline, on_landed, flight);
-	return flight->work != NULL ? 0 : -1;
+	flight->work = kv_call_get(arg, read_of(seat)->caller, &key, flight->deadline, on_landed, flight);
+	if (flight->work == NULL)
+		return -1;
+	while ((seat = TAILQ_NEXT(seat, link)) != NULL)
+		kv_call_share(flight->work, read_of(seat)->caller, 0);
+	return 0;
+}
+
+/* Nobody waits for another's turn: be it the read's own, or that of one before it which is tried again. */
+static void share_turns(const struct kv_read *read)
+{
+	const struct flight *flight = read->seat.flight;
+
+	if (flight->state == FLIGHT_BOARDING)
+		kv_call_share(flight->work, read->caller, read->deadline_ms);
+	if (flight->state != FLIGHT_WAITING)
+		return;
+	for (flight = flight_ahead(flight); flight != NULL; flight = TAILQ_NEXT(flight, link))
+		kv_call_share(flight->work, read->caller, 0);
 }
 
 static void cancel_flight(void *arg, struct flight *flight)
@@ -170,7 +197,7 @@ static bool flight_ends_now(const struct kv_read *read)
 {
 	const struct flight *flight = read->seat.flight;
 
-	return flight->state == FLIGHT_RUNNING && flight->deadline <= read->deadline_ms;
+	return flight->state != FLIGHT_WAITING && flight->deadline <= read->deadline_ms;
 }
 
 static void set_overdue(const struct kv_read *read, struct failure *ret)
@@ -243,6 +270,7 @@ struct kv_read *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *w
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&kv->reads, read, link);
+	share_turns(read);
 	arm_next_flight(kv, now);
 	arm(&read->timer, now, first_look(kv, wanted, now, deadline_ms));
 	return read;

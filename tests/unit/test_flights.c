@@ -19,7 +19,8 @@ struct world {
 	struct flights *flights;
 	struct flight *begun[MOST]; /* those that run, the oldest first */
 	unsigned nbegun, begins, cancels;
-	bool no_memory;
+	uint64_t now;
+	bool no_memory, held_up; /* flights board only */
 };
 
 static int begin(void *arg, struct flight *flight)
@@ -31,6 +32,8 @@ static int begin(void *arg, struct flight *flight)
 	assert_true(w->nbegun < MOST);
 	w->begun[w->nbegun++] = flight;
 	w->begins++;
+	if (!w->held_up)
+		flight_depart(flight, w->now);
 	return 0;
 }
 
@@ -76,8 +79,21 @@ static const struct flight_key a = {.mount = "secret", .path = "a"};
 
 static void join(struct world *w, struct seat *seat, uint64_t now)
 {
+	w->now = now;
 	assert_int_equal(flights_join(w->flights, &a, seat, now + 1000, now), 0);
 	assert_non_null(seat->flight);
+}
+
+static void run(struct world *w, uint64_t now)
+{
+	w->now = now;
+	flights_run(w->flights, now);
+}
+
+static void leave(struct world *w, struct seat *seat, uint64_t now)
+{
+	w->now = now;
+	flights_leave(w->flights, seat, now);
 }
 
 /* Gives how many had a seat in it. */
@@ -86,6 +102,7 @@ static unsigned land(struct world *w, struct flight *flight, uint64_t took_ms, u
 	unsigned n = 0;
 
 	take_out(w, flight);
+	w->now = now;
 	flights_land(w->flights, flight, took_ms, now);
 	while (flight_unseat(flight) != NULL)
 		n++;
@@ -167,8 +184,8 @@ static void test_who_leaves_leaves_the_others_aboard(void **state)
 	join(w, &first, 0);
 	join(w, &second, 0);
 	join(w, &third, 0);
-	flights_leave(w->flights, &second, 1);
-	flights_leave(w->flights, &second, 1);
+	leave(w, &second, 1);
+	leave(w, &second, 1);
 	assert_int_equal(land(w, first.flight, 1, 2), 1);
 	assert_int_equal(land(w, third.flight, 1, 3), 1);
 	assert_int_equal(w->cancels, 0);
@@ -181,11 +198,11 @@ static void test_a_flight_without_anybody_is_cancelled_and_the_next_begins(void 
 
 	join(w, &first, 0);
 	join(w, &second, 0);
-	flights_leave(w->flights, &first, 1);
+	leave(w, &first, 1);
 	assert_int_equal(w->cancels, 1);
 	assert_int_equal(w->begins, 2);
 	assert_ptr_equal(w->begun[0], second.flight);
-	flights_leave(w->flights, &second, 1);
+	leave(w, &second, 1);
 	assert_int_equal(w->cancels, 2);
 }
 
@@ -197,7 +214,7 @@ static void test_a_waiting_flight_without_anybody_does_not_begin(void **state)
 	join(w, &first, 0);
 	join(w, &second, 0);
 	assert_int_equal(flights_due(w->flights), FLIGHTS_SLOW_MS);
-	flights_leave(w->flights, &second, 1);
+	leave(w, &second, 1);
 	assert_int_equal(flights_due(w->flights), NEVER);
 	assert_int_equal(land(w, first.flight, 1, 2), 1);
 	assert_int_equal(w->begins, 1);
@@ -210,25 +227,70 @@ static void test_a_slow_flight_does_not_block_the_next(void **state)
 
 	join(w, &seats[0], 100);
 	join(w, &seats[1], 110);
-	flights_run(w->flights, 149);
+	run(w, 149);
 	assert_int_equal(w->begins, 1);
 	assert_int_equal(flights_due(w->flights), 150);
-	flights_run(w->flights, 150);
+	run(w, 150);
 	assert_int_equal(w->begins, 2);
 	assert_int_equal(flights_due(w->flights), NEVER);
 	join(w, &seats[2], 160);
 	assert_int_equal(flights_due(w->flights), 200); /* counted from the youngest */
-	flights_run(w->flights, 200);
+	run(w, 200);
 	assert_int_equal(w->begins, FLIGHTS_RUNNING_MAX);
 	join(w, &seats[3], 1000);
 	assert_int_equal(flights_due(w->flights), NEVER);
-	flights_run(w->flights, 100000);
+	run(w, 100000);
 	assert_int_equal(w->begins, FLIGHTS_RUNNING_MAX);
 	assert_int_equal(land(w, seats[1].flight, 1, 1001), 1);
 	assert_int_equal(w->begins, 4);
 	assert_ptr_equal(w->begun[2], seats[3].flight);
 	while (w->nbegun > 0)
 		assert_int_equal(land(w, w->begun[0], 1, 2000), 1);
+}
+
+/* As while it waits for a login. */
+static void test_until_it_departs_a_flight_takes_in_whoever_comes(void **state)
+{
+	struct world *w = *state;
+	struct seat first, second, third;
+
+	w->held_up = true;
+	join(w, &first, 0);
+	assert_int_equal(first.flight->state, FLIGHT_BOARDING);
+	join(w, &second, 1000);
+	assert_int_equal(w->begins, 1);
+	assert_ptr_equal(second.flight, first.flight);
+	assert_int_equal(first.flight->deadline, 2000);
+	assert_int_equal(flights_due(w->flights), NEVER);
+	flight_depart(first.flight, 1001);
+	flight_depart(first.flight, 1040);
+	join(w, &third, 1050);
+	assert_ptr_not_equal(third.flight, first.flight);
+	assert_int_equal(third.flight->state, FLIGHT_WAITING);
+	assert_int_equal(flights_due(w->flights), 1001 + FLIGHTS_SLOW_MS); /* not counting what it waited */
+	assert_int_equal(land(w, first.flight, 1, 1050), 2);
+	assert_int_equal(third.flight->state, FLIGHT_BOARDING);
+	flight_depart(third.flight, 1050);
+	assert_int_equal(land(w, third.flight, 1, 1051), 1);
+}
+
+static void test_a_flight_may_end_before_it_departs(void **state)
+{
+	struct world *w = *state;
+	struct seat first, second;
+
+	w->held_up = true;
+	join(w, &first, 0);
+	join(w, &second, 0);
+	leave(w, &first, 1);
+	assert_int_equal(w->cancels, 0);
+	leave(w, &second, 1);
+	assert_int_equal(w->cancels, 1);
+	join(w, &first, 2);
+	assert_int_equal(w->begins, 2);
+	assert_int_equal(land(w, first.flight, FLIGHT_NO_EXAMPLE, 3), 1);
+	join(w, &first, 4);
+	assert_int_equal(w->begins, 3);
 }
 
 /* A slow one's end says nothing of the young one, which blocks as before. */
@@ -239,7 +301,7 @@ static void test_the_youngest_is_what_blocks(void **state)
 
 	join(w, &seats[0], 0);
 	join(w, &seats[1], 0);
-	flights_run(w->flights, 50);
+	run(w, 50);
 	join(w, &seats[2], 60);
 	assert_int_equal(land(w, seats[0].flight, 61, 61), 1);
 	assert_int_equal(w->begins, 2);
@@ -305,15 +367,16 @@ static void test_the_soonest_is_due_first(void **state)
 	struct seat first, second, third, fourth;
 
 	join(w, &first, 0);
+	w->now = 10;
 	assert_int_equal(flights_join(w->flights, &b, &third, 1000, 10), 0);
 	assert_int_equal(flights_join(w->flights, &b, &fourth, 1000, 20), 0);
 	join(w, &second, 30);
 	assert_int_equal(flights_due(w->flights), 50);
-	flights_run(w->flights, 55);
+	run(w, 55);
 	assert_int_equal(second.flight->state, FLIGHT_RUNNING);
 	assert_int_equal(fourth.flight->state, FLIGHT_WAITING);
 	assert_int_equal(flights_due(w->flights), 60);
-	flights_run(w->flights, 60);
+	run(w, 60);
 	assert_int_equal(fourth.flight->state, FLIGHT_RUNNING);
 }
 
@@ -334,7 +397,7 @@ static void test_without_memory_a_first_flight_fails_and_a_next_one_is_tried_aga
 	assert_int_equal(second.flight->state, FLIGHT_WAITING);
 	assert_int_equal(flights_due(w->flights), 10 + FLIGHTS_SLOW_MS);
 	w->no_memory = false;
-	flights_run(w->flights, 10 + FLIGHTS_SLOW_MS);
+	run(w, 10 + FLIGHTS_SLOW_MS);
 	assert_int_equal(land(w, second.flight, 1, 70), 1);
 }
 
@@ -353,7 +416,7 @@ static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
 	take_out(w, flight);
 	flights_land(w->flights, flight, 1, 2);
 	assert_ptr_equal(flight_unseat(flight), &second);
-	flights_leave(w->flights, &third, 2);
+	leave(w, &third, 2);
 	join(w, &third, 2); /* and may be taken in another */
 	assert_null(flight_unseat(flight));
 	flight_free(flight);
@@ -382,6 +445,8 @@ int main(void)
 		TEST(test_a_flight_without_anybody_is_cancelled_and_the_next_begins),
 		TEST(test_a_waiting_flight_without_anybody_does_not_begin),
 		TEST(test_a_slow_flight_does_not_block_the_next),
+		TEST(test_until_it_departs_a_flight_takes_in_whoever_comes),
+		TEST(test_a_flight_may_end_before_it_departs),
 		TEST(test_the_youngest_is_what_blocks),
 		TEST(test_slow_is_four_times_the_recent_99th_percentile),
 		TEST(test_what_took_long_counts_for_a_minute),

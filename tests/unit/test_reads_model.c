@@ -69,7 +69,7 @@ struct secret {
 	uint64_t put_sent;         /* when the daemon sent its latest put */
 };
 
-enum what { READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
+enum what { READ_DEPARTS, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
 
 struct world;
 
@@ -151,19 +151,33 @@ static void ask_a_node(struct world *w, struct event *from, bool leader)
 	w->at_leader += leader;
 }
 
-static int begin_flight(void *arg, struct flight *flight)
+static void send_read(struct world *w, struct flight *flight, struct secret *s)
 {
-	struct world *w = arg;
-	struct flight_key key = flight_key(flight);
-	struct event first = {.flight = flight, .sent = w->now, .secret = &w->secrets[key.path[0] - 'a']};
+	struct event first = {.flight = flight, .sent = w->now, .secret = s};
 	bool ask_leader;
 
+	flight_depart(flight, w->now);
 	if (w->cache != NULL) {
-		first.held = cache_hold(w->cache, key.mount, key.path);
+		first.held = cache_hold(w->cache, "m", s->name);
 		first.ticket = cache_ticket(w->cache, first.held);
 	}
 	(void)versions_least(w->versions, "m", first.secret->name, w->now, &ask_leader);
 	ask_a_node(w, &first, ask_leader);
+}
+
+/* At times a read waits, for a login or its turn, before it is sent. */
+static int begin_flight(void *arg, struct flight *flight)
+{
+	struct world *w = arg;
+	struct flight_key key = flight_key(flight);
+	struct secret *s = &w->secrets[key.path[0] - 'a'];
+
+	if (chance(4) != 0) {
+		send_read(w, flight, s);
+		return 0;
+	}
+	flight->work = plan(w, READ_DEPARTS, s, chance(100));
+	((struct event *)flight->work)->flight = flight;
 	return 0;
 }
 
@@ -368,6 +382,10 @@ static void happen(struct world *w, struct event *e)
 {
 	TAILQ_REMOVE(&w->events, e, link);
 	switch (e->what) {
+	case READ_DEPARTS:
+		if (e->flight != NULL)
+			send_read(w, e->flight, e->secret);
+		break;
 	case READ_AT_NODE:
 		node_reads(w, e);
 		break;
