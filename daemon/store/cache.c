@@ -149,6 +149,12 @@ static void insert_by_age(struct cache *c, struct cache_path *p)
 		TAILQ_INSERT_HEAD(&c->by_age, p, aged);
 }
 
+static void make_room(struct cache *c, uint64_t bytes)
+{
+	while (c->bytes + bytes > c->max_bytes)
+		drop(c, TAILQ_LAST(&c->by_use, paths));
+}
+
 static void add_entry(struct cache *c, struct cache_path *p, const struct cache_value *value)
 {
 	size_t len = value->data.len + value->metadata.len + value->created_time.len;
@@ -156,8 +162,7 @@ static void add_entry(struct cache *c, struct cache_path *p, const struct cache_
 
 	if (cost(p, len) > c->max_bytes || (body = secmem_malloc(len)) == NULL)
 		return;
-	while (c->bytes + cost(p, len) > c->max_bytes)
-		drop(c, TAILQ_LAST(&c->by_use, paths));
+	make_room(c, cost(p, len));
 	p->value = *value;
 	p->body = body;
 	p->body_len = len;
@@ -193,7 +198,7 @@ uint64_t cache_ticket(const struct cache *c, const struct cache_path *p)
 
 void cache_fill(struct cache *c, struct cache_path *p, uint64_t ticket, const struct cache_value *value)
 {
-	if (p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
+	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
 		return;
 	drop_entry(c, p);
 	add_entry(c, p, value);
@@ -233,6 +238,15 @@ uint64_t cache_expire(struct cache *c, uint64_t now_ms)
 	while ((p = TAILQ_FIRST(&c->by_age)) != NULL && now_ms >= p->value.sent_ms + c->lifetime_ms)
 		drop(c, p);
 	return p != NULL ? p->value.sent_ms + c->lifetime_ms : NEVER;
+}
+
+void cache_set_limits(struct cache *c, uint64_t lifetime_ms, uint64_t max_bytes)
+{
+	c->lifetime_ms = lifetime_ms;
+	c->max_bytes = max_bytes;
+	if (lifetime_ms == 0)
+		cache_clear(c);
+	make_room(c, 0);
 }
 
 /* -- the cache ----------------------------------------------------------------------------------------------- */

@@ -24,9 +24,12 @@ struct cache_value {
 	uint64_t sent_ms; /* when the read was sent that gave it: its age counts from then */
 };
 
-/* lifetime_ms: of an entry. max_bytes: of all, with what it takes to keep them. NULL: no memory. */
+/* lifetime_ms: of an entry; 0: nothing is kept. max_bytes: of all, with what it takes to keep them. NULL: no memory. */
 struct cache *cache_new(uint64_t lifetime_ms, uint64_t max_bytes);
 void cache_free(struct cache *cache); /* nothing may be held any more */
+
+/* From here on. What is more goes; with lifetime_ms 0 all, and what reads that are under way would bring. */
+void cache_set_limits(struct cache *cache, uint64_t lifetime_ms, uint64_t max_bytes);
 
 /* The secret's latest version, as far as it is here: valid until the next call that is not cache_find. NULL: it is not. */
 const struct cache_value *cache_find(struct cache *cache, const char *mount, const char *path);

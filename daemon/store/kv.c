@@ -420,7 +420,7 @@ static struct kv_call *call_new(struct kv *kv, uint64_t caller, const char *moun
 	call->done = done;
 	call->arg = arg;
 	DL_APPEND(kv->calls, call);
-	if (call->mount == NULL || call->path == NULL || call->timer == NULL || kv_cache_begin(call) != 0) {
+	if (call->mount == NULL || call->path == NULL || call->timer == NULL) {
 		call_free(call);
 		return NULL;
 	}
@@ -445,6 +445,10 @@ struct kv_call *kv_call_get(struct kv *kv, uint64_t caller, const struct flight_
 		return NULL;
 	call->version = key->version;
 	call->min_version = key->min_version;
+	if (kv_cache_begin(call) != 0) {
+		call_free(call);
+		return NULL;
+	}
 	return start(call);
 }
 
@@ -457,7 +461,7 @@ struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const 
 	call->is_put = true;
 	call->data = secmem_strndup(data, data_len);
 	call->data_len = data_len;
-	if (call->data == NULL) {
+	if (call->data == NULL || kv_cache_begin(call) != 0) {
 		call_free(call);
 		return NULL;
 	}

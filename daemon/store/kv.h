@@ -37,6 +37,15 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
     struct versions *versions, const struct kv_options *options);
 void kv_free(struct kv *kv);
 
+/* From here on by these options. */
+void kv_set_cache(struct kv *kv, const struct kv_options *options);
+
+/*
+ * While others, with a cache of their own, may write what is read here: nothing is answered from memory. What was kept is
+ * gone.
+ */
+void kv_pause_cache(struct kv *kv, bool paused);
+
 struct kv_reply {
 	const struct failure *failure; /* NULL: it worked */
 	struct jspan data;             /* get: the secret's object, byte for byte as OpenBao sent it */

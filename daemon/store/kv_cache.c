@@ -20,7 +20,7 @@ static bool find(struct kv *kv, const struct kv_wanted *wanted, uint64_t limit_m
 	uint64_t most = wanted->max_age_ms < limit_ms ? wanted->max_age_ms : limit_ms, age;
 	const struct cache_value *value;
 
-	if (kv->cache == NULL || most == 0 || wanted->version != 0)
+	if (most == 0 || wanted->version != 0)
 		return false;
 	value = cache_find(kv->cache, wanted->mount, wanted->path);
 	if (value == NULL || value->version < wanted->min_version)
@@ -50,7 +50,17 @@ bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, struct kv_reply *r
 {
 	if (find(kv, wanted, kv->options.max_age_ms, ret))
 		return true;
-	return kv->cache != NULL && is_known_to_be_away(kv) && kv_cache_stale(kv, wanted, ret);
+	return kv->options.serve_stale_ms > 0 && is_known_to_be_away(kv) && kv_cache_stale(kv, wanted, ret);
+}
+
+/* Of what is kept; 0: the cache is off. */
+static uint64_t lifetime(const struct kv *kv)
+{
+	const struct kv_options *o = &kv->options;
+
+	if (kv->paused)
+		return 0;
+	return o->max_age_ms > o->serve_stale_ms ? o->max_age_ms : o->serve_stale_ms;
 }
 
 /* -- a call's steps ------------------------------------------------------------------------------------------ */
@@ -59,7 +69,7 @@ int kv_cache_begin(struct kv_call *call)
 {
 	struct kv *kv = call->kv;
 
-	if (kv->cache == NULL)
+	if (!call->is_put && lifetime(kv) == 0)
 		return 0;
 	call->held = cache_hold(kv->cache, call->mount, call->path);
 	return call->held != NULL ? 0 : -1;
@@ -132,8 +142,7 @@ void kv_cache_end(struct kv_call *call)
 
 void kv_cache_clear(struct kv *kv)
 {
-	if (kv->cache != NULL)
-		cache_clear(kv->cache);
+	cache_clear(kv->cache);
 }
 
 static void on_refusal(void *arg)
@@ -143,18 +152,30 @@ static void on_refusal(void *arg)
 
 void kv_status(const struct kv *kv, struct kv_status *ret)
 {
-	*ret = (struct kv_status){ .entries = kv->cache != NULL ? cache_entries(kv->cache) : 0,
-		.bytes = kv->cache != NULL ? cache_bytes(kv->cache) : 0 };
+	*ret = (struct kv_status){ .entries = cache_entries(kv->cache), .bytes = cache_bytes(kv->cache) };
+}
+
+static void apply(struct kv *kv)
+{
+	cache_set_limits(kv->cache, lifetime(kv), kv->options.max_bytes);
+	on_expiry(-1, EV_TIMEOUT, kv);
+}
+
+void kv_set_cache(struct kv *kv, const struct kv_options *options)
+{
+	kv->options = *options;
+	apply(kv);
+}
+
+void kv_pause_cache(struct kv *kv, bool paused)
+{
+	kv->paused = paused;
+	apply(kv);
 }
 
 int kv_cache_init(struct kv *kv)
 {
-	const struct kv_options *o = &kv->options;
-	uint64_t lifetime = o->max_age_ms > o->serve_stale_ms ? o->max_age_ms : o->serve_stale_ms;
-
-	if (lifetime == 0)
-		return 0;
-	kv->cache = cache_new(lifetime, o->max_bytes);
+	kv->cache = cache_new(lifetime(kv), kv->options.max_bytes);
 	if (kv->cache == NULL)
 		return -1;
 	(void)evtimer_assign(&kv->expiry, kv->base, on_expiry, kv);

@@ -54,7 +54,7 @@ struct kv_call {
 	bool abandoned;
 	kv_done *done;
 	void *arg;
-	struct cache_path *held; /* NULL: the cache is off, or not for it */
+	struct cache_path *held; /* NULL: the cache is not for it */
 	uint64_t ticket;         /* a read's, since it was sent last */
 	bool counted;            /* a put: the cache has been told that it was sent */
 };
@@ -79,7 +79,8 @@ struct kv {
 	struct event next_flight;
 	uint64_t next_flight_ms; /* what that is set to; CLOCK_NEVER: not at all */
 	/* kv_cache.c */
-	struct cache *cache; /* NULL: off */
+	struct cache *cache; /* off, it takes note of puts only, and so can be turned on at any time */
+	bool paused;
 	struct event expiry;
 };
 

@@ -341,6 +341,34 @@ static void test_an_entry_may_go_while_it_is_held(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_other_limits_count_at_once(void **state)
+{
+	struct cache *c = *state;
+	struct cache_path *p;
+	struct cache_value value = value_of("{}", 9, 10);
+	uint64_t ticket;
+
+	for (char name[] = "a"; name[0] <= 'j'; name[0]++)
+		read_in(c, name, "{}", 1, 10);
+	cache_set_limits(c, LIFETIME, cache_bytes(c) / 2);
+	assert_int_equal(cache_entries(c), 5);
+	assert_int_equal(version_of(c, "j"), 1);
+	cache_set_limits(c, 100, BYTES);
+	assert_int_equal(cache_expire(c, 109), 110);
+	p = cache_hold(c, "secret", "z");
+	ticket = cache_ticket(c, p);
+	cache_set_limits(c, 0, BYTES);
+	assert_int_equal(cache_entries(c), 0);
+	read_in(c, "a", "{}", 1, 20);
+	assert_int_equal(cache_entries(c), 0);
+	cache_set_limits(c, 100, BYTES);
+	cache_fill(c, p, ticket, &value); /* by a read that was under way before */
+	assert_int_equal(cache_entries(c), 0);
+	read_in(c, "a", "{}", 1, 30);
+	assert_int_equal(cache_entries(c), 1);
+	cache_release(c, p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +385,7 @@ int main(void)
 		TEST(test_of_two_puts_the_last_one_to_end_counts),
 		TEST(test_what_is_forgotten_does_not_come_back_by_a_read_under_way),
 		TEST(test_an_entry_may_go_while_it_is_held),
+		TEST(test_other_limits_count_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -453,6 +453,54 @@ static void test_a_refused_login_takes_all_away(void **state)
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 
+static void set_max_age(struct bench *b, uint64_t ms)
+{
+	kv_set_cache(b->kv, &(struct kv_options){.max_age_ms = ms, .max_bytes = 1 << 20});
+}
+
+static void test_it_can_be_turned_on_and_off(void **state)
+{
+	struct bench *b = *state;
+	struct told t, written = {.times = 0};
+
+	(void)get_now(b);
+	fakebao_hold(b->f, SECRET, true);
+	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &written));
+	fakebao_until(b->f, reads(b) == 2);
+	set_max_age(b, 60000);
+	get(b, &t, 5000);
+	fakebao_until(b->f, reads(b) == 3);
+	fakebao_hold(b->f, SECRET, false);
+	fakebao_until(b->f, t.times > 0 && written.times > 0);
+	assert_int_equal(ask_cache(b, &latest).times, 0); /* read before a put had ended that had begun without the cache */
+	(void)get_now(b);
+	assert_int_equal(ask_cache(b, &latest).times, 1);
+	set_max_age(b, 0);
+	assert_int_equal(ask_cache(b, &latest).times, 0);
+	set_max_age(b, 60000);
+	assert_int_equal(ask_cache(b, &latest).times, 0);
+}
+
+static void test_while_it_is_paused_nothing_is_kept(void **state)
+{
+	struct bench *b = *state;
+	struct told t;
+
+	(void)get_now(b);
+	kv_pause_cache(b->kv, true);
+	assert_int_equal(ask_cache(b, &latest).times, 0);
+	(void)get_now(b);
+	assert_int_equal(ask_cache(b, &latest).times, 0);
+	fakebao_hold(b->f, SECRET, true);
+	get(b, &t, 5000);
+	kv_pause_cache(b->kv, false);
+	fakebao_hold(b->f, SECRET, false);
+	fakebao_until(b->f, t.times > 0);
+	assert_int_equal(ask_cache(b, &latest).times, 0);
+	(void)get_now(b);
+	assert_int_equal(ask_cache(b, &latest).times, 1);
+}
+
 static void test_what_is_too_old_goes_by_itself(void **state)
 {
 	struct bench *b;
@@ -628,6 +676,8 @@ int main(void)
 		TEST_CACHE(test_no_or_no_more_takes_it_away),
 		TEST_CACHE(test_a_restore_takes_it_away),
 		TEST_CACHE(test_a_refused_login_takes_all_away),
+		TEST(test_it_can_be_turned_on_and_off),
+		TEST_CACHE(test_while_it_is_paused_nothing_is_kept),
 		cmocka_unit_test_teardown(test_what_is_too_old_goes_by_itself, teardown),
 		TEST_STALE(test_while_openbao_answers_nothing_is_stale),
 		TEST_STALE(test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away),
