@@ -80,6 +80,7 @@ struct sessions {
 	struct event *flush, *sweep, *unpark;
 	uint64_t count, ncalls, nparked;
 	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
+	bool counts_cpu;                 /* by the processor's clock */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
 	struct buf spare;         /* empty; for the replies of the next session that has none of its own */
