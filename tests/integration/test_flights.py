@@ -28,7 +28,7 @@ def stopped(d):
 
 def test_a_thousand_callers_cost_two_reads(daemon, site, proxy):
     site.put("a", {"x": 1})
-    limits = {"connections": 2 * CALLERS, "connections_per_uid": 2 * CALLERS}
+    limits = {"connections": 2 * CALLERS, "connections_per_uid": 2 * CALLERS, "requests_per_uid": CALLERS}
     d = daemon(site.settings(proxy.port, limits=limits))
     slow_reads(d, site, proxy)
     before = len(site.reads("a"))
@@ -47,7 +47,7 @@ def test_a_thousand_callers_cost_two_reads(daemon, site, proxy):
 
 def test_a_thousand_requests_on_one_connection_cost_two_reads(daemon, site, proxy):
     site.put("a", {"x": 1})
-    d = daemon(site.settings(proxy.port, limits={"requests_per_connection": CALLERS}))
+    d = daemon(site.settings(proxy.port, limits={"requests_per_connection": CALLERS, "requests_per_uid": CALLERS}))
     slow_reads(d, site, proxy)
     before = len(site.reads("a"))
     with d.connect() as c:
