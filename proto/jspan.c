@@ -138,12 +138,19 @@ int jspan_equals(struct jspan string, const char *name)
 	return left == 0;
 }
 
+/* Of a string in which nothing is escaped, as names are for all who do not want to be difficult. */
+static bool is_name(const char *text, size_t len, const char *name)
+{
+	return len > 0 && *name == *text && strncmp(name, text, len) == 0 && name[len] == '\0';
+}
+
 int jspan_among(struct jspan string, const char *const names[], size_t count)
 {
+	bool plain = is_string(string) && memchr(string.p, '\\', string.len) == NULL;
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (jspan_equals(string, names[i]))
+		if (plain ? is_name(string.p + 1, string.len - 2, names[i]) : jspan_equals(string, names[i]))
 			return (int)i;
 	return -1;
 }

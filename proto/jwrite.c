@@ -18,17 +18,26 @@ static void put_text(struct jwrite *w, const char *s)
 	put(w, s, strlen(s));
 }
 
-/* What stands in front of a value: the comma, and the member's name. */
+/* What stands in front of a value: the comma, and the member's name. In one go, since every member of every reply has it. */
 static void lead(struct jwrite *w, const char *name)
 {
-	if (w->comma)
-		put_text(w, ",");
-	w->comma = true;
-	if (name == NULL)
+	size_t len = name != NULL ? strlen(name) : 0, all = (w->comma ? 1 : 0) + (name != NULL ? len + 3 : 0);
+	char *p;
+
+	if (w->failed || buf_reserve(w->out, all) < 0) {
+		w->failed = true;
 		return;
-	put_text(w, "\"");
-	put_text(w, name);
-	put_text(w, "\":");
+	}
+	p = (char *)buf_tail(w->out);
+	if (w->comma)
+		*p++ = ',';
+	w->comma = true;
+	if (name != NULL) {
+		*p++ = '"';
+		memcpy(p, name, len);
+		memcpy(p + len, "\":", 2);
+	}
+	buf_commit(w->out, all);
 }
 
 void jwrite_begin(struct jwrite *w, struct buf *out)
