@@ -18,10 +18,11 @@ static void put_text(struct jwrite *w, const char *s)
 	put(w, s, strlen(s));
 }
 
-/* What stands in front of a value: the comma, and the member's name. In one go, since every member of every reply has it. */
-static void lead(struct jwrite *w, const char *name)
+/* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
+static void put_member(struct jwrite *w, const char *name, const char *value, size_t len)
 {
-	size_t len = name != NULL ? strlen(name) : 0, all = (w->comma ? 1 : 0) + (name != NULL ? len + 3 : 0);
+	size_t name_len = name != NULL ? strlen(name) : 0;
+	size_t all = (w->comma ? 1 : 0) + (name != NULL ? name_len + 3 : 0) + len;
 	char *p;
 
 	if (w->failed || buf_reserve(w->out, all) < 0) {
@@ -34,10 +35,19 @@ static void lead(struct jwrite *w, const char *name)
 	w->comma = true;
 	if (name != NULL) {
 		*p++ = '"';
-		memcpy(p, name, len);
-		memcpy(p + len, "\":", 2);
+		memcpy(p, name, name_len);
+		memcpy(p + name_len, "\":", 2);
+		p += name_len + 2;
 	}
+	if (len > 0)
+		memcpy(p, value, len);
 	buf_commit(w->out, all);
+}
+
+/* What stands in front of a value. */
+static void lead(struct jwrite *w, const char *name)
+{
+	put_member(w, name, NULL, 0);
 }
 
 void jwrite_begin(struct jwrite *w, struct buf *out)
@@ -66,33 +76,29 @@ void jwrite_uint(struct jwrite *w, const char *name, uint64_t value)
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	lead(w, name);
 	do {
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value > 0);
-	put(w, digits + at, sizeof(digits) - at);
+	put_member(w, name, digits + at, sizeof(digits) - at);
 }
 
 void jwrite_bool(struct jwrite *w, const char *name, bool value)
 {
-	lead(w, name);
-	put_text(w, value ? "true" : "false");
+	put_member(w, name, value ? "true" : "false", value ? 4 : 5);
 }
 
 void jwrite_null(struct jwrite *w, const char *name)
 {
-	lead(w, name);
-	put_text(w, "null");
+	put_member(w, name, "null", 4);
 }
 
 void jwrite_span(struct jwrite *w, const char *name, struct jspan value)
 {
-	lead(w, name);
 	if (value.len == 0)
-		put_text(w, "null");
+		jwrite_null(w, name);
 	else
-		put(w, value.p, value.len);
+		put_member(w, name, value.p, value.len);
 }
 
 void jwrite_open(struct jwrite *w, const char *name, char bracket)
