@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,8 +20,11 @@
 
 void client_note(struct ss_client *c, const struct ss_error *error)
 {
+	size_t len = strnlen(error->message, sizeof(c->last_text) - 1);
+
 	c->last = *error;
-	snprintf(c->last_text, sizeof(c->last_text), "%s", error->message);
+	memmove(c->last_text, error->message, len); /* it may be the same */
+	c->last_text[len] = '\0';
 	c->last.message = c->last_text;
 }
 
