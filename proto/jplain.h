@@ -35,11 +35,11 @@ static inline jplain_bytes jplain_odd(const char *p)
 	return (jplain_bytes)((v < zero + 0x20) | (v == zero + '"') | (v == zero + '\\'));
 }
 
-/* The first byte from p on that is not plain, or end. */
-static inline const char *jplain_skip(const char *p, const char *end)
+/* Moves on in large steps, as far as all bytes in each are plain. */
+static inline const char *jplain_blocks(const char *p, const char *end)
 {
-	uint64_t w[2];
 	jplain_bytes odd;
+	uint64_t w[2];
 
 	for (; end - p >= 64; p += 64) {
 		odd = jplain_odd(p) | jplain_odd(p + 16) | jplain_odd(p + 32) | jplain_odd(p + 48);
@@ -47,11 +47,24 @@ static inline const char *jplain_skip(const char *p, const char *end)
 		if ((w[0] | w[1]) != 0)
 			break;
 	}
-	for (; end - p >= 8; p += 8) {
-		memcpy(w, p, sizeof(w[0]));
-		w[0] = jplain_marks(le64toh(w[0]));
-		if (w[0] != 0)
-			return p + __builtin_ctzll(w[0]) / 8;
+	return p;
+}
+
+/* The first byte from p on that is not plain, or end. Large steps come only after small ones: most strings are short. */
+static inline const char *jplain_skip(const char *p, const char *end)
+{
+	uint64_t w;
+
+	for (int step = 0; end - p >= 8; step++) {
+		if (step == 2) {
+			p = jplain_blocks(p, end);
+			continue;
+		}
+		memcpy(&w, p, sizeof(w));
+		w = jplain_marks(le64toh(w));
+		if (w != 0)
+			return p + __builtin_ctzll(w) / 8;
+		p += 8;
 	}
 	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;

@@ -13,7 +13,7 @@
 
 #include "proto/jplain.h"
 
-#define LONGEST 150 /* two of the longest steps, and some of each of the others */
+#define LONGEST 170 /* two of the largest steps, and some of the others before and after them */
 
 static bool is_plain(int byte)
 {
