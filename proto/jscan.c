@@ -37,10 +37,17 @@ static int next(const struct jscan *s)
 	return s->p < s->end ? (unsigned char)*s->p : -1;
 }
 
-static void skip_space(struct jscan *s)
+static void skip_some_space(struct jscan *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r'))
 		s->p++;
+}
+
+/* Nearly always there is none, and what is there is greater than any. */
+static inline void skip_space(struct jscan *s)
+{
+	if (s->p < s->end && (unsigned char)*s->p <= ' ')
+		skip_some_space(s);
 }
 
 /* Takes the four digits after \u. -1 if they are not there. */
@@ -327,10 +334,12 @@ int jscan_member(struct jscan *s, struct jspan *key)
 int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)
 {
 	const char *first;
-	int type = jscan_peek(s), r;
+	int type, r;
 
 	if (s->error != NULL)
 		return -1;
+	skip_space(s);
+	type = peek(s);
 	first = s->p;
 	r = type == JSON_OBJECT || type == JSON_ARRAY ? take_nested(s, depth) : take_scalar(s, type);
 	if (r < 0)
