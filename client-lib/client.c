@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,8 +20,11 @@
 
 void client_note(struct ss_client *c, const struct ss_error *error)
 {
+	size_t len = strnlen(error->message, sizeof(c->last_text) - 1);
+
 	c->last = *error;
-	snprintf(c->last_text, sizeof(c->last_text), "%s", error->message);
+	memmove(c->last_text, error->message, len); /* it may be the same */
+	c->last_text[len] = '\0';
 	c->last.message = c->last_text;
 }
 
@@ -63,7 +65,7 @@ int ss_open(struct ss_client **ret_client, const char *socket_path)
 	if (c == NULL)
 		return SS_NO_MEMORY;
 	memcpy(c->path, path, strlen(path) + 1);
-	c->pid = getpid();
+	forked_init(&c->forked);
 	c->fd = -1;
 	buf_init(&c->in, IN_LIMIT);
 	c->silence_ms = SILENCE_MS;
@@ -75,9 +77,9 @@ int ss_open(struct ss_client **ret_client, const char *socket_path)
 
 void client_enter(struct ss_client *c)
 {
-	if (c->pid == getpid())
+	if (!forked(&c->forked))
 		return;
-	c->pid = getpid();
+	forked_adopt(&c->forked);
 	/* Closed, not shut down: that would end the parent's connection too. */
 	if (c->fd >= 0)
 		close(c->fd);
@@ -106,6 +108,7 @@ static void destroy(struct ss_client *c)
 	end_all(c);
 	exchanges_free(&c->exchanges);
 	buf_free(&c->in);
+	forked_free(&c->forked);
 	free(c);
 }
 
@@ -195,15 +198,9 @@ void ss_process(struct ss_client *c)
 	client_step(c, true);
 }
 
-/* Inherited from a parent, with nothing of this process in it. */
-static bool is_foreign(const struct ss_client *c)
-{
-	return c->pid != getpid();
-}
-
 int ss_fd(const struct ss_client *c)
 {
-	return is_foreign(c) ? -1 : c->fd;
+	return forked(&c->forked) ? -1 : c->fd;
 }
 
 uint64_t ss_connection(const struct ss_client *c)
@@ -213,7 +210,7 @@ uint64_t ss_connection(const struct ss_client *c)
 
 int ss_events(const struct ss_client *c)
 {
-	if (is_foreign(c) || c->fd < 0)
+	if (forked(&c->forked) || c->fd < 0)
 		return 0;
 	return exchange_next(&c->exchanges) != NULL ? POLLIN | POLLOUT : POLLIN;
 }
@@ -223,7 +220,7 @@ int ss_timeout_ms(const struct ss_client *c)
 	const struct exchange *due = exchange_due(&c->exchanges);
 	uint64_t at_ms, now_ms;
 
-	if (is_foreign(c) || due == NULL)
+	if (forked(&c->forked) || due == NULL)
 		return -1;
 	at_ms = due->deadline_ms;
 	if (c->fd < 0 && c->retry_at_ms < at_ms)
@@ -236,5 +233,5 @@ int ss_timeout_ms(const struct ss_client *c)
 
 size_t ss_pending(const struct ss_client *c)
 {
-	return is_foreign(c) ? 0 : c->exchanges.pending;
+	return forked(&c->forked) ? 0 : c->exchanges.pending;
 }

@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <sys/un.h>
 
 #include "base/buf.h"
 #include "client-lib/exchange.h"
+#include "client-lib/forked.h"
 #include "client-lib/secretstore.h"
 #include "proto/codes.h"
 #include "proto/reply.h"
@@ -20,7 +20,7 @@
 
 struct ss_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	pid_t pid;             /* whose connection and requests these are: after a fork not the child's */
+	struct forked forked;  /* whose connection and requests these are: after a fork not the child's */
 	int fd;                /* -1: not connected */
 	uint64_t connection;   /* counts the connections made */
 	unsigned tries;        /* connections tried since the last good reply */

@@ -276,13 +276,17 @@ uint64_t connection_time_told(uint64_t deadline_ms, uint64_t now_ms)
 /* Spaces keep the frame's length. */
 static void fill_in_timeout(struct exchange *x, uint64_t now_ms)
 {
-	char digits[24];
+	uint64_t told_ms = connection_time_told(x->deadline_ms, now_ms);
+	unsigned char *field = buf_data(&x->frame) + x->timeout_at;
+	size_t at = CLIENT_TIMEOUT_DIGITS;
 
 	if (x->timeout_at == 0)
 		return;
-	snprintf(digits, sizeof(digits), "%*llu", CLIENT_TIMEOUT_DIGITS,
-	    (unsigned long long)connection_time_told(x->deadline_ms, now_ms));
-	memcpy(buf_data(&x->frame) + x->timeout_at, digits, CLIENT_TIMEOUT_DIGITS);
+	memset(field, ' ', CLIENT_TIMEOUT_DIGITS);
+	do {
+		field[--at] = (unsigned char)('0' + told_ms % 10);
+		told_ms /= 10;
+	} while (told_ms > 0 && at > 0);
 }
 
 static size_t gather(struct ss_client *c, uint64_t now_ms, struct iovec *part)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "proto/jplain.h"
 #include "proto/jscan.h"
 #include "proto/utf8.h"
 
@@ -36,40 +37,17 @@ static int next(const struct jscan *s)
 	return s->p < s->end ? (unsigned char)*s->p : -1;
 }
 
-static void skip_space(struct jscan *s)
+static void skip_some_space(struct jscan *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r'))
 		s->p++;
 }
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/*
- * Does any of eight bytes stand out in a string: a quote, a backslash, a control byte, not ASCII? A byte less than
- * another borrows from the high bit, which only those of 0x80 and up had set before; a borrow can reach the next
- * byte and make it stand out by mistake, but only where one stands out already.
- */
-static bool stands_out(uint64_t w)
+/* Nearly always there is none, and what is there is greater than any. */
+static inline void skip_space(struct jscan *s)
 {
-	uint64_t quote = w ^ EACH('"'), backslash = w ^ EACH('\\');
-
-	return ((w | (w - EACH(0x20)) | (quote - EACH(1)) | (backslash - EACH(1))) & EACH(0x80)) != 0;
-}
-
-/* The first byte from p on that stands out in a string, or end. Every payload goes through here, byte for byte. */
-static const char *skip_plain(const char *p, const char *end)
-{
-	uint64_t w;
-
-	while (end - p >= 8) {
-		memcpy(&w, p, sizeof(w));
-		if (stands_out(w))
-			break;
-		p += 8;
-	}
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	return p;
+	if (s->p < s->end && (unsigned char)*s->p <= ' ')
+		skip_some_space(s);
 }
 
 /* Takes the four digits after \u. -1 if they are not there. */
@@ -131,7 +109,7 @@ static int take_string(struct jscan *s)
 	int c;
 
 	for (s->p++;;) {
-		s->p = skip_plain(s->p, s->end);
+		s->p = jplain_skip(s->p, s->end);
 		c = next(s);
 		if (c == '"') {
 			s->p++;
@@ -356,10 +334,12 @@ int jscan_member(struct jscan *s, struct jspan *key)
 int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)
 {
 	const char *first;
-	int type = jscan_peek(s), r;
+	int type, r;
 
 	if (s->error != NULL)
 		return -1;
+	skip_space(s);
+	type = peek(s);
 	first = s->p;
 	r = type == JSON_OBJECT || type == JSON_ARRAY ? take_nested(s, depth) : take_scalar(s, type);
 	if (r < 0)

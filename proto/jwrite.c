@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/frame.h"
+#include "proto/jplain.h"
 #include "proto/jwrite.h"
 #include "proto/utf8.h"
 
@@ -141,21 +142,38 @@ static int put_escape(struct buf *out, unsigned char c)
 /* The length of the longest start of the n bytes that stands in a string as it is. */
 static size_t plain(const char *p, size_t n)
 {
-	size_t i = 0, len;
+	size_t i, len;
 
-	while (i < n && (unsigned char)p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
-		len = utf8_sequence(p + i, n - i);
+	for (i = 0;; i += len) {
+		i = (size_t)(jplain_skip(p + i, p + n) - p);
+		len = i < n && (unsigned char)p[i] >= 0x80 ? utf8_sequence(p + i, n - i) : 0;
 		if (len == 0)
-			break;
-		i += len;
+			return i;
 	}
-	return i;
+}
+
+/* Those of which nothing is to be escaped, nearly all, are written in one go. */
+static int put_quoted(struct buf *out, const char *p, size_t len)
+{
+	char *at;
+
+	if (buf_reserve(out, len + 2) < 0)
+		return -1;
+	at = (char *)buf_tail(out);
+	*at++ = '"';
+	if (len > 0)
+		memcpy(at, p, len);
+	at[len] = '"';
+	buf_commit(out, len + 2);
+	return 0;
 }
 
 int jwrite_escaped(struct buf *out, const char *p, size_t len)
 {
-	size_t mark = buf_len(out), n;
+	size_t mark = buf_len(out), n = len > 0 ? plain(p, len) : 0;
 
+	if (n == len)
+		return put_quoted(out, p, len);
 	if (buf_put(out, "\"", 1) < 0)
 		return -1;
 	while (len > 0) {

@@ -11,6 +11,7 @@
 /* A member the protocol knows, and the types it may have, a bit each. */
 struct expected {
 	const char *name;
+	size_t len; /* of the name */
 	unsigned types;
 };
 
@@ -20,39 +21,42 @@ struct expected {
 #define BOOL (1u << JSON_TRUE | 1u << JSON_FALSE)
 #define NONE (1u << JSON_NULL)
 
-enum { ID, OK, ERROR, DATA, METADATA, CREATED_TIME, VERSION, READY, STATE, NAME, AGE, STALE, STREAM, CONTINUE, BYTES, SHA256,
+#define MEMBER(name, types) { name, sizeof(name) - 1, types }
+
+/* In the order in which the daemon writes them, in which they are found soonest. */
+enum { ID, OK, ERROR, VERSION, CREATED_TIME, METADATA, AGE, STALE, DATA, READY, STATE, NAME, STREAM, CONTINUE, BYTES, SHA256,
 	VERIFIED, REPLY_MEMBERS };
 
 /* "version" is a secret's, a number, or in the answer to a ping or status the daemon's, a string. */
 static const struct expected reply_members[REPLY_MEMBERS] = {
-	[ID] = { "id", STRING | NUMBER | NONE },
-	[OK] = { "ok", BOOL },
-	[ERROR] = { "error", OBJECT },
-	[DATA] = { "data", OBJECT },
-	[METADATA] = { "metadata", OBJECT | NONE },
-	[CREATED_TIME] = { "created_time", STRING | NONE },
-	[VERSION] = { "version", NUMBER | STRING },
-	[READY] = { "ready", BOOL },
-	[STATE] = { "state", STRING },
-	[NAME] = { "name", STRING },
-	[AGE] = { "age_ms", NUMBER },
-	[STALE] = { "stale", BOOL },
-	[STREAM] = { "stream", BOOL },
-	[CONTINUE] = { "continue", BOOL },
-	[BYTES] = { "bytes", NUMBER },
-	[SHA256] = { "sha256", STRING },
-	[VERIFIED] = { "verified", BOOL },
+	[ID] = MEMBER("id", STRING | NUMBER | NONE),
+	[OK] = MEMBER("ok", BOOL),
+	[ERROR] = MEMBER("error", OBJECT),
+	[VERSION] = MEMBER("version", NUMBER | STRING),
+	[CREATED_TIME] = MEMBER("created_time", STRING | NONE),
+	[METADATA] = MEMBER("metadata", OBJECT | NONE),
+	[AGE] = MEMBER("age_ms", NUMBER),
+	[STALE] = MEMBER("stale", BOOL),
+	[DATA] = MEMBER("data", OBJECT),
+	[READY] = MEMBER("ready", BOOL),
+	[STATE] = MEMBER("state", STRING),
+	[NAME] = MEMBER("name", STRING),
+	[STREAM] = MEMBER("stream", BOOL),
+	[CONTINUE] = MEMBER("continue", BOOL),
+	[BYTES] = MEMBER("bytes", NUMBER),
+	[SHA256] = MEMBER("sha256", STRING),
+	[VERIFIED] = MEMBER("verified", BOOL),
 };
 
 enum { CODE, MESSAGE, HTTP_STATUS, RETRYABLE, DELETED, OF_VERSION, ERROR_MEMBERS };
 
 static const struct expected error_members[ERROR_MEMBERS] = {
-	[CODE] = { "code", STRING },
-	[MESSAGE] = { "message", STRING },
-	[HTTP_STATUS] = { "status", NUMBER },
-	[RETRYABLE] = { "retryable", BOOL },
-	[DELETED] = { "deleted", BOOL },
-	[OF_VERSION] = { "version", NUMBER },
+	[CODE] = MEMBER("code", STRING),
+	[MESSAGE] = MEMBER("message", STRING),
+	[HTTP_STATUS] = MEMBER("status", NUMBER),
+	[RETRYABLE] = MEMBER("retryable", BOOL),
+	[DELETED] = MEMBER("deleted", BOOL),
+	[OF_VERSION] = MEMBER("version", NUMBER),
 };
 
 void reply_begin(struct jwrite *w, struct buf *out, struct jspan id, bool ok)
@@ -85,11 +89,31 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 	return jwrite_end(&w);
 }
 
+/*
+ * Which of the expected a member is; count: none. A name that equals one as it is written is that one; only others can
+ * have been written with escapes. The search begins where the last one ended, since members nearly always come in order.
+ */
+static int which(struct jspan name, const struct expected *expected, int count, int first)
+{
+	const char *text = name.p + 1;
+	size_t len = name.len - 2;
+	int i, tried;
+
+	for (i = first, tried = 0; tried < count; tried++, i = i + 1 < count ? i + 1 : 0)
+		if (expected[i].len == len && memcmp(expected[i].name, text, len) == 0)
+			return i;
+	if (memchr(text, '\\', len) == NULL)
+		return count;
+	for (i = 0; i < count && !jspan_equals(name, expected[i].name); i++)
+		;
+	return i;
+}
+
 /* Takes the members of the object at s into values, count of each. */
 static int collect(struct jscan *s, const struct expected *expected, int count, struct jspan *values)
 {
 	struct jspan name, value;
-	int i, r;
+	int i = -1, r;
 
 	memset(values, 0, (size_t)count * sizeof(*values));
 	if (jscan_object(s) < 0)
@@ -97,8 +121,7 @@ static int collect(struct jscan *s, const struct expected *expected, int count, 
 	while ((r = jscan_member(s, &name)) > 0) {
 		if (jscan_value(s, JSCAN_DEPTH_MAX, &value) < 0)
 			return -1;
-		for (i = 0; i < count && !jspan_equals(name, expected[i].name); i++)
-			;
+		i = which(name, expected, count, i + 1 < count ? i + 1 : 0);
 		if (i == count)
 			continue;
 		if (values[i].len > 0 || (expected[i].types & 1u << value.type) == 0)

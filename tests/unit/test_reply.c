@@ -206,6 +206,43 @@ static void test_a_get_is_read_back(void **state)
 	assert_int_equal(reply.failure.code, CODE_NONE);
 }
 
+/* One of the members of a get's reply, its name as it is or with its first letter escaped. */
+static char *put_member(char *p, size_t i, bool escaped)
+{
+	static const char *const members[][2] = { { "id", "7" }, { "ok", "true" }, { "version", "3" }, { "created_time", "\"now\"" },
+		{ "metadata", "{}" }, { "age_ms", "12" }, { "stale", "true" }, { "data", "{\"a\":1}" }, { "unknown", "0" },
+		{ "unkn\\u006fwn", "[]" } };
+	const char *name = members[i][0], *value = members[i][1];
+
+	if (escaped)
+		return p + sprintf(p, "\"\\u%04x%s\":%s,", (unsigned)name[0], name + 1, value);
+	return p + sprintf(p, "\"%s\":%s,", name, value);
+}
+
+static void test_members_are_found_in_any_order_and_under_any_escapes(void **state)
+{
+	enum { MEMBERS = 10 };
+	static const size_t steps[] = { 1, 3, 7, 9 }; /* none shares a divisor with MEMBERS: each visits them all */
+	char text[1000], *p;
+	size_t step, first, i;
+
+	(void)state;
+	for (step = 0; step < COUNT(steps); step++) {
+		for (first = 0; first < 2 * MEMBERS; first++) {
+			p = text + sprintf(text, "{");
+			for (i = 0; i < MEMBERS; i++)
+				p = put_member(p, (first + i * steps[step]) % MEMBERS, first >= MEMBERS && i % 3 != 0);
+			strcpy(p - 1, "}");
+			assert_int_equal(decode(text), 0);
+			assert_true(reply.ok && reply.stale && reply.has_age && reply.age_ms == 12 && reply.version == 3);
+			assert_span(reply.id, "7");
+			assert_span(reply.created_time, "\"now\"");
+			assert_span(reply.metadata, "{}");
+			assert_span(reply.data, "{\"a\":1}");
+		}
+	}
+}
+
 static void test_absent_members_are_empty(void **state)
 {
 	(void)state;
@@ -328,7 +365,7 @@ static void test_what_is_no_reply_is_refused(void **state)
 		"{\"id\":1,\"ok\":true,\"age_ms\":-1}", "{\"id\":1,\"ok\":true,\"stale\":0}",
 		/* repeated */
 		"{\"id\":1,\"id\":1,\"ok\":true}", "{\"id\":1,\"ok\":true,\"ok\":true}",
-		"{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}", "{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}",
+		"{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}", "{\"id\":1,\"ok\":true,\"data\":{},\"dat\\u0061\":{}}", "{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}",
 		"{\"id\":1,\"ok\":true,\"version\":1,\"version\":\"1\"}",
 		/* errors */
 		"{\"id\":1,\"ok\":false}", "{\"id\":1,\"ok\":true,\"error\":{\"code\":\"sealed\",\"message\":\"m\"}}",
@@ -400,6 +437,7 @@ int main(void)
 		TEST(test_a_reply_that_does_not_fit_leaves_nothing),
 		TEST(test_failures_of_all_codes_survive_the_journey),
 		TEST(test_a_get_is_read_back),
+		TEST(test_members_are_found_in_any_order_and_under_any_escapes),
 		TEST(test_absent_members_are_empty),
 		TEST(test_a_ping_is_read_back),
 		TEST(test_a_probe_is_read_back),
