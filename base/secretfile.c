@@ -12,6 +12,7 @@
 
 /* A name that leaves room for the reason in an error's text. */
 #define NAME "%.300s"
+#define READ_SIZE 65537u /* most credentials, with one read and another to see the end */
 
 /* O_NONBLOCK: the open of a FIFO returns at once. O_NOCTTY: a terminal does not become ours. */
 static int open_regular(const char *path, struct error *error)
@@ -32,14 +33,17 @@ static int open_regular(const char *path, struct error *error)
 }
 
 /* How large a file says it is need not be true for long, or at all: only what is read counts. */
-static int read_all(int fd, const char *path, struct buf *content, struct error *error)
+static int read_all(int fd, const char *path, size_t max, struct buf *content, struct error *error)
 {
 	ssize_t n;
 
-	if (buf_reserve(content, SECRETFILE_MAX + 1) < 0)
-		return error_set(error, NAME ": %s", path, strerror(ENOMEM));
 	for (;;) {
-		n = read(fd, buf_tail(content), SECRETFILE_MAX + 1 - buf_len(content));
+		size_t some = max + 1 - buf_len(content);
+
+		some = some < READ_SIZE ? some : READ_SIZE;
+		if (buf_reserve(content, some) < 0)
+			return error_set(error, NAME ": %s", path, strerror(ENOMEM));
+		n = read(fd, buf_tail(content), some);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -47,8 +51,8 @@ static int read_all(int fd, const char *path, struct buf *content, struct error 
 		if (n == 0)
 			return 0;
 		buf_commit(content, (size_t)n);
-		if (buf_len(content) > SECRETFILE_MAX)
-			return error_set(error, NAME ": larger than %d bytes", path, SECRETFILE_MAX);
+		if (buf_len(content) > max)
+			return error_set(error, NAME ": larger than %zu bytes", path, max);
 	}
 }
 
@@ -68,7 +72,7 @@ bool secretfile_is_public(const char *path)
 	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
-int secretfile_read(const char *path, struct buf *ret, struct error *error)
+int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error)
 {
 	struct buf content, copy;
 	int fd, r = -1;
@@ -76,9 +80,9 @@ int secretfile_read(const char *path, struct buf *ret, struct error *error)
 	fd = open_regular(path, error);
 	if (fd < 0)
 		return -1;
-	buf_init(&content, SECRETFILE_MAX + 1);
+	buf_init(&content, max + 1);
 	buf_init(&copy, ret->limit);
-	if (read_all(fd, path, &content, error) < 0)
+	if (read_all(fd, path, max, &content, error) < 0)
 		goto out;
 	strip(&content);
 	if (buf_len(&content) == 0)

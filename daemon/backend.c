@@ -86,6 +86,15 @@ static struct keeper *make_keeper(struct backend *b)
 	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
 }
 
+static struct kv_options kv_options(const struct config *c)
+{
+	return (struct kv_options){
+		.max_age_ms = c->cache.max_age_ms,
+		.serve_stale_ms = c->cache.serve_stale_ms,
+		.max_bytes = c->cache.max_bytes,
+	};
+}
+
 static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
 {
 	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file, c->openbao.client_key_file };
@@ -114,13 +123,14 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 		.tls_skip_verify = c->openbao.tls_skip_verify,
 		.connect_timeout_ms = c->openbao.connect_timeout_ms,
 	};
+	const struct kv_options kv = kv_options(c);
 	b->http = http_new(b->base, &options, error);
 	if (b->http == NULL)
 		return -1;
 	b->api = api_new(b->http, c->openbao.vault_namespace);
 	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address, c->openbao.naddress) : NULL;
 	b->keeper = b->leader != NULL ? make_keeper(b) : NULL;
-	b->kv = b->keeper != NULL ? kv_new(b->base, b->api, b->keeper, b->leader, versions) : NULL;
+	b->kv = b->keeper != NULL ? kv_new(b->base, b->api, b->keeper, b->leader, versions, &kv) : NULL;
 	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->keeper) : NULL;
 	b->transfers = b->probe != NULL ?
 	    transfers_new(b->base, b->api, b->keeper, b->leader, b->kv, STALL_MS) : NULL;
@@ -149,6 +159,12 @@ struct backend *backend_new(struct event_base *base, struct config *config, stru
 void backend_start(struct backend *b)
 {
 	keeper_start(b->keeper);
+}
+
+void backend_set_cache(struct backend *b, const struct config *config)
+{
+	const struct kv_options options = kv_options(config);
+	kv_set_cache(b->kv, &options);
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */

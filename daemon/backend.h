@@ -26,6 +26,9 @@ struct versions;
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error);
 void backend_start(struct backend *backend);
 
+/* The cache is from here on as config says, which may be another than the backend's. */
+void backend_set_cache(struct backend *backend, const struct config *config);
+
 /* Cancels what is under way; no callback runs. Not from within one of its callbacks but those of its end. */
 void backend_free(struct backend *backend);
 

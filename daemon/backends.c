@@ -10,6 +10,7 @@
 #include "daemon/backend.h"
 #include "daemon/host/config.h"
 #include "daemon/host/log.h"
+#include "daemon/store/kv.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/token.h"
@@ -58,11 +59,19 @@ static void log_addresses(const struct config *config, const struct config *befo
 
 /* -- one takes the place of another -------------------------------------------------------------------------- */
 
+/* A put or a restore that one of them has still under way takes nothing out of another's cache. */
+static void pause_cache(struct backends *all)
+{
+	kv_pause_cache(backend_kv(all->current->backend), all->retired != NULL);
+}
+
 static void on_retired(void *arg)
 {
 	struct slot *s = arg;
-	DL_DELETE(s->all->retired, s);
+	struct backends *all = s->all;
+	DL_DELETE(all->retired, s);
 	slot_free(s);
+	pause_cache(all);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
@@ -90,6 +99,7 @@ static void look(void *arg)
 		all->current = all->next;
 		all->next = NULL;
 		retire(before);
+		pause_cache(all);
 	}
 	if (all->changed != NULL)
 		all->changed(all->changed_arg);

@@ -51,10 +51,17 @@ static void tell_status(struct reload *r)
 	notify_status(r->notify, text);
 }
 
+static void use(struct reload *r, const struct config *config)
+{
+	struct backend *backend = backends_current(r->backends);
+	backend_set_cache(backend, config);
+	serving_use(r->serving, config, backend);
+}
+
 static void on_backends_changed(void *arg)
 {
 	struct reload *r = arg;
-	serving_use(r->serving, r->config, backends_current(r->backends));
+	use(r, r->config);
 	tell_status(r);
 }
 
@@ -72,7 +79,7 @@ static int take(struct reload *r, struct error *error)
 	log_set_level(config->log.level);
 	config_warn(config, log_warning);
 	config_warn_of_restart(r->started, config, log_warning);
-	serving_use(r->serving, config, backends_current(r->backends));
+	use(r, config);
 	config_free(r->config);
 	r->config = config;
 	return 0;

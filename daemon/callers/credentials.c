@@ -44,7 +44,7 @@ struct connection {
 	struct ucred cred;
 	struct credential_peer peer;
 	char *rule, *mount, *path, *field; /* of the rule that it came under */
-	struct kv_call *call;
+	struct kv_read *read;
 	uint64_t version;     /* of the secret; 0: not known */
 	uint64_t accepted_us;
 	uint64_t deadline_ms;   /* for the secret */
@@ -111,9 +111,9 @@ static unsigned number_of(const struct connection *c)
 
 static void let_go(struct connection *c)
 {
-	if (c->call != NULL)
-		kv_abandon(c->call);
-	c->call = NULL;
+	if (c->read != NULL)
+		kv_read_abandon(c->read);
+	c->read = NULL;
 	(void)event_del(&c->timer);
 	(void)event_del(&c->writable);
 	credential_answer_clear(&c->answer);
@@ -221,7 +221,7 @@ static void on_reply(void *arg, const struct kv_reply *reply)
 {
 	struct connection *c = arg;
 	struct failure why;
-	c->call = NULL;
+	c->read = NULL;
 	if (reply->failure != NULL) {
 		ask_again(c, reply->failure);
 		return;
@@ -238,9 +238,16 @@ static void on_reply(void *arg, const struct kv_reply *reply)
 
 static void ask(struct connection *c)
 {
+	struct kv *kv = c->credentials->parts.kv;
+	const struct kv_wanted wanted = { .mount = c->mount, .path = c->path, .max_age_ms = KV_ANY_AGE };
+	struct kv_reply cached;
 	c->state = CONNECTION_ASKING;
-	c->call = kv_get(c->credentials->parts.kv, 0, c->mount, c->path, 0, 0, c->deadline_ms, on_reply, c);
-	if (c->call == NULL)
+	if (kv_cached(kv, &wanted, &cached)) {
+		on_reply(c, &cached);
+		return;
+	}
+	c->read = kv_get(kv, 0, &wanted, c->deadline_ms, on_reply, c);
+	if (c->read == NULL)
 		refuse(c, CODE_INTERNAL, "out of memory");
 }
 
@@ -430,8 +437,8 @@ void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &l->connection[i];
 		if (c->state == CONNECTION_ASKING) {
-			kv_abandon(c->call);
-			c->call = NULL;
+			kv_read_abandon(c->read);
+			c->read = NULL;
 		}
 		if (c->state == CONNECTION_ASKING || c->state == CONNECTION_PAUSING)
 			refuse(c, CODE_UNAVAILABLE, "the daemon is stopping");

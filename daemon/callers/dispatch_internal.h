@@ -54,7 +54,8 @@ struct work {
 	/* Has the store let go of it. True: it goes on there, and work_end() follows. */
 	bool (*abandon)(struct work *work);
 
-	struct kv_call *kv_call;
+	struct kv_call *put;
+	struct kv_read *get;
 	struct probe_wait *probe_wait;
 	struct save *save;
 	struct restore *restore;
@@ -64,7 +65,7 @@ struct work {
 	char *data_copy;     /* WORK_INTENT */
 	bool has_cas, force;
 	uint64_t cas;
-	uint64_t version, min_version; /* a get's */
+	struct kv_wanted wanted; /* a get's; its texts are the record's */
 
 	struct failure failure; /* how it ended; code CODE_NONE: well */
 	struct kv_reply reply;  /* valid while the store tells it, and while held in WORK_RESULT */
@@ -95,8 +96,16 @@ void work_end(struct work *work, const struct failure *why);
 
 void works_free(struct dispatch *d);
 
-/* The record of a request that takes no work. rule: NULL for none. */
-void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule, enum code code);
+/* How a request that takes no work has ended. */
+struct outcome {
+	enum code code;
+	uint64_t version; /* 0: none */
+	uint64_t began_us;
+};
+
+/* Its record. rule: NULL for none. */
+void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
+    const struct outcome *outcome);
 
 /* -- dispatch_snapshot.c -- */
 

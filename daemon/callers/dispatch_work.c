@@ -72,7 +72,8 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 	return work;
 }
 
-void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule, enum code code)
+void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
+    const struct outcome *outcome)
 {
 	const struct audit_record record = {
 		.op = op_name(r->op),
@@ -80,7 +81,9 @@ void dispatch_audit(struct dispatch *d, struct call *call, const struct request 
 		.mount = op_has_path(r->op) ? r->mount : NULL,
 		.path = op_has_path(r->op) ? r->path : NULL,
 		.rule = rule,
-		.code = code,
+		.version = outcome->version,
+		.code = outcome->code,
+		.microseconds = clock_now_us() - outcome->began_us,
 	};
 	audit_write(d->parts.audit, &record);
 }

@@ -23,21 +23,48 @@
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
 #define PARK_US 1000u
+#define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
+
+/* -- buffers that are used again ------------------------------------------------------------------------------ */
+
+/* An idle connection holds no buffer. One is kept for whoever has something to say next; it is empty, hence wiped. */
+static void give_buffer(struct session *s)
+{
+	struct sessions *all = s->all;
+	if (all->spare.data == NULL && s->out.cap <= SESSION_SPARE_BYTES)
+		buf_move(&all->spare, &s->out);
+	else
+		buf_free(&s->out);
+}
+
+void session_take_buffer(struct session *s)
+{
+	if (s->out.data == NULL && s->all->spare.data != NULL)
+		buf_move(&s->out, &s->all->spare);
+}
 
 /* -- turns --------------------------------------------------------------------------------------------------- */
 
+/*
+ * The processor's time is what counts, but it takes two system calls to ask for, of the five that a get from memory is.
+ * A user who is alone is charged the time that has passed, which is no less.
+ */
 static void begin_work(struct session *s)
 {
-	s->all->began_us = clock_now_us();
-	s->all->began_cpu_us = clock_cpu_us();
+	struct sessions *all = s->all;
+	all->began_us = clock_now_us();
+	all->counts_cpu = share_has_others(&all->shares, s->share, all->began_us);
+	if (all->counts_cpu)
+		all->began_cpu_us = clock_cpu_us();
 }
 
 static void end_work(struct session *s)
 {
 	struct sessions *all = s->all;
+	uint64_t used_us = all->counts_cpu ? clock_cpu_us() - all->began_cpu_us : clock_now_us() - all->began_us;
 	session_count_bytes(s);
-	share_spend(&all->shares, s->share, all->began_us, clock_cpu_us() - all->began_cpu_us);
+	share_spend(&all->shares, s->share, all->began_us, used_us);
 }
 
 /* Whether the session may be heard, of which work was just begun. */
@@ -117,7 +144,7 @@ static void session_free(struct session *s)
 	struct sessions *all = s->all;
 	free_calls(s);
 	leave_park(s);
-	if (s->dirty)
+	if (s->dirty && !s->reading)
 		DL_DELETE2(all->dirty, s, prev_dirty, next_dirty);
 	DL_DELETE(all->list, s);
 	all->count--;
@@ -139,6 +166,8 @@ void session_mark_dirty(struct session *s)
 	if (s->dirty)
 		return;
 	s->dirty = true;
+	if (s->reading)
+		return;
 	DL_APPEND2(s->all->dirty, s, prev_dirty, next_dirty);
 	event_active(s->all->flush, 0, 0);
 }
@@ -159,7 +188,7 @@ static int write_out(struct session *s)
 		buf_consume(&s->out, (size_t)n);
 	}
 	if (s->stream.call == NULL)
-		buf_free(&s->out); /* an idle connection holds no buffer */
+		give_buffer(s);
 	return 0;
 }
 
@@ -211,17 +240,24 @@ static int after_write(struct session *s)
 	return event_add(s->readable, NULL);
 }
 
-static void flush_session(struct session *s)
+/* In work that was begun. -1: the session is over. */
+static int write_and_go_on(struct session *s)
 {
-	begin_work(s);
-	if (write_out(s) != 0 || after_write(s) != 0) {
-		session_free(s);
-		return;
-	}
+	if (write_out(s) != 0 || after_write(s) != 0)
+		return -1;
 	stream_written(s);
 	if (s->state == SESSION_OPEN)
 		session_pump(s);
-	end_work(s);
+	return 0;
+}
+
+static void flush_session(struct session *s)
+{
+	begin_work(s);
+	if (write_and_go_on(s) != 0)
+		session_free(s);
+	else
+		end_work(s);
 }
 
 /* Runs at the end of each turn of the loop in which something was read or is to be written. */
@@ -381,6 +417,17 @@ static size_t read_size(const struct session *s)
 	return s->stream.call != NULL || buf_len(&s->in) > 0 ? SESSION_READ_SIZE : SESSION_READ_FIRST_SIZE;
 }
 
+/* Before others are read, so that their replies find a buffer in which these have been. -1: the session is over. */
+static int answer_at_once(struct session *s)
+{
+	bool answered = s->reading && s->dirty;
+	s->reading = false;
+	if (!answered)
+		return 0;
+	s->dirty = false;
+	return write_and_go_on(s);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
@@ -405,12 +452,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	int rc = 0;
+	s->reading = !s->dirty;
 	if (s->state == SESSION_OPEN) {
 		s->arrived_ms = s->active_ms = clock_now_ms();
 		rc = take_bytes(s, all->scratch, (size_t)n);
 	}
 	secmem_wipe(all->scratch, (size_t)n);
-	if (rc != 0) {
+	if (rc != 0 || answer_at_once(s) != 0) {
 		session_free(s);
 		return;
 	}
@@ -481,7 +529,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	*peer = (struct peer){ .uid = s->peer.uid, .gid = s->peer.gid };
 	s->active_ms = clock_now_ms();
 	buf_init(&s->in, FRAME_BODY_MAX + FRAME_HEADER + SESSION_READ_SIZE); /* frame_parse sees to the limit, which may change */
-	buf_init(&s->out, SIZE_MAX / 2); /* kept in bounds by may_read and call_answer_end */
+	buf_init(&s->out, OUT_LIMIT);
 	DL_APPEND(all->list, s);
 	all->count++;
 	if (all->count > all->most)
@@ -500,6 +548,7 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 	all->default_timeout_ms = default_timeout_ms;
 	all->request = request;
 	all->request_arg = request_arg;
+	buf_init(&all->spare, OUT_LIMIT);
 	all->flush = event_new(base, -1, 0, on_flush, all);
 	all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
 	all->unpark = event_new(base, -1, 0, on_unpark, all);
@@ -531,6 +580,8 @@ void sessions_free(struct sessions *all)
 	DL_FOREACH_SAFE(all->list, s, next) {
 		session_free(s);
 	}
+	buf_free(&all->spare);
+	session_free_spare_calls(all);
 	if (all->flush != NULL)
 		event_free(all->flush);
 	if (all->sweep != NULL)

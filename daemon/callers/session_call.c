@@ -41,6 +41,35 @@ void session_warn_of_limit(struct session *s, const char *setting)
 
 /* -- calls --------------------------------------------------------------------------------------------------- */
 
+/* Zeroed. NULL: no memory. */
+static struct call *take_call(struct sessions *all)
+{
+	struct call *call = all->spare_calls;
+	if (call == NULL)
+		return calloc(1, sizeof(*call));
+	all->spare_calls = call->next;
+	all->nspare_calls--;
+	memset(call, 0, sizeof(*call));
+	return call;
+}
+
+static void give_call(struct sessions *all, struct call *call)
+{
+	if (all->nspare_calls >= SESSION_SPARE_CALLS) {
+		free(call);
+		return;
+	}
+	call->next = all->spare_calls;
+	all->spare_calls = call;
+	all->nspare_calls++;
+}
+
+void session_free_spare_calls(struct sessions *all)
+{
+	while (all->spare_calls != NULL)
+		free(take_call(all));
+}
+
 /* The call is in no list any more. */
 void session_free_call(struct call *call)
 {
@@ -49,7 +78,7 @@ void session_free_call(struct call *call)
 	s->all->ncalls--;
 	s->share->calls--;
 	s->share->bytes -= call->held;
-	free(call);
+	give_call(s->all, call);
 }
 
 static void too_many_bytes(struct session *s, struct failure *why)
@@ -99,6 +128,7 @@ void call_fail(struct call *call, const struct failure *why)
 
 void call_answer_begin(struct call *call, struct jwrite *w)
 {
+	session_take_buffer(call->session);
 	reply_begin(w, &call->session->out, call_id(call), true);
 }
 
@@ -138,12 +168,10 @@ static bool id_in_flight(const struct session *s, struct jspan id)
 
 static struct call *call_new(struct session *s, const struct request *request, size_t len)
 {
-	struct call *call = calloc(1, sizeof(*call));
 	struct jspan id = request->id;
-	if (call == NULL || id.len > sizeof(call->id)) {
-		free(call);
+	struct call *call = id.len <= sizeof(call->id) ? take_call(s->all) : NULL;
+	if (call == NULL)
 		return NULL;
-	}
 	call->session = s;
 	call->is_write = request->op == OP_KV_PUT || op_is_stream(request->op);
 	call->held = len;

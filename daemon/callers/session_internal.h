@@ -12,6 +12,8 @@
 
 #define SESSION_READ_SIZE 65536u       /* at a time, of a long frame or a stream */
 #define SESSION_READ_FIRST_SIZE 16384u /* and else, so that what one turn has no time for is not much */
+#define SESSION_SPARE_BYTES 65536u     /* of a buffer for replies that is kept for the next who has some */
+#define SESSION_SPARE_CALLS 64u
 
 enum session_state {
 	SESSION_OPEN,   /* requests are read */
@@ -48,7 +50,8 @@ struct session {
 	struct sessions *all;
 	struct share *share;
 	enum session_state state;
-	bool dirty;               /* in all->dirty: has replies to be written at the end of this turn */
+	bool dirty;               /* has replies to be written at the end of this turn; in all->dirty, unless it is reading */
+	bool reading;             /* what it was sent is being taken; what is answered at once is written right after */
 	bool parked;              /* in all->parked: not heard, since its user has had its time */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
 	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
@@ -77,8 +80,12 @@ struct sessions {
 	struct event *flush, *sweep, *unpark;
 	uint64_t count, ncalls, nparked;
 	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
+	bool counts_cpu;                 /* by the processor's clock */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
+	struct buf spare;         /* empty; for the replies of the next session that has none of its own */
+	struct call *spare_calls; /* a stack of at most SESSION_SPARE_CALLS */
+	unsigned nspare_calls;
 	unsigned char scratch[SESSION_READ_SIZE];
 };
 
@@ -111,6 +118,12 @@ void session_forget_call(struct call *call);
 
 /* The same, for a call that is in no list any more. */
 void session_free_call(struct call *call);
+
+/* When all sessions have gone. */
+void session_free_spare_calls(struct sessions *all);
+
+/* What the session says next may be put into out. */
+void session_take_buffer(struct session *s);
 
 /* -- session_stream.c -- */
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "daemon/store/kv.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
 #include "proto/request.h"
@@ -68,6 +69,8 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_open(w, "counters", '{');
 	jwrite_uint(w, "requests", counters->requests);
 	jwrite_uint(w, "gets", counters->gets);
+	jwrite_uint(w, "cache_hits", counters->cache_hits);
+	jwrite_uint(w, "cache_stale", counters->cache_stale);
 	jwrite_uint(w, "puts", counters->puts);
 	jwrite_uint(w, "probes", counters->probes);
 	jwrite_uint(w, "snapshots_saved", counters->snapshots_saved);
@@ -79,6 +82,16 @@ void status_write(struct jwrite *w, const struct keeper *keeper, const struct co
 	jwrite_uint(w, "login_failures", status.login_failures);
 	jwrite_uint(w, "renewals", status.renewals);
 	jwrite_uint(w, "renewal_failures", status.renewal_failures);
+	jwrite_close(w, '}');
+}
+
+void status_write_cache(struct jwrite *w, const struct kv *kv)
+{
+	struct kv_status status;
+	kv_status(kv, &status);
+	jwrite_open(w, "cache", '{');
+	jwrite_uint(w, "entries", status.entries);
+	jwrite_uint(w, "bytes", status.bytes);
 	jwrite_close(w, '}');
 }
 

@@ -20,6 +20,8 @@ struct kind {
 
 struct audit_repeats {
 	struct kind *table;
+	char *scratch; /* for keys that are looked for: nothing is allocated for one that is known */
+	size_t scratch_size;
 	audit_repeats_write *write;
 	void *arg;
 };
@@ -46,13 +48,31 @@ struct numbers {
 	unsigned absent;
 };
 
-static struct kind *kind_new(const struct audit_record *record)
+static struct peer peer_of(const struct audit_record *record)
+{
+	return record->peer != NULL ? *record->peer : (struct peer){ .uid = (uid_t)-1 };
+}
+
+static int reserve(struct audit_repeats *a, size_t size)
+{
+	if (size <= a->scratch_size)
+		return 0;
+	char *bigger = realloc(a->scratch, size);
+	if (bigger == NULL)
+		return -1;
+	a->scratch = bigger;
+	a->scratch_size = size;
+	return 0;
+}
+
+/* The key's length, in scratch. 0: no memory. */
+static size_t make_key(struct audit_repeats *a, const struct audit_record *record)
 {
 	struct audit_record r = *record;
-	struct peer peer = record->peer != NULL ? *record->peer : (struct peer){ .uid = (uid_t)-1 };
+	struct peer peer = peer_of(record);
 	struct numbers numbers;
 	const char **at[TEXTS];
-	size_t size = sizeof(numbers);
+	size_t lengths[TEXTS], size = sizeof(numbers), len = sizeof(numbers);
 
 	memset(&numbers, 0, sizeof(numbers));
 	numbers.uid = peer.uid;
@@ -61,27 +81,44 @@ static struct kind *kind_new(const struct audit_record *record)
 	find_texts(&r, &peer, at);
 	for (unsigned i = 0; i < TEXTS; i++) {
 		numbers.absent |= (unsigned)(*at[i] == NULL) << i;
-		size += *at[i] != NULL ? strlen(*at[i]) + 1 : 0;
+		lengths[i] = *at[i] != NULL ? strlen(*at[i]) + 1 : 0;
+		size += lengths[i];
 	}
-	struct kind *k = calloc(1, sizeof(*k) + size);
+	if (reserve(a, size) != 0)
+		return 0;
+	memcpy(a->scratch, &numbers, sizeof(numbers));
+	for (unsigned i = 0; i < TEXTS; i++) {
+		if (lengths[i] > 0)
+			memcpy(a->scratch + len, *at[i], lengths[i]);
+		len += lengths[i];
+	}
+	return size;
+}
+
+/* With the key in scratch, in which all of its texts are. */
+static struct kind *kind_new(const struct audit_repeats *a, size_t key_len, const struct audit_record *record)
+{
+	struct kind *k = calloc(1, sizeof(*k) + key_len);
+	const char **at[TEXTS];
+	char *text;
+
 	if (k == NULL)
 		return NULL;
-	memcpy(k->key, &numbers, sizeof(numbers));
-	k->key_len = sizeof(numbers);
-	for (unsigned i = 0; i < TEXTS; i++) {
-		if (*at[i] == NULL)
-			continue;
-		char *copy = k->key + k->key_len;
-		size_t n = strlen(*at[i]) + 1;
-		memcpy(copy, *at[i], n);
-		*at[i] = copy;
-		k->key_len += n;
-	}
-	k->record = r;
-	k->peer = peer;
+	memcpy(k->key, a->scratch, key_len);
+	k->key_len = key_len;
+	k->record = *record;
+	k->peer = peer_of(record);
 	k->peer.groups = NULL;
 	k->peer.ngroups = 0;
 	k->record.peer = record->peer != NULL ? &k->peer : NULL;
+	find_texts(&k->record, &k->peer, at);
+	text = k->key + sizeof(struct numbers);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		if (*at[i] == NULL)
+			continue;
+		*at[i] = text;
+		text += strlen(text) + 1;
+	}
 	return k;
 }
 
@@ -119,17 +156,21 @@ static void count(struct kind *k, const struct audit_record *record)
 
 void audit_repeats_take(struct audit_repeats *a, const struct audit_record *record, uint64_t now_ms)
 {
-	struct kind *k = kind_new(record), *known;
+	struct kind *k = NULL;
+	size_t key_len;
 
-	if (k == NULL) {
-		a->write(a->arg, record, 1);
+	(void)audit_repeats_sweep(a, now_ms);
+	key_len = make_key(a, record);
+	if (key_len > 0)
+		HASH_FIND(hh, a->table, a->scratch, (unsigned)key_len, k);
+	if (k != NULL) {
+		count(k, record);
 		return;
 	}
-	(void)audit_repeats_sweep(a, now_ms);
-	HASH_FIND(hh, a->table, k->key, (unsigned)k->key_len, known);
-	if (known != NULL) {
-		free(k);
-		count(known, record);
+	if (key_len > 0)
+		k = kind_new(a, key_len, record);
+	if (k == NULL) {
+		a->write(a->arg, record, 1);
 		return;
 	}
 	if (HASH_COUNT(a->table) >= AUDIT_REPEATS_MAX)
@@ -176,5 +217,6 @@ void audit_repeats_free(struct audit_repeats *a)
 		HASH_DEL(a->table, k);
 		free(k);
 	}
+	free(a->scratch);
 	free(a);
 }

@@ -187,6 +187,8 @@ void config_warn(const struct config *config, warn_function *warn)
 #endif
 	warn_of_tls(config, warn);
 	warn_of_limits(config, warn);
+	if (config->cache.serve_stale_ms > 0 && config->cache.serve_stale_ms <= config->cache.max_age_ms)
+		warn("cache.serve_stale: has no effect, since it is not more than cache.max_age");
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
 	for (size_t i = 0; i < config->rules.nrules; i++)

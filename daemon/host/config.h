@@ -60,6 +60,10 @@ struct config {
 		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
+		uint64_t max_age_ms, serve_stale_ms; /* 0: not at all */
+		uint64_t max_bytes;
+	} cache;
+	struct {
 		uint64_t request_bytes;              /* largest request frame */
 		uint64_t connections;                /* in all */
 		uint64_t connections_per_uid;

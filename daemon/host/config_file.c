@@ -18,6 +18,7 @@
 #include "daemon/host/config_value.h"
 
 /* So that an error's text has room for the rest. */
+#define CONFIG_MAX (4u << 20) /* some 40,000 rules */
 #define PATH "%.200s"
 #define NAME "%.48s"
 
@@ -338,7 +339,7 @@ static int read_text(struct reader *r)
 {
 	struct error why;
 
-	if (secretfile_read(r->file.path, &r->text, r->file.error) != 0)
+	if (secretfile_read(r->file.path, CONFIG_MAX, &r->text, r->file.error) != 0)
 		return -1;
 	if (buf_puts(&r->text, "\n") != 0)
 		return error_set(r->file.error, PATH ": out of memory", r->file.path);
@@ -357,7 +358,7 @@ int config_file_read(const char *path, struct config *config, unsigned *ret_addr
 	struct reader r = { .file = { path, error }, .config = config };
 	int failed;
 
-	buf_init(&r.text, SECRETFILE_MAX + 2);
+	buf_init(&r.text, CONFIG_MAX + 2);
 	config_init(&r.lib);
 	failed = read_text(&r) != 0 || read_root(&r) != 0 || check_pairs(&r) != 0;
 	address = config_lookup(&r.lib, "openbao.address");

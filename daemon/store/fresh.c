@@ -126,9 +126,21 @@ static bool is_too_old(const struct fresh_call *call, const struct answer *answe
 
 /* -- steps --------------------------------------------------------------------------------------------------- */
 
+static const char not_new_enough[] = "no node of OpenBao that can be reached gives the secret's newest version";
+
 static void give_up(struct fresh_call *call)
 {
-	fail(call, CODE_UNAVAILABLE, "no node of OpenBao that can be reached gives the secret's newest version");
+	fail(call, CODE_UNAVAILABLE, not_new_enough);
+}
+
+bool fresh_overdue(const struct fresh_call *call, struct failure *why)
+{
+	bool no_leader = call->step == FRESH_FIND || call->step == FRESH_PAUSE;
+
+	if (!no_leader && !call->behind)
+		return false;
+	failure_set(why, CODE_UNAVAILABLE, "%s", not_new_enough);
+	return true;
 }
 
 static void arm(struct fresh_call *call, uint64_t ms)

@@ -35,6 +35,12 @@ struct fresh_call *fresh_get(struct fresh *fresh, const char *token, const char 
     uint64_t version, uint64_t min_version, uint64_t deadline_ms, api_answer *done, void *arg);
 void fresh_cancel(struct fresh_call *call);
 
+/*
+ * For one whose time is over, while the read itself has more: whether it is not OpenBao's silence that keeps it but that
+ * no answer was new enough so far; then why is set.
+ */
+bool fresh_overdue(const struct fresh_call *call, struct failure *why);
+
 struct fresh_write {
 	const char *mount, *path;
 	const char *data; /* the object, sent byte for byte */

@@ -1,5 +1,5 @@
 /*
- * kv: the life of one get or put, step by step: a token, its turn, the mount guard, the request, and again what may be
+ * kv: the life of one read or put, step by step: a token, its turn, the mount guard, the request, and again what may be
  * tried again. Each step ends in a callback that takes the next one; a failure found at once is told from the loop.
  */
 #include "daemon/store/kv.h"
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/secmem.h"
 #include "daemon/store/fresh.h"
+#include "daemon/store/kv_internal.h"
 #include "daemon/store/mounts.h"
 #include "daemon/store/turns.h"
 #include "daemon/upstream/api.h"
@@ -23,58 +24,20 @@
 #define PLACES 32u /* requests at a time; http has as many connections for them */
 #define DENIALS_MAX 3u /* a token that is replaced again and again is somebody else's trouble */
 
-enum kv_step {
-	KV_TOKEN,   /* waits for a login */
-	KV_TURN,    /* waits for its turn */
-	KV_MOUNT,   /* waits for the mount guard */
-	KV_REQUEST, /* the get or put is under way */
-	KV_DENIED,  /* waits for what the keeper says of a 403 */
-	KV_PAUSE,   /* waits before it tries again */
-	KV_FAILED   /* waits for the loop, to tell its failure */
-};
-
-struct kv_call {
-	struct kv_call *prev, *next;
-	struct kv *kv;
-	bool is_put;
-	bool has_cas;
-	enum kv_step step;
-	unsigned tries, denials;
-	uint64_t caller;
-	char *mount, *path;
-	uint64_t version, min_version, cas;
-	char *data;
-	size_t data_len;
-	uint64_t deadline_ms;
-	struct token *token;
-	struct token_wait *token_wait;
-	struct turn *turn;       /* from KV_TURN to the end of the request, or a pause */
-	struct mounts_wait *mounts_wait;
-	struct fresh_call *read; /* a get's */
-	struct fresh_put *write; /* a put's */
-	struct event *timer;
-	struct failure failure; /* KV_PAUSE, KV_FAILED: told if nothing better comes */
-	bool abandoned;
-	kv_done *done;
-	void *arg;
-};
-
-struct kv {
-	struct event_base *base;
-	struct keeper *keeper;
-	struct mounts *mounts;
-	struct fresh *fresh;
-	struct turns *turns;
-	struct kv_call *calls;
-	bool draining;
-	struct event *drain_timer;
-	void (*drained)(void *arg);
-	void *drained_arg;
-};
-
 static void next_step(struct kv_call *call);
 
 /* -- the end of a call --------------------------------------------------------------------------------------- */
+
+/* All but that one's. */
+static void end_turns(struct kv_call *call, const struct asker *but)
+{
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a == but || a->turn == NULL)
+			continue;
+		turn_end(a->turn);
+		a->turn = NULL;
+	}
+}
 
 static void let_go(struct kv_call *call)
 {
@@ -86,9 +49,7 @@ static void let_go(struct kv_call *call)
 		fresh_cancel(call->read);
 	if (call->write != NULL)
 		fresh_put_cancel(call->write);
-	if (call->turn != NULL)
-		turn_end(call->turn);
-	call->turn = NULL;
+	end_turns(call, NULL);
 	call->token_wait = NULL;
 	call->mounts_wait = NULL;
 	call->read = NULL;
@@ -114,6 +75,12 @@ static void call_free(struct kv_call *call)
 	struct kv *kv = call->kv;
 	let_go(call);
 	DL_DELETE(kv->calls, call);
+	kv_cache_end(call);
+	while (call->asker.next != NULL) {
+		struct asker *a = call->asker.next;
+		call->asker.next = a->next;
+		free(a);
+	}
 	if (call->timer != NULL)
 		event_free(call->timer);
 	secmem_free(call->data);
@@ -152,6 +119,8 @@ static void fail_from_loop(struct kv_call *call, const struct failure *why)
 	if (why != &call->failure)
 		call->failure = *why;
 	let_go(call);
+	if (!call->is_put)
+		kv_reads_depart(call);
 	enter(call, KV_FAILED, 0);
 }
 
@@ -227,6 +196,7 @@ static void on_bad_answer(struct kv_call *call, const struct answer *answer)
 {
 	struct kv *kv = call->kv;
 	call->failure = answer->failure;
+	kv_cache_failed(call, answer->failure.status);
 	if (answer->unreachable)
 		keeper_unreachable(kv->keeper);
 	if (answer->odd)
@@ -261,6 +231,7 @@ static void on_reply(void *arg, const struct answer *answer)
 	if (answer->verdict == VERDICT_OK) {
 		struct kv_reply reply = { .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version };
+		kv_cache_fill(call, &reply);
 		finish(call, &reply);
 	} else
 		on_bad_answer(call, answer);
@@ -270,6 +241,10 @@ static void send_request(struct kv_call *call)
 {
 	struct kv *kv = call->kv;
 	const char *token = token_text(call->token);
+	if (!call->is_put)
+		kv_reads_depart(call);
+	call->sent_ms = clock_now_ms();
+	kv_cache_send(call);
 	if (call->is_put) {
 		struct fresh_write write = { .mount = call->mount, .path = call->path, .data = call->data,
 			.data_len = call->data_len, .cas = call->has_cas ? &call->cas : NULL };
@@ -299,17 +274,33 @@ static void on_turn(void *arg)
 	next_step(arg);
 }
 
+static bool has_turn(struct kv_call *call)
+{
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a->turn == NULL || !turn_has_come(a->turn))
+			continue;
+		end_turns(call, a);
+		return true;
+	}
+	return false;
+}
+
 /* False: it waits. */
 static bool take_turn(struct kv_call *call)
 {
-	if (call->turn == NULL)
-		call->turn = turns_ask(call->kv->turns, call->caller, on_turn, call);
-	if (call->turn == NULL)
-		out_of_memory(call);
-	else if (!turn_has_come(call->turn))
-		enter(call, KV_TURN, call->deadline_ms);
-	else
+	if (has_turn(call))
 		return true;
+	for (struct asker *a = &call->asker; a != NULL; a = a->next) {
+		if (a->turn == NULL)
+			a->turn = turns_ask(call->kv->turns, a->caller, on_turn, call);
+		if (a->turn == NULL) {
+			out_of_memory(call);
+			return false;
+		}
+		if (has_turn(call))
+			return true;
+	}
+	enter(call, KV_TURN, call->deadline_ms);
 	return false;
 }
 
@@ -342,35 +333,73 @@ static void next_step(struct kv_call *call)
 		send_request(call);
 }
 
+/* Without memory a caller is not added, and waits for the others' turns. */
+static void add_asker(struct kv_call *call, uint64_t caller)
+{
+	struct asker *last = &call->asker;
+	while (last->caller != caller && last->next != NULL)
+		last = last->next;
+	if (last->caller == caller)
+		return;
+	last->next = calloc(1, sizeof(*last));
+	if (last->next == NULL)
+		return;
+	last->next->caller = caller;
+	if (call->step == KV_TURN)
+		next_step(call);
+}
+
+static bool waits_until_deadline(enum kv_step step)
+{
+	return step == KV_TOKEN || step == KV_TURN || step == KV_MOUNT || step == KV_DENIED;
+}
+
+void kv_call_share(struct kv_call *call, uint64_t caller, uint64_t deadline_ms)
+{
+	if (deadline_ms > call->deadline_ms) {
+		call->deadline_ms = deadline_ms;
+		if (waits_until_deadline(call->step))
+			enter(call, call->step, deadline_ms);
+	}
+	add_asker(call, caller);
+}
+
+void kv_call_overdue(struct kv_call *call, struct failure *ret)
+{
+	switch (call->step) {
+	case KV_TOKEN:
+		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		return;
+	case KV_TURN:
+		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
+		return;
+	case KV_PAUSE:
+	case KV_FAILED:
+		*ret = call->failure;
+		return;
+	case KV_REQUEST:
+		if (call->read != NULL && fresh_overdue(call->read, ret))
+			return;
+		break;
+	case KV_MOUNT:
+	case KV_DENIED:
+		break;
+	}
+	failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
+	keeper_unreachable(call->kv->keeper);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct kv_call *call = arg;
 	struct failure why;
 	(void)fd;
 	(void)what;
-	switch (call->step) {
-	case KV_TOKEN:
-		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
-		fail(call, &why);
-		break;
-	case KV_TURN:
-		failure_set(&why, CODE_TIMEOUT, "the request's turn did not come in time");
-		fail(call, &why);
-		break;
-	case KV_MOUNT:
-	case KV_DENIED:
-		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time");
-		keeper_unreachable(call->kv->keeper);
-		fail(call, &why);
-		break;
-	case KV_PAUSE:
+	if (call->step == KV_PAUSE) {
 		next_step(call);
-		break;
-	case KV_FAILED:
-		fail(call, &call->failure);
-		break;
-	case KV_REQUEST:
-		break;
+	} else if (call->step != KV_REQUEST) {
+		kv_call_overdue(call, &why);
+		fail(call, &why);
 	}
 }
 
@@ -383,7 +412,7 @@ static struct kv_call *call_new(struct kv *kv, uint64_t caller, const char *moun
 	if (call == NULL)
 		return NULL;
 	call->kv = kv;
-	call->caller = caller;
+	call->asker.caller = caller;
 	call->mount = strdup(mount);
 	call->path = strdup(path);
 	call->timer = event_new(kv->base, -1, 0, on_timer, call);
@@ -408,14 +437,18 @@ static struct kv_call *start(struct kv_call *call)
 	return call;
 }
 
-struct kv_call *kv_get(struct kv *kv, uint64_t caller, const char *mount, const char *path, uint64_t version,
-    uint64_t min_version, uint64_t deadline_ms, kv_done *done, void *arg)
+struct kv_call *kv_call_get(struct kv *kv, uint64_t caller, const struct flight_key *key, uint64_t deadline_ms,
+    kv_done *done, void *arg)
 {
-	struct kv_call *call = call_new(kv, caller, mount, path, deadline_ms, done, arg);
+	struct kv_call *call = call_new(kv, caller, key->mount, key->path, deadline_ms, done, arg);
 	if (call == NULL)
 		return NULL;
-	call->version = version;
-	call->min_version = min_version;
+	call->version = key->version;
+	call->min_version = key->min_version;
+	if (kv_cache_begin(call) != 0) {
+		call_free(call);
+		return NULL;
+	}
 	return start(call);
 }
 
@@ -428,7 +461,7 @@ struct kv_call *kv_put(struct kv *kv, uint64_t caller, const char *mount, const 
 	call->is_put = true;
 	call->data = secmem_strndup(data, data_len);
 	call->data_len = data_len;
-	if (call->data == NULL) {
+	if (call->data == NULL || kv_cache_begin(call) != 0) {
 		call_free(call);
 		return NULL;
 	}
@@ -452,20 +485,22 @@ void kv_forget(struct kv *kv)
 {
 	mounts_forget_all(kv->mounts);
 	fresh_forget(kv->fresh);
+	kv_cache_clear(kv);
 }
 
 struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
-    struct versions *versions)
+    struct versions *versions, const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return NULL;
 	kv->base = base;
 	kv->keeper = keeper;
+	kv->options = *options;
 	kv->mounts = mounts_new(api, leader);
 	kv->fresh = fresh_new(base, api, leader, versions);
 	kv->turns = turns_new(base, PLACES);
-	if (kv->mounts != NULL && kv->fresh != NULL && kv->turns != NULL)
+	if (kv->mounts != NULL && kv->fresh != NULL && kv->turns != NULL && kv_reads_init(kv) == 0 && kv_cache_init(kv) == 0)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -480,6 +515,8 @@ void kv_free(struct kv *kv)
 	DL_FOREACH_SAFE(kv->calls, call, next) {
 		call_free(call);
 	}
+	kv_reads_free(kv);
+	kv_cache_free(kv);
 	mounts_free(kv->mounts);
 	fresh_free(kv->fresh);
 	turns_free(kv->turns);
@@ -490,7 +527,7 @@ void kv_free(struct kv *kv)
 
 bool kv_is_idle(const struct kv *kv)
 {
-	return kv->calls == NULL;
+	return kv->calls == NULL && TAILQ_EMPTY(&kv->reads);
 }
 
 static void on_drained(evutil_socket_t fd, short what, void *arg)

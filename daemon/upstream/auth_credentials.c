@@ -40,7 +40,7 @@ static int read_one(struct auth_credential *credential, struct error *why)
 	struct buf *read = &credential->read;
 
 	if (credential->file != NULL) {
-		if (secretfile_read(credential->file, read, why) < 0)
+		if (secretfile_read(credential->file, SECRETFILE_MAX, read, why) < 0)
 			return -1;
 	} else if (buf_puts(read, credential->text) < 0) {
 		return error_set(why, "out of memory");

@@ -90,6 +90,8 @@ static void note_failed_login(struct keeper *k, uint64_t now, enum auth_result r
 	log_failed_login(k, now);
 	if (result == AUTH_UNREACHABLE)
 		reach_failed(k->reach);
+	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) && k->refused != NULL)
+		k->refused(k->refused_arg);
 }
 
 static void login_failed(struct keeper *k, uint64_t now, enum auth_result result, const char *reason)
@@ -303,6 +305,12 @@ static void on_back(void *arg, uint64_t outage_ms)
 	keeper_drive(k);
 }
 
+void keeper_on_refusal(struct keeper *k, void (*refused)(void *arg), void *arg)
+{
+	k->refused = refused;
+	k->refused_arg = arg;
+}
+
 /* -- the keeper ---------------------------------------------------------------------------------------------- */
 
 struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
@@ -376,6 +384,11 @@ void keeper_login_afresh(struct keeper *k)
 enum reach_state keeper_reach(const struct keeper *k)
 {
 	return reach_state(k->reach);
+}
+
+enum lease_state keeper_state(const struct keeper *k)
+{
+	return k->lease.state;
 }
 
 static uint64_t from_now(uint64_t due, uint64_t now)

@@ -54,6 +54,15 @@ void token_wait_cancel(struct token_wait *wait);
 void keeper_unreachable(struct keeper *keeper);
 enum reach_state keeper_reach(const struct keeper *keeper);
 
+/* The present state of the login. */
+enum lease_state keeper_state(const struct keeper *keeper);
+
+/*
+ * Whoever keeps secrets is told each time a login fails because OpenBao does not accept the credentials, or there are none:
+ * this host may not be meant to have them any more. One at a time; NULL: nobody any more.
+ */
+void keeper_on_refusal(struct keeper *keeper, void (*refused)(void *arg), void *arg);
+
 /* What OpenBao stores was replaced, and the token may not be there any more: logs in anew, the token serves until then. */
 void keeper_login_afresh(struct keeper *keeper);
 

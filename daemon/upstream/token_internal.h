@@ -41,6 +41,8 @@ struct keeper {
 	enum auth_result failed;   /* the last login's end, AUTH_OK if it worked */
 	struct error reason;       /* of that, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
+	void (*refused)(void *arg); /* keeper_on_refusal */
+	void *refused_arg;
 	struct event change;       /* to be told */
 	void (*changed)(void *arg);
 	void *changed_arg;

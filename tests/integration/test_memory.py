@@ -124,6 +124,23 @@ def test_of_a_wrapped_secret_id_one_copy_stays(daemon, site):
     assert_holds_one_token(d, site)
 
 
+@pytest.mark.parametrize("size", [60, 5000])
+def test_a_secret_in_the_cache_leaves_no_copy_when_it_goes(daemon, site, size):
+    value = canary.run.add(secrets.token_hex(size // 2))
+    pieces = [value[n:n + 24] for n in range(0, size - 24, max(6, size // 50))]
+    site.put("a", {"password": value})
+    d = daemon(site.settings(cache={"max_age": "1h"}))
+    for _ in range(3):
+        assert d.get(site.mount, "a").data == {"password": value}
+    d.wait_unconnected()
+    assert {piece for piece, _ in copies(d, *pieces)} == set(pieces), "it is kept"
+    assert len(copies(d, *pieces)) == len(pieces), "once"
+    site.admin.delete(f"{site.mount}/data/a")
+    assert d.get(site.mount, "a", max_age_ms=0).code == "not_found"
+    d.wait_unconnected()
+    assert copies(d, *pieces) == []
+
+
 def test_a_secret_in_a_refused_request_leaves_no_copy(daemon, site):
     value = canary.run.secret()
     d = daemon(site.settings(allow={"tests": {"paths": "none/*"}}))

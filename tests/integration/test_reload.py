@@ -253,6 +253,54 @@ def test_a_write_through_the_one_before_is_seen_by_the_next(reloading, standin, 
     assert r.daemon.get("secret", "late")["version"] == 2
 
 
+def test_a_write_through_the_one_before_is_not_hidden_by_the_cache_of_the_next(reloading, standin, scratch):
+    """The next one's reads come before the write ends, so that it must not keep what they bring."""
+    gate = threading.Event()
+
+    def write(_):
+        gate.wait(process.patience(20))
+        return written_reply(2)
+
+    standin.on("POST", "/data/late", write)
+    standin.on("GET", "/data/late", *[secret_reply({"n": n}, version=n) for n in (1, 1, 2)])
+    r = reloading(standin.settings(scratch, cache={"max_age": "1h"}))
+    with r.daemon.connect() as writer:
+        asked = writer.send("kv.put", mount="secret", path="late", data={"n": 2}, timeout_ms=30000)
+        process.wait_until(lambda: standin.count("POST", "/data/late"), process.patience(10), "OpenBao has the write")
+        r.change(openbao={"connect_timeout": "2s"})
+        r.daemon.wait_log("from here on requests go")
+        for _ in range(2):
+            assert r.daemon.get("secret", "late")["version"] == 1
+        gate.set()
+        assert writer.reply_to(asked)["version"] == 2
+    assert r.daemon.get("secret", "late")["version"] == 2
+    r.daemon.wait_log("what the configuration before had under way has ended")
+    reads = standin.count("GET", "/data/late")
+    for _ in range(3):
+        assert r.daemon.get("secret", "late")["version"] == 2
+    assert standin.count("GET", "/data/late") == reads + 1, "from then on it is kept"
+
+
+def test_the_cache_changes(reloading, site):
+    site.put("a", {"n": 1})
+    r = reloading(site.settings())
+    logins = len(site.tokens())
+
+    def is_kept():
+        r.daemon.get(site.mount, "a")
+        return "age_ms" in r.daemon.get(site.mount, "a").json
+
+    assert not is_kept()
+    r.change(cache={"max_age": "1h"})
+    assert is_kept()
+    assert len(site.reads("a")) == 3
+    r.change(cache={"max_age": "100ms"})
+    process.wait_until(lambda: r.daemon.status()["cache"]["entries"] == 0, process.patience(10), "it goes by itself")
+    r.change(cache={"max_age": "0s"})
+    assert not is_kept()
+    assert len(site.tokens()) == logins, "no new login"
+
+
 def test_credentials_that_are_refused_leave_the_login_that_serves(reloading, site):
     r = reloading(site.settings())
     first = site.tokens()[-1]

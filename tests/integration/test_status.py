@@ -35,13 +35,14 @@ def test_status_tells_token_upstream_counters_and_the_caller(daemon, site):
     d.get(site.mount, "a")
     d.get(site.mount, "none")
     r = d.status()
-    assert set(r.json) == {"id", "ok", "version", "uptime_ms", "ready", "token", "upstream", "counters", "peer",
-                           "rules"}
+    assert set(r.json) == {"id", "ok", "version", "uptime_ms", "ready", "token", "upstream", "counters", "cache",
+                           "peer", "rules"}
     assert (r["version"], r["ready"]) == ("0.1.0", True)
     assert r["token"]["state"] == "serving"
     assert 3500000 < r["token"]["lease_left_ms"] <= 3600000
     assert 0 < r["token"]["next_renewal_ms"] < r["token"]["lease_left_ms"]
     assert r["upstream"] == {"state": "up"}
+    assert r["cache"] == {"entries": 0, "bytes": 0}
     assert r["counters"]["gets"] == 2
     assert r["counters"]["puts"] == 1
     assert r["counters"]["failures"] == 1

@@ -384,6 +384,8 @@ static void test_doubtful_settings_are_warned_of(void **state)
 	    FIXTURE_APPROLE RULE));
 	starts_with(all, "openbao.address: number 2 is http:// to another machine");
 	assert_null(strstr(all, "canary"));
+	starts_with(warnings_of(fixture_accepted(RULE "cache: { max_age = \"1m\"; serve_stale = \"1m\"; };")),
+	    "cache.serve_stale: has no effect");
 	starts_with(warnings_of(fixture_load("openbao: { address = \"https://a\"; tls_skip_verify = true; };"
 	    FIXTURE_APPROLE RULE)), "openbao.tls_skip_verify: ");
 	starts_with(warnings_of(fixture_accepted(RULE "limits: { request_bytes = \"8M\"; bytes_per_uid = \"15M\"; };")),

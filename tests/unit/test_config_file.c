@@ -34,6 +34,7 @@ static void test_values_get_where_they_belong(void **state)
 	    "secret_id_wrapped = TRUE; };\n"
 	    "kubernetes: { mount = \"team/k8s\"; role = \"app\"; token_file = \"/token\"; };\n"
 	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
+	    "cache: { max_age = \"30s\"; serve_stale = \"1h\"; max_bytes = \"1M\"; };\n"
 	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
 	    "requests_per_connection = 7; requests_per_uid = 8; output_bytes = 65536; bytes_per_uid = \"3M\";\n"
 	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n"
@@ -66,6 +67,9 @@ static void test_values_get_where_they_belong(void **state)
 	assert_string_equal(c->listen.socket, "/run/s");
 	assert_int_equal(c->listen.mode, 0666);
 	assert_int_equal(c->listen.group, 0);
+	assert_int_equal(c->cache.max_age_ms, 30000);
+	assert_int_equal(c->cache.serve_stale_ms, 3600000);
+	assert_int_equal(c->cache.max_bytes, 1048576);
 	assert_int_equal(c->limits.request_bytes, 65536);
 	assert_int_equal(c->limits.connections, 5);
 	assert_int_equal(c->limits.connections_per_uid, 6);
@@ -104,6 +108,9 @@ static void test_everything_else_has_a_default(void **state)
 	assert_string_equal(c->listen.socket, "/run/secretstored/secretstored.sock");
 	assert_int_equal(c->listen.mode, 0660);
 	assert_int_equal(c->listen.group, (gid_t)-1);
+	assert_int_equal(c->cache.max_age_ms, 0);
+	assert_int_equal(c->cache.serve_stale_ms, 0);
+	assert_int_equal(c->cache.max_bytes, 8388608);
 	assert_int_equal(c->limits.request_bytes, 1048576);
 	assert_int_equal(c->limits.connections, 1024);
 	assert_int_equal(c->limits.connections_per_uid, 256);
@@ -151,6 +158,9 @@ static void test_ranges_hold_at_their_ends(void **state)
 	} cases[] = {
 		{ "openbao", "connect_timeout", "100ms", "99ms", "60s", "60001ms" },
 		{ "openbao", "request_timeout", "100ms", "0s", "10m", "600001ms" },
+		{ "cache", "max_age", "100ms", "99ms", "24h", "25h" },
+		{ "cache", "serve_stale", "100ms", "99ms", "168h", "169h" },
+		{ "cache", "max_bytes", "64K", "65535", "4096M", "4097M" },
 		{ "limits", "request_bytes", "1K", "1023", "16777215", "16M" },
 		{ "limits", "output_bytes", "64K", "65535", "64M", "65M" },
 		{ "limits", "bytes_per_uid", "1M", "1023K", "1024M", "1025M" },
@@ -162,8 +172,8 @@ static void test_ranges_hold_at_their_ends(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *good[] = { cases[i].low, cases[i].high }, *bad[] = { cases[i].below, cases[i].above };
-		bool limits = strcmp(cases[i].group, "limits") == 0;
-		const char *before = limits ? FIXTURE_GOOD "limits: {" :
+		const char *before = strcmp(cases[i].group, "limits") == 0 ? FIXTURE_GOOD "limits: {" :
+		    strcmp(cases[i].group, "cache") == 0 ? FIXTURE_GOOD "cache: {" :
 		    FIXTURE_APPROLE "openbao: { address = \"http://localhost\";";
 
 		for (int j = 0; j < 2; j++) {
@@ -190,9 +200,10 @@ static void test_an_error_names_file_line_setting_and_range(void **state)
 	    "2: limits.connections: must be between 1 and 65536, not 0");
 }
 
-static void test_idle_timeout_may_be_off(void **state)
+static void test_some_times_may_be_off(void **state)
 {
-	struct config *c = fixture_accepted("limits: { idle_timeout = \"0s\"; };");
+	struct config *c = fixture_accepted("limits: { idle_timeout = \"0s\"; };"
+	    "cache: { max_age = \"0s\"; serve_stale = \"0s\"; };");
 
 	(void)state;
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
@@ -577,9 +588,9 @@ static void test_files_that_cannot_be_read_are_errors(void **state)
 	assert_non_null(strstr(error.text, "not a regular file"));
 	unlink(fixture_file());
 	assert_null(strstr(fixture_refused_whole(""), "allow"));
-	large = malloc(70000);
-	memset(large, '#', 70000);
-	fixture_write(large, 70000);
+	large = malloc((4 << 20) + 1);
+	memset(large, '#', (4 << 20) + 1);
+	fixture_write(large, (4 << 20) + 1);
 	free(large);
 	assert_null(config_load(fixture_file(), &error));
 	assert_non_null(strstr(error.text, "larger than"));
@@ -629,7 +640,7 @@ int main(void)
 		TEST(test_one_of_a_few_words_is_taken_as_it_is_written),
 		TEST(test_ranges_hold_at_their_ends),
 		TEST(test_an_error_names_file_line_setting_and_range),
-		TEST(test_idle_timeout_may_be_off),
+		TEST(test_some_times_may_be_off),
 		TEST(test_counts_hold_at_their_ends),
 		TEST(test_values_of_another_kind_are_refused),
 		TEST(test_switches_are_only_true_and_false),

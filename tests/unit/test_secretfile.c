@@ -68,7 +68,7 @@ static void write_file(const void *bytes, size_t n)
 static void assert_reads(const char *text)
 {
 	error.text[0] = '\0';
-	assert_int_equal(secretfile_read(path, &content, &error), 0);
+	assert_int_equal(secretfile_read(path, SECRETFILE_MAX, &content, &error), 0);
 	assert_int_equal(buf_len(&content), strlen(text));
 	assert_memory_equal(buf_data(&content), text, strlen(text));
 	assert_string_equal(error.text, "");
@@ -79,7 +79,7 @@ static void assert_refused(const char *name, const char *reason)
 {
 	buf_free(&content);
 	assert_int_equal(buf_puts(&content, "as before"), 0);
-	assert_int_equal(secretfile_read(name, &content, &error), -1);
+	assert_int_equal(secretfile_read(name, SECRETFILE_MAX, &content, &error), -1);
 	assert_non_null(strstr(error.text, name));
 	assert_non_null(strstr(error.text, reason));
 	assert_int_equal(buf_len(&content), 9);
@@ -150,7 +150,7 @@ static void test_the_size_is_bounded(void **state)
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
 	write_file(bytes, SECRETFILE_MAX);
-	assert_int_equal(secretfile_read(path, &content, &error), 0);
+	assert_int_equal(secretfile_read(path, SECRETFILE_MAX, &content, &error), 0);
 	assert_int_equal(buf_len(&content), SECRETFILE_MAX);
 	write_file(bytes, SECRETFILE_MAX + 1);
 	assert_refused(path, "larger than 65536 bytes");
@@ -196,7 +196,7 @@ static void test_a_long_name_does_not_push_out_the_reason(void **state)
 	memset(name, 'n', sizeof(name) - 1);
 	name[0] = '/';
 	name[sizeof(name) - 1] = '\0';
-	assert_int_equal(secretfile_read(name, &content, &error), -1);
+	assert_int_equal(secretfile_read(name, SECRETFILE_MAX, &content, &error), -1);
 	assert_non_null(strstr(error.text, "too long"));
 }
 

@@ -130,7 +130,7 @@ static void bench_open(struct bench *b, void **state)
 	b->urls[0] = b->url;
 	b->leader = leader_new(b->f->api, b->urls, 1);
 	b->versions = versions_new();
-	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions);
+	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions, &(struct kv_options){ .max_bytes = 0 });
 	b->transfers = transfers_new(b->f->base, b->f->api, b->keeper, b->leader, b->kv, STALL_MS);
 	assert_non_null(b->transfers);
 	fakebao_answer(b->f, LEADER, 200, LEADS);

@@ -1,0 +1,283 @@
+/*
+ * cache: a table of secrets, those with an entry in two orders: by use, for what has to make room, and by age.
+ */
+#include "daemon/store/cache.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "base/secmem.h"
+#include "proto/request.h"
+
+#define NEVER UINT64_MAX
+#define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
+#define BLOCK_COST 16 /* what the allocator keeps for a block */
+
+struct cache_path {
+	UT_hash_handle hh;
+	TAILQ_ENTRY(cache_path) used, aged; /* if there is a body */
+	uint64_t generation; /* grows with each put's beginning and end */
+	unsigned puts;       /* under way */
+	unsigned holds;
+	struct cache_value value; /* its spans lie in body */
+	char *body;               /* NULL: there is no entry */
+	size_t body_len, key_len;
+	char key[];               /* the mount, NUL, the path */
+};
+
+TAILQ_HEAD(paths, cache_path);
+
+struct cache {
+	uint64_t lifetime_ms, max_bytes;
+	struct cache_path *table;
+	struct paths by_use; /* used last first */
+	struct paths by_age; /* sent first first */
+	uint64_t entries, bytes;
+	uint64_t clears;
+};
+
+/* -- secrets ------------------------------------------------------------------------------------------------- */
+
+static size_t make_key(char key[KEY_MAX], const char *mount, const char *path)
+{
+	size_t mount_len = strlen(mount) + 1, path_len = strlen(path);
+
+	memcpy(key, mount, mount_len);
+	memcpy(key + mount_len, path, path_len);
+	return mount_len + path_len;
+}
+
+static struct cache_path *find(const struct cache *c, const char *mount, const char *path)
+{
+	struct cache_path *p;
+	char key[KEY_MAX];
+	size_t len = make_key(key, mount, path);
+
+	HASH_FIND(hh, c->table, key, len, p);
+	return p;
+}
+
+static struct cache_path *add(struct cache *c, const char *mount, const char *path)
+{
+	struct cache_path *p;
+	char key[KEY_MAX];
+	size_t len = make_key(key, mount, path);
+
+	p = calloc(1, sizeof(*p) + len);
+	if (p == NULL)
+		return NULL;
+	memcpy(p->key, key, len);
+	p->key_len = len;
+	HASH_ADD(hh, c->table, key, len, p);
+	return p;
+}
+
+static void drop_if_unused(struct cache *c, struct cache_path *p)
+{
+	if (p->holds > 0 || p->body != NULL)
+		return;
+	HASH_DEL(c->table, p);
+	free(p);
+}
+
+struct cache_path *cache_hold(struct cache *c, const char *mount, const char *path)
+{
+	struct cache_path *p = find(c, mount, path);
+
+	if (p == NULL)
+		p = add(c, mount, path);
+	if (p != NULL)
+		p->holds++;
+	return p;
+}
+
+void cache_release(struct cache *c, struct cache_path *p)
+{
+	p->holds--;
+	drop_if_unused(c, p);
+}
+
+/* -- entries ------------------------------------------------------------------------------------------------- */
+
+static uint64_t cost(const struct cache_path *p, size_t body_len)
+{
+	return sizeof(*p) + p->key_len + body_len + 2 * BLOCK_COST;
+}
+
+static void drop_entry(struct cache *c, struct cache_path *p)
+{
+	if (p->body == NULL)
+		return;
+	TAILQ_REMOVE(&c->by_use, p, used);
+	TAILQ_REMOVE(&c->by_age, p, aged);
+	c->entries--;
+	c->bytes -= cost(p, p->body_len);
+	secmem_free(p->body);
+	p->body = NULL;
+	p->value = (struct cache_value){ .version = 0 };
+}
+
+static void drop(struct cache *c, struct cache_path *p)
+{
+	drop_entry(c, p);
+	drop_if_unused(c, p);
+}
+
+static char *put_span(char *at, struct jspan *span)
+{
+	if (span->len > 0)
+		memcpy(at, span->p, span->len);
+	span->p = at;
+	return at + span->len;
+}
+
+/* Reads end nearly in the order in which they were sent. */
+static void insert_by_age(struct cache *c, struct cache_path *p)
+{
+	struct cache_path *before;
+
+	TAILQ_FOREACH_REVERSE(before, &c->by_age, paths, aged) {
+		if (before->value.sent_ms <= p->value.sent_ms)
+			break;
+	}
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&c->by_age, before, p, aged);
+	else
+		TAILQ_INSERT_HEAD(&c->by_age, p, aged);
+}
+
+static void make_room(struct cache *c, uint64_t bytes)
+{
+	while (c->bytes + bytes > c->max_bytes)
+		drop(c, TAILQ_LAST(&c->by_use, paths));
+}
+
+static void add_entry(struct cache *c, struct cache_path *p, const struct cache_value *value)
+{
+	size_t len = value->data.len + value->metadata.len + value->created_time.len;
+	char *at, *body;
+
+	if (cost(p, len) > c->max_bytes || (body = secmem_malloc(len)) == NULL)
+		return;
+	make_room(c, cost(p, len));
+	p->value = *value;
+	p->body = body;
+	p->body_len = len;
+	at = put_span(body, &p->value.created_time);
+	at = put_span(at, &p->value.metadata);
+	(void)put_span(at, &p->value.data);
+	c->entries++;
+	c->bytes += cost(p, len);
+	TAILQ_INSERT_HEAD(&c->by_use, p, used);
+	insert_by_age(c, p);
+}
+
+const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path)
+{
+	struct cache_path *p = find(c, mount, path);
+
+	if (p == NULL || p->body == NULL)
+		return NULL;
+	if (p != TAILQ_FIRST(&c->by_use)) {
+		TAILQ_REMOVE(&c->by_use, p, used);
+		TAILQ_INSERT_HEAD(&c->by_use, p, used);
+	}
+	return &p->value;
+}
+
+/* -- reads and puts ------------------------------------------------------------------------------------------ */
+
+/* Both only grow, so that the sum is the same only if each is. */
+uint64_t cache_ticket(const struct cache *c, const struct cache_path *p)
+{
+	return c->clears + p->generation;
+}
+
+void cache_fill(struct cache *c, struct cache_path *p, uint64_t ticket, const struct cache_value *value)
+{
+	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
+		return;
+	drop_entry(c, p);
+	add_entry(c, p, value);
+}
+
+void cache_forget(struct cache *c, struct cache_path *p)
+{
+	p->generation++;
+	drop_entry(c, p);
+}
+
+void cache_put_sent(struct cache *c, struct cache_path *p)
+{
+	p->puts++;
+	cache_forget(c, p);
+}
+
+void cache_put_ended(struct cache *c, struct cache_path *p)
+{
+	p->puts--;
+	cache_forget(c, p);
+}
+
+void cache_clear(struct cache *c)
+{
+	struct cache_path *p;
+
+	c->clears++;
+	while ((p = TAILQ_FIRST(&c->by_use)) != NULL)
+		drop(c, p);
+}
+
+uint64_t cache_expire(struct cache *c, uint64_t now_ms)
+{
+	struct cache_path *p;
+
+	while ((p = TAILQ_FIRST(&c->by_age)) != NULL && now_ms >= p->value.sent_ms + c->lifetime_ms)
+		drop(c, p);
+	return p != NULL ? p->value.sent_ms + c->lifetime_ms : NEVER;
+}
+
+void cache_set_limits(struct cache *c, uint64_t lifetime_ms, uint64_t max_bytes)
+{
+	c->lifetime_ms = lifetime_ms;
+	c->max_bytes = max_bytes;
+	if (lifetime_ms == 0)
+		cache_clear(c);
+	make_room(c, 0);
+}
+
+/* -- the cache ----------------------------------------------------------------------------------------------- */
+
+uint64_t cache_entries(const struct cache *c)
+{
+	return c->entries;
+}
+
+uint64_t cache_bytes(const struct cache *c)
+{
+	return c->bytes;
+}
+
+struct cache *cache_new(uint64_t lifetime_ms, uint64_t max_bytes)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->lifetime_ms = lifetime_ms;
+	c->max_bytes = max_bytes;
+	TAILQ_INIT(&c->by_use);
+	TAILQ_INIT(&c->by_age);
+	return c;
+}
+
+void cache_free(struct cache *c)
+{
+	if (c == NULL)
+		return;
+	cache_clear(c);
+	free(c);
+}
