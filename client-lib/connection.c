@@ -315,15 +315,23 @@ static void account(struct ss_client *c, size_t written)
 	}
 }
 
+/* A single one without a list, which the kernel would have to fetch. */
+static ssize_t send_parts(int fd, struct iovec *part, size_t n)
+{
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = n };
+
+	if (n == 1)
+		return send(fd, part[0].iov_base, part[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void connection_write(struct ss_client *c, uint64_t now_ms)
 {
 	struct iovec part[WRITE_FRAMES];
-	struct msghdr message = { .msg_iov = part };
 	ssize_t n;
 
 	while (c->fd >= 0 && exchange_next(&c->exchanges) != NULL) {
-		message.msg_iovlen = gather(c, now_ms, part);
-		n = sendmsg(c->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_parts(c->fd, part, gather(c, now_ms, part));
 		if (n >= 0) {
 			account(c, (size_t)n);
 			continue;
