@@ -68,6 +68,7 @@ struct http {
 	struct event_base *base;
 	struct http_multi *multi;
 	struct http_handle_settings settings;
+	struct http_handles handles;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: each address's own */
 	struct call_list calls[CALL_ENDING + 1];
@@ -111,20 +112,23 @@ static void note_sent(struct http_call *call)
 		call->sent |= http_handle_sent(&call->handle);
 }
 
-/* Takes the attempt back from curl, which closes the connection if the attempt was not at its end. */
-static void attempt_end(struct http_call *call)
+/*
+ * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. well: with a whole
+ * reply.
+ */
+static void attempt_end(struct http_call *call, bool well)
 {
 	if (call->handle.easy == NULL)
 		return;
 	note_sent(call);
 	http_multi_remove(call->http->multi, call->handle.easy);
-	http_handle_free(&call->handle);
+	http_handle_end(&call->handle, &call->http->handles, well);
 }
 
 /* The call is in no list any more. */
 static void call_free(struct http_call *call)
 {
-	attempt_end(call);
+	attempt_end(call, false);
 	if (event_initialized(&call->timer))
 		event_del(&call->timer);
 	curl_slist_free_all(call->headers);
@@ -190,7 +194,7 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
-		attempt_end(call);
+		attempt_end(call, false);
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
 	pump(http);
@@ -279,7 +283,7 @@ static int attempt_start(struct http_call *call)
 	CURL *easy;
 
 	call->attempt_ms = clock_now_ms();
-	if (http_handle_init(handle, &http->settings, call_address(call), call->path, call->headers) < 0)
+	if (http_handle_init(handle, &http->settings, &http->handles, call_address(call), call->path, call->headers) < 0)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
@@ -289,9 +293,9 @@ static int attempt_start(struct http_call *call)
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
-	    (call->again && curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK) ||
+	    (call->again && http_handle_fresh(handle) < 0) ||
 	    http_multi_add(http->multi, easy) < 0) {
-		http_handle_free(handle);
+		http_handle_end(handle, &http->handles, false);
 		return -1;
 	}
 	return 0;
@@ -352,7 +356,7 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		code = CURLE_PARTIAL_FILE;
 	if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
-	attempt_end(call);
+	attempt_end(call, reply.outcome == HTTP_REPLY);
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
 		address->failed_ms = clock_now_ms();
@@ -419,6 +423,7 @@ void http_free(struct http *http)
 			call_free(call);
 		}
 	}
+	http_handles_free(&http->handles);
 	http_multi_free(http->multi);
 	http_addresses_free(&http->addresses);
 	free(http->server_name);

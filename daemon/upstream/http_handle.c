@@ -113,6 +113,19 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/* Runs when there is a connection for the request. Until then curl tells of the handle's last request, not of this one. */
+static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
+{
+	struct http_handle *handle = arg;
+
+	(void)there;
+	(void)here;
+	(void)port_there;
+	(void)port_here;
+	handle->attempts++;
+	return CURL_PREREQFUNC_OK;
+}
+
 static bool set_transport(CURL *easy, const struct http_handle_settings *settings)
 {
 	bool failed = false;
@@ -132,6 +145,7 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	/* No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting. */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
 	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(CURLOPT_PREREQFUNCTION, about_to_send);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_TCP_KEEPIDLE, 30L);
@@ -154,6 +168,8 @@ static bool set_tls(CURL *easy, const struct http_handle_settings *settings)
 		/* Else the system's CAs, which curl has by default, would be trusted beside it. */
 		SET(CURLOPT_CAPATH, (char *)NULL);
 	}
+	/* A session would be kept by the handle and with it what was thought of the server's certificate. */
+	SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	/* So that a new CA file counts for new connections within minutes, not after curl's default of a day. */
 	SET(CURLOPT_CA_CACHE_TIMEOUT, 300L);
 	if (settings->client_cert_file != NULL) {
@@ -177,17 +193,31 @@ static bool set_target(CURL *easy, const struct http_address *address, const cha
 	return failed;
 }
 
-int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
+/* With the options that all requests have in common. NULL: no memory. */
+static CURL *take_or_make(struct http_handles *handles, const struct http_handle_settings *settings)
+{
+	CURL *easy;
+
+	if (handles->count > 0)
+		return handles->idle[--handles->count];
+	easy = curl_easy_init();
+	if (easy == NULL || (!set_transport(easy, settings) && !set_tls(easy, settings)))
+		return easy;
+	curl_easy_cleanup(easy);
+	return NULL;
+}
+
+int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings, struct http_handles *handles,
     const struct http_address *address, const char *path, struct curl_slist *headers)
 {
-	CURL *easy = curl_easy_init();
-	bool failed = easy == NULL;
+	CURL *easy = take_or_make(handles, settings);
+	bool failed;
 
-	handle->easy = easy;
-	handle->connect_to = NULL;
-	if (failed)
+	*handle = (struct http_handle){.easy = easy, .plain = true};
+	if (easy == NULL)
 		return -1;
-	failed = set_transport(easy, settings) || set_tls(easy, settings) || set_target(easy, address, path);
+	failed = set_target(easy, address, path);
+	SET(CURLOPT_PREREQDATA, handle);
 	SET(CURLOPT_HTTPHEADER, headers);
 	if (address->connect_to != NULL) {
 		handle->connect_to = curl_slist_append(NULL, address->connect_to);
@@ -196,7 +226,7 @@ int http_handle_init(struct http_handle *handle, const struct http_handle_settin
 	}
 	if (!failed)
 		return 0;
-	http_handle_free(handle);
+	http_handle_end(handle, handles, false);
 	return -1;
 }
 
@@ -213,6 +243,7 @@ int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback
 	CURL *easy = handle->easy;
 	bool failed = false;
 
+	handle->plain = false;
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_READFUNCTION, read);
 	SET(CURLOPT_READDATA, arg);
@@ -237,23 +268,60 @@ int http_handle_unbounded(struct http_handle *handle)
 	CURL *easy = handle->easy;
 	bool failed = false;
 
+	handle->plain = false;
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)0);
 	SET(CURLOPT_BUFFERSIZE, STREAM_BUFFER);
 	return failed ? -1 : 0;
 }
 
-void http_handle_free(struct http_handle *handle)
+int http_handle_fresh(struct http_handle *handle)
 {
-	curl_easy_cleanup(handle->easy);
+	handle->plain = false;
+	return curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK ? 0 : -1;
+}
+
+/* Takes away what is not the handle's own and is about to go. */
+static bool forget(CURL *easy)
+{
+	bool failed = false;
+
+	SET(CURLOPT_HTTPHEADER, (struct curl_slist *)NULL);
+	SET(CURLOPT_CONNECT_TO, (struct curl_slist *)NULL);
+	SET(CURLOPT_PREREQDATA, NULL);
+	SET(CURLOPT_HEADERDATA, NULL);
+	SET(CURLOPT_WRITEDATA, NULL);
+	SET(CURLOPT_PRIVATE, NULL);
+	return failed;
+}
+
+/* Of one that had to send twice curl counts that, and at its sixth time gives up. */
+static bool may_be_kept(const struct http_handle *handle, const struct http_handles *handles)
+{
+	return handle->plain && handle->attempts == 1 && handles->count < HTTP_HANDLES_IDLE_MAX;
+}
+
+void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool well)
+{
+	if (well && may_be_kept(handle, handles) && !forget(handle->easy))
+		handles->idle[handles->count++] = handle->easy;
+	else
+		curl_easy_cleanup(handle->easy);
 	curl_slist_free_all(handle->connect_to);
-	handle->easy = NULL;
-	handle->connect_to = NULL;
+	*handle = (struct http_handle){.easy = NULL};
+}
+
+void http_handles_free(struct http_handles *handles)
+{
+	while (handles->count > 0)
+		curl_easy_cleanup(handles->idle[--handles->count]);
 }
 
 bool http_handle_sent(const struct http_handle *handle)
 {
 	long size = 0;
 
+	if (handle->attempts == 0)
+		return false;
 	return curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK || size > 0;
 }
 
@@ -301,6 +369,8 @@ int http_handle_status(const struct http_handle *handle)
 {
 	long status = 0;
 
+	if (handle->attempts == 0)
+		return 0;
 	if (curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 0 || status > 999)
 		return 0;
 	return (int)status;
@@ -311,6 +381,8 @@ uint64_t http_handle_retry_after_ms(const struct http_handle *handle)
 	struct curl_header *header;
 	uint64_t seconds = 0;
 
+	if (handle->attempts == 0)
+		return 0;
 	if (curl_easy_header(handle->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
 		return 0;
 	for (const char *p = header->value; *p != '\0'; p++) {

@@ -1,6 +1,10 @@
 /*
- * http_handle: one curl easy handle for one attempt at a request, with everything that does not depend on where
+ * http_handle: a curl easy handle for one attempt at a request, with everything that does not depend on where
  * its bytes come from and go to. Part of http, and includes curl.h: not for others.
+ *
+ * To make a handle and to set its options is a fourth of what curl does for a small GET, so those that did nothing but
+ * plain GETs, each of which went well, are kept for others. What a POST, a stream or a failure may leave behind in a handle
+ * is so nobody's concern.
  */
 #ifndef HTTP_HANDLE_H
 #define HTTP_HANDLE_H
@@ -26,15 +30,25 @@ void http_handle_settings_free(struct http_handle_settings *settings);
 /* The headers of a request; NULL: no memory, or a token or namespace that cannot stand in a header. */
 struct curl_slist *http_handle_headers(const struct http_request *request);
 
+/* Handles that wait to be used again, all with the same settings. All zero: none. */
+#define HTTP_HANDLES_IDLE_MAX 32
+struct http_handles {
+	CURL *idle[HTTP_HANDLES_IDLE_MAX];
+	size_t count;
+};
+void http_handles_free(struct http_handles *handles);
+
 /*
- * A handle for an attempt at path on address. headers are borrowed until http_handle_free. The caller adds the
- * functions for reading and writing. NULL: no memory.
+ * A handle for an attempt at path on address: an idle one, else a new one. It stays where it is, and headers are borrowed,
+ * until http_handle_end. The caller adds the functions for reading and writing, and what they get. 0, or -1: no memory.
  */
 struct http_handle {
 	CURL *easy;
 	struct curl_slist *connect_to;
+	bool plain;        /* nothing but a GET was made of it */
+	unsigned attempts; /* how often curl was about to send: more than once when a used connection turns out dead */
 };
-int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
+int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings, struct http_handles *handles,
     const struct http_address *address, const char *path, struct curl_slist *headers);
 
 /*
@@ -47,8 +61,11 @@ int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback
 /* For a reply of any length, which is taken piece by piece. */
 int http_handle_unbounded(struct http_handle *handle);
 
-/* The handle must not be in a multi handle any more. */
-void http_handle_free(struct http_handle *handle);
+/* For an attempt that must not get a connection that was used before. */
+int http_handle_fresh(struct http_handle *handle);
+
+/* It must not be in a multi handle any more. well: a whole reply came, so it may be kept. */
+void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool well);
 
 /* Some byte of the request has been handed to the connection. */
 bool http_handle_sent(const struct http_handle *handle);

@@ -1,0 +1,169 @@
+/*
+ * What requests have in common, curl's handles and connections, carries nothing from one to the next.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/unit/http_fixture.h"
+#include "tests/unit/http_server.h"
+
+#define LONG_MS 20000
+
+/* Answers with the head of the request and its body. */
+static void play_mirror(struct server_connection *c, void *arg)
+{
+	char whole[sizeof(c->head) + 16];
+
+	(void)arg;
+	while (server_read(c)) {
+		snprintf(whole, sizeof(whole), "%s%.15s", c->head, c->body);
+		server_reply(c, strstr(c->head, "/limited ") != NULL ? 429 : 200,
+		    strstr(c->head, "/limited ") != NULL ? "Retry-After: 7\r\n" : "", whole);
+	}
+}
+
+static void mirror(struct fixture *f, enum http_method method, const char *path, const char *token, const char *namespace,
+    const char *text, struct result *result)
+{
+	struct buf body;
+	struct http_request request = {.method = method, .path = path, .token = token, .vault_namespace = namespace,
+	    .body = text != NULL ? &body : NULL, .deadline_ms = clock_now_ms() + LONG_MS};
+
+	buf_init(&body, 100);
+	if (text != NULL)
+		assert_int_equal(buf_put(&body, text, strlen(text)), 0);
+	result->ended = 0;
+	assert_non_null(http_start(f->http, &request, fixture_done, result));
+	fixture_until_ended(f, result);
+	assert_int_equal(result->outcome, HTTP_REPLY);
+}
+
+static void test_nothing_of_a_request_goes_with_the_next(void **state)
+{
+	struct server *server = server_start(play_mirror, NULL, NULL);
+	struct result result = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	for (unsigned i = 0; i < 3; i++) {
+		mirror(&f, HTTP_GET, "/v1/limited", "s.one", "team/", NULL, &result);
+		assert_int_equal(result.status, 429);
+		assert_int_equal(result.retry_after_ms, 7000);
+		assert_non_null(strstr(result.body, "X-Vault-Token: s.one\r\n"));
+		assert_non_null(strstr(result.body, "X-Vault-Namespace: team/\r\n"));
+
+		mirror(&f, HTTP_GET, "/v1/two", NULL, NULL, NULL, &result);
+		assert_int_equal(result.status, 200);
+		assert_int_equal(result.retry_after_ms, 0);
+		assert_ptr_equal(strstr(result.body, "GET /v1/two HTTP/1.1\r\n"), result.body);
+		assert_null(strstr(result.body, "X-Vault-Token"));
+		assert_null(strstr(result.body, "X-Vault-Namespace"));
+
+		mirror(&f, HTTP_POST, "/v1/three", "s.three", NULL, "{\"a\":3}", &result);
+		assert_ptr_equal(strstr(result.body, "POST /v1/three HTTP/1.1\r\n"), result.body);
+		assert_non_null(strstr(result.body, "X-Vault-Token: s.three\r\n"));
+		assert_non_null(strstr(result.body, "\r\n\r\n{\"a\":3}"));
+
+		mirror(&f, HTTP_GET, "/v1/four", "s.four", NULL, NULL, &result);
+		assert_ptr_equal(strstr(result.body, "GET /v1/four HTTP/1.1\r\n"), result.body);
+		assert_non_null(strstr(result.body, "X-Vault-Token: s.four\r\n"));
+		assert_null(strcasestr(result.body, "Content-Length"));
+	}
+	assert_int_equal(server_counts(server)->connections, 1);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
+static void test_a_get_that_finds_nobody_says_nothing_of_the_one_before(void **state)
+{
+	struct server *server = server_start(play_mirror, NULL, NULL);
+	struct result result = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	mirror(&f, HTTP_GET, "/v1/limited", NULL, NULL, NULL, &result);
+	assert_true(result.sent);
+	server_stop(server);
+	fixture_got(&f, "/v1/x", &result);
+	assert_int_equal(result.outcome, HTTP_CONNECT);
+	assert_false(result.sent);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(result.retry_after_ms, 0);
+	fixture_free(&f);
+	result_free(&result);
+}
+
+/* Answers the first request of a connection; the second only ends it. */
+static void play_once(struct server_connection *c, void *arg)
+{
+	(void)arg;
+	if (server_read(c)) {
+		server_reply(c, 200, "", "once");
+		server_read(c);
+	}
+}
+
+/* Curl counts how often it had to send again, for the life of a handle, and gives up at five. */
+static void test_gets_are_made_again_however_many_connections_have_died(void **state)
+{
+	struct server *server = server_start(play_once, NULL, NULL);
+	struct result result = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	for (unsigned i = 1; i <= 20; i++) {
+		fixture_got(&f, "/v1/x", &result);
+		assert_int_equal(result.outcome, HTTP_REPLY);
+		assert_int_equal(server_counts(server)->connections, i);
+	}
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
+/* More at once than handles are kept. */
+static void test_a_crowd_comes_and_goes_and_comes_again(void **state)
+{
+	struct server *server = server_start(server_play_ok, NULL, NULL);
+	struct result results[100] = {0};
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (size_t i = 0; i < 100; i++)
+			fixture_get(&f, "/v1/x", LONG_MS, &results[i]);
+		for (size_t i = 0; i < 100; i++) {
+			fixture_until_ended(&f, &results[i]);
+			assert_int_equal(results[i].outcome, HTTP_REPLY);
+			results[i].ended = 0;
+		}
+	}
+	fixture_free(&f);
+	server_stop(server);
+	for (size_t i = 0; i < 100; i++)
+		result_free(&results[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_of_a_request_goes_with_the_next),
+		cmocka_unit_test(test_a_get_that_finds_nobody_says_nothing_of_the_one_before),
+		cmocka_unit_test(test_gets_are_made_again_however_many_connections_have_died),
+		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
