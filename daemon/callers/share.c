@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define TURN_US 250        /* long enough that the turns themselves cost little beside it */
+#define ALONE_US 1000      /* of a user without others, who costs nobody anything: the next to come waits so long, once */
 #define DEBT_MOST_US 20000 /* of a user that had more than its time */
 #define RECENT_US 1000000u
 #define PART 4             /* among others a user gets one part in so many of the time */
@@ -62,8 +63,9 @@ bool share_has_others(const struct shares *shares, const struct share *share, ui
 /* Time that was not used is not kept for later, but for one turn's. */
 static void refill(const struct shares *shares, struct share *share, uint64_t now_us)
 {
-	uint64_t more = TURN_US;
+	uint64_t more = ALONE_US, most = ALONE_US;
 	if (share_has_others(shares, share, now_us)) {
+		most = TURN_US;
 		more = (now_us - share->refilled_us) / PART;
 		if (more == 0)
 			return;
@@ -73,8 +75,8 @@ static void refill(const struct shares *shares, struct share *share, uint64_t no
 	share->turn = shares->turn;
 	share->refilled_us = now_us;
 	share->left_us += (int64_t)(more < DEBT_MOST_US + TURN_US ? more : DEBT_MOST_US + TURN_US);
-	if (share->left_us > TURN_US)
-		share->left_us = TURN_US;
+	if (share->left_us > (int64_t)most)
+		share->left_us = (int64_t)most;
 }
 
 bool share_has_time(struct shares *shares, struct share *share, uint64_t now_us)
