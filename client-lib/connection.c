@@ -14,7 +14,7 @@
 #include "proto/frame.h"
 
 #define READ_SIZE 65536
-#define IN_KEPT 262144u      /* a larger allocation is not kept for the next reply */
+#define IN_KEPT 1048576u     /* a larger allocation is not kept for the next reply */
 #define WRITE_FRAMES 128     /* most in one system call */
 #define READS_IN_A_TURN 32   /* so that writing gets its turn */
 #define RETRY_FIRST_MS 10u
@@ -210,29 +210,33 @@ static void take_replies(struct ss_client *c)
 	}
 }
 
-/* Room for what is missing of a reply whose length is known, but not for less than one good read. */
-static int make_room(struct ss_client *c)
+/*
+ * What to read: what is missing of a reply whose length is known, but not less than one good read. And not more, since the
+ * start of another large reply behind it would have to be moved.
+ */
+static size_t wanted(const struct ss_client *c)
 {
 	struct frame frame;
-	size_t held = buf_len(&c->in), room = READ_SIZE;
+	size_t held = buf_len(&c->in);
 
 	if (held >= FRAME_HEADER && frame_parse(buf_data(&c->in), held, FRAME_BODY_MAX, &frame) == FRAME_MORE &&
-	    FRAME_HEADER + frame.len - held > room)
-		room = FRAME_HEADER + frame.len - held;
-	return buf_reserve(&c->in, room);
+	    FRAME_HEADER + frame.len - held > READ_SIZE)
+		return FRAME_HEADER + frame.len - held;
+	return READ_SIZE;
 }
 
 /* Reads once and handles what came. The bytes read; 0: there are none now; -1: the connection is no more. */
 static ssize_t read_once(struct ss_client *c)
 {
+	size_t room = wanted(c);
 	ssize_t n;
 
-	if (make_room(c) != 0) {
+	if (buf_reserve(&c->in, room) != 0) {
 		connection_drop(c, SS_NO_MEMORY, "out of memory for the daemon's reply");
 		return -1;
 	}
 	do
-		n = recv(c->fd, buf_tail(&c->in), buf_room(&c->in), MSG_DONTWAIT);
+		n = recv(c->fd, buf_tail(&c->in), room, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;

@@ -14,21 +14,29 @@ static void put(struct jwrite *w, const void *p, size_t n)
 		w->failed = true;
 }
 
-static void put_text(struct jwrite *w, const char *s)
+/* The length of the longest start of the n bytes that stands in a string as it is. */
+static size_t plain(const char *p, size_t n)
 {
-	put(w, s, strlen(s));
+	size_t i, len;
+
+	for (i = 0;; i += len) {
+		i = (size_t)(jplain_skip(p + i, p + n) - p);
+		len = i < n && (unsigned char)p[i] >= 0x80 ? utf8_sequence(p + i, n - i) : 0;
+		if (len == 0)
+			return i;
+	}
 }
 
-/* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
-static void put_member(struct jwrite *w, const char *name, const char *value, size_t len)
+/* Makes room for a member whose value has len bytes, and writes what stands in front of that. Gives its place, or NULL. */
+static char *begin_member(struct jwrite *w, const char *name, size_t len)
 {
 	size_t name_len = name != NULL ? strlen(name) : 0;
-	size_t all = (w->comma ? 1 : 0) + (name != NULL ? name_len + 3 : 0) + len;
+	size_t front = (w->comma ? 1 : 0) + (name != NULL ? name_len + 3 : 0);
 	char *p;
 
-	if (w->failed || buf_reserve(w->out, all) < 0) {
+	if (w->failed || len > FRAME_BODY_MAX || buf_reserve(w->out, front + len) < 0) {
 		w->failed = true;
-		return;
+		return NULL;
 	}
 	p = (char *)buf_tail(w->out);
 	if (w->comma)
@@ -40,9 +48,25 @@ static void put_member(struct jwrite *w, const char *name, const char *value, si
 		memcpy(p + name_len, "\":", 2);
 		p += name_len + 2;
 	}
+	return p;
+}
+
+/* The value is written, and ends at end. */
+static void end_member(struct jwrite *w, const char *end)
+{
+	buf_commit(w->out, (size_t)(end - (const char *)buf_tail(w->out)));
+}
+
+/* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
+static void put_member(struct jwrite *w, const char *name, const char *value, size_t len)
+{
+	char *p = begin_member(w, name, len);
+
+	if (p == NULL)
+		return;
 	if (len > 0)
 		memcpy(p, value, len);
-	buf_commit(w->out, all);
+	end_member(w, p + len);
 }
 
 /* What stands in front of a value. */
@@ -53,18 +77,31 @@ static void lead(struct jwrite *w, const char *name)
 
 void jwrite_begin(struct jwrite *w, struct buf *out)
 {
-	static const unsigned char header[FRAME_HEADER];
+	static const char start[FRAME_HEADER + 1] = { [FRAME_HEADER] = '{' };
 
 	*w = (struct jwrite){ .out = out, .mark = buf_len(out) };
-	put(w, header, sizeof(header));
-	put_text(w, "{");
+	put(w, start, sizeof(start));
 }
 
 void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t len)
 {
-	lead(w, name);
-	if (!w->failed && jwrite_escaped(w->out, value, len) < 0)
-		w->failed = true;
+	char *p;
+
+	if (len > 0 && plain(value, len) < len) {
+		lead(w, name);
+		if (!w->failed && jwrite_escaped(w->out, value, len) < 0)
+			w->failed = true;
+		return;
+	}
+	/* Nearly all need no escaping, and go in one go, too. */
+	p = begin_member(w, name, len + 2);
+	if (p == NULL)
+		return;
+	*p++ = '"';
+	if (len > 0)
+		memcpy(p, value, len);
+	p[len] = '"';
+	end_member(w, p + len + 1);
 }
 
 void jwrite_text(struct jwrite *w, const char *name, const char *value)
@@ -119,7 +156,7 @@ int jwrite_end(struct jwrite *w)
 {
 	size_t body;
 
-	put_text(w, "}");
+	put(w, "}", 1);
 	body = buf_len(w->out) - w->mark - FRAME_HEADER;
 	if (w->failed || body > FRAME_BODY_MAX) {
 		w->failed = true;
@@ -139,41 +176,10 @@ static int put_escape(struct buf *out, unsigned char c)
 	return buf_put(out, escape, at != NULL ? 2 : sizeof(escape));
 }
 
-/* The length of the longest start of the n bytes that stands in a string as it is. */
-static size_t plain(const char *p, size_t n)
-{
-	size_t i, len;
-
-	for (i = 0;; i += len) {
-		i = (size_t)(jplain_skip(p + i, p + n) - p);
-		len = i < n && (unsigned char)p[i] >= 0x80 ? utf8_sequence(p + i, n - i) : 0;
-		if (len == 0)
-			return i;
-	}
-}
-
-/* Those of which nothing is to be escaped, nearly all, are written in one go. */
-static int put_quoted(struct buf *out, const char *p, size_t len)
-{
-	char *at;
-
-	if (buf_reserve(out, len + 2) < 0)
-		return -1;
-	at = (char *)buf_tail(out);
-	*at++ = '"';
-	if (len > 0)
-		memcpy(at, p, len);
-	at[len] = '"';
-	buf_commit(out, len + 2);
-	return 0;
-}
-
 int jwrite_escaped(struct buf *out, const char *p, size_t len)
 {
-	size_t mark = buf_len(out), n = len > 0 ? plain(p, len) : 0;
+	size_t mark = buf_len(out), n;
 
-	if (n == len)
-		return put_quoted(out, p, len);
 	if (buf_put(out, "\"", 1) < 0)
 		return -1;
 	while (len > 0) {

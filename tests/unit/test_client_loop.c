@@ -217,6 +217,72 @@ static void test_replies_out_of_order_and_in_pieces_find_their_requests(void **s
 	stop();
 }
 
+/* Around what is read at a time, what a socket's buffer holds, and what is kept for the next reply. */
+static const size_t large_sizes[] = { 300000, 65000, 65536, 1, 262144, 1040000, 270000, 1100000, 66000, 500000, 10, 900000 };
+#define LARGE (sizeof(large_sizes) / sizeof(large_sizes[0]))
+
+static void serve_large(struct client_fake *f)
+{
+	static char body[1200000];
+	int fd = client_fake_accept(f), n;
+
+	for (size_t i = 0; client_fake_read(f, fd); i++) {
+		n = sprintf(body, "{\"id\":%%,\"ok\":true,\"version\":1,\"data\":{\"a\":\"");
+		memset(body + n, 'a' + (int)(i % LARGE), large_sizes[i % LARGE]);
+		strcpy(body + (size_t)n + large_sizes[i % LARGE], "\"}}");
+		client_fake_say(f, fd, body);
+	}
+	close(fd);
+}
+
+static void check_large(struct ss_client *c, const struct ss_result *result, void *arg)
+{
+	size_t i = *(size_t *)arg, other = 0;
+
+	(void)c;
+	assert_int_equal(result->code, SS_OK);
+	assert_int_equal(result->secret->data_len, large_sizes[i] + strlen("{\"a\":\"\"}"));
+	for (size_t k = 0; k < large_sizes[i]; k++)
+		other += result->secret->data[strlen("{\"a\":\"") + k] != 'a' + (int)i;
+	assert_int_equal(other, 0);
+}
+
+/* Runs of one letter, as the replies are full of. */
+static size_t left_in(const struct buf *buffer)
+{
+	size_t n = 0, same = 0;
+
+	for (size_t i = 1; i < buffer->cap; i++) {
+		bool letter = buffer->data[i] >= 'a' && buffer->data[i] < 'a' + LARGE;
+
+		same = letter && buffer->data[i] == buffer->data[i - 1] ? same + 1 : 0;
+		n += same > 8;
+	}
+	return n;
+}
+
+static void test_large_replies_behind_each_other_are_taken_whole_and_wiped(void **state)
+{
+	size_t which[LARGE];
+
+	(void)state;
+	start(serve_large);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < LARGE; i++) {
+			which[i] = i;
+			assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[i]), SS_OK);
+		}
+		run_until_done();
+		assert_int_equal(buf_len(&client->in), 0);
+		assert_true(client->in.cap <= 1 << 20);
+	}
+	assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[0]), SS_OK);
+	run_until_done();
+	assert_true(client->in.cap >= large_sizes[0]);
+	assert_int_equal(left_in(&client->in), 0);
+	stop();
+}
+
 /* -- a connection that breaks --------------------------------------------------------------------------------- */
 
 /* Takes four requests, answers the second, and breaks off. */
@@ -584,6 +650,7 @@ int main(void)
 		cmocka_unit_test(test_callbacks_may_submit),
 		cmocka_unit_test(test_too_many_requests_are_refused),
 		cmocka_unit_test(test_replies_out_of_order_and_in_pieces_find_their_requests),
+		cmocka_unit_test(test_large_replies_behind_each_other_are_taken_whole_and_wiped),
 		cmocka_unit_test(test_of_requests_cut_off_only_puts_are_not_sent_again),
 		cmocka_unit_test(test_replies_sent_before_the_daemon_closed_are_not_lost),
 		cmocka_unit_test(test_an_idle_connection_that_ends_is_let_go),
