@@ -23,6 +23,7 @@
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
 #define PARK_US 1000u
+#define ALONE_MOST_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
 #define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */
 
@@ -48,7 +49,7 @@ void session_take_buffer(struct session *s)
 
 /*
  * The processor's time is what counts, but it takes two system calls to ask for, of the five that a get from memory is.
- * A user who is alone is charged the time that has passed, which is no less.
+ * A user who is alone is charged the time that has passed, within reason.
  */
 static void begin_work(struct session *s)
 {
@@ -62,7 +63,14 @@ static void begin_work(struct session *s)
 static void end_work(struct session *s)
 {
 	struct sessions *all = s->all;
-	uint64_t used_us = all->counts_cpu ? clock_cpu_us() - all->began_cpu_us : clock_now_us() - all->began_us;
+	uint64_t used_us;
+	if (all->counts_cpu) {
+		used_us = clock_cpu_us() - all->began_cpu_us;
+	} else {
+		used_us = clock_now_us() - all->began_us;
+		if (used_us > ALONE_MOST_US)
+			used_us = ALONE_MOST_US;
+	}
 	session_count_bytes(s);
 	share_spend(&all->shares, s->share, all->began_us, used_us);
 }

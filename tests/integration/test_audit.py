@@ -66,6 +66,18 @@ def test_level_all_records_each(daemon, site):
     assert len(d.audit(op="status", code="ok")) == 1
 
 
+@pytest.mark.parametrize("level", ["all", "changes"])
+def test_gets_from_memory_are_on_record_like_others(daemon, site, level):
+    site.put("a", {"x": 1})
+    d = daemon(site.settings(audit={"level": level}, cache={"max_age": "1h"}))
+    for _ in range(20):
+        assert d.get(site.mount, "a").ok
+    assert len(site.reads("a")) == 1
+    d.stop()
+    gets = d.audit(op="kv.get", code="ok", verdict="allowed", rule="tests", mount=site.mount, path="a", version=1, **me())
+    assert [r.get("count", 1) for r in gets] == ([1] * 20 if level == "all" else [1, 19])
+
+
 def test_the_file_is_for_its_owner_only(daemon, site):
     d = daemon(site.settings())
     assert stat.S_IMODE(d.audit_path.stat().st_mode) == 0o600
