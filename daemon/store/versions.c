@@ -56,6 +56,8 @@ static struct entry *find(struct versions *v, const char *mount, const char *pat
 	char key[KEY_MAX];
 	struct entry *e;
 
+	if (v->table == NULL)
+		return NULL;
 	make_key(key, mount, path);
 	HASH_FIND_STR(v->table, key, e);
 	return e != NULL && now < e->until ? e : NULL;

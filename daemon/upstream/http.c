@@ -131,7 +131,7 @@ static void call_free(struct http_call *call)
 	attempt_end(call, false);
 	if (event_initialized(&call->timer))
 		event_del(&call->timer);
-	curl_slist_free_all(call->headers);
+	http_handle_headers_free(call->headers);
 	buf_free(&call->body);
 	buf_free(&call->reply);
 	http_address_clear(&call->node);

@@ -57,52 +57,60 @@ void http_handle_settings_free(struct http_handle_settings *settings)
 	memset(settings, 0, sizeof(*settings));
 }
 
-/* A control byte in a value would end the header, and what follows would be another. */
-static int header_append(struct curl_slist **list, const char *name, const char *value)
+/*
+ * What all requests of a kind have in common stands at the ends of their lists. Curl only reads these; its type for them
+ * is not const. "Expect:" keeps it from asking for "100 Continue" before a large body.
+ */
+static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION, vault_request[] = "X-Vault-Request: true",
+	no_expect[] = "Expect:", json[] = "Content-Type: application/json", gzip[] = "Content-Type: application/gzip",
+	in_chunks[] = "Transfer-Encoding: chunked";
+static struct curl_slist of_all[] = {{user_agent, &of_all[1]}, {vault_request, &of_all[2]}, {no_expect, NULL}};
+static struct curl_slist of_ordinary[] = {{json, of_all}};
+static struct curl_slist of_chunked[] = {{gzip, &of_chunked[1]}, {in_chunks, of_all}};
+
+/* Puts a header before the others. A control byte in its value would end it, and what follows would be another. */
+static int header_put(struct curl_slist **list, const char *name, const char *value)
 {
-	struct curl_slist *longer = NULL;
-	struct buf line;
+	size_t len = strlen(name) + strlen(value) + sizeof(": ");
+	struct curl_slist *header;
 
 	for (const char *p = value; *p != '\0'; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			return -1;
 	}
-	buf_init(&line, HEADER_MAX);
-	if (buf_printf(&line, "%s: %s", name, value) == 0 && buf_put(&line, "", 1) == 0)
-		longer = curl_slist_append(*list, (const char *)buf_data(&line));
-	buf_free(&line);
-	if (longer == NULL)
+	if (len > HEADER_MAX)
 		return -1;
-	*list = longer;
+	header = secmem_malloc(sizeof(*header) + len);
+	if (header == NULL)
+		return -1;
+	header->data = (char *)(header + 1);
+	stpcpy(stpcpy(stpcpy(header->data, name), ": "), value);
+	header->next = *list;
+	*list = header;
 	return 0;
 }
 
 struct curl_slist *http_handle_headers(const struct http_request *request)
 {
-	/* The last keeps curl from asking for "100 Continue" before a large body. */
-	static const char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION;
-	static const char *const always[] = {user_agent, "X-Vault-Request: true", "Expect:"};
 	bool chunked = request->stream != NULL && request->stream->source != NULL;
-	struct curl_slist *list = NULL, *longer;
-	bool failed = false;
+	struct curl_slist *list = chunked ? of_chunked : of_ordinary;
 
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]) && !failed; i++) {
-		longer = curl_slist_append(list, always[i]);
-		failed = longer == NULL;
-		list = failed ? list : longer;
-	}
-	if (!failed)
-		failed = header_append(&list, "Content-Type", chunked ? "application/gzip" : "application/json") < 0;
-	if (!failed && chunked)
-		failed = header_append(&list, "Transfer-Encoding", "chunked") < 0;
-	if (!failed && request->token != NULL)
-		failed = header_append(&list, "X-Vault-Token", request->token) < 0;
-	if (!failed && request->vault_namespace != NULL && request->vault_namespace[0] != '\0')
-		failed = header_append(&list, "X-Vault-Namespace", request->vault_namespace) < 0;
-	if (!failed)
+	if ((request->vault_namespace == NULL || request->vault_namespace[0] == '\0' ||
+	    header_put(&list, "X-Vault-Namespace", request->vault_namespace) == 0) &&
+	    (request->token == NULL || header_put(&list, "X-Vault-Token", request->token) == 0))
 		return list;
-	curl_slist_free_all(list);
+	http_handle_headers_free(list);
 	return NULL;
+}
+
+void http_handle_headers_free(struct curl_slist *list)
+{
+	struct curl_slist *next;
+
+	for (; list != NULL && list != of_ordinary && list != of_chunked; list = next) {
+		next = list->next;
+		secmem_free(list);
+	}
 }
 
 /* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */

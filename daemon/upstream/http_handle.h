@@ -29,6 +29,7 @@ void http_handle_settings_free(struct http_handle_settings *settings);
 
 /* The headers of a request; NULL: no memory, or a token or namespace that cannot stand in a header. */
 struct curl_slist *http_handle_headers(const struct http_request *request);
+void http_handle_headers_free(struct curl_slist *headers);
 
 /* Handles that wait to be used again, all with the same settings. All zero: none. */
 #define HTTP_HANDLES_IDLE_MAX 32
