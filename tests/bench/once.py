@@ -52,6 +52,14 @@ def _each_asks(sockets):
         assert b'"ok":true' in s.recv(65536)[:40]
 
 
+def _is_accepted(daemon):
+    """One more connection, which comes after all others; while too many wait there is none to be had."""
+    try:
+        return daemon.status()
+    except BlockingIOError:
+        return False
+
+
 def idle(lab, plan):
     """Idle connections: bytes of the daemon's memory for each, never used, and after an answer."""
     daemon = lab.new_daemon(lab.settings_for_nginx())
@@ -61,7 +69,7 @@ def idle(lab, plan):
         _each_asks(sockets)
         before = memory_kb(daemon.pid)
         sockets += connect(daemon.socket, plan.idle)
-        daemon.status()  # over a connection that is accepted after all of them
+        process.wait_until(lambda: _is_accepted(daemon), 30, "all of them are accepted")
         unused = memory_kb(daemon.pid)
         _each_asks(sockets)
         used = memory_kb(daemon.pid)
