@@ -40,6 +40,11 @@ uint64_t clock_cpu_us(void)
 	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
 }
 
+struct timeval clock_timeval(uint64_t ms)
+{
+	return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+}
+
 static uint64_t random_word(void)
 {
 	uint64_t word;

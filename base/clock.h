@@ -5,6 +5,7 @@
 #define CLOCK_H
 
 #include <stdint.h>
+#include <sys/time.h>
 
 #define CLOCK_NEVER UINT64_MAX
 
@@ -14,6 +15,9 @@ uint64_t clock_now_us(void);
 
 /* Microseconds of the processor's time that this thread has had. */
 uint64_t clock_cpu_us(void);
+
+/* So many milliseconds, for a timer. */
+struct timeval clock_timeval(uint64_t ms);
 
 /* A random number in low…high, both included, from the kernel's generator. */
 uint64_t clock_random(uint64_t low, uint64_t high);

@@ -271,7 +271,7 @@ static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *
 	(void)event_assign(&wait->timer, a->base, -1, 0, on_late, wait);
 	wait->queued = put(a, entry, &wait->ticket);
 	uint64_t now = clock_now_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
-	struct timeval tv = { .tv_sec = (time_t)(left / 1000), .tv_usec = (suseconds_t)(left % 1000 * 1000) };
+	struct timeval tv = clock_timeval(left);
 	if (!wait->queued)
 		event_active(&wait->timer, EV_TIMEOUT, 0);
 	else if (deadline_ms != CLOCK_NEVER)

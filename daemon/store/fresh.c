@@ -145,7 +145,7 @@ bool fresh_overdue(const struct fresh_call *call, struct failure *why)
 
 static void arm(struct fresh_call *call, uint64_t ms)
 {
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	event_add(&call->timer, &tv);
 }

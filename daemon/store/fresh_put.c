@@ -153,7 +153,7 @@ static int start(struct fresh_put *put)
 	struct leader *leader = put->fresh->leader;
 	const char *node = leader_known(leader);
 	uint64_t now = clock_now_ms(), ms = put->deadline_ms > now ? put->deadline_ms - now : 0;
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	if (node != NULL || !leader_was_found(leader))
 		return send_to(put, node);

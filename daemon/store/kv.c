@@ -108,7 +108,7 @@ static void enter(struct kv_call *call, enum kv_step step, uint64_t until_ms)
 {
 	uint64_t now = clock_now_ms();
 	uint64_t wait = until_ms > now ? until_ms - now : 0;
-	struct timeval tv = { .tv_sec = (time_t)(wait / 1000), .tv_usec = (suseconds_t)(wait % 1000 * 1000) };
+	struct timeval tv = clock_timeval(wait);
 	call->step = step;
 	(void)event_add(call->timer, &tv);
 }
@@ -548,7 +548,7 @@ static void on_drained(evutil_socket_t fd, short what, void *arg)
 void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
 	struct kv_call *call, *next;
-	struct timeval tv = { .tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000) };
+	struct timeval tv = clock_timeval(budget_ms);
 	kv->draining = true;
 	DL_FOREACH_SAFE(kv->calls, call, next) {
 		if (put_under_way(call))

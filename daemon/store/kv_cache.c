@@ -89,7 +89,7 @@ void kv_cache_send(struct kv_call *call)
 static void look_again(struct kv *kv, uint64_t now, uint64_t due)
 {
 	uint64_t ms = due > now + EXPIRY_LEAST_MS ? due - now : EXPIRY_LEAST_MS;
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	if (due != CLOCK_NEVER)
 		(void)event_add(&kv->expiry, &tv);

@@ -34,7 +34,7 @@ static struct kv_read *read_of(struct seat *seat)
 static void arm(struct event *timer, uint64_t now, uint64_t until)
 {
 	uint64_t ms = until > now ? until - now : 0;
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	(void)event_add(timer, &tv);
 }

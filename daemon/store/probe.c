@@ -173,7 +173,7 @@ static void on_health(void *arg, const struct control *control)
 struct probe_wait *probe_ask(struct probe *p, uint64_t deadline_ms, probe_done *done, void *arg)
 {
 	uint64_t now = clock_now_ms(), left = p->stopping || deadline_ms <= now ? 0 : deadline_ms - now;
-	struct timeval tv = {.tv_sec = (time_t)(left / 1000), .tv_usec = (suseconds_t)(left % 1000 * 1000)};
+	struct timeval tv = clock_timeval(left);
 	struct probe_wait *wait = calloc(1, sizeof(*wait));
 
 	if (wait == NULL || evtimer_assign(&wait->timer, p->base, on_deadline, wait) != 0 ||

@@ -276,7 +276,7 @@ static void on_drained(evutil_socket_t fd, short what, void *arg)
 
 void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
-	struct timeval tv = {.tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(budget_ms);
 	struct failure why;
 	struct transfer *t;
 

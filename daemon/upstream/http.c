@@ -80,7 +80,7 @@ static void pump(struct http *http);
 /* 0, or -1: no memory. */
 static int arm(struct event *timer, uint64_t ms)
 {
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	return evtimer_add(timer, &tv);
 }

@@ -58,7 +58,7 @@ const char *reach_state_name(enum reach_state state)
 
 static void ask_after(struct reach *r, uint64_t ms)
 {
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	event_add(&r->timer, &tv);
 }

@@ -231,7 +231,7 @@ static void arm(struct keeper *k, uint64_t now)
 {
 	uint64_t next = lease_next(&k->lease), most = lease_watches_credentials(&k->lease) ? WATCH_MS : SLEEP_MOST_MS;
 	uint64_t ms = next <= now ? 0 : next - now < most ? next - now : most;
-	struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	struct timeval tv = clock_timeval(ms);
 
 	event_add(&k->timer, &tv);
 }

@@ -115,7 +115,7 @@ void token_revoke_init(struct keeper *k)
 
 void keeper_stop(struct keeper *k, uint64_t budget_ms, void (*done)(void *arg), void *arg)
 {
-	struct timeval budget = {.tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000)};
+	struct timeval budget = clock_timeval(budget_ms);
 	struct token *t;
 
 	k->stopped = done;
