@@ -64,14 +64,9 @@ struct credentials {
 	struct connection connection[CONNECTIONS_MAX];
 };
 
-static struct timeval timeval_of(uint64_t ms)
-{
-	return (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-}
-
 static void start_timer(struct connection *c, uint64_t ms)
 {
-	struct timeval tv = timeval_of(ms);
+	struct timeval tv = clock_timeval(ms);
 	(void)event_add(&c->timer, &tv);
 }
 
@@ -334,21 +329,19 @@ static void admit(struct credentials *l, struct connection *c, int fd)
 static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 {
 	struct credentials *l = arg;
-	struct timeval pause = timeval_of(RESUME_MS);
+	struct timeval pause = clock_timeval(RESUME_MS);
 	struct connection *c;
 	(void)what;
 	while ((c = slot_in(l, CONNECTION_NONE)) != NULL) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			admit(l, c, fd);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		int fd, rc = socket_accept(listen_fd, &fd);
+		if (rc < 0) {
 			log_warning("cannot accept who asks for a credential, for now: %s", strerror(errno));
 			if (event_add(l->resume, &pause) == 0)
 				(void)event_del(l->accept);
-			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return;
 		}
+		if (rc <= 0)
+			return;
+		admit(l, c, fd);
 	}
 	(void)event_del(l->accept); /* until a slot is free */
 }
@@ -432,7 +425,7 @@ static void close_listener(struct credentials *l)
 
 void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)(void *arg), void *arg)
 {
-	struct timeval tv = timeval_of(budget_ms);
+	struct timeval tv = clock_timeval(budget_ms);
 	close_listener(l);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &l->connection[i];

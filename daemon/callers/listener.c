@@ -94,14 +94,12 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
 	struct listener *l = arg;
 	(void)what;
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			admit(l, fd);
-		else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		int fd, rc = socket_accept(listen_fd, &fd);
+		if (rc < 0)
 			pause_accepting(l, errno);
+		if (rc <= 0)
 			return;
-		} else if (errno != EINTR && errno != ECONNABORTED)
-			return;
+		admit(l, fd);
 	}
 }
 
@@ -135,7 +133,8 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg);
 	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
 	l->resume = event_new(base, -1, 0, on_resume, l);
-	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL || event_add(l->accept, NULL) != 0)
+	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL ||
+	    event_add(l->accept, NULL) != 0)
 		goto fail;
 	return l;
 fail:
