@@ -81,13 +81,8 @@ static int read_rule(const struct config_file *file, const config_setting_t *gro
 {
 	int n;
 
-	if (!config_setting_is_group(group))
-		return config_file_error(file, group, 0, "must be a group with " KEYS);
-	if (strchr(config_setting_name(group), '*') != NULL)
-		return config_file_error(file, group, 0, "a rule's name has letters, digits, - and _");
-	rule->name = strdup(config_setting_name(group));
-	if (rule->name == NULL)
-		return config_file_error(file, group, 0, "out of memory");
+	if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
+		return -1;
 	n = config_setting_length(group);
 	for (int i = 0; i < n; i++)
 		if (read_key(file, config_setting_get_elem(group, (unsigned)i), rule) != 0)

@@ -102,6 +102,16 @@ int config_file_patterns(const struct config_file *file, const config_setting_t 
 	return 0;
 }
 
+int config_file_rule_name(const struct config_file *file, const config_setting_t *group, const char *keys, char **ret)
+{
+	if (!config_setting_is_group(group))
+		return config_file_error(file, group, 0, "must be a group with %s", keys);
+	if (strchr(config_setting_name(group), '*') != NULL)
+		return config_file_error(file, group, 0, "a rule's name has letters, digits, - and _");
+	*ret = strdup(config_setting_name(group));
+	return *ret != NULL ? 0 : config_file_error(file, group, 0, "out of memory");
+}
+
 /* The text of a value that may stand for a setting of the type, or NULL. */
 static const char *text_for(enum setting_type type, const config_setting_t *value, char number[16])
 {

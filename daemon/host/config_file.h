@@ -39,6 +39,12 @@ const config_setting_t *config_file_item(const config_setting_t *setting, size_t
 int config_file_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
     const char *(*check)(const char *), char ***ret, size_t *ret_count);
 
+/*
+ * What a group in a list of named rules begins with: its name, for the caller to free either way. keys: those that such a
+ * rule has, for errors. 0; or -1 with the error set.
+ */
+int config_file_rule_name(const struct config_file *file, const config_setting_t *group, const char *keys, char **ret);
+
 /* The text of a string or a number, where they stand for each other, or NULL. number: room for a number's. */
 const char *config_file_text(const config_setting_t *setting, char number[16]);
 
