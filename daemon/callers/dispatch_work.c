@@ -175,14 +175,21 @@ void work_end(struct work *work, const struct failure *why)
 
 /* -- the caller goes away ------------------------------------------------------------------------------------ */
 
+/* Nobody waits for this record. */
+static void record_now(struct work *work)
+{
+	struct audit *audit = work->dispatch->parts.audit;
+	work->record.microseconds = clock_now_us() - work->began_us;
+	if (waits_for_audit(work))
+		(void)audit_result(audit, &work->record, 0, NULL, NULL);
+	else
+		audit_write(audit, &work->record);
+}
+
 static void end_without_caller(struct work *work)
 {
 	work->record.gone = true;
-	work->record.microseconds = clock_now_us() - work->began_us;
-	if (waits_for_audit(work))
-		audit_result(work->dispatch->parts.audit, &work->record, 0, NULL, NULL);
-	else
-		audit_write(work->dispatch->parts.audit, &work->record);
+	record_now(work);
 	work_free(work);
 }
 
@@ -259,7 +266,7 @@ static void on_drained(evutil_socket_t fd, short what, void *arg)
 
 void dispatch_drain(struct dispatch *d, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
-	struct timeval tv = { .tv_sec = (time_t)(budget_ms / 1000), .tv_usec = (suseconds_t)(budget_ms % 1000 * 1000) };
+	struct timeval tv = clock_timeval(budget_ms);
 	d->drained = drained;
 	d->drained_arg = arg;
 	(void)event_assign(&d->drain_timer, base, -1, 0, on_drained, d);
@@ -271,11 +278,7 @@ void dispatch_drain(struct dispatch *d, struct event_base *base, uint64_t budget
 static void give_up(struct work *work)
 {
 	work->record.code = CODE_UNKNOWN_OUTCOME;
-	work->record.microseconds = clock_now_us() - work->began_us;
-	if (waits_for_audit(work))
-		audit_result(work->dispatch->parts.audit, &work->record, 0, NULL, NULL);
-	else
-		audit_write(work->dispatch->parts.audit, &work->record);
+	record_now(work);
 }
 
 void works_free(struct dispatch *d)

@@ -179,7 +179,6 @@ static void found_down(struct world *w, unsigned i, uint64_t now)
 {
 	struct host *h = &w->hosts[i];
 
-	(void)w;
 	if (h->down)
 		return;
 	h->down = true;
