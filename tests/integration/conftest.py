@@ -96,15 +96,7 @@ def cluster():
 
 @pytest.fixture
 def new_site():
-    sites = []
-
-    def make(server, kind=Site, **kw):
-        sites.append(kind(server, **kw))
-        return sites[-1]
-
-    yield make
-    for site in sites:
-        site.close()
+    yield from process.made_and_closed(lambda server, kind=Site, **kw: kind(server, **kw))
 
 
 @pytest.fixture
@@ -136,15 +128,7 @@ def proxy(site):
 
 @pytest.fixture
 def new_proxy():
-    made = []
-
-    def make(port):
-        made.append(Proxy(port))
-        return made[-1]
-
-    yield make
-    for p in made:
-        p.close()
+    yield from process.made_and_closed(Proxy)
 
 
 @pytest.fixture

@@ -61,15 +61,7 @@ def server():
 @pytest.fixture
 def new_server():
     """One for a test that stops it."""
-    made = []
-
-    def make(**kw):
-        made.append(DevServer(**kw))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from process.made_and_closed(DevServer)
 
 
 @pytest.fixture
@@ -79,15 +71,7 @@ def site(server, new_site):
 
 @pytest.fixture
 def new_site():
-    made = []
-
-    def make(server):
-        made.append(Site(server))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    yield from process.made_and_closed(Site)
 
 
 @pytest.fixture

@@ -11,15 +11,10 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "daemon/store/kv.h"
-#include "daemon/store/versions.h"
-#include "daemon/upstream/leader.h"
-#include "tests/unit/fakebao.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/kv_helper.h"
 
 #define SECRET "/v1/secret/data/a"
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
-#define IS_KV "{\"data\":{\"path\":\"secret/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}"
 /* n is the number of the read. */
 #define GIVEN "{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
 #define WRITTEN "{\"data\":{\"version\":8,\"created_time\":\"2026\",\"custom_metadata\":null}}"
@@ -27,29 +22,13 @@
 #define STALE_MS 300
 #define EARLY_MS 20 /* the loop's timers count from the turn in which they are set */
 
-struct bench {
-	struct fakebao *f;
-	struct keeper *keeper;
-	struct leader *leader;
-	struct versions *versions;
-	struct kv *kv;
-};
-
 static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms, unsigned lease_s)
 {
-	static struct bench b;
+	static struct kv_bench b;
 	const struct kv_options options = {.max_age_ms = max_age_ms, .serve_stale_ms = serve_stale_ms, .max_bytes = 1 << 20};
 
-	fakebao_setup(state);
-	b.f = *state;
-	b.leader = leader_new(b.f->api, b.f->addresses, 1);
-	b.keeper = keeper_helper_serving(b.f, lease_s, true);
-	b.versions = versions_new();
-	b.kv = kv_new(b.f->base, b.f->api, b.keeper, b.leader, b.versions, &options);
-	assert_true(b.leader != NULL && b.kv != NULL);
-	fakebao_answer(b.f, MOUNT, 200, IS_KV);
+	kv_helper_setup(state, &b, &options, lease_s);
 	fakebao_answer(b.f, SECRET, 200, GIVEN);
-	*state = &b;
 }
 
 static int setup(void **state)
@@ -69,18 +48,6 @@ static int setup_stale(void **state)
 {
 	open_with(state, 0, 60000, 3600);
 	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct bench *b = *state;
-
-	kv_free(b->kv);
-	versions_free(b->versions);
-	keeper_free(b->keeper);
-	leader_free(b->leader);
-	*state = b->f;
-	return fakebao_teardown(state);
 }
 
 struct told {
@@ -112,7 +79,7 @@ static void on_told(void *arg, const struct kv_reply *reply)
 
 static const struct kv_wanted latest = {.mount = "secret", .path = "a", .max_age_ms = KV_ANY_AGE};
 
-static struct kv_read *get(struct bench *b, struct told *t, uint64_t ms)
+static struct kv_read *get(struct kv_bench *b, struct told *t, uint64_t ms)
 {
 	struct kv_read *read;
 
@@ -123,7 +90,7 @@ static struct kv_read *get(struct bench *b, struct told *t, uint64_t ms)
 	return read;
 }
 
-static struct told get_now(struct bench *b)
+static struct told get_now(struct kv_bench *b)
 {
 	struct told t;
 
@@ -134,7 +101,7 @@ static struct told get_now(struct bench *b)
 }
 
 /* What the cache answers at once; times 0: nothing. */
-static struct told ask_cache(struct bench *b, const struct kv_wanted *wanted)
+static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 {
 	struct told t = {.times = 0};
 	struct kv_reply reply;
@@ -146,7 +113,7 @@ static struct told ask_cache(struct bench *b, const struct kv_wanted *wanted)
 	return t;
 }
 
-static bool put(struct bench *b)
+static bool put(struct kv_bench *b)
 {
 	struct told t = {.times = 0};
 
@@ -155,7 +122,7 @@ static bool put(struct bench *b)
 	return t.code == CODE_NONE;
 }
 
-static unsigned reads(struct bench *b)
+static unsigned reads(struct kv_bench *b)
 {
 	return fakebao_count(b->f, SECRET);
 }
@@ -165,7 +132,7 @@ static unsigned reads(struct bench *b)
 static void test_a_thousand_callers_are_two_reads(void **state)
 {
 	static struct told told[1000];
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	for (size_t i = 0; i < 1000; i++)
@@ -185,7 +152,7 @@ static void test_a_thousand_callers_are_two_reads(void **state)
 /* It is sent later than any of them came: here, the mount has to be asked for first. */
 static void test_who_comes_before_the_read_is_sent_shares_it(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told hasty, patient, late;
 
 	fakebao_hold(b->f, MOUNT, true);
@@ -205,7 +172,7 @@ static void test_who_comes_before_the_read_is_sent_shares_it(void **state)
 
 static void test_a_deadline_takes_only_its_own_caller_away(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told first, hasty, patient;
 
 	(void)get_now(b);
@@ -225,7 +192,7 @@ static void test_a_deadline_takes_only_its_own_caller_away(void **state)
 
 static void test_the_flight_lasts_as_long_as_its_most_patient_caller(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t;
 
 	fakebao_hold(b->f, SECRET, true);
@@ -238,7 +205,7 @@ static void test_the_flight_lasts_as_long_as_its_most_patient_caller(void **stat
 
 static void test_a_read_that_nobody_waits_for_is_ended(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t, next;
 	struct kv_read *read;
 
@@ -257,7 +224,7 @@ static void test_a_read_that_nobody_waits_for_is_ended(void **state)
 
 static void test_a_slow_read_does_not_hold_up_the_next_for_long(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t[5];
 
 	(void)get_now(b);
@@ -280,7 +247,7 @@ static void test_a_slow_read_does_not_hold_up_the_next_for_long(void **state)
 
 static void test_who_waits_behind_a_login_is_told_so(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told denied, ahead, behind;
 	struct kv_read *read;
 
@@ -307,7 +274,7 @@ static void on_drained(void *arg)
 
 static void test_draining_fails_all_that_wait(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t[3];
 	bool drained = false;
 
@@ -326,7 +293,7 @@ static void test_draining_fails_all_that_wait(void **state)
 static void test_freeing_with_reads_under_way(void **state)
 {
 	static struct told t[3];
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	for (unsigned i = 0; i < 3; i++)
 		get(b, &t[i], 5000);
@@ -336,7 +303,7 @@ static void test_freeing_with_reads_under_way(void **state)
 
 static void test_without_a_cache_nothing_is_kept(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	assert_int_equal(ask_cache(b, &latest).times, 0);
@@ -344,7 +311,7 @@ static void test_without_a_cache_nothing_is_kept(void **state)
 
 static void test_what_was_read_is_answered_from_memory(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t;
 	struct kv_status status;
 
@@ -362,7 +329,7 @@ static void test_what_was_read_is_answered_from_memory(void **state)
 
 static void test_a_get_may_be_stricter(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct kv_wanted wanted = latest;
 
 	(void)get_now(b);
@@ -385,7 +352,7 @@ static void test_a_get_may_be_stricter(void **state)
 
 static void test_a_put_takes_it_away(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	fakebao_answer(b->f, SECRET, 200, WRITTEN);
@@ -396,7 +363,7 @@ static void test_a_put_takes_it_away(void **state)
 
 static void test_a_read_that_was_under_way_before_a_put_is_not_kept(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t;
 
 	(void)get_now(b);
@@ -419,7 +386,7 @@ static void test_no_or_no_more_takes_it_away(void **state)
 		int status;
 		const char *body;
 	} says[] = {{404, "{\"errors\":[]}"}, {403, FAKEBAO_DENIED_WRAPPED}, {400, "{\"errors\":[\"no\"]}"}};
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	fakebao_answer(b->f, FAKEBAO_LOOKUP, 200, "{\"data\":{}}");
 	for (size_t i = 0; i < 3; i++) {
@@ -434,7 +401,7 @@ static void test_no_or_no_more_takes_it_away(void **state)
 
 static void test_a_restore_takes_it_away(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	kv_forget(b->kv);
@@ -443,7 +410,7 @@ static void test_a_restore_takes_it_away(void **state)
 
 static void test_a_refused_login_takes_all_away(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	fakebao_answer(b->f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
@@ -453,14 +420,14 @@ static void test_a_refused_login_takes_all_away(void **state)
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 
-static void set_max_age(struct bench *b, uint64_t ms)
+static void set_max_age(struct kv_bench *b, uint64_t ms)
 {
 	kv_set_cache(b->kv, &(struct kv_options){.max_age_ms = ms, .max_bytes = 1 << 20});
 }
 
 static void test_it_can_be_turned_on_and_off(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t, written = {.times = 0};
 
 	(void)get_now(b);
@@ -483,7 +450,7 @@ static void test_it_can_be_turned_on_and_off(void **state)
 
 static void test_while_it_is_paused_nothing_is_kept(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t;
 
 	(void)get_now(b);
@@ -503,7 +470,7 @@ static void test_while_it_is_paused_nothing_is_kept(void **state)
 
 static void test_what_is_too_old_goes_by_itself(void **state)
 {
-	struct bench *b;
+	struct kv_bench *b;
 	struct kv_status status;
 
 	open_with(state, 100, 150, 3600);
@@ -524,7 +491,7 @@ static void test_what_is_too_old_goes_by_itself(void **state)
 
 static void test_while_openbao_answers_nothing_is_stale(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	assert_int_equal(ask_cache(b, &latest).times, 0);
@@ -534,7 +501,7 @@ static void test_while_openbao_answers_nothing_is_stale(void **state)
 
 static void test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told t;
 
 	(void)get_now(b);
@@ -551,7 +518,7 @@ static void test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away(
 
 static void test_a_stale_answer_comes_after_a_while_where_it_is_not(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	uint64_t began;
 	struct told t;
 
@@ -573,7 +540,7 @@ static void test_a_stale_answer_comes_after_a_while_where_it_is_not(void **state
 /* Were the read ended with the last one who waits, a slow OpenBao would never be heard again. */
 static void test_the_read_goes_on_and_brings_something_newer(void **state)
 {
-	struct bench *b;
+	struct kv_bench *b;
 	struct told t;
 
 	open_with(state, 1000, 60000, 3600);
@@ -592,7 +559,7 @@ static void test_the_read_goes_on_and_brings_something_newer(void **state)
 
 static void test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile(void **state)
 {
-	struct bench *b;
+	struct kv_bench *b;
 
 	open_with(state, 0, 60000, 2);
 	b = *state;
@@ -605,7 +572,7 @@ static void test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile(
 
 static void test_a_stale_answer_stands_in_for_a_sealed_openbao_only(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	(void)get_now(b);
 	fakebao_answer(b->f, SECRET, 500, "{\"errors\":[\"oh\"]}");
@@ -623,7 +590,7 @@ static void test_a_stale_answer_stands_in_for_a_sealed_openbao_only(void **state
 
 static void test_nothing_stale_for_one_who_wants_it_younger_or_newer(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct kv_wanted wanted = latest;
 
 	(void)get_now(b);
@@ -640,7 +607,7 @@ static void test_nothing_stale_for_one_who_wants_it_younger_or_newer(void **stat
 
 static void test_nothing_stale_while_the_login_is_rejected(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 
 	fakebao_answer(b->f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	keeper_login_afresh(b->keeper);
@@ -652,9 +619,9 @@ static void test_nothing_stale_while_the_login_is_rejected(void **state)
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_CACHE(name) cmocka_unit_test_setup_teardown(name, setup_cache, teardown)
-#define TEST_STALE(name) cmocka_unit_test_setup_teardown(name, setup_stale, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kv_helper_teardown)
+#define TEST_CACHE(name) cmocka_unit_test_setup_teardown(name, setup_cache, kv_helper_teardown)
+#define TEST_STALE(name) cmocka_unit_test_setup_teardown(name, setup_stale, kv_helper_teardown)
 
 int main(void)
 {
@@ -678,12 +645,12 @@ int main(void)
 		TEST_CACHE(test_a_refused_login_takes_all_away),
 		TEST(test_it_can_be_turned_on_and_off),
 		TEST_CACHE(test_while_it_is_paused_nothing_is_kept),
-		cmocka_unit_test_teardown(test_what_is_too_old_goes_by_itself, teardown),
+		cmocka_unit_test_teardown(test_what_is_too_old_goes_by_itself, kv_helper_teardown),
 		TEST_STALE(test_while_openbao_answers_nothing_is_stale),
 		TEST_STALE(test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away),
 		TEST_STALE(test_a_stale_answer_comes_after_a_while_where_it_is_not),
-		cmocka_unit_test_teardown(test_the_read_goes_on_and_brings_something_newer, teardown),
-		cmocka_unit_test_teardown(test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile, teardown),
+		cmocka_unit_test_teardown(test_the_read_goes_on_and_brings_something_newer, kv_helper_teardown),
+		cmocka_unit_test_teardown(test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile, kv_helper_teardown),
 		TEST_STALE(test_a_stale_answer_stands_in_for_a_sealed_openbao_only),
 		TEST_STALE(test_nothing_stale_for_one_who_wants_it_younger_or_newer),
 		TEST_STALE(test_nothing_stale_while_the_login_is_rejected),

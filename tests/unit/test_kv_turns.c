@@ -10,18 +10,12 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "daemon/store/kv.h"
-#include "daemon/store/versions.h"
-#include "daemon/upstream/leader.h"
-#include "tests/unit/fakebao.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/kv_helper.h"
 
 #define SECRET "/v1/secret/data/a"
 #define FIRST "/v1/secret/data/first"
 #define HELD "/v1/secret/data/held"
 #define OTHERS "/v1/secret/data/others"
-#define MOUNT "/v1/sys/internal/ui/mounts/secret"
-#define IS_KV "{\"data\":{\"path\":\"secret/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}"
 #define GIVEN "{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
 #define TIME_MS 20000u
 
@@ -36,14 +30,7 @@ struct told {
 	enum code code;
 };
 
-struct bench {
-	struct fakebao *f;
-	struct keeper *keeper;
-	struct leader *leader;
-	struct versions *versions;
-	struct kv *kv;
-	struct told queue[PLACES + QUEUED]; /* the greedy one's */
-};
+static struct told queue[PLACES + QUEUED]; /* the greedy one's */
 
 static void on_told(void *arg, const struct kv_reply *reply)
 {
@@ -54,7 +41,7 @@ static void on_told(void *arg, const struct kv_reply *reply)
 }
 
 /* Of each version there is a read of its own. */
-static void get_version(struct bench *b, uint64_t caller, const char *path, uint64_t version, struct told *t)
+static void get_version(struct kv_bench *b, uint64_t caller, const char *path, uint64_t version, struct told *t)
 {
 	const struct kv_wanted wanted = {.mount = "secret", .path = path, .version = version, .max_age_ms = KV_ANY_AGE};
 
@@ -62,88 +49,68 @@ static void get_version(struct bench *b, uint64_t caller, const char *path, uint
 	assert_non_null(kv_get(b->kv, caller, &wanted, clock_now_ms() + TIME_MS, on_told, t));
 }
 
-static void get(struct bench *b, uint64_t caller, const char *path, struct told *t)
+static void get(struct kv_bench *b, uint64_t caller, const char *path, struct told *t)
 {
 	get_version(b, caller, path, 0, t);
 }
 
-static unsigned reads(struct bench *b)
+static unsigned reads(struct kv_bench *b)
 {
 	return fakebao_count(b->f, SECRET);
 }
 
 static int setup(void **state)
 {
-	static struct bench b;
+	static struct kv_bench b;
 	struct told first;
 
-	fakebao_setup(state);
-	b.f = *state;
-	b.leader = leader_new(b.f->api, b.f->addresses, 1);
-	b.keeper = keeper_helper_serving(b.f, 3600, true);
-	b.versions = versions_new();
-	b.kv = kv_new(b.f->base, b.f->api, b.keeper, b.leader, b.versions, &(struct kv_options){.max_bytes = 0});
-	assert_true(b.leader != NULL && b.versions != NULL && b.kv != NULL);
-	fakebao_answer(b.f, MOUNT, 200, IS_KV);
+	kv_helper_setup(state, &b, &(struct kv_options){.max_bytes = 0}, 3600);
 	fakebao_answer(b.f, SECRET, 200, GIVEN);
 	get(&b, VICTIM, "a", &first);
 	fakebao_until(b.f, first.times > 0);
-	*state = &b;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct bench *b = *state;
-
-	kv_free(b->kv);
-	versions_free(b->versions);
-	keeper_free(b->keeper);
-	leader_free(b->leader);
-	*state = b->f;
-	return fakebao_teardown(state);
-}
-
 /* The greedy one has the places it may have, where nothing comes back, and many more requests waiting. */
-static void get_many(struct bench *b, unsigned places)
+static void get_many(struct kv_bench *b, unsigned places)
 {
-	memset(b->queue, 0, sizeof(b->queue));
+	memset(queue, 0, sizeof(queue));
 	fakebao_answer(b->f, FIRST, 200, GIVEN);
 	fakebao_hold(b->f, FIRST, true);
-	get(b, GREEDY, "first", &b->queue[0]);
+	get(b, GREEDY, "first", &queue[0]);
 	fakebao_answer(b->f, HELD, 200, GIVEN);
 	fakebao_hold(b->f, HELD, true);
 	for (unsigned i = 1; i < places; i++)
-		get_version(b, GREEDY, "held", i, &b->queue[i]);
+		get_version(b, GREEDY, "held", i, &queue[i]);
 	fakebao_answer(b->f, OTHERS, 200, GIVEN);
 	for (unsigned i = PLACES; i < PLACES + QUEUED; i++)
-		get_version(b, GREEDY, "others", i, &b->queue[i]);
+		get_version(b, GREEDY, "others", i, &queue[i]);
 }
 
-static void free_a_place(struct bench *b)
+static void free_a_place(struct kv_bench *b)
 {
 	fakebao_hold(b->f, FIRST, false);
 }
 
-static unsigned told(const struct bench *b)
+static unsigned told(void)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PLACES + QUEUED; i++)
-		n += b->queue[i].times;
+		n += queue[i].times;
 	return n;
 }
 
-static void expect_before_the_queue(struct bench *b, const struct told *victim)
+static void expect_before_the_queue(struct kv_bench *b, const struct told *victim)
 {
 	fakebao_until(b->f, victim->times > 0);
 	assert_int_equal(victim->code, CODE_NONE);
-	assert_true(told(b) < FEW);
+	assert_true(told() < FEW);
 }
 
 static void test_a_read_of_ones_own_does_not_wait_for_anothers_queue(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told victim;
 
 	get_many(b, PLACES);
@@ -154,7 +121,7 @@ static void test_a_read_of_ones_own_does_not_wait_for_anothers_queue(void **stat
 
 static void test_nor_does_one_that_the_other_has_begun(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told greedy, victim;
 
 	get_many(b, PLACES);
@@ -168,7 +135,7 @@ static void test_nor_does_one_that_the_other_has_begun(void **state)
 
 static void test_nor_does_the_next_one_in_which_the_other_was_first(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told ahead, greedy, victim;
 
 	fakebao_hold(b->f, SECRET, true);
@@ -185,7 +152,7 @@ static void test_nor_does_the_next_one_in_which_the_other_was_first(void **state
 
 static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 {
-	struct bench *b = *state;
+	struct kv_bench *b = *state;
 	struct told ahead[3], victim;
 	unsigned before;
 
@@ -205,7 +172,7 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 	expect_before_the_queue(b, &victim);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kv_helper_teardown)
 
 int main(void)
 {

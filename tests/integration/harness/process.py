@@ -98,6 +98,19 @@ def remove(path):
     shutil.rmtree(path, ignore_errors=True)
 
 
+def made_and_closed(make):
+    """For a fixture to yield from: a function that makes things, which are closed after the test."""
+    made = []
+
+    def one(*args, **kw):
+        made.append(make(*args, **kw))
+        return made[-1]
+
+    yield one
+    for thing in made:
+        thing.close()
+
+
 def unique(prefix):
     return f"{prefix}-{secrets.token_hex(4)}"
 
