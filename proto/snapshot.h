@@ -27,7 +27,8 @@
 
 #define SNAPSHOT_HOLD_BACK 65536u
 #define SNAPSHOT_TAIL_MAX 16384u
-#define SNAPSHOT_STEP 65536u
+#define SNAPSHOT_STEP 32768u
+#define SNAPSHOT_STEP_OVER 4096u
 
 struct snapshot_check;
 
@@ -47,8 +48,8 @@ enum snapshot_step {
 
 /*
  * Takes from the *n bytes at *p, moving both along. Does not do more than about SNAPSHOT_STEP bytes' worth of work at a
- * time, in or out of the compression: a few bytes can hold millions, and millions nothing. *n may be 0, also when there
- * is more to do.
+ * time, in or out of the compression: a few bytes can hold millions, and millions nothing. Takes at most SNAPSHOT_STEP +
+ * SNAPSHOT_STEP_OVER. *n may be 0, also when there is more to do.
  */
 enum snapshot_step snapshot_check_step(struct snapshot_check *check, const unsigned char **p, size_t *n);
 

@@ -75,7 +75,7 @@ static enum snapshot_step step(struct snapshot_check *check, const unsigned char
 	size_t had = *n;
 	enum snapshot_step result = snapshot_check_step(check, p, n);
 
-	HOLDS(*n <= had && had - *n <= SNAPSHOT_STEP + 4096 && *p == before + (had - *n));
+	HOLDS(*n <= had && had - *n <= SNAPSHOT_STEP + SNAPSHOT_STEP_OVER && *p == before + (had - *n));
 	HOLDS((result == SNAPSHOT_BAD) == (*snapshot_check_error(check) != '\0'));
 	HOLDS(result != SNAPSHOT_HUNGRY || *n == 0);
 	return result;

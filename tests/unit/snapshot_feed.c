@@ -17,7 +17,7 @@
 #include "tests/unit/snapshot_feed.h"
 #include "tests/unit/snapshot_maker.h"
 
-#define STEP_INPUT_MAX (SNAPSHOT_STEP + 4096u)
+#define STEP_INPUT_MAX (SNAPSHOT_STEP + SNAPSHOT_STEP_OVER)
 
 static size_t size_of_piece(size_t piece, size_t left)
 {
