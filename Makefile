@@ -64,7 +64,8 @@ TESTS := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCHES := tests/bench/fleet.c tests/bench/load.c tests/bench/echo.c tests/bench/curlmulti.c
-BENCH_HELPERS := $(filter-out $(BENCHES),$(wildcard tests/bench/*.c))
+UNLIMITED := tests/bench/unlimited.c
+BENCH_HELPERS := $(filter-out $(BENCHES) $(UNLIMITED),$(wildcard tests/bench/*.c))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
@@ -73,13 +74,13 @@ SYSUSERS := secretstored secretstore-snapshot
 PLAIN_UNITS := systemd/secretstored.socket systemd/secretstored-credentials.socket systemd/secretstore-snapshot.timer
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
-BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCHES))
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCHES)) $(BUILD)/bench/secretstored-unlimited
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
 ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a bench.a)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES)) # kept between runs
+.SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES) $(UNLIMITED)) # kept between runs
 .PHONY: all unit fuzzers benches check check-long lint fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
@@ -155,6 +156,12 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,bench.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
+
+# What is in an object comes before what is in an archive.
+$(BUILD)/bench/secretstored-unlimited: $(BUILD)/obj/daemon/main.o $(call objects,$(UNLIMITED)) $(BUILD)/obj/daemon.a $(BUILD)/obj/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(call link,$(CONFIG_LIBS))
 
 # The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
 # one by being a single object whose other names are local.
@@ -281,4 +288,4 @@ help:
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 
--include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS) $(BENCHES) $(BENCH_HELPERS))
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(COMMON) $(DAEMON) daemon/main.c $(CLIENT) $(CLI) $(TESTS) $(HELPERS) $(FUZZERS) $(BENCHES) $(UNLIMITED) $(BENCH_HELPERS))
