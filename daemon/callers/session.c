@@ -22,7 +22,7 @@
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
-#define PARK_US 1000u
+#define PARK_US (SHARE_TURN_US * SHARE_PART) /* a turn's worth of time comes in that */
 #define ALONE_MOST_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
 #define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define RUSH 256 /* so many sessions at a time leave memory behind that is worth giving back */

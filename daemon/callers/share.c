@@ -6,11 +6,9 @@
 
 #include <stdlib.h>
 
-#define TURN_US 250        /* long enough that the turns themselves cost little beside it */
 #define ALONE_US 1000      /* of a user without others, who costs nobody anything: the next to come waits so long, once */
 #define DEBT_MOST_US 20000 /* of a user that had more than its time */
 #define RECENT_US 1000000u
-#define PART 4             /* among others a user gets one part in so many of the time */
 
 static struct share *find(struct shares *shares, uid_t uid)
 {
@@ -28,7 +26,7 @@ struct share *share_take(struct shares *shares, uid_t uid)
 			return NULL;
 		share->uid = uid;
 		share->turn = shares->turn;
-		share->left_us = TURN_US;
+		share->left_us = SHARE_TURN_US;
 		HASH_ADD(hh, shares->table, uid, sizeof(share->uid), share);
 	}
 	share->connections++;
@@ -65,8 +63,8 @@ static void refill(const struct shares *shares, struct share *share, uint64_t no
 {
 	uint64_t more = ALONE_US, most = ALONE_US;
 	if (share_has_others(shares, share, now_us)) {
-		most = TURN_US;
-		more = (now_us - share->refilled_us) / PART;
+		most = SHARE_TURN_US;
+		more = (now_us - share->refilled_us) / SHARE_PART;
 		if (more == 0)
 			return;
 	} else if (share->turn == shares->turn) {
@@ -74,7 +72,7 @@ static void refill(const struct shares *shares, struct share *share, uint64_t no
 	}
 	share->turn = shares->turn;
 	share->refilled_us = now_us;
-	share->left_us += (int64_t)(more < DEBT_MOST_US + TURN_US ? more : DEBT_MOST_US + TURN_US);
+	share->left_us += (int64_t)(more < DEBT_MOST_US + SHARE_TURN_US ? more : DEBT_MOST_US + SHARE_TURN_US);
 	if (share->left_us > (int64_t)most)
 		share->left_us = (int64_t)most;
 }

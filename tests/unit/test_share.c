@@ -34,7 +34,7 @@ static void test_alone_a_user_has_its_time_in_each_turn_and_saves_none_up(void *
 	(void)state;
 	struct share *a = share_take(&shares, 1000);
 	assert_true(share_has_time(&shares, a, 5000000));
-	share_spend(&shares, a, 5000000, 250);
+	share_spend(&shares, a, 5000000, SHARE_TURN_US);
 	assert_false(share_has_time(&shares, a, 5000001));
 	assert_int_equal(share_left_us(a), 0);
 	for (int i = 0; i < 10; i++)
@@ -53,16 +53,16 @@ static void test_among_others_a_user_has_a_part_of_the_time_whatever_the_turns(v
 	struct share *a = share_take(&shares, 1000), *b = share_take(&shares, 1001);
 	share_spend(&shares, b, now, 1);
 	assert_true(share_has_time(&shares, a, now));
-	share_spend(&shares, a, now, 250);
+	share_spend(&shares, a, now, SHARE_TURN_US);
 	assert_true(share_has_others(&shares, a, now));
 	assert_true(share_has_others(&shares, b, now));
 	for (int i = 0; i < 10; i++)
 		share_next_turn(&shares);
 	assert_false(share_has_time(&shares, a, now));
 	assert_true(share_has_time(&shares, b, now));
-	now += 400;
+	now += SHARE_TURN_US * SHARE_PART / 2;
 	assert_true(share_has_time(&shares, a, now));
-	assert_in_range(share_left_us(a), 50, 200);
+	assert_in_range(share_left_us(a), SHARE_TURN_US / 2 - 1, SHARE_TURN_US / 2 + 1);
 	/* The other has not been heard for a while: all time is for the one again. */
 	share_spend(&shares, a, now, 2000);
 	assert_false(share_has_time(&shares, a, now));
@@ -78,7 +78,7 @@ static void test_time_had_beyond_a_turn_is_made_up_for_by_later_ones(void **stat
 	unsigned turns = 0;
 	(void)state;
 	struct share *a = share_take(&shares, 1000);
-	share_spend(&shares, a, 1, 2500);
+	share_spend(&shares, a, 1, 2000 + SHARE_TURN_US);
 	while (!share_has_time(&shares, a, 1)) {
 		share_next_turn(&shares);
 		turns++;
