@@ -44,6 +44,9 @@ CFLAGS ?= -O2 -g
 HARDEN := -U_FORTIFY_SOURCE $(if $(filter -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=3) -fstack-protector-strong -fno-delete-null-pointer-checks \
 	-fno-strict-overflow -fno-strict-aliasing -fexceptions
 NODEFS := -Wl,-z,defs
+# What is installed is optimized as a whole, across files: a tenth of the time of an answer from memory. Tests are linked without,
+# which is faster. LTO= on the command line leaves it out everywhere.
+LTO = $(CONFIG_LTO)
 else
 CFLAGS ?= -O1 -g
 SANITIZERS := address,undefined
@@ -98,7 +101,7 @@ endif
 # What everything is compiled with, and what of: a change of the one rebuilds all, of the other the archives.
 remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
 space := $(subst ,, )
-$(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LINK) $(LDFLAGS))
+$(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LTO) $(LINK) $(LDFLAGS))
 $(call remember,paths,$(PREFIX) $(BINDIR) $(SBINDIR) $(SYSCONFDIR) $(LIBDIR) $(INCLUDEDIR))
 $(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS) $(BENCH_HELPERS))
 endif
@@ -121,7 +124,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/config.mk $(BUILD)/flags $(STRICT)
 	$(call say,CC,$<)
 	@mkdir -p $(@D) $(if $(STRICT),,&& rm -f $(BUILD)/strict)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -DSECRETSTORE_VERSION='"$(VERSION)"' -I. -fPIC -MMD -MP $(DEFINES) $(WARNINGS) \
-		$(if $(STRICT),-Werror) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+		$(if $(STRICT),-Werror) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LTO) -c -o $@ $<
 
 $(BUILD)/obj/common.a: $(call objects,$(COMMON))
 $(BUILD)/obj/daemon.a: $(call objects,$(DAEMON))
@@ -132,15 +135,15 @@ $(ARCHIVES): $(BUILD)/sources
 	@mkdir -p $(@D) && rm -f $@
 	@$(AR) qcs $@ $(filter %.o,$^)
 
-link = $(Q)$(CC) $(LINK) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1) $(LDLIBS)
+link = $(Q)$(CC) $(LINK) $(CFLAGS) $(or $(2),-fno-lto) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1) $(LDLIBS)
 
 $(BUILD)/secretstored: $(BUILD)/obj/daemon/main.o $(BUILD)/obj/daemon.a $(BUILD)/obj/common.a
 	$(call say,LD,$@)
-	$(call link,$(CONFIG_LIBS))
+	$(call link,$(CONFIG_LIBS),$(LTO))
 
 $(BUILD)/secretstorectl: $(call objects,$(CLI)) $(BUILD)/obj/client.a $(BUILD)/obj/common.a
 	$(call say,LD,$@)
-	$(call link,$(CONFIG_CLIENT_LIBS))
+	$(call link,$(CONFIG_CLIENT_LIBS),$(LTO))
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(addprefix $(BUILD)/obj/,helpers.a client.a daemon.a common.a)
 	$(call say,LD,$@)
@@ -155,7 +158,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(addprefix $(BUILD)/obj/,clie
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,bench.a client.a daemon.a common.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS))
+	$(call link,$(CONFIG_LIBS) $(CONFIG_CLIENT_LIBS),$(LTO))
 
 # What is in an object comes before what is in an archive.
 $(BUILD)/bench/secretstored-unlimited: $(BUILD)/obj/daemon/main.o $(call objects,$(UNLIMITED)) $(BUILD)/obj/daemon.a $(BUILD)/obj/common.a
@@ -169,7 +172,7 @@ MAP := $(wildcard client-lib/*.map)
 $(BUILD)/libsecretstore.so.$(SOVERSION): $(call objects,$(CLIENT)) $(BUILD)/obj/common.a $(MAP) $(BUILD)/sources
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared $(filter-out -pie,$(LINK)) $(NODEFS) -Wl,-soname,$(@F) $(addprefix -Wl$(comma)--version-script=,$(MAP)) \
-		$(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/obj/common.a $(CONFIG_CLIENT_LIBS)
+		$(CFLAGS) $(or $(LTO),-fno-lto) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/obj/common.a $(CONFIG_CLIENT_LIBS)
 
 $(BUILD)/libsecretstore.so: $(BUILD)/libsecretstore.so.$(SOVERSION)
 	@ln -sf $(<F) $@
@@ -177,7 +180,8 @@ $(BUILD)/libsecretstore.so: $(BUILD)/libsecretstore.so.$(SOVERSION)
 $(BUILD)/libsecretstore.a: $(call objects,$(CLIENT)) $(BUILD)/obj/common.a $(BUILD)/sources
 	$(call say,AR,$@)
 	$(Q)$(LD) -r -o $(BUILD)/obj/libsecretstore.o $(filter %.o,$^) $(BUILD)/obj/common.a
-	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='ss_*' $(BUILD)/obj/libsecretstore.o
+	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='ss_*' --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' \
+		$(BUILD)/obj/libsecretstore.o
 	@rm -f $@
 	$(Q)$(AR) qcs $@ $(BUILD)/obj/libsecretstore.o
 
