@@ -4,6 +4,7 @@ worthless."""
 import contextlib
 import http.client
 import json
+import socket
 
 import pytest
 
@@ -122,3 +123,11 @@ def test_stand_in_answers_in_turn(standin):
     standin.on("GET", "/v1/secret/data/a", reply(status=429, Retry_After="1"), reply({"data": {}}))
     assert [_ask(standin.port, path="/v1/secret/data/a") for _ in range(3)] == [429, 200, 200]
     assert standin.count("GET", "secret/data/a") == 3
+
+
+def test_a_port_is_not_given_twice_and_not_to_outgoing_connections():
+    ports = [process.free_port() for _ in range(50)]
+    assert len(set(ports)) == 50
+    assert max(ports) < 32768  # the kernel's own begin there, unless it is told otherwise
+    with socket.socket(socket.AF_UNIX) as other, pytest.raises(OSError, match="in use"):
+        other.bind(f"\0secretstore-tests-port-{ports[0]}")

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import resource
 import secrets
 import shutil
@@ -69,10 +70,24 @@ def is_stopped(pid):
     return all(stat.rpartition(")")[2].split()[0] in "Tt" for stat in stats)
 
 
+_taken = []  # a socket for each port that this process was given
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that no other process with this function is given while this one lives. It is below those that the kernel gives
+    to outgoing connections: some servers bind theirs only after a while, and one of these would have taken it."""
+    while True:
+        port = random.randrange(10240, 32768)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0secretstore-tests-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _taken.append(mark)
+        return port
 
 
 def wait_until(condition, timeout, what, interval=0.02):
