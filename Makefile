@@ -164,7 +164,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(addprefix $(BUILD)/obj/,bench.a
 $(BUILD)/bench/secretstored-unlimited: $(BUILD)/obj/daemon/main.o $(call objects,$(UNLIMITED)) $(BUILD)/obj/daemon.a $(BUILD)/obj/common.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(call link,$(CONFIG_LIBS))
+	$(call link,$(CONFIG_LIBS),$(LTO))
 
 # The client library. What it takes from base and proto stays inside: the shared one by its symbol map, the static
 # one by being a single object whose other names are local.

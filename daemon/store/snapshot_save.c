@@ -21,7 +21,7 @@
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
-#define KEPT_FULL 131072
+#define KEPT_FULL 131072  /* bytes; then OpenBao waits until half of it is gone */
 #define STEPS_IN_A_TURN 2 /* of the check: some 60 us */
 
 _Static_assert(SNAPSHOT_STEP + SNAPSHOT_STEP_OVER <= FRAME_DATA_MAX, "what one step has checked is one frame's data");
