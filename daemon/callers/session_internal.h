@@ -79,6 +79,8 @@ struct sessions {
 	struct session *list, *dirty, *parked;
 	struct event *flush, *sweep, *unpark;
 	uint64_t count, ncalls, nparked;
+	const struct session *last_heard; /* only to be compared: it may have gone */
+	uint64_t in_a_row;                /* so many more times than once it was heard, and nobody else between */
 	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
 	bool counts_cpu;                 /* by the processor's clock */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */

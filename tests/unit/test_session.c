@@ -29,6 +29,7 @@ struct fixture {
 	struct call *held[64];
 	size_t nheld;
 	unsigned requests, abandoned;
+	unsigned early; /* requests that were handled while the caller had a reply to read */
 	uint64_t deadline_ms;
 	char answer[1 << 20]; /* what a put is answered with, to fill the pipe */
 };
@@ -42,11 +43,18 @@ static void on_abandon(void *work)
 	f->abandoned++;
 }
 
+static bool has_reply(const struct fixture *f)
+{
+	char byte;
+	return recv(f->bench.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
 static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms)
 {
 	struct fixture *f = arg;
 	struct jwrite w;
 	f->requests++;
+	f->early += has_reply(f);
 	f->deadline_ms = deadline_ms;
 	if (request->op == OP_KV_GET) {
 		assert_true(f->nheld < 64);
@@ -364,6 +372,59 @@ static void test_finishing_answers_what_is_in_flight(void **state)
 	bench_stop(&f.bench);
 }
 
+static void exchange(struct fixture *f)
+{
+	bench_send_frame(&f->bench, FRAME_JSON, PING("0"));
+	assert_non_null(bench_next(&f->bench));
+}
+
+/* So that they are read at once. */
+static void send_pings_together(struct fixture *f)
+{
+	static const char *const pings[] = { PING("1"), PING("2"), PING("3"), PING("4") };
+	char frames[512];
+	size_t n = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		frame_header((unsigned char *)frames + n, FRAME_JSON, strlen(pings[i]));
+		n = (size_t)(stpcpy(frames + n + FRAME_HEADER, pings[i]) - frames);
+	}
+	f->early = 0;
+	bench_send(&f->bench, frames, n);
+	for (unsigned i = 1; i <= 4; i++) {
+		char expected[32];
+		snprintf(expected, sizeof(expected), "{\"id\":%u,\"ok\":true}", i);
+		assert_string_equal(bench_next(&f->bench), expected);
+	}
+}
+
+static void test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	for (unsigned i = 0; i < 8; i++)
+		exchange(&f);
+	send_pings_together(&f);
+	assert_int_equal(f.early, 2);
+	bench_stop(&f.bench);
+}
+
+static void test_with_several_callers_replies_are_written_together(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	int first = f.bench.fd, second = bench_another(&f.bench, getuid());
+	for (unsigned i = 0; i < 16; i++) {
+		f.bench.fd = i % 2 ? first : second;
+		exchange(&f);
+	}
+	send_pings_together(&f);
+	assert_int_equal(f.early, 0);
+	close(second);
+	bench_stop(&f.bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +445,8 @@ int main(void)
 		cmocka_unit_test(test_idle_time_does_not_run_while_a_request_is_in_flight),
 		cmocka_unit_test(test_deadline_counts_from_the_frames_arrival),
 		cmocka_unit_test(test_finishing_answers_what_is_in_flight),
+		cmocka_unit_test(test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made),
+		cmocka_unit_test(test_with_several_callers_replies_are_written_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
