@@ -8,13 +8,21 @@
 #include <string.h>
 #include <uthash.h>
 
+/* Where a chain is that long the table doubles: a link is another miss of the processor's caches. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 6U
+
+/*
+ * As many fit into the processor's nearest memory as can: of most requests nothing but this is looked up and counted up.
+ * All else of the record is in the key.
+ */
 struct kind {
-	uint64_t began_ms;
-	uint64_t count; /* not written yet */
-	struct audit_record record; /* its texts are in key */
-	struct peer peer;
 	UT_hash_handle hh;
-	size_t key_len;
+	uint64_t count; /* not written yet */
+	uint64_t version, microseconds;
+	uint64_t began_ms;
+	pid_t pid;
+	unsigned key_len;
 	char key[];
 };
 
@@ -44,14 +52,14 @@ static void find_texts(struct audit_record *r, struct peer *peer, const char ***
 struct numbers {
 	uid_t uid;
 	gid_t gid;
-	int code;
+	int code; /* GONE, or an enum code */
 	unsigned absent;
 };
 
-static struct peer peer_of(const struct audit_record *record)
-{
-	return record->peer != NULL ? *record->peer : (struct peer){ .uid = (uid_t)-1 };
-}
+_Static_assert(sizeof(struct numbers) == 4 * sizeof(int), "without holes, since it is compared byte by byte");
+
+#define GONE (-1)
+#define NO_PEER (1u << TEXTS) /* in absent */
 
 static int reserve(struct audit_repeats *a, size_t size)
 {
@@ -69,15 +77,12 @@ static int reserve(struct audit_repeats *a, size_t size)
 static size_t make_key(struct audit_repeats *a, const struct audit_record *record)
 {
 	struct audit_record r = *record;
-	struct peer peer = peer_of(record);
-	struct numbers numbers;
+	struct peer peer = record->peer != NULL ? *record->peer : (struct peer){ .uid = 0 };
+	struct numbers numbers = { .uid = peer.uid, .gid = peer.gid, .code = r.gone ? GONE : (int)r.code,
+		.absent = record->peer != NULL ? 0 : NO_PEER };
 	const char **at[TEXTS];
 	size_t lengths[TEXTS], size = sizeof(numbers), len = sizeof(numbers);
 
-	memset(&numbers, 0, sizeof(numbers));
-	numbers.uid = peer.uid;
-	numbers.gid = peer.gid;
-	numbers.code = r.gone ? -1 : (int)r.code;
 	find_texts(&r, &peer, at);
 	for (unsigned i = 0; i < TEXTS; i++) {
 		numbers.absent |= (unsigned)(*at[i] == NULL) << i;
@@ -95,39 +100,50 @@ static size_t make_key(struct audit_repeats *a, const struct audit_record *recor
 	return size;
 }
 
-/* With the key in scratch, in which all of its texts are. */
-static struct kind *kind_new(const struct audit_repeats *a, size_t key_len, const struct audit_record *record)
+/* With the key in scratch. */
+static struct kind *kind_new(const struct audit_repeats *a, size_t key_len)
 {
 	struct kind *k = calloc(1, sizeof(*k) + key_len);
-	const char **at[TEXTS];
-	char *text;
 
 	if (k == NULL)
 		return NULL;
 	memcpy(k->key, a->scratch, key_len);
-	k->key_len = key_len;
-	k->record = *record;
-	k->peer = peer_of(record);
-	k->peer.groups = NULL;
-	k->peer.ngroups = 0;
-	k->record.peer = record->peer != NULL ? &k->peer : NULL;
-	find_texts(&k->record, &k->peer, at);
-	text = k->key + sizeof(struct numbers);
+	k->key_len = (unsigned)key_len;
+	return k;
+}
+
+/* As it is to be written; its texts are the kind's, as is peer for that long. */
+static struct audit_record record_of(struct kind *k, struct peer *peer)
+{
+	struct audit_record r = { .version = k->version, .microseconds = k->microseconds };
+	struct numbers numbers;
+	const char **at[TEXTS];
+	char *text = k->key + sizeof(numbers);
+
+	memcpy(&numbers, k->key, sizeof(numbers));
+	*peer = (struct peer){ .uid = numbers.uid, .gid = numbers.gid, .pid = k->pid };
+	r.peer = (numbers.absent & NO_PEER) == 0 ? peer : NULL;
+	r.gone = numbers.code == GONE;
+	r.code = r.gone ? CODE_NONE : (enum code)numbers.code;
+	find_texts(&r, peer, at);
 	for (unsigned i = 0; i < TEXTS; i++) {
-		if (*at[i] == NULL)
+		if ((numbers.absent & 1u << i) != 0)
 			continue;
 		*at[i] = text;
 		text += strlen(text) + 1;
 	}
-	return k;
+	return r;
 }
 
 static void write_kind(struct audit_repeats *a, struct kind *k)
 {
+	struct peer peer;
+	struct audit_record r = record_of(k, &peer);
+
 	if (k->count > 0)
-		a->write(a->arg, &k->record, k->count);
+		a->write(a->arg, &r, k->count);
 	k->count = 0;
-	k->record.microseconds = 0;
+	k->microseconds = 0;
 }
 
 static void drop(struct audit_repeats *a, struct kind *k)
@@ -140,18 +156,17 @@ static void drop(struct audit_repeats *a, struct kind *k)
 static void add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
 {
 	k->began_ms = now_ms;
-	HASH_ADD(hh, a->table, key, (unsigned)k->key_len, k);
+	HASH_ADD(hh, a->table, key, k->key_len, k);
 }
 
 static void count(struct kind *k, const struct audit_record *record)
 {
-	uint64_t longest = k->record.microseconds;
-
 	k->count++;
-	k->record.version = record->version;
-	k->record.microseconds = record->microseconds > longest ? record->microseconds : longest;
+	k->version = record->version;
+	if (record->microseconds > k->microseconds)
+		k->microseconds = record->microseconds;
 	if (record->peer != NULL)
-		k->peer.pid = record->peer->pid;
+		k->pid = record->peer->pid;
 }
 
 void audit_repeats_take(struct audit_repeats *a, const struct audit_record *record, uint64_t now_ms)
@@ -168,14 +183,14 @@ void audit_repeats_take(struct audit_repeats *a, const struct audit_record *reco
 		return;
 	}
 	if (key_len > 0)
-		k = kind_new(a, key_len, record);
+		k = kind_new(a, key_len);
 	if (k == NULL) {
 		a->write(a->arg, record, 1);
 		return;
 	}
 	if (HASH_COUNT(a->table) >= AUDIT_REPEATS_MAX)
 		drop(a, a->table);
-	k->count = 1;
+	count(k, record);
 	write_kind(a, k);
 	add(a, k, now_ms);
 }

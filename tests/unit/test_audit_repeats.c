@@ -240,6 +240,53 @@ static void test_no_request_is_lost_or_counted_twice(void **state)
 	assert_int_equal(written.requests, taken);
 }
 
+/* What is written later is made of what is remembered. */
+static void check_record(void *arg, const struct audit_record *r, uint64_t count)
+{
+	unsigned *calls = arg;
+
+	if (++*calls % 2 == 1)
+		return;
+	assert_int_equal(count, 2);
+	assert_string_equal(r->op, record.op);
+	assert_string_equal(r->mount, "secret");
+	assert_string_equal(r->path, "");
+	assert_null(r->credential);
+	assert_null(r->rule);
+	assert_int_equal(r->gone, record.gone);
+	if (!record.gone)
+		assert_int_equal(r->code, record.code);
+	assert_int_equal(r->version, 7);
+	assert_true((r->peer == NULL) == (record.peer == NULL));
+	if (r->peer == NULL)
+		return;
+	assert_int_equal(r->peer->uid, 33);
+	assert_int_equal(r->peer->gid, 34);
+	assert_int_equal(r->peer->pid, 101);
+	assert_null(r->peer->unit);
+	assert_string_equal(r->peer->user_unit, "app.service");
+}
+
+static void test_a_counted_record_is_as_it_was(void **state)
+{
+	static char user_unit[] = "app.service";
+	unsigned calls = 0;
+	struct audit_repeats *checked = audit_repeats_new(check_record, &calls);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		peer = (struct peer){ .uid = 33, .gid = 34, .pid = 101, .user_unit = user_unit };
+		record = (struct audit_record){ .op = "kv.get", .mount = "secret", .path = "", .version = 7,
+			.peer = i % 2 == 0 ? &peer : NULL, .gone = i / 2 == 0, .code = CODE_FORBIDDEN };
+		for (unsigned n = 0; n < 3; n++)
+			audit_repeats_take(checked, &record, now);
+		(void)audit_repeats_sweep(checked, now += MINUTE);
+		assert_int_equal(calls, 2 * i + 2);
+		(void)audit_repeats_sweep(checked, now += MINUTE); /* and it is forgotten */
+	}
+	audit_repeats_free(checked);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -253,6 +300,7 @@ int main(void)
 		TEST(test_texts_are_the_tables_own),
 		TEST(test_when_there_are_too_many_kinds_the_oldest_is_written_early),
 		TEST(test_no_request_is_lost_or_counted_twice),
+		TEST(test_a_counted_record_is_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
