@@ -130,12 +130,13 @@ static void end(struct connection *c)
 
 static void record(struct connection *c, enum code code, bool gone)
 {
+	uint64_t now_us = clock_now_us();
 	const struct peer peer = { .uid = c->cred.uid, .gid = c->cred.gid, .pid = c->cred.pid,
 		.unit = c->peer.unit[0] != '\0' ? c->peer.unit : NULL };
 	const struct audit_record record = { .op = "credential", .peer = &peer, .mount = c->mount, .path = c->path,
 		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL, .rule = c->rule, .version = c->version, .code = code,
-		.gone = gone, .microseconds = clock_now_us() - c->accepted_us };
-	audit_write(c->credentials->parts.audit, &record);
+		.gone = gone, .microseconds = now_us - c->accepted_us };
+	audit_write(c->credentials->parts.audit, &record, now_us / 1000);
 }
 
 /* What became of it, to the log and the audit. */
@@ -237,7 +238,7 @@ static void ask(struct connection *c)
 	const struct kv_wanted wanted = { .mount = c->mount, .path = c->path, .max_age_ms = KV_ANY_AGE };
 	struct kv_reply cached;
 	c->state = CONNECTION_ASKING;
-	if (kv_cached(kv, &wanted, &cached)) {
+	if (kv_cached(kv, &wanted, clock_now_ms(), &cached)) {
 		on_reply(c, &cached);
 		return;
 	}

@@ -123,9 +123,9 @@ static bool answer_get_at_once(struct dispatch *d, struct call *call, const stru
 	const struct kv_wanted wanted = wanted_by(r);
 	struct kv_reply reply;
 	struct jwrite w;
-	uint64_t began_us = clock_now_us();
+	uint64_t began_us = call_now_us(call);
 	d->counters.gets++;
-	if (!kv_cached(d->parts.kv, &wanted, &reply))
+	if (!kv_cached(d->parts.kv, &wanted, began_us / 1000, &reply))
 		return false;
 	count_cached(d, &reply);
 	dispatch_audit(d, call, r, rule, &(struct outcome){ .version = reply.version, .began_us = began_us });
@@ -205,7 +205,7 @@ static const struct rule *find_rule(const struct dispatch *d, struct call *call,
 static void deny(struct dispatch *d, struct call *call, const struct request *r)
 {
 	struct failure why;
-	dispatch_audit(d, call, r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = clock_now_us() });
+	dispatch_audit(d, call, r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = call_now_us(call) });
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
 	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
 	dispatch_refuse(d, call, &why);
@@ -225,7 +225,7 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		return;
 	}
 	if (r->op == OP_STATUS) {
-		dispatch_audit(d, call, r, rule->name, &(struct outcome){ .code = CODE_NONE, .began_us = clock_now_us() });
+		dispatch_audit(d, call, r, rule->name, &(struct outcome){ .code = CODE_NONE, .began_us = call_now_us(call) });
 		answer_status(d, call);
 		return;
 	}

@@ -62,7 +62,7 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 	work->dispatch = d;
 	work->call = call;
 	work->is_change = r->op == OP_KV_PUT || r->op == OP_SNAPSHOT_RESTORE;
-	work->began_us = clock_now_us();
+	work->began_us = call_now_us(call);
 	work->deadline_ms = deadline_ms;
 	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
 		.unit = keep(&at, peer->unit), .user_unit = keep(&at, peer->user_unit) };
@@ -75,6 +75,7 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
     const struct outcome *outcome)
 {
+	uint64_t now_us = clock_now_us();
 	const struct audit_record record = {
 		.op = op_name(r->op),
 		.peer = call_peer(call),
@@ -83,9 +84,9 @@ void dispatch_audit(struct dispatch *d, struct call *call, const struct request 
 		.rule = rule,
 		.version = outcome->version,
 		.code = outcome->code,
-		.microseconds = clock_now_us() - outcome->began_us,
+		.microseconds = now_us - outcome->began_us,
 	};
-	audit_write(d->parts.audit, &record);
+	audit_write(d->parts.audit, &record, now_us / 1000);
 }
 
 static bool waits_for_audit(const struct work *work)
@@ -160,16 +161,17 @@ static void end_change(struct work *work)
 
 void work_end(struct work *work, const struct failure *why)
 {
+	uint64_t now_us = clock_now_us();
 	if (why != NULL)
 		work->failure = *why;
 	work->record.code = work->failure.code;
 	work->record.version = work->reply.version;
-	work->record.microseconds = clock_now_us() - work->began_us;
+	work->record.microseconds = now_us - work->began_us;
 	if (waits_for_audit(work)) {
 		end_change(work);
 		return;
 	}
-	audit_write(work->dispatch->parts.audit, &work->record);
+	audit_write(work->dispatch->parts.audit, &work->record, now_us / 1000);
 	reply_and_free(work);
 }
 
@@ -179,11 +181,12 @@ void work_end(struct work *work, const struct failure *why)
 static void record_now(struct work *work)
 {
 	struct audit *audit = work->dispatch->parts.audit;
-	work->record.microseconds = clock_now_us() - work->began_us;
+	uint64_t now_us = clock_now_us();
+	work->record.microseconds = now_us - work->began_us;
 	if (waits_for_audit(work))
 		(void)audit_result(audit, &work->record, 0, NULL, NULL);
 	else
-		audit_write(audit, &work->record);
+		audit_write(audit, &work->record, now_us / 1000);
 }
 
 static void end_without_caller(struct work *work)

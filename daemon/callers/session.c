@@ -56,7 +56,7 @@ void session_take_buffer(struct session *s)
 static void begin_work(struct session *s)
 {
 	struct sessions *all = s->all;
-	all->began_us = clock_now_us();
+	all->began_us = all->now_us = clock_now_us();
 	all->counts_cpu = share_has_others(&all->shares, s->share, all->began_us);
 	if (all->counts_cpu)
 		all->began_cpu_us = clock_cpu_us();
@@ -87,7 +87,9 @@ static bool may_begin(const struct session *s)
 /* Whether there is time left in the work that was begun. */
 static bool may_go_on(const struct session *s)
 {
-	return clock_now_us() - s->all->began_us < share_left_us(s->share);
+	struct sessions *all = s->all;
+	all->now_us = clock_now_us();
+	return all->now_us - all->began_us < share_left_us(s->share);
 }
 
 /* Until the next turn, or some later one. */
@@ -182,7 +184,7 @@ void session_mark_dirty(struct session *s)
 	event_active(s->all->flush, 0, 0);
 }
 
-/* Writes what the socket takes. -1: the caller has gone. */
+/* Writes what the socket takes, in work that was begun. -1: the caller has gone. */
 static int write_out(struct session *s)
 {
 	while (buf_len(&s->out) > 0) {
@@ -193,7 +195,7 @@ static int write_out(struct session *s)
 			return event_add(s->writable, NULL);
 		if (n < 0)
 			return -1;
-		s->active_ms = clock_now_ms();
+		s->active_ms = s->all->now_us / 1000;
 		stream_sent(s);
 		buf_consume(&s->out, (size_t)n);
 	}
@@ -480,7 +482,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	int rc = 0;
 	s->reading = !s->dirty;
 	if (s->state == SESSION_OPEN) {
-		s->arrived_ms = s->active_ms = clock_now_ms();
+		s->arrived_ms = s->active_ms = all->began_us / 1000;
 		rc = take_bytes(s, all->scratch, (size_t)n);
 	}
 	secmem_wipe(all->scratch, (size_t)n);

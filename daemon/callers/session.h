@@ -58,6 +58,9 @@ uint64_t sessions_calls(const struct sessions *all);
 
 const struct peer *call_peer(const struct call *call);
 
+/* When the session last looked at the clock, as clock_now_us(): in a session_request that is a moment ago. */
+uint64_t call_now_us(const struct call *call);
+
 /*
  * While a call waits for something: abandon(work) runs if the caller goes away first (the call is then gone and
  * must not be ended any more).

@@ -113,6 +113,11 @@ const struct peer *call_peer(const struct call *call)
 	return &call->session->peer;
 }
 
+uint64_t call_now_us(const struct call *call)
+{
+	return call->session->all->now_us;
+}
+
 void call_wait(struct call *call, void (*abandon)(void *work), void *work)
 {
 	call->abandon = abandon;

@@ -81,7 +81,8 @@ struct sessions {
 	uint64_t count, ncalls, nparked;
 	const struct session *last_heard; /* only to be compared: it may have gone */
 	uint64_t in_a_row;                /* so many more times than once it was heard, and nobody else between */
-	uint64_t began_us, began_cpu_us; /* the work on a session, which its share is told of at its end */
+	uint64_t now_us;                 /* when the clock was last looked at, in the work on a session */
+	uint64_t began_us, began_cpu_us; /* that work, which its share is told of at its end */
 	bool counts_cpu;                 /* by the processor's clock */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */

@@ -201,12 +201,12 @@ static bool is_wanted(const struct audit_record *r)
 	return r->code != CODE_NONE || r->path != NULL || !is_harmless(r);
 }
 
-void audit_write(struct audit *a, const struct audit_record *record)
+void audit_write(struct audit *a, const struct audit_record *record, uint64_t now_ms)
 {
 	if (a->level == AUDIT_ALL || !is_harmless(record))
 		(void)put(a, &(struct audit_entry){ .record = record }, NULL);
 	else if (is_wanted(record)) {
-		audit_repeats_take(a->repeats, record, clock_now_ms());
+		audit_repeats_take(a->repeats, record, now_ms);
 		sweep_later(a);
 	}
 }

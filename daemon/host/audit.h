@@ -64,8 +64,8 @@ void audit_free(struct audit *audit, uint64_t budget_ms);
 /* Of a reloaded configuration. */
 void audit_set_level(struct audit *audit, enum audit_level level);
 
-/* Takes the record, if the level wants it; never waits. */
-void audit_write(struct audit *audit, const struct audit_record *record);
+/* Takes the record, if the level wants it, at now_ms of clock_now_ms(); never waits. */
+void audit_write(struct audit *audit, const struct audit_record *record, uint64_t now_ms);
 
 /* Records that were lost so far. */
 uint64_t audit_dropped(const struct audit *audit);

@@ -12,18 +12,24 @@
 #include "base/secmem.h"
 #include "proto/request.h"
 
+/* Where a chain is that long the table doubles: a link is another miss of the processor's caches. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 6U
+
 #define NEVER UINT64_MAX
+#define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */
 #define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
 #define BLOCK_COST 16 /* what the allocator keeps for a block */
 
 struct cache_path {
 	UT_hash_handle hh;
+	char *body;               /* NULL: there is no entry */
+	struct cache_value value; /* its spans lie in body */
+	uint64_t used_ms;         /* when it was last moved in by_use */
 	TAILQ_ENTRY(cache_path) used, aged; /* if there is a body */
 	uint64_t generation; /* grows with each put's beginning and end */
 	unsigned puts;       /* under way */
 	unsigned holds;
-	struct cache_value value; /* its spans lie in body */
-	char *body;               /* NULL: there is no entry */
 	size_t body_len, key_len;
 	char key[];               /* the mount, NUL, the path */
 };
@@ -166,6 +172,7 @@ static void add_entry(struct cache *c, struct cache_path *p, const struct cache_
 	p->value = *value;
 	p->body = body;
 	p->body_len = len;
+	p->used_ms = value->sent_ms;
 	at = put_span(body, &p->value.created_time);
 	at = put_span(at, &p->value.metadata);
 	(void)put_span(at, &p->value.data);
@@ -175,13 +182,14 @@ static void add_entry(struct cache *c, struct cache_path *p, const struct cache_
 	insert_by_age(c, p);
 }
 
-const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path)
+const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path, uint64_t now_ms)
 {
 	struct cache_path *p = find(c, mount, path);
 
 	if (p == NULL || p->body == NULL)
 		return NULL;
-	if (p != TAILQ_FIRST(&c->by_use)) {
+	if (now_ms >= p->used_ms + USE_MS) {
+		p->used_ms = now_ms;
 		TAILQ_REMOVE(&c->by_use, p, used);
 		TAILQ_INSERT_HEAD(&c->by_use, p, used);
 	}

@@ -1,5 +1,5 @@
 /*
- * cache: secrets that were read lately, bounded in bytes, the least recently used going first, wiped when they go. It sees
+ * cache: secrets that were read lately, bounded in bytes, the least recently used going first (to the second), wiped when they go. It sees
  * to it that nothing is kept that was read before a write through this daemon: a put takes the entry away when it is sent
  * and when it has ended, and a read that had begun before either, or while a put is under way, leaves nothing here.
  *
@@ -32,7 +32,7 @@ void cache_free(struct cache *cache); /* nothing may be held any more */
 void cache_set_limits(struct cache *cache, uint64_t lifetime_ms, uint64_t max_bytes);
 
 /* The secret's latest version, as far as it is here: valid until the next call that is not cache_find. NULL: it is not. */
-const struct cache_value *cache_find(struct cache *cache, const char *mount, const char *path);
+const struct cache_value *cache_find(struct cache *cache, const char *mount, const char *path, uint64_t now_ms);
 
 /*
  * Holds on to what is known of a secret, for as long as a read or a put of it is under way. NULL: no memory, then

@@ -70,10 +70,10 @@ struct kv_wanted {
 };
 
 /*
- * An answer from memory, if there is one that will do: young enough; or OpenBao is known to be away, and it is not too old
+ * An answer from memory at now_ms of clock_now_ms(), if there is one that will do: young enough; or OpenBao is known to be away, and it is not too old
  * to be served stale. Its spans are valid until the next call. False: it takes kv_get.
  */
-bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, struct kv_reply *ret);
+bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret);
 
 /*
  * Reads, with others who want the same, and sees what OpenBao holds now or later; but a stale answer from the cache, where

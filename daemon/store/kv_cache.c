@@ -15,17 +15,17 @@
  * A version by its number is always asked for: who wants one by number is after something that no cache can vouch for, its
  * not having been deleted since.
  */
-static bool find(struct kv *kv, const struct kv_wanted *wanted, uint64_t limit_ms, struct kv_reply *ret)
+static bool find(struct kv *kv, const struct kv_wanted *wanted, uint64_t limit_ms, uint64_t now_ms, struct kv_reply *ret)
 {
 	uint64_t most = wanted->max_age_ms < limit_ms ? wanted->max_age_ms : limit_ms, age;
 	const struct cache_value *value;
 
 	if (most == 0 || wanted->version != 0)
 		return false;
-	value = cache_find(kv->cache, wanted->mount, wanted->path);
+	value = cache_find(kv->cache, wanted->mount, wanted->path, now_ms);
 	if (value == NULL || value->version < wanted->min_version)
 		return false;
-	age = clock_now_ms() - value->sent_ms;
+	age = now_ms - value->sent_ms;
 	if (age >= most)
 		return false;
 	*ret = (struct kv_reply){ .data = value->data, .metadata = value->metadata, .created_time = value->created_time,
@@ -43,12 +43,12 @@ static bool is_known_to_be_away(const struct kv *kv)
 bool kv_cache_stale(struct kv *kv, const struct kv_wanted *wanted, struct kv_reply *ret)
 {
 	return !kv->draining && keeper_state(kv->keeper) != LEASE_REJECTED &&
-	    find(kv, wanted, kv->options.serve_stale_ms, ret);
+	    find(kv, wanted, kv->options.serve_stale_ms, clock_now_ms(), ret);
 }
 
-bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, struct kv_reply *ret)
+bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret)
 {
-	if (find(kv, wanted, kv->options.max_age_ms, ret))
+	if (find(kv, wanted, kv->options.max_age_ms, now_ms, ret))
 		return true;
 	return kv->options.serve_stale_ms > 0 && is_known_to_be_away(kv) && kv_cache_stale(kv, wanted, ret);
 }

@@ -130,7 +130,7 @@ static void put(const char *op, const char *name, enum code code)
 	record.op = op;
 	record.path = name;
 	record.code = code;
-	audit_write(audit, &record);
+	audit_write(audit, &record, clock_now_ms());
 }
 
 static char *written(void)

@@ -76,11 +76,16 @@ static void read_in(struct cache *c, const char *path, const char *data, uint64_
 	cache_release(c, p);
 }
 
-static uint64_t version_of(struct cache *c, const char *path)
+static uint64_t version_at(struct cache *c, const char *path, uint64_t now_ms)
 {
-	const struct cache_value *value = cache_find(c, "secret", path);
+	const struct cache_value *value = cache_find(c, "secret", path, now_ms);
 
 	return value != NULL ? value->version : 0;
+}
+
+static uint64_t version_of(struct cache *c, const char *path)
+{
+	return version_at(c, path, 0);
 }
 
 static void expect_span(struct jspan is, const char *text, enum jtype type)
@@ -96,18 +101,18 @@ static void test_what_was_read_is_there_as_it_was(void **state)
 	char data[] = "{\"a\":1}";
 	const struct cache_value *value;
 
-	assert_null(cache_find(c, "secret", "a"));
+	assert_null(cache_find(c, "secret", "a", 0));
 	read_in(c, "a", data, 7, 40);
 	memset(data, 'x', sizeof(data));
-	value = cache_find(c, "secret", "a");
+	value = cache_find(c, "secret", "a", 0);
 	assert_non_null(value);
 	expect_span(value->data, "{\"a\":1}", JSON_OBJECT);
 	expect_span(value->metadata, "null", JSON_NULL);
 	expect_span(value->created_time, "\"2026\"", JSON_STRING);
 	assert_int_equal(value->version, 7);
 	assert_int_equal(value->sent_ms, 40);
-	assert_null(cache_find(c, "secre", "ta"));
-	assert_null(cache_find(c, "secret", "b"));
+	assert_null(cache_find(c, "secre", "ta", 0));
+	assert_null(cache_find(c, "secret", "b", 0));
 	assert_int_equal(cache_entries(c), 1);
 }
 
@@ -121,8 +126,8 @@ static void test_an_absent_part_is_absent(void **state)
 	value.metadata.p = NULL;
 	cache_fill(c, p, cache_ticket(c, p), &value);
 	cache_release(c, p);
-	assert_int_equal(cache_find(c, "secret", "a")->metadata.len, 0);
-	expect_span(cache_find(c, "secret", "a")->data, "{}", JSON_OBJECT);
+	assert_int_equal(cache_find(c, "secret", "a", 0)->metadata.len, 0);
+	expect_span(cache_find(c, "secret", "a", 0)->data, "{}", JSON_OBJECT);
 }
 
 static void test_the_later_read_stays(void **state)
@@ -177,13 +182,26 @@ static void test_what_was_not_used_for_longest_makes_room(void **state)
 
 	fill(c, 0, 7, 8000);
 	assert_int_equal(cache_entries(c), 7);
-	assert_int_equal(version_of(c, "0"), 1); /* used */
+	assert_int_equal(version_at(c, "0", 1000), 1); /* used, a second after it was read */
 	fill(c, 7, 2, 8000);
 	assert_int_equal(version_of(c, "0"), 1);
 	assert_int_equal(version_of(c, "1"), 0);
 	assert_int_equal(version_of(c, "2"), 0);
 	assert_int_equal(version_of(c, "3"), 1);
 	assert_int_equal(cache_entries(c), 7);
+}
+
+static void test_uses_within_a_second_count_as_one(void **state)
+{
+	struct cache *c = *state;
+
+	fill(c, 0, 7, 8000);
+	assert_int_equal(version_at(c, "0", 1000), 1);
+	assert_int_equal(version_at(c, "1", 1500), 1);
+	assert_int_equal(version_at(c, "0", 1999), 1); /* does not make it younger than 1 */
+	fill(c, 7, 6, 8000);                           /* all but one of the seven go */
+	assert_int_equal(version_of(c, "0"), 0);
+	assert_int_equal(version_of(c, "1"), 1);
 }
 
 /* Small ones count with what it takes to keep them. */
@@ -377,6 +395,7 @@ int main(void)
 		TEST(test_the_later_read_stays),
 		TEST(test_what_is_too_old_goes),
 		TEST(test_what_was_not_used_for_longest_makes_room),
+		TEST(test_uses_within_a_second_count_as_one),
 		TEST(test_the_bound_holds_for_many_small_ones),
 		TEST(test_what_is_larger_than_all_is_not_kept_nor_what_it_replaces),
 		TEST(test_what_goes_is_wiped),

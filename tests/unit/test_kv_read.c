@@ -106,7 +106,7 @@ static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 	struct told t = {.times = 0};
 	struct kv_reply reply;
 
-	if (kv_cached(b->kv, wanted, &reply)) {
+	if (kv_cached(b->kv, wanted, clock_now_ms(), &reply)) {
 		assert_null(reply.failure);
 		note(&t, &reply);
 	}

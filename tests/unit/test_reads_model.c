@@ -249,7 +249,7 @@ static void read_answered(struct world *w, struct event *e)
 /* An answer from the cache may be as old as it says, and no older than it may be. */
 static bool cached(struct world *w, const struct secret *s)
 {
-	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, "m", s->name) : NULL;
+	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, "m", s->name, w->now) : NULL;
 	uint64_t next;
 
 	if (value == NULL || w->now - value->sent_ms >= w->max_age)
