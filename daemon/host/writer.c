@@ -7,14 +7,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-
-#define STACK_BYTES (256u * 1024) /* the usual 8 MiB count against what may be locked */
+#include "base/thread.h"
 
 struct header {
 	struct writer_ticket *ticket;
@@ -244,23 +242,6 @@ static void destroy(struct writer *w)
 	free(w);
 }
 
-/* The thread inherits the signals that are blocked when it is made. */
-static int start_thread(struct writer *w)
-{
-	pthread_attr_t attributes;
-	sigset_t all, before;
-	if (pthread_attr_init(&attributes) != 0)
-		return -1;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	if (rc == 0)
-		rc = pthread_create(&w->thread, &attributes, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attributes);
-	return rc == 0 ? 0 : -1;
-}
-
 struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop_fd)
 {
 	struct writer *w = calloc(1, sizeof(*w));
@@ -276,7 +257,7 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	if (w->ring != NULL && start_thread(w) == 0)
+	if (w->ring != NULL && thread_start(&w->thread, run, w) == 0)
 		return w;
 	destroy(w);
 	return NULL;
