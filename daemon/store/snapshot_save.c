@@ -1,42 +1,32 @@
 /*
- * snapshot_save: what OpenBao sends is kept, and goes in turns of the loop through the check to the caller. When much is
- * kept, since the caller has no room, OpenBao waits.
- *
- * Nothing is checked as it comes: curl reads on in one turn of the loop while there is something to read, ten buffers of
- * it (7.88.1), and with the check between all other callers would wait for that long.
+ * snapshot_save: what the thread that fetches and checks it has ready goes to the caller in turns of the loop. When the
+ * caller has no room the thread's buffers fill, and OpenBao waits.
  */
 #include "daemon/store/snapshot_save.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "daemon/store/sha256_openssl.h"
+#include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
-#include "daemon/upstream/api.h"
 #include "daemon/upstream/leader.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
-#include "proto/snapshot.h"
 
-#define KEPT_FULL 131072  /* bytes; then OpenBao waits until half of it is gone */
-#define STEPS_IN_A_TURN 2 /* of the check: some 60 us */
-
-_Static_assert(SNAPSHOT_STEP + SNAPSHOT_STEP_OVER <= FRAME_DATA_MAX, "what one step has checked is one frame's data");
+#define PIECE FRAME_DATA_MAX /* to the caller in one turn */
 
 struct save {
 	struct transfer transfer;
 	const struct save_ops *ops;
 	void *arg;
-	struct http_call *http; /* NULL: not asked yet, or all has come */
-	struct snapshot_check *check;
-	struct buf kept;        /* came, and is not checked yet */
+	struct pull *pull;       /* NULL: not asked yet, or it is over */
+	struct buf taken;        /* from pull, and not passed on yet */
+	struct pull_state state; /* of pull, after that */
+	bool news;               /* pull has more */
 	bool begun;
-	bool paused;            /* OpenBao waits */
-	bool full;              /* the caller has no room */
-	bool over;              /* OpenBao has come to its end */
+	bool full;               /* the caller has no room */
 	uint64_t bytes;
 };
 
@@ -49,11 +39,9 @@ static struct save *save_of(struct transfer *t)
 
 static void save_free(struct save *save)
 {
-	if (save->http != NULL)
-		http_cancel(save->http);
 	transfer_end(&save->transfer);
-	snapshot_check_free(save->check);
-	buf_free(&save->kept);
+	pull_free(save->pull);
+	buf_free(&save->taken);
 	free(save);
 }
 
@@ -70,7 +58,6 @@ static void on_failed(struct transfer *t, const struct failure *why)
 	finish(save_of(t), &copy, NULL);
 }
 
-/* Not from within curl's callbacks, so from the loop. */
 static void fail(struct save *save, enum code code, const char *message)
 {
 	struct failure why;
@@ -83,122 +70,23 @@ static void not_whole(struct save *save)
 {
 	struct failure why;
 
-	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s",
-	    snapshot_check_error(save->check));
+	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error.text);
 	transfer_fail(&save->transfer, &why);
 }
 
 static void succeed(struct save *save)
 {
 	struct save_result result = {.bytes = save->bytes};
-	const unsigned char *sum = snapshot_check_state_sum(save->check);
 
-	for (size_t i = 0; i < 32; i++)
-		snprintf(result.sha256 + 2 * i, 3, "%02x", sum[i]);
+	for (size_t i = 0; i < sizeof(save->state.sum); i++)
+		snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
 	finish(save, NULL, &result);
 }
 
-/* -- the data ------------------------------------------------------------------------------------------------ */
-
-static bool has_failed(const struct save *save)
-{
-	return save->transfer.step == TRANSFER_FAILED;
-}
-
-/* Checked bytes, to the caller. */
-static void pass_on(struct save *save, const unsigned char *p, size_t n)
-{
-	int room;
-
-	if (n == 0)
-		return;
-	save->bytes += n;
-	room = save->ops->data(save->arg, p, n);
-	save->full = room == 0;
-	if (room < 0)
-		fail(save, CODE_INTERNAL, "out of memory");
-}
-
-/* Checks and passes on as much of what is kept as a turn has time and the caller room for. Gives whether there is more. */
-static bool work(struct save *save)
-{
-	enum snapshot_step step = SNAPSHOT_BUSY;
-
-	for (int i = 0; i < STEPS_IN_A_TURN && step == SNAPSHOT_BUSY && !save->full && !has_failed(save); i++) {
-		const unsigned char *from = buf_data(&save->kept), *at = from;
-		size_t left = buf_len(&save->kept);
-
-		step = snapshot_check_step(save->check, &at, &left);
-		if (step == SNAPSHOT_BAD)
-			not_whole(save);
-		else
-			pass_on(save, from, (size_t)(at - from));
-		buf_consume(&save->kept, (size_t)(at - from));
-	}
-	return step == SNAPSHOT_BUSY;
-}
-
-static void sink(void *arg, const void *p, size_t n)
-{
-	struct save *save = arg;
-
-	if (has_failed(save))
-		return;
-	transfer_moved(&save->transfer);
-	if (!save->begun) {
-		save->begun = true;
-		save->ops->begin(save->arg);
-	}
-	if (buf_put(&save->kept, p, n) < 0)
-		fail(save, CODE_INTERNAL, "out of memory");
-	else if (!save->full)
-		transfer_yield(&save->transfer);
-	save->paused = has_failed(save) || buf_len(&save->kept) >= KEPT_FULL;
-	if (save->paused)
-		http_pause(save->http);
-}
-
-static void come_to_the_end(struct save *save)
-{
-	if (snapshot_check_end(save->check) == 0)
-		succeed(save);
-	else
-		not_whole(save);
-}
-
-static void on_turn(struct transfer *t)
-{
-	struct save *save = save_of(t);
-	bool busy = work(save);
-
-	if (has_failed(save) || save->full)
-		return;
-	if (!busy && save->over) {
-		come_to_the_end(save);
-		return;
-	}
-	if (busy)
-		transfer_yield(t);
-	if (save->paused && save->http != NULL && buf_len(&save->kept) < KEPT_FULL / 2) {
-		save->paused = false;
-		http_resume(save->http);
-	}
-}
-
-void snapshot_save_room(struct save *save)
-{
-	save->full = false;
-	if (!has_failed(save)) {
-		transfer_moved(&save->transfer);
-		transfer_yield(&save->transfer);
-	}
-}
-
-/* -- the request --------------------------------------------------------------------------------------------- */
-
-static void on_bad_answer(struct save *save, const struct answer *answer)
+static void refused(struct save *save)
 {
 	struct transfer *t = &save->transfer;
+	const struct answer *answer = &save->state.answer;
 
 	if (answer->unreachable) {
 		leader_wrong(t->all->leader, t->node);
@@ -214,30 +102,106 @@ static void on_bad_answer(struct save *save, const struct answer *answer)
 		transfer_fail(t, &answer->failure);
 }
 
-static void on_answer(void *arg, const struct answer *answer)
+static void come_to_the_end(struct save *save)
+{
+	pull_free(save->pull);
+	save->pull = NULL;
+	switch (save->state.end) {
+	case PULL_GOES_ON:
+		break;
+	case PULL_WHOLE:
+		succeed(save);
+		break;
+	case PULL_NOT_WHOLE:
+		not_whole(save);
+		break;
+	case PULL_REFUSED:
+		refused(save);
+		break;
+	case PULL_FAILED:
+		fail(save, CODE_INTERNAL, save->state.error.text);
+		break;
+	}
+}
+
+/* -- the data ------------------------------------------------------------------------------------------------ */
+
+/* Looks what there is. It may have begun and ended since the last time. */
+static void take(struct save *save)
+{
+	if (save->state.end != PULL_GOES_ON)
+		return;
+	save->news = false;
+	pull_take(save->pull, &save->taken, &save->state);
+	if (save->state.begun && !save->begun) {
+		save->begun = true;
+		save->ops->begin(save->arg);
+	}
+}
+
+static void pass_on(struct save *save)
+{
+	size_t n = buf_len(&save->taken) < PIECE ? buf_len(&save->taken) : PIECE;
+	int room;
+
+	if (n == 0)
+		return;
+	save->bytes += n;
+	room = save->ops->data(save->arg, buf_data(&save->taken), n);
+	buf_consume(&save->taken, n);
+	save->full = room == 0;
+	if (room < 0)
+		fail(save, CODE_INTERNAL, "out of memory");
+}
+
+static void on_turn(struct transfer *t)
+{
+	struct save *save = save_of(t);
+
+	if (save->pull == NULL)
+		return;
+	if (buf_len(&save->taken) == 0)
+		take(save);
+	pass_on(save);
+	if (t->step == TRANSFER_FAILED || save->full)
+		return;
+	if (buf_len(&save->taken) == 0 && save->state.end != PULL_GOES_ON)
+		come_to_the_end(save);
+	else if (buf_len(&save->taken) > 0 || save->news)
+		transfer_yield(t);
+}
+
+static void on_news(void *arg)
 {
 	struct save *save = arg;
 
-	save->http = NULL;
-	if (has_failed(save))
+	if (save->transfer.step == TRANSFER_FAILED)
 		return;
-	if (answer->verdict != VERDICT_OK) {
-		on_bad_answer(save, answer);
-		return;
-	}
-	save->over = true;
+	save->news = true;
+	transfer_moved(&save->transfer);
 	if (!save->full)
 		transfer_yield(&save->transfer);
 }
 
+void snapshot_save_room(struct save *save)
+{
+	save->full = false;
+	if (save->transfer.step == TRANSFER_FAILED)
+		return;
+	transfer_moved(&save->transfer);
+	transfer_yield(&save->transfer);
+}
+
+/* -- the request --------------------------------------------------------------------------------------------- */
+
 static void on_ready(struct transfer *t)
 {
 	struct save *save = save_of(t);
-	const struct http_stream stream = {.sink = sink, .arg = save};
 
-	save->http = api_snapshot_save(t->all->api, token_text(t->token), t->node, &stream, CLOCK_NEVER, on_answer, save);
-	if (save->http == NULL)
-		fail(save, CODE_INTERNAL, "out of memory");
+	save->state.end = PULL_GOES_ON;
+	save->pull = pull_start(t->all->base, t->all->api, token_text(t->token), t->node, on_news, save);
+	if (save->pull == NULL)
+		fail(save, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }
 
 static bool may_stop(const struct transfer *t)
@@ -256,12 +220,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, co
 		return NULL;
 	save->ops = ops;
 	save->arg = arg;
-	buf_init(&save->kept, SIZE_MAX / 2);
-	save->check = snapshot_check_new(&sha256_openssl, false);
-	if (save->check == NULL) {
-		free(save);
-		return NULL;
-	}
+	buf_init(&save->taken, SIZE_MAX / 2);
 	transfer_start(&save->transfer, transfers, &transfer_ops, deadline_ms);
 	return save;
 }

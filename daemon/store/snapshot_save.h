@@ -21,7 +21,7 @@ struct save_result {
 struct save_ops {
 	/* OpenBao has begun to send. */
 	void (*begin)(void *arg);
-	/* The next n bytes, at most 16 KiB. 1, or 0: no more before snapshot_save_room; or -1: no memory, they are lost. */
+	/* The next n bytes, at most FRAME_DATA_MAX. 1, or 0: no more before snapshot_save_room; or -1: no memory, they are lost. */
 	int (*data)(void *arg, const void *p, size_t n);
 	/*
 	 * Once, unless it is abandoned: why is NULL if the snapshot was whole. Else what came is to be thrown away; it may

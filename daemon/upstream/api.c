@@ -18,6 +18,7 @@
 
 struct api {
 	struct http *http;
+	struct http *own;      /* the same, if it is freed with this; else NULL */
 	char *vault_namespace; /* NULL: none */
 };
 
@@ -57,10 +58,28 @@ struct api *api_new(struct http *http, const char *vault_namespace)
 	return NULL;
 }
 
+struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error)
+{
+	struct http *http = http_another(api->http, base, address, error);
+	struct api *another;
+
+	if (http == NULL)
+		return NULL;
+	another = api_new(http, api->vault_namespace);
+	if (another == NULL) {
+		http_free(http);
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	another->own = http;
+	return another;
+}
+
 void api_free(struct api *api)
 {
 	if (api == NULL)
 		return;
+	http_free(api->own);
 	free(api->vault_namespace);
 	free(api);
 }

@@ -16,10 +16,14 @@
 #include "daemon/upstream/http.h"
 
 struct api;
+struct event_base;
 
 /* vault_namespace: NULL or "" for none. http is borrowed. NULL: no memory. */
 struct api *api_new(struct http *http, const char *vault_namespace);
 void api_free(struct api *api);
+
+/* The same with an http of its own, as http_another() makes it. NULL with error set. */
+struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error);
 
 /* The answer and its spans are valid until done returns. */
 typedef void api_answer(void *arg, const struct answer *answer);

@@ -411,6 +411,31 @@ fail:
 	return NULL;
 }
 
+struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error)
+{
+	char *copy = strdup(address);
+	const struct http_handle_settings *settings = &http->settings;
+	const struct http_options options = {
+		.addresses = &copy,
+		.naddresses = 1,
+		.ca_file = settings->ca_file,
+		.client_cert_file = settings->client_cert_file,
+		.client_key_file = settings->client_key_file,
+		.server_name = http->server_name,
+		.tls_skip_verify = settings->tls_skip_verify,
+		.connect_timeout_ms = (uint64_t)settings->connect_timeout_ms,
+	};
+	struct http *another;
+
+	if (copy == NULL) {
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	another = http_new(base, &options, error);
+	free(copy);
+	return another;
+}
+
 void http_free(struct http *http)
 {
 	struct http_call *call;

@@ -2,7 +2,7 @@
  * http: HTTP to OpenBao, on the event loop. The only user of curl. It knows addresses, connections, TLS,
  * deadlines and whether a request was sent; what a request means is the business of api.h.
  *
- * Single-threaded: all calls and callbacks on the loop's thread.
+ * Single-threaded: all calls and callbacks on the thread of its loop.
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -38,6 +38,12 @@ void http_global_cleanup(void);
 
 /* All strings are copied. NULL with error set: no memory, or a TLS file that cannot be used. */
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error);
+
+/*
+ * The same for another loop, in any thread, with that one address. Of the first only what never changes is read, in this
+ * call. NULL with error set.
+ */
+struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error);
 
 /* Cancels what is under way (no callback runs) and frees. Not from within a callback. */
 void http_free(struct http *http);

@@ -1,0 +1,53 @@
+/*
+ * snapshot_pull: fetches a raft snapshot from one node and checks it, in a thread with a loop of its own.
+ *
+ * In the daemon's loop all other callers would wait for both: hashing 32 KiB takes 20 us, and one recv() of 64 KiB up to
+ * 90 (seen on loopback, Linux 6.18: with the room that it makes the kernel passes on what the sender has in store).
+ *
+ * All functions and the callback belong to the daemon's loop.
+ */
+#ifndef SNAPSHOT_PULL_H
+#define SNAPSHOT_PULL_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "daemon/upstream/classify.h"
+
+struct api;
+struct event_base;
+struct pull;
+
+enum pull_end {
+	PULL_GOES_ON,
+	PULL_WHOLE,     /* a whole snapshot; sum */
+	PULL_NOT_WHOLE, /* what came is none; error */
+	PULL_REFUSED,   /* OpenBao's answer is a failure, or there is none: answer */
+	PULL_FAILED     /* here; error */
+};
+
+struct pull_state {
+	bool begun; /* something of it came */
+	enum pull_end end;
+	struct error error;
+	struct answer answer;    /* its spans are empty */
+	unsigned char sum[32];   /* snapshot_check_state_sum() */
+};
+
+/*
+ * Begins, with settings of api, for that node and no other; api must stay until pull_free. news runs, from base, when
+ * pull_take() gives something that it did not give before. Strings are copied. NULL: no memory, or no thread.
+ */
+struct pull *pull_start(struct event_base *base, const struct api *api, const char *token, const char *node,
+    void (*news)(void *arg), void *arg);
+
+/*
+ * Takes what came and was checked since: some 100 KB at most, in to, which must be empty (its allocation is used in turn).
+ * What is not taken makes OpenBao wait. state->end is what is known after those bytes.
+ */
+void pull_take(struct pull *pull, struct buf *to, struct pull_state *state);
+
+/* Ends it, wherever it is. Waits for the thread: as long as it needs for one piece of data. */
+void pull_free(struct pull *pull);
+
+#endif
