@@ -20,7 +20,7 @@
 
 /*
  * Bytes checked and not handed over; then OpenBao waits until half of it is gone. With the piece that reaches it they are
- * 128 KiB at most, which is how much the buffer takes.
+ * 128 KiB at most, for which there is room at once: a buffer that grows leaves holes behind.
  */
 #define FULL (128u * 1024 - HTTP_PIECE_MAX)
 
@@ -165,7 +165,7 @@ static void check(struct pull *pull, const unsigned char *p, size_t n)
 	} while (step == SNAPSHOT_BUSY && !is_to_stop(pull));
 	if (step == SNAPSHOT_BAD)
 		end(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
-	else if (buf_put(&pull->fresh, p, n) != 0)
+	else if (buf_reserve(&pull->fresh, FULL + HTTP_PIECE_MAX - buf_len(&pull->fresh)) != 0 || buf_put(&pull->fresh, p, n) != 0)
 		out_of_memory(pull);
 }
 
