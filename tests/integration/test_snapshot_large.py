@@ -1,14 +1,13 @@
 """Snapshots of a store of 200 MB: memory stays as it is, others are served, and a restore is what it is said to be."""
 
 import threading
-import time
 
 import pytest
 
 from harness import process
 from harness.bao import RaftServer
 from harness.client import DATA_MAX
-from harness.snapshot import SnapshotSite, assert_whole, fill, health
+from harness.snapshot import SnapshotSite, assert_whole, drain, fill, health
 
 MEGABYTES = 20 if process.SANITIZED else 205
 GROWTH_KB = 1024
@@ -24,20 +23,6 @@ def large():
     yield site
     site.close()
     server.close()
-
-
-def drain(conn, pace=None):
-    """Reads a save to its end; the number of bytes and the last reply. pace: bytes a second."""
-    reply = conn.begin_save()
-    assert reply.ok, reply
-    total, began = 0, time.monotonic()
-    while True:
-        kind, body = conn.recv_frame()
-        if not body or kind == 0:
-            return total, conn.recv() if kind else body
-        total += len(body)
-        if pace:
-            time.sleep(max(0, began + total / pace - time.monotonic()))
 
 
 class Growth:

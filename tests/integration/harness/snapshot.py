@@ -8,6 +8,7 @@ import io
 import json
 import os
 import tarfile
+import time
 
 from . import libconfig, process
 from .site import POLICY, Site
@@ -69,3 +70,17 @@ def health(node):
     _, body = node.admin.raw("GET", "sys/health?uninitcode=299&sealedcode=299&standbycode=299", timeout=10)
     found = json.loads(body)
     return found["initialized"], found["sealed"]
+
+
+def drain(conn, pace=None):
+    """Reads a save to its end; the number of bytes and the last reply. pace: bytes a second."""
+    reply = conn.begin_save()
+    assert reply.ok, reply
+    total, began = 0, time.monotonic()
+    while True:
+        kind, body = conn.recv_frame()
+        if not body or kind == 0:
+            return total, conn.recv() if kind else body
+        total += len(body)
+        if pace:
+            time.sleep(max(0, began + total / pace - time.monotonic()))
