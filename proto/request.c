@@ -2,6 +2,7 @@
  * request: decodes what a caller asks. All members of the envelope are collected first, in whatever order they
  * come, so that the id is known for the reply even if something else is wrong; then they are held against the op.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -338,7 +339,8 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	struct jscan s;
 	int r;
 
-	memset(request, 0, sizeof(*request));
+	memset(request, 0, offsetof(struct request, mount));
+	request->mount[0] = request->path[0] = '\0';
 	request->op = OP_COUNT;
 	jscan_init(&s, body, len);
 	r = collect(&s, &envelope);

@@ -52,9 +52,7 @@ bool op_has_path(enum op op);
 struct request {
 	struct jspan id; /* as written; len 0 if it could not be read */
 	enum op op;
-	char mount[REQUEST_MOUNT_MAX + 1]; /* canonical: no empty, "." or ".." segment, no control byte */
-	char path[REQUEST_PATH_MAX + 1];   /* likewise */
-	struct jspan data;                 /* kv.put: the object, byte for byte */
+	struct jspan data;    /* kv.put: the object, byte for byte */
 	bool has_cas;
 	uint64_t cas;
 	uint64_t version;     /* kv.get: 0 means the latest */
@@ -63,6 +61,9 @@ struct request {
 	uint64_t max_age_ms;
 	bool force;          /* snapshot.restore */
 	uint64_t timeout_ms; /* 0 means the daemon's default, for a stream none */
+	/* Last, so that it costs nothing to leave most of them untouched. */
+	char mount[REQUEST_MOUNT_MAX + 1]; /* canonical: no empty, "." or ".." segment, no control byte */
+	char path[REQUEST_PATH_MAX + 1];   /* likewise */
 };
 
 /*

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "daemon/store/probe.h"
 #include "daemon/upstream/token.h"
 #include "proto/frame.h"
@@ -192,7 +193,7 @@ static void answer_status(struct dispatch *d, struct call *call)
 /* The rule that allows it, or NULL. */
 static const struct rule *find_rule(const struct dispatch *d, struct call *call, const struct request *r)
 {
-	char path[sizeof(r->mount) + sizeof(r->path)];
+	WRITTEN_FIRST char path[sizeof(r->mount) + sizeof(r->path)];
 	size_t mount = strlen(r->mount);
 	if (!op_has_path(r->op))
 		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);

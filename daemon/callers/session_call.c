@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "daemon/host/log.h"
 #include "proto/reply.h"
 
@@ -221,8 +222,8 @@ static bool is_admitted(struct session *s, const struct request *request, size_t
 void session_handle_request(struct session *s, const struct frame *frame)
 {
 	struct sessions *all = s->all;
-	struct request request;
-	struct failure why;
+	WRITTEN_FIRST struct request request;
+	WRITTEN_FIRST struct failure why;
 	if (request_decode((const char *)frame->body, frame->len, &request, &why) == 0 &&
 	    is_admitted(s, &request, frame->len, &why)) {
 		struct call *call = call_new(s, &request, frame->len);

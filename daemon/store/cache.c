@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
+#include "base/compiler.h"
 #include "base/secmem.h"
 #include "proto/request.h"
 
@@ -59,7 +60,7 @@ static size_t make_key(char key[KEY_MAX], const char *mount, const char *path)
 static struct cache_path *find(const struct cache *c, const char *mount, const char *path)
 {
 	struct cache_path *p;
-	char key[KEY_MAX];
+	WRITTEN_FIRST char key[KEY_MAX];
 	size_t len = make_key(key, mount, path);
 
 	HASH_FIND(hh, c->table, key, len, p);
@@ -69,7 +70,7 @@ static struct cache_path *find(const struct cache *c, const char *mount, const c
 static struct cache_path *add(struct cache *c, const char *mount, const char *path)
 {
 	struct cache_path *p;
-	char key[KEY_MAX];
+	WRITTEN_FIRST char key[KEY_MAX];
 	size_t len = make_key(key, mount, path);
 
 	p = calloc(1, sizeof(*p) + len);
