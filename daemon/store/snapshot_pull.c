@@ -33,7 +33,7 @@ struct pull {
 	void *arg;
 
 	/* Set before the thread begins. */
-	const struct api *settings;
+	struct api *api;        /* of base, with settings of its own */
 	char *token, *node;
 	int to_loop, to_thread; /* eventfds */
 
@@ -48,7 +48,6 @@ struct pull {
 	/* The thread's. */
 	struct event_base *base;
 	struct event *woken, *hand_over;
-	struct api *api;
 	struct http_call *http; /* NULL: not asked yet, or all has come */
 	struct snapshot_check *check;
 	struct buf fresh;       /* checked, not handed over */
@@ -178,6 +177,11 @@ static void sink(void *arg, const void *p, size_t n)
 {
 	struct pull *pull = arg;
 
+	if (is_to_stop(pull)) {
+		http_pause(pull->http);
+		event_base_loopbreak(pull->base);
+		return;
+	}
 	if (pull->known.end != PULL_GOES_ON)
 		return;
 	pull->known.begun = true;
@@ -209,13 +213,7 @@ static void on_answer(void *arg, const struct answer *answer)
 static void ask(struct pull *pull)
 {
 	const struct http_stream stream = {.sink = sink, .arg = pull};
-	struct error error;
 
-	pull->api = api_another(pull->settings, pull->base, pull->node, &error);
-	if (pull->api == NULL) {
-		end(pull, PULL_FAILED, error.text);
-		return;
-	}
 	pull->http = api_snapshot_save(pull->api, pull->token, pull->node, &stream, CLOCK_NEVER, on_answer, pull);
 	if (pull->http == NULL)
 		out_of_memory(pull);
@@ -229,7 +227,6 @@ static void *run(void *arg)
 	event_base_dispatch(pull->base);
 	if (pull->http != NULL)
 		http_cancel(pull->http);
-	api_free(pull->api);
 	return NULL;
 }
 
@@ -244,18 +241,21 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 	pull->news(pull->arg);
 }
 
-static int prepare(struct pull *pull, struct event_base *base)
+static int prepare(struct pull *pull, struct event_base *base, const struct api *api)
 {
+	struct error ignored;
+
 	pull->to_loop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pull->to_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pull->base = event_base_new();
 	if (pull->to_loop < 0 || pull->to_thread < 0 || pull->base == NULL)
 		return -1;
+	pull->api = api_another(api, pull->base, pull->node, &ignored);
 	pull->told = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, on_told, pull);
 	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, on_woken, pull);
 	pull->hand_over = event_new(pull->base, -1, 0, on_hand_over, pull);
 	pull->check = snapshot_check_new(&sha256_openssl, false);
-	if (pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL || pull->check == NULL)
+	if (pull->api == NULL || pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL || pull->check == NULL)
 		return -1;
 	return event_add(pull->told, NULL) == 0 && event_add(pull->woken, NULL) == 0 ? 0 : -1;
 }
@@ -271,12 +271,11 @@ struct pull *pull_start(struct event_base *base, const struct api *api, const ch
 	buf_init(&pull->ready, SIZE_MAX / 2);
 	buf_init(&pull->fresh, SIZE_MAX / 2);
 	pull->to_loop = pull->to_thread = -1;
-	pull->settings = api;
 	pull->news = news;
 	pull->arg = arg;
 	pull->token = secmem_strdup(token);
 	pull->node = strdup(node);
-	if (pull->token != NULL && pull->node != NULL && prepare(pull, base) == 0)
+	if (pull->token != NULL && pull->node != NULL && prepare(pull, base, api) == 0)
 		pull->started = thread_start(&pull->thread, run, pull) == 0;
 	if (pull->started)
 		return pull;
@@ -326,6 +325,7 @@ void pull_free(struct pull *pull)
 		return;
 	if (pull->started)
 		stop(pull);
+	api_free(pull->api);
 	free_event(pull->told);
 	free_event(pull->woken);
 	free_event(pull->hand_over);

@@ -23,7 +23,7 @@ enum pull_end {
 	PULL_WHOLE,     /* a whole snapshot; sum */
 	PULL_NOT_WHOLE, /* what came is none; error */
 	PULL_REFUSED,   /* OpenBao's answer is a failure, or there is none: answer */
-	PULL_FAILED     /* here; error */
+	PULL_FAILED     /* no memory; error */
 };
 
 struct pull_state {
@@ -35,8 +35,8 @@ struct pull_state {
 };
 
 /*
- * Begins, with settings of api, for that node and no other; api must stay until pull_free. news runs, from base, when
- * pull_take() gives something that it did not give before. Strings are copied. NULL: no memory, or no thread.
+ * Begins, with settings as api has them, for that node and no other. news runs, from base, when pull_take() gives something
+ * that it did not give before. Strings are copied. NULL: no memory, or no thread.
  */
 struct pull *pull_start(struct event_base *base, const struct api *api, const char *token, const char *node,
     void (*news)(void *arg), void *arg);
@@ -47,7 +47,10 @@ struct pull *pull_start(struct event_base *base, const struct api *api, const ch
  */
 void pull_take(struct pull *pull, struct buf *to, struct pull_state *state);
 
-/* Ends it, wherever it is. Waits for the thread: as long as it needs for one piece of data. */
+/*
+ * Ends it, wherever it is. Waits for the thread: as long as it needs for one piece of data, or when it has just connected,
+ * to read the CA's file.
+ */
 void pull_free(struct pull *pull);
 
 #endif

@@ -19,6 +19,7 @@
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
 #include "daemon/upstream/http_multi.h"
+#include "daemon/upstream/http_tls.h"
 
 #define CALLS_MAX 32       /* ordinary requests under way at once, and connections kept open */
 #define CALLS_URGENT_MAX 8 /* and so many urgent ones beside them */
@@ -385,7 +386,7 @@ static void on_drained(void *arg)
 	pump(arg);
 }
 
-struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
+static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
 {
 	struct http *http = calloc(1, sizeof(*http));
 
@@ -411,6 +412,11 @@ fail:
 	return NULL;
 }
 
+struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
+{
+	return http_tls_check(options, error) == 0 ? make(base, options, error) : NULL;
+}
+
 struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error)
 {
 	char *copy = strdup(address);
@@ -431,7 +437,7 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another = http_new(base, &options, error);
+	another = make(base, &options, error);
 	free(copy);
 	return another;
 }

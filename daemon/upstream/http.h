@@ -40,8 +40,8 @@ void http_global_cleanup(void);
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error);
 
 /*
- * The same for another loop, in any thread, with that one address. Of the first only what never changes is read, in this
- * call. NULL with error set.
+ * The same for another loop, which may be another thread's, with that one address. TLS files are not looked at: if they
+ * cannot be used any more, requests fail as those of the first do. NULL with error set: no memory, or it is no address.
  */
 struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error);
 

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 
 #include "base/secmem.h"
-#include "daemon/upstream/http_tls.h"
 
 #ifndef SECRETSTORE_VERSION
 #define SECRETSTORE_VERSION "unknown"
@@ -35,8 +34,6 @@ int http_handle_settings_init(struct http_handle_settings *settings, const struc
     struct error *error)
 {
 	memset(settings, 0, sizeof(*settings));
-	if (http_tls_check(options, error) < 0)
-		return -1;
 	settings->tls_skip_verify = options->tls_skip_verify;
 	settings->connect_timeout_ms = options->connect_timeout_ms < 1 ? 1 :
 	    options->connect_timeout_ms > 600000 ? 600000 : (long)options->connect_timeout_ms;

@@ -1,5 +1,6 @@
 """TLS towards OpenBao: verified unless told otherwise, and loudly so."""
 
+import shutil
 import socket
 import ssl
 import warnings
@@ -10,6 +11,7 @@ from harness import process
 from harness.bao import DevServer, RaftServer, tls_settings
 from harness.certificates import Authority
 from harness.site import Site
+from harness.snapshot import SnapshotSite
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,19 @@ def test_skipping_verification_warns_at_every_start(daemon, tls_site):
 def test_a_ca_file_that_cannot_be_read_stops_the_start(daemon, tls_site):
     with pytest.raises(AssertionError, match="the daemon ended"):
         daemon(settings(tls_site, ca_file="/nonexistent/ca.pem"))
+
+
+def test_a_ca_file_that_is_away_for_a_moment_only_delays_a_snapshot(daemon, tls_server, new_site, tmp_path):
+    site = new_site(tls_server, kind=SnapshotSite)
+    ca_file, away = tmp_path / "ca.pem", tmp_path / "away"
+    shutil.copy(tls_server.ca_file, ca_file)
+    d = daemon(settings(site, ca_file=str(ca_file)))
+    ca_file.rename(away)
+    with d.connect() as c:
+        reply = c.begin_save(timeout_ms=1000)
+        assert reply.code == "unavailable", reply
+        away.rename(ca_file)
+        assert c.begin_save().code == "raft_unsupported"
 
 
 # A server with a listener for each purpose, and two authorities: its own, and one that nobody should believe.
