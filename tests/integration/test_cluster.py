@@ -144,7 +144,7 @@ def test_min_version_asks_the_leader_for_a_write_of_somebody_else(d, site, stand
         assert lags(standby, site, "a", version)
         got = d.get(site.mount, "a", min_version=version)
         assert (got["version"], got.data) == (version, {"n": "of another"})
-        assert d.get(site.mount, "a", min_version=version + 1, timeout_ms=300).code == "unavailable"
+        assert d.get(site.mount, "a", min_version=version + 1, timeout_ms=2000).code == "unavailable"
 
 
 @pytest.fixture
