@@ -115,6 +115,7 @@ def test_replies_that_one_uid_does_not_read_are_bounded_and_no_writes_answer_is_
         gets = [deaf.send("kv.get", mount=site.mount, path="large") for _ in range(10)]
         assert other.call("kv.get", mount=site.mount, path="large").ok
         assert writer.call("kv.put", mount=site.mount, path="a", data={"x": 1}).ok
+        d.wait_log(f"uid {GREEDY} is at limits.bytes_per_uid")
         codes = [deaf.reply_to(i).code for i in gets]
     assert set(codes) == {None, "overloaded"}
     assert codes.count(None) >= 2
