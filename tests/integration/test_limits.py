@@ -108,9 +108,10 @@ def test_bytes_of_one_uid_over_its_limit_are_refused(daemon, site):
 
 
 @pytest.mark.root
-def test_replies_that_one_uid_does_not_read_are_bounded_and_no_writes_answer_is_lost(daemon, site):
+def test_replies_that_one_uid_does_not_read_are_bounded_and_no_writes_answer_is_lost(daemon, site, proxy):
     site.put("large", {"x": "y" * 900000})
-    d = daemon(of_two_users(site, bytes_per_uid="4M"))
+    d = daemon(of_two_users(site, proxy.port, bytes_per_uid="4M"))
+    proxy.fault("delay", seconds=1, path="data/large", times=-1)  # all are asked for before the first is answered
     with d.connect_as(GREEDY) as deaf, d.connect_as(GREEDY) as writer, d.connect_as(OTHER) as other:
         gets = [deaf.send("kv.get", mount=site.mount, path="large") for _ in range(10)]
         assert other.call("kv.get", mount=site.mount, path="large").ok
