@@ -133,7 +133,7 @@ static void end(struct pull *pull, enum pull_end how, const char *error)
 	if (pull->known.end != PULL_GOES_ON)
 		return;
 	pull->known.end = how;
-	error_set(&pull->known.error, "%s", error);
+	pull->known.error = error;
 	hand_over(pull);
 }
 

@@ -29,7 +29,7 @@ enum pull_end {
 struct pull_state {
 	bool begun; /* something of it came */
 	enum pull_end end;
-	struct error error;
+	const char *error;       /* a fixed phrase */
 	struct answer answer;    /* its spans are empty */
 	unsigned char sum[32];   /* snapshot_check_state_sum() */
 };

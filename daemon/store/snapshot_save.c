@@ -25,7 +25,6 @@ struct save {
 	struct buf taken;        /* from pull, and not passed on yet */
 	struct pull_state state; /* of pull, after that */
 	bool news;               /* pull has more */
-	bool begun;
 	bool full;               /* the caller has no room */
 	uint64_t bytes;
 };
@@ -70,7 +69,7 @@ static void not_whole(struct save *save)
 {
 	struct failure why;
 
-	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error.text);
+	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
 	transfer_fail(&save->transfer, &why);
 }
 
@@ -92,7 +91,7 @@ static void refused(struct save *save)
 		leader_wrong(t->all->leader, t->node);
 		keeper_unreachable(t->all->keeper);
 	}
-	if (save->begun)
+	if (save->state.begun)
 		fail(save, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
 	else if (answer->verdict == VERDICT_DENIED)
 		transfer_denied(t, answer->denied_wrapped, &answer->failure, true);
@@ -119,7 +118,7 @@ static void come_to_the_end(struct save *save)
 		refused(save);
 		break;
 	case PULL_FAILED:
-		fail(save, CODE_INTERNAL, save->state.error.text);
+		fail(save, CODE_INTERNAL, save->state.error);
 		break;
 	}
 }
@@ -129,14 +128,14 @@ static void come_to_the_end(struct save *save)
 /* Looks what there is. It may have begun and ended since the last time. */
 static void take(struct save *save)
 {
+	bool had_begun = save->state.begun;
+
 	if (save->state.end != PULL_GOES_ON)
 		return;
 	save->news = false;
 	pull_take(save->pull, &save->taken, &save->state);
-	if (save->state.begun && !save->begun) {
-		save->begun = true;
+	if (save->state.begun && !had_begun)
 		save->ops->begin(save->arg);
-	}
 }
 
 static void pass_on(struct save *save)

@@ -22,7 +22,7 @@ struct http_handle_settings {
 	long connect_timeout_ms;
 };
 
-/* 0, or -1 with error set: no memory, or a TLS file that cannot be used. */
+/* 0, or -1 with error set: no memory. The TLS files are not looked at. */
 int http_handle_settings_init(struct http_handle_settings *settings, const struct http_options *options,
     struct error *error);
 void http_handle_settings_free(struct http_handle_settings *settings);
