@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/secmem.h"
+#include "base/table.h"
 #include "daemon/backend.h"
 #include "daemon/backends.h"
 #include "daemon/callers/credential_guard.h"
@@ -122,6 +123,7 @@ static void daemon_free(struct daemon *d)
 static int init_libraries(struct error *error)
 {
 	event_set_mem_functions(secmem_malloc, secmem_realloc, secmem_free);
+	table_seed();
 	control_global_init();
 	if (http_global_init() != 0)
 		return error_set(error, "cannot initialise curl and OpenSSL");

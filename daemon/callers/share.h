@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <uthash.h>
+
+#include "base/table.h"
 
 /*
  * Among others a user is heard for so long, and gets one part in so many of the time. A user with one request waits for others'

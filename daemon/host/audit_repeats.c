@@ -6,11 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-/* Where a chain is that long the table doubles: a link is another miss of the processor's caches. */
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 6U
+#include "base/table.h"
 
 /*
  * As many fit into the processor's nearest memory as can: of most requests nothing but this is looked up and counted up.

@@ -7,15 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <uthash.h>
 
 #include "base/compiler.h"
 #include "base/secmem.h"
+#include "base/table.h"
 #include "proto/request.h"
-
-/* Where a chain is that long the table doubles: a link is another miss of the processor's caches. */
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 6U
 
 #define NEVER UINT64_MAX
 #define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */

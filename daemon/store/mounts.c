@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/table.h"
 #include "daemon/upstream/leader.h"
 
 #define FRESH_MS (10u * 60 * 1000)

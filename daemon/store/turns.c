@@ -7,10 +7,10 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/table.h"
 
 #define RECENT_MS 1000u
 #define SHARED_MOST 8u /* places of one caller among others */

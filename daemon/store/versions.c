@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "base/table.h"
 #include "proto/request.h"
 
 #define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
