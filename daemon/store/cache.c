@@ -17,18 +17,22 @@
 #define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */
 #define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
 #define BLOCK_COST 16 /* what the allocator keeps for a block */
+#define LINE_BYTES 64
+#define FETCH_BYTES 1024
 
+/* What a look-up touches comes last, together with the key: each line of the processor's caches less is time. */
 struct cache_path {
-	UT_hash_handle hh;
-	char *body;               /* NULL: there is no entry */
-	struct cache_value value; /* its spans lie in body */
-	uint64_t used_ms;         /* when it was last moved in by_use */
-	TAILQ_ENTRY(cache_path) used, aged; /* if there is a body */
 	uint64_t generation; /* grows with each put's beginning and end */
 	unsigned puts;       /* under way */
 	unsigned holds;
-	size_t body_len, key_len;
-	char key[];               /* the mount, NUL, the path */
+	size_t body_len;
+	TAILQ_ENTRY(cache_path) used, aged; /* if there is a body */
+	uint64_t used_ms;         /* when it was last moved in by_use */
+	char *body;               /* NULL: there is no entry */
+	struct cache_value value; /* its spans lie in body */
+	UT_hash_handle hh;
+	unsigned key_len;
+	char key[]; /* the mount, NUL, the path */
 };
 
 TAILQ_HEAD(paths, cache_path);
@@ -73,7 +77,7 @@ static struct cache_path *add(struct cache *c, const char *mount, const char *pa
 	if (p == NULL)
 		return NULL;
 	memcpy(p->key, key, len);
-	p->key_len = len;
+	p->key_len = (unsigned)len;
 	HASH_ADD(hh, c->table, key, len, p);
 	return p;
 }
@@ -179,12 +183,23 @@ static void add_entry(struct cache *c, struct cache_path *p, const struct cache_
 	insert_by_age(c, p);
 }
 
+/*
+ * The entry will be copied into a reply. Its bytes are on their way while the audit counts, instead of being waited for one line
+ * of the processor's caches after the other; of a large one the processor fetches the rest by itself.
+ */
+static void fetch(const struct cache_path *p)
+{
+	for (size_t i = 0; i < p->body_len && i < FETCH_BYTES; i += LINE_BYTES)
+		__builtin_prefetch(p->body + i);
+}
+
 const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path, uint64_t now_ms)
 {
 	struct cache_path *p = find(c, mount, path);
 
 	if (p == NULL || p->body == NULL)
 		return NULL;
+	fetch(p);
 	if (now_ms >= p->used_ms + USE_MS) {
 		p->used_ms = now_ms;
 		TAILQ_REMOVE(&c->by_use, p, used);
