@@ -33,16 +33,27 @@ struct audit_repeats {
 
 #define TEXTS 7
 
-/* Where a record has the texts that count. */
-static void find_texts(struct audit_record *r, struct peer *peer, const char ***at)
+/* The texts that count; NULL where there is none. */
+static void get_texts(const struct audit_record *r, const char *text[TEXTS])
 {
-	at[0] = &r->op;
-	at[1] = &r->mount;
-	at[2] = &r->path;
-	at[3] = &r->credential;
-	at[4] = &r->rule;
-	at[5] = (const char **)(void *)&peer->unit;
-	at[6] = (const char **)(void *)&peer->user_unit;
+	text[0] = r->op;
+	text[1] = r->mount;
+	text[2] = r->path;
+	text[3] = r->credential;
+	text[4] = r->rule;
+	text[5] = r->peer != NULL ? r->peer->unit : NULL;
+	text[6] = r->peer != NULL ? r->peer->user_unit : NULL;
+}
+
+static void set_texts(struct audit_record *r, struct peer *peer, char *const text[TEXTS])
+{
+	r->op = text[0];
+	r->mount = text[1];
+	r->path = text[2];
+	r->credential = text[3];
+	r->rule = text[4];
+	peer->unit = text[5];
+	peer->user_unit = text[6];
 }
 
 /* The numbers that count, then the texts, each with its NUL; one that there is not is told from an empty one. */
@@ -70,29 +81,40 @@ static int reserve(struct audit_repeats *a, size_t size)
 	return 0;
 }
 
+static struct numbers get_numbers(const struct audit_record *r)
+{
+	struct numbers n = { .code = r->gone ? GONE : (int)r->code, .absent = NO_PEER };
+
+	if (r->peer != NULL) {
+		n.uid = r->peer->uid;
+		n.gid = r->peer->gid;
+		n.absent = 0;
+	}
+	return n;
+}
+
 /* The key's length, in scratch. 0: no memory. */
 static size_t make_key(struct audit_repeats *a, const struct audit_record *record)
 {
-	struct audit_record r = *record;
-	struct peer peer = record->peer != NULL ? *record->peer : (struct peer){ .uid = 0 };
-	struct numbers numbers = { .uid = peer.uid, .gid = peer.gid, .code = r.gone ? GONE : (int)r.code,
-		.absent = record->peer != NULL ? 0 : NO_PEER };
-	const char **at[TEXTS];
-	size_t lengths[TEXTS], size = sizeof(numbers), len = sizeof(numbers);
+	struct numbers numbers = get_numbers(record);
+	const char *text[TEXTS];
+	size_t length[TEXTS], size = sizeof(numbers);
+	char *at;
 
-	find_texts(&r, &peer, at);
+	get_texts(record, text);
 	for (unsigned i = 0; i < TEXTS; i++) {
-		numbers.absent |= (unsigned)(*at[i] == NULL) << i;
-		lengths[i] = *at[i] != NULL ? strlen(*at[i]) + 1 : 0;
-		size += lengths[i];
+		numbers.absent |= (unsigned)(text[i] == NULL) << i;
+		length[i] = text[i] != NULL ? strlen(text[i]) + 1 : 0;
+		size += length[i];
 	}
 	if (reserve(a, size) != 0)
 		return 0;
 	memcpy(a->scratch, &numbers, sizeof(numbers));
+	at = a->scratch + sizeof(numbers);
 	for (unsigned i = 0; i < TEXTS; i++) {
-		if (lengths[i] > 0)
-			memcpy(a->scratch + len, *at[i], lengths[i]);
-		len += lengths[i];
+		if (length[i] > 0)
+			memcpy(at, text[i], length[i]);
+		at += length[i];
 	}
 	return size;
 }
@@ -114,21 +136,18 @@ static struct audit_record record_of(struct kind *k, struct peer *peer)
 {
 	struct audit_record r = { .version = k->version, .microseconds = k->microseconds };
 	struct numbers numbers;
-	const char **at[TEXTS];
-	char *text = k->key + sizeof(numbers);
+	char *text[TEXTS], *at = k->key + sizeof(numbers);
 
 	memcpy(&numbers, k->key, sizeof(numbers));
 	*peer = (struct peer){ .uid = numbers.uid, .gid = numbers.gid, .pid = k->pid };
 	r.peer = (numbers.absent & NO_PEER) == 0 ? peer : NULL;
 	r.gone = numbers.code == GONE;
 	r.code = r.gone ? CODE_NONE : (enum code)numbers.code;
-	find_texts(&r, peer, at);
 	for (unsigned i = 0; i < TEXTS; i++) {
-		if ((numbers.absent & 1u << i) != 0)
-			continue;
-		*at[i] = text;
-		text += strlen(text) + 1;
+		text[i] = (numbers.absent & 1u << i) == 0 ? at : NULL;
+		at += text[i] != NULL ? strlen(at) + 1 : 0;
 	}
+	set_texts(&r, peer, text);
 	return r;
 }
 
