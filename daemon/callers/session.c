@@ -47,6 +47,36 @@ void session_take_buffer(struct session *s)
 		buf_move(&s->out, &s->all->spare);
 }
 
+/* -- the connection's events --------------------------------------------------------------------------------- */
+
+/*
+ * libevent is told of what changes only: to be told the same again takes it as long as a look-up in the cache, and both would
+ * happen with every request.
+ */
+static int listen_to(struct session *s)
+{
+	if (!s->listens && event_add(s->readable, NULL) != 0)
+		return -1;
+	s->listens = true;
+	return 0;
+}
+
+static void stop_listening(struct session *s)
+{
+	if (s->listens)
+		(void)event_del(s->readable);
+	s->listens = false;
+}
+
+/* At the end of this turn of the loop. */
+static void flush_soon(struct sessions *all)
+{
+	if (all->flushes)
+		return;
+	all->flushes = true;
+	event_active(all->flush, 0, 0);
+}
+
 /* -- turns --------------------------------------------------------------------------------------------------- */
 
 /*
@@ -57,6 +87,7 @@ static void begin_work(struct session *s)
 {
 	struct sessions *all = s->all;
 	all->began_us = all->now_us = clock_now_us();
+	all->just_begun = false;
 	all->counts_cpu = share_has_others(&all->shares, s->share, all->began_us);
 	if (all->counts_cpu)
 		all->began_cpu_us = clock_cpu_us();
@@ -81,13 +112,18 @@ static void end_work(struct session *s)
 static bool may_begin(const struct session *s)
 {
 	struct sessions *all = s->all;
-	return !s->parked && share_has_time(&all->shares, s->share, all->began_us);
+	all->just_begun = !s->parked && share_has_time(&all->shares, s->share, all->began_us);
+	return all->just_begun;
 }
 
 /* Whether there is time left in the work that was begun. */
 static bool may_go_on(const struct session *s)
 {
 	struct sessions *all = s->all;
+	if (all->just_begun) {
+		all->just_begun = false;
+		return true;
+	}
 	all->now_us = clock_now_us();
 	return all->now_us - all->began_us < share_left_us(s->share);
 }
@@ -101,7 +137,7 @@ static void park(struct session *s)
 		return;
 	s->parked = true;
 	all->nparked++;
-	(void)event_del(s->readable);
+	stop_listening(s);
 	DL_APPEND2(all->parked, s, prev_parked, next_parked);
 	if (!event_pending(all->unpark, EV_TIMEOUT, NULL) || later.tv_usec == 0)
 		(void)event_add(all->unpark, &later);
@@ -121,7 +157,7 @@ static void on_unpark(evutil_socket_t fd, short what, void *arg)
 	struct sessions *all = arg;
 	(void)fd;
 	(void)what;
-	event_active(all->flush, 0, 0);
+	flush_soon(all);
 	/* Those that find no time go to the list's end. */
 	for (uint64_t n = all->nparked; n > 0 && all->parked != NULL; n--) {
 		struct session *s = all->parked;
@@ -131,7 +167,7 @@ static void on_unpark(evutil_socket_t fd, short what, void *arg)
 			park(s);
 			continue;
 		}
-		(void)event_add(s->readable, NULL);
+		(void)listen_to(s);
 		if (s->state == SESSION_OPEN)
 			session_pump(s);
 		end_work(s);
@@ -181,7 +217,7 @@ void session_mark_dirty(struct session *s)
 	if (s->reading)
 		return;
 	DL_APPEND2(s->all->dirty, s, prev_dirty, next_dirty);
-	event_active(s->all->flush, 0, 0);
+	flush_soon(s->all);
 }
 
 /* Writes what the socket takes, in work that was begun. -1: the caller has gone. */
@@ -214,7 +250,7 @@ void session_stop_reading(struct session *s, enum code last_word)
 	s->frame_began_ms = 0;
 	buf_free(&s->in);
 	leave_park(s);
-	event_del(s->readable);
+	stop_listening(s);
 	session_mark_dirty(s);
 }
 
@@ -249,7 +285,7 @@ static int after_write(struct session *s)
 	s->active_ms = clock_now_ms();
 	if (shutdown(s->fd, SHUT_WR) != 0)
 		return -1;
-	return event_add(s->readable, NULL);
+	return listen_to(s);
 }
 
 /* In work that was begun. -1: the session is over. */
@@ -278,6 +314,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	struct sessions *all = arg;
 	(void)fd;
 	(void)what;
+	all->flushes = false;
 	while (all->dirty != NULL) {
 		struct session *s = all->dirty;
 		DL_DELETE2(all->dirty, s, prev_dirty, next_dirty);
@@ -292,7 +329,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	(void)fd;
 	(void)what;
-	event_active(s->all->flush, 0, 0);
+	flush_soon(s->all);
 	flush_session(s);
 }
 
@@ -380,13 +417,13 @@ void session_pump(struct session *s)
 	if (buf_len(&s->in) == 0)
 		buf_free(&s->in);
 	if (s->parked || !may_read(s)) {
-		(void)event_del(s->readable);
+		stop_listening(s);
 		return;
 	}
 	/* The time in which the session was not read does not count against an unfinished frame. */
-	if (!event_pending(s->readable, EV_READ, NULL) && s->frame_began_ms != 0)
+	if (!s->listens && s->frame_began_ms != 0)
 		s->frame_began_ms = clock_now_ms();
-	(void)event_add(s->readable, NULL);
+	(void)listen_to(s);
 }
 
 static int keep_rest(struct session *s, const unsigned char *p, size_t n)
@@ -424,7 +461,7 @@ static int take_bytes(struct session *s, const unsigned char *p, size_t n)
 	if (keep_rest(s, p + used, n - used) != 0)
 		return -1;
 	if (!may_read(s))
-		(void)event_del(s->readable);
+		stop_listening(s);
 	return 0;
 }
 
@@ -459,7 +496,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	struct sessions *all = s->all;
 	(void)what;
-	event_active(all->flush, 0, 0);
+	flush_soon(all);
 	all->in_a_row = s == all->last_heard ? all->in_a_row + 1 : 0;
 	all->last_heard = s;
 	begin_work(s);
@@ -541,7 +578,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	}
 	s->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->writable = event_new(all->base, fd, EV_WRITE, on_writable, s);
-	if (s->readable == NULL || s->writable == NULL || event_add(s->readable, NULL) != 0) {
+	if (s->readable == NULL || s->writable == NULL || listen_to(s) != 0) {
 		if (s->readable != NULL)
 			event_free(s->readable);
 		if (s->writable != NULL)

@@ -52,6 +52,7 @@ struct session {
 	enum session_state state;
 	bool dirty;               /* has replies to be written at the end of this turn; in all->dirty, unless it is reading */
 	bool reading;             /* what it was sent is being taken; what is answered at once is written right after */
+	bool listens;             /* readable is added */
 	bool parked;              /* in all->parked: not heard, since its user has had its time */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
 	bool lingers;             /* SESSION_ENDING: SESSION_LINGER follows in any case */
@@ -78,12 +79,14 @@ struct sessions {
 	struct shares shares;
 	struct session *list, *dirty, *parked;
 	struct event *flush, *sweep, *unpark;
+	bool flushes; /* flush is active */
 	uint64_t count, ncalls, nparked;
 	const struct session *last_heard; /* only to be compared: it may have gone */
 	uint64_t in_a_row;                /* so many more times than once it was heard, and nobody else between */
 	uint64_t now_us;                 /* when the clock was last looked at, in the work on a session */
 	uint64_t began_us, began_cpu_us; /* that work, which its share is told of at its end */
 	bool counts_cpu;                 /* by the processor's clock */
+	bool just_begun;                 /* there was time for it, and nothing was done yet */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
 	struct buf spare;         /* empty; for the replies of the next session that has none of its own */
