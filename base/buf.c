@@ -22,29 +22,6 @@ void buf_free(struct buf *b)
 	buf_init(b, b->limit);
 }
 
-size_t buf_len(const struct buf *b)
-{
-	return b->end - b->start;
-}
-
-unsigned char *buf_data(const struct buf *b)
-{
-	return b->data == NULL ? NULL : b->data + b->start;
-}
-
-unsigned char *buf_tail(const struct buf *b)
-{
-	return b->data == NULL ? NULL : b->data + b->end;
-}
-
-size_t buf_room(const struct buf *b)
-{
-	size_t room = b->cap - b->end;
-	size_t left = b->limit - buf_len(b);
-
-	return room < left ? room : left;
-}
-
 /* Moves the held bytes to the front of the allocation. */
 static void compact(struct buf *b)
 {
@@ -80,14 +57,12 @@ static int grow(struct buf *b, size_t n)
 	return 0;
 }
 
-int buf_reserve(struct buf *b, size_t n)
+int buf_make_room(struct buf *b, size_t n)
 {
 	size_t len = buf_len(b);
 
 	if (n > b->limit - len)
 		return -1;
-	if (n <= b->cap - b->end)
-		return 0;
 	/*
 	 * Moving within the allocation is worth it only if at least as much was consumed as must be moved: else a
 	 * nearly full buffer would be moved again and again for a few bytes each time.
@@ -97,12 +72,6 @@ int buf_reserve(struct buf *b, size_t n)
 		return 0;
 	}
 	return grow(b, n);
-}
-
-void buf_commit(struct buf *b, size_t n)
-{
-	assert(n <= buf_room(b));
-	b->end += n;
 }
 
 int buf_put(struct buf *b, const void *p, size_t n)

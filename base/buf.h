@@ -6,6 +6,7 @@
 #ifndef BUF_H
 #define BUF_H
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -24,17 +25,45 @@ void buf_init(struct buf *b, size_t limit);
 void buf_free(struct buf *b);
 
 /* The bytes held: buf_len(b) bytes at buf_data(b), valid until the next call that changes the buffer. */
-size_t buf_len(const struct buf *b);
-unsigned char *buf_data(const struct buf *b);
+static inline size_t buf_len(const struct buf *b)
+{
+	return b->end - b->start;
+}
+
+static inline unsigned char *buf_data(const struct buf *b)
+{
+	return b->data == NULL ? NULL : b->data + b->start;
+}
+
+int buf_make_room(struct buf *b, size_t n); /* what buf_reserve() does when there is none */
 
 /*
  * Makes room for n more bytes after the held ones. 0, or -1 with the buffer unchanged: over the limit or out
  * of memory. Afterwards up to n bytes may be written at buf_tail(b) and taken over with buf_commit(b, n).
  */
-int buf_reserve(struct buf *b, size_t n);
-unsigned char *buf_tail(const struct buf *b);
-size_t buf_room(const struct buf *b); /* bytes that may be written at buf_tail() right now */
-void buf_commit(struct buf *b, size_t n);
+static inline int buf_reserve(struct buf *b, size_t n)
+{
+	return n <= b->cap - b->end && n <= b->limit - buf_len(b) ? 0 : buf_make_room(b, n);
+}
+
+static inline unsigned char *buf_tail(const struct buf *b)
+{
+	return b->data == NULL ? NULL : b->data + b->end;
+}
+
+/* Bytes that may be written at buf_tail() right now. */
+static inline size_t buf_room(const struct buf *b)
+{
+	size_t room = b->cap - b->end, left = b->limit - buf_len(b);
+
+	return room < left ? room : left;
+}
+
+static inline void buf_commit(struct buf *b, size_t n)
+{
+	assert(n <= buf_room(b));
+	b->end += n;
+}
 
 /* Append. 0, or -1 with the buffer unchanged (limit, memory). */
 int buf_put(struct buf *b, const void *p, size_t n);
