@@ -61,8 +61,19 @@ long jspan_decode_cut(struct jspan string, char *out, size_t cap);
 /* 1 if the string span, unescaped, equals name. */
 int jspan_equals(struct jspan string, const char *name);
 
-/* The index of the first of count names that the string span, unescaped, equals; -1 if there is none. */
-int jspan_among(struct jspan string, const char *const names[], size_t count);
+/* A name that a member may have. */
+struct jname {
+	const char *text;
+	size_t len;
+};
+
+#define JNAME(text) { text, sizeof(text) - 1 }
+
+/*
+ * The index of the one of count names, all different, that the string span, unescaped, equals; -1 if there is none. The search
+ * begins at `first`, where it is found soonest if members come in the names' order.
+ */
+int jspan_among(struct jspan string, const struct jname names[], int count, int first);
 
 /* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
 int jspan_number(struct jspan number, uint64_t *ret);

@@ -138,20 +138,26 @@ int jspan_equals(struct jspan string, const char *name)
 	return left == 0;
 }
 
-/* Of a string in which nothing is escaped, as names are for all who do not want to be difficult. */
-static bool is_name(const char *text, size_t len, const char *name)
+static bool is_written(struct jspan string, struct jname name)
 {
-	return len > 0 && *name == *text && strncmp(name, text, len) == 0 && name[len] == '\0';
+	return string.len - 2 == name.len && memcmp(string.p + 1, name.text, name.len) == 0;
 }
 
-int jspan_among(struct jspan string, const char *const names[], size_t count)
+/* Only what is not written like any of them can have been written with escapes. */
+int jspan_among(struct jspan string, const struct jname names[], int count, int first)
 {
-	bool plain = is_string(string) && memchr(string.p, '\\', string.len) == NULL;
-	size_t i;
+	int i, tried;
 
+	if (!is_string(string))
+		return -1;
+	for (i = first, tried = 0; tried < count; tried++, i = i + 1 < count ? i + 1 : 0)
+		if (is_written(string, names[i]))
+			return i;
+	if (memchr(string.p, '\\', string.len) == NULL)
+		return -1;
 	for (i = 0; i < count; i++)
-		if (plain ? is_name(string.p + 1, string.len - 2, names[i]) : jspan_equals(string, names[i]))
-			return (int)i;
+		if (jspan_equals(string, names[i].text))
+			return i;
 	return -1;
 }
 

@@ -1,63 +1,71 @@
 /*
  * reply: the shared parts of a reply's text, and its decoding by the client.
  */
+#include <stddef.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "proto/reply.h"
 #include "proto/utf8.h"
 
 #define HTTP_STATUS_MAX 999
 
-/* A member the protocol knows, and the types it may have, a bit each. */
-struct expected {
-	const char *name;
-	size_t len; /* of the name */
-	unsigned types;
-};
-
+/* Types that a member may have are a bit each. */
 #define OBJECT (1u << JSON_OBJECT)
 #define STRING (1u << JSON_STRING)
 #define NUMBER (1u << JSON_NUMBER)
 #define BOOL (1u << JSON_TRUE | 1u << JSON_FALSE)
 #define NONE (1u << JSON_NULL)
 
-#define MEMBER(name, types) { name, sizeof(name) - 1, types }
+/*
+ * X(enumerator, name, types), in the order in which the daemon writes them. "version" is a secret's, a number, or in the answer
+ * to a ping or status the daemon's, a string.
+ */
+#define REPLY_TABLE(X) \
+	X(ID, "id", STRING | NUMBER | NONE) \
+	X(OK, "ok", BOOL) \
+	X(ERROR, "error", OBJECT) \
+	X(VERSION, "version", NUMBER | STRING) \
+	X(CREATED_TIME, "created_time", STRING | NONE) \
+	X(METADATA, "metadata", OBJECT | NONE) \
+	X(AGE, "age_ms", NUMBER) \
+	X(STALE, "stale", BOOL) \
+	X(DATA, "data", OBJECT) \
+	X(READY, "ready", BOOL) \
+	X(STATE, "state", STRING) \
+	X(NAME, "name", STRING) \
+	X(STREAM, "stream", BOOL) \
+	X(CONTINUE, "continue", BOOL) \
+	X(BYTES, "bytes", NUMBER) \
+	X(SHA256, "sha256", STRING) \
+	X(VERIFIED, "verified", BOOL)
 
-/* In the order in which the daemon writes them, in which they are found soonest. */
-enum { ID, OK, ERROR, VERSION, CREATED_TIME, METADATA, AGE, STALE, DATA, READY, STATE, NAME, STREAM, CONTINUE, BYTES, SHA256,
-	VERIFIED, REPLY_MEMBERS };
+#define ERROR_TABLE(X) \
+	X(CODE, "code", STRING) \
+	X(MESSAGE, "message", STRING) \
+	X(HTTP_STATUS, "status", NUMBER) \
+	X(RETRYABLE, "retryable", BOOL) \
+	X(DELETED, "deleted", BOOL) \
+	X(OF_VERSION, "version", NUMBER)
 
-/* "version" is a secret's, a number, or in the answer to a ping or status the daemon's, a string. */
-static const struct expected reply_members[REPLY_MEMBERS] = {
-	[ID] = MEMBER("id", STRING | NUMBER | NONE),
-	[OK] = MEMBER("ok", BOOL),
-	[ERROR] = MEMBER("error", OBJECT),
-	[VERSION] = MEMBER("version", NUMBER | STRING),
-	[CREATED_TIME] = MEMBER("created_time", STRING | NONE),
-	[METADATA] = MEMBER("metadata", OBJECT | NONE),
-	[AGE] = MEMBER("age_ms", NUMBER),
-	[STALE] = MEMBER("stale", BOOL),
-	[DATA] = MEMBER("data", OBJECT),
-	[READY] = MEMBER("ready", BOOL),
-	[STATE] = MEMBER("state", STRING),
-	[NAME] = MEMBER("name", STRING),
-	[STREAM] = MEMBER("stream", BOOL),
-	[CONTINUE] = MEMBER("continue", BOOL),
-	[BYTES] = MEMBER("bytes", NUMBER),
-	[SHA256] = MEMBER("sha256", STRING),
-	[VERIFIED] = MEMBER("verified", BOOL),
+#define ENUMERATOR(enumerator, name, types) enumerator,
+#define NAME_OF(enumerator, name, types) JNAME(name),
+#define TYPES_OF(enumerator, name, types) types,
+
+enum { REPLY_TABLE(ENUMERATOR) REPLY_MEMBERS };
+enum { ERROR_TABLE(ENUMERATOR) ERROR_MEMBERS };
+
+/* What an object may hold that the protocol knows. */
+struct members {
+	int count;
+	const struct jname *names;
+	const unsigned *types;
 };
 
-enum { CODE, MESSAGE, HTTP_STATUS, RETRYABLE, DELETED, OF_VERSION, ERROR_MEMBERS };
-
-static const struct expected error_members[ERROR_MEMBERS] = {
-	[CODE] = MEMBER("code", STRING),
-	[MESSAGE] = MEMBER("message", STRING),
-	[HTTP_STATUS] = MEMBER("status", NUMBER),
-	[RETRYABLE] = MEMBER("retryable", BOOL),
-	[DELETED] = MEMBER("deleted", BOOL),
-	[OF_VERSION] = MEMBER("version", NUMBER),
-};
+static const struct members reply_members = { REPLY_MEMBERS, (const struct jname[]){ REPLY_TABLE(NAME_OF) },
+	(const unsigned[]){ REPLY_TABLE(TYPES_OF) } };
+static const struct members error_members = { ERROR_MEMBERS, (const struct jname[]){ ERROR_TABLE(NAME_OF) },
+	(const unsigned[]){ ERROR_TABLE(TYPES_OF) } };
 
 void reply_begin(struct jwrite *w, struct buf *out, struct jspan id, bool ok)
 {
@@ -89,44 +97,25 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 	return jwrite_end(&w);
 }
 
-/*
- * Which of the expected a member is; count: none. A name that equals one as it is written is that one; only others can
- * have been written with escapes. The search begins where the last one ended, since members nearly always come in order.
- */
-static int which(struct jspan name, const struct expected *expected, int count, int first)
-{
-	const char *text = name.p + 1;
-	size_t len = name.len - 2;
-	int i, tried;
-
-	for (i = first, tried = 0; tried < count; tried++, i = i + 1 < count ? i + 1 : 0)
-		if (expected[i].len == len && memcmp(expected[i].name, text, len) == 0)
-			return i;
-	if (memchr(text, '\\', len) == NULL)
-		return count;
-	for (i = 0; i < count && !jspan_equals(name, expected[i].name); i++)
-		;
-	return i;
-}
-
-/* Takes the members of the object at s into values, count of each. */
-static int collect(struct jscan *s, const struct expected *expected, int count, struct jspan *values)
+/* Takes the members of the object at s into values, one for each that is known. */
+static int collect(struct jscan *s, const struct members *known, struct jspan *values)
 {
 	struct jspan name, value;
-	int i = -1, r;
+	int i, next = 0, r;
 
-	memset(values, 0, (size_t)count * sizeof(*values));
+	memset(values, 0, (size_t)known->count * sizeof(*values));
 	if (jscan_object(s) < 0)
 		return -1;
 	while ((r = jscan_member(s, &name)) > 0) {
 		if (jscan_value(s, JSCAN_DEPTH_MAX, &value) < 0)
 			return -1;
-		i = which(name, expected, count, i + 1 < count ? i + 1 : 0);
-		if (i == count)
+		i = jspan_among(name, known->names, known->count, next);
+		if (i < 0)
 			continue;
-		if (values[i].len > 0 || (expected[i].types & 1u << value.type) == 0)
+		if (values[i].len > 0 || (known->types[i] & 1u << value.type) == 0)
 			return -1;
 		values[i] = value;
+		next = i + 1 < known->count ? i + 1 : 0;
 	}
 	return r < 0 ? -1 : jscan_end(s);
 }
@@ -160,7 +149,7 @@ static int decode_error(struct jspan error, struct failure *ret)
 	uint64_t status;
 
 	jscan_init(&s, error.p, error.len);
-	if (collect(&s, error_members, ERROR_MEMBERS, value) < 0)
+	if (collect(&s, &error_members, value) < 0)
 		return -1;
 	if (value[CODE].len == 0)
 		return -1;
@@ -177,11 +166,13 @@ static int decode_error(struct jspan error, struct failure *ret)
 int reply_decode(const char *body, size_t len, struct reply *reply)
 {
 	struct jspan value[REPLY_MEMBERS];
-	struct reply r = { 0 };
+	WRITTEN_FIRST struct reply r;
 	struct jscan s;
 
+	memset(&r, 0, offsetof(struct reply, failure.message));
+	r.failure.message[0] = '\0';
 	jscan_init(&s, body, len);
-	if (collect(&s, reply_members, REPLY_MEMBERS, value) < 0)
+	if (collect(&s, &reply_members, value) < 0)
 		return -1;
 	r.ok = is_true(value[OK]);
 	if (value[ID].len == 0 || value[OK].len == 0 || r.ok != (value[ERROR].len == 0))
@@ -211,6 +202,6 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 	r.go_on = is_true(value[CONTINUE]);
 	r.sha256 = value[SHA256];
 	r.verified = is_true(value[VERIFIED]);
-	*reply = r;
+	memcpy(reply, &r, offsetof(struct reply, failure.message) + strlen(r.failure.message) + 1);
 	return 0;
 }

@@ -23,7 +23,6 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 struct reply {
 	struct jspan id;
 	bool ok;
-	struct failure failure;   /* when not ok */
 	struct jspan data;        /* kv.get */
 	struct jspan metadata;    /* kv.get, kv.put: an object, or null */
 	struct jspan created_time;
@@ -41,6 +40,7 @@ struct reply {
 	uint64_t age_ms;
 	bool has_age;
 	bool stale;
+	struct failure failure;   /* when not ok. Last, so that it costs nothing to leave its message untouched */
 };
 
 /*

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/request.h"
 #include "proto/utf8.h"
@@ -17,53 +18,63 @@
  */
 #define NAME_SHOWN_MAX 16
 
-#define PING (1u << OP_PING)
-#define STATUS (1u << OP_STATUS)
-#define PROBE (1u << OP_PROBE)
-#define GET (1u << OP_KV_GET)
-#define PUT (1u << OP_KV_PUT)
-#define SAVE (1u << OP_SNAPSHOT_SAVE)
-#define RESTORE (1u << OP_SNAPSHOT_RESTORE)
-#define ALL (PING | STATUS | PROBE | GET | PUT | SAVE | RESTORE)
-
-/* X(enumerator, name, ops that take it, ops that need it, least and greatest value if it is a number) */
+/* X(enumerator, name, least and greatest value if it is a number) */
 #define MEMBER_TABLE(X) \
-	X(ID, "id", ALL, ALL, 0, 0) \
-	X(OP, "op", ALL, ALL, 0, 0) \
-	X(TIMEOUT, "timeout_ms", ALL, 0, 1, REQUEST_TIMEOUT_MAX_MS) \
-	X(MOUNT, "mount", GET | PUT, GET | PUT, 0, 0) \
-	X(PATH, "path", GET | PUT, GET | PUT, 0, 0) \
-	X(DATA, "data", PUT, PUT, 0, 0) \
-	X(CAS, "cas", PUT, 0, 0, NUMBER_MAX) \
-	X(VERSION, "version", GET, 0, 1, NUMBER_MAX) \
-	X(MIN_VERSION, "min_version", GET, 0, 0, NUMBER_MAX) \
-	X(MAX_AGE, "max_age_ms", GET, 0, 0, NUMBER_MAX) \
-	X(FORCE, "force", RESTORE, 0, 0, 0)
+	X(ID, "id", 0, 0) \
+	X(OP, "op", 0, 0) \
+	X(TIMEOUT, "timeout_ms", 1, REQUEST_TIMEOUT_MAX_MS) \
+	X(MOUNT, "mount", 0, 0) \
+	X(PATH, "path", 0, 0) \
+	X(DATA, "data", 0, 0) \
+	X(CAS, "cas", 0, NUMBER_MAX) \
+	X(VERSION, "version", 1, NUMBER_MAX) \
+	X(MIN_VERSION, "min_version", 0, NUMBER_MAX) \
+	X(MAX_AGE, "max_age_ms", 0, NUMBER_MAX) \
+	X(FORCE, "force", 0, 0)
 
 enum member {
-#define X(enumerator, name, takes, needs, least, greatest) MEMBER_##enumerator,
+#define X(enumerator, name, least, greatest) MEMBER_##enumerator,
 	MEMBER_TABLE(X)
 #undef X
 	MEMBER_COUNT
 };
 
-static const char *const member_names[] = {
-#define X(enumerator, name, takes, needs, least, greatest) name,
+static const struct jname member_names[] = {
+#define X(enumerator, name, least, greatest) JNAME(name),
 	MEMBER_TABLE(X)
 #undef X
 };
 
-static const struct member_rule {
-	unsigned takes, needs;
+static const struct range {
 	uint64_t least, greatest;
-} rules[] = {
-#define X(enumerator, name, takes, needs, least, greatest) { takes, needs, least, greatest },
+} ranges[] = {
+#define X(enumerator, name, least, greatest) { least, greatest },
 	MEMBER_TABLE(X)
 #undef X
 };
 
-static const char *const op_names[] = {
-#define X(enumerator, name) name,
+/* Sets of members have a bit for each. */
+#define BIT(enumerator) (1u << MEMBER_##enumerator)
+#define NEEDED (BIT(ID) | BIT(OP))
+#define USUAL (NEEDED | BIT(TIMEOUT))
+#define SECRET (BIT(MOUNT) | BIT(PATH))
+#define NUMBERS (BIT(TIMEOUT) | BIT(CAS) | BIT(VERSION) | BIT(MIN_VERSION) | BIT(MAX_AGE))
+
+/* What each op takes, and which of that it must have. */
+static const struct op_members {
+	unsigned takes, needs;
+} members_of[OP_COUNT] = {
+	[OP_PING] = { USUAL, NEEDED },
+	[OP_STATUS] = { USUAL, NEEDED },
+	[OP_PROBE] = { USUAL, NEEDED },
+	[OP_KV_GET] = { USUAL | SECRET | BIT(VERSION) | BIT(MIN_VERSION) | BIT(MAX_AGE), NEEDED | SECRET },
+	[OP_KV_PUT] = { USUAL | SECRET | BIT(DATA) | BIT(CAS), NEEDED | SECRET | BIT(DATA) },
+	[OP_SNAPSHOT_SAVE] = { USUAL, NEEDED },
+	[OP_SNAPSHOT_RESTORE] = { USUAL | BIT(FORCE), NEEDED },
+};
+
+static const struct jname op_names[] = {
+#define X(enumerator, name) JNAME(name),
 	OP_TABLE(X)
 #undef X
 };
@@ -71,14 +82,15 @@ static const char *const op_names[] = {
 /* The members as they stand in the text; len 0 where there is none. */
 struct envelope {
 	struct jspan value[MEMBER_COUNT];
-	bool repeated[MEMBER_COUNT];
+	unsigned has, repeated, null;
+	int next;              /* the member to be expected: they mostly come in order */
 	struct jspan unknown; /* the first unknown member's name */
 	bool too_deep;        /* an unknown member is nested deeper than an envelope may be */
 };
 
 const char *op_name(enum op op)
 {
-	return op < OP_COUNT ? op_names[op] : "unknown";
+	return op < OP_COUNT ? op_names[op].text : "unknown";
 }
 
 enum op op_by_name(const char *name, size_t n)
@@ -86,7 +98,7 @@ enum op op_by_name(const char *name, size_t n)
 	unsigned i;
 
 	for (i = 0; i < OP_COUNT; i++)
-		if (strlen(op_names[i]) == n && memcmp(op_names[i], name, n) == 0)
+		if (op_names[i].len == n && memcmp(op_names[i].text, name, n) == 0)
 			break;
 	return (enum op)i;
 }
@@ -101,16 +113,15 @@ bool op_has_path(enum op op)
 	return op == OP_KV_GET || op == OP_KV_PUT;
 }
 
-static bool segment_ok(const char *p, size_t n)
+/* The length of the path's first segment; 0 if it may not be one. */
+static size_t segment(const char *p)
 {
-	size_t i;
+	size_t n;
 
-	if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-		return false;
-	for (i = 0; i < n; i++)
-		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
-			return false;
-	return true;
+	for (n = 0; p[n] != '\0' && p[n] != '/'; n++)
+		if ((unsigned char)p[n] < 0x20 || p[n] == 0x7f)
+			return 0;
+	return (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.') ? 0 : n;
 }
 
 bool request_path_ok(const char *path, size_t max)
@@ -120,8 +131,8 @@ bool request_path_ok(const char *path, size_t max)
 	if (len > max || !utf8_valid(path, len))
 		return false;
 	for (;; path += n + 1) {
-		n = strcspn(path, "/");
-		if (!segment_ok(path, n))
+		n = segment(path);
+		if (n == 0)
 			return false;
 		if (path[n] == '\0')
 			return true;
@@ -131,7 +142,7 @@ bool request_path_ok(const char *path, size_t max)
 /* Takes the value of the member with that name. 0, or -1: the text cannot be followed any further. */
 static int collect_value(struct jscan *s, struct jspan name, struct envelope *envelope)
 {
-	int member = jspan_among(name, member_names, MEMBER_COUNT);
+	int member = jspan_among(name, member_names, MEMBER_COUNT, envelope->next);
 	struct jscan before = *s;
 	struct jspan value;
 
@@ -146,8 +157,13 @@ static int collect_value(struct jscan *s, struct jspan name, struct envelope *en
 		envelope->too_deep = true;
 	}
 	if (member >= 0) {
-		envelope->repeated[member] = envelope->value[member].len > 0;
+		unsigned bit = 1u << member;
+
+		envelope->repeated |= envelope->has & bit;
+		envelope->has |= bit;
+		envelope->null |= value.type == JSON_NULL ? bit : 0;
 		envelope->value[member] = value;
+		envelope->next = member + 1 < MEMBER_COUNT ? member + 1 : 0;
 	} else if (envelope->unknown.len == 0) {
 		envelope->unknown = name;
 	}
@@ -176,9 +192,15 @@ static bool id_ok(struct jspan id)
 	return jspan_integer(id, &value) == 0;
 }
 
+/* Of a set that is not empty. */
+static enum member first_of(unsigned set)
+{
+	return (enum member)(ffs((int)set) - 1);
+}
+
 static int refuse(struct failure *why, enum member member, const char *what)
 {
-	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" %s", member_names[member], what);
+	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" %s", member_names[member].text, what);
 	return -1;
 }
 
@@ -198,11 +220,8 @@ static int refuse_unknown(struct failure *why, struct jspan name)
 /* What can be told before the op is known. */
 static int check_shape(const struct envelope *envelope, struct failure *why)
 {
-	int member;
-
-	for (member = 0; member < MEMBER_COUNT; member++)
-		if (envelope->repeated[member])
-			return refuse(why, (enum member)member, "is repeated");
+	if (envelope->repeated != 0)
+		return refuse(why, first_of(envelope->repeated), "is repeated");
 	if (envelope->too_deep) {
 		failure_set(why, CODE_INVALID_REQUEST, "a member is nested too deeply");
 		return -1;
@@ -210,69 +229,68 @@ static int check_shape(const struct envelope *envelope, struct failure *why)
 	return 0;
 }
 
-static int check_id(struct jspan id, struct failure *why)
+/* Of an id that may not be repeated in the reply. */
+static int refuse_id(struct jspan id, struct failure *why)
 {
 	if (id.len == 0)
 		return refuse(why, MEMBER_ID, "is missing");
-	if (!id_ok(id))
-		return refuse(why, MEMBER_ID, "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
-	return 0;
+	return refuse(why, MEMBER_ID, "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
 }
 
 static int find_op(struct jspan name, enum op *ret, struct failure *why)
 {
-	char text[32];
-	long n;
+	int op;
 
 	if (name.len == 0)
 		return refuse(why, MEMBER_OP, "is missing");
 	if (name.type != JSON_STRING)
 		return refuse(why, MEMBER_OP, "must be a string");
-	n = jspan_decode(name, text, sizeof(text));
-	*ret = n < 0 ? OP_COUNT : op_by_name(text, (size_t)n);
-	if (*ret < OP_COUNT)
-		return 0;
-	failure_set(why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
-	return -1;
+	op = jspan_among(name, op_names, OP_COUNT, 0);
+	if (op < 0) {
+		failure_set(why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
+		return -1;
+	}
+	*ret = (enum op)op;
+	return 0;
 }
 
 static int check_members(const struct envelope *envelope, enum op op, struct failure *why)
 {
-	unsigned bit = 1u << op;
-	int member;
+	unsigned needs = members_of[op].needs, unknown = envelope->has & ~members_of[op].takes;
+	unsigned wrong = unknown | envelope->null | (needs & ~envelope->has);
+	enum member member;
 
 	if (envelope->unknown.len > 0)
 		return refuse_unknown(why, envelope->unknown);
-	for (member = 0; member < MEMBER_COUNT; member++) {
-		if (envelope->value[member].len > 0 && (rules[member].takes & bit) == 0) {
-			failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member],
-			    op_name(op));
-			return -1;
-		}
-		if (envelope->value[member].len == 0 && (rules[member].needs & bit) != 0)
-			return refuse(why, (enum member)member, "is missing");
-		if (envelope->value[member].len > 0 && envelope->value[member].type == JSON_NULL)
-			return refuse(why, (enum member)member, "is null");
-	}
-	return 0;
+	if (wrong == 0)
+		return 0;
+	member = first_of(wrong);
+	if ((unknown & 1u << member) == 0)
+		return refuse(why, member, (envelope->has & 1u << member) != 0 ? "is null" : "is missing");
+	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text, op_name(op));
+	return -1;
+}
+
+static int refuse_number(struct failure *why, enum member member)
+{
+	char what[80];
+
+	snprintf(what, sizeof(what), "must be an integer from %llu to %llu", (unsigned long long)ranges[member].least,
+	    (unsigned long long)ranges[member].greatest);
+	return refuse(why, member, what);
 }
 
 /* A number leaves *ret alone if it is absent, and sets *has (which may be NULL) if it is there. */
 static int take_number(const struct envelope *envelope, enum member member, bool *has, uint64_t *ret,
     struct failure *why)
 {
-	struct jspan span = envelope->value[member];
-	const struct member_rule *rule = &rules[member];
+	const struct range *range = &ranges[member];
 	uint64_t value;
-	char range[80];
 
-	if (span.len == 0)
+	if ((envelope->has & 1u << member) == 0)
 		return 0;
-	if (jspan_number(span, &value) < 0 || value < rule->least || value > rule->greatest) {
-		snprintf(range, sizeof(range), "must be an integer from %llu to %llu", (unsigned long long)rule->least,
-		    (unsigned long long)rule->greatest);
-		return refuse(why, member, range);
-	}
+	if (jspan_number(envelope->value[member], &value) < 0 || value < range->least || value > range->greatest)
+		return refuse_number(why, member);
 	*ret = value;
 	if (has != NULL)
 		*has = true;
@@ -317,16 +335,23 @@ static int take_flag(const struct envelope *envelope, enum member member, bool *
 	return 0;
 }
 
-static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
+static int take_numbers(const struct envelope *envelope, struct request *request, struct failure *why)
 {
 	if (take_number(envelope, MEMBER_TIMEOUT, NULL, &request->timeout_ms, why) < 0 ||
-	    take_path(envelope, MEMBER_MOUNT, request->mount, sizeof(request->mount), why) < 0 ||
-	    take_path(envelope, MEMBER_PATH, request->path, sizeof(request->path), why) < 0 ||
-	    take_data(envelope, &request->data, why) < 0 ||
 	    take_number(envelope, MEMBER_CAS, &request->has_cas, &request->cas, why) < 0 ||
 	    take_number(envelope, MEMBER_VERSION, NULL, &request->version, why) < 0 ||
 	    take_number(envelope, MEMBER_MIN_VERSION, NULL, &request->min_version, why) < 0 ||
-	    take_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0 ||
+	    take_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0)
+		return -1;
+	return 0;
+}
+
+static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
+{
+	if (((envelope->has & NUMBERS) != 0 && take_numbers(envelope, request, why) < 0) ||
+	    take_path(envelope, MEMBER_MOUNT, request->mount, sizeof(request->mount), why) < 0 ||
+	    take_path(envelope, MEMBER_PATH, request->path, sizeof(request->path), why) < 0 ||
+	    take_data(envelope, &request->data, why) < 0 ||
 	    take_flag(envelope, MEMBER_FORCE, &request->force, why) < 0)
 		return -1;
 	return 0;
@@ -345,14 +370,17 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	jscan_init(&s, body, len);
 	r = collect(&s, &envelope);
 	id = envelope.value[MEMBER_ID];
-	if (id.len > 0 && !envelope.repeated[MEMBER_ID] && id_ok(id))
+	if (id.len > 0 && (envelope.repeated & BIT(ID)) == 0 && id_ok(id))
 		request->id = id;
 	if (r < 0) {
 		failure_set(why, CODE_INVALID_REQUEST, "not a JSON object as the protocol wants it: %s", s.error);
 		return -1;
 	}
-	if (check_shape(&envelope, why) < 0 || check_id(id, why) < 0 ||
-	    find_op(envelope.value[MEMBER_OP], &request->op, why) < 0 ||
+	if (check_shape(&envelope, why) < 0)
+		return -1;
+	if (request->id.len == 0)
+		return refuse_id(id, why);
+	if (find_op(envelope.value[MEMBER_OP], &request->op, why) < 0 ||
 	    check_members(&envelope, request->op, why) < 0)
 		return -1;
 	return take_members(&envelope, request, why);

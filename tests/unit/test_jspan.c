@@ -157,15 +157,23 @@ static void test_names_compare_after_unescaping(void **state)
 
 static void test_a_name_is_found_among_others(void **state)
 {
-	static const char *const names[] = { "id", "op", "path", "op" };
+	static const struct jname names[] = { JNAME("id"), JNAME("op"), JNAME("path"), JNAME("") };
+	int first;
 
 	(void)state;
-	assert_int_equal(jspan_among(string("\"id\""), names, 4), 0);
-	assert_int_equal(jspan_among(string("\"o\\u0070\""), names, 4), 1);
-	assert_int_equal(jspan_among(string("\"path\""), names, 4), 2);
-	assert_int_equal(jspan_among(string("\"path\""), names, 2), -1);
-	assert_int_equal(jspan_among(string("\"pat\""), names, 4), -1);
-	assert_int_equal(jspan_among(string("\"id\""), names, 0), -1);
+	for (first = 0; first < 4; first++) {
+		assert_int_equal(jspan_among(string("\"id\""), names, 4, first), 0);
+		assert_int_equal(jspan_among(string("\"o\\u0070\""), names, 4, first), 1);
+		assert_int_equal(jspan_among(string("\"path\""), names, 4, first), 2);
+		assert_int_equal(jspan_among(string("\"\""), names, 4, first), 3);
+		assert_int_equal(jspan_among(string("\"pat\""), names, 4, first), -1);
+		assert_int_equal(jspan_among(string("\"paths\""), names, 4, first), -1);
+		assert_int_equal(jspan_among(string("\"o\\u0071\""), names, 4, first), -1);
+	}
+	assert_int_equal(jspan_among(string("\"path\""), names, 2, 0), -1);
+	assert_int_equal(jspan_among(string("\"id\""), names, 0, 0), -1);
+	assert_int_equal(jspan_among((struct jspan){ "\"i", 2, JSON_STRING }, names, 4, 0), -1);
+	assert_int_equal(jspan_among(number("17"), names, 4, 0), -1);
 }
 
 static void test_numbers_are_plain_and_at_most_ten_digits(void **state)
