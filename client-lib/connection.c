@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "client-lib/client.h"
 #include "proto/frame.h"
 
@@ -164,7 +165,7 @@ static void take_farewell(struct ss_client *c, const struct reply *reply, const 
 static void take_reply(struct ss_client *c, const char *body, size_t len)
 {
 	struct exchange *x;
-	struct reply reply;
+	WRITTEN_FIRST struct reply reply;
 
 	if (reply_decode(body, len, &reply) != 0) {
 		connection_drop(c, SS_PROTOCOL, "the daemon sent something that is no reply");
@@ -331,7 +332,7 @@ static ssize_t send_parts(int fd, struct iovec *part, size_t n)
 
 void connection_write(struct ss_client *c, uint64_t now_ms)
 {
-	struct iovec part[WRITE_FRAMES];
+	WRITTEN_FIRST struct iovec part[WRITE_FRAMES];
 	ssize_t n;
 
 	while (c->fd >= 0 && exchange_next(&c->exchanges) != NULL) {
