@@ -134,6 +134,8 @@ bool rules_match(const char *pattern, const char *text)
 		if (*pattern == '*') {
 			star = ++pattern;
 			taken = text;
+			if (*pattern == '\0')
+				return true;
 		} else if (*pattern == *text) {
 			pattern++;
 			text++;
