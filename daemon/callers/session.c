@@ -79,16 +79,28 @@ static void flush_soon(struct sessions *all)
 
 /* -- turns --------------------------------------------------------------------------------------------------- */
 
+/* The work that ended last is charged to its user, now that the clock is looked at again. */
+static void settle(struct sessions *all, uint64_t now_us)
+{
+	uint64_t used_us = now_us - all->began_us;
+	if (all->unsettled == NULL)
+		return;
+	share_spend(&all->shares, all->unsettled, all->began_us, used_us < ALONE_MOST_US ? used_us : ALONE_MOST_US);
+	all->unsettled = NULL;
+}
+
 /*
  * The processor's time is what counts, but it takes two system calls to ask for, of the five that a get from memory is.
- * A user who is alone is charged the time that has passed, within reason.
+ * A user who is alone is charged the time that has passed, within reason, until other work begins or the turn ends.
  */
 static void begin_work(struct session *s)
 {
 	struct sessions *all = s->all;
-	all->began_us = all->now_us = clock_now_us();
+	uint64_t now_us = clock_now_us();
+	settle(all, now_us);
+	all->began_us = all->now_us = now_us;
 	all->just_begun = false;
-	all->counts_cpu = share_has_others(&all->shares, s->share, all->began_us);
+	all->counts_cpu = share_has_others(&all->shares, s->share, now_us);
 	if (all->counts_cpu)
 		all->began_cpu_us = clock_cpu_us();
 }
@@ -96,16 +108,11 @@ static void begin_work(struct session *s)
 static void end_work(struct session *s)
 {
 	struct sessions *all = s->all;
-	uint64_t used_us;
-	if (all->counts_cpu) {
-		used_us = clock_cpu_us() - all->began_cpu_us;
-	} else {
-		used_us = clock_now_us() - all->began_us;
-		if (used_us > ALONE_MOST_US)
-			used_us = ALONE_MOST_US;
-	}
 	session_count_bytes(s);
-	share_spend(&all->shares, s->share, all->began_us, used_us);
+	if (all->counts_cpu)
+		share_spend(&all->shares, s->share, all->began_us, clock_cpu_us() - all->began_cpu_us);
+	else
+		all->unsettled = s->share;
 }
 
 /* Whether the session may be heard, of which work was just begun. */
@@ -202,6 +209,8 @@ static void session_free(struct session *s)
 	buf_free(&s->in);
 	buf_free(&s->out);
 	session_count_bytes(s);
+	if (all->unsettled == s->share)
+		settle(all, clock_now_us());
 	share_drop(&all->shares, s->share);
 	peer_clear(&s->peer);
 	free(s);
@@ -321,6 +330,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 		s->dirty = false;
 		flush_session(s);
 	}
+	settle(all, clock_now_us());
 	share_next_turn(&all->shares);
 }
 

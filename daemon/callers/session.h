@@ -100,8 +100,8 @@ struct call_stream {
 void call_stream_begin(struct call *call, const char *name, const struct call_stream *ops, void *work);
 
 /*
- * Sends n bytes of data, at most FRAME_DATA_MAX, which may come to be in one frame with others; 0: the empty frame. 1, or 0: no more is to be sent before ops->room; or -1: no memory, it was
- * not sent.
+ * Sends n bytes of data, at most FRAME_DATA_MAX, which may come to be in one frame with others; 0: the empty frame. 1, or 0: no
+ * more is to be sent before ops->room; or -1: no memory, it was not sent.
  */
 int call_stream_write(struct call *call, const void *p, size_t n);
 

@@ -86,6 +86,7 @@ struct sessions {
 	uint64_t now_us;                 /* when the clock was last looked at, in the work on a session */
 	uint64_t began_us, began_cpu_us; /* that work, which its share is told of at its end */
 	bool counts_cpu;                 /* by the processor's clock */
+	struct share *unsettled;         /* whose share is still to be told of the work that began then; NULL: nobody's */
 	bool just_begun;                 /* there was time for it, and nothing was done yet */
 	uint64_t warned_ms; /* when the log was last told of a user at a limit; 0: never */
 	uint64_t most; /* sessions at a time since memory was last given back */
