@@ -53,6 +53,7 @@ struct audit {
 	struct writer *writer;
 	struct audit_repeats *repeats;
 	struct event *sweep, *wake;
+	bool sweeps; /* sweep is added */
 	int failing; /* as the log knows it */
 	uint64_t too_long;
 	LIST_HEAD(, audit_wait) waits;
@@ -171,8 +172,8 @@ static void write_repeats(void *arg, const struct audit_record *record, uint64_t
 static void sweep_later(struct audit *a)
 {
 	static const struct timeval later = { .tv_sec = SWEEP_SECONDS };
-	if (!event_pending(a->sweep, EV_TIMEOUT, NULL))
-		(void)event_add(a->sweep, &later);
+	if (!a->sweeps)
+		a->sweeps = event_add(a->sweep, &later) == 0;
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -180,6 +181,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 	struct audit *a = arg;
 	(void)fd;
 	(void)what;
+	a->sweeps = false;
 	if (audit_repeats_sweep(a->repeats, clock_now_ms()))
 		sweep_later(a);
 }

@@ -69,16 +69,18 @@ _Static_assert(sizeof(struct numbers) == 4 * sizeof(int), "without holes, since 
 #define GONE (-1)
 #define NO_PEER (1u << TEXTS) /* in absent */
 
-static int reserve(struct audit_repeats *a, size_t size)
+/* Puts n bytes behind the first len of scratch. Their new number, or 0: no memory. */
+static size_t append(struct audit_repeats *a, size_t len, const void *p, size_t n)
 {
-	if (size <= a->scratch_size)
-		return 0;
-	char *bigger = realloc(a->scratch, size);
-	if (bigger == NULL)
-		return -1;
-	a->scratch = bigger;
-	a->scratch_size = size;
-	return 0;
+	if (len + n > a->scratch_size) {
+		char *bigger = realloc(a->scratch, len + n);
+		if (bigger == NULL)
+			return 0;
+		a->scratch = bigger;
+		a->scratch_size = len + n;
+	}
+	memcpy(a->scratch + len, p, n);
+	return len + n;
 }
 
 static struct numbers get_numbers(const struct audit_record *r)
@@ -98,25 +100,18 @@ static size_t make_key(struct audit_repeats *a, const struct audit_record *recor
 {
 	struct numbers numbers = get_numbers(record);
 	const char *text[TEXTS];
-	size_t length[TEXTS], size = sizeof(numbers);
-	char *at;
+	size_t len = append(a, 0, &numbers, sizeof(numbers));
 
 	get_texts(record, text);
-	for (unsigned i = 0; i < TEXTS; i++) {
-		numbers.absent |= (unsigned)(text[i] == NULL) << i;
-		length[i] = text[i] != NULL ? strlen(text[i]) + 1 : 0;
-		size += length[i];
+	for (unsigned i = 0; i < TEXTS && len > 0; i++) {
+		if (text[i] != NULL)
+			len = append(a, len, text[i], strlen(text[i]) + 1);
+		else
+			numbers.absent |= 1u << i;
 	}
-	if (reserve(a, size) != 0)
-		return 0;
-	memcpy(a->scratch, &numbers, sizeof(numbers));
-	at = a->scratch + sizeof(numbers);
-	for (unsigned i = 0; i < TEXTS; i++) {
-		if (length[i] > 0)
-			memcpy(at, text[i], length[i]);
-		at += length[i];
-	}
-	return size;
+	if (len > 0)
+		memcpy(a->scratch, &numbers, sizeof(numbers));
+	return len;
 }
 
 /* With the key in scratch. */
