@@ -27,8 +27,8 @@ static size_t plain(const char *p, size_t n)
 	}
 }
 
-/* Makes room for a member whose value has len bytes, and writes what stands in front of that. Gives its place, or NULL. */
-static char *begin_member(struct jwrite *w, const char *name, size_t len)
+/* Puts what stands in front of a member's value, and len bytes for that, which are to be written. Gives their place, or NULL. */
+static char *put_front(struct jwrite *w, const char *name, size_t len)
 {
 	size_t name_len = name != NULL ? strlen(name) : 0;
 	size_t front = (w->comma ? 1 : 0) + (name != NULL ? name_len + 3 : 0);
@@ -39,6 +39,7 @@ static char *begin_member(struct jwrite *w, const char *name, size_t len)
 		return NULL;
 	}
 	p = (char *)buf_tail(w->out);
+	buf_commit(w->out, front + len);
 	if (w->comma)
 		*p++ = ',';
 	w->comma = true;
@@ -51,22 +52,13 @@ static char *begin_member(struct jwrite *w, const char *name, size_t len)
 	return p;
 }
 
-/* The value is written, and ends at end. */
-static void end_member(struct jwrite *w, const char *end)
-{
-	buf_commit(w->out, (size_t)(end - (const char *)buf_tail(w->out)));
-}
-
 /* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
 static void put_member(struct jwrite *w, const char *name, const char *value, size_t len)
 {
-	char *p = begin_member(w, name, len);
+	char *p = put_front(w, name, len);
 
-	if (p == NULL)
-		return;
-	if (len > 0)
+	if (p != NULL && len > 0)
 		memcpy(p, value, len);
-	end_member(w, p + len);
 }
 
 /* What stands in front of a value. */
@@ -94,14 +86,13 @@ void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t
 		return;
 	}
 	/* Nearly all need no escaping, and go in one go, too. */
-	p = begin_member(w, name, len + 2);
+	p = put_front(w, name, len + 2);
 	if (p == NULL)
 		return;
 	*p++ = '"';
 	if (len > 0)
 		memcpy(p, value, len);
 	p[len] = '"';
-	end_member(w, p + len + 1);
 }
 
 void jwrite_text(struct jwrite *w, const char *name, const char *value)

@@ -113,30 +113,41 @@ bool op_has_path(enum op op)
 	return op == OP_KV_GET || op == OP_KV_PUT;
 }
 
-/* The length of the path's first segment; 0 if it may not be one. */
-static size_t segment(const char *p)
+/* The bytes of the character at p, which is before end; 0: there is none that a path may have. */
+static size_t character(const char *p, const char *end)
 {
+	unsigned char c = (unsigned char)*p;
+
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7f;
+	return utf8_sequence(p, (size_t)(end - p));
+}
+
+/* Where the segment that begins at p ends; NULL if it may not be one. */
+static const char *segment_end(const char *p, const char *end)
+{
+	const char *first = p;
 	size_t n;
 
-	for (n = 0; p[n] != '\0' && p[n] != '/'; n++)
-		if ((unsigned char)p[n] < 0x20 || p[n] == 0x7f)
-			return 0;
-	return (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.') ? 0 : n;
+	for (; p < end && *p != '/'; p += n) {
+		n = character(p, end);
+		if (n == 0)
+			return NULL;
+	}
+	n = (size_t)(p - first);
+	return n == 0 || (n == 1 && *first == '.') || (n == 2 && first[0] == '.' && first[1] == '.') ? NULL : p;
 }
 
 bool request_path_ok(const char *path, size_t max)
 {
-	size_t len = strlen(path), n;
+	size_t len = strlen(path);
+	const char *p, *end = path + len;
 
-	if (len > max || !utf8_valid(path, len))
+	if (len > max)
 		return false;
-	for (;; path += n + 1) {
-		n = segment(path);
-		if (n == 0)
-			return false;
-		if (path[n] == '\0')
-			return true;
-	}
+	for (p = segment_end(path, end); p != NULL && p < end; p = segment_end(p + 1, end))
+		;
+	return p != NULL;
 }
 
 /* Takes the value of the member with that name. 0, or -1: the text cannot be followed any further. */
