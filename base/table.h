@@ -8,12 +8,19 @@
 
 #include <stddef.h>
 
+#define HASH_NONFATAL_OOM 1
 #define HASH_FUNCTION(key, len, hash) ((hash) = table_hash(key, len))
 #include <uthash.h>
 
 /* Where a chain is that long the table doubles: a link is another miss of the processor's caches. */
 #undef HASH_BKT_CAPACITY_THRESH
 #define HASH_BKT_CAPACITY_THRESH 6U
+
+/*
+ * After HASH_ADD…(…, e), of an e that was calloc'd: false if there was no memory for it. Then the table is as it was, and e its
+ * owner's. Without HASH_NONFATAL_OOM uthash would end the process.
+ */
+#define TABLE_HAS(e) ((e)->hh.tbl != NULL)
 
 /* Draws the seed; before the first table is made. Without, it is 0, and a run is like the last one. */
 void table_seed(void);

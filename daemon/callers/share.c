@@ -28,6 +28,10 @@ struct share *share_take(struct shares *shares, uid_t uid)
 		share->turn = shares->turn;
 		share->left_us = SHARE_TURN_US;
 		HASH_ADD(hh, shares->table, uid, sizeof(share->uid), share);
+		if (!TABLE_HAS(share)) {
+			free(share);
+			return NULL;
+		}
 	}
 	share->connections++;
 	return share;

@@ -164,10 +164,13 @@ static void drop(struct audit_repeats *a, struct kind *k)
 	free(k);
 }
 
+/* One that is written up to now; without memory for it the next of its kind is written again. */
 static void add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
 {
 	k->began_ms = now_ms;
 	HASH_ADD(hh, a->table, key, k->key_len, k);
+	if (!TABLE_HAS(k))
+		free(k);
 }
 
 static void count(struct kind *k, const struct audit_record *record)

@@ -79,7 +79,10 @@ static struct cache_path *add(struct cache *c, const char *mount, const char *pa
 	memcpy(p->key, key, len);
 	p->key_len = (unsigned)len;
 	HASH_ADD(hh, c->table, key, len, p);
-	return p;
+	if (TABLE_HAS(p))
+		return p;
+	free(p);
+	return NULL;
 }
 
 static void drop_if_unused(struct cache *c, struct cache_path *p)

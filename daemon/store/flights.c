@@ -120,7 +120,10 @@ static struct route *find_or_add(struct flights *fs, const struct flight_key *wa
 	r->due = NEVER;
 	TAILQ_INIT(&r->running);
 	HASH_ADD_KEYPTR(hh, fs->table, &r->version, len, r);
-	return r;
+	if (TABLE_HAS(r))
+		return r;
+	free(r);
+	return NULL;
 }
 
 static void set_due(struct flights *fs, struct route *r, uint64_t due)

@@ -97,7 +97,11 @@ static struct mount *find_or_add(struct mounts *mounts, const char *name)
 		return NULL;
 	}
 	HASH_ADD_KEYPTR(hh, mounts->table, m->name, strlen(m->name), m);
-	return m;
+	if (TABLE_HAS(m))
+		return m;
+	free(m->name);
+	free(m);
+	return NULL;
 }
 
 /* A waiter's done may ask again, or cancel other waiters: the list is looked at anew each time. */

@@ -88,6 +88,10 @@ static struct caller *find_caller(struct turns *turns, uint64_t key)
 		return NULL;
 	caller->key = key;
 	HASH_ADD(hh, turns->table, key, sizeof(caller->key), caller);
+	if (!TABLE_HAS(caller)) {
+		free(caller);
+		return NULL;
+	}
 	DL_APPEND(turns->rotation, caller);
 	return caller;
 }

@@ -90,7 +90,11 @@ static struct entry *renew(struct versions *v, const char *mount, const char *pa
 	}
 	e->until = now + VERSIONS_MS;
 	HASH_ADD_STR(v->table, key, e);
-	return e;
+	if (TABLE_HAS(e))
+		return e;
+	free(e);
+	v->overflow_until = now + VERSIONS_MS;
+	return NULL;
 }
 
 struct versions *versions_new(void)

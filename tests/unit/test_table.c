@@ -1,5 +1,5 @@
 /*
- * The hash of the tables: the same for the same bytes, and nobody can tell it beforehand.
+ * The hash of the tables: the same for the same bytes, and nobody can tell it beforehand. And the tables without memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+static void *scarce_malloc(size_t n);
+
+#define uthash_malloc(n) scarce_malloc(n)
 #include "base/table.h"
 
 #define LONGEST 1400 /* longer than a mount and a path */
@@ -58,11 +62,73 @@ static void test_keys_that_collide_do_not_with_another_seed(void **state)
 	assert_true(buckets_used(key, KEYS) > KEYS / 2); /* at random: 632, give or take 15 */
 }
 
+static long allocations_left = LONG_MAX;
+
+static void *scarce_malloc(size_t n)
+{
+	return allocations_left-- > 0 ? malloc(n) : NULL;
+}
+
+struct entry {
+	UT_hash_handle hh;
+	int key;
+};
+
+static struct entry *entry_new(int key)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+
+	assert_non_null(e);
+	e->key = key;
+	return e;
+}
+
+/* Those of 0 up to below n are in it, and no other. */
+static void check_table(struct entry *table, int n)
+{
+	struct entry *e;
+
+	assert_int_equal(HASH_COUNT(table), n);
+	for (int key = 0; key <= n; key++) {
+		HASH_FIND_INT(table, &key, e);
+		assert_int_equal(e != NULL, key < n);
+	}
+}
+
+static void test_a_table_without_memory_is_as_it_was(void **state)
+{
+	struct entry *table = NULL, *e, *next;
+	int n = 0;
+
+	(void)state;
+	for (int failures = 0; failures < 5;) {
+		e = entry_new(n);
+		allocations_left = 0;
+		HASH_ADD_INT(table, key, e);
+		allocations_left = LONG_MAX;
+		if (TABLE_HAS(e)) { /* it needed none */
+			n++;
+			continue;
+		}
+		failures++;
+		check_table(table, n);
+		HASH_ADD_INT(table, key, e); /* with memory it goes in, and the table on as before */
+		assert_true(TABLE_HAS(e));
+		check_table(table, ++n);
+	}
+	assert_in_range(n, 50, 5000); /* the first, and four times that it would have grown */
+	HASH_ITER(hh, table, e, next) {
+		HASH_DEL(table, e);
+		free(e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal_bytes_have_equal_hashes_wherever_they_lie),
 		cmocka_unit_test(test_keys_that_collide_do_not_with_another_seed),
+		cmocka_unit_test(test_a_table_without_memory_is_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
