@@ -14,9 +14,10 @@ MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 
-# Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), FUZZ=1 (the same, and libFuzzer). And any of
-# them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by this name.
-VARIANT := $(if $(FUZZ),fuzz,$(if $(SANITIZE),asan))
+# Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), SANITIZE=thread (TSan), FUZZ=1 (the first two, and
+# libFuzzer). And any of them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by
+# this name.
+VARIANT := $(if $(FUZZ),fuzz,$(if $(filter thread,$(SANITIZE)),tsan,$(if $(SANITIZE),asan)))
 DEVELOPERS := $(if $(filter x1,x$(DEV_TOKEN)),dev-token)
 BUILD ?= build$(addprefix /,$(DEVELOPERS))$(addprefix /,$(VARIANT))
 FUZZ_SECONDS ?= 600
@@ -49,7 +50,7 @@ NODEFS := -Wl,-z,defs
 LTO = $(CONFIG_LTO)
 else
 CFLAGS ?= -O1 -g
-SANITIZERS := address,undefined
+SANITIZERS := $(if $(filter tsan,$(VARIANT)),thread,address$(comma)undefined)
 HARDEN := -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fno-sanitize-recover=all \
 	-fsanitize=$(if $(FUZZ),fuzzer-no-link$(comma)$(SANITIZERS),$(SANITIZERS))
 LINK += -fsanitize=$(SANITIZERS)
@@ -215,6 +216,7 @@ check check-long:
 	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
 	$(SUBMAKE) BUILD=build/dev-token DEV_TOKEN=1 build/dev-token/secretstored
 	$(SUBMAKE) BUILD=build/dev-token/asan DEV_TOKEN=1 SANITIZE=1 CC=$(CLANG) build/dev-token/asan/secretstored
+	$(if $(filter long,$(RUN)),$(SUBMAKE) BUILD=build/tsan SANITIZE=thread CC=$(CLANG) unit)
 	@tests/run $(RUN)
 
 lint:
@@ -279,7 +281,7 @@ help:
 #: make setup           install the Debian packages that building needs
 #: make demo            a real OpenBao, a login, and the daemon at work; KEEP=1 leaves them running
 #: make check           install what is missing, build, and run all tests: some minutes
-#: make check-long      the long tests, and longer fuzzing
+#: make check-long      the long tests, threads under TSan, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
 #: make bench           figures beside those of others, in one run: a quarter of an hour. QUICK=1: two minutes, to see that it

@@ -21,10 +21,10 @@
 static struct client_fake fake;
 static struct ss_client *client;
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_SEARCH_MEMORY 0
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define CAN_SEARCH_MEMORY 0
 #endif
 #endif

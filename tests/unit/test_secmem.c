@@ -217,11 +217,17 @@ static void test_realloc_of_null_allocates(void **state)
 	secmem_free(p);
 }
 
-/* Too large a size is refused by malloc; under ASan that ends the program unless it is told otherwise. */
+/* Too large a size is refused by malloc; under a sanitizer that ends the program unless it is told otherwise. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return __asan_default_options();
 }
 
 static void test_a_failed_realloc_leaves_the_block_alone(void **state)
