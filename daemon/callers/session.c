@@ -119,8 +119,10 @@ static void end_work(struct session *s)
 static bool may_begin(const struct session *s)
 {
 	struct sessions *all = s->all;
-	all->just_begun = !s->parked && share_has_time(&all->shares, s->share, all->began_us);
-	return all->just_begun;
+	bool may = !s->parked && share_has_time(&all->shares, s->share, all->began_us);
+	/* Among others the time in which it was read counts before a request of it is handled. */
+	all->just_begun = may && !all->counts_cpu;
+	return may;
 }
 
 /* Whether there is time left in the work that was begun. */
