@@ -1,6 +1,6 @@
 /*
  * table: uthash, set up for keys that callers choose. The hash is xxHash's XXH3 with a seed that nobody knows, so that nobody
- * can choose names that all fall into one chain (uthash's own has none), and takes a tenth of the instructions for a path.
+ * can choose names that all fall into one chain (uthash's own has none), and takes a sixth of the instructions for a path.
  * Include this and not uthash.h: a table is found again only by the hash it was filled with.
  */
 #ifndef TABLE_H

@@ -58,7 +58,6 @@ static const struct range {
 #define NEEDED (BIT(ID) | BIT(OP))
 #define USUAL (NEEDED | BIT(TIMEOUT))
 #define SECRET (BIT(MOUNT) | BIT(PATH))
-#define NUMBERS (BIT(TIMEOUT) | BIT(CAS) | BIT(VERSION) | BIT(MIN_VERSION) | BIT(MAX_AGE))
 
 /* What each op takes, and which of that it must have. */
 static const struct op_members {
@@ -359,7 +358,7 @@ static int take_numbers(const struct envelope *envelope, struct request *request
 
 static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
 {
-	if (((envelope->has & NUMBERS) != 0 && take_numbers(envelope, request, why) < 0) ||
+	if (take_numbers(envelope, request, why) < 0 ||
 	    take_path(envelope, MEMBER_MOUNT, request->mount, sizeof(request->mount), why) < 0 ||
 	    take_path(envelope, MEMBER_PATH, request->path, sizeof(request->path), why) < 0 ||
 	    take_data(envelope, &request->data, why) < 0 ||

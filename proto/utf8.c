@@ -1,8 +1,6 @@
 /*
  * utf8: checks, cuts and writes UTF-8.
  */
-#include <string.h>
-
 #include "proto/utf8.h"
 
 static bool continues(unsigned char c)
@@ -44,25 +42,12 @@ size_t utf8_sequence(const char *p, size_t n)
 	return len;
 }
 
-static bool eight_of_ascii(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, sizeof(w));
-	return (w & UINT64_C(0x8080808080808080)) == 0;
-}
-
 bool utf8_valid(const char *p, size_t n)
 {
 	size_t len;
 
 	while (n > 0) {
-		if (n >= 8 && eight_of_ascii(p)) {
-			p += 8;
-			n -= 8;
-			continue;
-		}
-		len = (unsigned char)*p < 0x80 ? 1 : utf8_sequence(p, n);
+		len = utf8_sequence(p, n);
 		if (len == 0)
 			return false;
 		p += len;
