@@ -49,7 +49,7 @@ struct http_call {
 	struct buf body;
 	size_t body_read;
 	struct http_handle handle; /* CALL_RUNNING */
-	struct http_address node;  /* the only one to try; no origin: any of the configured ones */
+	struct http_address node;  /* the only one to try; no URL: any of the configured ones */
 	size_t address;            /* which of these, for the attempt */
 	uint64_t attempt_ms;       /* when the attempt began */
 	uint64_t tried;            /* a bit for each address that was given up */
@@ -103,7 +103,7 @@ static void call_set_state(struct http_call *call, enum call_state state)
 /* What the attempt goes to. */
 static struct http_address *call_address(struct http_call *call)
 {
-	return call->node.origin != NULL ? &call->node : &call->http->addresses.entries[call->address];
+	return call->node.url != NULL ? &call->node : &call->http->addresses.entries[call->address];
 }
 
 /* Of a body read_body knows whether it was sent. */
@@ -314,7 +314,7 @@ static void pump(struct http *http)
 				break;
 			continue;
 		}
-		if (call->node.origin == NULL)
+		if (call->node.url == NULL)
 			call->address = http_addresses_next(&http->addresses, 0, clock_now_ms());
 		call_set_state(call, CALL_RUNNING);
 		if (attempt_start(call) < 0)
@@ -338,7 +338,7 @@ static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 		call->again = true;
 		return true;
 	}
-	if (call->node.origin != NULL || (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN))
+	if (call->node.url != NULL || (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN))
 		return false;
 	call->tried |= UINT64_C(1) << call->address;
 	call->address = http_addresses_next(addresses, call->tried, now);

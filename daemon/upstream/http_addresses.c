@@ -3,7 +3,6 @@
  */
 #include "daemon/upstream/http_addresses.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,10 +34,11 @@ static int has_more(CURLU *url)
 
 static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port, const char *server_name)
 {
-	if (asprintf(&entry->origin, "%s://%s:%s", scheme, server_name != NULL ? server_name : host, port) < 0) {
-		entry->origin = NULL;
+	entry->url = curl_url();
+	if (curl_url_set(entry->url, CURLUPART_SCHEME, scheme, 0) != CURLUE_OK ||
+	    curl_url_set(entry->url, CURLUPART_HOST, server_name != NULL ? server_name : host, 0) != CURLUE_OK ||
+	    curl_url_set(entry->url, CURLUPART_PORT, port, 0) != CURLUE_OK)
 		return -1;
-	}
 	if (server_name == NULL)
 		return 0;
 	if (asprintf(&entry->connect_to, "::%s:%s", host, port) < 0) {
@@ -93,7 +93,7 @@ int http_address_init(struct http_address *ret, const char *url, const char *ser
 
 void http_address_clear(struct http_address *address)
 {
-	free(address->origin);
+	curl_url_cleanup(address->url);
 	free(address->connect_to);
 	memset(address, 0, sizeof(*address));
 }

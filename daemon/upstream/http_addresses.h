@@ -1,10 +1,11 @@
 /*
  * http_addresses: the addresses of OpenBao in the order they were configured, and a short memory of those that
- * failed. Part of http; pure but for memory.
+ * failed. Part of http, and includes curl.h: not for others. Pure but for memory.
  */
 #ifndef HTTP_ADDRESSES_H
 #define HTTP_ADDRESSES_H
 
+#include <curl/curl.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@
 #define HTTP_ADDRESSES_MEMORY_MS 10000 /* how long an address that failed is tried last */
 
 struct http_address {
-	char *origin;       /* what a URL begins with: "https://host:port" */
+	CURLU *url;         /* scheme, host and port, parsed once for all requests */
 	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
 	uint64_t failed_ms; /* when it last failed, 0 if not since it last worked */
 };
@@ -26,7 +27,7 @@ struct http_addresses {
 
 /*
  * Reads "http://host:port" and "https://host:port"; server_name, if not NULL, takes the host's place in the
- * origin. 0, or -1 with error set, which names the address by its position only.
+ * URL. 0, or -1 with error set, which names the address by its position only.
  */
 int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
     struct error *error);

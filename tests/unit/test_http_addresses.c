@@ -21,38 +21,47 @@ static int read_one(struct http_addresses *addresses, const char *url, const cha
 	return result;
 }
 
-static void test_origins_are_scheme_host_and_port(void **state)
+static void assert_url(const struct http_address *address, const char *expected)
+{
+	char *url = NULL;
+
+	assert_int_equal(curl_url_get(address->url, CURLUPART_URL, &url, 0), CURLUE_OK);
+	assert_string_equal(url, expected);
+	curl_free(url);
+}
+
+static void test_urls_are_scheme_host_and_port(void **state)
 {
 	static const struct {
-		const char *url, *origin;
+		const char *address, *url;
 	} cases[] = {
-		{"https://bao-1.internal:8200", "https://bao-1.internal:8200"},
-		{"http://127.0.0.1:8200/", "http://127.0.0.1:8200"},
-		{"https://bao", "https://bao:443"},
-		{"http://bao", "http://bao:80"},
-		{"HTTPS://bao:8200", "https://bao:8200"},
-		{"https://[::1]:8200", "https://[::1]:8200"},
+		{"https://bao-1.internal:8200", "https://bao-1.internal:8200/"},
+		{"http://127.0.0.1:8200/", "http://127.0.0.1:8200/"},
+		{"https://bao", "https://bao:443/"},
+		{"http://bao", "http://bao:80/"},
+		{"HTTPS://bao:8200", "https://bao:8200/"},
+		{"https://[::1]:8200", "https://[::1]:8200/"},
 	};
 	struct http_addresses addresses;
 	struct error error = {""};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(read_one(&addresses, cases[i].url, NULL, &error), 0);
-		assert_string_equal(addresses.entries[0].origin, cases[i].origin);
+		assert_int_equal(read_one(&addresses, cases[i].address, NULL, &error), 0);
+		assert_url(&addresses.entries[0], cases[i].url);
 		assert_null(addresses.entries[0].connect_to);
 		http_addresses_free(&addresses);
 	}
 }
 
-static void test_server_name_stands_in_the_origin(void **state)
+static void test_server_name_stands_in_the_url(void **state)
 {
 	struct http_addresses addresses;
 	struct error error = {""};
 
 	(void)state;
 	assert_int_equal(read_one(&addresses, "https://[::1]:8200", "bao.internal", &error), 0);
-	assert_string_equal(addresses.entries[0].origin, "https://bao.internal:8200");
+	assert_url(&addresses.entries[0], "https://bao.internal:8200/");
 	assert_string_equal(addresses.entries[0].connect_to, "::[::1]:8200");
 	http_addresses_free(&addresses);
 }
@@ -148,8 +157,8 @@ static void test_one_request_at_a_time_tries_an_address_that_failed_once_more(vo
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_origins_are_scheme_host_and_port),
-		cmocka_unit_test(test_server_name_stands_in_the_origin),
+		cmocka_unit_test(test_urls_are_scheme_host_and_port),
+		cmocka_unit_test(test_server_name_stands_in_the_url),
 		cmocka_unit_test(test_what_is_no_address_is_refused_without_quoting_it),
 		cmocka_unit_test(test_no_address_is_an_error_with_its_tag),
 		cmocka_unit_test(test_more_addresses_than_bits_are_refused),
