@@ -372,13 +372,18 @@ static void transfer_done(struct http_call *call, CURLcode code)
 	call_finish(call, &reply);
 }
 
-static void on_finished(void *arg, CURL *easy, CURLcode code)
+static struct http_call *call_of(CURL *easy)
 {
 	char *call = NULL;
 
-	(void)arg;
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
-	transfer_done((struct http_call *)(void *)call, code);
+	return (struct http_call *)(void *)call;
+}
+
+static void on_finished(void *arg, CURL *easy, CURLcode code)
+{
+	(void)arg;
+	transfer_done(call_of(easy), code);
 }
 
 static void on_drained(void *arg)
@@ -386,8 +391,15 @@ static void on_drained(void *arg)
 	pump(arg);
 }
 
+static bool is_paused(void *arg, CURL *easy)
+{
+	(void)arg;
+	return call_of(easy)->paused;
+}
+
 static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
 {
+	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_drained, .is_paused = is_paused};
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {
@@ -403,7 +415,7 @@ static struct http *make(struct event_base *base, const struct http_options *opt
 	error_set(error, "out of memory");
 	if (options->server_name != NULL && (http->server_name = strdup(options->server_name)) == NULL)
 		goto fail;
-	http->multi = http_multi_new(base, CALLS_MAX, on_finished, on_drained, http);
+	http->multi = http_multi_new(base, CALLS_MAX, &ops, http);
 	if (http->multi == NULL)
 		goto fail;
 	return http;

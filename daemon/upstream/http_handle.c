@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/secmem.h"
 
@@ -109,14 +108,6 @@ void http_handle_headers_free(struct curl_slist *list)
 	}
 }
 
-/* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	(void)arg;
-	(void)purpose;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
 /* Runs when there is a connection for the request. Until then curl tells of the handle's last request, not of this one. */
 static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
 {
@@ -148,7 +139,6 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	SET(CURLOPT_NOPROXY, "*");
 	/* No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting. */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
-	SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	SET(CURLOPT_PREREQFUNCTION, about_to_send);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);

@@ -1,25 +1,38 @@
 /*
  * http_multi: watches what curl wants watched, wakes it when its time has come, and tells of transfers that ended.
+ *
+ * Between two requests curl wants nothing of a connection. Such a one stays watched for reading, which the next request will
+ * wait for, so that a request costs no call of epoll_ctl(2) but its connection's first.
  */
 #include "daemon/upstream/http_multi.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/table.h"
 
 struct http_multi {
 	struct event_base *base;
 	CURLM *multi;
 	struct event *timer; /* curl's */
-	http_multi_finished *finished;
-	http_multi_idle *idle;
+	struct watch *watches;
+	bool adding; /* curl speaks from within http_multi_add() */
+	struct http_multi_ops ops;
 	void *arg;
 };
 
-/* What curl wants watched: one for each of its sockets. */
+/* A socket of curl's. */
 struct watch {
 	struct http_multi *m;
+	int fd;
+	bool is_connection; /* and so it lives until curl closes it; else, as for what resolves names, until curl wants no more */
+	short wanted;       /* EV_READ and EV_WRITE, or 0: nothing, as between requests */
+	short watched;      /* what event waits for */
 	struct event event;
+	UT_hash_handle hh;
 };
 
 /* Curl may have ended any number of transfers; callbacks may start and cancel others meanwhile. */
@@ -30,17 +43,41 @@ static void drain(struct http_multi *m)
 
 	while ((message = curl_multi_info_read(m->multi, &left)) != NULL) {
 		if (message->msg == CURLMSG_DONE)
-			m->finished(m->arg, message->easy_handle, message->data.result);
+			m->ops.finished(m->arg, message->easy_handle, message->data.result);
 	}
-	m->idle(m->arg);
+	m->ops.drained(m->arg);
+}
+
+static void socket_ready(evutil_socket_t fd, short what, void *arg);
+
+static void watch_for(struct watch *watch, short what)
+{
+	if (watch->watched == what)
+		return;
+	event_del(&watch->event);
+	watch->watched = what;
+	if (what == 0)
+		return;
+	event_assign(&watch->event, watch->m->base, watch->fd, EV_PERSIST | what, socket_ready, watch);
+	event_add(&watch->event, NULL);
 }
 
 static void socket_ready(evutil_socket_t fd, short what, void *arg)
 {
-	const struct watch *watch = arg;
+	struct watch *watch = arg;
 	struct http_multi *m = watch->m;
 	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
 
+	if (watch->wanted == 0) {
+		/*
+		 * The server has closed it, or sent what nobody asked for: of that curl would take the next request's answer
+		 * (7.88.1 does, later ones do not), and of what comes then the one's after that. A connection that is shut
+		 * down it leaves alone.
+		 */
+		shutdown(fd, SHUT_RDWR);
+		watch_for(watch, 0);
+		return;
+	}
 	/* Of an error in the multi handle nothing can be learned here; the calls' own deadlines end them. */
 	curl_multi_socket_action(m->multi, fd, mask, &running);
 	drain(m);
@@ -66,17 +103,44 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 	(void)multi;
 	if (timeout_ms < 0)
 		evtimer_del(m->timer);
+	else if (timeout_ms == 0 && m->adding)
+		event_active(m->timer, EV_TIMEOUT, 0); /* when what is ready has been seen to, without a look at the sockets first */
 	else
 		evtimer_add(m->timer, &tv);
 	return 0;
 }
 
-static void unwatch(struct http_multi *m, curl_socket_t fd, struct watch *watch)
+static struct watch *find(struct http_multi *m, int fd)
 {
-	if (watch != NULL)
-		event_del(&watch->event);
+	struct watch *watch;
+
+	HASH_FIND_INT(m->watches, &fd, watch);
+	return watch;
+}
+
+/* NULL: no memory. */
+static struct watch *watch_new(struct http_multi *m, int fd, bool is_connection)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+
+	if (watch == NULL)
+		return NULL;
+	watch->m = m;
+	watch->fd = fd;
+	watch->is_connection = is_connection;
+	event_assign(&watch->event, m->base, fd, 0, socket_ready, watch);
+	HASH_ADD_INT(m->watches, fd, watch);
+	if (TABLE_HAS(watch))
+		return watch;
 	free(watch);
-	curl_multi_assign(m->multi, fd, NULL);
+	return NULL;
+}
+
+static void watch_free(struct watch *watch)
+{
+	HASH_DEL(watch->m->watches, watch);
+	event_del(&watch->event);
+	free(watch);
 }
 
 /*
@@ -86,30 +150,45 @@ static void unwatch(struct http_multi *m, curl_socket_t fd, struct watch *watch)
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
 	struct http_multi *m = arg;
-	struct watch *watch = assigned;
-	short events = EV_PERSIST;
+	struct watch *watch = find(m, fd);
 
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		unwatch(m, fd, watch);
+	(void)assigned;
+	if (watch == NULL && what != CURL_POLL_REMOVE)
+		watch = watch_new(m, fd, false);
+	if (watch == NULL)
+		return 0;
+	if (what == CURL_POLL_REMOVE && !watch->is_connection) {
+		watch_free(watch);
 		return 0;
 	}
-	if (watch == NULL) {
-		watch = calloc(1, sizeof(*watch));
-		if (watch == NULL)
-			return 0;
-		watch->m = m;
-		curl_multi_assign(m->multi, fd, watch);
-	} else {
-		event_del(&watch->event);
-	}
-	if (what & CURL_POLL_IN)
-		events |= EV_READ;
-	if (what & CURL_POLL_OUT)
-		events |= EV_WRITE;
-	event_assign(&watch->event, m->base, fd, events, socket_ready, watch);
-	event_add(&watch->event, NULL);
+	watch->wanted = what == CURL_POLL_REMOVE ? 0 :
+	    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
+	if (watch->wanted != 0 || watch->watched != EV_READ || m->ops.is_paused(m->arg, easy))
+		watch_for(watch, watch->wanted);
 	return 0;
+}
+
+/* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */
+static curl_socket_t open_connection(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	if (watch_new(arg, fd, true) != NULL)
+		return fd;
+	close(fd);
+	return CURL_SOCKET_BAD;
+}
+
+static int close_connection(void *arg, curl_socket_t fd)
+{
+	struct watch *watch = find(arg, fd);
+
+	if (watch != NULL)
+		watch_free(watch);
+	return close(fd);
 }
 
 static int set_options(struct http_multi *m, long connections)
@@ -126,16 +205,14 @@ static int set_options(struct http_multi *m, long connections)
 	return 0;
 }
 
-struct http_multi *http_multi_new(struct event_base *base, long connections, http_multi_finished *finished,
-    http_multi_idle *idle, void *arg)
+struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops, void *arg)
 {
 	struct http_multi *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		return NULL;
 	m->base = base;
-	m->finished = finished;
-	m->idle = idle;
+	m->ops = *ops;
 	m->arg = arg;
 	m->timer = evtimer_new(base, timer_expired, m);
 	m->multi = curl_multi_init();
@@ -150,7 +227,7 @@ void http_multi_free(struct http_multi *m)
 	if (m == NULL)
 		return;
 	if (m->multi != NULL)
-		curl_multi_cleanup(m->multi); /* still calls socket_wanted and timer_wanted */
+		curl_multi_cleanup(m->multi); /* still calls socket_wanted, close_connection and timer_wanted */
 	if (m->timer != NULL)
 		event_free(m->timer);
 	free(m);
@@ -158,7 +235,17 @@ void http_multi_free(struct http_multi *m)
 
 int http_multi_add(struct http_multi *m, CURL *easy)
 {
-	return curl_multi_add_handle(m->multi, easy) == CURLM_OK ? 0 : -1;
+	CURLMcode code;
+
+	if (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_connection) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, m) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_connection) != CURLE_OK ||
+	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, m) != CURLE_OK)
+		return -1;
+	m->adding = true;
+	code = curl_multi_add_handle(m->multi, easy);
+	m->adding = false;
+	return code == CURLM_OK ? 0 : -1;
 }
 
 void http_multi_remove(struct http_multi *m, CURL *easy)

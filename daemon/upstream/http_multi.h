@@ -5,19 +5,23 @@
 #define HTTP_MULTI_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 struct event_base;
 struct http_multi;
 
-/* Runs for each transfer that has come to its end, from the loop. It may add and remove others. */
-typedef void http_multi_finished(void *arg, CURL *easy, CURLcode code);
+/* What its owner is told and asked, with arg. */
+struct http_multi_ops {
+	/* A transfer has come to its end; from the loop. It may add and remove others. */
+	void (*finished)(void *arg, CURL *easy, CURLcode code);
+	/* All that had come to their ends have been told. */
+	void (*drained)(void *arg);
+	/* Whether the transfer waits for CURLPAUSE_CONT; from within curl, which may not be called. */
+	bool (*is_paused)(void *arg, CURL *easy);
+};
 
-/* Runs when all that had come to their end have been told. */
-typedef void http_multi_idle(void *arg);
-
-/* connections: how many to keep open. NULL: no memory. */
-struct http_multi *http_multi_new(struct event_base *base, long connections, http_multi_finished *finished,
-    http_multi_idle *idle, void *arg);
+/* connections: how many to keep open. ops are copied. NULL: no memory. */
+struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops, void *arg);
 void http_multi_free(struct http_multi *m);
 
 /* 0, or -1: no memory. The transfer begins from the loop. */

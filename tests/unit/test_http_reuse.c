@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <event2/event.h>
 
 #include "base/clock.h"
 #include "tests/unit/http_fixture.h"
@@ -132,6 +133,66 @@ static void test_gets_are_made_again_however_many_connections_have_died(void **s
 	result_free(&result);
 }
 
+/* Answers, waits to be released, and then does to the connection what no request asked for. */
+static void play_answer_and(struct server_connection *c, void *arg)
+{
+	const char *what = arg;
+
+	if (!server_read(c))
+		return;
+	server_reply(c, 200, "", "once");
+	if (c->number > 1)
+		return;
+	server_hold(c);
+	if (strcmp(what, "reset") == 0)
+		server_reset(c);
+	if (strcmp(what, "speak") == 0) {
+		server_write(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother", 43);
+		server_read(c);
+	}
+}
+
+struct watched {
+	struct event_base *base;
+	int most;
+};
+
+static bool at_most_so_many_are_watched(const void *arg)
+{
+	const struct watched *watched = arg;
+
+	return event_base_get_num_events(watched->base, EVENT_BASE_COUNT_ADDED) <= watched->most;
+}
+
+static void test_what_happens_to_a_connection_between_requests_is_seen_once_and_harms_none(void **state)
+{
+	static char what[][8] = {"close", "reset", "speak"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+		struct server *server = server_start(play_answer_and, what[i], NULL);
+		struct result result = {0};
+		struct watched watched;
+		struct fixture f;
+
+		fixture_server(&f, server);
+		fixture_got(&f, "/v1/x", &result);
+		assert_int_equal(result.outcome, HTTP_REPLY);
+		watched.base = f.base;
+		watched.most = event_base_get_num_events(f.base, EVENT_BASE_COUNT_ADDED) - 1;
+		server_release(server);
+		fixture_until(&f, at_most_so_many_are_watched, &watched); /* else the loop would wake for it without end */
+		result.ended = 0;
+		fixture_got(&f, "/v1/x", &result);
+		assert_int_equal(result.outcome, HTTP_REPLY);
+		assert_string_equal(result.body, "once");
+		assert_int_equal(server_counts(server)->connections, 2);
+		fixture_free(&f);
+		server_stop(server);
+		result_free(&result);
+	}
+}
+
 /* More at once than handles are kept. */
 static void test_a_crowd_comes_and_goes_and_comes_again(void **state)
 {
@@ -162,6 +223,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_of_a_request_goes_with_the_next),
 		cmocka_unit_test(test_a_get_that_finds_nobody_says_nothing_of_the_one_before),
 		cmocka_unit_test(test_gets_are_made_again_however_many_connections_have_died),
+		cmocka_unit_test(test_what_happens_to_a_connection_between_requests_is_seen_once_and_harms_none),
 		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
 	};
 
