@@ -363,6 +363,8 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		address->failed_ms = clock_now_ms();
 	else if (reply.outcome == HTTP_REPLY)
 		address->failed_ms = 0;
+	if (reply.outcome == HTTP_REPLY && call->lane == LANE_ORDINARY)
+		http_handles_learn(&call->http->handles, buf_len(&call->reply));
 	if (attempt_next(call, reply.outcome)) {
 		buf_free(&call->reply);
 		if (attempt_start(call) < 0)

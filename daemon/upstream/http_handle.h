@@ -36,8 +36,12 @@ void http_handle_headers_free(struct curl_slist *headers);
 struct http_handles {
 	CURL *idle[HTTP_HANDLES_IDLE_MAX];
 	size_t count;
+	size_t usual; /* bytes of a reply's body, of late */
 };
 void http_handles_free(struct http_handles *handles);
+
+/* A whole reply came, with a body of so many bytes: the next ones will be read into a buffer that suits it. */
+void http_handles_learn(struct http_handles *handles, size_t len);
 
 /*
  * A handle for an attempt at path on address: an idle one, else a new one. It stays where it is, and headers are borrowed,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -193,6 +194,46 @@ static void test_what_happens_to_a_connection_between_requests_is_seen_once_and_
 	}
 }
 
+#define LONGEST 300000
+
+/* Answers with as many bytes as the path says. */
+static void play_so_many(struct server_connection *c, void *arg)
+{
+	static char body[LONGEST + 1];
+
+	(void)arg;
+	memset(body, 'b', LONGEST);
+	while (server_read(c)) {
+		server_reply(c, 200, "", body + LONGEST - strtoul(strstr(c->head, "/v1/") + 4, NULL, 10));
+	}
+}
+
+/* The buffer they are read into changes with what came before. */
+static void test_replies_arrive_whole_whatever_came_before(void **state)
+{
+	static const unsigned lengths[] = {0, 100, 1024, 1025, 3000, LONGEST, 1, 16384, 65536, 64511, 64513, 10, 10, 10, LONGEST};
+	struct server *server = server_start(play_so_many, NULL, NULL);
+	struct result result = {0};
+	struct fixture f;
+	char path[32];
+
+	(void)state;
+	fixture_server(&f, server);
+	for (size_t i = 0; i < 20 * sizeof(lengths) / sizeof(lengths[0]); i++) {
+		unsigned n = lengths[i % (sizeof(lengths) / sizeof(lengths[0]))];
+
+		snprintf(path, sizeof(path), "/v1/%u", n);
+		fixture_got(&f, path, &result);
+		assert_int_equal(result.outcome, HTTP_REPLY);
+		assert_int_equal(result.body_len, n);
+		assert_int_equal(strspn(result.body, "b"), n);
+	}
+	assert_int_equal(server_counts(server)->connections, 1);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
 /* More at once than handles are kept. */
 static void test_a_crowd_comes_and_goes_and_comes_again(void **state)
 {
@@ -224,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_a_get_that_finds_nobody_says_nothing_of_the_one_before),
 		cmocka_unit_test(test_gets_are_made_again_however_many_connections_have_died),
 		cmocka_unit_test(test_what_happens_to_a_connection_between_requests_is_seen_once_and_harms_none),
+		cmocka_unit_test(test_replies_arrive_whole_whatever_came_before),
 		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
 	};
 
