@@ -67,7 +67,7 @@ CLI := $(wildcard cli/*.c)
 TESTS := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
-BENCHES := tests/bench/fleet.c tests/bench/load.c tests/bench/echo.c tests/bench/curlmulti.c
+BENCHES := tests/bench/fleet.c tests/bench/load.c tests/bench/echo.c tests/bench/hop.c tests/bench/curlmulti.c
 UNLIMITED := tests/bench/unlimited.c
 BENCH_HELPERS := $(filter-out $(BENCHES) $(UNLIMITED),$(wildcard tests/bench/*.c))
 

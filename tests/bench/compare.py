@@ -7,11 +7,14 @@ REPLY_ENVELOPE = 100  # bytes of the daemon's reply beside the payload, about: t
 
 def _to_bao(lab):
     site, port = lab.site, lab.bao.port
-    daemon, proxy = lab.daemon_to_bao(), lab.proxy_to_bao()
+    daemon, proxy, hop = lab.daemon_to_bao(), lab.proxy_to_bao(), lab.hop_to_bao()
     usual = {"mount": site.mount, "prefix": prefix(200), "paths": PATHS}
-    return [Subject("direct", f"127.0.0.1:{port}", protocol="http", token=lab.token(), **usual),
+    own_token = {"token": lab.token(), **usual}
+    return [Subject("direct", f"127.0.0.1:{port}", protocol="http", **own_token),
             Subject("bao proxy", proxy.socket, proxy.pid, protocol="http", **usual),
-            Subject("secretstored", daemon.socket, daemon.pid, **usual)]
+            Subject("secretstored", daemon.socket, daemon.pid, **usual),
+            Subject("bare hop", hop.socket, hop.pid, protocol="http", **own_token),
+            Subject("curl multi", f"127.0.0.1:{port}", "self", program="curlmulti", **own_token)]
 
 
 def _echo(lab, size):

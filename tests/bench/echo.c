@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/bench/core.h"
+#include "tests/bench/serve.h"
 
 #define IN_ROOM 65536
 #define OUT_ROOM (4u << 20)
@@ -92,38 +92,17 @@ static void ready(evutil_socket_t fd, short what, void *arg)
 		end(s);
 }
 
-static void accepted(evutil_socket_t fd, short what, void *arg)
+static void accepted(int fd)
 {
-	int client;
+	struct session *s = calloc(1, sizeof(*s));
 
-	(void)what;
-	(void)arg;
-	while ((client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		struct session *s = calloc(1, sizeof(*s));
-
-		if (s == NULL || event_assign(&s->event, base, client, EV_READ | EV_PERSIST, ready, s) != 0 ||
-		    event_add(&s->event, NULL) != 0)
-			die("out of memory");
-	}
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		die("the socket's path is too long");
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 1024) != 0)
-		die("cannot listen at %s: %s", path, strerror(errno));
-	return fd;
+	if (s == NULL || event_assign(&s->event, base, fd, EV_READ | EV_PERSIST, ready, s) != 0 || event_add(&s->event, NULL) != 0)
+		die("out of memory");
 }
 
 int main(int argc, char **argv)
 {
 	static const char ok[] = "{\"id\":65536,\"ok\":true";
-	struct event *listener;
 	uint32_t word;
 
 	reply_size = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
@@ -136,9 +115,6 @@ int main(int argc, char **argv)
 		memcpy(out + at + 4, ok, reply_size - 4 < sizeof(ok) - 1 ? reply_size - 4 : sizeof(ok) - 1);
 	}
 	base = event_base_new();
-	listener = base != NULL ? event_new(base, listen_at(argv[1]), EV_READ | EV_PERSIST, accepted, NULL) : NULL;
-	if (listener == NULL || event_add(listener, NULL) != 0)
-		die("out of memory");
-	event_base_dispatch(base);
+	serve(base, argv[1], accepted);
 	return 0;
 }

@@ -184,12 +184,14 @@ class Memcached:
         process.end(self.process)
 
 
-class Echo:
-    def __init__(self, directory, size):
-        self.socket = directory / f"echo-{size}.sock"
-        self.process = start(directory, "echo", [process.binary("bench/echo"), self.socket, size], nofile=MANY_FILES)
+class Little:
+    """One of the benchmark's own servers, tests/bench/NAME.c: NAME SOCKET ARGUMENT"""
+
+    def __init__(self, directory, name, argument):
+        self.socket = directory / f"{name}-{argument}.sock"
+        self.process = start(directory, name, [process.binary(f"bench/{name}"), self.socket, argument], nofile=MANY_FILES)
         self.pid = self.process.pid
-        process.wait_until(self.socket.exists, 10, "the echo's socket")
+        process.wait_until(self.socket.exists, 10, f"{name}'s socket")
 
     def close(self):
         process.end(self.process)
@@ -246,7 +248,10 @@ class Lab:
         return self._once("memcached", lambda: Memcached(self.directory))
 
     def echo(self, size):
-        return self._once(f"echo-{size}", lambda: Echo(self.directory, size))
+        return self._once(f"echo-{size}", lambda: Little(self.directory, "echo", size))
+
+    def hop_to_bao(self):
+        return self._once("hop", lambda: Little(self.directory, "hop", self.bao.port))
 
     def token(self):
         """One at OpenBao, with the rights that the daemon's has."""
