@@ -62,7 +62,7 @@ static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION, vaul
 	no_expect[] = "Expect:", json[] = "Content-Type: application/json", gzip[] = "Content-Type: application/gzip",
 	in_chunks[] = "Transfer-Encoding: chunked";
 static struct curl_slist of_all[] = {{user_agent, &of_all[1]}, {vault_request, &of_all[2]}, {no_expect, NULL}};
-static struct curl_slist of_ordinary[] = {{json, of_all}};
+static struct curl_slist of_posts[] = {{json, of_all}};
 static struct curl_slist of_chunked[] = {{gzip, &of_chunked[1]}, {in_chunks, of_all}};
 
 /* Puts a header before the others. A control byte in its value would end it, and what follows would be another. */
@@ -90,7 +90,7 @@ static int header_put(struct curl_slist **list, const char *name, const char *va
 struct curl_slist *http_handle_headers(const struct http_request *request)
 {
 	bool chunked = request->stream != NULL && request->stream->source != NULL;
-	struct curl_slist *list = chunked ? of_chunked : of_ordinary;
+	struct curl_slist *list = chunked ? of_chunked : request->method == HTTP_POST ? of_posts : of_all;
 
 	if ((request->vault_namespace == NULL || request->vault_namespace[0] == '\0' ||
 	    header_put(&list, "X-Vault-Namespace", request->vault_namespace) == 0) &&
@@ -104,7 +104,7 @@ void http_handle_headers_free(struct curl_slist *list)
 {
 	struct curl_slist *next;
 
-	for (; list != NULL && list != of_ordinary && list != of_chunked; list = next) {
+	for (; list != NULL && list != of_all && list != of_posts && list != of_chunked; list = next) {
 		next = list->next;
 		secmem_free(list);
 	}

@@ -69,6 +69,7 @@ static void test_get_carries_the_headers_and_nothing_from_the_environment(void *
 	assert_non_null(strstr(seen.head, "\r\nX-Vault-Namespace: team/\r\n"));
 	assert_non_null(strstr(seen.head, "\r\nX-Vault-Request: true\r\n"));
 	assert_non_null(strstr(seen.head, "\r\nUser-Agent: secretstored/"));
+	assert_null(strcasestr(seen.head, "Content-Type"));
 	assert_int_equal(seen.body_len, 0);
 	result_free(&result);
 	free(seen.body);
