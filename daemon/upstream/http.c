@@ -393,10 +393,13 @@ static void on_drained(void *arg)
 	pump(arg);
 }
 
+/* Curl has handles of its own too, for closing connections. */
 static bool is_paused(void *arg, CURL *easy)
 {
+	const struct http_call *call = call_of(easy);
+
 	(void)arg;
-	return call_of(easy)->paused;
+	return call != NULL && call->paused;
 }
 
 static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
