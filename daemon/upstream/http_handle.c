@@ -61,9 +61,9 @@ void http_handle_settings_free(struct http_handle_settings *settings)
 static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION, vault_request[] = "X-Vault-Request: true",
 	no_expect[] = "Expect:", json[] = "Content-Type: application/json", gzip[] = "Content-Type: application/gzip",
 	in_chunks[] = "Transfer-Encoding: chunked";
-static struct curl_slist of_all[] = {{user_agent, &of_all[1]}, {vault_request, &of_all[2]}, {no_expect, NULL}};
-static struct curl_slist of_posts[] = {{json, of_all}};
-static struct curl_slist of_chunked[] = {{gzip, &of_chunked[1]}, {in_chunks, of_all}};
+static struct curl_slist of_all[] = {{user_agent, &of_all[1]}, {vault_request, NULL}};
+static struct curl_slist of_posts[] = {{json, &of_posts[1]}, {no_expect, of_all}};
+static struct curl_slist of_chunked[] = {{gzip, &of_chunked[1]}, {in_chunks, &of_posts[1]}};
 
 /* Puts a header before the others. A control byte in its value would end it, and what follows would be another. */
 static int header_put(struct curl_slist **list, const char *name, const char *value)

@@ -1,3 +1,6 @@
+/*
+ * serve: listens, and hands each connection on.
+ */
 #include <errno.h>
 #include <event2/event.h>
 #include <string.h>
