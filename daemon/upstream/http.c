@@ -394,17 +394,17 @@ static void on_drained(void *arg)
 }
 
 /* Curl has handles of its own too, for closing connections. */
-static bool is_paused(void *arg, CURL *easy)
+static bool is_whole(void *arg, CURL *easy)
 {
 	const struct http_call *call = call_of(easy);
 
 	(void)arg;
-	return call != NULL && call->paused;
+	return call != NULL && call->head_whole && !call->paused;
 }
 
 static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_drained, .is_paused = is_paused};
+	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_drained, .is_whole = is_whole};
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {

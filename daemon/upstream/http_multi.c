@@ -2,7 +2,8 @@
  * http_multi: watches what curl wants watched, wakes it when its time has come, and tells of transfers that ended.
  *
  * Between two requests curl wants nothing of a connection. Such a one stays watched for reading, which the next request will
- * wait for, so that a request costs no call of epoll_ctl(2) but its connection's first.
+ * wait for, so that a request costs no call of epoll_ctl(2) but its connection's first. Curl tells before it closes one that
+ * was in use (close_connection), but not one whose connecting or handshake failed (7.88.1), so these never stay.
  */
 #include "daemon/upstream/http_multi.h"
 
@@ -28,9 +29,8 @@ struct http_multi {
 struct watch {
 	struct http_multi *m;
 	int fd;
-	bool is_connection; /* and so it lives until curl closes it; else, as for what resolves names, until curl wants no more */
-	short wanted;       /* EV_READ and EV_WRITE, or 0: nothing, as between requests */
-	short watched;      /* what event waits for */
+	bool stays;    /* between requests */
+	short watched; /* what event waits for */
 	struct event event;
 	UT_hash_handle hh;
 };
@@ -68,7 +68,7 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 	struct http_multi *m = watch->m;
 	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
 
-	if (watch->wanted == 0) {
+	if (watch->stays) {
 		/*
 		 * The server has closed it, or sent what nobody asked for: of that curl would take the next request's answer
 		 * (7.88.1 does, later ones do not), and of what comes then the one's after that. A connection that is shut
@@ -119,7 +119,7 @@ static struct watch *find(struct http_multi *m, int fd)
 }
 
 /* NULL: no memory. */
-static struct watch *watch_new(struct http_multi *m, int fd, bool is_connection)
+static struct watch *watch_new(struct http_multi *m, int fd)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 
@@ -127,7 +127,6 @@ static struct watch *watch_new(struct http_multi *m, int fd, bool is_connection)
 		return NULL;
 	watch->m = m;
 	watch->fd = fd;
-	watch->is_connection = is_connection;
 	event_assign(&watch->event, m->base, fd, 0, socket_ready, watch);
 	HASH_ADD_INT(m->watches, fd, watch);
 	if (TABLE_HAS(watch))
@@ -154,32 +153,23 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 
 	(void)assigned;
 	if (watch == NULL && what != CURL_POLL_REMOVE)
-		watch = watch_new(m, fd, false);
+		watch = watch_new(m, fd);
 	if (watch == NULL)
 		return 0;
-	if (what == CURL_POLL_REMOVE && !watch->is_connection) {
+	watch->stays = what == CURL_POLL_REMOVE && watch->watched == EV_READ && m->ops.is_whole(m->arg, easy);
+	if (what != CURL_POLL_REMOVE)
+		watch_for(watch, (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0)));
+	else if (!watch->stays)
 		watch_free(watch);
-		return 0;
-	}
-	watch->wanted = what == CURL_POLL_REMOVE ? 0 :
-	    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0));
-	if (watch->wanted != 0 || watch->watched != EV_READ || m->ops.is_paused(m->arg, easy))
-		watch_for(watch, watch->wanted);
 	return 0;
 }
 
 /* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */
 static curl_socket_t open_connection(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-
+	(void)arg;
 	(void)purpose;
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	if (watch_new(arg, fd, true) != NULL)
-		return fd;
-	close(fd);
-	return CURL_SOCKET_BAD;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static int close_connection(void *arg, curl_socket_t fd)
@@ -238,7 +228,6 @@ int http_multi_add(struct http_multi *m, CURL *easy)
 	CURLMcode code;
 
 	if (curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_connection) != CURLE_OK ||
-	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, m) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_connection) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, m) != CURLE_OK)
 		return -1;

@@ -16,8 +16,11 @@ struct http_multi_ops {
 	void (*finished)(void *arg, CURL *easy, CURLcode code);
 	/* All that had come to their ends have been told. */
 	void (*drained)(void *arg);
-	/* Whether the transfer waits for CURLPAUSE_CONT; from within curl, which may not be called. */
-	bool (*is_paused)(void *arg, CURL *easy);
+	/*
+	 * Of a transfer for which curl wants nothing more of its connection, whether that may be as it is at its end: a reply came,
+	 * and it does not wait for CURLPAUSE_CONT. From within curl, which may not be called.
+	 */
+	bool (*is_whole)(void *arg, CURL *easy);
 };
 
 /* connections: how many to keep open. ops are copied. NULL: no memory. */

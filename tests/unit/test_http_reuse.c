@@ -194,6 +194,33 @@ static void test_what_happens_to_a_connection_between_requests_is_seen_once_and_
 	}
 }
 
+/* Of a name's two addresses, ::1 and 127.0.0.1, one is refused; curl says little of the socket it tried that with. */
+static void test_nothing_is_watched_of_connections_that_never_were(void **state)
+{
+	static char what[] = "close";
+	struct server *server = server_start(play_answer_and, what, NULL);
+	struct result result = {0};
+	struct watched watched;
+	struct fixture f;
+
+	(void)state;
+	server_release(server);
+	fixture_init(&f);
+	fixture_url(&f, "http", "name.localhost", server_port(server));
+	fixture_open(&f);
+	watched.base = f.base;
+	watched.most = event_base_get_num_events(f.base, EVENT_BASE_COUNT_ADDED);
+	for (unsigned i = 1; i <= 20; i++) {
+		fixture_got(&f, "/v1/x", &result);
+		assert_int_equal(result.outcome, HTTP_REPLY);
+		assert_int_equal(server_counts(server)->connections, i);
+		fixture_until(&f, at_most_so_many_are_watched, &watched);
+	}
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
 #define LONGEST 300000
 
 /* Answers with as many bytes as the path says. */
@@ -265,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_a_get_that_finds_nobody_says_nothing_of_the_one_before),
 		cmocka_unit_test(test_gets_are_made_again_however_many_connections_have_died),
 		cmocka_unit_test(test_what_happens_to_a_connection_between_requests_is_seen_once_and_harms_none),
+		cmocka_unit_test(test_nothing_is_watched_of_connections_that_never_were),
 		cmocka_unit_test(test_replies_arrive_whole_whatever_came_before),
 		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
 	};
