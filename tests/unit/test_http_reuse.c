@@ -172,7 +172,6 @@ static void test_what_happens_to_a_connection_between_requests_harms_none(void *
 		assert_int_equal(result.outcome, HTTP_REPLY);
 		server_release(server);
 		fixture_until(&f, none_is_open, &server_counts(server)->open); /* which the one that speaks is until we shut it down */
-		result.ended = 0;
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
 		assert_string_equal(result.body, "once");
@@ -196,9 +195,10 @@ static void test_nothing_is_left_of_connections_that_never_were(void **state)
 	fixture_init(&f);
 	fixture_url(&f, "http", "name.localhost", server_port(server));
 	fixture_open(&f);
-	for (unsigned i = 0; i < 20; i++) {
+	for (unsigned i = 1; i <= 20; i++) {
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
+		assert_int_equal(server_counts(server)->connections, i);
 		fixture_until(&f, none_is_open, &server_counts(server)->open);
 	}
 	fixture_free(&f);
@@ -215,9 +215,8 @@ static void play_so_many(struct server_connection *c, void *arg)
 
 	(void)arg;
 	memset(body, 'b', LONGEST);
-	while (server_read(c)) {
+	while (server_read(c))
 		server_reply(c, 200, "", body + LONGEST - strtoul(strstr(c->head, "/v1/") + 4, NULL, 10));
-	}
 }
 
 /* The buffer they are read into changes with what came before. */
