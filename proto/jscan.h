@@ -11,8 +11,10 @@
 #ifndef JSCAN_H
 #define JSCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define JSCAN_DEPTH_MAX 10000 /* deepest nesting of a value taken as a span */
 
@@ -68,6 +70,12 @@ struct jname {
 };
 
 #define JNAME(text) { text, sizeof(text) - 1 }
+
+/* Whether the string span, which must be one, is written just as the name is: one with escapes can equal it and is not. */
+static inline bool jspan_is_written(struct jspan string, struct jname name)
+{
+	return string.len - 2 == name.len && memcmp(string.p + 1, name.text, name.len) == 0;
+}
 
 /*
  * The index of the one of count names, all different, that the string span, unescaped, equals; -1 if there is none. The search

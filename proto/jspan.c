@@ -138,11 +138,6 @@ int jspan_equals(struct jspan string, const char *name)
 	return left == 0;
 }
 
-static bool is_written(struct jspan string, struct jname name)
-{
-	return string.len - 2 == name.len && memcmp(string.p + 1, name.text, name.len) == 0;
-}
-
 /* Only what is not written like any of them can have been written with escapes. */
 int jspan_among(struct jspan string, const struct jname names[], int count, int first)
 {
@@ -151,7 +146,7 @@ int jspan_among(struct jspan string, const struct jname names[], int count, int 
 	if (!is_string(string))
 		return -1;
 	for (i = first, tried = 0; tried < count; tried++, i = i + 1 < count ? i + 1 : 0)
-		if (is_written(string, names[i]))
+		if (jspan_is_written(string, names[i]))
 			return i;
 	if (memchr(string.p, '\\', string.len) == NULL)
 		return -1;

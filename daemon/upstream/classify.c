@@ -147,19 +147,19 @@ struct secret {
 static int secret_read(const struct http_reply *reply, struct secret *secret)
 {
 	const struct members metadata[] = {
-		{"version", &secret->version, NULL},
-		{"created_time", &secret->created_time, NULL},
-		{"deletion_time", &secret->deletion_time, NULL},
-		{"destroyed", &secret->destroyed, NULL},
-		{"custom_metadata", &secret->custom_metadata, NULL},
-		{NULL, NULL, NULL},
+		{JNAME("version"), &secret->version, NULL},
+		{JNAME("created_time"), &secret->created_time, NULL},
+		{JNAME("deletion_time"), &secret->deletion_time, NULL},
+		{JNAME("destroyed"), &secret->destroyed, NULL},
+		{JNAME("custom_metadata"), &secret->custom_metadata, NULL},
+		{{NULL, 0}, NULL, NULL},
 	};
 	const struct members data[] = {
-		{"data", &secret->data, NULL},
-		{"metadata", &secret->metadata, metadata},
-		{NULL, NULL, NULL},
+		{JNAME("data"), &secret->data, NULL},
+		{JNAME("metadata"), &secret->metadata, metadata},
+		{{NULL, 0}, NULL, NULL},
 	};
-	const struct members top[] = {{"data", &secret->envelope, data}, {NULL, NULL, NULL}};
+	const struct members top[] = {{JNAME("data"), &secret->envelope, data}, {{NULL, 0}, NULL, NULL}};
 
 	memset(secret, 0, sizeof(*secret));
 	return members_take(reply->body, reply->body_len, top);
@@ -263,12 +263,12 @@ static void put_done(struct answer *ret, const struct http_reply *reply)
 {
 	struct jspan envelope = {.len = 0}, version = envelope, created_time = envelope, custom_metadata = envelope;
 	const struct members data[] = {
-		{"version", &version, NULL},
-		{"created_time", &created_time, NULL},
-		{"custom_metadata", &custom_metadata, NULL},
-		{NULL, NULL, NULL},
+		{JNAME("version"), &version, NULL},
+		{JNAME("created_time"), &created_time, NULL},
+		{JNAME("custom_metadata"), &custom_metadata, NULL},
+		{{NULL, 0}, NULL, NULL},
 	};
-	const struct members top[] = {{"data", &envelope, data}, {NULL, NULL, NULL}};
+	const struct members top[] = {{JNAME("data"), &envelope, data}, {{NULL, 0}, NULL, NULL}};
 
 	if (members_take(reply->body, reply->body_len, top) == 0 &&
 	    take_version(ret, version, created_time, custom_metadata))
@@ -332,14 +332,14 @@ static void mount_found(const struct http_reply *reply, const char *mount, struc
 {
 	static const char message[] = "the mount is not a KV version 2 engine, or no mount by itself";
 	struct jspan envelope = {.len = 0}, path = envelope, type = envelope, options = envelope, version = envelope;
-	const struct members option[] = {{"version", &version, NULL}, {NULL, NULL, NULL}};
+	const struct members option[] = {{JNAME("version"), &version, NULL}, {{NULL, 0}, NULL, NULL}};
 	const struct members data[] = {
-		{"path", &path, NULL},
-		{"type", &type, NULL},
-		{"options", &options, option},
-		{NULL, NULL, NULL},
+		{JNAME("path"), &path, NULL},
+		{JNAME("type"), &type, NULL},
+		{JNAME("options"), &options, option},
+		{{NULL, 0}, NULL, NULL},
 	};
-	const struct members top[] = {{"data", &envelope, data}, {NULL, NULL, NULL}};
+	const struct members top[] = {{JNAME("data"), &envelope, data}, {{NULL, 0}, NULL, NULL}};
 
 	if (members_take(reply->body, reply->body_len, top) < 0 || !members_is(envelope, JSON_OBJECT))
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");

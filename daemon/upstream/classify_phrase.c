@@ -107,7 +107,7 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none)
 {
 	struct jspan errors = {.len = 0};
-	const struct members top[] = {{"errors", &errors, NULL}, {NULL, NULL, NULL}};
+	const struct members top[] = {{JNAME("errors"), &errors, NULL}, {{NULL, 0}, NULL, NULL}};
 	bool none = false;
 	enum upstream_phrase phrase = PHRASE_OTHER;
 

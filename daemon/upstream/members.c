@@ -3,11 +3,22 @@
  */
 #include "daemon/upstream/members.h"
 
+#include <string.h>
+
+/* Only a name that is not written like any of them can have been written with escapes. */
 static const struct members *find(const struct members *wanted, struct jspan name)
 {
-	for (; wanted->name != NULL; wanted++) {
-		if (jspan_equals(name, wanted->name))
-			return wanted;
+	const struct members *m;
+
+	for (m = wanted; m->name.text != NULL; m++) {
+		if (jspan_is_written(name, m->name))
+			return m;
+	}
+	if (memchr(name.p, '\\', name.len) == NULL)
+		return NULL;
+	for (m = wanted; m->name.text != NULL; m++) {
+		if (jspan_equals(name, m->name.text))
+			return m;
 	}
 	return NULL;
 }

@@ -12,14 +12,14 @@
 
 /* A member to look for in an object. */
 struct members {
-	const char *name;
+	struct jname name;
 	struct jspan *value;          /* set by the caller to len 0, which it keeps if there is no such member */
-	const struct members *inside; /* if it is an object: what to look for in there, up to a NULL name */
+	const struct members *inside; /* if it is an object: what to look for in there, up to one without a name */
 };
 
 /*
- * Walks a document that must be an object. wanted ends with a NULL name and nests as deep as the caller built it.
- * 0; or -1: not an object, not JSON, or a wanted member stands there twice (values are then not to be used).
+ * Walks a document that must be an object. wanted ends with one whose name's text is NULL, and nests as deep as the caller
+ * built it. 0; or -1: not an object, not JSON, or a wanted member stands there twice (values are then not to be used).
  */
 int members_take(const char *text, size_t len, const struct members *wanted);
 
