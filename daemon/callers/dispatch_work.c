@@ -96,15 +96,14 @@ static bool waits_for_audit(const struct work *work)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void reply_and_free(struct work *work)
+static void reply(struct work *work)
 {
 	struct dispatch *d = work->dispatch;
 	struct call *call = work->call;
 	struct jwrite w;
-	if (call == NULL) {
-		work_free(work);
+	work->call = NULL;
+	if (call == NULL)
 		return;
-	}
 	if (work->failure.code != CODE_NONE)
 		dispatch_refuse(d, call, &work->failure);
 	else {
@@ -112,6 +111,11 @@ static void reply_and_free(struct work *work)
 		work->answer(work, &w);
 		call_answer_end(call, &w);
 	}
+}
+
+static void reply_and_free(struct work *work)
+{
+	reply(work);
 	work_free(work);
 }
 
@@ -171,8 +175,9 @@ void work_end(struct work *work, const struct failure *why)
 		end_change(work);
 		return;
 	}
+	reply(work);
 	audit_write(work->dispatch->parts.audit, &work->record, now_us / 1000);
-	reply_and_free(work);
+	work_free(work);
 }
 
 /* -- the caller goes away ------------------------------------------------------------------------------------ */

@@ -166,6 +166,7 @@ static void on_unpark(evutil_socket_t fd, short what, void *arg)
 	struct sessions *all = arg;
 	(void)fd;
 	(void)what;
+	all->at_work = true;
 	flush_soon(all);
 	/* Those that find no time go to the list's end. */
 	for (uint64_t n = all->nparked; n > 0 && all->parked != NULL; n--) {
@@ -181,6 +182,7 @@ static void on_unpark(evutil_socket_t fd, short what, void *arg)
 			session_pump(s);
 		end_work(s);
 	}
+	all->at_work = false;
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -325,6 +327,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 	struct sessions *all = arg;
 	(void)fd;
 	(void)what;
+	all->at_work = true;
 	all->flushes = false;
 	while (all->dirty != NULL) {
 		struct session *s = all->dirty;
@@ -332,6 +335,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 		s->dirty = false;
 		flush_session(s);
 	}
+	all->at_work = false;
 	settle(all, clock_now_us());
 	share_next_turn(&all->shares);
 }
@@ -339,10 +343,28 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
+	struct sessions *all = s->all;
 	(void)fd;
 	(void)what;
-	flush_soon(s->all);
+	all->at_work = true;
+	flush_soon(all);
 	flush_session(s);
+	all->at_work = false;
+}
+
+/* The flush sees to what is left, also where the caller has gone. */
+void session_write_soon(struct session *s)
+{
+	struct sessions *all = s->all;
+	bool written = false;
+	if (!all->at_work && !s->dirty && s->state == SESSION_OPEN && all->ncalls == 0) {
+		flush_soon(all);
+		begin_work(s);
+		written = write_out(s) == 0 && s->listens && buf_len(&s->in) + buf_len(&s->out) == 0;
+		end_work(s);
+	}
+	if (!written)
+		session_mark_dirty(s);
 }
 
 /* -- reading ------------------------------------------------------------------------------------------------- */
@@ -503,11 +525,9 @@ static int answer_at_once(struct session *s)
 	return write_and_go_on(s);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void read_some(struct session *s)
 {
-	struct session *s = arg;
 	struct sessions *all = s->all;
-	(void)what;
 	flush_soon(all);
 	all->in_a_row = s == all->last_heard ? all->in_a_row + 1 : 0;
 	all->last_heard = s;
@@ -516,10 +536,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		park(s);
 		return;
 	}
-	ssize_t n = recv(fd, all->scratch, read_size(s), MSG_DONTWAIT);
+	ssize_t n = recv(s->fd, all->scratch, read_size(s), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0 || (n == 0 && (s->state == SESSION_LINGER || has_hung_up(fd)))) {
+	if (n < 0 || (n == 0 && (s->state == SESSION_LINGER || has_hung_up(s->fd)))) {
 		session_free(s);
 		return;
 	}
@@ -542,6 +562,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	if (s->state == SESSION_OPEN)
 		refuse_bytes(s);
 	end_work(s);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	struct sessions *all = s->all;
+	(void)fd;
+	(void)what;
+	all->at_work = true;
+	read_some(s);
+	all->at_work = false;
 }
 
 /* -- the books ----------------------------------------------------------------------------------------------- */

@@ -106,7 +106,7 @@ static void call_end(struct call *call)
 {
 	struct session *s = call->session;
 	session_forget_call(call);
-	session_mark_dirty(s);
+	session_write_soon(s);
 }
 
 const struct peer *call_peer(const struct call *call)

@@ -80,6 +80,7 @@ struct sessions {
 	struct session *list, *dirty, *parked;
 	struct event *flush, *sweep, *unpark;
 	bool flushes; /* flush is active */
+	bool at_work; /* in an event of the sessions, not in one of what answers them */
 	uint64_t count, ncalls, nparked;
 	const struct session *last_heard; /* only to be compared: it may have gone */
 	uint64_t in_a_row;                /* so many more times than once it was heard, and nobody else between */
@@ -100,6 +101,12 @@ struct sessions {
 
 /* What was put into out is written at the end of this turn of the loop. */
 void session_mark_dirty(struct session *s);
+
+/*
+ * The same, but right away if no other call is in flight: a caller who is alone has the reply before the daemon tidies up.
+ * With many callers their replies together cost less: who reads them is woken once.
+ */
+void session_write_soon(struct session *s);
 
 /* No more requests: what is in flight is answered, then comes last_word, unless CODE_NONE, then the end. */
 void session_stop_reading(struct session *s, enum code last_word);

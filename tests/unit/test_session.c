@@ -425,6 +425,62 @@ static void test_with_several_callers_replies_are_written_together(void **state)
 	bench_stop(&f.bench);
 }
 
+static void hold(struct fixture *f, const char *request)
+{
+	size_t n = f->nheld;
+	bench_send_frame(&f->bench, FRAME_JSON, request);
+	while (f->nheld == n)
+		bench_turn(&f->bench);
+}
+
+static void test_the_last_reply_that_is_waited_for_is_written_without_a_turn(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	hold(&f, GET("1"));
+	hold(&f, GET("2"));
+	answer_held(&f, 0);
+	assert_false(has_reply(&f));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	answer_held(&f, 1);
+	assert_true(has_reply(&f));
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	exchange(&f);
+	bench_stop(&f.bench);
+}
+
+static void test_what_the_socket_does_not_take_of_such_a_reply_follows(void **state)
+{
+	struct fixture f;
+	struct jwrite w;
+	(void)state;
+	start(&f, NULL);
+	hold(&f, GET("1"));
+	call_answer_begin(f.held[0], &w);
+	jwrite_string(&w, "much", f.answer, sizeof(f.answer));
+	call_answer_end(f.held[0], &w);
+	assert_true(has_reply(&f));
+	assert_int_equal(strlen(bench_next(&f.bench)), sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
+	exchange(&f);
+	bench_stop(&f.bench);
+}
+
+static void test_a_caller_that_such_a_reply_finds_gone_ends_its_session(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	hold(&f, GET("1"));
+	close(f.bench.fd);
+	f.bench.fd = -1;
+	answer_held(&f, 0);
+	assert_false(bench_gone(&f.bench)); /* whoever answers may still be at it */
+	bench_until_gone(&f.bench);
+	assert_int_equal(f.abandoned, 0);
+	bench_stop(&f.bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +503,9 @@ int main(void)
 		cmocka_unit_test(test_finishing_answers_what_is_in_flight),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made),
 		cmocka_unit_test(test_with_several_callers_replies_are_written_together),
+		cmocka_unit_test(test_the_last_reply_that_is_waited_for_is_written_without_a_turn),
+		cmocka_unit_test(test_what_the_socket_does_not_take_of_such_a_reply_follows),
+		cmocka_unit_test(test_a_caller_that_such_a_reply_finds_gone_ends_its_session),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
