@@ -16,9 +16,11 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/leader.h"
 #include "daemon/upstream/token.h"
+#include "proto/frame.h"
 #include "proto/snapshot.h"
 
 #define ROOM 131072u        /* so much waits to be sent, beside what is held back, before the caller is told to wait */
+#define DATA_MAX (SNAPSHOT_HOLD_BACK + ROOM + FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
 #define QUESTION_MS 3000u
 #define WATCH_MS 60000u
@@ -381,7 +383,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 	r->force = force;
 	r->ops = ops;
 	r->arg = arg;
-	buf_init(&r->data, SIZE_MAX / 2);
+	buf_init(&r->data, DATA_MAX);
 	r->check = snapshot_check_new(&sha256_openssl, true);
 	if (r->check == NULL) {
 		free(r);
