@@ -10,6 +10,7 @@
 #include "base/secmem.h"
 
 #define FIRST_SIZE 256 /* small, since there is a buffer or two for every connection */
+#define LITTLE_MORE 64
 
 void buf_init(struct buf *b, size_t limit)
 {
@@ -42,8 +43,9 @@ static int grow(struct buf *b, size_t n)
 	unsigned char *data;
 
 	cap = cap > b->limit / 2 ? b->limit : cap * 2;
+	/* A large piece is mostly the last but for a few bytes, as a frame's end: they are not to double what it takes. */
 	if (cap < len + n)
-		cap = len + n;
+		cap = b->limit - len - n > LITTLE_MORE ? len + n + LITTLE_MORE : b->limit;
 	data = secmem_malloc(cap);
 	if (data == NULL)
 		return -1;
