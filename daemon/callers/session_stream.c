@@ -5,7 +5,7 @@
 #include "daemon/callers/session_internal.h"
 #include "proto/reply.h"
 
-#define OUT_FULL 131072u
+#define OUT_FULL 65536u
 
 void stream_take(struct session *s, struct call *call)
 {
