@@ -204,6 +204,7 @@ def test_callers_that_vanish_and_bytes_that_are_wrong_harm_no_node_of_a_cluster(
         assert c.begin_restore()["continue"]
         c.send_data(data[:int(len(data) * share)])
         c.close()
+        restorable.d.wait_unconnected()  # else the next may find this one under way
         if share > 0:
             assert_given_up(restorable, before)
     for place in (0.3, 0.999):
