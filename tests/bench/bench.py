@@ -26,6 +26,7 @@ from measure import Figures
 class Plan:
     callers: tuple = (1, 8, 32, 256)
     rounds: int = 5
+    many_rounds: int = 9  # where figures are near to what is wanted
     few_rounds: int = 3
     seconds: float = 0.8
     growth_seconds: float = 0.5
@@ -43,7 +44,7 @@ class Plan:
         print(f"    {text}", flush=True)
 
 
-QUICK = Plan(callers=(1, 32), rounds=1, few_rounds=1, seconds=0.2, growth_seconds=0.2, many=20000, counted=2000,
+QUICK = Plan(callers=(1, 32), rounds=1, many_rounds=1, few_rounds=1, seconds=0.2, growth_seconds=0.2, many=20000, counted=2000,
              counted_slowly=200, idle=500, crowd=200, starts=2, connections=(10, 100), cached=(10, 1000), rules=(1, 100))
 
 

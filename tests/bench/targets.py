@@ -18,45 +18,47 @@ class Target:
         return "" if not self.wanted else "not measured" if self.met is None else "met" if self.met else "MISSED"
 
 
-def ratios(section, name, where, of, *to):
-    """Round by round, since what disturbs one run disturbs its neighbours: of divided by the sum of the others."""
-    values = [section[subject, where].of[name] for subject in (of, *to)]
-    return [own / sum(others) for own, *others in zip(*values)]
-
-
 def _said(values):
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def _ratio(what, results, section, where, name, of, to, *, least=None, most=None):
+def _figure(what, results, section, where, name, subjects, figure, *, least=None, most=None):
+    """Made of the subjects' figures round by round, since what disturbs one run disturbs its neighbours too."""
     wanted = f"at least {least}" if least is not None else f"at most {most}" if most is not None else ""
     found = results.get(section)
-    if not found or (of, where) not in found:
+    if not found or (subjects[0], where) not in found:
         return Target(what, "", wanted, None)
-    values = ratios(found, name, where, of, *to)
+    values = [figure(*each) for each in zip(*(found[subject, where].of[name] for subject in subjects))]
     middle = statistics.median(values)
     met = not wanted or (middle >= least if least is not None else middle <= most)
     return Target(what, _said(values), wanted, met)
 
 
-def _least_with_curl(r, where):
-    """What a hop costs that does nothing, and beside it what curl costs."""
-    what = f"get, OpenBao, {where}: (bare hop's p50 + curl multi's - direct) / (direct p50 + echo p50)"
-    found = r.get("openbao")
-    if not found or ("bare hop", where) not in found:
-        return Target(what, "", "", None)
-    of = [found[subject, where].of["p50_us"] for subject in ("bare hop", "curl multi", "direct", "echo")]
-    return Target(what, _said([(hop + curl - direct) / (direct + echo) for hop, curl, direct, echo in zip(*of)]), "", True)
+def _ratio(what, results, section, where, name, of, to, **limit):
+    return _figure(what, results, section, where, name, (of, *to), lambda own, *others: own / sum(others), **limit)
+
+
+def _time_with_curl(hop, curl, direct, echo):
+    """Of a get through what costs as much as the bare hop and as curl does more than a direct caller."""
+    return (hop + curl - direct) / (direct + echo)
+
+
+def _rate_with_curl(hop, curl, direct):
+    """The same where processors are what all wait for: then it is times for each get that add up."""
+    return 1 / (direct / hop + direct / curl - 1)
 
 
 def _uncached(r):
     one, many = (r, "openbao", "1 caller"), (r, "openbao", "32 callers")
+    bound = ("bare hop", "curl multi", "direct")
     yield _ratio("get, OpenBao, 1 caller: p50 / (direct p50 + echo p50)", *one, "p50_us", "secretstored", ("direct", "echo"), most=1.1)
-    yield _least_with_curl(r, "1 caller")
+    yield _figure("the same of what only hops and has curl: (bare hop + curl multi - direct) / (direct + echo)", *one, "p50_us",
+                  (*bound, "echo"), _time_with_curl)
     yield _ratio("get, OpenBao, 32 callers: rate / bao proxy's", *many, "rps", "secretstored", ("bao proxy",), least=3)
-    yield _ratio("get, OpenBao, 32 callers: direct rate / bao proxy's", *many, "rps", "direct", ("bao proxy",))
+    yield _ratio("the same of the direct rate", *many, "rps", "direct", ("bao proxy",))
     yield _ratio("get, OpenBao, 32 callers: rate / direct", *many, "rps", "secretstored", ("direct",), least=0.9)
-    yield _ratio("get, OpenBao, 32 callers: bare hop's rate / direct", *many, "rps", "bare hop", ("direct",))
+    yield _figure("the same of what only hops and has curl: 1 / (direct / bare hop + direct / curl multi - 1)", *many, "rps",
+                  bound, _rate_with_curl)
     yield _ratio("get, nginx, distinct paths, 32 callers: rate / bao proxy's (5 is the aim)", r, "nginx", "32 callers", "rps",
                  "secretstored", ("bao proxy",), least=3)
     yield _ratio("get, nginx, distinct paths, 32 callers: CPU / curl multi alone", r, "nginx", "32 callers", "cpu_us",
