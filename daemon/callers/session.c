@@ -22,8 +22,6 @@
 
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
-#define PARK_US (SHARE_TURN_US * SHARE_PART) /* a turn's worth of time comes in that */
-#define ALONE_MOST_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
 #define OUT_LIMIT (SIZE_MAX / 2) /* of replies to be written: kept in bounds by may_read and call_answer_end */
 #define ALONE 4 /* reads in a row of one session: it has the daemon to itself */
 #define EARLY 2 /* replies to it are written before the next request is handled */
@@ -53,7 +51,7 @@ void session_take_buffer(struct session *s)
  * libevent is told of what changes only: to be told the same again takes it as long as a look-up in the cache, and both would
  * happen with every request.
  */
-static int listen_to(struct session *s)
+int session_listen(struct session *s)
 {
 	if (!s->listens && event_add(s->readable, NULL) != 0)
 		return -1;
@@ -61,128 +59,19 @@ static int listen_to(struct session *s)
 	return 0;
 }
 
-static void stop_listening(struct session *s)
+void session_stop_listening(struct session *s)
 {
 	if (s->listens)
 		(void)event_del(s->readable);
 	s->listens = false;
 }
 
-/* At the end of this turn of the loop. */
-static void flush_soon(struct sessions *all)
+void session_flush_soon(struct sessions *all)
 {
 	if (all->flushes)
 		return;
 	all->flushes = true;
 	event_active(all->flush, 0, 0);
-}
-
-/* -- turns --------------------------------------------------------------------------------------------------- */
-
-/* The work that ended last is charged to its user, now that the clock is looked at again. */
-static void settle(struct sessions *all, uint64_t now_us)
-{
-	uint64_t used_us = now_us - all->began_us;
-	if (all->unsettled == NULL)
-		return;
-	share_spend(&all->shares, all->unsettled, all->began_us, used_us < ALONE_MOST_US ? used_us : ALONE_MOST_US);
-	all->unsettled = NULL;
-}
-
-/*
- * The processor's time is what counts, but it takes two system calls to ask for, of the five that a get from memory is.
- * A user who is alone is charged the time that has passed, within reason, until other work begins or the turn ends.
- */
-static void begin_work(struct session *s)
-{
-	struct sessions *all = s->all;
-	uint64_t now_us = clock_now_us();
-	settle(all, now_us);
-	all->began_us = all->now_us = now_us;
-	all->just_begun = false;
-	all->counts_cpu = share_has_others(&all->shares, s->share, now_us);
-	if (all->counts_cpu)
-		all->began_cpu_us = clock_cpu_us();
-}
-
-static void end_work(struct session *s)
-{
-	struct sessions *all = s->all;
-	session_count_bytes(s);
-	if (all->counts_cpu)
-		share_spend(&all->shares, s->share, all->began_us, clock_cpu_us() - all->began_cpu_us);
-	else
-		all->unsettled = s->share;
-}
-
-/* Whether the session may be heard, of which work was just begun. */
-static bool may_begin(const struct session *s)
-{
-	struct sessions *all = s->all;
-	bool may = !s->parked && share_has_time(&all->shares, s->share, all->began_us);
-	/* Among others the time in which it was read counts before a request of it is handled. */
-	all->just_begun = may && !all->counts_cpu;
-	return may;
-}
-
-/* Whether there is time left in the work that was begun. */
-static bool may_go_on(const struct session *s)
-{
-	struct sessions *all = s->all;
-	if (all->just_begun) {
-		all->just_begun = false;
-		return true;
-	}
-	all->now_us = clock_now_us();
-	return all->now_us - all->began_us < share_left_us(s->share);
-}
-
-/* Until the next turn, or some later one. */
-static void park(struct session *s)
-{
-	struct sessions *all = s->all;
-	struct timeval later = { .tv_usec = share_has_others(&all->shares, s->share, all->began_us) ? PARK_US : 0 };
-	if (s->parked)
-		return;
-	s->parked = true;
-	all->nparked++;
-	stop_listening(s);
-	DL_APPEND2(all->parked, s, prev_parked, next_parked);
-	if (!event_pending(all->unpark, EV_TIMEOUT, NULL) || later.tv_usec == 0)
-		(void)event_add(all->unpark, &later);
-}
-
-static void leave_park(struct session *s)
-{
-	if (!s->parked)
-		return;
-	s->parked = false;
-	s->all->nparked--;
-	DL_DELETE2(s->all->parked, s, prev_parked, next_parked);
-}
-
-static void on_unpark(evutil_socket_t fd, short what, void *arg)
-{
-	struct sessions *all = arg;
-	(void)fd;
-	(void)what;
-	all->at_work = true;
-	flush_soon(all);
-	/* Those that find no time go to the list's end. */
-	for (uint64_t n = all->nparked; n > 0 && all->parked != NULL; n--) {
-		struct session *s = all->parked;
-		leave_park(s);
-		begin_work(s);
-		if (!may_begin(s)) {
-			park(s);
-			continue;
-		}
-		(void)listen_to(s);
-		if (s->state == SESSION_OPEN)
-			session_pump(s);
-		end_work(s);
-	}
-	all->at_work = false;
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -202,7 +91,7 @@ static void session_free(struct session *s)
 {
 	struct sessions *all = s->all;
 	free_calls(s);
-	leave_park(s);
+	session_leave_park(s);
 	if (s->dirty && !s->reading)
 		DL_DELETE2(all->dirty, s, prev_dirty, next_dirty);
 	DL_DELETE(all->list, s);
@@ -214,7 +103,7 @@ static void session_free(struct session *s)
 	buf_free(&s->out);
 	session_count_bytes(s);
 	if (all->unsettled == s->share)
-		settle(all, clock_now_us());
+		session_settle(all, clock_now_us());
 	share_drop(&all->shares, s->share);
 	peer_clear(&s->peer);
 	free(s);
@@ -230,7 +119,7 @@ void session_mark_dirty(struct session *s)
 	if (s->reading)
 		return;
 	DL_APPEND2(s->all->dirty, s, prev_dirty, next_dirty);
-	flush_soon(s->all);
+	session_flush_soon(s->all);
 }
 
 /* Writes what the socket takes, in work that was begun. -1: the caller has gone. */
@@ -262,8 +151,8 @@ void session_stop_reading(struct session *s, enum code last_word)
 	s->answers_last_word = last_word != CODE_NONE;
 	s->frame_began_ms = 0;
 	buf_free(&s->in);
-	leave_park(s);
-	stop_listening(s);
+	session_leave_park(s);
+	session_stop_listening(s);
 	session_mark_dirty(s);
 }
 
@@ -298,7 +187,7 @@ static int after_write(struct session *s)
 	s->active_ms = clock_now_ms();
 	if (shutdown(s->fd, SHUT_WR) != 0)
 		return -1;
-	return listen_to(s);
+	return session_listen(s);
 }
 
 /* In work that was begun. -1: the session is over. */
@@ -314,11 +203,11 @@ static int write_and_go_on(struct session *s)
 
 static void flush_session(struct session *s)
 {
-	begin_work(s);
+	session_begin_work(s);
 	if (write_and_go_on(s) != 0)
 		session_free(s);
 	else
-		end_work(s);
+		session_end_work(s);
 }
 
 /* Runs at the end of each turn of the loop in which something was read or is to be written. */
@@ -336,7 +225,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 		flush_session(s);
 	}
 	all->at_work = false;
-	settle(all, clock_now_us());
+	session_settle(all, clock_now_us());
 	share_next_turn(&all->shares);
 }
 
@@ -347,7 +236,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	all->at_work = true;
-	flush_soon(all);
+	session_flush_soon(all);
 	flush_session(s);
 	all->at_work = false;
 }
@@ -358,10 +247,10 @@ void session_write_soon(struct session *s)
 	struct sessions *all = s->all;
 	bool written = false;
 	if (!all->at_work && !s->dirty && s->state == SESSION_OPEN && all->ncalls == 0) {
-		flush_soon(all);
-		begin_work(s);
+		session_flush_soon(all);
+		session_begin_work(s);
 		written = write_out(s) == 0 && s->listens && buf_len(&s->in) + buf_len(&s->out) == 0;
-		end_work(s);
+		session_end_work(s);
 	}
 	if (!written)
 		session_mark_dirty(s);
@@ -421,8 +310,8 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 		case FRAME_OK:
 			break;
 		}
-		if (!may_go_on(s)) {
-			park(s);
+		if (!session_may_go_on(s)) {
+			session_park(s);
 			return used;
 		}
 		used += FRAME_HEADER + frame.len;
@@ -451,13 +340,13 @@ void session_pump(struct session *s)
 	if (buf_len(&s->in) == 0)
 		buf_free(&s->in);
 	if (s->parked || !may_read(s)) {
-		stop_listening(s);
+		session_stop_listening(s);
 		return;
 	}
 	/* The time in which the session was not read does not count against an unfinished frame. */
 	if (!s->listens && s->frame_began_ms != 0)
 		s->frame_began_ms = clock_now_ms();
-	(void)listen_to(s);
+	(void)session_listen(s);
 }
 
 static int keep_rest(struct session *s, const unsigned char *p, size_t n)
@@ -495,7 +384,7 @@ static int take_bytes(struct session *s, const unsigned char *p, size_t n)
 	if (keep_rest(s, p + used, n - used) != 0)
 		return -1;
 	if (!may_read(s))
-		stop_listening(s);
+		session_stop_listening(s);
 	return 0;
 }
 
@@ -528,12 +417,12 @@ static int answer_at_once(struct session *s)
 static void read_some(struct session *s)
 {
 	struct sessions *all = s->all;
-	flush_soon(all);
+	session_flush_soon(all);
 	all->in_a_row = s == all->last_heard ? all->in_a_row + 1 : 0;
 	all->last_heard = s;
-	begin_work(s);
-	if (!may_begin(s)) {
-		park(s);
+	session_begin_work(s);
+	if (!session_may_begin(s)) {
+		session_park(s);
 		return;
 	}
 	ssize_t n = recv(s->fd, all->scratch, read_size(s), MSG_DONTWAIT);
@@ -561,7 +450,7 @@ static void read_some(struct session *s)
 	}
 	if (s->state == SESSION_OPEN)
 		refuse_bytes(s);
-	end_work(s);
+	session_end_work(s);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -621,7 +510,7 @@ int session_start(struct sessions *all, int fd, struct peer *peer)
 	}
 	s->readable = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, s);
 	s->writable = event_new(all->base, fd, EV_WRITE, on_writable, s);
-	if (s->readable == NULL || s->writable == NULL || listen_to(s) != 0) {
+	if (s->readable == NULL || s->writable == NULL || session_listen(s) != 0) {
 		if (s->readable != NULL)
 			event_free(s->readable);
 		if (s->writable != NULL)
@@ -659,7 +548,7 @@ struct sessions *sessions_new(struct event_base *base, const struct session_limi
 	buf_init(&all->spare, OUT_LIMIT);
 	all->flush = event_new(base, -1, 0, on_flush, all);
 	all->sweep = event_new(base, -1, EV_PERSIST, on_sweep, all);
-	all->unpark = event_new(base, -1, 0, on_unpark, all);
+	all->unpark = event_new(base, -1, 0, session_on_unpark, all);
 	struct timeval every = { .tv_sec = SWEEP_SECONDS };
 	if (all->flush == NULL || all->sweep == NULL || all->unpark == NULL || event_add(all->sweep, &every) != 0) {
 		sessions_free(all);

@@ -1,9 +1,11 @@
 /*
- * session_internal: a session's inside, for session.c (frames, the connection), session_call.c (calls) and
- * session_stream.c (calls that move data frames).
+ * session_internal: a session's inside, for session.c (frames, the connection), session_turn.c (whose turn it is),
+ * session_call.c (calls) and session_stream.c (calls that move data frames).
  */
 #ifndef SESSION_INTERNAL_H
 #define SESSION_INTERNAL_H
+
+#include <event2/util.h>
 
 #include "base/buf.h"
 #include "daemon/callers/session.h"
@@ -99,6 +101,13 @@ struct sessions {
 
 /* -- session.c -- */
 
+/* Whether the connection is read. session_listen: 0, or -1 without memory. */
+int session_listen(struct session *s);
+void session_stop_listening(struct session *s);
+
+/* At the end of this turn of the loop what is dirty is written, and the turn's time is charged. */
+void session_flush_soon(struct sessions *all);
+
 /* What was put into out is written at the end of this turn of the loop. */
 void session_mark_dirty(struct session *s);
 
@@ -113,6 +122,31 @@ void session_stop_reading(struct session *s, enum code last_word);
 
 /* Reads, or not, as the limits and the stream allow, beginning with what is there. Not from within a data frame. */
 void session_pump(struct session *s);
+
+/* -- session_turn.c -- */
+
+/*
+ * Around all that is done for a session, so that its user is charged the time. Where the session has ended meanwhile there is
+ * no session_end_work().
+ */
+void session_begin_work(struct session *s);
+void session_end_work(struct session *s);
+
+/* Whether the session may be heard, of which work was just begun. */
+bool session_may_begin(const struct session *s);
+
+/* Whether there is time left in the work that was begun, for another request. */
+bool session_may_go_on(const struct session *s);
+
+/* The work that ended last is charged to its user, now that the clock is looked at again. */
+void session_settle(struct sessions *all, uint64_t now_us);
+
+/* Not heard until the next turn, or some later one; and heard again, or about to end. */
+void session_park(struct session *s);
+void session_leave_park(struct session *s);
+
+/* Of all->unpark. */
+void session_on_unpark(evutil_socket_t fd, short what, void *arg);
 
 /* -- session_call.c -- */
 

@@ -5,7 +5,7 @@
 #include "daemon/callers/session_internal.h"
 #include "proto/reply.h"
 
-#define OUT_FULL 65536u
+#define OUT_FULL 65536u /* bytes that wait to be written; then their source waits until half of them are gone */
 
 void stream_take(struct session *s, struct call *call)
 {
@@ -88,7 +88,10 @@ void call_stream_begin(struct call *call, const char *name, const struct call_st
 	jwrite_bool(&w, name, true);
 	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
 	(void)jwrite_end(&w);
-	/* All of it at once: it stays while the stream lasts, so that it does not grow anew for each frame. */
+	/*
+	 * All of it at once: it stays while the stream lasts, so that it does not grow anew for each frame. With half of
+	 * OUT_FULL left a frame finds room, if need be by moving that half to the front.
+	 */
 	if (ops->room != NULL)
 		(void)buf_reserve(&s->out, OUT_FULL + FRAME_HEADER + FRAME_DATA_MAX);
 	session_mark_dirty(s);
