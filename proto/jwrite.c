@@ -28,10 +28,9 @@ static size_t plain(const char *p, size_t n)
 }
 
 /* Puts what stands in front of a member's value, and len bytes for that, which are to be written. Gives their place, or NULL. */
-static char *put_front(struct jwrite *w, const char *name, size_t len)
+static char *put_front(struct jwrite *w, struct jname name, size_t len)
 {
-	size_t name_len = name != NULL ? strlen(name) : 0;
-	size_t front = (w->comma ? 1 : 0) + (name != NULL ? name_len + 3 : 0);
+	size_t front = (w->comma ? 1 : 0) + (name.text != NULL ? name.len + 3 : 0);
 	char *p;
 
 	if (w->failed || len > FRAME_BODY_MAX || buf_reserve(w->out, front + len) < 0) {
@@ -43,17 +42,17 @@ static char *put_front(struct jwrite *w, const char *name, size_t len)
 	if (w->comma)
 		*p++ = ',';
 	w->comma = true;
-	if (name != NULL) {
+	if (name.text != NULL) {
 		*p++ = '"';
-		memcpy(p, name, name_len);
-		memcpy(p + name_len, "\":", 2);
-		p += name_len + 2;
+		memcpy(p, name.text, name.len);
+		memcpy(p + name.len, "\":", 2);
+		p += name.len + 2;
 	}
 	return p;
 }
 
 /* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
-static void put_member(struct jwrite *w, const char *name, const char *value, size_t len)
+static void put_member(struct jwrite *w, struct jname name, const char *value, size_t len)
 {
 	char *p = put_front(w, name, len);
 
@@ -62,7 +61,7 @@ static void put_member(struct jwrite *w, const char *name, const char *value, si
 }
 
 /* What stands in front of a value. */
-static void lead(struct jwrite *w, const char *name)
+static void lead(struct jwrite *w, struct jname name)
 {
 	put_member(w, name, NULL, 0);
 }
@@ -75,7 +74,7 @@ void jwrite_begin(struct jwrite *w, struct buf *out)
 	put(w, start, sizeof(start));
 }
 
-void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t len)
+void jwrite_named_string(struct jwrite *w, struct jname name, const char *value, size_t len)
 {
 	char *p;
 
@@ -95,12 +94,7 @@ void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t
 	p[len] = '"';
 }
 
-void jwrite_text(struct jwrite *w, const char *name, const char *value)
-{
-	jwrite_string(w, name, value, strlen(value));
-}
-
-void jwrite_uint(struct jwrite *w, const char *name, uint64_t value)
+void jwrite_named_uint(struct jwrite *w, struct jname name, uint64_t value)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -112,25 +106,15 @@ void jwrite_uint(struct jwrite *w, const char *name, uint64_t value)
 	put_member(w, name, digits + at, sizeof(digits) - at);
 }
 
-void jwrite_bool(struct jwrite *w, const char *name, bool value)
-{
-	put_member(w, name, value ? "true" : "false", value ? 4 : 5);
-}
-
-void jwrite_null(struct jwrite *w, const char *name)
-{
-	put_member(w, name, "null", 4);
-}
-
-void jwrite_span(struct jwrite *w, const char *name, struct jspan value)
+void jwrite_named_span(struct jwrite *w, struct jname name, struct jspan value)
 {
 	if (value.len == 0)
-		jwrite_null(w, name);
+		put_member(w, name, "null", 4);
 	else
 		put_member(w, name, value.p, value.len);
 }
 
-void jwrite_open(struct jwrite *w, const char *name, char bracket)
+void jwrite_named_open(struct jwrite *w, struct jname name, char bracket)
 {
 	lead(w, name);
 	put(w, &bracket, 1);

@@ -112,41 +112,40 @@ bool op_has_path(enum op op)
 	return op == OP_KV_GET || op == OP_KV_PUT;
 }
 
-/* The bytes of the character at p, which is before end; 0: there is none that a path may have. */
-static size_t character(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)*p;
-
-	if (c < 0x80)
-		return c >= 0x20 && c != 0x7f;
-	return utf8_sequence(p, (size_t)(end - p));
-}
-
-/* Where the segment that begins at p ends; NULL if it may not be one. */
+/* Where the segment that begins at p ends; NULL if it may not be one, or holds what is no character of a path. */
 static const char *segment_end(const char *p, const char *end)
 {
 	const char *first = p;
 	size_t n;
 
-	for (; p < end && *p != '/'; p += n) {
-		n = character(p, end);
+	while (p < end && *p != '/') {
+		if (*p >= 0x20 && *p < 0x7f) {
+			p++;
+			continue;
+		}
+		n = (unsigned char)*p < 0x80 ? 0 : utf8_sequence(p, (size_t)(end - p));
 		if (n == 0)
 			return NULL;
+		p += n;
 	}
 	n = (size_t)(p - first);
 	return n == 0 || (n == 1 && *first == '.') || (n == 2 && first[0] == '.' && first[1] == '.') ? NULL : p;
 }
 
-bool request_path_ok(const char *path, size_t max)
+static bool path_ok(const char *path, size_t len)
 {
-	size_t len = strlen(path);
 	const char *p, *end = path + len;
 
-	if (len > max)
-		return false;
 	for (p = segment_end(path, end); p != NULL && p < end; p = segment_end(p + 1, end))
 		;
 	return p != NULL;
+}
+
+bool request_path_ok(const char *path, size_t max)
+{
+	size_t len = strlen(path);
+
+	return len <= max && path_ok(path, len);
 }
 
 /* Takes the value of the member with that name. 0, or -1: the text cannot be followed any further. */
@@ -320,7 +319,7 @@ static int take_path(const struct envelope *envelope, enum member member, char *
 	n = jspan_decode(span, out, cap);
 	if (n < 0)
 		return refuse(why, member, "is too long");
-	if ((size_t)n != strlen(out) || !request_path_ok(out, cap - 1))
+	if (!path_ok(out, (size_t)n))
 		return refuse(why, member, "has an empty, \".\" or \"..\" segment, or a control byte");
 	return 0;
 }
