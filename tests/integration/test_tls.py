@@ -187,7 +187,7 @@ class Pair:
         self.leader.configure(certificate)
         self.leader.start()
         self.leader.wait_active()
-        process.wait_until(lambda: self.standby.admin.get("sys/leader")["leader_address"] == self.leader.address, 20,
+        process.wait_until(lambda: self.standby.admin.get("sys/leader").get("leader_address") == self.leader.address, 20,
                            "the standby names the leader")
 
     def close(self):

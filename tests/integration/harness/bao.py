@@ -327,7 +327,7 @@ class Cluster:
     def caught_up(self, node):
         """Waits until the node has all that the leader has now."""
         wanted = self.wait_leader().admin.get("sys/leader")["raft_committed_index"]
-        process.wait_until(lambda: node.admin.get("sys/leader")["raft_applied_index"] >= wanted, 20, "the node catches up")
+        process.wait_until(lambda: node.admin.get("sys/leader").get("raft_applied_index", 0) >= wanted, 20, "the node catches up")
 
     def close(self):
         for node in self.nodes:
