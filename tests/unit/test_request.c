@@ -560,6 +560,19 @@ static void test_no_message_holds_a_value_or_a_long_name(void **state)
 	}
 }
 
+static void test_each_byte_is_told_apart_in_a_path(void **state)
+{
+	char path[4];
+
+	(void)state;
+	for (unsigned byte = 1; byte < 256; byte++) {
+		snprintf(path, sizeof(path), "a%cb", (int)byte);
+		assert_int_equal(request_path_ok(path, sizeof(path)), byte >= 0x20 && byte < 0x7f);
+		snprintf(path, sizeof(path), "a/%c", (int)byte);
+		assert_int_equal(request_path_ok(path, sizeof(path)), byte >= 0x20 && byte < 0x7f && byte != '/' && byte != '.');
+	}
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, teardown)
 
 int main(void)
@@ -584,6 +597,7 @@ int main(void)
 		TEST(test_what_is_not_a_json_object_is_an_invalid_request),
 		TEST(test_every_truncation_of_a_request_is_refused),
 		TEST(test_paths_are_canonical),
+		TEST(test_each_byte_is_told_apart_in_a_path),
 		TEST(test_lengths_of_paths_count_after_unescaping),
 		TEST(test_clients_can_ask_for_a_path_beforehand),
 		TEST(test_data_may_be_deep_and_the_envelope_may_not),

@@ -428,9 +428,12 @@ static void test_with_several_callers_replies_are_written_together(void **state)
 static void hold(struct fixture *f, const char *request)
 {
 	size_t n = f->nheld;
+	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	bench_send_frame(&f->bench, FRAME_JSON, request);
-	while (f->nheld == n)
+	while (f->nheld == n) {
+		assert_true(clock_now_ms() < until);
 		bench_turn(&f->bench);
+	}
 }
 
 static void test_the_last_reply_that_is_waited_for_is_written_without_a_turn(void **state)
