@@ -23,6 +23,7 @@
 #define OUT_ROOM 65536
 #define IN_ROOM 65536u
 #define IN_MOST (32u << 20)
+#define EARLY 8 /* replies after which is asked anew before the others are looked at, as by the library */
 
 /*
  * reply: the bytes of the first whole reply in what has come; 0: it is not whole yet; -1: it is none. *ok tells whether it
@@ -206,6 +207,7 @@ static void flush(struct caller *c)
 
 static void take_replies(struct caller *c)
 {
+	unsigned taken = 0;
 	size_t at = 0;
 
 	while (c->under_way > 0) {
@@ -222,6 +224,10 @@ static void take_replies(struct caller *c)
 		core_answered(c->core, c->asked_ns[c->oldest], ok, (size_t)n);
 		c->oldest = (c->oldest + 1) % c->core->depth;
 		c->under_way--;
+		if (++taken % EARLY == 0 && at < c->in_len) {
+			ask(c);
+			flush(c);
+		}
 	}
 	memmove(c->in, c->in + at, c->in_len - at);
 	c->in_len -= at;
