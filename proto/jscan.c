@@ -310,7 +310,8 @@ int jscan_object(struct jscan *s)
 	return 0;
 }
 
-int jscan_member(struct jscan *s, struct jspan *key)
+/* Goes to the next member's name. 1, 0: the object has ended, -1. */
+static int find_member(struct jscan *s)
 {
 	int fresh = s->fresh;
 
@@ -328,7 +329,40 @@ int jscan_member(struct jscan *s, struct jspan *key)
 		s->p++;
 		skip_space(s);
 	}
-	return take_name(s, key) < 0 ? -1 : 1;
+	return 1;
+}
+
+int jscan_member(struct jscan *s, struct jspan *key)
+{
+	int r = find_member(s);
+
+	return r > 0 && take_name(s, key) < 0 ? -1 : r;
+}
+
+/* Takes a member's name and its colon if they stand there as our own side writes them. */
+static bool take_expected(struct jscan *s, struct jname name, struct jspan *key)
+{
+	const char *p = s->p;
+
+	if ((size_t)(s->end - p) < name.len + 3 || p[0] != '"' || p[name.len + 1] != '"' || p[name.len + 2] != ':' ||
+	    memcmp(p + 1, name.text, name.len) != 0)
+		return false;
+	*key = (struct jspan){ p, name.len + 2, JSON_STRING };
+	s->p = p + name.len + 3;
+	return true;
+}
+
+int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key, int *ret)
+{
+	int r = find_member(s);
+
+	*ret = expected;
+	if (r <= 0 || take_expected(s, names[expected], key))
+		return r;
+	if (take_name(s, key) < 0)
+		return -1;
+	*ret = jspan_among(*key, names, count, expected);
+	return 1;
 }
 
 int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)

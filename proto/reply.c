@@ -18,13 +18,12 @@
 #define NONE (1u << JSON_NULL)
 
 /*
- * X(enumerator, name, types), in the order in which the daemon writes them. "version" is a secret's, a number, or in the answer
+ * X(enumerator, name, types), those of a secret in the order in which the daemon writes them. "version" is a secret's, a number, or in the answer
  * to a ping or status the daemon's, a string.
  */
 #define REPLY_TABLE(X) \
 	X(ID, "id", STRING | NUMBER | NONE) \
 	X(OK, "ok", BOOL) \
-	X(ERROR, "error", OBJECT) \
 	X(VERSION, "version", NUMBER | STRING) \
 	X(CREATED_TIME, "created_time", STRING | NONE) \
 	X(METADATA, "metadata", OBJECT | NONE) \
@@ -38,7 +37,8 @@
 	X(CONTINUE, "continue", BOOL) \
 	X(BYTES, "bytes", NUMBER) \
 	X(SHA256, "sha256", STRING) \
-	X(VERIFIED, "verified", BOOL)
+	X(VERIFIED, "verified", BOOL) \
+	X(ERROR, "error", OBJECT)
 
 #define ERROR_TABLE(X) \
 	X(CODE, "code", STRING) \
@@ -106,10 +106,9 @@ static int collect(struct jscan *s, const struct members *known, struct jspan *v
 	memset(values, 0, (size_t)known->count * sizeof(*values));
 	if (jscan_object(s) < 0)
 		return -1;
-	while ((r = jscan_member(s, &name)) > 0) {
+	while ((r = jscan_member_among(s, known->names, known->count, next, &name, &i)) > 0) {
 		if (jscan_value(s, JSCAN_DEPTH_MAX, &value) < 0)
 			return -1;
-		i = jspan_among(name, known->names, known->count, next);
 		if (i < 0)
 			continue;
 		if (values[i].len > 0 || (known->types[i] & 1u << value.type) == 0)

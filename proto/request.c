@@ -148,10 +148,9 @@ bool request_path_ok(const char *path, size_t max)
 	return len <= max && path_ok(path, len);
 }
 
-/* Takes the value of the member with that name. 0, or -1: the text cannot be followed any further. */
-static int collect_value(struct jscan *s, struct jspan name, struct envelope *envelope)
+/* Takes the value of a member; -1: of one that is unknown. 0, or -1: the text cannot be followed any further. */
+static int collect_value(struct jscan *s, int member, struct jspan name, struct envelope *envelope)
 {
-	int member = jspan_among(name, member_names, MEMBER_COUNT, envelope->next);
 	struct jscan before = *s;
 	struct jspan value;
 
@@ -182,12 +181,12 @@ static int collect_value(struct jscan *s, struct jspan name, struct envelope *en
 static int collect(struct jscan *s, struct envelope *envelope)
 {
 	struct jspan name;
-	int r;
+	int member, r;
 
 	if (jscan_object(s) < 0)
 		return -1;
-	while ((r = jscan_member(s, &name)) > 0)
-		if (collect_value(s, name, envelope) < 0)
+	while ((r = jscan_member_among(s, member_names, MEMBER_COUNT, envelope->next, &name, &member)) > 0)
+		if (collect_value(s, member, name, envelope) < 0)
 			return -1;
 	return r < 0 ? -1 : jscan_end(s);
 }

@@ -49,11 +49,30 @@ static void check_string(struct jspan string)
 	free(again);
 }
 
+/* At the next member, of which jscan_member() says r and key: the same is said when a name is expected, whichever. */
+static void check_among(const struct jscan *at, const struct jscan *after, int r, struct jspan key)
+{
+	static const struct jname names[] = { JNAME("id"), JNAME("ok"), JNAME(""), JNAME("a") };
+
+	for (int expected = 0; expected < 4; expected++) {
+		struct jscan s = *at, general = *after;
+		struct jspan name;
+		int i;
+
+		HOLDS(jscan_member_among(&s, names, 4, expected, &name, &i) == r);
+		if (r <= 0)
+			continue;
+		HOLDS(name.p == key.p && name.len == key.len && name.type == JSON_STRING);
+		HOLDS(i == jspan_among(key, names, 4, 0));
+		HOLDS(jscan_peek(&s) == jscan_peek(&general) && s.p == general.p);
+	}
+}
+
 /* Steps through objects as a decoder does, entering every other one. 0 if all is well to the end. */
 static int walk(const char *text, size_t len)
 {
 	struct jspan key, value;
-	struct jscan s;
+	struct jscan s, before;
 	unsigned depth = 1, steps = 0;
 	int r;
 
@@ -61,7 +80,9 @@ static int walk(const char *text, size_t len)
 	if (jscan_object(&s) < 0)
 		return -1;
 	while (depth > 0) {
+		before = s;
 		r = jscan_member(&s, &key);
+		check_among(&before, &s, r, key);
 		if (r < 0)
 			break;
 		if (r == 0) {

@@ -365,6 +365,51 @@ static void test_objects_are_walked_as_strictly_as_they_are_taken(void **state)
 	}
 }
 
+#define BROKEN (-2)
+
+static const struct jname expectable[] = { JNAME("id"), JNAME("version"), JNAME(""), JNAME("i") };
+
+/* The only member of an object of one scalar, as an index; BROKEN: that is not what the text is. */
+static int only_member(const char *text, size_t len, int expected)
+{
+	char *copy = malloc(len);
+	struct jspan key, value;
+	int index = BROKEN, none;
+	struct jscan s;
+
+	assert_non_null(copy);
+	jscan_init(&s, memcpy(copy, text, len), len);
+	if (jscan_object(&s) < 0 || jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &index) <= 0 ||
+	    jscan_value(&s, 0, &value) < 0 || jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &none) != 0 ||
+	    jscan_end(&s) < 0)
+		index = BROKEN;
+	free(copy);
+	return index;
+}
+
+/* However it is written and whichever is expected, and wherever the text ends. */
+static void test_an_expected_member_is_taken_as_any_other(void **state)
+{
+	static const struct {
+		const char *text;
+		int index;
+	} members[] = {
+		{ "{\"id\":7}", 0 }, { "{ \"id\" : 7 }", 0 }, { "{\"id\": 7}", 0 }, { "{\"id\" :7}", 0 }, { "{\"\\u0069d\":7}", 0 },
+		{ "{\"version\":7}", 1 }, { "{\"versio\":7}", -1 }, { "{\"versions\":7}", -1 }, { "{\"\":7}", 2 }, { "{\"i\":7}", 3 },
+		{ "{\"i:\":7}", -1 }, { "{\"id\"7}", BROKEN }, { "{id:7}", BROKEN }, { "{\"id\\\":7}", BROKEN },
+		{ "{xid\":7}", BROKEN }, { "{\"idx:7}", BROKEN }, { "{,\"id\":7}", BROKEN }, { "{\"id\":7,}", BROKEN }, { "{}", BROKEN },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < COUNT(members); k++) {
+		size_t whole = strlen(members[k].text);
+
+		for (size_t len = 1; len <= whole; len++)
+			for (int expected = 0; expected < (int)COUNT(expectable); expected++)
+				assert_int_equal(only_member(members[k].text, len, expected), len == whole ? members[k].index : BROKEN);
+	}
+}
+
 static void test_an_entered_empty_object_leaves_its_parent_in_step(void **state)
 {
 	(void)state;
@@ -436,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_spans_are_the_texts_own_bytes),
 		cmocka_unit_test(test_each_type_is_told_before_and_after_it_is_taken),
 		cmocka_unit_test(test_objects_are_walked_as_strictly_as_they_are_taken),
+		cmocka_unit_test(test_an_expected_member_is_taken_as_any_other),
 		cmocka_unit_test(test_an_entered_empty_object_leaves_its_parent_in_step),
 		cmocka_unit_test(test_an_error_sticks_and_says_why),
 		cmocka_unit_test(test_the_reason_holds_nothing_of_the_text),
