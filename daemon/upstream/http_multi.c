@@ -7,6 +7,7 @@
  */
 #include "daemon/upstream/http_multi.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
@@ -62,6 +63,17 @@ static void watch_for(struct watch *watch, short what)
 	event_add(&watch->event, NULL);
 }
 
+/*
+ * Not if curl has read what there was while it was called for another socket: it then also goes on with the transfers whose
+ * timers have run out, that of connecting among them, which it lets run for as long as the transfer does (7.88.1).
+ */
+static bool has_input(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 static void socket_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
@@ -69,6 +81,8 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
 
 	if (watch->stays) {
+		if (!has_input(fd))
+			return;
 		/*
 		 * The server has closed it, or sent what nobody asked for: of that curl would take the next request's answer
 		 * (7.88.1 does, later ones do not), and of what comes then the one's after that. A connection that is shut

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -182,6 +183,69 @@ static void test_what_happens_to_a_connection_between_requests_harms_none(void *
 	}
 }
 
+#define TOGETHER 8
+#define CONNECT_MS 1000
+
+/* Answers when released, and counts the answers that are on their way. */
+static void play_answer_together(struct server_connection *c, void *arg)
+{
+	atomic_uint *answered = arg;
+
+	while (server_read(c)) {
+		server_hold(c);
+		server_reply(c, 200, "", "x");
+		++*answered;
+	}
+}
+
+static void get_together(struct fixture *f, struct result *results)
+{
+	for (size_t i = 0; i < TOGETHER; i++)
+		fixture_get(f, "/v1/x", LONG_MS, &results[i]);
+}
+
+static void until_together(struct fixture *f, struct result *results)
+{
+	for (size_t i = 0; i < TOGETHER; i++) {
+		fixture_until_ended(f, &results[i]);
+		assert_int_equal(results[i].outcome, HTTP_REPLY);
+		results[i].ended = 0;
+	}
+}
+
+/*
+ * Curl leaves the timer of connecting to run out during the transfer, and looks then at all whose timers have, whichever
+ * socket it was called for. So it has read others' answers before the loop comes to tell of them.
+ */
+static void test_an_answer_that_was_read_already_costs_no_connection(void **state)
+{
+	atomic_uint answered = 0;
+	struct server *server = server_start(play_answer_together, &answered, NULL);
+	struct result results[TOGETHER] = {0};
+	uint64_t over_ms;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	f.options.connect_timeout_ms = CONNECT_MS;
+	fixture_url(&f, "http", "127.0.0.1", server_port(server));
+	fixture_open(&f);
+	get_together(&f, results);
+	fixture_until_count(&f, &server_counts(server)->requests, TOGETHER);
+	over_ms = clock_now_ms() + CONNECT_MS;
+	server_release(server);
+	while (answered < TOGETHER || clock_now_ms() < over_ms)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	until_together(&f, results);
+	get_together(&f, results);
+	until_together(&f, results);
+	assert_int_equal(server_counts(server)->connections, TOGETHER);
+	fixture_free(&f);
+	server_stop(server);
+	for (size_t i = 0; i < TOGETHER; i++)
+		result_free(&results[i]);
+}
+
 /* Of a name's two addresses, ::1 and 127.0.0.1, one is refused; curl says little of the socket it tried that with. */
 static void test_nothing_is_left_of_connections_that_never_were(void **state)
 {
@@ -276,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_a_get_that_finds_nobody_says_nothing_of_the_one_before),
 		cmocka_unit_test(test_gets_are_made_again_however_many_connections_have_died),
 		cmocka_unit_test(test_what_happens_to_a_connection_between_requests_harms_none),
+		cmocka_unit_test(test_an_answer_that_was_read_already_costs_no_connection),
 		cmocka_unit_test(test_nothing_is_left_of_connections_that_never_were),
 		cmocka_unit_test(test_replies_arrive_whole_whatever_came_before),
 		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
