@@ -17,6 +17,8 @@ static void run(struct ss_client *c, ss_callback *callback, void *arg, const str
 	c->depth++;
 	callback(c, result, arg);
 	c->depth--;
+	/* One that forked may return in the child, too, where what else has come is not the child's. */
+	client_enter(c);
 }
 
 static void run_failure(struct ss_client *c, ss_callback *callback, void *arg, const struct ss_error *error)

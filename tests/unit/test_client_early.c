@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,6 +195,37 @@ static void test_a_handle_that_is_closed_writes_nothing_more(void **state)
 	assert_int_equal(fake.frames, FIRST);
 }
 
+static pid_t child;
+
+/* The child returns from it as the parent does. */
+static void fork_once(struct ss_client *c, const struct ss_result *result, void *arg)
+{
+	assert_int_equal(result->code, SS_OK);
+	if (answered == 0)
+		assert_int_equal(ss_submit_get(c, "secret", "b", 0, 20000, note, arg), SS_OK);
+	if (answered++ == 0)
+		child = fork();
+}
+
+static void test_a_child_that_returns_from_a_callback_takes_nothing_of_its_parents(void **state)
+{
+	int status;
+
+	(void)state;
+	start(serve, fork_once);
+	ss_process(client);
+	if (child == 0)
+		_exit(answered == 1 && ss_fd(client) < 0 && ss_pending(client) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	run_until_done();
+	assert_int_equal(answered, FIRST);
+	assert_int_equal(anew, 1);
+	assert_int_equal(fake.frames, FIRST + 1);
+	assert_int_equal(fake.connections, 1);
+	stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_overdue_is_not_written_early),
 		cmocka_unit_test(test_a_daemon_that_has_closed_has_its_replies_read_all_the_same),
 		cmocka_unit_test(test_a_handle_that_is_closed_writes_nothing_more),
+		cmocka_unit_test(test_a_child_that_returns_from_a_callback_takes_nothing_of_its_parents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
