@@ -33,7 +33,7 @@ struct fresh_call {
 	enum fresh_step step;
 	char *token, *mount, *path, *node;
 	uint64_t version, min_version, deadline_ms;
-	bool behind;          /* an answer was too old */
+	bool behind;          /* an answer was too old, be it the leader's */
 	uint64_t asked_ms;    /* FRESH_LEADER, FRESH_CONFIRM: when the read began */
 	struct http_call *http;
 	struct leader_wait *search;
@@ -143,6 +143,15 @@ bool fresh_overdue(const struct fresh_call *call, struct failure *why)
 	return true;
 }
 
+/* At the deadline it must not matter which node is being asked then, or that none is. */
+static void finish_read(struct fresh_call *call, const struct answer *answer)
+{
+	if (call->behind && answer->failure.code == CODE_TIMEOUT)
+		give_up(call);
+	else
+		finish(call, answer);
+}
+
 static void arm(struct fresh_call *call, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
@@ -168,10 +177,8 @@ static void on_any(void *arg, const struct answer *answer)
 	if (is_too_old(call, answer)) {
 		call->behind = true;
 		find_leader(call);
-	} else if (call->behind && answer->failure.code == CODE_TIMEOUT) {
-		give_up(call);
 	} else {
-		finish(call, answer);
+		finish_read(call, answer);
 	}
 }
 
@@ -205,6 +212,7 @@ static void take_leaders_word(struct fresh_call *call)
 	if (call->version == 0 && tells_version(&call->answer, &told)) {
 		versions_confirm(call->fresh->versions, call->mount, call->path, told, call->asked_ms, clock_now_ms());
 		if (told < call->min_version) {
+			call->behind = true;
 			pause_call(call);
 			return;
 		}
@@ -262,7 +270,7 @@ static void on_leader(void *arg, const struct answer *answer)
 		return;
 	}
 	if (!tells_version(answer, &told)) {
-		finish(call, answer);
+		finish_read(call, answer);
 		return;
 	}
 	call->step = FRESH_CONFIRM;

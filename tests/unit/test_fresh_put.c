@@ -330,6 +330,60 @@ static void test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however
 	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
 }
 
+static struct fresh_call *get(struct ended *e, uint64_t min_version, uint64_t ms)
+{
+	e->times = 0;
+	return fresh_get(fresh, "s.t", "secret", "a", 0, min_version, clock_now_ms() + ms, on_done, e);
+}
+
+static void test_a_read_that_found_too_old_an_answer_ends_unavailable_while_the_leader_is_asked(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
+	fakebao_hold(&nodes[1], SECRET, true);
+	assert_non_null(get(&e, 1, 300));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(fakebao_count(&nodes[1], SECRET), 1);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
+static void test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	elect(nodes, 1);
+	versions_doubt(versions, "secret", "a", clock_now_ms()); /* so that the leader is asked, and nobody else */
+	fakebao_answer(&nodes[1], SECRET, 404, "{\"errors\":[]}");
+	assert_non_null(get(&e, 1, 500));
+	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) > 1);
+	fakebao_hold(&nodes[1], SECRET, true);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(fakebao_count(&nodes[0], SECRET), 0);
+	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
+}
+
+static void test_a_read_that_no_node_answered_ends_as_a_timeout(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	fakebao_hold(&nodes[0], SECRET, true);
+	assert_non_null(get(&e, 1, 100));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.answer.failure.code, CODE_TIMEOUT);
+	elect(nodes, 1);
+	versions_doubt(versions, "secret", "a", clock_now_ms());
+	fakebao_hold(&nodes[1], SECRET, true);
+	assert_non_null(get(&e, 0, 100));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(fakebao_count(&nodes[1], SECRET), 1);
+	assert_int_equal(e.answer.failure.code, CODE_TIMEOUT);
+}
+
 static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state)
 {
 	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
@@ -378,6 +432,9 @@ int main(void)
 		WITH_CLUSTER(test_freeing_ends_writes),
 		WITH_CLUSTER(test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one),
 		WITH_CLUSTER(test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends),
+		WITH_CLUSTER(test_a_read_that_found_too_old_an_answer_ends_unavailable_while_the_leader_is_asked),
+		WITH_CLUSTER(test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again),
+		WITH_CLUSTER(test_a_read_that_no_node_answered_ends_as_a_timeout),
 		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
 	};
 
