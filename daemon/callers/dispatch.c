@@ -128,11 +128,12 @@ static bool answer_get_at_once(struct dispatch *d, struct call *call, const stru
 	d->counters.gets++;
 	if (!kv_cached(d->parts.kv, &wanted, began_us / 1000, &reply))
 		return false;
+	const struct peer *peer = call_peer(call);
 	count_cached(d, &reply);
-	dispatch_audit(d, call, r, rule, &(struct outcome){ .version = reply.version, .began_us = began_us });
 	call_answer_begin(call, &w);
 	write_kv(&w, &reply);
 	call_answer_end(call, &w);
+	dispatch_audit(d, peer, r, rule, &(struct outcome){ .version = reply.version, .began_us = began_us });
 	return true;
 }
 
@@ -206,7 +207,7 @@ static const struct rule *find_rule(const struct dispatch *d, struct call *call,
 static void deny(struct dispatch *d, struct call *call, const struct request *r)
 {
 	struct failure why;
-	dispatch_audit(d, call, r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = call_now_us(call) });
+	dispatch_audit(d, call_peer(call), r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = call_now_us(call) });
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
 	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
 	dispatch_refuse(d, call, &why);
@@ -226,7 +227,8 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		return;
 	}
 	if (r->op == OP_STATUS) {
-		dispatch_audit(d, call, r, rule->name, &(struct outcome){ .code = CODE_NONE, .began_us = call_now_us(call) });
+		const struct outcome ok = { .code = CODE_NONE, .began_us = call_now_us(call) };
+		dispatch_audit(d, call_peer(call), r, rule->name, &ok);
 		answer_status(d, call);
 		return;
 	}

@@ -104,7 +104,7 @@ struct outcome {
 };
 
 /* Its record. rule: NULL for none. */
-void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
+void dispatch_audit(struct dispatch *d, const struct peer *peer, const struct request *r, const char *rule,
     const struct outcome *outcome);
 
 /* -- dispatch_snapshot.c -- */

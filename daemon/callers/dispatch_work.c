@@ -72,13 +72,13 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 	return work;
 }
 
-void dispatch_audit(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
+void dispatch_audit(struct dispatch *d, const struct peer *peer, const struct request *r, const char *rule,
     const struct outcome *outcome)
 {
 	uint64_t now_us = clock_now_us();
 	const struct audit_record record = {
 		.op = op_name(r->op),
-		.peer = call_peer(call),
+		.peer = peer,
 		.mount = op_has_path(r->op) ? r->mount : NULL,
 		.path = op_has_path(r->op) ? r->path : NULL,
 		.rule = rule,

@@ -241,18 +241,26 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	all->at_work = false;
 }
 
-/* The flush sees to what is left, also where the caller has gone. */
+static bool write_at_once(struct session *s)
+{
+	struct sessions *all = s->all;
+	bool begun = all->at_work, written;
+	if (!begun) {
+		session_flush_soon(all);
+		session_begin_work(s);
+	}
+	written = write_out(s) == 0 && s->listens && buf_len(&s->in) + buf_len(&s->out) == 0;
+	if (!begun)
+		session_end_work(s);
+	return written;
+}
+
+/* What is left, also where the caller has gone, is seen to by the flush, or after what was read. */
 void session_write_soon(struct session *s)
 {
 	struct sessions *all = s->all;
-	bool written = false;
-	if (!all->at_work && !s->dirty && s->state == SESSION_OPEN && all->ncalls == 0) {
-		session_flush_soon(all);
-		session_begin_work(s);
-		written = write_out(s) == 0 && s->listens && buf_len(&s->in) + buf_len(&s->out) == 0;
-		session_end_work(s);
-	}
-	if (!written)
+	bool alone = all->at_work ? s->reads_last : all->ncalls == 0;
+	if (s->dirty || s->state != SESSION_OPEN || !alone || !write_at_once(s))
 		session_mark_dirty(s);
 }
 
@@ -315,6 +323,7 @@ static size_t take_frames(struct session *s, const unsigned char *p, size_t n)
 			return used;
 		}
 		used += FRAME_HEADER + frame.len;
+		s->reads_last = used == n && s->reading && s->all->in_a_row >= ALONE;
 		if (in_stream ? !stream_frame(s, &frame) : !request_frame(s, &frame))
 			return n;
 		/* Whether the caller has gone shows when the last reply is written. */
@@ -407,7 +416,7 @@ static size_t read_size(const struct session *s)
 static int answer_at_once(struct session *s)
 {
 	bool answered = s->reading && s->dirty;
-	s->reading = false;
+	s->reading = s->reads_last = false;
 	if (!answered)
 		return 0;
 	s->dirty = false;

@@ -54,6 +54,7 @@ struct session {
 	enum session_state state;
 	bool dirty;               /* has replies to be written at the end of this turn; in all->dirty, unless it is reading */
 	bool reading;             /* what it was sent is being taken; what is answered at once is written right after */
+	bool reads_last;          /* reading: it has the daemon to itself, and the last request that it sent is handled */
 	bool listens;             /* readable is added */
 	bool parked;              /* in all->parked: not heard, since its user has had its time */
 	bool answers_last_word;   /* SESSION_ENDING: last_word is to be sent before the end */
@@ -112,7 +113,8 @@ void session_flush_soon(struct sessions *all);
 void session_mark_dirty(struct session *s);
 
 /*
- * The same, but right away if no other call is in flight: a caller who is alone has the reply before the daemon tidies up.
+ * The same, but right away if no other call is in flight, or this is answered at once and nobody else was heard of late: a
+ * caller who is alone has the reply before the daemon tidies up.
  * With many callers their replies together cost less: who reads them is woken once.
  */
 void session_write_soon(struct session *s);
