@@ -284,7 +284,7 @@ help:
 #: make check-long      the long tests, threads under TSan, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
-#: make bench           figures beside those of others, in one run: a quarter of an hour. QUICK=1: two minutes, to see that it
+#: make bench           figures beside those of others, in one run: 25 minutes. QUICK=1: two minutes, to see that it
 #:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only. As root
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/

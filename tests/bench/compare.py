@@ -70,7 +70,7 @@ def from_memory(lab, plan):
                 Subject("memcached", memcached.socket, memcached.pid, protocol="memcached", **usual), _echo(lab, 200)]
     subjects[0].run(callers=32, requests=2 * PATHS)  # fills the cache
     pipelined = {name: options for name, options in callers(plan, 16).items() if options["callers"] <= 32}
-    return rounds(subjects, {**callers(plan), **pipelined}, plan.many_rounds, plan.say)
+    return rounds(subjects, {**callers(plan), **pipelined}, plan.most_rounds, plan.say)
 
 
 def payloads_from_memory(lab, plan):
