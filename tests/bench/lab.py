@@ -1,6 +1,7 @@
 """All that is measured, on this machine: OpenBao, nginx in its place, `bao proxy`, the daemon, memcached, the echo."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -130,7 +131,7 @@ class Nginx:
         return self.log.read_text().count("/data/")
 
     def close(self):
-        process.end(self.process, timeout=5)
+        process.end(self.process, signal.SIGTERM, timeout=5)  # else its worker stays
 
 
 class BaoProxy:
