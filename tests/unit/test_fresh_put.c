@@ -297,11 +297,17 @@ static void test_freeing_ends_writes(void **state)
 
 /* -- reads at the leader -------------------------------------------------------------------------------------- */
 
+static void get(struct ended *e, uint64_t min_version, uint64_t ms)
+{
+	e->times = 0;
+	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, min_version, clock_now_ms() + ms, on_done, e));
+}
+
 static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one(void **state)
 {
 	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":%u}}}";
 	struct fakebao *nodes = *state;
-	struct ended e = {.times = 0};
+	struct ended e;
 	uint64_t begin = clock_now_ms();
 
 	elect(nodes, 1);
@@ -309,7 +315,7 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}"); /* a standby that does not have it yet */
 	fakebao_answer(&nodes[2], SECRET, 200, read);
 	fakebao_hold(&nodes[1], SECRET, true);
-	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, begin + 8000, on_done, &e));
+	get(&e, 0, 8000);
 	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) == 2);
 	fakebao_elect(nodes, 2);
 	fakebao_until(nodes, e.times > 0);
@@ -320,20 +326,14 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 static void test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends(void **state)
 {
 	struct fakebao *nodes = *state;
-	struct ended e = {.times = 0};
+	struct ended e;
 
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
-	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 1, clock_now_ms() + 500, on_done, &e));
+	get(&e, 1, 500);
 	fakebao_until(nodes, fakebao_count(&nodes[0], SECRET) > 3);
 	fakebao_hold(&nodes[0], SECRET, true); /* its deadline comes in the midst of a question */
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
-}
-
-static struct fresh_call *get(struct ended *e, uint64_t min_version, uint64_t ms)
-{
-	e->times = 0;
-	return fresh_get(fresh, "s.t", "secret", "a", 0, min_version, clock_now_ms() + ms, on_done, e);
 }
 
 static void test_a_read_that_found_too_old_an_answer_ends_unavailable_while_the_leader_is_asked(void **state)
@@ -344,7 +344,7 @@ static void test_a_read_that_found_too_old_an_answer_ends_unavailable_while_the_
 	elect(nodes, 1);
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
 	fakebao_hold(&nodes[1], SECRET, true);
-	assert_non_null(get(&e, 1, 300));
+	get(&e, 1, 1000);
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(fakebao_count(&nodes[1], SECRET), 1);
 	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
@@ -358,7 +358,7 @@ static void test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_whil
 	elect(nodes, 1);
 	versions_doubt(versions, "secret", "a", clock_now_ms()); /* so that the leader is asked, and nobody else */
 	fakebao_answer(&nodes[1], SECRET, 404, "{\"errors\":[]}");
-	assert_non_null(get(&e, 1, 500));
+	get(&e, 1, 1500);
 	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) > 1);
 	fakebao_hold(&nodes[1], SECRET, true);
 	fakebao_until(nodes, e.times > 0);
@@ -372,13 +372,13 @@ static void test_a_read_that_no_node_answered_ends_as_a_timeout(void **state)
 	struct ended e;
 
 	fakebao_hold(&nodes[0], SECRET, true);
-	assert_non_null(get(&e, 1, 100));
+	get(&e, 1, 500);
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(e.answer.failure.code, CODE_TIMEOUT);
 	elect(nodes, 1);
 	versions_doubt(versions, "secret", "a", clock_now_ms());
 	fakebao_hold(&nodes[1], SECRET, true);
-	assert_non_null(get(&e, 0, 100));
+	get(&e, 0, 500);
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(fakebao_count(&nodes[1], SECRET), 1);
 	assert_int_equal(e.answer.failure.code, CODE_TIMEOUT);
@@ -388,7 +388,7 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 {
 	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
 	struct fakebao *nodes = *state;
-	struct ended e = {.times = 0};
+	struct ended e;
 
 	elect(nodes, 1);
 	fakebao_answer(&nodes[1], SECRET, 500, "");
@@ -396,7 +396,7 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 	fakebao_elect(nodes, FAKEBAO_NODES);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		fakebao_answer(&nodes[i], SECRET, 200, read);
-	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 5000, on_done, &e));
+	get(&e, 0, 5000);
 	fakebao_pass(nodes, 300);
 	assert_int_equal(e.times, 0);
 	fakebao_elect(nodes, 2);
@@ -407,8 +407,7 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 	/* And with none by the deadline there is no answer. */
 	fakebao_elect(nodes, FAKEBAO_NODES);
 	leader_wrong(leader, nodes[2].address);
-	e.times = 0;
-	assert_non_null(fresh_get(fresh, "s.t", "secret", "a", 0, 0, clock_now_ms() + 300, on_done, &e));
+	get(&e, 0, 300);
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(e.answer.failure.code, CODE_UNAVAILABLE);
 }
