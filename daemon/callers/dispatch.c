@@ -128,7 +128,7 @@ static bool answer_get_at_once(struct dispatch *d, struct call *call, const stru
 	d->counters.gets++;
 	if (!kv_cached(d->parts.kv, &wanted, began_us / 1000, &reply))
 		return false;
-	const struct peer *peer = call_peer(call);
+	const struct peer *peer = call_peer(call); /* outlasts the call, which ends with its answer */
 	count_cached(d, &reply);
 	call_answer_begin(call, &w);
 	write_kv(&w, &reply);

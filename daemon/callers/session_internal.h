@@ -114,8 +114,8 @@ void session_mark_dirty(struct session *s);
 
 /*
  * The same, but right away if no other call is in flight, or this is answered at once and nobody else was heard of late: a
- * caller who is alone has the reply before the daemon tidies up.
- * With many callers their replies together cost less: who reads them is woken once.
+ * caller who is alone has the reply before the daemon tidies up. With many callers their replies together cost less: who
+ * reads them is woken once.
  */
 void session_write_soon(struct session *s);
 
