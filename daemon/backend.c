@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 #include "daemon/kept.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"

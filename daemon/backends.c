@@ -8,7 +8,7 @@
 #include <utlist.h>
 
 #include "daemon/backend.h"
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/versions.h"

@@ -12,7 +12,7 @@
 #include "daemon/backend.h"
 #include "daemon/backends.h"
 #include "daemon/callers/status.h"
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
 #include "daemon/serving.h"

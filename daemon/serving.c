@@ -9,9 +9,9 @@
 #include "daemon/callers/credentials.h"
 #include "daemon/callers/dispatch.h"
 #include "daemon/callers/listener.h"
+#include "daemon/config/config.h"
 #include "daemon/host/activation.h"
 #include "daemon/host/audit.h"
-#include "daemon/host/config.h"
 #include "daemon/host/log.h"
 
 #define DRAIN_MS 8000u

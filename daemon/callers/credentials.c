@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "daemon/access/rules.h"
 #include "daemon/callers/credential_answer.h"
 #include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credential_value.h"
-#include "daemon/callers/rules.h"
 #include "daemon/callers/socket.h"
 #include "daemon/host/audit.h"
 #include "daemon/host/log.h"
@@ -307,7 +307,7 @@ static void admit(struct credentials *l, struct connection *c, int fd)
 	memset(&c->peer, 0, sizeof(c->peer));
 	c->fd = fd;
 	credential_guard_watch(l->guard, number_of(c), fd);
-	c->cred = (struct ucred){ .uid = RULES_NOBODY, .gid = RULES_NOBODY };
+	c->cred = (struct ucred){ .uid = PEER_NOBODY, .gid = PEER_NOBODY };
 	c->version = 0;
 	c->accepted_us = clock_now_us();
 	c->deadline_ms = clock_now_ms() + l->parts.wait_ms;

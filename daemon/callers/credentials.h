@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "daemon/callers/credential_rules.h"
+#include "daemon/access/credential_rules.h"
 
 struct audit;
 struct credentials;

@@ -5,7 +5,7 @@
 #ifndef PEER_H
 #define PEER_H
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 /*
  * Fills in ret for the connected socket fd, the units too where the process lives still: also if no rule asks for them,

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 #include "proto/codes.h"
 #include "proto/jwrite.h"
 #include "proto/request.h"

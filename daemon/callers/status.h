@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 #include "daemon/callers/session.h"
 #include "proto/jwrite.h"
 

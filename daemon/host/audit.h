@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 #include "proto/codes.h"
 
 struct audit;

@@ -2,7 +2,7 @@
  * Any bytes as the address of whoever asks for a credential, and as a secret that one is taken from: what is accepted
  * reads the same when it is put together again, and a value is no longer than what it came from.
  */
-#include "daemon/callers/credential_rules.h"
+#include "daemon/access/credential_rules.h"
 #include "daemon/callers/credential_value.h"
 #include "tests/fuzz/fuzz.h"
 

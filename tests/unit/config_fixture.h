@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 
 /* Settings that make a whole config, each on the first line of a file. */
 #define FIXTURE_OPENBAO "openbao: { address = \"http://127.0.0.1:8200\"; };"

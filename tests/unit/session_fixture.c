@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 #define DEADLINE_MS 5000u
 

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/host/config_table.h"
+#include "daemon/config/config_table.h"
 #include "tests/unit/config_fixture.h"
 
 #define refuses fixture_refuses

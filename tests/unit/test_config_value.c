@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/secmem.h"
-#include "daemon/host/config_address.h"
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_address.h"
+#include "daemon/config/config_value.h"
 
 #define UNTOUCHED 4711
 

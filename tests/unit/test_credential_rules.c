@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/callers/credential_rules.h"
+#include "daemon/access/credential_rules.h"
 
 static bool parse(const char *after_nul, struct credential_peer *ret)
 {

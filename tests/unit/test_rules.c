@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 #define ANYBODY { .uid = 1000, .gid = 100, .pid = 1 }
 

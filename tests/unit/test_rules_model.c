@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "daemon/callers/rules.h"
-#include "daemon/callers/rules_index.h"
+#include "daemon/access/rules.h"
+#include "daemon/access/rules_index.h"
 
 #define RULE_SETS 10000
 #define REQUESTS 8 /* of each */

@@ -2,12 +2,12 @@
  * rules: who may do what. Everything that is not allowed by a rule is forbidden; a rule that restricts neither
  * uid, gid nor unit names nobody. Reading rules from the configuration is config_rules.c's business.
  */
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/callers/rules_index.h"
+#include "daemon/access/rules_index.h"
 
 #define FEW_RULES 16 /* looked at one by one */
 
@@ -50,7 +50,7 @@ static enum rule_verdict judge_caller(const struct rule *rule, const struct peer
 {
 	bool by_id = rule->nuids > 0 || rule->ngids > 0;
 
-	if (peer->uid == RULES_NOBODY || peer->pid == 0)
+	if (peer->uid == PEER_NOBODY || peer->pid == 0)
 		return RULE_NOBODY;
 	if (!by_id && rule->nunits == 0)
 		return RULE_NO_CALLER;

@@ -2,7 +2,7 @@
  * config_table: every setting outside allow, with its default and its range, and how its text gets into the struct
  * config.
  */
-#include "daemon/host/config_table.h"
+#include "daemon/config/config_table.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -10,9 +10,9 @@
 #include <sys/un.h>
 
 #include "base/secmem.h"
-#include "daemon/host/config_address.h"
-#include "daemon/host/config_auth.h"
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_address.h"
+#include "daemon/config/config_auth.h"
+#include "daemon/config/config_value.h"
 #include "proto/request.h"
 
 #define ADDRESSES_MAX 16

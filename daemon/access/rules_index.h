@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 /* Of the rules as they are now. NULL: no memory. */
 struct rules_index *rules_index_new(const struct rules *rules);

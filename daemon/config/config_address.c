@@ -1,7 +1,7 @@
 /*
  * config_address: the addresses of OpenBao.
  */
-#include "daemon/host/config_address.h"
+#include "daemon/config/config_address.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 /*
  * words: "uid=1000", "gid=33" (several), "unit=web.service", "user_unit=x.service", then an op and, where it has one, a

@@ -2,7 +2,7 @@
  * config_scan: looks over a config file before libconfig reads it. It knows tokens and nesting; whether they make
  * a config is for libconfig to say.
  */
-#include "daemon/host/config_scan.h"
+#include "daemon/config/config_scan.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "daemon/host/config.h"
-#include "daemon/host/config_table.h"
+#include "daemon/config/config.h"
+#include "daemon/config/config_table.h"
 
 static const void *member(const struct config *config, const struct setting *setting)
 {

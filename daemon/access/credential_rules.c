@@ -2,12 +2,12 @@
  * credential_rules: which unit gets which secret as which credential. Reading rules from the configuration is
  * config_credentials.c's business.
  */
-#include "daemon/callers/credential_rules.h"
+#include "daemon/access/credential_rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/callers/rules.h"
+#include "daemon/access/rules.h"
 
 #define DIGITS_MAX 16 /* of a 64-bit number */
 #define ID_MAX 255    /* systemd's FDNAME_MAX */

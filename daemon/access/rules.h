@@ -8,23 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/access/peer.h"
 #include "proto/request.h"
-
-/* The uid the kernel shows for one that has no name in this user namespace: it may be anybody's. */
-#define RULES_NOBODY 65534u
-
-/* Who asks, by the kernel's word. */
-struct peer {
-	uid_t uid;
-	gid_t gid;
-	pid_t pid;
-	gid_t *groups; /* supplementary groups */
-	size_t ngroups;
-	/* The systemd unit of the process: of the system's manager, and of the user's if it runs under one. NULL: none. */
-	char *unit, *user_unit;
-	/* The kernel vouches that the units are those of the process that connected, not of a later one with its pid. */
-	bool unit_is_sure;
-};
 
 /* A rule is a conjunction of its keys, any value within a key. An absent key (n = 0) does not restrict. */
 struct rule {

@@ -4,7 +4,7 @@
  * before its first star, or all of it. A request looks up each of its own ids, with each beginning of its path that ends
  * with a slash, and the whole path. Two that have the same hash by chance cost a look at a rule, no more.
  */
-#include "daemon/callers/rules_index.h"
+#include "daemon/access/rules_index.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,17 +2,17 @@
  * config: the daemon's settings, put together from the file and the environment. What a file and a value look like
  * is known to config_file.c and config_value.c, what a login needs to config_auth.c.
  */
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/secmem.h"
-#include "daemon/host/config_address.h"
-#include "daemon/host/config_auth.h"
-#include "daemon/host/config_file.h"
-#include "daemon/host/config_table.h"
+#include "daemon/config/config_address.h"
+#include "daemon/config/config_auth.h"
+#include "daemon/config/config_file.h"
+#include "daemon/config/config_table.h"
 #include "proto/request.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
@@ -158,9 +158,9 @@ static void warn_of_limits(const struct config *config, warn_function *warn)
 static void warn_of_rule(const struct rule *rule, warn_function *warn)
 {
 	for (size_t i = 0; i < rule->nuids; i++)
-		if (rule->uids[i] == RULES_NOBODY)
+		if (rule->uids[i] == PEER_NOBODY)
 			warn("allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
-			    rule->name, RULES_NOBODY);
+			    rule->name, PEER_NOBODY);
 	for (size_t i = 0; i < rule->npaths; i++) {
 		const char *odd = rules_pattern_warning(rule->paths[i]);
 

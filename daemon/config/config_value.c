@@ -1,7 +1,7 @@
 /*
  * config_value: what a setting's text means.
  */
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_value.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,7 +1,7 @@
 /*
  * config_file: reads a config file with libconfig into a struct config.
  */
-#include "daemon/host/config_file.h"
+#include "daemon/config/config_file.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 #include "base/buf.h"
 #include "base/secmem.h"
 #include "base/secretfile.h"
-#include "daemon/host/config_credentials.h"
-#include "daemon/host/config_rules.h"
-#include "daemon/host/config_scan.h"
-#include "daemon/host/config_table.h"
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_credentials.h"
+#include "daemon/config/config_rules.h"
+#include "daemon/config/config_scan.h"
+#include "daemon/config/config_table.h"
+#include "daemon/config/config_value.h"
 
 /* So that an error's text has room for the rest. */
 #define CONFIG_MAX (4u << 20) /* some 40,000 rules */

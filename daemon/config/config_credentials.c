@@ -2,12 +2,12 @@
  * config_credentials: reads the group credential of a config file. A rule names one secret, so that a unit's name never
  * becomes part of a path.
  */
-#include "daemon/host/config_credentials.h"
+#include "daemon/config/config_credentials.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_value.h"
 #include "proto/request.h"
 
 #define KEYS "unit, id, mount, path, field"

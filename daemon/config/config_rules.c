@@ -2,13 +2,13 @@
  * config_rules: reads the group allow of a config file. A rule that could allow more than its writer meant (no
  * caller named, no path given) is refused.
  */
-#include "daemon/host/config_rules.h"
+#include "daemon/config/config_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_value.h"
 
 #define KEYS "uid, gid, unit, user_unit, ops, paths"
 

@@ -1,14 +1,14 @@
 /*
  * explain: makes a peer out of words and has each rule judge it.
  */
-#include "daemon/callers/explain.h"
+#include "daemon/config/explain.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_value.h"
 
 struct question {
 	struct peer peer;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 
 /*
  * Puts what the file sets into config, over what is there. 0, with *ret_address_line the line of openbao.address

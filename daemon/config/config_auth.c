@@ -1,7 +1,7 @@
 /*
  * config_auth: where the ways to log in have their credentials from.
  */
-#include "daemon/host/config_auth.h"
+#include "daemon/config/config_auth.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/secmem.h"
-#include "daemon/host/config_value.h"
+#include "daemon/config/config_value.h"
 
 #define ROLE_ID_VARIABLE "OPENBAO_APPROLE_ROLE_ID"
 #define SECRET_ID_VARIABLE "OPENBAO_APPROLE_SECRET_ID"

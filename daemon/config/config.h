@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "daemon/callers/credential_rules.h"
-#include "daemon/callers/rules.h"
+#include "daemon/access/credential_rules.h"
+#include "daemon/access/rules.h"
 #include "daemon/host/audit.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"

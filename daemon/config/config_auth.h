@@ -5,7 +5,7 @@
 #define CONFIG_AUTH_H
 
 #include "base/error.h"
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 
 struct config_credentials {
 	char *role_id, *secret_id; /* secmem; NULL: not set, or empty */

@@ -4,8 +4,8 @@
 #ifndef CONFIG_CREDENTIALS_H
 #define CONFIG_CREDENTIALS_H
 
-#include "daemon/callers/credential_rules.h"
-#include "daemon/host/config_file.h"
+#include "daemon/access/credential_rules.h"
+#include "daemon/config/config_file.h"
 
 /* 0 with the rules added to ret; or -1 with the file's error set and ret to be freed with credential_rules_free. */
 int config_credentials_read(const struct config_file *file, const config_setting_t *credential,

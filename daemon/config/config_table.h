@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "daemon/host/config.h"
+#include "daemon/config/config.h"
 
 enum setting_type {
 	SETTING_ADDRESSES, /* a list; each text given is added */
