@@ -11,7 +11,7 @@
 
 #include "daemon/backend.h"
 #include "daemon/backends.h"
-#include "daemon/callers/status.h"
+#include "daemon/ops/login_words.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
@@ -40,9 +40,9 @@ static void tell_status(struct reload *r)
 {
 	const struct backend *next = backends_next(r->backends);
 	char text[400], words[200];
-	status_words(backend_keeper(backends_current(r->backends)), text, sizeof(text));
+	login_words(backend_keeper(backends_current(r->backends)), text, sizeof(text));
 	if (next != NULL) {
-		status_words(backend_keeper(next), words, sizeof(words));
+		login_words(backend_keeper(next), words, sizeof(words));
 		append(text, sizeof(text), "; the new configuration's login, not in use yet: ");
 		append(text, sizeof(text), words);
 	}

@@ -1,5 +1,5 @@
 /*
- * serving: dispatch and its listener, and the socket for systemd.
+ * serving: the ops and their listener, and the socket for systemd.
  */
 #include "daemon/serving.h"
 
@@ -7,7 +7,7 @@
 
 #include "daemon/backend.h"
 #include "daemon/callers/credentials.h"
-#include "daemon/callers/dispatch.h"
+#include "daemon/ops/ops.h"
 #include "daemon/callers/listener.h"
 #include "daemon/config/config.h"
 #include "daemon/host/activation.h"
@@ -18,7 +18,7 @@
 
 struct serving {
 	struct audit *audit;
-	struct dispatch *dispatch;
+	struct ops *ops;
 	struct listener *listener;
 	struct credentials *credentials; /* NULL: there is no such socket */
 };
@@ -45,9 +45,9 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct dispatch_parts dispatch_parts(const struct serving *s, const struct config *c, const struct backend *b)
+static struct ops_parts ops_parts(const struct serving *s, const struct config *c, const struct backend *b)
 {
-	return (struct dispatch_parts){
+	return (struct ops_parts){
 		.rules = &c->rules,
 		.kv = backend_kv(b),
 		.probe = backend_probe(b),
@@ -90,7 +90,7 @@ static int start_listening(struct serving *s, struct event_base *base, const str
 	struct listener_options options = listener_options(config);
 	if (activation_socket(activation, ACTIVATION_CALLERS, &options.fd, error) != 0)
 		return -1;
-	s->listener = listener_new(base, &options, dispatch_request, s->dispatch, error);
+	s->listener = listener_new(base, &options, ops_request, s->ops, error);
 	if (s->listener == NULL)
 		return -1;
 	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.fd >= 0 ? "the socket of its unit" : options.socket);
@@ -103,10 +103,10 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 	struct serving *s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->audit = audit;
-		const struct dispatch_parts parts = dispatch_parts(s, config, backend);
-		s->dispatch = dispatch_new(&parts);
+		const struct ops_parts parts = ops_parts(s, config, backend);
+		s->ops = ops_new(&parts);
 	}
-	if (s == NULL || s->dispatch == NULL) {
+	if (s == NULL || s->ops == NULL) {
 		(void)error_set(error, "out of memory");
 		serving_free(s);
 		return NULL;
@@ -122,11 +122,11 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
-	const struct dispatch_parts parts = dispatch_parts(s, config, backend);
+	const struct ops_parts parts = ops_parts(s, config, backend);
 	const struct credentials_parts others = credentials_parts(s, config, backend);
 	audit_set_level(s->audit, config->audit.level);
 	listener_set_limits(s->listener, &options);
-	dispatch_use(s->dispatch, &parts);
+	ops_use(s->ops, &parts);
 	if (s->credentials != NULL)
 		credentials_use(s->credentials, &others);
 }
@@ -142,7 +142,7 @@ void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
 
 void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
-	dispatch_drain(s->dispatch, base, budget_ms, drained, arg);
+	ops_drain(s->ops, base, budget_ms, drained, arg);
 }
 
 void serving_disconnect(struct serving *s)
@@ -160,6 +160,6 @@ void serving_free(struct serving *s)
 	if (s == NULL)
 		return;
 	serving_disconnect(s);
-	dispatch_free(s->dispatch);
+	ops_free(s->ops);
 	free(s);
 }

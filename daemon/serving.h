@@ -35,7 +35,7 @@ void serving_use(struct serving *serving, const struct config *config, const str
  */
 void serving_stop(struct serving *serving, void (*done)(void *arg), void *arg);
 
-/* When the backends have stopped: dispatch_drain. */
+/* When the backends have stopped: ops_drain. */
 void serving_drain(struct serving *serving, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 

@@ -24,13 +24,14 @@ struct secret_name *secret_name_new(const char *mount, const char *path)
 	return name;
 }
 
-struct secret_name *secret_name_hold(struct secret_name *name)
+struct secret_name *secret_name_hold(const struct secret_name *name)
 {
 	struct secret_name *copy;
 
 	if (name->references > 0) {
-		name->references++;
-		return name;
+		copy = (struct secret_name *)(uintptr_t)name; /* to count it does not change the name */
+		copy->references++;
+		return copy;
 	}
 	copy = malloc(sizeof(*copy) + name->key_len);
 	if (copy == NULL)

@@ -33,7 +33,7 @@ static inline const char *secret_path(const struct secret_name *name)
 struct secret_name *secret_name_new(const char *mount, const char *path);
 
 /* Another reference; of one that is part of a request, a copy. NULL: no memory. */
-struct secret_name *secret_name_hold(struct secret_name *name);
+struct secret_name *secret_name_hold(const struct secret_name *name);
 
 /* One reference less; with the last one it is freed. NULL: nothing happens. */
 void secret_name_release(struct secret_name *name);

@@ -1,0 +1,19 @@
+/*
+ * limits: what one connection, and one user over all of its connections, may have under way. ping tells callers some of them.
+ */
+#ifndef OPS_LIMITS_H
+#define OPS_LIMITS_H
+
+#include <stdint.h>
+
+struct call_limits {
+	uint64_t request_bytes;    /* largest request frame */
+	uint64_t requests;         /* in flight per connection: at it, the connection is not read */
+	uint64_t requests_per_uid; /* in flight over all of a user's connections: at it, requests are refused */
+	uint64_t output_bytes;     /* waiting to be written: above it, the connection is not read */
+	uint64_t bytes_per_uid;    /* of requests and replies that a user's connections hold: at it, they are refused */
+	uint64_t frame_timeout_ms; /* from a frame's first byte to its last */
+	uint64_t idle_timeout_ms;  /* nothing in flight and nothing begun; 0: no limit */
+};
+
+#endif
