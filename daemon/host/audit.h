@@ -49,7 +49,7 @@ struct audit_record {
 	enum code code;           /* CODE_NONE: it worked */
 	bool gone;                /* the caller went away before the end; code does not count */
 	uint64_t microseconds;    /* from the request to its end */
-	uint64_t request;         /* the same in an intent and its result; 0: none */
+	uint64_t request;         /* its number, as in the log at debug; the same in an intent and its result; 0: none */
 };
 
 /*

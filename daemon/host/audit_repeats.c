@@ -16,7 +16,7 @@
 struct kind {
 	UT_hash_handle hh;
 	uint64_t count; /* not written yet */
-	uint64_t version, microseconds;
+	uint64_t version, microseconds, request;
 	uint64_t began_ms;
 	pid_t pid;
 	unsigned key_len;
@@ -129,7 +129,7 @@ static struct kind *kind_new(const struct audit_repeats *a, size_t key_len)
 /* As it is to be written; its texts are the kind's, as is peer for that long. */
 static struct audit_record record_of(struct kind *k, struct peer *peer)
 {
-	struct audit_record r = { .version = k->version, .microseconds = k->microseconds };
+	struct audit_record r = { .version = k->version, .microseconds = k->microseconds, .request = k->request };
 	struct numbers numbers;
 	char *text[TEXTS], *at = k->key + sizeof(numbers);
 
@@ -177,6 +177,7 @@ static void count(struct kind *k, const struct audit_record *record)
 {
 	k->count++;
 	k->version = record->version;
+	k->request = record->request;
 	if (record->microseconds > k->microseconds)
 		k->microseconds = record->microseconds;
 	if (record->peer != NULL)
