@@ -49,10 +49,10 @@ static int check(const struct ss_client *c, const struct order *order, const cha
 /* The time left is filled in when the frame is written; till then there are spaces, which JSON allows. */
 static void write_timeout(struct exchange *x, struct jwrite *w)
 {
-	static const char spaces[CLIENT_TIMEOUT_DIGITS + 1] = "      ";
+	static const char spaces[EXCHANGE_TIMEOUT_DIGITS + 1] = "      ";
 
-	jwrite_span(w, "timeout_ms", (struct jspan){ spaces, CLIENT_TIMEOUT_DIGITS, JSON_NUMBER });
-	x->timeout_at = buf_len(&x->frame) - CLIENT_TIMEOUT_DIGITS;
+	jwrite_span(w, "timeout_ms", (struct jspan){ spaces, EXCHANGE_TIMEOUT_DIGITS, JSON_NUMBER });
+	x->timeout_at = buf_len(&x->frame) - EXCHANGE_TIMEOUT_DIGITS;
 }
 
 static int write_frame(struct exchange *x, const struct order *order)
