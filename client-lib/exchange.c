@@ -167,7 +167,7 @@ void exchanges_written(struct exchanges *all, size_t n)
 		n -= left;
 		x->written += left;
 		exchange_set_state(all, x, EXCHANGE_SENT);
-		if (x->op == OP_KV_PUT || x->callback == NULL)
+		if (op_is(x->op, OP_WRITES) || x->callback == NULL)
 			buf_truncate(&x->frame, 0);
 	}
 }
@@ -243,7 +243,7 @@ struct exchange *exchange_due(const struct exchanges *all)
 
 bool exchange_is_doubtful(const struct exchange *x)
 {
-	return x->op == OP_KV_PUT && (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT);
+	return (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT) && op_is(x->op, OP_WRITES);
 }
 
 bool exchanges_are_orphaned(const struct exchanges *all)

@@ -14,7 +14,7 @@
 #include "base/buf.h"
 #include "client-lib/secretstore.h"
 #include "proto/jscan.h"
-#include "proto/request.h"
+#include "proto/ops.h"
 
 #define EXCHANGE_MAX 65536        /* under way at once; ids have 16 bits for them */
 #define EXCHANGE_TIMEOUT_DIGITS 6 /* a request's timeout_ms is filled in when it is written: room for it */
@@ -76,7 +76,7 @@ void exchange_queue(struct exchanges *all, struct exchange *x);
  */
 size_t exchanges_to_write(struct exchanges *all, uint64_t now_ms, struct iovec *part, size_t max);
 
-/* Notes that n more bytes of that were written. A put's frame is wiped once it is whole. */
+/* Notes that n more bytes of that were written. The frame of a write is wiped once it is whole. */
 void exchanges_written(struct exchanges *all, size_t n);
 
 /* The timeout that the daemon is told, so that it answers a little before the caller stops waiting. */
@@ -103,7 +103,7 @@ struct exchange *exchange_oldest(const struct exchanges *all);
 struct exchange *exchange_ended(const struct exchanges *all);
 struct exchange *exchange_due(const struct exchanges *all);
 
-/* Is it a put of which a byte is on the wire, so that nobody knows its fate? */
+/* Is it a write of which a byte is on the wire, so that nobody knows its fate? */
 bool exchange_is_doubtful(const struct exchange *x);
 
 /* Are there some on the wire that timed out, and none that anybody waits for? */

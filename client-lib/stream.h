@@ -14,8 +14,8 @@
 #include "client-lib/client.h"
 #include "client-lib/conn.h"
 #include "proto/frame.h"
+#include "proto/ops.h"
 #include "proto/reply.h"
-#include "proto/request.h"
 
 enum fate {
 	FATE_NONE,   /* nothing is to be changed */
