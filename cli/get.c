@@ -142,7 +142,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return say_usage(&command, "--full and -f exclude each other");
 	status = address_parse(&address, &command, get.mount, argv[optind]);
 	if (status == 0)
-		status = cli_open(&command, cli, false);
+		status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	if (ss_get(cli->client, address.mount, address.path, get.version, cli->timeout_ms, &secret) != SS_OK)

@@ -1,5 +1,5 @@
 /*
- * option: command line options, those that all commands have, and the forms of their values.
+ * option: command line options, those that all commands have, the forms of their values, and the handle that they ask for.
  */
 #include <ctype.h>
 #include <string.h>
@@ -75,7 +75,7 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 				return stop(cli, say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
 			break;
 		case 'h':
-			return stop(cli, say_help(command));
+			return stop(cli, say_help(command, cli));
 		case 'V':
 			return stop(cli, say_version());
 		case '?':
@@ -86,4 +86,18 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 		}
 	}
 	return -1;
+}
+
+int option_open(const struct command *command, struct cli *cli, bool may_wait)
+{
+	int code;
+
+	if (!may_wait && cli->timeout_ms > SS_MAX_TIMEOUT_MS)
+		return say_usage(command, "a timeout is at most %dm", SS_MAX_TIMEOUT_MS / 60000);
+	code = ss_open(&cli->client, cli->socket);
+	if (code == SS_OK)
+		return 0;
+	if (code == SS_INVALID_REQUEST)
+		return say_usage(command, "the socket's path is empty or too long");
+	return say_code(command->name, code);
 }

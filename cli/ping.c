@@ -134,7 +134,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	if (argc != optind)
 		return say_usage(&command, "ping takes no operand");
-	status = cli_open(&command, cli, ping.wait);
+	status = option_open(&command, cli, ping.wait);
 	if (status != 0)
 		return status;
 	if ((ping.wait ? ask_until(cli, &ping, &answer, &error) : ask(cli, &ping, cli->timeout_ms, &answer, &error)) != 0)

@@ -55,7 +55,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	if (argc != optind)
 		return say_usage(&command, "probe takes no operand");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	status = ss_probe(cli->client, cli->timeout_ms);

@@ -104,7 +104,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return say_usage(&command, "put takes a MOUNT/PATH");
 	status = address_parse(&address, &command, put.mount, argv[optind]);
 	if (status == 0)
-		status = cli_open(&command, cli, false);
+		status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	buf_init(&payload, 2 * FRAME_BODY_MAX);

@@ -117,14 +117,14 @@ static void list_codes(void)
 	}
 }
 
-static void say_program_help(void)
+static void say_program_help(const struct cli *cli)
 {
 	const struct command *command;
 
 	printf("Usage: secretstorectl [-s SOCKET] [-t TIMEOUT] COMMAND ...\n\n"
 	       "Asks secretstored, this host's daemon for OpenBao's secrets.\n\n"
 	       "Commands (secretstorectl COMMAND --help tells more):\n");
-	for (size_t i = 0; (command = command_at(i)) != NULL; i++)
+	for (size_t i = 0; (command = cli->command_at(i)) != NULL; i++)
 		printf("  %-8s %-44s %s\n", command->name, command->arguments, command->summary);
 	printf("\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
 	       "secretstorectl put --help shows how to do without.\n\n"
@@ -138,10 +138,10 @@ static void say_program_help(void)
 	list_codes();
 }
 
-int say_help(const struct command *command)
+int say_help(const struct command *command, const struct cli *cli)
 {
 	if (command == NULL)
-		say_program_help();
+		say_program_help(cli);
 	else
 		printf("Usage: secretstorectl %s %s\n\n%s\n"
 		       "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",

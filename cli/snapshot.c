@@ -23,11 +23,6 @@ static const struct command command = {
 	.run = run,
 };
 
-uint32_t snapshot_timeout_ms(const struct cli *cli)
-{
-	return cli->timed ? cli->timeout_ms : 0;
-}
-
 static const struct command *find(const char *name)
 {
 	if (strcmp(name, "save") == 0)

@@ -55,7 +55,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot check takes one FILE");
-	status = cli_open(&command, cli, true);
+	status = option_open(&command, cli, true);
 	if (status != 0)
 		return status;
 	status = snapshot_file_open(&file, &command, argv[optind], false);

@@ -191,7 +191,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot restore takes one FILE");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	status = snapshot_file_open(&file, &command, argv[optind], true);

@@ -252,7 +252,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	status = check_usage(&save, argc - optind, argv + optind);
 	if (status == 0)
-		status = cli_open(&command, cli, false);
+		status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	return save.dir != NULL ? save_to_directory(&save, cli) : save_to_file(&save, cli, argv[optind]);

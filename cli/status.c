@@ -208,7 +208,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		return cli->status;
 	if (argc != optind)
 		return say_usage(&command, "status takes no operand");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	if (ss_status(cli->client, cli->timeout_ms, &json, &len) != SS_OK)

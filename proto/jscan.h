@@ -89,6 +89,12 @@ int jspan_among(struct jspan string, const struct jname names[], int count, int 
  */
 int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key, int *ret);
 
+/*
+ * The value of the member of that name in an object that is all of the text: of the last one, if there are several. 1; 0: there is
+ * none; -1: the text is no object, or not JSON. *ret is untouched unless it is found.
+ */
+int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret);
+
 /* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
 int jspan_number(struct jspan number, uint64_t *ret);
 

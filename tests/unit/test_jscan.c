@@ -410,6 +410,28 @@ static void test_an_expected_member_is_taken_as_any_other(void **state)
 	}
 }
 
+static void test_a_member_is_found_by_its_name(void **state)
+{
+	static const struct {
+		const char *text;
+		int found;
+		const char *value;
+	} objects[] = {
+		{ "{\"a\":1}", 1, "1" }, { " { \"a\" : {\"b\":[]} } ", 1, "{\"b\":[]}" }, { "{\"\\u0061\":1}", 1, "1" },
+		{ "{\"a\":1,\"b\":2,\"a\":3}", 1, "3" }, { "{}", 0, "" }, { "{\"b\":{\"a\":1}}", 0, "" }, { "[\"a\",1]", -1, "" },
+		{ "{\"a\":1", -1, "" }, { "{\"a\":1}x", -1, "" }, { "{\"a\":1,\"b\":}", -1, "" }, { "{\"a\":1,}", -1, "" }, { "", -1, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(objects); i++) {
+		struct jspan value = { "", 0, JSON_NULL };
+
+		assert_int_equal(jscan_find(objects[i].text, strlen(objects[i].text), "a", &value), objects[i].found);
+		assert_int_equal(value.len, strlen(objects[i].value));
+		assert_memory_equal(value.p, objects[i].value, value.len);
+	}
+}
+
 static void test_an_entered_empty_object_leaves_its_parent_in_step(void **state)
 {
 	(void)state;
@@ -482,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_each_type_is_told_before_and_after_it_is_taken),
 		cmocka_unit_test(test_objects_are_walked_as_strictly_as_they_are_taken),
 		cmocka_unit_test(test_an_expected_member_is_taken_as_any_other),
+		cmocka_unit_test(test_a_member_is_found_by_its_name),
 		cmocka_unit_test(test_an_entered_empty_object_leaves_its_parent_in_step),
 		cmocka_unit_test(test_an_error_sticks_and_says_why),
 		cmocka_unit_test(test_the_reason_holds_nothing_of_the_text),
