@@ -32,7 +32,7 @@ static struct listener_options listener_options(const struct config *c)
 		.fd = -1,
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
-		.session = {
+		.calls = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
 			.requests_per_uid = c->limits.requests_per_uid,
@@ -54,7 +54,7 @@ static struct dispatch_parts dispatch_parts(const struct serving *s, const struc
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
 		.audit = s->audit,
-		.limits = listener_options(c).session,
+		.limits = listener_options(c).calls,
 	};
 }
 
@@ -151,7 +151,7 @@ void serving_disconnect(struct serving *s)
 		return;
 	credentials_free(s->credentials);
 	s->credentials = NULL;
-	listener_free(s->listener); /* its sessions abandon their calls */
+	listener_free(s->listener); /* its connections abandon their calls */
 	s->listener = NULL;
 }
 

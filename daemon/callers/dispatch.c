@@ -124,11 +124,11 @@ static bool answer_get_at_once(struct dispatch *d, struct call *call, const stru
 	const struct kv_wanted wanted = wanted_by(r);
 	struct kv_reply reply;
 	struct jwrite w;
-	uint64_t began_us = call_now_us(call);
+	uint64_t began_us = call->began_us;
 	d->counters.gets++;
 	if (!kv_cached(d->parts.kv, &wanted, began_us / 1000, &reply))
 		return false;
-	const struct peer *peer = call_peer(call); /* outlasts the call, which ends with its answer */
+	const struct peer *peer = call->peer; /* outlasts the call, which ends with its answer */
 	count_cached(d, &reply);
 	call_answer_begin(call, &w);
 	write_kv(&w, &reply);
@@ -187,7 +187,7 @@ static void answer_status(struct dispatch *d, struct call *call)
 	d->counters.audit_dropped = audit_dropped(d->parts.audit);
 	status_write(&w, d->parts.keeper, &d->counters, clock_now_ms() - d->started_ms);
 	status_write_cache(&w, d->parts.kv);
-	status_write_caller(&w, call_peer(call), d->parts.rules);
+	status_write_caller(&w, call->peer, d->parts.rules);
 	call_answer_end(call, &w);
 }
 
@@ -196,18 +196,18 @@ static const struct rule *find_rule(const struct dispatch *d, struct call *call,
 {
 	WRITTEN_FIRST char path[SECRET_KEY_MAX];
 	if (!op_has_path(r->op))
-		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);
+		return rules_find(d->parts.rules, call->peer, r->op, NULL);
 	memcpy(path, r->name.key, r->name.key_len);
 	path[r->name.path_at - 1] = '/';
-	return rules_find(d->parts.rules, call_peer(call), r->op, path);
+	return rules_find(d->parts.rules, call->peer, r->op, path);
 }
 
 static void deny(struct dispatch *d, struct call *call, const struct request *r)
 {
 	struct failure why;
-	dispatch_audit(d, call_peer(call), r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = call_now_us(call) });
+	dispatch_audit(d, call->peer, r, NULL, &(struct outcome){ .code = CODE_FORBIDDEN, .began_us = call->began_us });
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(r->op),
-	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call_peer(call)->uid);
+	    op_has_path(r->op) ? " of this path" : "", (unsigned long)call->peer->uid);
 	dispatch_refuse(d, call, &why);
 }
 
@@ -225,8 +225,8 @@ void dispatch_request(void *arg, struct call *call, const struct request *r, uin
 		return;
 	}
 	if (r->op == OP_STATUS) {
-		const struct outcome ok = { .code = CODE_NONE, .began_us = call_now_us(call) };
-		dispatch_audit(d, call_peer(call), r, rule->name, &ok);
+		const struct outcome ok = { .code = CODE_NONE, .began_us = call->began_us };
+		dispatch_audit(d, call->peer, r, rule->name, &ok);
 		answer_status(d, call);
 		return;
 	}

@@ -4,7 +4,10 @@
 #ifndef DISPATCH_H
 #define DISPATCH_H
 
-#include "daemon/callers/session.h"
+#include "daemon/access/rules.h"
+#include "daemon/ops/call.h"
+#include "daemon/ops/limits.h"
+#include "proto/request.h"
 
 struct audit;
 struct dispatch;
@@ -22,7 +25,7 @@ struct dispatch_parts {
 	struct transfers *transfers;
 	struct keeper *keeper;
 	struct audit *audit;
-	struct session_limits limits;
+	struct call_limits limits;
 };
 
 /* All parts are borrowed. NULL: no memory. */
@@ -41,7 +44,7 @@ void dispatch_drain(struct dispatch *dispatch, struct event_base *base, uint64_t
 /* From here on by these parts; what is under way ends with those it began with. */
 void dispatch_use(struct dispatch *dispatch, const struct dispatch_parts *parts);
 
-/* A session_request; arg is the struct dispatch. */
+/* A call_request; arg is the struct dispatch. */
 void dispatch_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
 #endif

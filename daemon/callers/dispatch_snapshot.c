@@ -1,5 +1,5 @@
 /*
- * dispatch_snapshot: the two ops that are streams, between a session's stream and the store's transfer.
+ * dispatch_snapshot: the two ops that are streams, between a call's stream and the store's transfer.
  */
 #include "daemon/callers/dispatch_internal.h"
 #include "daemon/store/snapshot_restore.h"

@@ -50,7 +50,7 @@ static size_t room_for(const char *text)
 struct work *work_new(struct dispatch *d, struct call *call, const struct request *r, const char *rule,
     uint64_t deadline_ms)
 {
-	const struct peer *peer = call_peer(call);
+	const struct peer *peer = call->peer;
 	const char *mount = op_has_path(r->op) ? secret_mount(&r->name) : NULL, *path = op_has_path(r->op) ? secret_path(&r->name) : NULL;
 	size_t room = room_for(mount) + room_for(path) + room_for(rule) + room_for(peer->unit) + room_for(peer->user_unit);
 	struct work *work = calloc(1, sizeof(*work) + room);
@@ -62,7 +62,7 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 	work->dispatch = d;
 	work->call = call;
 	work->is_change = op_is(r->op, OP_WRITES);
-	work->began_us = call_now_us(call);
+	work->began_us = call->began_us;
 	work->deadline_ms = deadline_ms;
 	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
 		.unit = keep(&at, peer->unit), .user_unit = keep(&at, peer->user_unit) };

@@ -24,7 +24,7 @@
 
 struct listener {
 	struct event_base *base;
-	struct sessions *sessions;
+	struct calls *calls;
 	struct event *accept, *resume;
 	int fd, lock_fd;
 	char *path;
@@ -50,7 +50,7 @@ static void turn_away(int fd, const char *message)
  */
 static const char *refusal(const struct listener *l, uid_t uid)
 {
-	uint64_t all = sessions_count(l->sessions), own = sessions_count_of(l->sessions, uid);
+	uint64_t all = calls_connections(l->calls), own = calls_connections_of(l->calls, uid);
 	if (own >= l->connections_per_uid)
 		return "this uid has as many connections as it may";
 	if (all >= l->connections || (own >= FEW && all >= l->connections - l->connections / KEPT_PART))
@@ -76,7 +76,7 @@ static void admit(struct listener *l, int fd)
 		close(fd);
 		return;
 	}
-	if (session_start(l->sessions, fd, &peer) != 0)
+	if (calls_connect(l->calls, fd, &peer) != 0)
 		turn_away(fd, "out of memory");
 	peer_clear(&peer);
 }
@@ -111,7 +111,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(l->accept, NULL);
 }
 
-struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
+struct listener *listener_new(struct event_base *base, const struct listener_options *options, call_request *request,
     void *arg, struct error *error)
 {
 	struct listener *l = calloc(1, sizeof(*l));
@@ -130,10 +130,10 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
 		l->path = strdup(options->socket);
 	}
 	(void)error_set(error, "out of memory");
-	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg);
+	l->calls = calls_new(base, &options->calls, options->default_timeout_ms, request, arg);
 	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
 	l->resume = event_new(base, -1, 0, on_resume, l);
-	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL ||
+	if ((l->lock_fd >= 0 && l->path == NULL) || l->calls == NULL || l->accept == NULL || l->resume == NULL ||
 	    event_add(l->accept, NULL) != 0)
 		goto fail;
 	return l;
@@ -146,7 +146,7 @@ void listener_set_limits(struct listener *l, const struct listener_options *opti
 {
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
-	sessions_set_limits(l->sessions, &options->session, options->default_timeout_ms);
+	calls_set_limits(l->calls, &options->calls, options->default_timeout_ms);
 }
 
 static void close_socket(struct listener *l)
@@ -163,15 +163,15 @@ void listener_stop(struct listener *l)
 	(void)event_del(l->accept);
 	(void)event_del(l->resume);
 	close_socket(l);
-	sessions_finish(l->sessions);
+	calls_finish(l->calls);
 }
 
 void listener_free(struct listener *l)
 {
 	if (l == NULL)
 		return;
-	if (l->sessions != NULL)
-		sessions_free(l->sessions);
+	if (l->calls != NULL)
+		calls_free(l->calls);
 	if (l->accept != NULL)
 		event_free(l->accept);
 	if (l->resume != NULL)
@@ -183,7 +183,7 @@ void listener_free(struct listener *l)
 	free(l);
 }
 
-struct sessions *listener_sessions(struct listener *l)
+struct calls *listener_calls(struct listener *l)
 {
-	return l->sessions;
+	return l->calls;
 }

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "daemon/callers/session.h"
+#include "daemon/callers/call.h"
 
 struct event_base;
 struct listener;
@@ -20,7 +20,7 @@ struct listener_options {
 	gid_t group;        /* (gid_t)-1: leave it */
 	int fd;             /* a socket that listens already, non-blocking, taken over; -1: it is to be made */
 	uint64_t connections, connections_per_uid;
-	struct session_limits session;
+	struct call_limits calls;
 	uint64_t default_timeout_ms;
 };
 
@@ -30,7 +30,7 @@ struct listener_options {
  * lives, so that of two daemons that start at once only one gets the socket; a socket on which somebody listens
  * is never removed, a dead one is. NULL with error set.
  */
-struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
+struct listener *listener_new(struct event_base *base, const struct listener_options *options, call_request *request,
     void *arg, struct error *error);
 
 /* The limits are from here on those of options, also for the sessions there are; the rest of options is not looked at. */
@@ -42,6 +42,6 @@ void listener_stop(struct listener *listener);
 /* Ends all sessions and lets go of the lock. */
 void listener_free(struct listener *listener);
 
-struct sessions *listener_sessions(struct listener *listener);
+struct calls *listener_calls(struct listener *listener);
 
 #endif

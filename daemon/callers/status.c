@@ -13,7 +13,7 @@
 #include "proto/frame.h"
 #include "proto/request.h"
 
-void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits)
+void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct call_limits *limits)
 {
 	struct keeper_status status;
 	keeper_status(keeper, &status);

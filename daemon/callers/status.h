@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/access/rules.h"
-#include "daemon/callers/session.h"
+#include "daemon/ops/limits.h"
 #include "proto/jwrite.h"
 
 struct keeper;
@@ -21,7 +21,7 @@ struct counters {
 };
 
 /* Each adds members to a reply that was begun. */
-void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct session_limits *limits);
+void status_write_ping(struct jwrite *w, const struct keeper *keeper, const struct call_limits *limits);
 void status_write(struct jwrite *w, const struct keeper *keeper, const struct counters *counters, uint64_t uptime_ms);
 void status_write_cache(struct jwrite *w, const struct kv *kv);
 /* The login in words, for one line that everybody may read: "logged in, renewal due at 19:08 UTC". */

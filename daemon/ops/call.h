@@ -58,7 +58,7 @@ static inline void call_wait(struct call *call, void (*abandon)(void *work), voi
 /* Ends the call with a failure. */
 static inline void call_fail(struct call *call, const struct failure *why)
 {
-	call->ops->fail(call, why);
+	(call->ops->fail)(call, why); /* in parentheses, since cmocka has a macro of that name */
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * What the sessions of one user may have together, and that another user does not notice.
+ * What the connections of one user may have together, and that another user does not notice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/callers/session.h"
+#include "daemon/callers/call.h"
 #include "proto/frame.h"
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/call_fixture.h"
 
 #define OTHER (getuid() + 1)
 #define GET(id) "{\"id\":" id ",\"op\":\"kv.get\",\"mount\":\"secret\",\"path\":\"a\"}"
@@ -53,7 +53,7 @@ static void on_request(void *arg, struct call *call, const struct request *reque
 
 static struct fixture *start(void)
 {
-	const struct session_limits limits = { .request_bytes = BYTES, .requests = 64, .requests_per_uid = 3,
+	const struct call_limits limits = { .request_bytes = BYTES, .requests = 64, .requests_per_uid = 3,
 		.output_bytes = 1 << 20, .bytes_per_uid = BYTES, .frame_timeout_ms = 10000 };
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
@@ -190,7 +190,7 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 	}
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	bench_expect_close(&f->bench);
-	assert_int_equal(sessions_count_of(f->bench.all, getuid()), 4); /* it lingers for a while */
+	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4); /* it lingers for a while */
 	/* Small requests of the same user go on, and so does another user with large ones. */
 	turn_to(f, first);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("1"));
