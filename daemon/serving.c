@@ -26,10 +26,13 @@ struct serving {
 static struct listener_options listener_options(const struct config *c)
 {
 	return (struct listener_options){
-		.socket = c->listen.socket,
-		.mode = c->listen.mode,
-		.group = c->listen.group,
-		.fd = -1,
+		.accept = {
+			.socket = c->listen.socket,
+			.mode = c->listen.mode,
+			.group = c->listen.group,
+			.fd = -1,
+			.whom = "connections",
+		},
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
 		.calls = {
@@ -88,12 +91,12 @@ static int start_listening(struct serving *s, struct event_base *base, const str
     struct activation *activation, struct error *error)
 {
 	struct listener_options options = listener_options(config);
-	if (activation_socket(activation, ACTIVATION_CALLERS, &options.fd, error) != 0)
+	if (activation_socket(activation, ACTIVATION_CALLERS, &options.accept.fd, error) != 0)
 		return -1;
 	s->listener = listener_new(base, &options, dispatch_request, s->dispatch, error);
 	if (s->listener == NULL)
 		return -1;
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.fd >= 0 ? "the socket of its unit" : options.socket);
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.accept.fd >= 0 ? "the socket of its unit" : options.accept.socket);
 	return 0;
 }
 
