@@ -56,19 +56,25 @@ struct conns {
 
 /* -- states -------------------------------------------------------------------------------------------------- */
 
-static const char *const state_names[] = {
+static const char *const conn_state_names[] = {
 	[CONN_READING] = "reading",
 	[CONN_HELD] = "held",
 	[CONN_PARKED] = "parked",
 	[CONN_CLOSING] = "closing",
 	[CONN_CLOSING_GENTLY] = "closing gently",
 	[CONN_LINGERING] = "lingering",
+	[CONN_PARKED_LINGERING] = "parked, lingering",
 	[CONN_GONE] = "gone",
 };
 
 static bool is_open(const struct conn *c)
 {
 	return c->state <= CONN_PARKED;
+}
+
+static bool is_parked(const struct conn *c)
+{
+	return c->state == CONN_PARKED || c->state == CONN_PARKED_LINGERING;
 }
 
 static bool is_listened_to(enum conn_state state)
@@ -83,22 +89,24 @@ static bool is_listened_to(enum conn_state state)
 static int set_conn_state(struct conn *c, enum conn_state state)
 {
 	struct conns *all = c->all;
-	if (state == c->state)
+	enum conn_state before = c->state;
+	if (state == before)
 		return 0;
-	if (is_listened_to(state) && !is_listened_to(c->state) && event_add(&c->readable, NULL) != 0)
+	if (is_listened_to(state) && !is_listened_to(before) && event_add(&c->readable, NULL) != 0)
 		return -1;
-	if (!is_listened_to(state) && is_listened_to(c->state))
+	if (!is_listened_to(state) && is_listened_to(before))
 		(void)event_del(&c->readable);
-	if (c->state == CONN_PARKED) {
+	if (is_parked(c)) {
 		DL_DELETE2(all->parked, c, prev_parked, next_parked);
 		all->nparked--;
-	} else if (state == CONN_PARKED) {
+	}
+	c->state = state;
+	if (is_parked(c)) {
 		DL_APPEND2(all->parked, c, prev_parked, next_parked);
 		all->nparked++;
 	}
-	log_debug("connection %d of uid %lu: %s, was %s", c->fd, (unsigned long)c->quota->uid, state_names[state],
-	    state_names[c->state]);
-	c->state = state;
+	log_debug("connection %d of uid %lu: %s, was %s", c->fd, (unsigned long)c->quota->uid, conn_state_names[state],
+	    conn_state_names[before]);
 	return 0;
 }
 
@@ -131,14 +139,21 @@ void conn_count_bytes(struct conn *c)
 	c->held = held;
 }
 
-/* The connection is not read before its user has time again. */
-static void park(struct conn *c)
+static void unpark_later(struct conn *c)
 {
 	struct conns *all = c->all;
 	struct timeval later = { .tv_usec = (suseconds_t)quota_wait_us(all->quotas, c->quota) };
-	(void)set_conn_state(c, CONN_PARKED);
 	if (!event_pending(&all->unpark, EV_TIMEOUT, NULL) || later.tv_usec == 0)
 		(void)event_add(&all->unpark, &later);
+}
+
+/* The connection is not read before its user has time again. */
+static void park(struct conn *c)
+{
+	if (is_parked(c))
+		return;
+	(void)set_conn_state(c, c->state == CONN_LINGERING ? CONN_PARKED_LINGERING : CONN_PARKED);
+	unpark_later(c);
 }
 
 static void conn_free(struct conn *c)
@@ -487,15 +502,17 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 	for (uint64_t n = all->nparked; n > 0 && all->parked != NULL; n--) {
 		struct conn *c = all->parked;
 		begin_work(c);
-		(void)set_conn_state(c, CONN_HELD);
 		if (!quota_may_begin(all->quotas, c->quota)) {
-			park(c); /* at the list's end */
+			DL_DELETE2(all->parked, c, prev_parked, next_parked);
+			DL_APPEND2(all->parked, c, prev_parked, next_parked);
+			unpark_later(c);
 			all->working = NULL;
 			continue;
 		}
 		/* The time in which it was parked counts against an unfinished frame: a flood is no way to have more of it. */
-		(void)set_conn_state(c, CONN_READING);
-		take_kept(c);
+		(void)set_conn_state(c, is_open(c) ? CONN_READING : CONN_LINGERING);
+		if (is_open(c))
+			take_kept(c);
 		end_work(c);
 	}
 }
@@ -503,7 +520,7 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 static bool is_overdue(const struct conn *c, uint64_t now)
 {
 	const struct call_limits *limits = c->all->quotas->limits;
-	if (c->state == CONN_LINGERING)
+	if (c->state == CONN_LINGERING || c->state == CONN_PARKED_LINGERING)
 		return now >= c->active_ms + LINGER_MS;
 	/* A stream is watched by whoever asked for it. */
 	if (c->mode == CONN_FRAMES && c->frame_began_ms != 0 && may_take(c) && now >= c->frame_began_ms + limits->frame_timeout_ms)

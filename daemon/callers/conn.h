@@ -27,6 +27,7 @@ enum conn_state {
 	CONN_CLOSING,        /* no frame is taken any more; what is in flight is answered and written, then it ends */
 	CONN_CLOSING_GENTLY, /* likewise, but then comes CONN_LINGERING */
 	CONN_LINGERING,      /* all is written; what still comes is thrown away, so that the caller gets to read that */
+	CONN_PARKED_LINGERING, /* likewise, but not before its user has time again */
 	CONN_GONE
 };
 
