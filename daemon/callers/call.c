@@ -90,7 +90,7 @@ static void let_go_of_call(struct caller_call *call)
 /* No more requests are read: what is in flight is answered, then comes the last word. */
 static void say_last_word(struct caller *caller)
 {
-	struct failure why;
+	WRITTEN_FIRST struct failure why;
 	if (caller->last_word == CODE_NONE || caller->conn.in_flight > 0)
 		return;
 	if (caller->last_word == CODE_TOO_LARGE)
@@ -162,7 +162,7 @@ static void caller_call_answer_end(struct call *ops_call, struct jwrite *w)
 	struct caller_call *call = caller_call_of(ops_call);
 	struct caller *caller = call->caller;
 	struct buf *out = conn_output(&caller->conn);
-	struct failure why;
+	WRITTEN_FIRST struct failure why;
 	if (jwrite_end(w) != 0) {
 		failure_set(&why, CODE_TOO_LARGE, "the reply is larger than a frame can be");
 		caller_call_fail(ops_call, &why);
