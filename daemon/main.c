@@ -100,7 +100,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void daemon_free(struct daemon *d)
 {
-	serving_disconnect(d->serving); /* first: its sessions abandon their calls */
+	serving_disconnect(d->serving); /* first: its connections abandon their calls */
 	reload_free(d->reload);
 	backends_free(d->backends);
 	serving_free(d->serving);

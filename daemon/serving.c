@@ -26,13 +26,16 @@ struct serving {
 static struct listener_options listener_options(const struct config *c)
 {
 	return (struct listener_options){
-		.socket = c->listen.socket,
-		.mode = c->listen.mode,
-		.group = c->listen.group,
-		.fd = -1,
+		.accept = {
+			.socket = c->listen.socket,
+			.mode = c->listen.mode,
+			.group = c->listen.group,
+			.fd = -1,
+			.whom = "connections",
+		},
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
-		.session = {
+		.calls = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
 			.requests_per_uid = c->limits.requests_per_uid,
@@ -54,7 +57,7 @@ static struct ops_parts ops_parts(const struct serving *s, const struct config *
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
 		.audit = s->audit,
-		.limits = listener_options(c).session,
+		.limits = listener_options(c).calls,
 	};
 }
 
@@ -88,12 +91,12 @@ static int start_listening(struct serving *s, struct event_base *base, const str
     struct activation *activation, struct error *error)
 {
 	struct listener_options options = listener_options(config);
-	if (activation_socket(activation, ACTIVATION_CALLERS, &options.fd, error) != 0)
+	if (activation_socket(activation, ACTIVATION_CALLERS, &options.accept.fd, error) != 0)
 		return -1;
 	s->listener = listener_new(base, &options, ops_request, s->ops, error);
 	if (s->listener == NULL)
 		return -1;
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.fd >= 0 ? "the socket of its unit" : options.socket);
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.accept.fd >= 0 ? "the socket of its unit" : options.accept.socket);
 	return 0;
 }
 
@@ -151,7 +154,7 @@ void serving_disconnect(struct serving *s)
 		return;
 	credentials_free(s->credentials);
 	s->credentials = NULL;
-	listener_free(s->listener); /* its sessions abandon their calls */
+	listener_free(s->listener); /* its connections abandon their calls */
 	s->listener = NULL;
 }
 

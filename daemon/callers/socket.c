@@ -123,13 +123,3 @@ fail:
 	close(lock_fd);
 	return -1;
 }
-
-int socket_accept(int listen_fd, int *ret_fd)
-{
-	do
-		*ret_fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	while (*ret_fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-	if (*ret_fd >= 0)
-		return 1;
-	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? -1 : 0;
-}

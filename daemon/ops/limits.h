@@ -1,5 +1,6 @@
 /*
- * limits: what one connection, and one user over all of its connections, may have under way. ping tells callers some of them.
+ * limits: what a connection, and all connections of a user, may have of requests, bytes and time. Whoever hears the callers
+ * holds to it, and ping tells it to them.
  */
 #ifndef OPS_LIMITS_H
 #define OPS_LIMITS_H

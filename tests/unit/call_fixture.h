@@ -1,27 +1,27 @@
 /*
- * session_fixture: one session over a socket pair, and its caller's end of it.
+ * call_fixture: a connection over a socket pair, and its caller's end of it.
  */
-#ifndef SESSION_FIXTURE_H
-#define SESSION_FIXTURE_H
+#ifndef CALL_FIXTURE_H
+#define CALL_FIXTURE_H
 
-#include "daemon/callers/session.h"
+#include "daemon/callers/call.h"
 #include "proto/frame.h"
 
 struct bench {
 	struct event_base *base;
-	struct sessions *all;
+	struct calls *all;
 	int fd; /* the caller's end; -1: closed by the test */
 };
 
 /* limits: NULL for small ones. */
-void bench_start(struct bench *b, const struct session_limits *limits, session_request *request, void *arg);
+void bench_start(struct bench *b, const struct call_limits *limits, call_request *request, void *arg);
 void bench_stop(struct bench *b);
 
-/* Whether all sessions have gone; waits until they have. */
+/* Whether all connections have gone; waits until they have. */
 bool bench_gone(const struct bench *b);
 void bench_until_gone(struct bench *b);
 
-/* Another session, of a caller with that uid: gives the caller's end, for the test to close. */
+/* Another connection, of a caller with that uid: gives the caller's end, for the test to close. */
 int bench_another(struct bench *b, uid_t uid);
 
 /* Lets the loop run for a moment. */

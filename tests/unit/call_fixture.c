@@ -1,7 +1,7 @@
 /*
- * session_fixture: one session over a socket pair.
+ * call_fixture: a connection over a socket pair.
  */
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/call_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,17 +22,17 @@
 
 bool bench_gone(const struct bench *b)
 {
-	return sessions_count(b->all) == 0;
+	return calls_connections(b->all) == 0;
 }
 
-void bench_start(struct bench *b, const struct session_limits *limits, session_request *request, void *arg)
+void bench_start(struct bench *b, const struct call_limits *limits, call_request *request, void *arg)
 {
-	const struct session_limits usual = { .request_bytes = 4096, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits usual = { .request_bytes = 4096, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	memset(b, 0, sizeof(*b));
 	b->base = event_base_new();
-	b->all = sessions_new(b->base, limits != NULL ? limits : &usual, 1000, request, arg);
+	b->all = calls_new(b->base, limits != NULL ? limits : &usual, 1000, request, arg);
 	assert_non_null(b->all);
 	b->fd = bench_another(b, getuid());
 }
@@ -42,7 +42,7 @@ int bench_another(struct bench *b, uid_t uid)
 	int fds[2];
 	struct peer peer = { .uid = uid, .gid = getgid(), .pid = getpid() };
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(session_start(b->all, fds[0], &peer), 0);
+	assert_int_equal(calls_connect(b->all, fds[0], &peer), 0);
 	return fds[1];
 }
 
@@ -57,7 +57,7 @@ void bench_until_gone(struct bench *b)
 
 void bench_stop(struct bench *b)
 {
-	sessions_free(b->all);
+	calls_free(b->all);
 	event_base_free(b->base);
 	if (b->fd >= 0)
 		close(b->fd);

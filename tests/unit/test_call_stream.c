@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/call_fixture.h"
 
 #define DEADLINE_MS 5000u
 #define SAVE(id) "{\"id\":" id ",\"op\":\"snapshot.save\"}"
@@ -517,7 +517,7 @@ static void test_a_stream_ends_with_all_sessions(void **state)
 	struct fixture *f = start();
 	(void)state;
 	begin(f, RESTORE("7"), "{\"id\":7,\"ok\":true,\"continue\":true}");
-	sessions_finish(f->bench.all);
+	calls_finish(f->bench.all);
 	fail_call(f, "the daemon is stopping");
 	assert_non_null(strstr(bench_next(&f->bench), "stopping"));
 	shutdown(f->bench.fd, SHUT_WR);

@@ -1,5 +1,5 @@
 /*
- * What the sessions of one user may have together, and that another user does not notice.
+ * What the connections of one user may have together, and that another user does not notice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,15 +8,17 @@
 
 #include <cmocka.h>
 #include <event2/event.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/callers/session.h"
+#include "daemon/callers/call.h"
 #include "proto/frame.h"
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/call_fixture.h"
 
 #define OTHER (getuid() + 1)
 #define GET(id) "{\"id\":" id ",\"op\":\"kv.get\",\"mount\":\"secret\",\"path\":\"a\"}"
@@ -53,7 +55,7 @@ static void on_request(void *arg, struct call *call, const struct request *reque
 
 static struct fixture *start(void)
 {
-	const struct session_limits limits = { .request_bytes = BYTES, .requests = 64, .requests_per_uid = 3,
+	const struct call_limits limits = { .request_bytes = BYTES, .requests = 64, .requests_per_uid = 3,
 		.output_bytes = 1 << 20, .bytes_per_uid = BYTES, .frame_timeout_ms = 10000 };
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
@@ -169,6 +171,34 @@ static void test_a_flood_does_not_keep_another_user_from_its_turn(void **state)
 	stop(f);
 }
 
+static void test_what_comes_after_the_last_word_is_thrown_away_though_its_user_has_had_its_time(void **state)
+{
+	struct fixture *f = start();
+	int flooder = bench_another(&f->bench, getuid()), other = bench_another(&f->bench, OTHER);
+	(void)state;
+	bench_send(&f->bench, "\0\377\377\377", 4); /* longer than a request may be */
+	assert_non_null(strstr(bench_next(&f->bench), "\"too_large\""));
+	f->busy_us = 2000;
+	int first = turn_to(f, other);
+	bench_send_frame(&f->bench, FRAME_JSON, PING("1"));
+	assert_string_equal(bench_next(&f->bench), "{\"id\":1,\"ok\":true}");
+	flood(flooder, 10);
+	while (f->requests < 2)
+		assert_true(event_base_loop(f->bench.base, EVLOOP_ONCE) >= 0);
+	flood(first, 1);
+	turn_to(f, flooder);
+	for (unsigned n = 0; n < 10; n++)
+		assert_string_equal(bench_next(&f->bench), "{\"id\":1,\"ok\":true}");
+	turn_to(f, first);
+	for (int unread = 1; unread > 0; bench_turn(&f->bench))
+		assert_int_equal(ioctl(first, SIOCOUTQ, &unread), 0);
+	bench_expect_close(&f->bench);
+	assert_int_equal(f->requests, 10 + 1);
+	close(flooder);
+	close(other);
+	stop(f);
+}
+
 /* The beginning of a request of BYTES / 2. */
 static void send_half(struct fixture *f, size_t n)
 {
@@ -190,7 +220,7 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 	}
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	bench_expect_close(&f->bench);
-	assert_int_equal(sessions_count_of(f->bench.all, getuid()), 4); /* it lingers for a while */
+	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4); /* it lingers for a while */
 	/* Small requests of the same user go on, and so does another user with large ones. */
 	turn_to(f, first);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("1"));
@@ -261,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_in_flight_are_limited_over_all_connections_of_a_user),
 		cmocka_unit_test(test_a_flood_does_not_keep_another_user_from_its_turn),
+		cmocka_unit_test(test_what_comes_after_the_last_word_is_thrown_away_though_its_user_has_had_its_time),
 		cmocka_unit_test(test_half_requests_of_a_user_are_refused_when_they_are_too_many_bytes),
 		cmocka_unit_test(test_replies_not_read_count_and_no_writes_answer_is_refused),
 		cmocka_unit_test(test_of_a_user_with_too_many_bytes_a_connection_that_does_not_read_is_not_read),

@@ -1,5 +1,5 @@
 /*
- * Sessions over a socket pair, with a handler that answers at once, later, or never.
+ * Calls over a socket pair, with a handler that answers at once, later, or never.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +18,9 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "daemon/callers/session.h"
+#include "daemon/callers/call.h"
 #include "proto/frame.h"
-#include "tests/unit/session_fixture.h"
+#include "tests/unit/call_fixture.h"
 
 #define DEADLINE_MS 5000u
 
@@ -77,7 +77,7 @@ static void answer_held(struct fixture *f, size_t i)
 	call_answer_end(f->held[i], &w);
 }
 
-static void start(struct fixture *f, const struct session_limits *limits)
+static void start(struct fixture *f, const struct call_limits *limits)
 {
 	memset(f, 0, sizeof(*f));
 	memset(f->answer, 'x', sizeof(f->answer));
@@ -199,8 +199,8 @@ static void test_calls_of_a_caller_that_closed_are_abandoned_once(void **state)
 		bench_turn(&f.bench);
 	assert_int_equal(bench_gone(&f.bench), 1);
 	assert_int_equal(f.abandoned, 2);
-	assert_int_equal(sessions_count(f.bench.all), 0);
-	assert_int_equal(sessions_calls(f.bench.all), 0);
+	assert_int_equal(calls_connections(f.bench.all), 0);
+	assert_int_equal(calls_in_flight(f.bench.all), 0);
 	bench_stop(&f.bench);
 }
 
@@ -231,7 +231,7 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 
 static void test_largest_request_is_taken(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 300000, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 300000, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -274,7 +274,7 @@ static void test_unknown_frame_kind_closes(void **state)
 
 static void test_at_the_request_limit_the_caller_waits(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -311,7 +311,7 @@ static void test_caller_that_does_not_read_is_not_read_from(void **state)
 
 static void test_unfinished_frame_is_ended_after_its_time(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10 };
 	struct fixture f;
@@ -325,7 +325,7 @@ static void test_unfinished_frame_is_ended_after_its_time(void **state)
 
 static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state)
 {
-	const struct session_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000, .idle_timeout_ms = 10 };
 	struct fixture f;
@@ -366,7 +366,7 @@ static void test_finishing_answers_what_is_in_flight(void **state)
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
 	while (f.nheld < 1 && clock_now_ms() < until)
 		bench_turn(&f.bench);
-	sessions_finish(f.bench.all);
+	calls_finish(f.bench.all);
 	bench_expect_nothing(&f.bench);
 	answer_held(&f, 0);
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
