@@ -285,7 +285,7 @@ static bool is_admitted(struct caller *caller, const struct request *request, si
 	else if (op_is_stream(request->op) && caller->conn.in_flight > 0)
 		failure_set(why, CODE_INVALID_REQUEST, "%s needs its connection to itself: other requests are in flight",
 		    op_name(request->op));
-	else if (request->op == OP_PING) /* tells of the daemon's health, and is over at once */
+	else if (op_is(request->op, OP_FREE)) /* tells of the daemon's health, and is over at once */
 		return true;
 	else if (!quota_may_call(quotas, quota)) {
 		quota_warn(quotas, quota, "requests_per_uid");
