@@ -185,8 +185,8 @@ static void on_any(void *arg, const struct answer *answer)
 static int read_any(struct fresh_call *call)
 {
 	call->step = FRESH_ANY;
-	call->http = api_kv_get(call->fresh->api, call->token, NULL, call->mount, call->path, call->version,
-	    call->deadline_ms, on_any, call);
+	call->http = api_ask(call->fresh->api, API_KV_GET, &(struct api_request){.token = call->token, .mount = call->mount,
+	    .path = call->path, .version = call->version, .deadline_ms = call->deadline_ms}, on_any, call);
 	return call->http != NULL ? 0 : -1;
 }
 
@@ -275,8 +275,8 @@ static void on_leader(void *arg, const struct answer *answer)
 	}
 	call->step = FRESH_CONFIRM;
 	if (keep_answer(call, answer) == 0)
-		call->http = api_leader(call->fresh->api, call->node, deadline < call->deadline_ms ? deadline : call->deadline_ms,
-		    on_confirmed, call);
+		call->http = api_ask_control(call->fresh->api, API_LEADER, &(struct api_request){.node = call->node,
+		    .deadline_ms = deadline < call->deadline_ms ? deadline : call->deadline_ms}, on_confirmed, call);
 	if (call->http == NULL)
 		fail(call, CODE_INTERNAL, "out of memory");
 }
@@ -291,8 +291,9 @@ static int read_leader(struct fresh_call *call, const char *node)
 	free(call->node);
 	call->node = strdup(node);
 	if (call->node != NULL)
-		call->http = api_kv_get(call->fresh->api, call->token, call->node, call->mount, call->path, call->version,
-		    now + (most < left ? most : left), on_leader, call);
+		call->http = api_ask(call->fresh->api, API_KV_GET, &(struct api_request){.token = call->token,
+		    .node = call->node, .mount = call->mount, .path = call->path, .version = call->version,
+		    .deadline_ms = now + (most < left ? most : left)}, on_leader, call);
 	return call->http != NULL ? 0 : -1;
 }
 

@@ -258,8 +258,9 @@ static void send_on(struct restore *r)
 	if (r->begun_sending)
 		return;
 	r->begun_sending = true;
-	r->http = api_snapshot_restore(t->all->api, token_text(t->token), t->node, r->force, &stream, CLOCK_NEVER, on_answer,
-	    r);
+	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
+	    &(struct api_request){.token = token_text(t->token), .node = t->node, .stream = &stream,
+	    .deadline_ms = CLOCK_NEVER}, on_answer, r);
 	if (r->http == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }
@@ -293,7 +294,8 @@ static void confirm(struct restore *r)
 		return;
 	}
 	r->step = RESTORE_CONFIRMING;
-	r->question = api_leader(t->all->api, t->node, clock_now_ms() + QUESTION_MS, on_confirmed, r);
+	r->question = api_ask_control(t->all->api, API_LEADER,
+	    &(struct api_request){.node = t->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_confirmed, r);
 	if (r->question == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }

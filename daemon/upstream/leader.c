@@ -158,7 +158,9 @@ static void on_answer(void *arg, const struct control *control);
 
 static void ask(struct question *q)
 {
-	q->call = api_leader(q->leader->api, q->node, clock_now_ms() + QUESTION_MS, on_answer, q);
+	const struct api_request request = {.node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS};
+
+	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_answer, q);
 }
 
 /* Last, so that a leader is known by its configured address if it has one. */

@@ -198,7 +198,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		struct question *q = &r->questions[i];
 
 		if (q->call == NULL) /* else it is still being asked since the last time */
-			q->call = api_health(r->api, q->address, r->asked_ms + HEALTH_MS, on_health, q);
+			q->call = api_ask_control(r->api, API_HEALTH,
+			    &(struct api_request){.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS}, on_health, q);
 	}
 	r->undecided = is_asking(r);
 	if (!r->undecided)

@@ -195,7 +195,8 @@ static void start_renewal(struct keeper *k, uint64_t now)
 	/* One of the token before, that the machine has given up. */
 	cancel_renewal(k);
 	k->renewal_since = now;
-	k->renewal = api_renew_self(k->api, k->current->text, now + most, on_renewed, k);
+	k->renewal = api_ask_control(k->api, API_RENEW_SELF,
+	    &(struct api_request){.token = k->current->text, .deadline_ms = now + most}, on_renewed, k);
 	if (k->renewal == NULL)
 		lease_renew_failed(&k->lease, now);
 }

@@ -74,7 +74,8 @@ static void revoke(struct token *t, uint64_t budget_ms)
 	if (r == NULL)
 		return;
 	r->keeper = k;
-	r->call = api_revoke_self(k->api, t->text, clock_now_ms() + budget_ms, on_revoked, r);
+	r->call = api_ask_control(k->api, API_REVOKE_SELF,
+	    &(struct api_request){.token = t->text, .deadline_ms = clock_now_ms() + budget_ms}, on_revoked, r);
 	if (r->call == NULL)
 		free(r);
 	else

@@ -233,7 +233,9 @@ static void on_lookup(void *arg, const struct control *control)
 
 static void ask(struct keeper *k)
 {
-	k->lookup = api_lookup_self(k->api, k->current->text, clock_now_ms() + LOOKUP_MS, on_lookup, k);
+	const struct api_request request = {.token = k->current->text, .deadline_ms = clock_now_ms() + LOOKUP_MS};
+
+	k->lookup = api_ask_control(k->api, API_LOOKUP_SELF, &request, on_lookup, k);
 	if (k->lookup == NULL)
 		decide_lookups(k, CODE_INTERNAL, "out of memory");
 }
