@@ -124,7 +124,7 @@ void exchange_written(struct exchanges *all, struct exchange *x, size_t n)
 		return;
 	}
 	set_state(all, x, EXCHANGE_SENT);
-	if (x->op == OP_KV_PUT || x->callback == NULL)
+	if (op_is(x->op, OP_WRITES) || x->callback == NULL)
 		buf_truncate(&x->frame, 0);
 }
 
@@ -199,7 +199,7 @@ struct exchange *exchange_due(const struct exchanges *all)
 
 bool exchange_is_doubtful(const struct exchange *x)
 {
-	return x->op == OP_KV_PUT && (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT);
+	return op_is(x->op, OP_WRITES) && (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT);
 }
 
 bool exchanges_are_orphaned(const struct exchanges *all)

@@ -63,7 +63,7 @@ static int write_frame(struct exchange *x, const struct order *order)
 	jwrite_begin(&w, &x->frame);
 	jwrite_uint(&w, "id", x->id);
 	jwrite_text(&w, "op", op_name(order->op));
-	if (order->op != OP_PING && order->op != OP_STATUS) /* which are answered at once */
+	if (!op_is(order->op, OP_AT_ONCE))
 		write_timeout(x, &w);
 	if (order->mount != NULL) {
 		jwrite_text(&w, "mount", order->mount);

@@ -10,34 +10,11 @@
 #include "proto/request.h"
 #include "proto/utf8.h"
 
-#define NUMBER_MAX UINT64_C(9999999999)
-
 /*
  * Only what looks like a mistyped name of ours is repeated in a message: anything longer may as well be a secret
  * that ended up in the wrong place.
  */
 #define NAME_SHOWN_MAX 16
-
-/* X(enumerator, name, least and greatest value if it is a number) */
-#define MEMBER_TABLE(X) \
-	X(ID, "id", 0, 0) \
-	X(OP, "op", 0, 0) \
-	X(TIMEOUT, "timeout_ms", 1, REQUEST_TIMEOUT_MAX_MS) \
-	X(MOUNT, "mount", 0, 0) \
-	X(PATH, "path", 0, 0) \
-	X(DATA, "data", 0, 0) \
-	X(CAS, "cas", 0, NUMBER_MAX) \
-	X(VERSION, "version", 1, NUMBER_MAX) \
-	X(MIN_VERSION, "min_version", 0, NUMBER_MAX) \
-	X(MAX_AGE, "max_age_ms", 0, NUMBER_MAX) \
-	X(FORCE, "force", 0, 0)
-
-enum member {
-#define X(enumerator, name, least, greatest) MEMBER_##enumerator,
-	MEMBER_TABLE(X)
-#undef X
-	MEMBER_COUNT
-};
 
 static const struct jname member_names[] = {
 #define X(enumerator, name, least, greatest) JNAME(name),
@@ -53,31 +30,6 @@ static const struct range {
 #undef X
 };
 
-/* Sets of members have a bit for each. */
-#define BIT(enumerator) (1u << MEMBER_##enumerator)
-#define NEEDED (BIT(ID) | BIT(OP))
-#define USUAL (NEEDED | BIT(TIMEOUT))
-#define SECRET (BIT(MOUNT) | BIT(PATH))
-
-/* What each op takes, and which of that it must have. */
-static const struct op_members {
-	unsigned takes, needs;
-} members_of[OP_COUNT] = {
-	[OP_PING] = { USUAL, NEEDED },
-	[OP_STATUS] = { USUAL, NEEDED },
-	[OP_PROBE] = { USUAL, NEEDED },
-	[OP_KV_GET] = { USUAL | SECRET | BIT(VERSION) | BIT(MIN_VERSION) | BIT(MAX_AGE), NEEDED | SECRET },
-	[OP_KV_PUT] = { USUAL | SECRET | BIT(DATA) | BIT(CAS), NEEDED | SECRET | BIT(DATA) },
-	[OP_SNAPSHOT_SAVE] = { USUAL, NEEDED },
-	[OP_SNAPSHOT_RESTORE] = { USUAL | BIT(FORCE), NEEDED },
-};
-
-static const struct jname op_names[] = {
-#define X(enumerator, name) JNAME(name),
-	OP_TABLE(X)
-#undef X
-};
-
 /* The members as they stand in the text; len 0 where there is none. */
 struct envelope {
 	struct jspan value[MEMBER_COUNT];
@@ -86,31 +38,6 @@ struct envelope {
 	struct jspan unknown; /* the first unknown member's name */
 	bool too_deep;        /* an unknown member is nested deeper than an envelope may be */
 };
-
-const char *op_name(enum op op)
-{
-	return op < OP_COUNT ? op_names[op].text : "unknown";
-}
-
-enum op op_by_name(const char *name, size_t n)
-{
-	unsigned i;
-
-	for (i = 0; i < OP_COUNT; i++)
-		if (op_names[i].len == n && memcmp(op_names[i].text, name, n) == 0)
-			break;
-	return (enum op)i;
-}
-
-bool op_is_stream(enum op op)
-{
-	return op == OP_SNAPSHOT_SAVE || op == OP_SNAPSHOT_RESTORE;
-}
-
-bool op_has_path(enum op op)
-{
-	return op == OP_KV_GET || op == OP_KV_PUT;
-}
 
 /* Where the segment that begins at p ends; NULL if it may not be one, or holds what is no character of a path. */
 static const char *segment_end(const char *p, const char *end)
@@ -247,24 +174,21 @@ static int refuse_id(struct jspan id, struct failure *why)
 
 static int find_op(struct jspan name, enum op *ret, struct failure *why)
 {
-	int op;
-
 	if (name.len == 0)
 		return refuse(why, MEMBER_OP, "is missing");
 	if (name.type != JSON_STRING)
 		return refuse(why, MEMBER_OP, "must be a string");
-	op = jspan_among(name, op_names, OP_COUNT, 0);
-	if (op < 0) {
-		failure_set(why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
-		return -1;
-	}
-	*ret = (enum op)op;
-	return 0;
+	*ret = op_by_span(name);
+	if (*ret != OP_COUNT)
+		return 0;
+	failure_set(why, CODE_UNKNOWN_OP, "%s", code_meaning(CODE_UNKNOWN_OP));
+	return -1;
 }
 
 static int check_members(const struct envelope *envelope, enum op op, struct failure *why)
 {
-	unsigned needs = members_of[op].needs, unknown = envelope->has & ~members_of[op].takes;
+	const struct op_info *info = op_info(op);
+	unsigned needs = info->needs, unknown = envelope->has & ~info->takes;
 	unsigned wrong = unknown | envelope->null | (needs & ~envelope->has);
 	enum member member;
 
@@ -275,7 +199,7 @@ static int check_members(const struct envelope *envelope, enum op op, struct fai
 	member = first_of(wrong);
 	if ((unknown & 1u << member) == 0)
 		return refuse(why, member, (envelope->has & 1u << member) != 0 ? "is null" : "is missing");
-	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text, op_name(op));
+	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text, info->name);
 	return -1;
 }
 
@@ -305,22 +229,34 @@ static int take_number(const struct envelope *envelope, enum member member, bool
 	return 0;
 }
 
-static int take_path(const struct envelope *envelope, enum member member, char *out, size_t cap,
-    struct failure *why)
+/* Decodes a mount or a path of at most max bytes to out. Gives its length with its NUL; 0: why is set. */
+static size_t take_part(const struct envelope *envelope, enum member member, char *out, size_t max, struct failure *why)
 {
 	struct jspan span = envelope->value[member];
 	long n;
 
-	if (span.len == 0)
+	if (span.type != JSON_STRING) {
+		refuse(why, member, "must be a string");
 		return 0;
-	if (span.type != JSON_STRING)
-		return refuse(why, member, "must be a string");
-	n = jspan_decode(span, out, cap);
+	}
+	n = jspan_decode(span, out, max + 1);
 	if (n < 0)
-		return refuse(why, member, "is too long");
-	if (!path_ok(out, (size_t)n))
-		return refuse(why, member, "has an empty, \".\" or \"..\" segment, or a control byte");
+		refuse(why, member, "is too long");
+	else if (!path_ok(out, (size_t)n))
+		refuse(why, member, "has an empty, \".\" or \"..\" segment, or a control byte");
+	else
+		return (size_t)n + 1;
 	return 0;
+}
+
+static int take_name(const struct envelope *envelope, struct secret_name *name, struct failure *why)
+{
+	size_t mount = take_part(envelope, MEMBER_MOUNT, name->key, SECRET_MOUNT_MAX, why);
+	size_t path = mount > 0 ? take_part(envelope, MEMBER_PATH, name->key + mount, SECRET_PATH_MAX, why) : 0;
+
+	name->path_at = (uint16_t)mount;
+	name->key_len = (uint16_t)(mount + path);
+	return path > 0 ? 0 : -1;
 }
 
 static int take_data(const struct envelope *envelope, struct jspan *ret, struct failure *why)
@@ -357,8 +293,7 @@ static int take_numbers(const struct envelope *envelope, struct request *request
 static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
 {
 	if (take_numbers(envelope, request, why) < 0 ||
-	    take_path(envelope, MEMBER_MOUNT, request->mount, sizeof(request->mount), why) < 0 ||
-	    take_path(envelope, MEMBER_PATH, request->path, sizeof(request->path), why) < 0 ||
+	    (op_has_path(request->op) && take_name(envelope, &request->name, why) < 0) ||
 	    take_data(envelope, &request->data, why) < 0 ||
 	    take_flag(envelope, MEMBER_FORCE, &request->force, why) < 0)
 		return -1;
@@ -372,13 +307,12 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	struct jscan s;
 	int r;
 
-	memset(request, 0, offsetof(struct request, mount));
-	request->mount[0] = request->path[0] = '\0';
+	memset(request, 0, offsetof(struct request, name) + sizeof(request->name));
 	request->op = OP_COUNT;
 	jscan_init(&s, body, len);
 	r = collect(&s, &envelope);
 	id = envelope.value[MEMBER_ID];
-	if (id.len > 0 && (envelope.repeated & BIT(ID)) == 0 && id_ok(id))
+	if (id.len > 0 && (envelope.repeated & HAS(ID)) == 0 && id_ok(id))
 		request->id = id;
 	if (r < 0) {
 		failure_set(why, CODE_INVALID_REQUEST, "not a JSON object as the protocol wants it: %s", s.error);

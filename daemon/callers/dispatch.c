@@ -104,7 +104,7 @@ static void begin_get(struct work *work)
 
 static struct kv_wanted wanted_by(const struct request *r)
 {
-	return (struct kv_wanted){ .mount = r->mount, .path = r->path, .version = r->version,
+	return (struct kv_wanted){ .mount = secret_mount(&r->name), .path = secret_path(&r->name), .version = r->version,
 		.min_version = r->min_version, .max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE };
 }
 
@@ -194,13 +194,11 @@ static void answer_status(struct dispatch *d, struct call *call)
 /* The rule that allows it, or NULL. */
 static const struct rule *find_rule(const struct dispatch *d, struct call *call, const struct request *r)
 {
-	WRITTEN_FIRST char path[sizeof(r->mount) + sizeof(r->path)];
-	size_t mount = strlen(r->mount);
+	WRITTEN_FIRST char path[SECRET_KEY_MAX];
 	if (!op_has_path(r->op))
 		return rules_find(d->parts.rules, call_peer(call), r->op, NULL);
-	memcpy(path, r->mount, mount);
-	path[mount] = '/';
-	memcpy(path + mount + 1, r->path, strlen(r->path) + 1);
+	memcpy(path, r->name.key, r->name.key_len);
+	path[r->name.path_at - 1] = '/';
 	return rules_find(d->parts.rules, call_peer(call), r->op, path);
 }
 

@@ -51,7 +51,7 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
     uint64_t deadline_ms)
 {
 	const struct peer *peer = call_peer(call);
-	const char *mount = op_has_path(r->op) ? r->mount : NULL, *path = op_has_path(r->op) ? r->path : NULL;
+	const char *mount = op_has_path(r->op) ? secret_mount(&r->name) : NULL, *path = op_has_path(r->op) ? secret_path(&r->name) : NULL;
 	size_t room = room_for(mount) + room_for(path) + room_for(rule) + room_for(peer->unit) + room_for(peer->user_unit);
 	struct work *work = calloc(1, sizeof(*work) + room);
 	if (work == NULL) {
@@ -61,7 +61,7 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
 	char *at = work->text;
 	work->dispatch = d;
 	work->call = call;
-	work->is_change = r->op == OP_KV_PUT || r->op == OP_SNAPSHOT_RESTORE;
+	work->is_change = op_is(r->op, OP_WRITES);
 	work->began_us = call_now_us(call);
 	work->deadline_ms = deadline_ms;
 	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
@@ -79,8 +79,8 @@ void dispatch_audit(struct dispatch *d, const struct peer *peer, const struct re
 	const struct audit_record record = {
 		.op = op_name(r->op),
 		.peer = peer,
-		.mount = op_has_path(r->op) ? r->mount : NULL,
-		.path = op_has_path(r->op) ? r->path : NULL,
+		.mount = op_has_path(r->op) ? secret_mount(&r->name) : NULL,
+		.path = op_has_path(r->op) ? secret_path(&r->name) : NULL,
 		.rule = rule,
 		.version = outcome->version,
 		.code = outcome->code,

@@ -179,7 +179,7 @@ static struct call *call_new(struct session *s, const struct request *request, s
 	if (call == NULL)
 		return NULL;
 	call->session = s;
-	call->is_write = request->op == OP_KV_PUT || op_is_stream(request->op);
+	call->is_write = op_is(request->op, OP_WRITES | OP_STREAM);
 	call->held = len;
 	call->id_len = id.len;
 	memcpy(call->id, id.p, id.len);

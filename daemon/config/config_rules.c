@@ -59,14 +59,18 @@ static void list_ops(char *out, size_t cap)
 	for (int op = 0; op < OP_COUNT && used < cap; op++)
 		used += (size_t)snprintf(out + used, cap - used, "%s, ", op_name((enum op)op));
 	if (used < cap)
-		snprintf(out + used, cap - used, "all");
+		snprintf(out + used, cap - used, "and the groups read and write");
 }
 
-/* All but those that read or replace everything there is: such a one must be named. */
-static void allow_all(bool ops[OP_COUNT])
+/* An op, or one of the groups, which are closed: what is in neither must be named. False: it is none of them. */
+static bool allow_named(const char *text, bool ops[OP_COUNT])
 {
+	enum op named = op_by_name(text, strlen(text));
+	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ : strcmp(text, "write") == 0 ? OP_IN_READ | OP_IN_WRITE : 0;
+
 	for (enum op op = 0; op < OP_COUNT; op++)
-		ops[op] = ops[op] || !op_is_stream(op);
+		ops[op] = ops[op] || op == named || op_is(op, group);
+	return named != OP_COUNT || group != 0;
 }
 
 static int read_ops(const struct config_file *file, const config_setting_t *list, bool ops[OP_COUNT])
@@ -79,17 +83,11 @@ static int read_ops(const struct config_file *file, const config_setting_t *list
 	list_ops(known, sizeof(known));
 	for (size_t i = 0; i < n; i++) {
 		const char *text = config_setting_get_string(config_file_item(list, i));
-		enum op op;
 
 		if (text == NULL)
 			return config_file_error(file, list, item_number(list, i),
 			    "must be an op in quotes, or a list of them");
-		op = op_by_name(text, strlen(text));
-		if (op != OP_COUNT)
-			ops[op] = true;
-		else if (strcmp(text, "all") == 0)
-			allow_all(ops);
-		else
+		if (!allow_named(text, ops))
 			return config_file_error(file, list, item_number(list, i),
 			    "\"%s\" is not an op; known: %s", config_value_shown(text, shown), known);
 	}

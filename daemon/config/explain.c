@@ -125,15 +125,17 @@ static int judge(const struct rules *rules, const struct question *q, FILE *out)
 {
 	const struct rule *decides = rules_find(rules, &q->peer, q->op, q->path);
 
-	if (q->op == OP_PING) {
-		fputs("allowed: ping is free for whoever can connect\n", out);
+	if (op_is(q->op, OP_FREE)) {
+		fprintf(out, "allowed: %s is free for whoever can connect\n", op_name(q->op));
 		return 1;
 	}
 	for (size_t i = 0; i < rules->nrules; i++) {
 		const struct rule *rule = &rules->rule[i];
 		enum rule_verdict verdict = rule_judge(rule, &q->peer, q->op, q->path);
+		bool only_named = verdict == RULE_OP && !op_is(q->op, OP_IN_READ | OP_IN_WRITE);
 
-		fprintf(out, "%s %s: %s\n", rule == decides ? "->" : "  ", rule->name, rule_verdict_text(verdict));
+		fprintf(out, "%s %s: %s\n", rule == decides ? "->" : "  ", rule->name, only_named ?
+		    "it does not name this operation, which is in none of the groups read and write" : rule_verdict_text(verdict));
 	}
 	if (decides != NULL)
 		fprintf(out, "allowed by the rule %s\n", decides->name);

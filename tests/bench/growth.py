@@ -71,7 +71,7 @@ def cached_secrets(lab, plan):
 def _with_rules(lab, plan, other):
     """So many rules, of which the last is the one that allows the get. Ends where the configuration's size does."""
     xs, figures = [], []
-    last = {"uid": process.UID, "ops": "all", "paths": f"secret/{prefix(200)}*"}
+    last = {"uid": process.UID, "ops": "write", "paths": f"secret/{prefix(200)}*"}
     for n in plan.rules:
         rules = {"bench": None, **{f"r{i}": other(i) for i in range(n - 1)}, "last": last}
         settings = libconfig.merged(_way(lab), {"allow": rules})

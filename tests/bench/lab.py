@@ -298,7 +298,7 @@ class Lab:
     def settings_for_nginx(self, *changes, port=None):
         base = {"openbao": {"address": f"http://127.0.0.1:{port or self.nginx.port}"},
                 "approle": {"role_id": self.role_id_file.read_text(), "secret_id_file": str(self.secret_id_file)},
-                "allow": {"bench": {"uid": process.UID, "ops": "all", "paths": "*"}}}
+                "allow": {"bench": {"uid": process.UID, "ops": "write", "paths": "*"}}}
         return self.settings(base, *changes)
 
     def new_daemon(self, settings, **kw):

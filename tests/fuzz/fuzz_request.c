@@ -18,10 +18,10 @@ static void write_request(struct buf *out, const struct request *r)
 	if (r->data.len > 0)
 		jwrite_span(&w, "data", r->data);
 	jwrite_text(&w, "op", op_name(r->op));
-	if (r->mount[0] != '\0')
-		jwrite_text(&w, "mount", r->mount);
-	if (r->path[0] != '\0')
-		jwrite_text(&w, "path", r->path);
+	if (op_has_path(r->op)) {
+		jwrite_text(&w, "mount", secret_mount(&r->name));
+		jwrite_text(&w, "path", secret_path(&r->name));
+	}
 	if (r->has_cas)
 		jwrite_uint(&w, "cas", r->cas);
 	if (r->version > 0)
@@ -49,10 +49,12 @@ static void check_accepted(const struct request *r)
 
 	HOLDS(r->op < OP_COUNT && r->id.len > 0);
 	HOLDS(r->timeout_ms <= REQUEST_TIMEOUT_MAX_MS);
-	if (r->op == OP_KV_GET || r->op == OP_KV_PUT)
-		HOLDS(request_path_ok(r->mount, REQUEST_MOUNT_MAX) && request_path_ok(r->path, REQUEST_PATH_MAX));
+	HOLDS(op_has_path(r->op) == (r->op == OP_KV_GET || r->op == OP_KV_PUT));
+	if (op_has_path(r->op))
+		HOLDS(request_path_ok(secret_mount(&r->name), SECRET_MOUNT_MAX) &&
+		    request_path_ok(secret_path(&r->name), SECRET_PATH_MAX));
 	else
-		HOLDS(r->mount[0] == '\0' && r->path[0] == '\0');
+		HOLDS(r->name.key_len == 0);
 	HOLDS((r->op == OP_KV_PUT) == (r->data.len > 0));
 	HOLDS(!r->has_cas || r->op == OP_KV_PUT);
 	HOLDS((r->version == 0 && r->min_version == 0 && !r->has_max_age) || r->op == OP_KV_GET);
@@ -61,7 +63,8 @@ static void check_accepted(const struct request *r)
 	HOLDS(request_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again,
 	    &why) == 0);
 	HOLDS(again.op == r->op && same(again.id, r->id) && same(again.data, r->data));
-	HOLDS(strcmp(again.mount, r->mount) == 0 && strcmp(again.path, r->path) == 0);
+	HOLDS(again.name.key_len == r->name.key_len && again.name.path_at == r->name.path_at);
+	HOLDS(memcmp(again.name.key, r->name.key, r->name.key_len) == 0);
 	HOLDS(again.has_cas == r->has_cas && again.cas == r->cas && again.version == r->version);
 	HOLDS(again.min_version == r->min_version && again.has_max_age == r->has_max_age);
 	HOLDS(again.max_age_ms == r->max_age_ms && again.timeout_ms == r->timeout_ms);

@@ -86,7 +86,7 @@ def test_the_rules_count_for_what_is_in_memory(daemon, site):
     site.put("a", {"n": 1})
     settings = site.settings(cache={"max_age": "1h"})
     settings["allow"]["tests"]["paths"] = f"{site.mount}/a"
-    settings["allow"]["others"] = {"uid": 4321, "ops": "all", "paths": f"{site.mount}/b"}
+    settings["allow"]["others"] = {"uid": 4321, "ops": "write", "paths": f"{site.mount}/b"}
     settings = {**settings, "listen": {"mode": "0666"}}
     d = daemon(settings)
     assert d.get(site.mount, "a").ok

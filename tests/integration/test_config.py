@@ -10,7 +10,7 @@ from harness.daemon import EX_CONFIG, run
 GOOD = {
     "openbao": {"address": "http://127.0.0.1:8200"},
     "approle": {"role_id": "a-role", "secret_id_file": "/nonexistent/secret_id"},
-    "allow": {"all": {"uid": 0, "ops": "all", "paths": "*"}},
+    "allow": {"all": {"uid": 0, "ops": "write", "paths": "*"}},
 }
 
 
@@ -136,7 +136,7 @@ def test_values_out_of_range_are_errors_with_file_and_line(group, name, value):
 
 
 @pytest.mark.parametrize("rule", [
-    {"ops": "all"}, {"uid": "no-such-user-here"}, {"gid": "no-such-group-here"}, {"uid": 0, "ops": "kv.gte"},
+    {"ops": "write"}, {"uid": "no-such-user-here"}, {"gid": "no-such-group-here"}, {"uid": 0, "ops": "kv.gte"},
     {"uid": -1}, {"uid": 0, "ops": []}, {"uid": 0, "paths": [""]},
 ])
 def test_rules_that_make_no_sense_are_errors(rule):
@@ -144,6 +144,12 @@ def test_rules_that_make_no_sense_are_errors(rule):
     done = check(settings)
     assert done.returncode == EX_CONFIG, done.log
     assert re.search(rf"{re.escape(done.config)}:\d+", done.log)
+
+
+def test_what_is_neither_an_op_nor_a_group_is_told_which_there_are():
+    done = check(libconfig.merged(GOOD, {"allow": {"odd": {"uid": 0, "ops": "all", "paths": "*"}}}))
+    assert done.returncode == EX_CONFIG
+    assert '"all" is not an op; known: ping, status, ' in done.log and "and the groups read and write" in done.log
 
 
 def test_a_syntax_error_names_the_line():

@@ -11,7 +11,7 @@ from harness.daemon import EX_CONFIG, run
 EX_USAGE = 64
 RULES = {
     "web": {"uid": 4401, "ops": ["kv.get"], "paths": "secret/web/*"},
-    "api": {"unit": "api-*.service", "ops": "all", "paths": ["secret/api/a", "secret/shared/*"]},
+    "api": {"unit": "api-*.service", "ops": "write", "paths": ["secret/api/a", "secret/shared/*"]},
     "app": {"uid": 4402, "user_unit": "app.service", "ops": "kv.put", "paths": "*"},
     "staff": {"gid": 4403, "ops": "status"},
     "named": {"gid": "daemon", "ops": "probe"},
@@ -66,6 +66,16 @@ def test_it_says_why_each_rule_does_not_fit():
         "   backup: it is for another uid",
         "forbidden: no rule allows it",
     ]
+
+
+def test_it_says_that_an_operation_is_in_no_group():
+    rules = {"root": {"uid": 0, "ops": ["read", "write"], "paths": "*"}}
+    for op in ("snapshot.save", "snapshot.restore"):
+        code, out, _ = explain("uid=0", op, rules=rules)
+        assert code == 1
+        assert "root: it does not name this operation, which is in none of the groups read and write\n" in out
+    code, out, _ = explain("uid=0", "kv.put", "secret/a", rules={"root": {"uid": 0, "ops": "read", "paths": "*"}})
+    assert (code, out.splitlines()[0]) == (1, "   root: it does not allow this operation")
 
 
 def test_a_users_own_groups_count_unless_others_are_given():

@@ -364,7 +364,7 @@ def test_credentials_from_the_environment_are_there_after_a_reload(reloading, si
 
 def test_a_save_goes_on_over_a_reload(reloading, raft_server, new_site):
     site = new_site(raft_server, policy='path "*" {{ capabilities = ["create", "read", "update", "sudo"] }}')
-    r = reloading(site.settings(allow={"tests": {"uid": process.UID, "ops": ["all", "snapshot.save"], "paths": "*"}}))
+    r = reloading(site.settings(allow={"tests": {"uid": process.UID, "ops": ["write", "snapshot.save"], "paths": "*"}}))
     first = site.tokens()[-1]
     with r.daemon.connect() as saving:
         assert saving.begin_save()["stream"] is True

@@ -40,7 +40,7 @@ def test_without_a_rule_there_is_no_access_not_even_for_root(daemon, site):
 
 
 def test_a_rule_names_its_uid_and_nobody_else(daemon, site):
-    d = daemon(opened(site, {"web": {"uid": WEB, "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"web": {"uid": WEB, "ops": "write", "paths": "*"}}))
     with d.connect_as(WEB) as web, d.connect_as(DB) as db, d.connect_as(0) as root:
         assert put(web, site) is None
         assert get(web, site) is None
@@ -50,14 +50,14 @@ def test_a_rule_names_its_uid_and_nobody_else(daemon, site):
 
 def test_a_user_may_be_given_by_name(daemon, site):
     user = pwd.getpwnam("daemon")
-    d = daemon(opened(site, {"r": {"uid": "daemon", "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"r": {"uid": "daemon", "ops": "write", "paths": "*"}}))
     with d.connect_as(user.pw_uid) as c, d.connect_as(WEB) as other:
         assert put(c, site) is None
         assert put(other, site) == "forbidden"
 
 
 def test_a_group_counts_as_primary_and_as_supplementary(daemon, site):
-    d = daemon(opened(site, {"staff": {"gid": STAFF, "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"staff": {"gid": STAFF, "ops": "write", "paths": "*"}}))
     with (d.connect_as(WEB, gid=STAFF) as primary, d.connect_as(WEB, groups=[7, STAFF]) as other,
           d.connect_as(WEB, groups=[7]) as none):
         assert put(primary, site) is None
@@ -66,7 +66,7 @@ def test_a_group_counts_as_primary_and_as_supplementary(daemon, site):
 
 
 def test_a_group_may_be_given_by_name(daemon, site):
-    d = daemon(opened(site, {"r": {"gid": "daemon", "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"r": {"gid": "daemon", "ops": "write", "paths": "*"}}))
     with d.connect_as(WEB, gid=grp.getgrnam("daemon").gr_gid) as c:
         assert put(c, site) is None
 
@@ -106,7 +106,7 @@ def test_ops_are_told_apart(daemon, site):
     ("{m}/a?", "ab", False), ("{m}/[a]", "a", False),
 ])
 def test_path_patterns(daemon, site, pattern, path, allowed):
-    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "all", "paths": pattern.format(m=site.mount)}}))
+    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "write", "paths": pattern.format(m=site.mount)}}))
     with d.connect_as(WEB) as c:
         assert (put(c, site, path) is None) == allowed
 
@@ -120,14 +120,14 @@ def test_the_first_rule_that_allows_it_is_enough(daemon, site):
 
 
 def test_the_overflow_uid_is_nobody_even_when_a_rule_names_it(daemon, site):
-    d = daemon(opened(site, {"r": {"uid": [NOBODY, WEB], "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"r": {"uid": [NOBODY, WEB], "ops": "write", "paths": "*"}}))
     with d.connect_as(NOBODY) as nobody, d.connect_as(WEB) as web:
         assert put(nobody, site) == "forbidden"
         assert put(web, site) is None
 
 
 def test_a_refusal_tells_no_path_and_asks_openbao_nothing(daemon, site):
-    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "all", "paths": f"{site.mount}/mine/*"}}))
+    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "write", "paths": f"{site.mount}/mine/*"}}))
     with d.connect_as(WEB) as c:
         reply = c.call("kv.get", mount=site.mount, path="theirs/secret-name")
     assert (reply.code, reply.error["retryable"]) == ("forbidden", False)
@@ -137,7 +137,7 @@ def test_a_refusal_tells_no_path_and_asks_openbao_nothing(daemon, site):
 
 def test_identity_is_taken_when_the_connection_is_made(daemon, site):
     """A connection handed to another process still speaks for the one that made it."""
-    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "all", "paths": "*"}}))
+    d = daemon(opened(site, {"r": {"uid": WEB, "ops": "write", "paths": "*"}}))
     with d.connect_as(WEB) as handed_on:
         assert put(handed_on, site) is None
         assert handed_on.call("status")["peer"]["uid"] == WEB

@@ -124,7 +124,7 @@ def test_without_raft_there_is_no_snapshot_and_no_file(daemon, shared_server, ne
 
 
 def test_a_rule_for_all_is_none_for_snapshots(daemon, site, saved):
-    d = daemon(site.settings(allow={"tests": {"ops": "all"}}), name="strict")
+    d = daemon(site.settings(allow={"tests": {"ops": "write"}}), name="strict")
     assert ctl(d.socket, "snapshot", "save", saved.with_suffix(".2")).returncode == 13
     assert restore(d, saved).returncode == 13
     assert sorted(os.listdir(saved.parent)) == ["x.snap"]

@@ -74,7 +74,7 @@ def test_a_cluster_without_raft_is_told_with_the_cause_kept(daemon, shared_serve
 
 
 def test_it_needs_a_rule_that_names_it(daemon, site):
-    d = daemon(site.settings(allow={"tests": {"uid": process.UID, "ops": ["all"], "paths": "*"}}))
+    d = daemon(site.settings(allow={"tests": {"uid": process.UID, "ops": ["write"], "paths": "*"}}))
     with d.connect() as c:
         assert c.begin_save().code == "forbidden"
         assert c.begin_restore().code == "forbidden"

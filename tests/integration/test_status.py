@@ -60,7 +60,7 @@ def test_status_counts_denials(daemon, site):
 
 
 def test_status_names_the_rules_of_the_caller_only(daemon, site):
-    d = daemon(site.settings(allow={"others": {"uid": 4242, "ops": "all", "paths": "*"}}))
+    d = daemon(site.settings(allow={"others": {"uid": 4242, "ops": "write", "paths": "*"}}))
     assert d.status()["rules"] == ["tests"]
 
 

@@ -40,7 +40,7 @@ LIBRARY_PLACES = [
     (r"jansson", ["daemon/upstream/control"]),
     (r"systemd/", ["daemon/host/", "daemon/callers/peer.c"]),
     (r"libconfig", ["daemon/config/"]),
-    (r"event2/|event\.h|ev(http|util|dns)", ["daemon/"]),
+    (r"event2/|event\.h|ev(http|util|dns)", ["daemon/", "base/drain."]),
     (r"openssl/", ["daemon/"]),
     (r"zlib\.h|zconf\.h", ["proto/"]),
     (r"(sha[12]|md[245]|rmd160|ripemd)\.h", ["client-lib/"]),

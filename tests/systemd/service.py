@@ -14,7 +14,7 @@ SECRET_ID = "/etc/secretstored/secret_id"
 CA = "/etc/secretstored/ca.pem"
 GROUP = "secretstored"
 AS_CALLER = (f"SupplementaryGroups={GROUP}",)  # properties of a unit that may connect
-ROOT_RULE = {"root": {"uid": 0, "ops": "all", "paths": "*"}}
+ROOT_RULE = {"root": {"uid": 0, "ops": "write", "paths": "*"}}
 
 
 class Service:

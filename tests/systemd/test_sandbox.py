@@ -76,7 +76,7 @@ def check_all(service, site):
     service.lab.run("rm", "-f", "/tmp/openbao.snap")
 
 
-ALL = {"root": {"uid": 0, "ops": ["all", "snapshot.save"], "paths": "*"}}
+ALL = {"root": {"uid": 0, "ops": ["write", "snapshot.save"], "paths": "*"}}
 
 
 def test_all_that_the_daemon_does_passes_in_it(strict, raft_with_tls):

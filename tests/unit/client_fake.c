@@ -203,7 +203,7 @@ void client_fake_answer(struct client_fake *fake, int fd)
 	switch (fake->request.op) {
 	case OP_KV_GET:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":7,\"created_time\":\"2026-11-23T22:30:00Z\","
-		    "\"metadata\":null,\"data\":{\"path\":\"%s\"}}", fake->request.path);
+		    "\"metadata\":null,\"data\":{\"path\":\"%s\"}}", secret_path(&fake->request.name));
 		break;
 	case OP_KV_PUT:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":8,\"created_time\":\"2026-11-23T22:30:00Z\","

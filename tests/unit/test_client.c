@@ -83,8 +83,8 @@ static void test_get_says_what_is_wanted(void **state)
 	start(give_secret);
 	assert_int_equal(ss_get(client, "team/kv", "a b/\"c\"", 12, 4000, &secret), SS_OK);
 	assert_int_equal(fake.request.op, OP_KV_GET);
-	assert_string_equal(fake.request.mount, "team/kv");
-	assert_string_equal(fake.request.path, "a b/\"c\"");
+	assert_string_equal(secret_mount(&fake.request.name), "team/kv");
+	assert_string_equal(secret_path(&fake.request.name), "a b/\"c\"");
 	assert_int_equal(fake.request.version, 12);
 	ss_secret_free(secret);
 	stop();

@@ -179,7 +179,7 @@ static void answer_backwards(struct client_fake *f)
 
 	for (int i = 0; i < SCRAMBLED; i++) {
 		(void)client_fake_read(f, fd);
-		snprintf(path[i], sizeof(path[i]), "%.31s", f->request.path);
+		snprintf(path[i], sizeof(path[i]), "%.31s", secret_path(&f->request.name));
 		snprintf(id[i], sizeof(id[i]), "%.*s", (int)f->request.id.len, f->request.id.p);
 	}
 	for (int i = SCRAMBLED - 1; i >= 0; i--) {
@@ -318,7 +318,7 @@ static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
 	assert_string_equal(outcome[3].data, "{\"path\":\"d\"}");
 	/* The two gets again, in their order. */
 	assert_int_equal(fake.frames, 6);
-	assert_string_equal(fake.request.path, "d");
+	assert_string_equal(secret_path(&fake.request.name), "d");
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(outcome[i].calls, 1);
 	assert_int_equal(ss_connection(client), 2);

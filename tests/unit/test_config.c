@@ -363,7 +363,7 @@ static const char *warnings_of(struct config *config)
 	return warnings;
 }
 
-#define RULE "allow: { a: { uid = 0; ops = \"all\"; paths = \"secret/*\"; }; };"
+#define RULE "allow: { a: { uid = 0; ops = \"write\"; paths = \"secret/*\"; }; };"
 
 static void test_nothing_doubtful_gives_no_warning(void **state)
 {
@@ -397,8 +397,8 @@ static void test_doubtful_settings_are_warned_of(void **state)
 static void test_doubtful_rules_are_warned_of(void **state)
 {
 	const char *all = warnings_of(fixture_accepted("allow: {\n"
-	    "web: { uid = (65534, 0); ops = \"all\"; paths = [\"secret/web*\", \"secret/fine/*\"]; };\n"
-	    "api: { uid = 0; ops = \"all\"; paths = \"secret/data/api/*\"; };\n"
+	    "web: { uid = (65534, 0); ops = \"write\"; paths = [\"secret/web*\", \"secret/fine/*\"]; };\n"
+	    "api: { uid = 0; ops = \"write\"; paths = \"secret/data/api/*\"; };\n"
 	    "};"));
 
 	(void)state;

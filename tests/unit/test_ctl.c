@@ -82,7 +82,7 @@ static void serve(struct client_fake *f)
 		int fd = client_fake_accept(f);
 
 		while (client_fake_read(f, fd)) {
-			if (strcmp(f->request.path, "hang") != 0)
+			if (strcmp(secret_path(&f->request.name), "hang") != 0)
 				answer(f, fd);
 		}
 		close(fd);
@@ -187,8 +187,8 @@ static void test_get_prints_the_object_byte_for_byte_and_a_newline(void **state)
 	strcpy(stored, SECRET);
 	ctl("get", "secret/app/db");
 	assert_ran(0, SECRET "\n");
-	assert_string_equal(fake.request.mount, "secret");
-	assert_string_equal(fake.request.path, "app/db");
+	assert_string_equal(secret_mount(&fake.request.name), "secret");
+	assert_string_equal(secret_path(&fake.request.name), "app/db");
 	assert_int_equal(fake.request.version, 0);
 	assert_int_equal(fake.request.timeout_ms, 9750);
 }
@@ -223,12 +223,12 @@ static void test_get_takes_a_version_and_a_mount_with_slashes(void **state)
 	(void)state;
 	ctl("get", "-v", "3", "-m", "team/kv", "app/db");
 	assert_int_equal(ran.status, 0);
-	assert_string_equal(fake.request.mount, "team/kv");
-	assert_string_equal(fake.request.path, "app/db");
+	assert_string_equal(secret_mount(&fake.request.name), "team/kv");
+	assert_string_equal(secret_path(&fake.request.name), "app/db");
 	assert_int_equal(fake.request.version, 3);
 	ctl("get", "--version", "4", "--mount", "kv", "a");
 	assert_int_equal(fake.request.version, 4);
-	assert_string_equal(fake.request.mount, "kv");
+	assert_string_equal(secret_mount(&fake.request.name), "kv");
 }
 
 static void test_get_full_gives_version_and_metadata_too(void **state)
@@ -253,7 +253,7 @@ static void test_put_makes_an_object_of_its_operands_and_prints_the_version(void
 	assert_ran(0, "2\n");
 	assert_true(fake.request.has_cas);
 	assert_int_equal(fake.request.cas, 1);
-	assert_string_equal(fake.request.mount, "team/kv");
+	assert_string_equal(secret_mount(&fake.request.name), "team/kv");
 }
 
 static void test_put_takes_values_from_files_and_standard_input(void **state)

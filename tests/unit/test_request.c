@@ -139,8 +139,8 @@ static void test_a_get_with_everything(void **state)
 	assert_int_equal(decode("{\"id\":7,\"op\":\"kv.get\",\"mount\":\"team/kv\",\"path\":\"app/db\",\"version\":3,\"min_version\":2,"
 	    "\"max_age_ms\":0,\"timeout_ms\":600000}"), 0);
 	assert_int_equal(request.op, OP_KV_GET);
-	assert_string_equal(request.mount, "team/kv");
-	assert_string_equal(request.path, "app/db");
+	assert_string_equal(secret_mount(&request.name), "team/kv");
+	assert_string_equal(secret_path(&request.name), "app/db");
 	assert_int_equal(request.version, 3);
 	assert_int_equal(request.min_version, 2);
 	assert_true(request.has_max_age);
@@ -188,7 +188,7 @@ static void test_names_and_ops_compare_after_unescaping(void **state)
 	assert_int_equal(decode("{\"i\\u0064\":1,\"\\u006fp\":\"kv\\u002eput\",\"p\\u0061th\":\"\\u0070\",\"mount\":\"m\",\"data\":{},"
 	    "\"c\\u0061s\":5}"), 0);
 	assert_int_equal(request.op, OP_KV_PUT);
-	assert_string_equal(request.path, "p");
+	assert_string_equal(secret_path(&request.name), "p");
 	assert_true(request.has_cas);
 	assert_int_equal(request.cas, 5);
 	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{},\"cas\":5,\"c\\u0061s\":6}",
@@ -445,7 +445,7 @@ static void test_paths_are_canonical(void **state)
 		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"%s\"}", good[i], good[i]);
 		if (decode(text) != 0)
 			fail_msg("refused: %s", text);
-		assert_string_equal(request.mount, request.path);
+		assert_string_equal(secret_mount(&request.name), secret_path(&request.name));
 	}
 	for (i = 0; i < COUNT(bad); i++) {
 		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"p\"}", bad[i]);

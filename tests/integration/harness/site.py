@@ -65,7 +65,7 @@ class Site:
         """The daemon's settings for this site; port: of a proxy in between."""
         base = libconfig.merged({
             "openbao": {"address": f"http://{self.host}:{port or self.server.port}"},
-            "allow": {"tests": {"uid": process.UID, "ops": "all", "paths": "*"}},
+            "allow": {"tests": {"uid": process.UID, "ops": "write", "paths": "*"}},
         }, self._login_settings())
         if port:
             canary.run.add(f"127.0.0.1:{port}", canary.ADDRESS)

@@ -18,7 +18,7 @@ path "sys/storage/raft/snapshot" {{ capabilities = ["read", "update"] }}
 path "sys/storage/raft/snapshot-force" {{ capabilities = ["update"] }}
 """
 MEMBERS = ["meta.json", "state.bin", "SHA256SUMS", "SHA256SUMS.sealed"]
-OPS = ["all", "snapshot.save", "snapshot.restore"]
+OPS = ["write", "snapshot.save", "snapshot.restore"]
 
 
 class SnapshotSite(Site):

@@ -100,7 +100,7 @@ class StandIn:
         return libconfig.merged({
             "openbao": {"address": f"http://{self.host}:{self.port}"},
             "approle": {"role_id": self.role_id, "secret_id_file": str(file)},
-            "allow": {"tests": {"uid": process.UID, "ops": "all", "paths": "*"}},
+            "allow": {"tests": {"uid": process.UID, "ops": "write", "paths": "*"}},
         }, changes)
 
     def close(self):
