@@ -220,17 +220,16 @@ static void take_leaders_word(struct fresh_call *call)
 	finish(call, &call->answer);
 }
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct fresh_call *call = arg;
 
+	(void)active_time;
 	call->http = NULL;
-	if (control->result == CONTROL_OK && control->is_self) {
+	if (leads)
 		take_leaders_word(call);
-		return;
-	}
-	leader_wrong(call->fresh->leader, call->node);
-	pause_call(call);
+	else
+		pause_call(call);
 }
 
 static int keep_span(struct buf *body, struct jspan *span)
@@ -260,7 +259,7 @@ static int keep_answer(struct fresh_call *call, const struct answer *answer)
 static void on_leader(void *arg, const struct answer *answer)
 {
 	struct fresh_call *call = arg;
-	uint64_t deadline = clock_now_ms() + FRESH_CONFIRM_MS, told;
+	uint64_t told;
 
 	call->http = NULL;
 	if (answer->unreachable)
@@ -275,8 +274,7 @@ static void on_leader(void *arg, const struct answer *answer)
 	}
 	call->step = FRESH_CONFIRM;
 	if (keep_answer(call, answer) == 0)
-		call->http = api_ask_control(call->fresh->api, API_LEADER, &(struct api_request){.node = call->node,
-		    .deadline_ms = deadline < call->deadline_ms ? deadline : call->deadline_ms}, on_confirmed, call);
+		call->http = leader_confirm(call->fresh->leader, call->node, call->deadline_ms, 0, on_confirmed, call);
 	if (call->http == NULL)
 		fail(call, CODE_INTERNAL, "out of memory");
 }

@@ -70,27 +70,23 @@ static void no_leader(struct fresh_put *put)
 	fail(put, VERDICT_AGAIN, CODE_UNAVAILABLE, "OpenBao has no leader that can be reached; nothing was written");
 }
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct fresh_put *put = arg;
 
+	(void)active_time;
 	put->http = NULL;
-	if (control->result == CONTROL_OK && control->is_self) {
+	if (leads)
 		finish(put, &put->mismatch);
-		return;
-	}
-	leader_wrong(put->fresh->leader, put->node);
-	no_leader(put);
+	else
+		no_leader(put);
 }
 
 static void confirm(struct fresh_put *put, const struct answer *mismatch)
 {
-	uint64_t deadline = clock_now_ms() + FRESH_CONFIRM_MS;
-
 	put->mismatch = *mismatch;
 	put->step = PUT_CONFIRM;
-	put->http = api_ask_control(put->fresh->api, API_LEADER, &(struct api_request){.node = put->node,
-	    .deadline_ms = deadline < put->deadline_ms ? deadline : put->deadline_ms}, on_confirmed, put);
+	put->http = leader_confirm(put->fresh->leader, put->node, put->deadline_ms, 0, on_confirmed, put);
 	if (put->http == NULL)
 		fail(put, VERDICT_FAILED, CODE_INTERNAL, "out of memory");
 }

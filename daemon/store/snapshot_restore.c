@@ -22,7 +22,6 @@
 #define ROOM 131072u        /* so much waits to be sent, beside what is held back, before the caller is told to wait */
 #define DATA_MAX (SNAPSHOT_HOLD_BACK + ROOM + FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
-#define QUESTION_MS 3000u
 #define WATCH_MS 60000u
 
 enum restore_step {
@@ -267,19 +266,18 @@ static void send_on(struct restore *r)
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct restore *r = arg;
 
 	r->question = NULL;
 	if (has_failed(r))
 		return;
-	if (control->result != CONTROL_OK || !control->is_self) {
-		leader_wrong(r->transfer.all->leader, r->transfer.node);
+	if (!leads) {
 		fail(r, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
 		return;
 	}
-	r->active_time = control->active_time != NULL ? strdup(control->active_time) : NULL;
+	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
 	r->step = RESTORE_RELEASED;
 	transfer_moved(&r->transfer);
 	send_on(r);
@@ -294,8 +292,7 @@ static void confirm(struct restore *r)
 		return;
 	}
 	r->step = RESTORE_CONFIRMING;
-	r->question = api_ask_control(t->all->api, API_LEADER,
-	    &(struct api_request){.node = t->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_confirmed, r);
+	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, 0, on_confirmed, r);
 	if (r->question == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }

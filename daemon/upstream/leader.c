@@ -243,3 +243,33 @@ void leader_cancel(struct leader_wait *w)
 	TAILQ_REMOVE(&w->leader->waits, w, link);
 	free(w);
 }
+
+/* -- does it still lead? -- */
+
+struct confirmation {
+	struct leader *leader;
+	const char *node;
+	leader_confirmed *done;
+	void *arg;
+};
+
+static void take_confirmation(void *arg, const struct control *control)
+{
+	const struct confirmation *c = arg;
+	bool leads = control->result == CONTROL_OK && control->is_self;
+
+	if (!leads)
+		leader_wrong(c->leader, c->node);
+	c->done(c->arg, leads, leads ? control->active_time : NULL);
+}
+
+struct http_call *leader_confirm(struct leader *l, const char *node, uint64_t deadline_ms, uint64_t number,
+    leader_confirmed *done, void *arg)
+{
+	struct confirmation confirmation = {.leader = l, .node = node, .done = done, .arg = arg};
+	uint64_t latest_ms = clock_now_ms() + QUESTION_MS;
+	const struct api_request request = {.node = node, .deadline_ms = deadline_ms < latest_ms ? deadline_ms : latest_ms,
+	    .number = number, .arg_size = sizeof(confirmation)};
+
+	return api_ask_control(l->api, API_LEADER, &request, take_confirmation, &confirmation);
+}
