@@ -86,13 +86,20 @@ static void tell_change(const struct reach *r)
 		r->changed(r->changed_arg);
 }
 
+static void reach_set_state(struct reach *r, enum reach_state state)
+{
+	if (state != r->state)
+		log_debug("OpenBao: %s, was %s", reach_state_name(state), reach_state_name(r->state));
+	r->state = state;
+}
+
 /* OpenBao is there, or at least something that answers in its place. */
 static void set_up(struct reach *r)
 {
 	enum reach_state from = r->state;
 	uint64_t outage = clock_now_ms() - r->failed_ms;
 
-	r->state = REACH_UP;
+	reach_set_state(r, REACH_UP);
 	if (from != REACH_SUSPECT)
 		log_info("OpenBao answers again after %.1f s", seconds(outage));
 	r->back(r->arg, outage);
@@ -115,7 +122,7 @@ static void set_down(struct reach *r, enum reach_state state, bool tls)
 	uint64_t poll = reach_pause_ms(roll, NULL);
 	bool same = r->state == state && r->tls == tls;
 
-	r->state = state;
+	reach_set_state(r, state);
 	r->tls = tls;
 	if (same)
 		log_info("%s, still; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
@@ -246,7 +253,7 @@ void reach_failed(struct reach *r)
 
 	if (r->state != REACH_UP)
 		return;
-	r->state = REACH_SUSPECT;
+	reach_set_state(r, REACH_SUSPECT);
 	r->tls = false;
 	r->failed_ms = now;
 	ask_after(r, r->asked_ms != 0 && now < r->asked_ms + HEALTH_LEAST_MS ? r->asked_ms + HEALTH_LEAST_MS - now : 0);
