@@ -14,8 +14,8 @@
 #include "daemon/store/sha256_openssl.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 

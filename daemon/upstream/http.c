@@ -603,8 +603,11 @@ void http_address_failed(struct http *http, size_t address)
 
 void http_cancel(struct http_call *call)
 {
-	struct http *http = call->http;
+	struct http *http;
 
+	if (call == NULL)
+		return;
+	http = call->http;
 	call_remove(call);
 	call_free(call);
 	pump(http);

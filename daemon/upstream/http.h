@@ -125,7 +125,7 @@ void http_resume(struct http_call *call);
 /* The address, by its place among the options', does not serve: it is tried last for a while. */
 void http_address_failed(struct http *http, size_t address);
 
-/* Ends a call; its callback will not run. Not from within that call's own callback. */
+/* Ends a call; its callback will not run. Not from within that call's own callback. NULL: none. */
 void http_cancel(struct http_call *call);
 
 #endif
