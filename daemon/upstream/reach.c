@@ -39,6 +39,7 @@ struct reach {
 	enum reach_state found;      /* the best of its answers */
 	bool found_tls;              /* REACH_DOWN: as above */
 	struct event timer;          /* the next questions */
+	size_t asking;               /* questions without an answer so far */
 	size_t count;
 	struct question questions[]; /* one for each address */
 };
@@ -151,24 +152,6 @@ static enum reach_state meaning(const struct control *control)
 	return control->result == CONTROL_OK || is_answer(control) ? REACH_UP : REACH_DOWN;
 }
 
-static void take_back(struct reach *r)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->questions[i].call != NULL)
-			http_cancel(r->questions[i].call);
-		r->questions[i].call = NULL;
-	}
-}
-
-static bool is_asking(const struct reach *r)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->questions[i].call != NULL)
-			return true;
-	}
-	return false;
-}
-
 static void on_health(void *arg, const struct control *control)
 {
 	struct question *q = arg;
@@ -176,6 +159,7 @@ static void on_health(void *arg, const struct control *control)
 	enum reach_state state = meaning(control);
 
 	q->call = NULL;
+	r->asking--;
 	if (state == REACH_UP) {
 		r->undecided = false;
 		if (r->state != REACH_UP)
@@ -186,7 +170,7 @@ static void on_health(void *arg, const struct control *control)
 	r->found_tls |= state == REACH_DOWN && control->tls;
 	if (r->found == REACH_DOWN || state == REACH_SEALED)
 		r->found = state;
-	if (r->undecided && !is_asking(r)) {
+	if (r->undecided && r->asking == 0) {
 		r->undecided = false;
 		set_down(r, r->found, r->found == REACH_DOWN && r->found_tls);
 	}
@@ -203,12 +187,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	r->found_tls = false;
 	for (size_t i = 0; i < r->count; i++) {
 		struct question *q = &r->questions[i];
+		const struct api_request request = {.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS};
 
-		if (q->call == NULL) /* else it is still being asked since the last time */
-			q->call = api_ask_control(r->api, API_HEALTH,
-			    &(struct api_request){.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS}, on_health, q);
+		if (q->call != NULL)
+			continue; /* it is still being asked since the last time */
+		q->call = api_ask_control(r->api, API_HEALTH, &request, on_health, q);
+		r->asking += q->call != NULL;
 	}
-	r->undecided = is_asking(r);
+	r->undecided = r->asking > 0;
 	if (!r->undecided)
 		ask_after(r, POLL_LOW_MS);
 }
@@ -237,7 +223,8 @@ void reach_free(struct reach *r)
 	if (r == NULL)
 		return;
 	event_del(&r->timer);
-	take_back(r);
+	for (size_t i = 0; i < r->count; i++)
+		http_cancel(r->questions[i].call);
 	free(r);
 }
 
