@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 /* A line that stands for long cannot tell how long it is from now. */
 static const char *login_clock_time(char out[16], uint64_t from_now_ms)

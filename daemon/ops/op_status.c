@@ -6,7 +6,7 @@
 #include "daemon/access/rules.h"
 #include "daemon/ops/work.h"
 #include "daemon/store/kv.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 #include "proto/frame.h"
 
 /* -- ping ---------------------------------------------------------------------------------------------------- */

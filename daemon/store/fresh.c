@@ -185,8 +185,8 @@ static void on_any(void *arg, const struct answer *answer)
 static int read_any(struct fresh_call *call)
 {
 	call->step = FRESH_ANY;
-	call->http = api_kv_get(call->fresh->api, call->token, NULL, call->mount, call->path, call->version,
-	    call->deadline_ms, on_any, call);
+	call->http = api_ask(call->fresh->api, API_KV_GET, &(struct api_request){.token = call->token, .mount = call->mount,
+	    .path = call->path, .version = call->version, .deadline_ms = call->deadline_ms}, on_any, call);
 	return call->http != NULL ? 0 : -1;
 }
 
@@ -220,17 +220,16 @@ static void take_leaders_word(struct fresh_call *call)
 	finish(call, &call->answer);
 }
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct fresh_call *call = arg;
 
+	(void)active_time;
 	call->http = NULL;
-	if (control->result == CONTROL_OK && control->is_self) {
+	if (leads)
 		take_leaders_word(call);
-		return;
-	}
-	leader_wrong(call->fresh->leader, call->node);
-	pause_call(call);
+	else
+		pause_call(call);
 }
 
 static int keep_span(struct buf *body, struct jspan *span)
@@ -260,7 +259,7 @@ static int keep_answer(struct fresh_call *call, const struct answer *answer)
 static void on_leader(void *arg, const struct answer *answer)
 {
 	struct fresh_call *call = arg;
-	uint64_t deadline = clock_now_ms() + FRESH_CONFIRM_MS, told;
+	uint64_t told;
 
 	call->http = NULL;
 	if (answer->unreachable)
@@ -275,8 +274,7 @@ static void on_leader(void *arg, const struct answer *answer)
 	}
 	call->step = FRESH_CONFIRM;
 	if (keep_answer(call, answer) == 0)
-		call->http = api_leader(call->fresh->api, call->node, deadline < call->deadline_ms ? deadline : call->deadline_ms,
-		    on_confirmed, call);
+		call->http = leader_confirm(call->fresh->leader, call->node, call->deadline_ms, 0, on_confirmed, call);
 	if (call->http == NULL)
 		fail(call, CODE_INTERNAL, "out of memory");
 }
@@ -291,8 +289,9 @@ static int read_leader(struct fresh_call *call, const char *node)
 	free(call->node);
 	call->node = strdup(node);
 	if (call->node != NULL)
-		call->http = api_kv_get(call->fresh->api, call->token, call->node, call->mount, call->path, call->version,
-		    now + (most < left ? most : left), on_leader, call);
+		call->http = api_ask(call->fresh->api, API_KV_GET, &(struct api_request){.token = call->token,
+		    .node = call->node, .mount = call->mount, .path = call->path, .version = call->version,
+		    .deadline_ms = now + (most < left ? most : left)}, on_leader, call);
 	return call->http != NULL ? 0 : -1;
 }
 

@@ -8,7 +8,6 @@
 
 #include "daemon/store/fresh.h"
 
-#define FRESH_CONFIRM_MS 3000 /* for a node to say whether it still leads */
 
 TAILQ_HEAD(fresh_calls, fresh_call);
 TAILQ_HEAD(fresh_puts, fresh_put);

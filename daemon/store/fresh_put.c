@@ -70,27 +70,23 @@ static void no_leader(struct fresh_put *put)
 	fail(put, VERDICT_AGAIN, CODE_UNAVAILABLE, "OpenBao has no leader that can be reached; nothing was written");
 }
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct fresh_put *put = arg;
 
+	(void)active_time;
 	put->http = NULL;
-	if (control->result == CONTROL_OK && control->is_self) {
+	if (leads)
 		finish(put, &put->mismatch);
-		return;
-	}
-	leader_wrong(put->fresh->leader, put->node);
-	no_leader(put);
+	else
+		no_leader(put);
 }
 
 static void confirm(struct fresh_put *put, const struct answer *mismatch)
 {
-	uint64_t deadline = clock_now_ms() + FRESH_CONFIRM_MS;
-
 	put->mismatch = *mismatch;
 	put->step = PUT_CONFIRM;
-	put->http = api_leader(put->fresh->api, put->node, deadline < put->deadline_ms ? deadline : put->deadline_ms,
-	    on_confirmed, put);
+	put->http = leader_confirm(put->fresh->leader, put->node, put->deadline_ms, 0, on_confirmed, put);
 	if (put->http == NULL)
 		fail(put, VERDICT_FAILED, CODE_INTERNAL, "out of memory");
 }
@@ -118,13 +114,16 @@ static void on_put(void *arg, const struct answer *answer)
 static int send_to(struct fresh_put *put, const char *node)
 {
 	const struct fresh_write *w = &put->write;
+	struct buf body;
 
 	put->node = node != NULL ? strdup(node) : NULL;
 	if (node != NULL && put->node == NULL)
 		return -1;
 	put->step = PUT_SENT;
-	put->http = api_kv_put(put->fresh->api, put->token, put->node, w->mount, w->path, w->data, w->data_len, w->cas,
-	    put->deadline_ms, on_put, put);
+	if (api_put_body(&body, w->data, w->data_len, w->cas) < 0)
+		return -1;
+	put->http = api_ask(put->fresh->api, API_KV_PUT, &(struct api_request){.token = put->token, .node = put->node,
+	    .mount = w->mount, .path = w->path, .body = &body, .deadline_ms = put->deadline_ms}, on_put, put);
 	return put->http != NULL ? 0 : -1;
 }
 

@@ -17,7 +17,7 @@
 #include "daemon/store/mounts.h"
 #include "daemon/store/turns.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MOST_MS 1000u

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/kv_internal.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define EXPIRY_LEAST_MS 100u /* between two looks at what is too old */
 

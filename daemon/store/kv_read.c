@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/kv_internal.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define STALE_MS 300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
 #define GRACE_MS 50u  /* the flight's end is due at the same time, and knows more of what went wrong */

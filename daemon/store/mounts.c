@@ -160,7 +160,8 @@ static void ask(struct mount *m, const char *token)
 	free(m->node);
 	m->node = node != NULL ? strdup(node) : NULL;
 	if (node == NULL || m->node != NULL)
-		m->question = api_mount(mounts->api, token, m->node, m->name, clock_now_ms() + QUESTION_MS, on_answer, m);
+		m->question = api_ask(mounts->api, API_MOUNT, &(struct api_request){.token = token, .node = m->node,
+		    .mount = m->name, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_answer, m);
 }
 
 struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, api_answer *done, void *arg)

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define TAG " (REQ-006, PX-0003)"
 
@@ -148,7 +148,8 @@ static void on_health(void *arg, const struct control *control);
 
 static int ask(struct probe *p)
 {
-	p->question = api_health(p->api, NULL, clock_now_ms() + QUESTION_MS, on_health, p);
+	p->question = api_ask_control(p->api, API_HEALTH,
+	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, on_health, p);
 	return p->question != NULL ? 0 : -1;
 }
 

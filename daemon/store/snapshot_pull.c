@@ -214,7 +214,8 @@ static void ask(struct pull *pull)
 {
 	const struct http_stream stream = {.sink = sink, .arg = pull};
 
-	pull->http = api_snapshot_save(pull->api, pull->token, pull->node, &stream, CLOCK_NEVER, on_answer, pull);
+	pull->http = api_ask(pull->api, API_SNAPSHOT_SAVE, &(struct api_request){.token = pull->token, .node = pull->node,
+	    .stream = &stream, .deadline_ms = CLOCK_NEVER}, on_answer, pull);
 	if (pull->http == NULL)
 		out_of_memory(pull);
 }

@@ -14,15 +14,14 @@
 #include "daemon/store/sha256_openssl.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
 #define ROOM 131072u        /* so much waits to be sent, beside what is held back, before the caller is told to wait */
 #define DATA_MAX (SNAPSHOT_HOLD_BACK + ROOM + FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
-#define QUESTION_MS 3000u
 #define WATCH_MS 60000u
 
 enum restore_step {
@@ -258,27 +257,27 @@ static void send_on(struct restore *r)
 	if (r->begun_sending)
 		return;
 	r->begun_sending = true;
-	r->http = api_snapshot_restore(t->all->api, token_text(t->token), t->node, r->force, &stream, CLOCK_NEVER, on_answer,
-	    r);
+	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
+	    &(struct api_request){.token = token_text(t->token), .node = t->node, .stream = &stream,
+	    .deadline_ms = CLOCK_NEVER}, on_answer, r);
 	if (r->http == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
 
-static void on_confirmed(void *arg, const struct control *control)
+static void on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct restore *r = arg;
 
 	r->question = NULL;
 	if (has_failed(r))
 		return;
-	if (control->result != CONTROL_OK || !control->is_self) {
-		leader_wrong(r->transfer.all->leader, r->transfer.node);
+	if (!leads) {
 		fail(r, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
 		return;
 	}
-	r->active_time = control->active_time != NULL ? strdup(control->active_time) : NULL;
+	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
 	r->step = RESTORE_RELEASED;
 	transfer_moved(&r->transfer);
 	send_on(r);
@@ -293,7 +292,7 @@ static void confirm(struct restore *r)
 		return;
 	}
 	r->step = RESTORE_CONFIRMING;
-	r->question = api_leader(t->all->api, t->node, clock_now_ms() + QUESTION_MS, on_confirmed, r);
+	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, 0, on_confirmed, r);
 	if (r->question == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }

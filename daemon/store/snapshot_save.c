@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 #include "proto/frame.h"
 
 #define PIECE FRAME_DATA_MAX /* to the caller in one turn */

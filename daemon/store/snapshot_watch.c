@@ -79,7 +79,8 @@ static void on_health(void *arg, const struct control *control)
 		finish(w, RESTORED_SEALED);
 		return;
 	}
-	w->question = api_leader(w->api, w->node, clock_now_ms() + QUESTION_MS, on_leader, w);
+	w->question = api_ask_control(w->api, API_LEADER,
+	    &(struct api_request){.node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_leader, w);
 	if (w->question == NULL)
 		pause_watch(w);
 }
@@ -94,7 +95,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		finish(w, RESTORED_WAITING);
 		return;
 	}
-	w->question = api_health(w->api, w->node, clock_now_ms() + QUESTION_MS, on_health, w);
+	w->question = api_ask_control(w->api, API_HEALTH,
+	    &(struct api_request){.node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_health, w);
 	if (w->question == NULL)
 		pause_watch(w);
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 
 #define TICK_MS 100
 #define PAUSE_MS 250u

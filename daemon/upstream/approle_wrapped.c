@@ -160,7 +160,8 @@ static void on_lookup(void *arg, const struct control *control)
 		finish(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
 		    "left alone; somebody may have put it in the place of the true one");
 	} else {
-		w->call = api_unwrap(w->api, w->token, w->node, w->deadline_ms, on_unwrap, w);
+		w->call = api_ask_control(w->api, API_UNWRAP,
+		    &(struct api_request){.token = w->token, .node = w->node, .deadline_ms = w->deadline_ms}, on_unwrap, w);
 		if (w->call == NULL)
 			finish(w, AUTH_FAILED, "out of memory");
 	}
@@ -176,7 +177,8 @@ int approle_wrapped_open(struct approle_wrapped *w, const char *token, const cha
 	w->deadline_ms = deadline_ms;
 	w->done = done;
 	w->arg = arg;
-	w->call = api_wrapping_lookup(w->api, w->token, node, deadline_ms, on_lookup, w);
+	w->call = api_ask_control(w->api, API_WRAPPING_LOOKUP,
+	    &(struct api_request){.token = w->token, .node = node, .deadline_ms = deadline_ms}, on_lookup, w);
 	if (w->call != NULL)
 		return 0;
 	forget_token(w);

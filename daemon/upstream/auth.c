@@ -125,7 +125,8 @@ void auth_send(struct auth *auth, const struct auth_member members[2])
 	buf_init(&body, BODY_MAX);
 	if (put_member(&body, "{", &members[0]) == 0 && put_member(&body, ",", &members[1]) == 0 &&
 	    buf_puts(&body, "}") == 0)
-		auth->call = api_login(auth->api, auth->node, auth->mount, &body, auth->deadline_ms, on_answer, auth);
+		auth->call = api_ask_control(auth->api, API_LOGIN, &(struct api_request){.node = auth->node, .mount = auth->mount,
+		    .body = &body, .deadline_ms = auth->deadline_ms}, on_answer, auth);
 	buf_free(&body);
 	auth_credentials_forget(&auth->credentials);
 	if (auth->call == NULL)

@@ -30,7 +30,8 @@ static void devtoken_login(struct auth *auth)
 		auth_fail(auth, AUTH_CREDENTIAL, "what should be a token holds characters that no token has");
 		return;
 	}
-	auth->call = api_lookup_self(auth->api, token, auth->deadline_ms, on_lookup, auth);
+	auth->call = api_ask_control(auth->api, API_LOOKUP_SELF,
+	    &(struct api_request){.token = token, .deadline_ms = auth->deadline_ms}, on_lookup, auth);
 	if (auth->call == NULL)
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 }

@@ -11,11 +11,13 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
 #include "daemon/upstream/http_multi.h"
@@ -33,10 +35,17 @@ enum call_state {
 	CALL_RUNNING, /* curl has it */
 	CALL_ENDING   /* the result is known, the callback is due from the loop */
 };
+static const char *const call_state_names[] = {
+	[CALL_QUEUED] = "queued",
+	[CALL_RUNNING] = "running",
+	[CALL_ENDING] = "ending",
+};
 
 struct http_call {
 	TAILQ_ENTRY(http_call) link; /* in the list of its state */
 	struct http *http;
+	const char *name;
+	uint64_t number;
 	enum call_state state;
 	enum lane lane;
 	bool is_post;
@@ -78,6 +87,21 @@ struct http {
 
 static void pump(struct http *http);
 
+const char *http_outcome_name(enum http_outcome outcome)
+{
+	static const char *const names[] = {
+		[HTTP_REPLY] = "a reply",
+		[HTTP_CONNECT] = "no connection",
+		[HTTP_TLS] = "TLS refused",
+		[HTTP_DEADLINE] = "deadline",
+		[HTTP_BROKEN] = "broken",
+		[HTTP_TOO_BIG] = "too big",
+		[HTTP_INTERNAL] = "no memory",
+	};
+
+	return names[outcome];
+}
+
 /* 0, or -1: no memory. */
 static int arm(struct event *timer, uint64_t ms)
 {
@@ -91,6 +115,7 @@ static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
 
+	log_request(call->number, "%s: %s, was %s", call->name, call_state_names[state], call_state_names[call->state]);
 	if (call->state == CALL_RUNNING)
 		http->running[call->lane]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);
@@ -113,23 +138,42 @@ static void note_sent(struct http_call *call)
 		call->sent |= http_handle_sent(&call->handle);
 }
 
+/* Addresses stand in no log: a node is told by its place among the configured ones. */
+static void log_attempt(const struct http_call *call, int status, const char *why)
+{
+	const struct http_addresses *all = &call->http->addresses;
+	char node[32] = "a node that is not configured", outcome[16];
+	unsigned long long ms;
+	size_t place;
+
+	if (!log_has_debug())
+		return;
+	ms = clock_now_ms() - call->attempt_ms;
+	place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
+	if (place < all->count)
+		snprintf(node, sizeof(node), "address %zu", place + 1);
+	snprintf(outcome, sizeof(outcome), "%d", status);
+	log_request(call->number, "%s at %s: %s after %llu ms", call->name, node, status != 0 ? outcome : why, ms);
+}
+
 /*
- * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. well: with a whole
- * reply.
+ * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. status: of a whole reply;
+ * 0: there is none, why says what came instead.
  */
-static void attempt_end(struct http_call *call, bool well)
+static void attempt_end(struct http_call *call, int status, const char *why)
 {
 	if (call->handle.easy == NULL)
 		return;
 	note_sent(call);
 	http_multi_remove(call->http->multi, call->handle.easy);
-	http_handle_end(&call->handle, &call->http->handles, well);
+	http_handle_end(&call->handle, &call->http->handles, status != 0);
+	log_attempt(call, status, why);
 }
 
 /* The call is in no list any more. */
 static void call_free(struct http_call *call)
 {
-	attempt_end(call, false);
+	attempt_end(call, 0, "cancelled");
 	if (event_initialized(&call->timer))
 		event_del(&call->timer);
 	http_handle_headers_free(call->headers);
@@ -165,6 +209,8 @@ static void call_finish_without_reply(struct http_call *call, enum http_outcome 
 {
 	struct http_reply reply = {.outcome = outcome};
 
+	if (call->state != CALL_RUNNING)
+		log_request(call->number, "%s: %s, and it was not sent", call->name, http_outcome_name(outcome));
 	call_finish(call, &reply);
 }
 
@@ -195,7 +241,7 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
-		attempt_end(call, false);
+		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
 	pump(http);
@@ -357,7 +403,7 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		code = CURLE_PARTIAL_FILE;
 	if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
-	attempt_end(call, reply.outcome == HTTP_REPLY);
+	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
 		address->failed_ms = clock_now_ms();
@@ -484,6 +530,8 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	struct error ignored;
 
 	call->http = http;
+	call->name = request->name;
+	call->number = request->number;
 	call->lane = request->stream != NULL ? LANE_STREAM : request->urgent ? LANE_URGENT : LANE_ORDINARY;
 	if (request->stream != NULL)
 		call->stream = *request->stream;
@@ -555,8 +603,11 @@ void http_address_failed(struct http *http, size_t address)
 
 void http_cancel(struct http_call *call)
 {
-	struct http *http = call->http;
+	struct http *http;
 
+	if (call == NULL)
+		return;
+	http = call->http;
 	call_remove(call);
 	call_free(call);
 	pump(http);

@@ -7,8 +7,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct api;
+struct http_call;
 struct leader;
 struct leader_wait;
 
@@ -37,5 +39,18 @@ void leader_cancel(struct leader_wait *wait);
 
 /* That node does not lead (any more), or does not answer. */
 void leader_wrong(struct leader *leader, const char *node);
+
+/*
+ * Runs once, from the loop. leads: node said that it leads; else leader_wrong() has been done. active_time: since when it
+ * leads, as OpenBao writes it, valid until it returns; NULL: it does not say, or does not lead.
+ */
+typedef void leader_confirmed(void *arg, bool leads, const char *active_time);
+
+/*
+ * Asks node whether it leads, within 3 s and the deadline. node is borrowed until done runs or the call, which it gives, is
+ * ended with http_cancel. number: the caller's request behind it. NULL: no memory.
+ */
+struct http_call *leader_confirm(struct leader *leader, const char *node, uint64_t deadline_ms, uint64_t number,
+    leader_confirmed *done, void *arg);
 
 #endif

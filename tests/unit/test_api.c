@@ -145,6 +145,29 @@ static uint64_t soon(void)
 	return clock_now_ms() + LONG_MS;
 }
 
+/* With the token, and a deadline, unless one is given. */
+static struct http_call *ask(struct bench *b, enum api_row row, struct api_request request)
+{
+	request.token = "s.t";
+	if (request.deadline_ms == 0)
+		request.deadline_ms = soon();
+	return api_ask(b->api, row, &request, on_answer, &b->ended);
+}
+
+static struct http_call *ask_control(struct bench *b, enum api_row row, struct api_request request)
+{
+	request.deadline_ms = soon();
+	return api_ask_control(b->api, row, &request, on_control, &b->ended);
+}
+
+static struct http_call *put(struct bench *b, const char *data, size_t data_len, const uint64_t *cas)
+{
+	struct buf body;
+
+	assert_int_equal(api_put_body(&body, data, data_len, cas), 0);
+	return ask(b, API_KV_PUT, (struct api_request){.mount = "secret", .path = "a", .body = &body});
+}
+
 static void test_get_asks_for_the_secret(void **state)
 {
 	struct bench b;
@@ -152,7 +175,7 @@ static void test_get_asks_for_the_secret(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"data\":{\"k\":1.10},\"metadata\":{\"version\":4}}}");
-	expect_sent(&b, api_kv_get(b.api, "s.t", NULL, "team/kv", "a b", 4, soon(), on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_KV_GET, (struct api_request){.mount = "team/kv", .path = "a b", .version = 4}),
 	    "GET /v1/team/kv/data/a%20b?version=4 HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
@@ -169,7 +192,7 @@ static void test_put_wraps_the_payload_byte_for_byte(void **state)
 	(void)state;
 	bench_open(&b, "");
 	bench_answers(&b, 200, "{\"data\":{\"version\":5}}");
-	expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", data, strlen(data), NULL, soon(), on_answer, &b.ended),
+	expect_sent(&b, put(&b, data, strlen(data), NULL),
 	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", "{\"data\":{\"big\":12345678901234567000, \"a\":\"\\u0000\xc3\xa9\"}}");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
@@ -189,7 +212,7 @@ static void test_put_with_cas_says_so_for_0_too(void **state)
 	bench_open(&b, NULL);
 	for (size_t i = 0; i < 2; i++) {
 		bench_answers(&b, 400, "{\"errors\":[\"check-and-set parameter did not match the current version\"]}");
-		expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", "{}", 2, &cases[i].cas, soon(), on_answer, &b.ended),
+		expect_sent(&b, put(&b, "{}", 2, &cases[i].cas),
 		    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", cases[i].body);
 		assert_int_equal(b.ended.verdict, VERDICT_FAILED);
 		assert_int_equal(b.ended.code, CODE_CAS_MISMATCH);
@@ -213,7 +236,7 @@ static void test_put_of_a_large_payload_arrives_whole(void **state)
 	strcat(body, "}");
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{\"data\":{\"version\":1}}");
-	expect_sent(&b, api_kv_put(b.api, "s.t", NULL, "secret", "a", data, len, NULL, soon(), on_answer, &b.ended),
+	expect_sent(&b, put(&b, data, len, NULL),
 	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", body);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	bench_close(&b);
@@ -228,12 +251,12 @@ static void test_mount_is_compared_with_the_answer(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"path\":\"a b/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}");
-	expect_sent(&b, api_mount(b.api, "s.t", NULL, "a b", soon(), on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){.mount = "a b"}),
 	    "GET /v1/sys/internal/ui/mounts/a%20b HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	b.ended.times = 0;
-	expect_sent(&b, api_mount(b.api, "s.t", NULL, "a b/data/c", soon(), on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){.mount = "a b/data/c"}),
 	    "GET /v1/sys/internal/ui/mounts/a%20b/data/c HTTP/1.1\r\n", "s.t", "");
 	assert_int_equal(b.ended.code, CODE_NOT_KV_V2);
 	bench_close(&b);
@@ -249,7 +272,7 @@ static void test_login_sends_the_body_without_a_token(void **state)
 	assert_int_equal(buf_puts(&body, "{\"role_id\":\"r\"}"), 0);
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"auth\":{\"client_token\":\"s.new\",\"lease_duration\":6,\"renewable\":true}}");
-	expect_sent(&b, api_login(b.api, NULL, "app role", &body, soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_LOGIN, (struct api_request){.mount = "app role", .body = &body}),
 	    "POST /v1/auth/app%20role/login HTTP/1.1\r\n", NULL, "{\"role_id\":\"r\"}");
 	expect_namespace(&b, true);
 	assert_int_equal(buf_len(&body), 0);
@@ -266,17 +289,17 @@ static void test_calls_of_a_token_about_itself(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"auth\":{\"client_token\":\"s.t\",\"lease_duration\":60,\"renewable\":true}}");
-	expect_sent(&b, api_renew_self(b.api, "s.t", soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_RENEW_SELF, (struct api_request){.token = "s.t"}),
 	    "POST /v1/auth/token/renew-self HTTP/1.1\r\n", "s.t", "{}");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.lease_ms, 60000);
 	bench_answers(&b, 403, "{\"errors\":[\"permission denied\"]}");
-	expect_sent(&b, api_lookup_self(b.api, "s.t", soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_LOOKUP_SELF, (struct api_request){.token = "s.t"}),
 	    "GET /v1/auth/token/lookup-self HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.result, CONTROL_DENIED);
 	bench_answers(&b, 204, "");
-	expect_sent(&b, api_revoke_self(b.api, "s.t", soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_REVOKE_SELF, (struct api_request){.token = "s.t"}),
 	    "POST /v1/auth/token/revoke-self HTTP/1.1\r\n", "s.t", "{}");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.result, CONTROL_OK);
@@ -290,12 +313,12 @@ static void test_calls_about_a_wrapping_token(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"creation_path\":\"auth/approle/role/r/secret-id\"}}");
-	expect_sent(&b, api_wrapping_lookup(b.api, "s.w", NULL, soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_WRAPPING_LOOKUP, (struct api_request){.token = "s.w"}),
 	    "POST /v1/sys/wrapping/lookup HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "auth/approle/role/r/secret-id");
 	bench_answers(&b, 200, "{\"data\":{\"secret_id\":\"sid\"}}");
-	expect_sent(&b, api_unwrap(b.api, "s.w", NULL, soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_UNWRAP, (struct api_request){.token = "s.w"}),
 	    "POST /v1/sys/wrapping/unwrap HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "sid");
@@ -310,7 +333,7 @@ static void test_health_carries_neither_token_nor_namespace(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"initialized\":true,\"sealed\":false,\"standby\":false}");
-	expect_sent(&b, api_health(b.api, NULL, soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_HEALTH, (struct api_request){.node = NULL}),
 	    "GET /v1/sys/health?standbyok=true&perfstandbyok=true&uninitcode=299&sealedcode=299&standbycode=299"
 	    "&drsecondarycode=299&performancestandbycode=299 HTTP/1.1\r\n", NULL, "");
 	expect_namespace(&b, false);
@@ -325,7 +348,7 @@ static void test_leader_carries_neither_token_nor_namespace(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"\"}");
-	expect_sent(&b, api_leader(b.api, b.f.urls[0], soon(), on_control, &b.ended),
+	expect_sent(&b, ask_control(&b, API_LEADER, (struct api_request){.node = b.f.urls[0]}),
 	    "GET /v1/sys/leader HTTP/1.1\r\n", NULL, "");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.result, CONTROL_OK);
@@ -361,19 +384,19 @@ static void test_snapshots_are_of_no_namespace(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "a snapshot");
-	expect_sent(&b, api_snapshot_save(b.api, "s.t", b.f.urls[0], &sink, CLOCK_NEVER, on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_SNAPSHOT_SAVE, (struct api_request){.node = b.f.urls[0], .stream = &sink, .deadline_ms = CLOCK_NEVER}),
 	    "GET /v1/sys/storage/raft/snapshot HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	assert_string_equal(got, "a snapshot");
 	bench_answers(&b, 204, "");
-	expect_sent(&b, api_snapshot_restore(b.api, "s.t", b.f.urls[0], false, &source, CLOCK_NEVER, on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_SNAPSHOT_RESTORE, (struct api_request){.node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER}),
 	    "POST /v1/sys/storage/raft/snapshot HTTP/1.1\r\n", "s.t", "snapshot");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	text = "by force";
 	bench_answers(&b, 204, "");
-	expect_sent(&b, api_snapshot_restore(b.api, "s.t", b.f.urls[0], true, &source, CLOCK_NEVER, on_answer, &b.ended),
+	expect_sent(&b, ask(&b, API_SNAPSHOT_RESTORE_FORCE, (struct api_request){.node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER}),
 	    "POST /v1/sys/storage/raft/snapshot-force HTTP/1.1\r\n", "s.t", "by force");
 	bench_close(&b);
 }
@@ -393,6 +416,7 @@ static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state
 	enum { MANY = 100 };
 	struct server *server = server_start(play_secrets_never, NULL, NULL);
 	struct ended secrets = {0}, own = {0};
+	const struct api_request request = {.token = "s.t", .deadline_ms = soon()};
 	struct api *api;
 	struct fixture f;
 
@@ -400,9 +424,10 @@ static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state
 	fixture_server(&f, server);
 	api = api_new(f.http, NULL);
 	for (int i = 0; i < MANY; i++)
-		assert_non_null(api_kv_get(api, "s.t", NULL, "secret", "a", 0, soon(), on_answer, &secrets));
-	assert_non_null(api_revoke_self(api, "s.t", soon(), on_control, &own));
-	assert_non_null(api_lookup_self(api, "s.t", soon(), on_control, &own));
+		assert_non_null(api_ask(api, API_KV_GET, &(struct api_request){.token = "s.t", .mount = "secret", .path = "a",
+		    .deadline_ms = soon()}, on_answer, &secrets));
+	assert_non_null(api_ask_control(api, API_REVOKE_SELF, &request, on_control, &own));
+	assert_non_null(api_ask_control(api, API_LOOKUP_SELF, &request, on_control, &own));
 	fixture_until_count(&f, &own.times, 2);
 	assert_int_equal(secrets.times, 0);
 	fixture_free(&f);
@@ -418,9 +443,9 @@ static void test_cancelled_call_tells_nothing(void **state)
 	(void)state;
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{}");
-	calls[0] = api_kv_get(b.api, "s.t", NULL, "m", "p", 0, soon(), on_answer, &b.ended);
-	calls[1] = api_kv_put(b.api, "s.t", NULL, "m", "p", "{}", 2, NULL, soon(), on_answer, &b.ended);
-	calls[2] = api_unwrap(b.api, "s.w", NULL, soon(), on_control, &b.ended);
+	calls[0] = ask(&b, API_KV_GET, (struct api_request){.mount = "m", .path = "p"});
+	calls[1] = put(&b, "{}", 2, NULL);
+	calls[2] = ask_control(&b, API_UNWRAP, (struct api_request){.token = "s.w"});
 	for (size_t i = 0; i < 3; i++)
 		http_cancel(calls[i]);
 	fixture_run(&b.f, 30);

@@ -14,10 +14,11 @@
 
 static void expect(const char *mount, const char *path, uint64_t version, const char *url)
 {
+	const struct api_request request = {.mount = mount, .path = path, .version = version};
 	struct buf out;
 
 	buf_init(&out, 65536);
-	assert_int_equal(api_kv_url(&out, mount, path, version), 0);
+	assert_int_equal(api_url(&out, API_KV_GET, &request), 0);
 	assert_int_equal(buf_len(&out), strlen(url));
 	assert_memory_equal(buf_data(&out), url, strlen(url));
 	buf_free(&out);
@@ -64,12 +65,13 @@ static void test_every_byte_is_plain_or_encoded(void **state)
 
 static void test_url_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
 {
+	const struct api_request request = {.mount = "secret", .path = "0123456789"};
 	struct buf out;
 
 	(void)state;
 	buf_init(&out, 20);
 	assert_int_equal(buf_puts(&out, "before"), 0);
-	assert_int_equal(api_kv_url(&out, "secret", "0123456789", 0), -1);
+	assert_int_equal(api_url(&out, API_KV_GET, &request), -1);
 	assert_int_equal(buf_len(&out), 6);
 	assert_memory_equal(buf_data(&out), "before", 6);
 	buf_free(&out);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "daemon/upstream/http.h"
 #include "daemon/upstream/leader.h"
 #include "tests/unit/fakebao.h"
 
@@ -220,6 +221,73 @@ static void test_freeing_ends_a_search(void **state)
 	assert_int_equal(found.times, 0);
 }
 
+struct confirmed {
+	unsigned times;
+	bool leads;
+	char active_time[64]; /* "": none */
+};
+
+static void on_confirmed(void *arg, bool leads, const char *active_time)
+{
+	struct confirmed *c = arg;
+
+	c->times++;
+	c->leads = leads;
+	snprintf(c->active_time, sizeof(c->active_time), "%s", active_time != NULL ? active_time : "");
+}
+
+static void confirm(struct fakebao *nodes, struct leader *leader, uint64_t deadline_ms, struct confirmed *confirmed)
+{
+	confirmed->times = 0;
+	assert_non_null(leader_confirm(leader, nodes[1].address, deadline_ms, 7, on_confirmed, confirmed));
+	assert_int_equal(confirmed->times, 0);
+	fakebao_until(nodes, confirmed->times == 1);
+}
+
+static void test_a_leader_that_does_not_confirm_is_forgotten(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct confirmed confirmed = {0};
+	struct found found = {0};
+	uint64_t soon = clock_now_ms() + 20000;
+
+	fakebao_elect(nodes, 1);
+	find(nodes, leader, &found);
+	fakebao_answer(&nodes[1], FAKEBAO_LEADER, 200,
+	    "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":\"2026-11-24T14:42:11.5Z\"}");
+	confirm(nodes, leader, soon, &confirmed);
+	assert_true(confirmed.leads);
+	assert_string_equal(confirmed.active_time, "2026-11-24T14:42:11.5Z");
+	assert_string_equal(leader_known(leader), nodes[1].address);
+	fakebao_elect(nodes, 0);
+	confirm(nodes, leader, soon, &confirmed);
+	assert_false(confirmed.leads);
+	assert_string_equal(confirmed.active_time, "");
+	assert_null(leader_known(leader));
+	/* Nor does one that says nothing by the deadline. */
+	fakebao_elect(nodes, 1);
+	find(nodes, leader, &found);
+	fakebao_hold(&nodes[1], FAKEBAO_LEADER, true);
+	confirm(nodes, leader, clock_now_ms() + 50, &confirmed);
+	assert_false(confirmed.leads);
+	assert_null(leader_known(leader));
+	fakebao_hold(&nodes[1], FAKEBAO_LEADER, false);
+	leader_free(leader);
+}
+
+static void test_a_cancelled_confirmation_tells_nothing(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct leader *leader = open_leader(nodes, 3);
+	struct confirmed confirmed = {0};
+
+	http_cancel(leader_confirm(leader, nodes[1].address, CLOCK_NEVER, 0, on_confirmed, &confirmed));
+	fakebao_pass(nodes, 50);
+	assert_int_equal(confirmed.times, 0);
+	leader_free(leader);
+}
+
 #define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, fakebao_cluster_setup, fakebao_cluster_teardown)
 
 int main(void)
@@ -235,6 +303,8 @@ int main(void)
 		WITH_CLUSTER(test_searches_at_the_same_time_are_one),
 		WITH_CLUSTER(test_what_a_cancelled_search_finds_is_remembered),
 		WITH_CLUSTER(test_freeing_ends_a_search),
+		WITH_CLUSTER(test_a_leader_that_does_not_confirm_is_forgotten),
+		WITH_CLUSTER(test_a_cancelled_confirmation_tells_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);

@@ -270,7 +270,8 @@ static size_t goes_to(struct fakebao *nodes)
 
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		before[i] = fakebao_count(&nodes[i], FAKEBAO_LOOKUP);
-	assert_non_null(api_lookup_self(nodes->api, "s.t", clock_now_ms() + 5000, on_looked_up, &times));
+	assert_non_null(api_ask_control(nodes->api, API_LOOKUP_SELF,
+	    &(struct api_request){.token = "s.t", .deadline_ms = clock_now_ms() + 5000}, on_looked_up, &times));
 	fakebao_until(nodes, times == 1);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++) {
 		if (fakebao_count(&nodes[i], FAKEBAO_LOOKUP) > before[i])
