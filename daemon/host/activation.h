@@ -1,6 +1,7 @@
 /*
  * activation: the descriptors that systemd has passed on: listening sockets of a socket unit, and what the service has
- * left in its fd store. Each has a name, by which it is taken.
+ * left in its fd store, which systemd holds over a restart (FileDescriptorStoreMax= in the unit). Each has a name, by
+ * which it is left and taken.
  */
 #ifndef ACTIVATION_H
 #define ACTIVATION_H
@@ -27,5 +28,14 @@ int activation_take(struct activation *activation, const char *name);
  * be removed. 0 with *ret_fd, which is -1 if there is none; or -1 with error set.
  */
 int activation_socket(struct activation *activation, const char *name, int *ret_fd, struct error *error);
+
+/*
+ * Leaves a copy of fd in systemd's fd store, in the place of the one that it has by this name. 1: it was sent, which says
+ * nothing of whether the unit has room for it; 0: there is no systemd that listens; -1 with error set.
+ */
+int activation_leave(const char *name, int fd, struct error *error);
+
+/* Has systemd close the one that it has by this name. Gives what activation_leave() gives. */
+int activation_forget(const char *name, struct error *error);
 
 #endif
