@@ -65,9 +65,15 @@ bool rule_names(const struct rule *rule, const struct peer *peer);
 /* Does the pattern match the whole text? */
 bool rules_match(const char *pattern, const char *text);
 
+/* Does one of n patterns match it? A text that is NULL none does. */
+bool rules_match_any(char *const *patterns, size_t n, const char *text);
+
 /* What a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it. */
 const char *rules_pattern_warning(const char *pattern);
 
 void rules_free(struct rules *rules);
+
+/* Frees n texts and the array of them. */
+void rules_free_texts(char **texts, size_t n);
 
 #endif
