@@ -1,5 +1,5 @@
 /*
- * kept: between a login and systemd's fd store.
+ * kept: carries the SecretID between a login and systemd's fd store.
  */
 #include "daemon/kept.h"
 

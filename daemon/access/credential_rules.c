@@ -24,7 +24,7 @@ bool credential_id_ok(const char *id)
 	return true;
 }
 
-/* The kinds of units whose settings can have LoadCredential=. */
+/* The unit must be of a kind whose settings can have LoadCredential=. */
 static bool unit_ok(const char *unit)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";

@@ -89,7 +89,7 @@ static int add_caller(struct rules_index *index, const struct rule *rule, size_t
 	return 0;
 }
 
-/* All keys of a rule must fit, so one of them is enough to find it by. */
+/* A rule can be found by one of its keys, since all of them must fit. */
 static int add_rule(struct rules_index *index, const struct rule *rule, size_t number)
 {
 	int rc = 0;

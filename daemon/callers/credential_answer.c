@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* For people who look at what came. */
+/* A refusal is made of this line, for people who look at what came. */
 #define LINE "No credential: see secretstored's log. This is too long to be one\n"
 #define FOUR(text) text text text text
 static const char refusal[] = FOUR(FOUR(FOUR(LINE)));

@@ -132,7 +132,7 @@ void credential_guard_free(struct credential_guard *guard)
 
 /* -- the guard's side ---------------------------------------------------------------------------------------- */
 
-/* What systemd, or a terminal, sends to all of the service's processes when the daemon is to end, or has. */
+/* systemd, or a terminal, sends these to all of the service's processes when the daemon is to end, or has ended. */
 static void ignore_signals(void)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT, SIGPIPE };
@@ -166,7 +166,7 @@ static bool take_message(int fds[CREDENTIAL_GUARD_MAX])
 	return true;
 }
 
-/* Writes to all that can be written to. The number of those that are not done; poll(2) is told of them. */
+/* Writes to all that can be written to. Gives how many are not done, for poll(2) in ret_waiting. */
 static nfds_t refuse_some(int fds[CREDENTIAL_GUARD_MAX], struct credential_answer *answers,
     struct pollfd ret_waiting[CREDENTIAL_GUARD_MAX])
 {

@@ -36,7 +36,7 @@ static int put_text_of(struct jspan string, struct buf *ret, struct failure *why
 int credential_value(struct jspan data, const char *field, struct buf *ret, struct failure *why)
 {
 	struct jspan value = data;
-	/* Of a member that is there twice the last one counts, as for those who ask on the other socket. */
+	/* The last one counts of a member that is there twice, as for those who ask on the other socket. */
 	int found = field != NULL ? jscan_find(data.p, data.len, field, &value) : 1;
 
 	if (found < 0 || (field == NULL && data.type != JSON_OBJECT))

@@ -39,9 +39,9 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 }
 
 /*
- * What a pid says of its process holds only while the process lives: after that another may have the pid. So it is looked
- * first, and believed only if the process is found alive afterwards. Sure is the unit where the kernel took the process's
- * descriptor when it connected, so that it can be no other that has got its pid since.
+ * A pid names its process only while the process lives: after that another may have the pid. So its units are looked up
+ * first, and believed only if the process is found alive afterwards. They are sure where the kernel took the process's
+ * descriptor when it connected, since that can be no other process that has got the pid since.
  */
 static void read_units(int fd, struct peer *peer)
 {

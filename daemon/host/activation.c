@@ -78,7 +78,7 @@ int activation_socket(struct activation *a, const char *name, int *ret_fd, struc
 	return 0;
 }
 
-/* Has systemd do that with the descriptor of that name. As activation_leave(). */
+/* Has systemd do that with the descriptor of that name. Gives what activation_leave() gives. */
 static int tell_fdstore(const char *what, const char *name, const int *fds, unsigned nfds, struct error *error)
 {
 	char text[128];

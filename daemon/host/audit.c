@@ -25,14 +25,14 @@
 #define QUEUE_BYTES (1024u * 1024)
 #define SWEEP_SECONDS 1
 
-/* Where records go: the thread's, once it has begun. */
+/* Where records go. It is the writer's thread's, once that has begun. */
 struct outlet {
 	enum audit_sink sink;
 	struct audit_file file;
 	int loop_fd;
-	int write_error, sync_error; /* of the last; 0: it went well */
+	int write_error, sync_error; /* an errno of the last time; 0: it went well */
 	_Atomic int failing;      /* the one of them that is not 0, for the loop */
-	_Atomic uint64_t untold;  /* records lost of which the log does not know */
+	_Atomic uint64_t untold;  /* records that were lost and that the log has not said yet */
 };
 
 struct audit_wait {
@@ -374,6 +374,6 @@ void audit_free(struct audit *a, uint64_t budget_ms)
 	if (stuck)
 		log_warning("audit: what was not written yet is lost: %s does not take it", sink_name(a));
 	else
-		outlet_free(a->outlet); /* the thread has it else, until the process ends */
+		outlet_free(a->outlet); /* a thread that is stuck has it until the process ends */
 	free(a);
 }

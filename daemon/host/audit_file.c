@@ -26,7 +26,7 @@ static int sync_directory(const char *path)
 	return error == EACCES ? 0 : error; /* it may be writable without being readable */
 }
 
-/* Non-blocking, or a FIFO would have it wait for a reader. Gives the descriptor, or -1 with errno set. */
+/* Opens it non-blocking, or a FIFO would have it wait for a reader. Gives the descriptor, or -1 with errno set. */
 static int open_path(const char *path)
 {
 	struct stat st;
@@ -84,7 +84,7 @@ int audit_file_write(struct audit_file *file, const char *line, size_t n)
 	struct stat there, own;
 	if (file->fd < 0 || stat(file->path, &there) != 0 || fstat(file->fd, &own) != 0 ||
 	    there.st_dev != own.st_dev || there.st_ino != own.st_ino) {
-		/* What is in the old file counts as written, so it must be safe as well. */
+		/* The lines in the old file count as written, so they must be safe as well. */
 		if (file->fd >= 0) {
 			if (fdatasync(file->fd) != 0)
 				file->unsafe = errno;

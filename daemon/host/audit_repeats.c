@@ -10,8 +10,8 @@
 #include "base/table.h"
 
 /*
- * As many fit into the processor's nearest memory as can: of most requests nothing but this is looked up and counted up.
- * All else of the record is in the key.
+ * It is small, so that as many as can fit into the processor's nearest memory: most requests look up and count up nothing
+ * but this. The rest of the record is in the key.
  */
 struct kind {
 	UT_hash_handle hh;
@@ -25,7 +25,7 @@ struct kind {
 
 struct audit_repeats {
 	struct kind *table;
-	char *scratch; /* for keys that are looked for: nothing is allocated for one that is known */
+	char *scratch; /* where a key is made that is looked for, so that nothing is allocated for one that is known */
 	size_t scratch_size;
 	audit_repeats_write *write;
 	void *arg;
@@ -46,7 +46,7 @@ _Static_assert(sizeof(struct numbers) == 4 * sizeof(int), "without holes, since 
 #define GONE (-1)
 #define NO_PEER (1u << TEXTS) /* in absent */
 
-/* Puts n bytes behind the first len of scratch. Their new number, or 0: no memory. */
+/* Puts n bytes behind the first len of scratch. Gives how many it holds then, or 0: no memory. */
 static size_t key_append(struct audit_repeats *a, size_t len, const void *p, size_t n)
 {
 	if (len + n > a->scratch_size) {
@@ -60,7 +60,7 @@ static size_t key_append(struct audit_repeats *a, size_t len, const void *p, siz
 	return len + n;
 }
 
-/* The key's length, in scratch. 0: no memory. */
+/* Makes a record's key in scratch. Gives its length, or 0: no memory. */
 static size_t key_make(struct audit_repeats *a, const struct audit_record *r)
 {
 	static const struct peer nobody;

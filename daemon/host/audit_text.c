@@ -41,13 +41,13 @@ static void __attribute__((format(printf, 2, 3))) put_format(struct out *o, cons
 	put_bytes(o, text, n < 0 ? 0 : (size_t)n);
 }
 
-/* C0, DEL and C1: terminals obey them. */
+/* A terminal obeys these: C0, DEL and C1. */
 static bool is_control(const unsigned char *p, size_t n)
 {
 	return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* Text that is somebody else's: no control character gets through. */
+/* Puts text of somebody else's, of which no control character gets through. */
 static void put_value(struct out *o, const char *text)
 {
 	for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {

@@ -55,7 +55,7 @@ void notify_free(struct notify *n)
 	free(n);
 }
 
-/* Not worth an end: systemd says itself what it misses. */
+/* A failure is not worth an end: systemd says itself what it misses. */
 static void send_state(const char *state)
 {
 	int rc = sd_notify(0, state);
