@@ -71,35 +71,6 @@ static struct credentials_parts credentials_parts(const struct serving *s, const
 	};
 }
 
-static int start_credentials(struct serving *s, struct event_base *base, const struct config *config,
-    const struct backend *backend, struct activation *activation, struct error *error)
-{
-	struct credentials_options options = { .socket = config->listen.credentials_socket, .fd = -1 };
-	const struct credentials_parts parts = credentials_parts(s, config, backend);
-	if (activation_socket(activation, ACTIVATION_CREDENTIALS, &options.fd, error) != 0)
-		return -1;
-	if (options.socket == NULL && options.fd < 0) {
-		if (config->credentials.nrules > 0)
-			log_warning("credential: there is no socket for it, so that its rules have no effect");
-		return 0;
-	}
-	s->credentials = credentials_new(base, &options, &parts, error);
-	return s->credentials != NULL ? 0 : -1;
-}
-
-static int start_listening(struct serving *s, struct event_base *base, const struct config *config,
-    struct activation *activation, struct error *error)
-{
-	struct listener_options options = listener_options(config);
-	if (activation_socket(activation, ACTIVATION_CALLERS, &options.accept.fd, error) != 0)
-		return -1;
-	s->listener = listener_new(base, &options, ops_request, s->ops, error);
-	if (s->listener == NULL)
-		return -1;
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.accept.fd >= 0 ? "the socket of its unit" : options.accept.socket);
-	return 0;
-}
-
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error)
 {
@@ -111,13 +82,30 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 	}
 	if (s == NULL || s->ops == NULL) {
 		(void)error_set(error, "out of memory");
-		serving_free(s);
-		return NULL;
+		goto fail;
 	}
+
+	struct credentials_options options = { .socket = config->listen.credentials_socket, .fd = -1 };
+	if (activation_socket(activation, ACTIVATION_CREDENTIALS, &options.fd, error) != 0)
+		goto fail;
+	if (options.socket != NULL || options.fd >= 0) {
+		const struct credentials_parts parts = credentials_parts(s, config, backend);
+		s->credentials = credentials_new(base, &options, &parts, error);
+		if (s->credentials == NULL)
+			goto fail;
+	} else if (config->credentials.nrules > 0)
+		log_warning("credential: there is no socket for it, so that its rules have no effect");
+
 	/* The callers' socket last: whoever sees it there may count on the other. */
-	if (start_credentials(s, base, config, backend, activation, error) == 0 &&
-	    start_listening(s, base, config, activation, error) == 0)
-		return s;
+	struct listener_options callers = listener_options(config);
+	if (activation_socket(activation, ACTIVATION_CALLERS, &callers.accept.fd, error) != 0)
+		goto fail;
+	s->listener = listener_new(base, &callers, ops_request, s->ops, error);
+	if (s->listener == NULL)
+		goto fail;
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s", callers.accept.fd >= 0 ? "the socket of its unit" : callers.accept.socket);
+	return s;
+fail:
 	serving_free(s);
 	return NULL;
 }
