@@ -18,15 +18,7 @@ struct question {
 	bool has_uid, has_gid;
 };
 
-static int add_group(struct question *q, gid_t gid, struct error *error)
-{
-	if (q->peer.ngroups == sizeof(q->groups) / sizeof(q->groups[0]))
-		return error_set(error, "more groups than a process can have");
-	q->groups[q->peer.ngroups++] = gid;
-	return 0;
-}
-
-/* The groups that a login of this user would have. */
+/* Adds the groups that a login of this user would have. */
 static int add_groups_of(struct question *q, uid_t uid, struct error *error)
 {
 	struct passwd *user = getpwuid(uid);
@@ -41,26 +33,6 @@ static int add_groups_of(struct question *q, uid_t uid, struct error *error)
 	return 0;
 }
 
-static int take_uid(struct question *q, const char *value, struct error *error)
-{
-	if (q->has_uid)
-		return error_set(error, "uid: given twice");
-	if (config_value_user(value, &q->peer.uid, error) != 0)
-		return -1;
-	q->has_uid = true;
-	return 0;
-}
-
-static int take_gid(struct question *q, const char *value, struct error *error)
-{
-	gid_t gid;
-
-	if (config_value_group(value, &gid, error) != 0)
-		return -1;
-	q->has_gid = true;
-	return add_group(q, gid, error);
-}
-
 static int take_unit(char **unit, const char *name, const char *value, struct error *error)
 {
 	if (*unit != NULL)
@@ -71,10 +43,23 @@ static int take_unit(char **unit, const char *name, const char *value, struct er
 
 static int take_key(struct question *q, const char *name, size_t len, const char *value, struct error *error)
 {
-	if (len == 3 && memcmp(name, "uid", len) == 0)
-		return take_uid(q, value, error);
-	if (len == 3 && memcmp(name, "gid", len) == 0)
-		return take_gid(q, value, error);
+	if (len == 3 && memcmp(name, "uid", len) == 0) {
+		if (q->has_uid)
+			return error_set(error, "uid: given twice");
+		q->has_uid = true;
+		return config_value_user(value, &q->peer.uid, error);
+	}
+	if (len == 3 && memcmp(name, "gid", len) == 0) {
+		gid_t gid;
+
+		if (config_value_group(value, &gid, error) != 0)
+			return -1;
+		if (q->peer.ngroups == sizeof(q->groups) / sizeof(q->groups[0]))
+			return error_set(error, "more groups than a process can have");
+		q->has_gid = true;
+		q->groups[q->peer.ngroups++] = gid;
+		return 0;
+	}
 	if (len == 4 && memcmp(name, "unit", len) == 0)
 		return take_unit(&q->peer.unit, "unit", value, error);
 	if (len == 9 && memcmp(name, "user_unit", len) == 0)
