@@ -18,7 +18,7 @@
 #define ADDRESS_VARIABLE "BAO_ADDR"
 
 /* line: where the file has the setting without an address; 0: nowhere. */
-static int fill_address(struct config *config, const char *path, unsigned line, struct error *error)
+static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
 {
 	const char *address = getenv(ADDRESS_VARIABLE);
 	char where[16] = "";
@@ -48,7 +48,7 @@ static struct config *load_config(const char *path, struct config_credentials *e
 	}
 	config->holds = 1;
 	if (config_table_defaults(config, error) == 0 && config_file_read(path, config, &address_line, error) == 0 &&
-	    (env == NULL || (fill_address(config, path, address_line, error) == 0 &&
+	    (env == NULL || (fill_in_address(config, path, address_line, error) == 0 &&
 	        config_auth_fill(config, env, path, error) == 0)))
 		return config;
 	config_free(config);

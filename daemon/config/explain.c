@@ -106,7 +106,7 @@ static int take_words(struct question *q, int count, char *const *words, struct 
 	return take_op(q, count - n, words + n, error);
 }
 
-static int judge(const struct rules *rules, const struct question *q, FILE *out)
+static int explain_rules(const struct rules *rules, const struct question *q, FILE *out)
 {
 	const struct rule *decides = rules_find(rules, &q->peer, q->op, q->path);
 
@@ -136,7 +136,7 @@ int explain(const struct rules *rules, int count, char *const *words, FILE *out,
 
 	q.peer.groups = q.groups;
 	if (take_words(&q, count, words, error) == 0)
-		result = judge(rules, &q, out);
+		result = explain_rules(rules, &q, out);
 	free(q.peer.unit);
 	free(q.peer.user_unit);
 	return result;
