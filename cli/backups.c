@@ -35,18 +35,19 @@ static bool has_form(const char *name, size_t n)
 	return true;
 }
 
-/* The filters of what is listed: snapshots, and ".openbao-….snap.xxxxxx", as newfile makes it. */
 static int is_snapshot(const struct dirent *entry)
 {
 	return has_form(entry->d_name, strlen(entry->d_name));
 }
 
+/* A leftover is called ".openbao-….snap.xxxxxx", as newfile makes it. */
 static int is_leftover(const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 	size_t form = strlen(FORM);
 
-	return name[0] == '.' && strlen(name) == 1 + form + 1 + NEWFILE_RANDOM && has_form(name + 1, form) && name[1 + form] == '.';
+	return strlen(name) == 1 + form + 1 + NEWFILE_RANDOM && name[0] == '.' && has_form(name + 1, form) &&
+	    name[1 + form] == '.';
 }
 
 /* -- opening -------------------------------------------------------------------------------------------------- */
@@ -76,7 +77,8 @@ int backups_choose_name(struct backups *b)
 
 	for (;;) {
 		now = time(NULL);
-		if (gmtime_r(&now, &utc) != NULL && strftime(b->name, sizeof(b->name), "openbao-%Y%m%dT%H%M%SZ.snap", &utc) != 0 &&
+		if (gmtime_r(&now, &utc) != NULL &&
+		    strftime(b->name, sizeof(b->name), "openbao-%Y%m%dT%H%M%SZ.snap", &utc) != 0 &&
 		    fstatat(b->directory, b->name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
 			return 0;
 		if (clock_now_ms() >= deadline_ms)
@@ -88,8 +90,8 @@ int backups_choose_name(struct backups *b)
 /* -- removing ------------------------------------------------------------------------------------------------- */
 
 /*
- * Lists the names that are wanted, which *ret then has, the oldest first: the dates are written so that their order is
- * that of the names. Gives how many; or -1 when all has been said, and *ret is as it was.
+ * Puts the names that are wanted into *ret, the oldest first: the dates are written so that their order is that of the
+ * names. Gives how many, for free_names(); or -1 with *ret untouched, having said why.
  */
 static int list_names(const struct backups *b, int (*wanted)(const struct dirent *), struct dirent ***ret)
 {

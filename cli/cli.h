@@ -38,7 +38,7 @@ const struct command *probe_command(void);
 const struct command *status_command(void);
 const struct command *snapshot_command(void);
 
-/* Those of the command line, in the order of the help; NULL after the last. */
+/* Gives the i-th command, in the order of the help; NULL after the last. */
 const struct command *command_at(size_t i);
 
 /* -- options -------------------------------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ int say_usage(const struct command *command, const char *format, ...) __attribut
 /* "secretstorectl: WHAT: not_found: ..."; gives the code's exit status. */
 int say_failure(const char *what, const struct ss_error *error);
 
-/* The same for a failure that only has a code. */
+/* Says a failure that only has a code, by the code's meaning. Gives the code's exit status. */
 int say_code(const char *what, int code);
 
 /* Writes to stdout, unbuffered since it may be a secret. 0, or -1 with errno set. */

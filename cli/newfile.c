@@ -19,7 +19,7 @@
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-/* What a signal's handler has to remove. Changed only while these signals are blocked. */
+/* The file that a signal's handler has to remove. It is changed only while these signals are blocked. */
 static struct newfile *unfinished;
 
 static void remove_and_end(int number)
@@ -41,7 +41,7 @@ static void block(sigset_t *ret_before)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-/* What is ignored (nohup, a job in the background) stays so. */
+/* A signal that is ignored (nohup, a job in the background) stays so. */
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = remove_and_end }, now;

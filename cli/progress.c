@@ -52,7 +52,7 @@ static void show(struct progress *p, const char *text)
 	p->width = width;
 }
 
-/* "saving  [#####.....]  43%  1.5 MiB  3.0 MiB/s", the bar as wide as there is room beside the rest. */
+/* Draws "saving  [#####.....]  43%  1.5 MiB  3.0 MiB/s", with a bar as wide as there is room beside the rest. */
 static void draw(struct progress *p, uint64_t now_ms)
 {
 	char line[LINE_SIZE], marks[BAR_MAX + 1], bar[BAR_MAX + 20] = "", size[32], speed[32], rate[40] = "";

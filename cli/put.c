@@ -178,7 +178,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{ "cas", required_argument, NULL, 'c' }, { "mount", required_argument, NULL, 'm' }, OPTIONS_END };
 	const char *mount = NULL;
 	bool has_cas = false;
-	uint64_t cas, version = 0;
+	uint64_t cas = 0, version = 0;
 	struct address address;
 	struct buf payload;
 	char line[32];
@@ -203,8 +203,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		return status;
 	buf_init(&payload, 2 * FRAME_BODY_MAX);
 	status = make_payload(&payload, argc - optind - 1, argv + optind + 1);
-	if (status == 0 && ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload), buf_len(&payload),
-	        has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
+	if (status == 0 && ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload),
+	        buf_len(&payload), has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
 		status = say_failure(address.what, ss_last_error(cli->client));
 	buf_free(&payload);
 	if (status != 0)

@@ -118,7 +118,7 @@ static int say_restored(enum ss_restored restored)
 	}
 }
 
-/* The last call is the one that finds the end; what follows it may take minutes. */
+/* The call that finds the end is the last one; the restore after it may take minutes. */
 static long read_and_tell(void *arg, void *p, size_t size)
 {
 	struct snapshot_file *file = arg;

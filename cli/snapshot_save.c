@@ -78,8 +78,8 @@ static int sink(void *arg, const void *p, size_t n)
 static int say_saved(const struct save *save, const struct ss_snapshot *snapshot)
 {
 	char line[PATH_MAX + 128];
-	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path, (unsigned long long)snapshot->bytes,
-	    snapshot->sha256);
+	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path,
+	    (unsigned long long)snapshot->bytes, snapshot->sha256);
 
 	if (say_end(say_out(line, (size_t)n), 0) == 0)
 		return 0;

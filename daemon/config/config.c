@@ -36,7 +36,7 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 	return 0;
 }
 
-/* What the file leaves open is filled in from env; NULL: it stays open. */
+/* Reads the file over the defaults. What it leaves open is filled in from env; if that is NULL, it stays open. */
 static struct config *load_config(const char *path, struct config_credentials *env, struct error *error)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));

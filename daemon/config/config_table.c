@@ -102,7 +102,7 @@ const struct setting *config_table_find(const char *group, const char *name)
 
 static const struct {
 	const char *kind; /* what the setting takes, for errors */
-	bool is_text;     /* the member is a char * */
+	bool is_text;     /* the member is a char *, of secmem */
 } types[] = {
 	[SETTING_ADDRESSES] = { "an address in quotes, or a list of them", false },
 	[SETTING_NAMESPACE] = { "a text in quotes", true },
@@ -170,7 +170,7 @@ static int replace_text(char **member, const char *text, size_t len, struct erro
 	return 0;
 }
 
-/* Stores a text that means "not set" when it is empty. A host is never as long as the longest path. */
+/* Stores a text that means "not set" when it is empty. */
 static int store_optional(char **member, const char *text, struct error *why)
 {
 	size_t len = strlen(text);

@@ -31,7 +31,7 @@ enum setting_type {
 	SETTING_CHOICE /* an enum: the number of the text in choices */
 };
 
-/* What a daemon that runs must do when the setting is another one in the file. */
+/* This is what a daemon that runs has to do when the file has another value than before. */
 enum setting_change {
 	CHANGE_NOW,    /* nothing: it takes effect at once */
 	CHANGE_LOGIN,  /* it is about OpenBao or the login there, which begins anew */
@@ -61,10 +61,10 @@ const struct setting *config_table_find(const char *group, const char *name);
  */
 int config_table_store(struct config *config, const struct setting *setting, const char *text, struct error *why);
 
-/* What kind of value the setting takes, for an error: "a time in quotes, such as ...". */
+/* Gives the kind of value that a setting takes, for an error: "a time in quotes, such as ...". */
 const char *config_table_kind(enum setting_type type);
 
-/* Whether the member is a text: a char *, which may be NULL. */
+/* Is the member a text, a char * that may be NULL? */
 bool config_table_is_text(enum setting_type type);
 
 /* Gives every setting its default. 0, or -1 with why set: no memory. */
