@@ -24,7 +24,10 @@ struct config_file {
 	struct error *error;
 };
 
-/* An error at the setting, named with its groups. item: its number, from 1, if the setting is a list; 0: none of them. */
+/*
+ * Sets an error at the setting, named with its groups. Gives -1. item: which of a list's items it is about, from 1; 0 is
+ * the setting as such, and so is any item of a setting that is no list.
+ */
 int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 

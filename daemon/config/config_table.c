@@ -38,6 +38,7 @@ static const struct setting table[] = {
 	{ "openbao", "tls_skip_verify", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.tls_skip_verify), .initial = "false" },
 	{ "openbao", "connect_timeout", CHANGE_LOGIN, SETTING_TIME, AT(openbao.connect_timeout_ms), "3s",
 	    RANGE("100ms", "60s") },
+	/* How long a caller's request may take is no matter of the login. */
 	{ "openbao", "request_timeout", CHANGE_NOW, SETTING_TIME, AT(openbao.request_timeout_ms), "10s",
 	    RANGE("100ms", "10m") },
 	{ "openbao", "revoke_on_stop", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.revoke_on_stop), .initial = "true" },
