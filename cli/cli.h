@@ -95,7 +95,7 @@ int say_usage(const struct command *command, const char *format, ...) __attribut
 /* "secretstorectl: WHAT: not_found: ..."; gives the code's exit status. */
 int say_failure(const char *what, const struct ss_error *error);
 
-/* The same for a failure that only has a code. */
+/* Says a failure that only has a code, by the code's meaning. Gives the code's exit status. */
 int say_code(const char *what, int code);
 
 /* Writes to stdout, unbuffered since it may be a secret. 0, or -1 with errno set. */

@@ -47,25 +47,17 @@ static const struct command *command_at(size_t i)
 	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }
 
-static const struct command *find_command(const char *name)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
 
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (strcmp(command->name, name) == 0)
-			break;
+		if (strcmp(command->name, argv[0]) == 0) {
+			optind = 0; /* getopt begins anew */
+			return command->run(cli, argc, argv);
+		}
 	}
-	return command;
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	const struct command *command = find_command(argv[0]);
-
-	if (command == NULL)
-		return say_usage(NULL, "there is no command \"%s\"", argv[0]);
-	optind = 0; /* getopt begins anew */
-	return command->run(cli, argc, argv);
+	return say_usage(NULL, "there is no command \"%s\"", argv[0]);
 }
 
 /* "help" and "help COMMAND", as people try them: COMMAND --help. */

@@ -46,24 +46,13 @@ static int stop(struct cli *cli, int status)
 	return OPTION_STOP;
 }
 
-/* getopt's own messages would not say where to look further. */
-static int refuse(const struct command *command, struct cli *cli, int what, char **argv)
-{
-	const char *given = argv[optind - 1];
-
-	if (what == ':')
-		return stop(cli, say_usage(command, "%s needs a value", given));
-	if (optopt != 0 && given[1] != '-')
-		return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
-	return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
-}
-
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs)
 {
+	const char *given;
 	int what;
 
-	opterr = 0;
+	opterr = 0; /* getopt's own messages would not say where to look further. */
 	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (what) {
 		case 's':
@@ -78,9 +67,13 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 			return stop(cli, say_help(command, cli));
 		case 'V':
 			return stop(cli, say_version());
-		case '?':
 		case ':':
-			return refuse(command, cli, what, argv);
+			return stop(cli, say_usage(command, "%s needs a value", argv[optind - 1]));
+		case '?':
+			given = argv[optind - 1];
+			if (optopt != 0 && given[1] != '-')
+				return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
+			return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
 		default:
 			return what;
 		}
