@@ -243,7 +243,7 @@ static void caller_call_stream_want(struct call *ops_call, bool wanted)
 	conn_write(&caller->conn, CONN_PART);
 }
 
-static void take_data(struct caller *caller, const struct frame *frame)
+static void take_stream_data(struct caller *caller, const struct frame *frame)
 {
 	if (frame->len == 0) {
 		caller->conn.mode = CONN_STREAM_WAIT;
@@ -375,7 +375,7 @@ static void caller_frame(struct conn *conn, const struct frame *frame)
 	else if (frame->kind == FRAME_JSON)
 		take_request(caller, frame);
 	else
-		take_data(caller, frame);
+		take_stream_data(caller, frame);
 }
 
 static void caller_room(struct conn *conn)

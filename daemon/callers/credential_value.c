@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static int fail(struct failure *why, enum code code, const char *what)
+static int refuse_value(struct failure *why, enum code code, const char *what)
 {
 	failure_set(why, code, "%s", what);
 	return -1;
@@ -13,16 +13,16 @@ static int fail(struct failure *why, enum code code, const char *what)
 
 static int too_large(struct failure *why)
 {
-	return fail(why, CODE_TOO_LARGE, "it is larger than systemd takes");
+	return refuse_value(why, CODE_TOO_LARGE, "it is larger than systemd takes");
 }
 
-static int no_memory(struct failure *why)
+static int value_lacks_memory(struct failure *why)
 {
-	return fail(why, CODE_INTERNAL, "out of memory");
+	return refuse_value(why, CODE_INTERNAL, "out of memory");
 }
 
 /* Of a member that is there twice the last one counts, as for those who ask on the other socket. */
-static int find(struct jspan data, const char *field, struct jspan *ret, struct failure *why)
+static int find_field(struct jspan data, const char *field, struct jspan *ret, struct failure *why)
 {
 	struct jscan scan;
 	struct jspan key, value;
@@ -35,25 +35,25 @@ static int find(struct jspan data, const char *field, struct jspan *ret, struct 
 		if (jspan_equals(key, field))
 			*ret = value;
 	if (jscan_end(&scan) != 0)
-		return fail(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
-	return ret->len > 0 ? 0 : fail(why, CODE_NOT_FOUND, "the secret has no such field");
+		return refuse_value(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
+	return ret->len > 0 ? 0 : refuse_value(why, CODE_NOT_FOUND, "the secret has no such field");
 }
 
 /* A program that reads a credential into a C string would take one with a NUL for a shorter one. */
-static int decode(struct jspan string, struct buf *ret, struct failure *why)
+static int decode_field(struct jspan string, struct buf *ret, struct failure *why)
 {
 	int failed = 0;
 	long n;
 
 	/* Unescaping never makes it longer, and the quotes leave room for the NUL. */
 	if (buf_reserve(ret, string.len) != 0)
-		return no_memory(why);
+		return value_lacks_memory(why);
 	n = jspan_decode(string, (char *)buf_tail(ret), string.len);
 	if (n < 0)
-		return fail(why, CODE_UPSTREAM_ERROR, "the field's text is not valid");
+		return refuse_value(why, CODE_UPSTREAM_ERROR, "the field's text is not valid");
 	buf_commit(ret, (size_t)n);
 	if (memchr(buf_data(ret), '\0', buf_len(ret)) != NULL)
-		failed = fail(why, CODE_NOT_FOUND, "the field's text holds a NUL, which many programs would take for its end");
+		failed = refuse_value(why, CODE_NOT_FOUND, "the field's text holds a NUL, which many programs would take for its end");
 	else if (n > CREDENTIAL_VALUE_MAX)
 		failed = too_large(why);
 	if (failed != 0)
@@ -65,13 +65,13 @@ int credential_value(struct jspan data, const char *field, struct buf *ret, stru
 {
 	struct jspan value = data;
 
-	if (field != NULL && find(data, field, &value, why) != 0)
+	if (field != NULL && find_field(data, field, &value, why) != 0)
 		return -1;
 	if (field == NULL && data.type != JSON_OBJECT)
-		return fail(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
+		return refuse_value(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
 	if (value.type == JSON_STRING)
-		return decode(value, ret, why);
+		return decode_field(value, ret, why);
 	if (value.len > CREDENTIAL_VALUE_MAX)
 		return too_large(why);
-	return buf_put(ret, value.p, value.len) == 0 ? 0 : no_memory(why);
+	return buf_put(ret, value.p, value.len) == 0 ? 0 : value_lacks_memory(why);
 }

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int fill_address(const char *path, struct sockaddr_un *ret, struct error *error)
+static int fill_socket_address(const char *path, struct sockaddr_un *ret, struct error *error)
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path))
@@ -99,7 +99,7 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error)
 {
 	struct sockaddr_un address;
-	if (fill_address(path, &address, error) != 0 || make_directory(path, error) != 0)
+	if (fill_socket_address(path, &address, error) != 0 || make_directory(path, error) != 0)
 		return -1;
 	int lock_fd = take_lock(path, error);
 	if (lock_fd < 0)
