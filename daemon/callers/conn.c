@@ -115,7 +115,7 @@ static void end_turn_soon(struct conns *all)
 	event_active(&all->turn_end, 0, 0);
 }
 
-/* Around what is done in an event of the connection; there is no end_work() where the connection ends in it. */
+/* Stand around what is done in an event of the connection; there is no end_work() where the connection ends in it. */
 static void begin_work(struct conn *c)
 {
 	c->all->working = c;
@@ -377,13 +377,6 @@ static int take_bytes(struct conn *c, const unsigned char *p, size_t n)
 	return 0;
 }
 
-/* What is left of a frame is more than its user may hold. It cannot be answered, as its id is not known. */
-static bool is_over_quota(const struct conn *c)
-{
-	return c->mode == CONN_FRAMES && c->state != CONN_PARKED && may_take(c) && buf_len(&c->in) > READ_FIRST_SIZE &&
-	    !quota_may_hold(c->all->quotas, c->quota, 0);
-}
-
 /* Writes the output, and sees what may be done then. -1: the connection is over. */
 static int write_and_go_on(struct conn *c)
 {
@@ -459,7 +452,9 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	conn_count_bytes(c);
-	if (is_over_quota(c)) {
+	/* What is left of a frame may be more than its user may hold. It cannot be answered, as its id is not known. */
+	if (c->mode == CONN_FRAMES && c->state == CONN_READING && buf_len(&c->in) > READ_FIRST_SIZE && may_take(c) &&
+	    !quota_may_hold(all->quotas, c->quota, 0)) {
 		quota_warn(all->quotas, c->quota, "bytes_per_uid");
 		end_input(c, CONN_OVER_QUOTA);
 	}
