@@ -1,6 +1,6 @@
 /*
  * call: a connection's frames become calls, from the decision whether their user may have them to their replies. A call
- * whose op is a stream has its connection to itself, and what one side cannot take yet the other is not asked for.
+ * whose op is a stream has its connection to itself; what one side cannot take yet, the other is not asked for.
  */
 #include "daemon/callers/call.h"
 
@@ -214,7 +214,7 @@ static int caller_call_stream_write(struct call *ops_call, const void *p, size_t
 	struct buf *out = conn_output(conn);
 	size_t growing = caller->grows_at == conn->sent ? caller->growing : 0;
 	if (n > 0 && growing > 0 && growing + n <= FRAME_DATA_MAX) {
-		/* Nothing is sent yet of the last frame, so these bytes go into it: few large frames cost both sides less. */
+		/* Nothing of the last frame is sent yet, so these bytes go into it: large frames cost both sides less. */
 		if (buf_put(out, p, n) != 0)
 			return -1;
 		caller->growing = growing + n;
@@ -243,7 +243,7 @@ static void caller_call_stream_want(struct call *ops_call, bool wanted)
 	conn_write(&caller->conn, CONN_PART);
 }
 
-static void take_data(struct caller *caller, const struct frame *frame)
+static void take_stream_data(struct caller *caller, const struct frame *frame)
 {
 	if (frame->len == 0) {
 		caller->conn.mode = CONN_STREAM_WAIT;
@@ -352,7 +352,7 @@ static void take_request(struct caller *caller, const struct frame *frame)
 
 /* -- what the connection tells ------------------------------------------------------------------------------- */
 
-/* Nothing that may come is a request. A stream's call ends without an answer, the others are answered before the last word. */
+/* Nothing that may come is a request. A stream's call is not answered; other calls are, before the last word. */
 static void end_with_word(struct caller *caller, enum code last_word)
 {
 	if (caller->conn.mode != CONN_FRAMES) {
@@ -375,7 +375,7 @@ static void caller_frame(struct conn *conn, const struct frame *frame)
 	else if (frame->kind == FRAME_JSON)
 		take_request(caller, frame);
 	else
-		take_data(caller, frame);
+		take_stream_data(caller, frame);
 }
 
 static void caller_room(struct conn *conn)
@@ -390,7 +390,10 @@ static void caller_room(struct conn *conn)
 static void caller_ended(struct conn *conn, enum conn_end why)
 {
 	static const enum code last_words[] = {
-		[CONN_TOO_LARGE] = CODE_TOO_LARGE, [CONN_BAD_KIND] = CODE_INVALID_REQUEST, [CONN_OVER_QUOTA] = CODE_OVERLOADED };
+		[CONN_TOO_LARGE] = CODE_TOO_LARGE,
+		[CONN_BAD_KIND] = CODE_INVALID_REQUEST,
+		[CONN_OVER_QUOTA] = CODE_OVERLOADED,
+	};
 	struct caller *caller = (struct caller *)conn;
 	if (why != CONN_EOF) {
 		end_with_word(caller, last_words[why]);

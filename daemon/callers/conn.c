@@ -1,7 +1,6 @@
 /*
- * conn: reading goes through one buffer that all connections share, so that an idle one costs little more than its struct;
- * only what is left of an incomplete frame is kept per connection. Likewise a buffer for output is there only while there is
- * output.
+ * conn: reading goes through one buffer that all connections share, and a buffer for output is there only while there
+ * is output, so that an idle connection costs little more than its struct.
  */
 #include "daemon/callers/conn.h"
 
@@ -19,15 +18,15 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 
-#define READ_SIZE 65536u       /* at a time, of a long frame or a stream */
-#define READ_FIRST_SIZE 16384u /* and else, so that what one turn has no time for is not much */
-#define SPARE_SIZE 65536u      /* of an output buffer that is kept for the next connection that needs one */
+#define READ_SIZE 65536u          /* that is read at a time of a long frame or a stream */
+#define READ_FIRST_SIZE 16384u    /* and of anything else, so that what one turn has no time for is not much */
+#define SPARE_SIZE 65536u         /* of an output buffer that is kept for the next connection that needs one */
 #define OUTPUT_MAX (SIZE_MAX / 2) /* the limits, which may change, keep it in bounds */
+#define ALONE_READS 4             /* of one connection in a row: it has the daemon to itself */
+#define EARLY_REPLIES 2           /* so many are written together to one that is alone */
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
-#define RUSH 256       /* so many connections at a time leave memory behind that is worth giving back */
-#define ALONE_READS 4  /* in a row of one connection: it has the daemon to itself */
-#define EARLY_REPLIES 2
+#define RUSH_CONNECTIONS 256      /* so many at a time leave memory behind that is worth giving back */
 
 struct conns {
 	struct event_base *base;
@@ -41,14 +40,12 @@ struct conns {
 	bool turn_ends; /* turn_end is active */
 
 	/* What goes on now. */
-	const struct conn *working; /* whose event is handled; NULL: none's, and what is answered is answered from elsewhere */
-	const struct conn *reading; /* whose bytes, which were just read, are handled; NULL: nobody's */
-	size_t unhandled;           /* of these bytes, those after the frame that was handed up last */
-	unsigned replies;           /* to these bytes */
-
-	/* Who was read last (only to be compared: it may have gone), and how many more times than once in a row that was. */
-	const struct conn *last_read;
-	uint64_t in_a_row;
+	const struct conn *working; /* its event is handled; NULL: no event is, and an answer comes from elsewhere */
+	const struct conn *reading; /* the bytes that it was just sent are handled; NULL: nobody's are */
+	size_t unhandled;           /* how many of these bytes come after the frame that was handed up last */
+	unsigned replies;           /* how many there were to these bytes */
+	const struct conn *last_read; /* only to be compared: it may have gone */
+	uint64_t in_a_row;            /* how many more times than once it was read without another between */
 
 	struct buf spare; /* empty; for the next connection that has output */
 	unsigned char scratch[READ_SIZE];
@@ -83,8 +80,8 @@ static bool is_listened_to(enum conn_state state)
 }
 
 /*
- * libevent is told of what changes only: to be told the same again takes it as long as a look-up in the cache, and both would
- * happen with every request. -1: it has no memory, and the state stays.
+ * Changes the state. libevent is told only of what changes: to be told the same again takes it as long as a look-up in
+ * the cache, and both would happen with every request. -1: it has no memory, and the state stays.
  */
 static int set_conn_state(struct conn *c, enum conn_state state)
 {
@@ -118,7 +115,7 @@ static void end_turn_soon(struct conns *all)
 	event_active(&all->turn_end, 0, 0);
 }
 
-/* Around what is done in an event of the connection; there is no end_work() where the connection ends in it. */
+/* Stand around what is done in an event of the connection; there is no end_work() where the connection ends in it. */
 static void begin_work(struct conn *c)
 {
 	c->all->working = c;
@@ -209,11 +206,12 @@ static int write_output(struct conn *c)
 }
 
 /*
- * When it is written. A caller who is alone has its reply before the daemon tidies up: if nobody waits for another one, or
- * when the last request that it sent is handled. Of several that it sent together it has every other reply at once and works
- * on these meanwhile, so that neither side has to be woken as long as there are requests: from memory that is twice as many a
- * second. With many callers their replies together cost less: others' requests fill the time, and who reads the replies is
- * woken once. And parts of something long make few large frames.
+ * Decides when what was put into the output is written. A caller who is alone has its reply before the daemon tidies up:
+ * if nobody waits for another one, or when the last request that it sent is handled. Of several that it sent together it
+ * has every other reply at once, and works on these meanwhile, so that neither side has to be woken as long as there are
+ * requests: from memory that is twice as many a second. With many callers their replies together cost less: others'
+ * requests fill the time, and who reads the replies is woken once. And of parts that wait for each other large frames
+ * are made.
  */
 static enum conn_due when_to_write(const struct conn *c, enum conn_output what)
 {
@@ -245,7 +243,7 @@ void conn_write(struct conn *c, enum conn_output what)
 			end_work(c);
 		if (written)
 			return;
-		/* What is left to do, also where the caller has gone, is done then. */
+		/* Later what the socket did not take follows, and it is seen whether the caller has gone. */
 		due = elsewhere ? CONN_DUE_AT_TURN_END : CONN_DUE_AFTER_READ;
 	}
 	if (c->due != CONN_DUE_NOTHING)
@@ -302,7 +300,7 @@ static bool may_take(const struct conn *c)
 }
 
 /*
- * Hands up the whole frames at p, as long as frames are taken and their user has time. Gives the bytes used up, which mean
+ * Hands up the whole frames at p, as long as they are taken and their user has time. Gives the bytes used up, which mean
  * nothing if the connection is not open any more.
  */
 static size_t take_frames(struct conn *c, const unsigned char *p, size_t n)
@@ -377,13 +375,6 @@ static int take_bytes(struct conn *c, const unsigned char *p, size_t n)
 	else if (c->state != CONN_PARKED)
 		read_or_hold(c);
 	return 0;
-}
-
-/* What is left of a frame is more than its user may hold. It cannot be answered, as its id is not known. */
-static bool is_over_quota(const struct conn *c)
-{
-	return c->mode == CONN_FRAMES && c->state != CONN_PARKED && may_take(c) && buf_len(&c->in) > READ_FIRST_SIZE &&
-	    !quota_may_hold(c->all->quotas, c->quota, 0);
 }
 
 /* Writes the output, and sees what may be done then. -1: the connection is over. */
@@ -461,7 +452,9 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	conn_count_bytes(c);
-	if (is_over_quota(c)) {
+	/* What is left of a frame may be more than its user may hold. It cannot be answered, as its id is not known. */
+	if (c->mode == CONN_FRAMES && c->state == CONN_READING && buf_len(&c->in) > READ_FIRST_SIZE && may_take(c) &&
+	    !quota_may_hold(all->quotas, c->quota, 0)) {
 		quota_warn(all->quotas, c->quota, "bytes_per_uid");
 		end_input(c, CONN_OVER_QUOTA);
 	}
@@ -509,7 +502,7 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 			all->working = NULL;
 			continue;
 		}
-		/* The time in which it was parked counts against an unfinished frame: a flood is no way to have more of it. */
+		/* The time in which it was parked counts against an unfinished frame, or a flood were a way to have more. */
 		(void)set_conn_state(c, is_open(c) ? CONN_READING : CONN_LINGERING);
 		if (is_open(c))
 			take_kept(c);
@@ -523,7 +516,8 @@ static bool is_overdue(const struct conn *c, uint64_t now)
 	if (c->state == CONN_LINGERING || c->state == CONN_PARKED_LINGERING)
 		return now >= c->active_ms + LINGER_MS;
 	/* A stream is watched by whoever asked for it. */
-	if (c->mode == CONN_FRAMES && c->frame_began_ms != 0 && may_take(c) && now >= c->frame_began_ms + limits->frame_timeout_ms)
+	if (c->mode == CONN_FRAMES && c->frame_began_ms != 0 && may_take(c) &&
+	    now >= c->frame_began_ms + limits->frame_timeout_ms)
 		return true;
 	return limits->idle_timeout_ms != 0 && c->in_flight == 0 && now >= c->active_ms + limits->idle_timeout_ms;
 }
@@ -540,7 +534,7 @@ static void conns_on_sweep(evutil_socket_t fd, short what, void *arg)
 			conn_free(c);
 	}
 	/* After a rush there is a lot to give back: 2.5 MB were seen after 2,000 connections. */
-	if (all->peak >= RUSH && all->count <= all->peak / 4) {
+	if (all->peak >= RUSH_CONNECTIONS && all->count <= all->peak / 4) {
 		all->peak = all->count;
 		harden_give_memory_back();
 	}
@@ -566,7 +560,8 @@ struct conn *conn_start(struct conns *all, int fd, uid_t uid)
 		return NULL;
 	}
 	c->active_ms = clock_now_ms();
-	buf_init(&c->in, FRAME_BODY_MAX + FRAME_HEADER + READ_SIZE); /* frame_parse() sees to the limit, which may change */
+	/* frame_parse() sees to the limit of a request, which may change. */
+	buf_init(&c->in, FRAME_BODY_MAX + FRAME_HEADER + READ_SIZE);
 	buf_init(&c->out, OUTPUT_MAX);
 	DL_APPEND(all->list, c);
 	all->count++;

@@ -114,7 +114,7 @@ static void forget_rule(struct connection *c)
 	c->rule = c->mount = c->path = c->field = NULL;
 }
 
-static void let_go(struct connection *c)
+static void let_go_of_connection(struct connection *c)
 {
 	if (c->read != NULL)
 		kv_read_abandon(c->read);
@@ -128,10 +128,10 @@ static void let_go(struct connection *c)
 	set_credential_state(c, CREDENTIAL_FREE);
 }
 
-static void end(struct connection *c)
+static void end_connection(struct connection *c)
 {
 	struct credentials *l = c->credentials;
-	let_go(c);
+	let_go_of_connection(c);
 	credential_guard_done(l->guard, number_of(c));
 	accept_go_on(l->accept);
 	drain_check(&l->drain, all_are_free(l));
@@ -146,18 +146,6 @@ static void record(struct connection *c, enum code code, bool gone)
 		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL, .rule = c->rule, .version = c->version, .code = code,
 		.gone = gone, .microseconds = now_us - c->accepted_us };
 	audit_write(c->credentials->parts.audit, &record, now_us / 1000);
-}
-
-/* What became of it, to the log and the audit. */
-static void tell(struct connection *c, const struct failure *why)
-{
-	if (c->rule != NULL)
-		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule, why->message,
-		    code_name(why->code));
-	else
-		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
-		    code_name(why->code));
-	record(c, why->code, false);
 }
 
 static void send_more(struct connection *c)
@@ -175,7 +163,7 @@ static void send_more(struct connection *c)
 			record(c, CODE_NONE, true);
 		break;
 	}
-	end(c);
+	end_connection(c);
 }
 
 static void begin_refusal(struct connection *c)
@@ -190,11 +178,17 @@ static void begin_refusal(struct connection *c)
 
 static void refuse_failure(struct connection *c, const struct failure *why)
 {
-	tell(c, why);
+	if (c->rule != NULL)
+		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule, why->message,
+		    code_name(why->code));
+	else
+		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
+		    code_name(why->code));
+	record(c, why->code, false);
 	begin_refusal(c);
 }
 
-static void refuse(struct connection *c, enum code code, const char *message)
+static void refuse_credential(struct connection *c, enum code code, const char *message)
 {
 	struct failure why;
 	failure_set(&why, code, "%s", message);
@@ -222,7 +216,7 @@ static void ask_again(struct connection *c, const struct failure *why)
 	start_timer(c, pause);
 }
 
-static void on_reply(void *arg, const struct kv_reply *reply)
+static void credential_on_reply(void *arg, const struct kv_reply *reply)
 {
 	struct connection *c = arg;
 	struct failure why;
@@ -241,35 +235,35 @@ static void on_reply(void *arg, const struct kv_reply *reply)
 	send_more(c);
 }
 
-static void ask(struct connection *c)
+static void ask_for_secret(struct connection *c)
 {
 	struct kv *kv = c->credentials->parts.kv;
 	const struct kv_wanted wanted = { .mount = c->mount, .path = c->path, .max_age_ms = KV_ANY_AGE };
 	struct kv_reply cached;
 	set_credential_state(c, CREDENTIAL_ASKING);
 	if (kv_cached(kv, &wanted, clock_now_ms(), &cached)) {
-		on_reply(c, &cached);
+		credential_on_reply(c, &cached);
 		return;
 	}
-	c->read = kv_get(kv, 0, &wanted, c->deadline_ms, on_reply, c);
+	c->read = kv_get(kv, 0, &wanted, c->deadline_ms, credential_on_reply, c);
 	if (c->read == NULL)
-		refuse(c, CODE_INTERNAL, "out of memory");
+		refuse_credential(c, CODE_INTERNAL, "out of memory");
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void credential_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct connection *c = arg;
 	(void)fd;
 	(void)what;
 	switch (c->state) {
 	case CREDENTIAL_PAUSING:
-		ask(c);
+		ask_for_secret(c);
 		break;
 	case CREDENTIAL_GIVING:
-		refuse(c, CODE_TIMEOUT, "it was not read in time");
+		refuse_credential(c, CODE_TIMEOUT, "it was not read in time");
 		break;
 	case CREDENTIAL_REFUSING:
-		end(c); /* not root's */
+		end_connection(c); /* not root's */
 		break;
 	case CREDENTIAL_ASKING:
 	case CREDENTIAL_FREE:
@@ -328,11 +322,11 @@ static bool credentials_admit(void *arg, int fd)
 		record(c, CODE_FORBIDDEN, false);
 		begin_refusal(c);
 	} else if ((rule = credential_rules_find(l->parts.rules, &c->peer)) == NULL) {
-		refuse(c, CODE_FORBIDDEN, "no rule in credential is for it");
+		refuse_credential(c, CODE_FORBIDDEN, "no rule in credential is for it");
 	} else if (copy_rule(c, rule) != 0) {
-		refuse(c, CODE_INTERNAL, "out of memory");
+		refuse_credential(c, CODE_INTERNAL, "out of memory");
 	} else {
-		ask(c);
+		ask_for_secret(c);
 	}
 	return free_slot(l) != NULL;
 }
@@ -355,7 +349,7 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
 		struct connection *c = &l->connection[i];
 		c->credentials = l;
 		c->fd = -1;
-		(void)evtimer_assign(&c->timer, base, on_timer, c);
+		(void)evtimer_assign(&c->timer, base, credential_on_timer, c);
 	}
 	l->guard = credential_guard_new(error);
 	if (l->guard != NULL)
@@ -382,7 +376,7 @@ void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)
 			c->read = NULL;
 		}
 		if (c->state == CREDENTIAL_ASKING || c->state == CREDENTIAL_PAUSING)
-			refuse(c, CODE_UNAVAILABLE, "the daemon is stopping");
+			refuse_credential(c, CODE_UNAVAILABLE, "the daemon is stopping");
 	}
 	drain_begin(&l->drain, l->base, budget_ms, stopped, arg);
 	drain_check(&l->drain, all_are_free(l));
@@ -397,7 +391,7 @@ void credentials_free(struct credentials *l)
 		if (l->connection[i].state == CREDENTIAL_GIVING)
 			record(&l->connection[i], CODE_UNAVAILABLE, false);
 		if (l->connection[i].state != CREDENTIAL_FREE)
-			let_go(&l->connection[i]);
+			let_go_of_connection(&l->connection[i]);
 	}
 	credential_guard_free(l->guard); /* it has the connections still, and refuses them */
 	accept_free(l->accept);

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
-#define ALONE_US 1000     /* of a user without others, who costs nobody anything: the next to come waits so long, once */
-#define DEBT_MAX_US 20000 /* of a user that had more than its time */
+#define ALONE_US 1000       /* a turn of a user without others costs nobody anything: the next to come waits so long, once */
+#define DEBT_MAX_US 20000   /* of a user that had more than its time */
 #define RECENT_US 1000000u
 #define PASSED_MAX_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
 #define WARN_MS 10000u
@@ -132,8 +132,8 @@ static void settle_work(struct quotas *quotas, uint64_t now_us)
 }
 
 /*
- * The processor's time is what counts, but it takes two system calls to ask for, of the five that a get from memory is.
- * A user who is alone is charged the time that has passed, within reason, until other work begins or the turn ends.
+ * The processor's time is what counts, but it takes two system calls to ask for it, of the five that a get from memory is.
+ * So a user who is alone is charged the time that has passed, within reason, until other work begins or the turn ends.
  */
 void quota_begin_work(struct quotas *quotas, struct quota *quota)
 {

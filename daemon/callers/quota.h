@@ -1,7 +1,7 @@
 /*
- * quota: what each user has of the daemon, over all of its connections, and how much of the loop's time it gets: one that
- * floods the daemon takes its turn like everybody else, and where there are others it gets a part of the time even if nobody
- * else wants the rest, since OpenBao or the callers may need the processor.
+ * quota: what each user has of the daemon, over all of its connections, and how much of the loop's time it gets. One that
+ * floods the daemon takes its turn like everybody else; and where there are others it gets only a part of the time, even
+ * if nobody else wants the rest, since OpenBao or the callers may need the processor.
  */
 #ifndef QUOTA_H
 #define QUOTA_H
@@ -14,8 +14,8 @@
 #include "daemon/ops/limits.h"
 
 /*
- * Among others a user is heard for so long, and gets one part in so many of the time. A user with one request waits for others'
- * turns more than once, on the way there and back: with turns of 250 us its slowest gets took half again as long.
+ * Among others a user is heard for so long, and gets one part in so many of the time. A user with one request waits for
+ * others' turns more than once, on the way there and back: with turns of 250 us its slowest gets took half again as long.
  */
 #define QUOTA_TURN_US 60
 #define QUOTA_PART 4
@@ -41,7 +41,7 @@ struct quotas {
 	uint64_t last_us, other_us;      /* when that was, and when another user was heard before */
 	uint64_t began_us, began_cpu_us; /* the work; began_cpu_us 0: the time that passes is what it costs */
 	uint64_t now_us;                 /* when the clock was last looked at, in the work */
-	bool first_is_free;              /* the work's first request needs no look at the clock, which has just been read */
+	bool first_is_free;              /* the work's first request needs no look at the clock, which was just read */
 	struct quota *unsettled;         /* whose work has ended and is not charged yet; NULL: nobody's */
 	uint64_t warned_ms;              /* when the log was last told of a user at a limit; 0: never */
 };
@@ -65,17 +65,17 @@ void quota_warn(struct quotas *quotas, const struct quota *quota, const char *se
 /* -- work: what is done for one user at a time, and charged to it ---------------------------------------------- */
 
 /*
- * Around all that is done for a connection. Work that ends with its connection is not charged: no quota_end_work() follows.
- * Inside, quotas->began_us says when it began.
+ * Stand around all that is done for a connection; quotas->began_us says when that began. There is no quota_end_work()
+ * where the connection ends meanwhile, and such work is not charged.
  */
 void quota_begin_work(struct quotas *quotas, struct quota *quota);
 void quota_end_work(struct quotas *quotas, struct quota *quota);
 
-/* Whether the user may be heard at all in the work that was begun; and whether there is time left for another request. */
+/* Whether the user may be heard in the work that was begun, and whether there is time left for another request. */
 bool quota_may_begin(struct quotas *quotas, struct quota *quota);
 bool quota_may_go_on(struct quotas *quotas, const struct quota *quota);
 
-/* After how many microseconds a user that may not be heard should be asked for again; 0: in the next turn of the loop. */
+/* In how many microseconds a user that may not be heard is to be tried again; 0: in the next turn of the loop. */
 uint64_t quota_wait_us(const struct quotas *quotas, const struct quota *quota);
 
 /* All have had their turn; the work that ended last is charged. */
@@ -84,8 +84,8 @@ void quota_end_turn(struct quotas *quotas);
 /* -- the time itself, told by whoever asks ---------------------------------------------------------------------- */
 
 /*
- * Whether the user may be heard at now_us of clock_now_us(). If not, it may in the next turn; or, where another user was heard
- * of late (quota_has_others), in some milliseconds.
+ * Whether the user may be heard at now_us of clock_now_us(). If not, it may be in the next turn; or, where another user was
+ * heard of late (quota_has_others), in some milliseconds.
  */
 bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us);
 bool quota_has_others(const struct quotas *quotas, const struct quota *quota, uint64_t now_us);
