@@ -74,7 +74,7 @@ int ss_open(struct ss_client **ret_client, const char *socket_path)
 		return SS_NO_MEMORY;
 	memcpy(c->path, path, strlen(path) + 1);
 	forked_init(&c->forked);
-	conn_init(&c->conn, FRAME_BODY_MAX);
+	link_init(&c->link, FRAME_BODY_MAX);
 	c->silence_ms = SILENCE_MS;
 	exchanges_init(&c->exchanges);
 	(void)client_fail(c, SS_OK, "");
@@ -88,7 +88,7 @@ void client_enter(struct ss_client *c)
 		return;
 	forked_adopt(&c->forked);
 	/* The memory stays, since a callback that forked may still look at it. */
-	conn_close(&c->conn);
+	link_close(&c->link);
 	c->tries = 0;
 	exchanges_free(&c->exchanges);
 }
@@ -188,21 +188,21 @@ static void plan_retry(struct ss_client *c, uint64_t now_ms)
 
 static void connect_to_daemon(struct ss_client *c, uint64_t now_ms)
 {
-	enum conn_dialled how = conn_dial(&c->conn, c->path);
+	enum link_dialled how = link_dial(&c->link, c->path);
 	struct exchange *x, *next;
 
-	if (how == CONN_DIALLED) {
+	if (how == LINK_DIALLED) {
 		c->connection++;
 		return;
 	}
 	plan_retry(c, now_ms);
-	if (how == CONN_BUSY)
+	if (how == LINK_BUSY)
 		return;
 	/* Nobody listens. Who has just come is told so at once; who was cut off waits for the daemon to return. */
 	for (x = exchange_next(&c->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, entry);
 		if (!x->lost)
-			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->conn.trouble);
+			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->link.trouble);
 	}
 }
 
@@ -237,10 +237,10 @@ static void drop_connection(struct ss_client *c, int code, const char *message)
 {
 	struct exchange *x, *next, *newest = NULL;
 
-	if (c->conn.fd < 0)
+	if (c->link.fd < 0)
 		return;
-	conn_close(&c->conn);
-	snprintf(c->conn.trouble, sizeof(c->conn.trouble), "the daemon closed the connection and is not back");
+	link_close(&c->link);
+	snprintf(c->link.trouble, sizeof(c->link.trouble), "the daemon closed the connection and is not back");
 	plan_retry(c, clock_now_ms());
 
 	x = exchange_next(&c->exchanges);
@@ -266,7 +266,7 @@ static bool write_queued(struct ss_client *c, uint64_t now_ms)
 	WRITTEN_FIRST struct iovec part[WRITE_FRAMES];
 
 	while (exchange_next(&c->exchanges) != NULL) {
-		ssize_t n = conn_write(&c->conn, part, exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
+		ssize_t n = link_write(&c->link, part, exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
 
 		if (n <= 0)
 			return n == 0;
@@ -334,20 +334,20 @@ static void take_reply(struct ss_client *c, const char *body, size_t len)
  */
 static ssize_t read_replies(struct ss_client *c)
 {
-	ssize_t n = conn_read(&c->conn);
+	ssize_t n = link_read(&c->link);
 	unsigned taken = 0;
 
-	if (n == CONN_NO_MEMORY)
+	if (n == LINK_NO_MEMORY)
 		drop_connection(c, SS_NO_MEMORY, "out of memory for the daemon's reply");
-	else if (n == CONN_CLOSED)
+	else if (n == LINK_CLOSED)
 		drop_connection(c, SS_OK, NULL);
 	if (n <= 0)
 		return n < 0 ? -1 : 0;
-	while (c->conn.fd >= 0 && !c->closing) {
+	while (c->link.fd >= 0 && !c->closing) {
 		enum frame_status status;
 		struct frame frame;
 
-		status = conn_next(&c->conn, &frame);
+		status = link_next(&c->link, &frame);
 		if (status == FRAME_MORE)
 			return n;
 		if (status != FRAME_OK || frame.kind != FRAME_JSON) {
@@ -360,7 +360,7 @@ static ssize_t read_replies(struct ss_client *c)
 		 * the other: that made a caller with 16 requests under way half as fast again, from memory. Not where something
 		 * is overdue: that is to fail as never sent. A daemon that has closed is noticed after this turn's replies.
 		 */
-		if (++taken % EARLY == 0 && conn_has_more(&c->conn) && !c->closing) {
+		if (++taken % EARLY == 0 && link_has_more(&c->link) && !c->closing) {
 			const struct exchange *due = exchange_due(&c->exchanges);
 			uint64_t now_ms = clock_now_ms();
 
@@ -386,8 +386,8 @@ static void expire(struct ss_client *c, uint64_t now_ms)
 
 		if (exchange_is_doubtful(x))
 			error = plain_error(SS_UNKNOWN_OUTCOME, doubt(SS_TIMEOUT));
-		else if (x->state == EXCHANGE_QUEUED && c->conn.fd < 0)
-			error = plain_error(SS_NO_DAEMON, c->conn.trouble);
+		else if (x->state == EXCHANGE_QUEUED && c->link.fd < 0)
+			error = plain_error(SS_NO_DAEMON, c->link.trouble);
 		if (x->state == EXCHANGE_QUEUED)
 			exchange_free(&c->exchanges, x);
 		else
@@ -408,17 +408,17 @@ void client_step(struct ss_client *c, bool readable)
 		return;
 	client_hold(c);
 	/* Reading comes first: a reply that is there has come in time, even if this turn is late. */
-	if (readable && c->conn.fd >= 0) {
-		for (int i = 0; i < READS_IN_A_TURN && read_replies(c) >= CONN_READ_SIZE; i++)
+	if (readable && c->link.fd >= 0) {
+		for (int i = 0; i < READS_IN_A_TURN && read_replies(c) >= LINK_READ_SIZE; i++)
 			;
-		conn_trim(&c->conn);
+		link_trim(&c->link);
 	}
 	deliver_ended(c);
 	now_ms = clock_now_ms();
 	expire(c, now_ms);
-	if (c->conn.fd < 0 && !c->closing && exchange_next(&c->exchanges) != NULL && now_ms >= c->retry_at_ms)
+	if (c->link.fd < 0 && !c->closing && exchange_next(&c->exchanges) != NULL && now_ms >= c->retry_at_ms)
 		connect_to_daemon(c, now_ms);
-	if (c->conn.fd >= 0 && !c->closing && !write_queued(c, now_ms)) {
+	if (c->link.fd >= 0 && !c->closing && !write_queued(c, now_ms)) {
 		/* The daemon has closed, but the replies that it sent before are still there to be read. */
 		while (read_replies(c) > 0)
 			;
@@ -431,7 +431,7 @@ void client_step(struct ss_client *c, bool readable)
 
 void client_wait(struct ss_client *c)
 {
-	struct pollfd socket = { .fd = c->conn.fd, .events = (short)ss_events(c) };
+	struct pollfd socket = { .fd = c->link.fd, .events = (short)ss_events(c) };
 	int n = poll(&socket, 1, ss_timeout_ms(c)); /* a negative descriptor is passed over */
 
 	client_step(c, n > 0 && (socket.revents & ~POLLOUT) != 0);
@@ -458,7 +458,7 @@ void client_release(struct ss_client *c)
 		exchange_end(&c->exchanges, x, SS_CLOSED, message);
 	deliver_ended(c);
 	exchanges_free(&c->exchanges);
-	conn_free(&c->conn);
+	link_free(&c->link);
 	forked_free(&c->forked);
 	free(c);
 }
@@ -483,7 +483,7 @@ void ss_process(struct ss_client *c)
 
 int ss_fd(const struct ss_client *c)
 {
-	return forked(&c->forked) ? -1 : c->conn.fd;
+	return forked(&c->forked) ? -1 : c->link.fd;
 }
 
 uint64_t ss_connection(const struct ss_client *c)
@@ -493,7 +493,7 @@ uint64_t ss_connection(const struct ss_client *c)
 
 int ss_events(const struct ss_client *c)
 {
-	if (forked(&c->forked) || c->conn.fd < 0)
+	if (forked(&c->forked) || c->link.fd < 0)
 		return 0;
 	return exchange_next(&c->exchanges) != NULL ? POLLIN | POLLOUT : POLLIN;
 }
@@ -506,7 +506,7 @@ int ss_timeout_ms(const struct ss_client *c)
 	if (forked(&c->forked) || due == NULL)
 		return -1;
 	at_ms = due->deadline_ms;
-	if (c->conn.fd < 0 && c->retry_at_ms < at_ms)
+	if (c->link.fd < 0 && c->retry_at_ms < at_ms)
 		at_ms = c->retry_at_ms;
 	now_ms = clock_now_ms();
 	if (at_ms <= now_ms)

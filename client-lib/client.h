@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/un.h>
 
-#include "client-lib/conn.h"
+#include "client-lib/link.h"
 #include "client-lib/exchange.h"
 #include "client-lib/forked.h"
 #include "client-lib/secretstore.h"
@@ -19,7 +19,7 @@
 struct ss_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct forked forked;  /* whose connection and requests these are: after a fork not the child's */
-	struct conn conn;
+	struct link link;
 	uint64_t connection;   /* counts the connections made */
 	unsigned tries;        /* connections tried since the last good reply */
 	uint64_t retry_at_ms;  /* not connected: not to be tried before */

@@ -82,7 +82,7 @@ static int left_ms(uint64_t until_ms)
 static int wait_for(struct stream *s, short events, short *ret_events)
 {
 	uint64_t until_ms = wait_ends_ms(s);
-	struct pollfd p = { .fd = s->conn.fd, .events = events };
+	struct pollfd p = { .fd = s->link.fd, .events = events };
 	int n;
 
 	do {
@@ -98,16 +98,16 @@ static int wait_for(struct stream *s, short events, short *ret_events)
 
 int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate)
 {
-	enum conn_dialled how;
+	enum link_dialled how;
 	uint64_t until_ms;
 
 	*s = (struct stream){ .client = c, .fate = fate, .silence_ms = c->silence_ms };
 	s->deadline_ms = timeout_ms != 0 ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
-	conn_init(&s->conn, FRAME_DATA_MAX);
+	link_init(&s->link, FRAME_DATA_MAX);
 	until_ms = wait_ends_ms(s);
-	while ((how = conn_dial(&s->conn, c->path)) != CONN_DIALLED) {
-		if (how == CONN_NOBODY || left_ms(until_ms) == 0)
-			return stream_fail(s, SS_NO_DAEMON, s->conn.trouble);
+	while ((how = link_dial(&s->link, c->path)) != LINK_DIALLED) {
+		if (how == LINK_NOBODY || left_ms(until_ms) == 0)
+			return stream_fail(s, SS_NO_DAEMON, s->link.trouble);
 		(void)poll(NULL, 0, RETRY_MS);
 	}
 	return SS_OK;
@@ -115,7 +115,7 @@ int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum
 
 void stream_close(struct stream *s)
 {
-	conn_free(&s->conn);
+	link_free(&s->link);
 }
 
 /* -- reading -------------------------------------------------------------------------------------------------- */
@@ -125,13 +125,13 @@ int stream_next(struct stream *s, struct frame *ret)
 	enum frame_status status;
 	short events;
 
-	while ((status = conn_next(&s->conn, ret)) == FRAME_MORE) {
-		ssize_t n = conn_read(&s->conn);
+	while ((status = link_next(&s->link, ret)) == FRAME_MORE) {
+		ssize_t n = link_read(&s->link);
 		int code = SS_OK;
 
-		if (n == CONN_NO_MEMORY)
+		if (n == LINK_NO_MEMORY)
 			code = stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
-		else if (n == CONN_CLOSED)
+		else if (n == LINK_CLOSED)
 			code = broken(s);
 		else if (n == 0)
 			code = wait_for(s, POLLIN, &events);
@@ -200,13 +200,13 @@ static int hear_out(struct stream *s)
 /* Writes all of p, unless the daemon has spoken. then: the fate once a byte is written. */
 static int put(struct stream *s, unsigned char *p, size_t n, enum fate then)
 {
-	struct pollfd spoken = { .fd = s->conn.fd, .events = POLLIN };
+	struct pollfd spoken = { .fd = s->link.fd, .events = POLLIN };
 
-	if (conn_has_more(&s->conn) || poll(&spoken, 1, 0) > 0)
+	if (link_has_more(&s->link) || poll(&spoken, 1, 0) > 0)
 		return hear_out(s);
 	while (n > 0) {
 		struct iovec part = { p, n };
-		ssize_t sent = conn_write(&s->conn, &part, 1);
+		ssize_t sent = link_write(&s->link, &part, 1);
 		short events;
 		int code;
 

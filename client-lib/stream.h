@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "client-lib/client.h"
-#include "client-lib/conn.h"
+#include "client-lib/link.h"
 #include "proto/frame.h"
 #include "proto/ops.h"
 #include "proto/reply.h"
@@ -25,7 +25,7 @@ enum fate {
 
 struct stream {
 	struct ss_client *client;
-	struct conn conn;
+	struct link link;
 	enum fate fate;
 	uint64_t deadline_ms; /* CLOCK_NEVER: none */
 	unsigned silence_ms;  /* how long the connection may stand still */
