@@ -172,7 +172,7 @@ static void __attribute__((format(printf, 3, 4))) compose_text(struct line *line
 }
 
 /* In the writer's thread. */
-static bool tell_lost(void *arg, uint64_t n)
+static bool log_lost(void *arg, uint64_t n)
 {
 	struct line line;
 
@@ -195,7 +195,7 @@ static void tell_left_out(uint64_t now_ms)
 
 int log_start(void)
 {
-	static const struct writer_sink sink = { .write = write_record, .lost = tell_lost };
+	static const struct writer_sink sink = { .write = write_record, .lost = log_lost };
 
 	state.entries = state.journal && journal_is_there();
 	state.writer = writer_new(QUEUE_BYTES, &sink, -1);

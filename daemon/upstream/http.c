@@ -103,7 +103,7 @@ const char *http_outcome_name(enum http_outcome outcome)
 }
 
 /* 0, or -1: no memory. */
-static int arm(struct event *timer, uint64_t ms)
+static int arm_timer(struct event *timer, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
 
@@ -171,7 +171,7 @@ static void attempt_end(struct http_call *call, int status, const char *why)
 }
 
 /* The call is in no list any more. */
-static void call_free(struct http_call *call)
+static void http_call_free(struct http_call *call)
 {
 	attempt_end(call, 0, "cancelled");
 	if (event_initialized(&call->timer))
@@ -202,7 +202,7 @@ static void call_finish(struct http_call *call, struct http_reply *reply)
 	}
 	call_remove(call);
 	call->done(call->arg, reply);
-	call_free(call);
+	http_call_free(call);
 }
 
 static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
@@ -235,7 +235,7 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	/* libevent counts from when the loop last woke, so a timer can be early. */
-	if (now < call->deadline_ms && arm(&call->timer, call->deadline_ms - now) == 0)
+	if (now < call->deadline_ms && arm_timer(&call->timer, call->deadline_ms - now) == 0)
 		return;
 	if (call->state == CALL_RUNNING) {
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
@@ -434,7 +434,7 @@ static void on_finished(void *arg, CURL *easy, CURLcode code)
 	transfer_done(call_of(easy), code);
 }
 
-static void on_drained(void *arg)
+static void on_multi_drained(void *arg)
 {
 	pump(arg);
 }
@@ -448,9 +448,9 @@ static bool is_whole(void *arg, CURL *easy)
 	return call != NULL && call->head_whole && !call->paused;
 }
 
-static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
+static struct http *http_make(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_drained, .is_whole = is_whole};
+	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_multi_drained, .is_whole = is_whole};
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {
@@ -477,7 +477,7 @@ fail:
 
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	return http_tls_check(options, error) == 0 ? make(base, options, error) : NULL;
+	return http_tls_check(options, error) == 0 ? http_make(base, options, error) : NULL;
 }
 
 struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error)
@@ -500,7 +500,7 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another = make(base, &options, error);
+	another = http_make(base, &options, error);
 	free(copy);
 	return another;
 }
@@ -514,7 +514,7 @@ void http_free(struct http *http)
 	for (size_t i = 0; i <= CALL_ENDING; i++) {
 		while ((call = TAILQ_FIRST(&http->calls[i])) != NULL) {
 			call_remove(call);
-			call_free(call);
+			http_call_free(call);
 		}
 	}
 	http_handles_free(&http->handles);
@@ -560,7 +560,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		return NULL;
 	}
 	if (call_init(call, http, request) < 0) {
-		call_free(call);
+		http_call_free(call);
 		return NULL;
 	}
 	call->done = done;
@@ -576,7 +576,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		call_finish_later(call, HTTP_INTERNAL);
 	} else if (call->deadline_ms <= now) {
 		call_finish_later(call, HTTP_DEADLINE);
-	} else if (call->deadline_ms != CLOCK_NEVER && arm(&call->timer, call->deadline_ms - now) < 0) {
+	} else if (call->deadline_ms != CLOCK_NEVER && arm_timer(&call->timer, call->deadline_ms - now) < 0) {
 		call_finish_later(call, HTTP_INTERNAL);
 	} else {
 		pump(http);
@@ -609,6 +609,6 @@ void http_cancel(struct http_call *call)
 		return;
 	http = call->http;
 	call_remove(call);
-	call_free(call);
+	http_call_free(call);
 	pump(http);
 }

@@ -257,7 +257,7 @@ static void decide_by_policy(struct keeper *k)
 		ask_lookup(k);
 }
 
-static void on_lookup(void *arg, const struct control *control)
+static void on_token_lookup(void *arg, const struct control *control)
 {
 	struct keeper *k = arg;
 
@@ -284,7 +284,7 @@ static void ask_lookup(struct keeper *k)
 {
 	const struct api_request request = {.token = token_text(k->current), .deadline_ms = clock_now_ms() + LOOKUP_MS};
 
-	k->lookup = api_ask_control(k->api, API_LOOKUP_SELF, &request, on_lookup, k);
+	k->lookup = api_ask_control(k->api, API_LOOKUP_SELF, &request, on_token_lookup, k);
 	if (k->lookup == NULL)
 		decide_lookups(k, CODE_INTERNAL, "out of memory");
 }

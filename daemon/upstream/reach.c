@@ -152,7 +152,7 @@ static enum reach_state meaning(const struct control *control)
 	return control->result == CONTROL_OK || is_answer(control) ? REACH_UP : REACH_DOWN;
 }
 
-static void on_health(void *arg, const struct control *control)
+static void on_reach_health(void *arg, const struct control *control)
 {
 	struct question *q = arg;
 	struct reach *r = q->reach;
@@ -176,7 +176,7 @@ static void on_health(void *arg, const struct control *control)
 	}
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_reach_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct reach *r = arg;
 
@@ -191,7 +191,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 		if (q->call != NULL)
 			continue; /* it is still being asked since the last time */
-		q->call = api_ask_control(r->api, API_HEALTH, &request, on_health, q);
+		q->call = api_ask_control(r->api, API_HEALTH, &request, on_reach_health, q);
 		r->asking += q->call != NULL;
 	}
 	r->undecided = r->asking > 0;
@@ -212,7 +212,7 @@ struct reach *reach_new(struct event_base *base, struct api *api, char *const *a
 	r->count = count;
 	for (size_t i = 0; i < count; i++)
 		r->questions[i] = (struct question){.reach = r, .address = addresses[i]};
-	if (evtimer_assign(&r->timer, base, on_timer, r) == 0)
+	if (evtimer_assign(&r->timer, base, on_reach_timer, r) == 0)
 		return r;
 	free(r);
 	return NULL;

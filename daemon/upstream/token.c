@@ -67,7 +67,7 @@ static void revocation_free(struct token_revocation *r)
 }
 
 /* Nothing more is to be done about one that fails: the token ends with its lease. */
-static void on_revoked(void *arg, const struct control *control)
+static void on_token_revoked(void *arg, const struct control *control)
 {
 	struct token_revocation *r = arg;
 	struct tokens *tokens = r->tokens;
@@ -89,7 +89,7 @@ static void token_revoke(struct token *t, uint64_t budget_ms)
 	if (r == NULL)
 		return;
 	r->tokens = t->tokens;
-	r->call = api_ask_control(t->tokens->api, API_REVOKE_SELF, &request, on_revoked, r);
+	r->call = api_ask_control(t->tokens->api, API_REVOKE_SELF, &request, on_token_revoked, r);
 	if (r->call == NULL)
 		free(r);
 	else
