@@ -68,13 +68,15 @@ static void on_kv(void *arg, const struct kv_reply *reply)
 
 static bool abandon_put(struct work *work)
 {
-	return kv_abandon(work->put);
+	return kv_put_abandon(work->put);
 }
 
 static void begin_put(struct work *work)
 {
-	work->put = kv_put(work->dispatch->parts.kv, work->peer.uid, work->record.mount, work->record.path, work->data,
-	    work->data_len, work->has_cas ? &work->cas : NULL, work->deadline_ms, on_kv, work);
+	const struct kv_write what = { .name = work->name, .row = API_KV_PUT, .data = work->data, .data_len = work->data_len,
+		.cas = work->has_cas ? &work->cas : NULL, .caller = work->peer.uid, .deadline_ms = work->deadline_ms,
+		.number = work->number };
+	work->put = kv_put(work->dispatch->parts.kv, &what, on_kv, work);
 	work_started(work, work->put != NULL);
 }
 
@@ -92,7 +94,7 @@ static void start_put(struct work *work, const struct request *r)
 
 static bool abandon_get(struct work *work)
 {
-	kv_read_abandon(work->get);
+	kv_get_abandon(work->get);
 	return false;
 }
 
@@ -104,15 +106,15 @@ static void begin_get(struct work *work)
 
 static struct kv_wanted wanted_by(const struct request *r)
 {
-	return (struct kv_wanted){ .mount = secret_mount(&r->name), .path = secret_path(&r->name), .version = r->version,
+	return (struct kv_wanted){ .name = (struct secret_name *)(uintptr_t)&r->name, .row = API_KV_GET, .version = r->version,
 		.min_version = r->min_version, .max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE };
 }
 
 static void start_get(struct work *work, const struct request *r)
 {
 	work->wanted = wanted_by(r);
-	work->wanted.mount = work->record.mount;
-	work->wanted.path = work->record.path;
+	work->wanted.name = work->name;
+	work->wanted.number = work->number;
 	work->answer = answer_kv;
 	work->abandon = abandon_get;
 	work_begin(work, begin_get);

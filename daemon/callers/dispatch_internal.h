@@ -46,6 +46,7 @@ struct work {
 	enum work_step step;
 	bool is_change;      /* its audit records may have to be waited for */
 	uint64_t began_us, deadline_ms;
+	uint64_t number;     /* of the request, for the log */
 	struct audit_record record;
 	struct peer peer;    /* the record's: without groups */
 	struct audit_wait *wait;
@@ -54,8 +55,8 @@ struct work {
 	/* Has the store let go of it. True: it goes on there, and work_end() follows. */
 	bool (*abandon)(struct work *work);
 
-	struct kv_call *put;
-	struct kv_read *get;
+	struct write *put;
+	struct get *get;
 	struct probe_wait *probe_wait;
 	struct save *save;
 	struct restore *restore;
@@ -65,7 +66,8 @@ struct work {
 	char *data_copy;     /* WORK_INTENT */
 	bool has_cas, force;
 	uint64_t cas;
-	struct kv_wanted wanted; /* a get's; its texts are the record's */
+	struct secret_name *name; /* held; NULL: the op has none */
+	struct kv_wanted wanted; /* a get's */
 
 	struct failure failure; /* how it ended; code CODE_NONE: well */
 	struct kv_reply reply;  /* valid while the store tells it, and while held in WORK_RESULT */

@@ -26,6 +26,7 @@ static void work_free(struct work *work)
 	DL_DELETE(d->works, work);
 	secmem_free(work->data_copy);
 	free(work->held);
+	secret_name_release(work->name);
 	free(work);
 	check_drained(d);
 }
@@ -51,23 +52,27 @@ struct work *work_new(struct dispatch *d, struct call *call, const struct reques
     uint64_t deadline_ms)
 {
 	const struct peer *peer = call_peer(call);
-	const char *mount = op_has_path(r->op) ? secret_mount(&r->name) : NULL, *path = op_has_path(r->op) ? secret_path(&r->name) : NULL;
-	size_t room = room_for(mount) + room_for(path) + room_for(rule) + room_for(peer->unit) + room_for(peer->user_unit);
+	size_t room = room_for(rule) + room_for(peer->unit) + room_for(peer->user_unit);
 	struct work *work = calloc(1, sizeof(*work) + room);
-	if (work == NULL) {
+	if (work != NULL && op_has_path(r->op))
+		work->name = secret_name_hold((struct secret_name *)(uintptr_t)&r->name);
+	if (work == NULL || (op_has_path(r->op) && work->name == NULL)) {
+		free(work);
 		dispatch_refuse_memory(d, call);
 		return NULL;
 	}
 	char *at = work->text;
 	work->dispatch = d;
 	work->call = call;
+	work->number = d->counters.requests;
 	work->is_change = op_is(r->op, OP_WRITES);
 	work->began_us = call_now_us(call);
 	work->deadline_ms = deadline_ms;
 	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
 		.unit = keep(&at, peer->unit), .user_unit = keep(&at, peer->user_unit) };
-	work->record = (struct audit_record){ .op = op_name(r->op), .peer = &work->peer, .mount = keep(&at, mount),
-		.path = keep(&at, path), .rule = keep(&at, rule) };
+	work->record = (struct audit_record){ .op = op_name(r->op), .peer = &work->peer, .rule = keep(&at, rule),
+		.mount = work->name != NULL ? secret_mount(work->name) : NULL,
+		.path = work->name != NULL ? secret_path(work->name) : NULL };
 	DL_APPEND(d->works, work);
 	return work;
 }

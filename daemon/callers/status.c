@@ -105,22 +105,6 @@ static const char *clock_time(char out[16], uint64_t from_now_ms)
 	return out;
 }
 
-static const char *reach_words(enum reach_state reach)
-{
-	switch (reach) {
-	case REACH_UP:
-	case REACH_SUSPECT:
-		break;
-	case REACH_DOWN:
-		return "OpenBao does not answer";
-	case REACH_SEALED:
-		return "OpenBao is sealed";
-	case REACH_NOT_INITIALIZED:
-		return "OpenBao is not initialized";
-	}
-	return "";
-}
-
 static void ready_words(const struct keeper_status *status, char *out, size_t size)
 {
 	char at[16];

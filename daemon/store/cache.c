@@ -8,14 +8,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/compiler.h"
 #include "base/secmem.h"
 #include "base/table.h"
-#include "proto/request.h"
 
 #define NEVER UINT64_MAX
 #define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */
-#define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
 #define BLOCK_COST 16 /* what the allocator keeps for a block */
 #define LINE_BYTES 64
 #define FETCH_BYTES 1024
@@ -32,7 +29,7 @@ struct cache_path {
 	struct cache_value value; /* its spans lie in body */
 	UT_hash_handle hh;
 	unsigned key_len;
-	char key[]; /* the mount, NUL, the path */
+	char key[]; /* its name's */
 };
 
 TAILQ_HEAD(paths, cache_path);
@@ -48,37 +45,23 @@ struct cache {
 
 /* -- secrets ------------------------------------------------------------------------------------------------- */
 
-static size_t make_key(char key[KEY_MAX], const char *mount, const char *path)
-{
-	size_t mount_len = strlen(mount) + 1, path_len = strlen(path);
-
-	memcpy(key, mount, mount_len);
-	memcpy(key + mount_len, path, path_len);
-	return mount_len + path_len;
-}
-
-static struct cache_path *find(const struct cache *c, const char *mount, const char *path)
+static struct cache_path *cached_path(const struct cache *c, const struct secret_name *name)
 {
 	struct cache_path *p;
-	WRITTEN_FIRST char key[KEY_MAX];
-	size_t len = make_key(key, mount, path);
 
-	HASH_FIND(hh, c->table, key, len, p);
+	HASH_FIND(hh, c->table, name->key, name->key_len, p);
 	return p;
 }
 
-static struct cache_path *add(struct cache *c, const char *mount, const char *path)
+static struct cache_path *add_path(struct cache *c, const struct secret_name *name)
 {
-	struct cache_path *p;
-	WRITTEN_FIRST char key[KEY_MAX];
-	size_t len = make_key(key, mount, path);
+	struct cache_path *p = calloc(1, sizeof(*p) + name->key_len);
 
-	p = calloc(1, sizeof(*p) + len);
 	if (p == NULL)
 		return NULL;
-	memcpy(p->key, key, len);
-	p->key_len = (unsigned)len;
-	HASH_ADD(hh, c->table, key, len, p);
+	memcpy(p->key, name->key, name->key_len);
+	p->key_len = name->key_len;
+	HASH_ADD(hh, c->table, key, name->key_len, p);
 	if (TABLE_HAS(p))
 		return p;
 	free(p);
@@ -93,12 +76,12 @@ static void drop_if_unused(struct cache *c, struct cache_path *p)
 	free(p);
 }
 
-struct cache_path *cache_hold(struct cache *c, const char *mount, const char *path)
+struct cache_path *cache_hold(struct cache *c, const struct secret_name *name)
 {
-	struct cache_path *p = find(c, mount, path);
+	struct cache_path *p = cached_path(c, name);
 
 	if (p == NULL)
-		p = add(c, mount, path);
+		p = add_path(c, name);
 	if (p != NULL)
 		p->holds++;
 	return p;
@@ -196,9 +179,9 @@ static void fetch(const struct cache_path *p)
 		__builtin_prefetch(p->body + i);
 }
 
-const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path, uint64_t now_ms)
+const struct cache_value *cache_find(struct cache *c, const struct secret_name *name, uint64_t now_ms)
 {
-	struct cache_path *p = find(c, mount, path);
+	struct cache_path *p = cached_path(c, name);
 
 	if (p == NULL || p->body == NULL)
 		return NULL;
