@@ -77,7 +77,6 @@ static void on_retired(void *arg)
 
 static void retire(struct slot *s)
 {
-	keeper_watch(backend_keeper(s->backend), NULL, NULL);
 	DL_APPEND(s->all->retired, s);
 	backend_retire(s->backend, on_retired, s);
 }

@@ -53,7 +53,7 @@ static bool abandon_save(struct work *work)
 static void begin_save(struct work *work)
 {
 	static const struct save_ops ops = { .begin = on_save_begin, .data = on_save_data, .done = on_save_done };
-	work->save = snapshot_save(work->dispatch->parts.transfers, work->deadline_ms, &ops, work);
+	work->save = snapshot_save(work->dispatch->parts.transfers, work->number, work->deadline_ms, &ops, work);
 	work_started(work, work->save != NULL);
 }
 
@@ -129,7 +129,7 @@ static void begin_restore(struct work *work)
 {
 	static const struct restore_ops ops = {
 		.begin = on_restore_begin, .room = on_restore_room, .done = on_restore_done };
-	work->restore = snapshot_restore(work->dispatch->parts.transfers, work->force, work->deadline_ms, &ops, work);
+	work->restore = snapshot_restore(work->dispatch->parts.transfers, work->force, work->number, work->deadline_ms, &ops, work);
 	work_started(work, work->restore != NULL);
 }
 

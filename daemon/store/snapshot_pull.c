@@ -55,6 +55,14 @@ struct pull {
 	bool paused;            /* OpenBao waits */
 };
 
+const char *pull_end_name(enum pull_end end)
+{
+	static const char *const names[] = { [PULL_GOES_ON] = "goes on", [PULL_WHOLE] = "whole", [PULL_NOT_WHOLE] = "not whole",
+		[PULL_REFUSED] = "refused", [PULL_FAILED] = "failed" };
+
+	return names[end];
+}
+
 static void signal_fd(int fd)
 {
 	static const uint64_t one = 1;

@@ -24,7 +24,7 @@
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
-enum restore_step {
+enum restore_state {
 	RESTORE_RECEIVING,  /* and, before, made ready */
 	RESTORE_CHECKING,   /* all has come, and is not yet checked to its end */
 	RESTORE_CONFIRMING, /* it is whole: does the node still lead? */
@@ -34,7 +34,7 @@ enum restore_step {
 
 struct restore {
 	struct transfer transfer;
-	enum restore_step step;
+	enum restore_state state;
 	const struct restore_ops *ops;
 	void *arg;
 	bool force;
@@ -56,9 +56,19 @@ static struct restore *restore_of(struct transfer *t)
 	return (struct restore *)(void *)((char *)t - offsetof(struct restore, transfer));
 }
 
+/* The only place where the state changes. */
+static void restore_enter(struct restore *r, enum restore_state state)
+{
+	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving", [RESTORE_CHECKING] = "checking",
+		[RESTORE_CONFIRMING] = "confirming", [RESTORE_RELEASED] = "released", [RESTORE_WATCHING] = "watching" };
+
+	log_debug("request %llu: restore: %s -> %s", (unsigned long long)r->transfer.number, names[r->state], names[state]);
+	r->state = state;
+}
+
 static bool has_failed(const struct restore *r)
 {
-	return r->transfer.step == TRANSFER_FAILED;
+	return r->transfer.state == TRANSFER_FAILED;
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -118,11 +128,11 @@ static void on_failed(struct transfer *t, const struct failure *why)
 	struct restore *r = restore_of(t);
 	struct failure copy = *why;
 
-	if (r->step == RESTORE_WATCHING) {
+	if (r->state == RESTORE_WATCHING) {
 		report(r, RESTORED_WAITING);
 		return;
 	}
-	if (r->step == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !has_failed(r))
+	if (r->state == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !has_failed(r))
 		failure_set(&copy, CODE_UNKNOWN_OUTCOME, "the snapshot was sent, and OpenBao has not said what it did with it");
 	finish(r, &copy, NULL);
 }
@@ -149,7 +159,7 @@ static void not_whole(struct restore *r)
 /* What may be sent by now. */
 static size_t sendable(const struct restore *r)
 {
-	if (r->step >= RESTORE_RELEASED)
+	if (r->state >= RESTORE_RELEASED)
 		return buf_len(&r->data);
 	return r->checked > SNAPSHOT_HOLD_BACK ? r->checked - SNAPSHOT_HOLD_BACK : 0;
 }
@@ -158,7 +168,7 @@ static void tell_room(struct restore *r)
 {
 	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + ROOM;
 
-	if (room == r->has_room || r->step != RESTORE_RECEIVING)
+	if (room == r->has_room || r->state != RESTORE_RECEIVING)
 		return;
 	r->has_room = room;
 	r->ops->room(r->arg, room);
@@ -169,7 +179,7 @@ static size_t source(void *arg, void *p, size_t size)
 	struct restore *r = arg;
 	size_t most = sendable(r), n = most < size ? most : size;
 
-	if (has_failed(r) || (n == 0 && r->step < RESTORE_RELEASED)) {
+	if (has_failed(r) || (n == 0 && r->state < RESTORE_RELEASED)) {
 		r->source_waits = true;
 		return HTTP_SOURCE_WAIT;
 	}
@@ -197,11 +207,12 @@ static void taken(struct restore *r)
 	struct transfer *t = &r->transfer;
 	uint64_t until = clock_now_ms() + WATCH_MS;
 
-	r->step = RESTORE_WATCHING;
+	restore_enter(r, RESTORE_WATCHING);
 	kv_forget(t->all->kv);
 	transfer_moved(t);
-	r->watch = snapshot_watch(t->all->base, t->all->api, t->node, r->active_time,
-	    until < t->deadline_ms ? until : t->deadline_ms, on_watched, r);
+	r->watch = snapshot_watch(t->all->base, t->all->api,
+	    &(struct watch_options){.node = t->node, .active_time = r->active_time, .number = t->number,
+	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, on_watched, r);
 	if (r->watch == NULL)
 		report(r, RESTORED_WAITING);
 }
@@ -232,8 +243,8 @@ static void on_answer(void *arg, const struct answer *answer)
 		keeper_unreachable(t->all->keeper);
 	}
 	if (answer->verdict == VERDICT_DENIED)
-		transfer_denied(t, answer->denied_wrapped, &answer->failure, false);
-	else if (r->step < RESTORE_RELEASED)
+		transfer_refused(t, answer, false);
+	else if (r->state < RESTORE_RELEASED)
 		refused_early(r, answer);
 	else if (answer->verdict == VERDICT_OK)
 		taken(r);
@@ -258,8 +269,8 @@ static void send_on(struct restore *r)
 		return;
 	r->begun_sending = true;
 	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
-	    &(struct api_request){.token = token_text(t->token), .node = t->node, .stream = &stream,
-	    .deadline_ms = CLOCK_NEVER}, on_answer, r);
+	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->node, .stream = &stream,
+	    .deadline_ms = CLOCK_NEVER, .number = t->number}, on_answer, r);
 	if (r->http == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }
@@ -278,7 +289,7 @@ static void on_confirmed(void *arg, bool leads, const char *active_time)
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
-	r->step = RESTORE_RELEASED;
+	restore_enter(r, RESTORE_RELEASED);
 	transfer_moved(&r->transfer);
 	send_on(r);
 }
@@ -291,8 +302,8 @@ static void confirm(struct restore *r)
 		not_whole(r);
 		return;
 	}
-	r->step = RESTORE_CONFIRMING;
-	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, 0, on_confirmed, r);
+	restore_enter(r, RESTORE_CONFIRMING);
+	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, t->number, on_confirmed, r);
 	if (r->question == NULL)
 		fail(r, CODE_INTERNAL, "out of memory");
 }
@@ -314,7 +325,7 @@ static void work(struct restore *r)
 		not_whole(r);
 	else if (r->busy)
 		transfer_yield(&r->transfer);
-	else if (r->step == RESTORE_CHECKING)
+	else if (r->state == RESTORE_CHECKING)
 		confirm(r);
 	if (!has_failed(r) && sendable(r) > 0)
 		send_on(r);
@@ -324,13 +335,13 @@ static void on_turn(struct transfer *t)
 {
 	struct restore *r = restore_of(t);
 
-	if (r->step <= RESTORE_CHECKING)
+	if (r->state <= RESTORE_CHECKING)
 		work(r);
 }
 
 void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 {
-	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+	if (has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
 	r->bytes += n;
@@ -345,10 +356,10 @@ void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 
 void snapshot_restore_end(struct restore *r)
 {
-	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+	if (has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
-	r->step = RESTORE_CHECKING;
+	restore_enter(r, RESTORE_CHECKING);
 	if (!r->busy)
 		work(r);
 }
@@ -367,10 +378,10 @@ static bool may_stop(const struct transfer *t)
 {
 	const struct restore *r = (const struct restore *)(const void *)((const char *)t - offsetof(struct restore, transfer));
 
-	return r->step < RESTORE_RELEASED;
+	return r->state < RESTORE_RELEASED;
 }
 
-struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t deadline_ms,
+struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
     const struct restore_ops *ops, void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
@@ -388,7 +399,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 		free(r);
 		return NULL;
 	}
-	transfer_start(&r->transfer, transfers, &transfer_ops, deadline_ms);
+	transfer_start(&r->transfer, transfers, &transfer_ops, number, deadline_ms);
 	if (transfers->restoring != NULL)
 		fail(r, CODE_OVERLOADED, "another restore is under way");
 	else
@@ -398,7 +409,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 
 bool snapshot_restore_abandon(struct restore *r)
 {
-	if (r->step != RESTORE_RECEIVING)
+	if (r->state != RESTORE_RECEIVING)
 		return true;
 	restore_free(r);
 	return false;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/leader.h"
@@ -82,7 +83,7 @@ static void succeed(struct save *save)
 	finish(save, NULL, &result);
 }
 
-static void refused(struct save *save)
+static void save_refused(struct save *save)
 {
 	struct transfer *t = &save->transfer;
 	const struct answer *answer = &save->state.answer;
@@ -93,16 +94,14 @@ static void refused(struct save *save)
 	}
 	if (save->state.begun)
 		fail(save, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
-	else if (answer->verdict == VERDICT_DENIED)
-		transfer_denied(t, answer->denied_wrapped, &answer->failure, true);
-	else if (answer->verdict == VERDICT_AGAIN || answer->failure.code == CODE_UNAVAILABLE)
-		transfer_again(t, &answer->failure, answer->again_ms);
 	else
-		transfer_fail(t, &answer->failure);
+		transfer_refused(t, answer, true);
 }
 
 static void come_to_the_end(struct save *save)
 {
+	log_debug("request %llu: save: %s after %llu bytes", (unsigned long long)save->transfer.number,
+	    pull_end_name(save->state.end), (unsigned long long)save->bytes);
 	pull_free(save->pull);
 	save->pull = NULL;
 	switch (save->state.end) {
@@ -115,7 +114,7 @@ static void come_to_the_end(struct save *save)
 		not_whole(save);
 		break;
 	case PULL_REFUSED:
-		refused(save);
+		save_refused(save);
 		break;
 	case PULL_FAILED:
 		fail(save, CODE_INTERNAL, save->state.error);
@@ -162,7 +161,7 @@ static void on_turn(struct transfer *t)
 	if (buf_len(&save->taken) == 0)
 		take(save);
 	pass_on(save);
-	if (t->step == TRANSFER_FAILED || save->full)
+	if (t->state == TRANSFER_FAILED || save->full)
 		return;
 	if (buf_len(&save->taken) == 0 && save->state.end != PULL_GOES_ON)
 		come_to_the_end(save);
@@ -174,7 +173,7 @@ static void on_news(void *arg)
 {
 	struct save *save = arg;
 
-	if (save->transfer.step == TRANSFER_FAILED)
+	if (save->transfer.state == TRANSFER_FAILED)
 		return;
 	save->news = true;
 	transfer_moved(&save->transfer);
@@ -185,7 +184,7 @@ static void on_news(void *arg)
 void snapshot_save_room(struct save *save)
 {
 	save->full = false;
-	if (save->transfer.step == TRANSFER_FAILED)
+	if (save->transfer.state == TRANSFER_FAILED)
 		return;
 	transfer_moved(&save->transfer);
 	transfer_yield(&save->transfer);
@@ -198,7 +197,7 @@ static void on_ready(struct transfer *t)
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
-	save->pull = pull_start(t->all->base, t->all->api, token_text(t->token), t->node, on_news, save);
+	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->node, on_news, save);
 	if (save->pull == NULL)
 		fail(save, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }
@@ -209,7 +208,8 @@ static bool may_stop(const struct transfer *t)
 	return true;
 }
 
-struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, const struct save_ops *ops, void *arg)
+struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms, const struct save_ops *ops,
+    void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
 		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
@@ -220,7 +220,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, co
 	save->ops = ops;
 	save->arg = arg;
 	buf_init(&save->taken, SIZE_MAX / 2);
-	transfer_start(&save->transfer, transfers, &transfer_ops, deadline_ms);
+	transfer_start(&save->transfer, transfers, &transfer_ops, number, deadline_ms);
 	return save;
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/store/versions.h"
 #include "daemon/store/write.h"
 #include "daemon/upstream/leader.h"
@@ -434,6 +435,30 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 	assert_int_equal(e.code, CODE_UNAVAILABLE);
 }
 
+/* -- the log -------------------------------------------------------------------------------------------------- */
+
+static void test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log(void **state)
+{
+	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
+	const struct kv_wanted wanted = {.name = name_of("secret", "a"), .row = API_KV_GET, .min_version = 5,
+		.max_age_ms = KV_ANY_AGE, .number = 12};
+	struct fakebao *nodes = *state;
+	struct ended e = {.times = 0};
+
+	elect(nodes, 1);
+	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
+	fakebao_answer(&nodes[1], SECRET, 200, read);
+	log_set_level(LOG_LEVEL_DEBUG);
+	assert_non_null(kv_get(kv, 1, &wanted, clock_now_ms() + 5000, on_done, &e));
+	fakebao_until(nodes, e.times > 0);
+	log_set_level(LOG_LEVEL_INFO);
+	assert_int_equal(fakebao_logged(nodes, "request 12: read: token -> any"), 1);
+	assert_int_equal(fakebao_logged(nodes, "request 12: read: any -> leader"), 1);
+	assert_int_equal(fakebao_logged(nodes, "request 12: read: leader -> confirm"), 1);
+	assert_int_equal(fakebao_logged(nodes, "TOKEN-CANARY"), 0);
+	assert_int_equal(fakebao_logged(nodes, "secret"), 0); /* neither the mount nor the path */
+}
+
 #define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -457,6 +482,7 @@ int main(void)
 		WITH_CLUSTER(test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again),
 		WITH_CLUSTER(test_a_read_that_no_node_answered_ends_as_a_timeout),
 		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
+		WITH_CLUSTER(test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);

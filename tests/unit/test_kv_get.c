@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "tests/unit/kv_helper.h"
 #include "tests/unit/names.h"
 
@@ -275,6 +276,28 @@ static void test_who_waits_behind_a_login_is_told_so(void **state)
 	fakebao_hold(b->f, FAKEBAO_LOGIN, false);
 	fakebao_until(b->f, ahead.times > 0);
 	assert_int_equal(ahead.code, CODE_NONE);
+}
+
+static void test_who_shares_a_read_says_whose_it_is(void **state)
+{
+	struct kv_bench *b = *state;
+	struct told t[3];
+
+	fakebao_hold(b->f, MOUNT, true);
+	log_set_level(LOG_LEVEL_DEBUG);
+	for (unsigned i = 0; i < 3; i++) {
+		latest.number = 12 + i;
+		get(b, &t[i], 5000);
+	}
+	latest.number = 0;
+	fakebao_hold(b->f, MOUNT, false);
+	for (unsigned i = 0; i < 3; i++)
+		fakebao_until(b->f, t[i].times > 0);
+	log_set_level(LOG_LEVEL_INFO);
+	assert_int_equal(fakebao_logged(b->f, "request 12: read: mount -> any"), 1);
+	assert_int_equal(fakebao_logged(b->f, "request 13: get: shares the read of request 12"), 1);
+	assert_int_equal(fakebao_logged(b->f, "request 14: get: shares the read of request 12"), 1);
+	assert_int_equal(fakebao_logged(b->f, "shares"), 2);
 }
 
 static void on_drained(void *arg)
@@ -643,6 +666,7 @@ int main(void)
 		TEST(test_a_read_that_nobody_waits_for_is_ended),
 		TEST(test_a_slow_read_does_not_hold_up_the_next_for_long),
 		TEST(test_who_waits_behind_a_login_is_told_so),
+		TEST(test_who_shares_a_read_says_whose_it_is),
 		TEST(test_draining_fails_all_that_wait),
 		TEST(test_freeing_with_reads_under_way),
 		TEST(test_without_a_cache_nothing_is_kept),
