@@ -1,18 +1,17 @@
 /*
- * attempt: the rules are one function without effects but on its struct.
+ * attempt: waits, and the rules, which are a function without effects but on the struct.
  */
 #include "daemon/store/attempt.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/clock.h"
+#include "daemon/store/mounts.h"
+#include "daemon/upstream/leader.h"
 
 #define PAUSE_FIRST_MS 50u
 #define PAUSE_MAX_MS 1000u
-
-void attempt_init(struct attempt *a, struct keeper *keeper, unsigned denials_max)
-{
-	a->keeper = keeper;
-	a->denials_max = denials_max;
-}
 
 bool attempt_take_token(struct attempt *a)
 {
@@ -22,26 +21,78 @@ bool attempt_take_token(struct attempt *a)
 	return a->token != NULL;
 }
 
-int attempt_await_login(struct attempt *a, token_ready *done, void *arg)
+static void attempt_on_token(void *arg, const struct failure *why)
 {
-	a->wait = keeper_wait(a->keeper, done, arg);
-	return a->wait != NULL ? 0 : -1;
+	struct attempt *a = arg;
+
+	a->wait = NULL;
+	if (why == NULL) {
+		a->ops->go_on(a);
+		return;
+	}
+	a->failure = *why;
+	a->ops->failed(a);
 }
 
-int attempt_await_verdict(struct attempt *a, bool wrapped, token_ready *done, void *arg)
+bool attempt_await_login(struct attempt *a)
 {
-	a->wait = keeper_denied(a->keeper, a->token, wrapped, done, arg);
-	return a->wait != NULL ? 0 : -1;
+	a->wait = keeper_wait(a->keeper, attempt_on_token, a);
+	return a->wait != NULL;
+}
+
+bool attempt_await_verdict(struct attempt *a, bool wrapped)
+{
+	a->wait = keeper_denied(a->keeper, a->token, wrapped, attempt_on_token, a);
+	return a->wait != NULL;
+}
+
+static void attempt_on_mount(void *arg, const struct answer *answer)
+{
+	struct attempt *a = arg;
+
+	a->guard = NULL;
+	if (answer->verdict == VERDICT_OK)
+		a->ops->go_on(a);
+	else
+		a->ops->refused(a, answer);
+}
+
+bool attempt_await_guard(struct attempt *a, struct mounts *mounts, const char *mount, uint64_t number)
+{
+	a->guard = mounts_ask(mounts, mount, token_text(a->token), number, attempt_on_mount, a);
+	return a->guard != NULL;
+}
+
+bool attempt_set_node(struct attempt *a, const char *node)
+{
+	free(a->node);
+	a->node = node != NULL ? strdup(node) : NULL;
+	return node == NULL || a->node != NULL;
+}
+
+void attempt_stop_waiting(struct attempt *a)
+{
+	if (a->wait != NULL)
+		token_wait_cancel(a->wait);
+	if (a->guard != NULL)
+		mounts_cancel(a->guard);
+	if (a->search != NULL)
+		leader_cancel(a->search);
+	if (a->http != NULL)
+		http_cancel(a->http);
+	a->wait = NULL;
+	a->guard = NULL;
+	a->search = NULL;
+	a->http = NULL;
 }
 
 void attempt_let_go(struct attempt *a)
 {
-	if (a->wait != NULL)
-		token_wait_cancel(a->wait);
+	attempt_stop_waiting(a);
 	if (a->token != NULL)
 		token_release(a->token);
-	a->wait = NULL;
 	a->token = NULL;
+	(void)attempt_set_node(a, NULL);
 }
 
 enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum reach_state reach)

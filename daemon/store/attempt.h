@@ -1,7 +1,6 @@
 /*
- * attempt: what a request to OpenBao has with it however often it is sent: the token, how often it was denied or tried again, and
- * what is to be told if nothing better comes. Here is decided what follows an answer that is not good: for reads, writes and
- * snapshots alike.
+ * attempt: what a request to OpenBao has with it however often it is sent: the token, what it waits for, and what is to be told
+ * if nothing better comes. Here is decided what follows an answer that is not good: for reads, writes and snapshots alike.
  */
 #ifndef ATTEMPT_H
 #define ATTEMPT_H
@@ -12,29 +11,49 @@
 #include "daemon/upstream/classify.h"
 #include "daemon/upstream/token.h"
 
-/* Part of its owner's struct. */
-struct attempt {
-	struct keeper *keeper;
-	struct token *token;     /* the one that it is sent with, with a reference; NULL: none */
-	struct token_wait *wait; /* NULL: it waits neither for a login nor for what the keeper says of a 403 */
-	unsigned tries;          /* pauses so far */
-	unsigned denials, denials_max;
-	struct failure failure;  /* of the last answer */
+struct attempt;
+struct leader_wait;
+struct mounts;
+struct mounts_wait;
+
+/* They run from the loop. */
+struct attempt_ops {
+	/* What was waited for is there: the next step. */
+	void (*go_on)(struct attempt *a);
+	/* It will not come; a->failure says why. */
+	void (*failed)(struct attempt *a);
+	/* The mount guard's answer is not good. NULL for one who does not ask it. */
+	void (*refused)(struct attempt *a, const struct answer *answer);
 };
 
-void attempt_init(struct attempt *a, struct keeper *keeper, unsigned denials_max);
+/* Part of its owner's struct, first. */
+struct attempt {
+	const struct attempt_ops *ops;
+	struct keeper *keeper;
+	struct token *token;         /* the one that it is sent with, with a reference; NULL: none */
+	struct token_wait *wait;     /* this and the next: what it waits for, or NULL */
+	struct mounts_wait *guard;
+	struct leader_wait *search;
+	struct http_call *http;
+	char *node;                  /* the leader's address, if it goes there */
+	unsigned tries;              /* pauses so far */
+	unsigned denials, denials_max;
+	struct failure failure;      /* of the last answer */
+};
 
 /* Takes the token that is live now in the place of the one before. False: there is none. */
 bool attempt_take_token(struct attempt *a);
 
-/*
- * Waits for a login; or for what the keeper says of a 403 to the token. done must set a->wait to NULL. 0; or -1: no memory, done
- * does not run.
- */
-int attempt_await_login(struct attempt *a, token_ready *done, void *arg);
-int attempt_await_verdict(struct attempt *a, bool wrapped, token_ready *done, void *arg);
+/* Wait for a login; for what the keeper says of a 403 to the token; for the mount guard. False: no memory. */
+bool attempt_await_login(struct attempt *a);
+bool attempt_await_verdict(struct attempt *a, bool wrapped);
+bool attempt_await_guard(struct attempt *a, struct mounts *mounts, const char *mount, uint64_t number);
 
-/* Gives the token back, and waits no more. */
+/* It goes to that node; NULL: to any. False: no memory. */
+bool attempt_set_node(struct attempt *a, const char *node);
+
+/* Waits no more; and has neither token nor node any more. */
+void attempt_stop_waiting(struct attempt *a);
 void attempt_let_go(struct attempt *a);
 
 enum attempt_next {

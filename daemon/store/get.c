@@ -323,11 +323,8 @@ void gets_free(struct gets *gets)
 
 	if (gets == NULL)
 		return;
-	while ((g = TAILQ_FIRST(&gets->list)) != NULL) {
-		TAILQ_REMOVE(&gets->list, g, link);
-		event_del(&g->timer);
-		free(g);
-	}
+	while ((g = TAILQ_FIRST(&gets->list)) != NULL)
+		get_free(g);
 	event_del(&gets->next_flight);
 	flights_free(gets->flights);
 	free(gets);

@@ -45,9 +45,9 @@ void kv_free(struct kv *kv)
 		return;
 	kv->store.idle = NULL;
 	drain_end(&kv->store.drain);
-	reads_free(&kv->store);
-	writes_free(&kv->store);
+	kv->store.stopping = true; /* or a read that is ended makes room for another */
 	gets_free(kv->gets);
+	writes_free(&kv->store);
 	answers_free(kv->store.answers);
 	mounts_free(kv->store.mounts);
 	slots_free(kv->store.slots);

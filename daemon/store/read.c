@@ -51,18 +51,14 @@ struct asker {
 };
 
 struct read {
+	struct attempt attempt;   /* first, so that it is found to be its */
 	struct read *prev, *next; /* of store->reads */
 	struct store *store;
 	struct flight_key key;    /* with a hold on its name */
 	uint64_t number, deadline_ms;
 	enum read_state state;
 	struct event timer;       /* the deadline, or the end of a pause; while a node is asked http keeps the time */
-	struct attempt attempt;
 	struct asker asker;       /* who began it; the others follow. They all ask for a slot, and one gets it */
-	struct mounts_wait *guard;
-	struct leader_wait *search;
-	struct http_call *http;
-	char *node;               /* the leader's address */
 	bool behind;              /* an answer was too old, be it the leader's */
 	uint64_t sent_ms;         /* when it was sent last; 0: not yet */
 	uint64_t asked_ms;        /* when the leader was asked */
@@ -73,9 +69,13 @@ struct read {
 	void *arg;
 };
 
-static void read_go_on(struct read *r);
 static void read_send(struct read *r);
 static void read_find_leader(struct read *r);
+
+static struct read *read_of(struct attempt *a)
+{
+	return (struct read *)(void *)a;
+}
 
 /* The only place where the state changes. until_ms: when the timer runs; CLOCK_NEVER: http keeps the time. */
 static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
@@ -96,19 +96,9 @@ static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-/* All that it waits for, and what it has. */
 static void read_let_go(struct read *r)
 {
 	attempt_let_go(&r->attempt);
-	if (r->guard != NULL)
-		mounts_cancel(r->guard);
-	if (r->search != NULL)
-		leader_cancel(r->search);
-	if (r->http != NULL)
-		http_cancel(r->http);
-	r->guard = NULL;
-	r->search = NULL;
-	r->http = NULL;
 	for (struct asker *a = &r->asker; a != NULL; a = a->next)
 		slot_end(&a->slot);
 }
@@ -126,7 +116,6 @@ void read_cancel(struct read *r)
 	}
 	event_del(&r->timer);
 	buf_free(&r->body);
-	free(r->node);
 	secret_name_release(r->key.name);
 	DL_DELETE(store->reads, r);
 	free(r);
@@ -140,8 +129,10 @@ static void read_finish(struct read *r, const struct answer *answer)
 }
 
 /* Not from within read_begin(): its caller does not have the handle yet. The failure is the attempt's. */
-static void read_fail_later(struct read *r)
+static void read_fail_later(struct attempt *a)
 {
+	struct read *r = read_of(a);
+
 	read_let_go(r);
 	r->ops->departs(r->arg);
 	read_enter(r, READ_FAILED, 0);
@@ -150,12 +141,18 @@ static void read_fail_later(struct read *r)
 static void read_fail(struct read *r, enum code code, const char *message)
 {
 	failure_set(&r->attempt.failure, code, "%s", message);
-	read_fail_later(r);
+	read_fail_later(&r->attempt);
 }
 
-static void read_out_of_memory(struct read *r)
+/* Waits in that state for what was begun; or, for want of memory, was not. */
+static void read_await(struct read *r, enum read_state state, bool begun)
 {
-	read_fail(r, CODE_INTERNAL, "out of memory");
+	bool http = state == READ_ANY || state == READ_LEADER || state == READ_CONFIRM;
+
+	if (begun)
+		read_enter(r, state, http ? CLOCK_NEVER : r->deadline_ms);
+	else
+		read_fail(r, CODE_INTERNAL, "out of memory");
 }
 
 static const char not_new_enough[] = "no node of OpenBao that can be reached gives the secret's newest version";
@@ -194,24 +191,10 @@ void read_overdue(const struct read *r, struct failure *ret)
 	keeper_unreachable(r->store->keeper);
 }
 
-/* -- until it is sent ---------------------------------------------------------------------------------------- */
-
-static void read_on_token(void *arg, const struct failure *why)
-{
-	struct read *r = arg;
-
-	r->attempt.wait = NULL;
-	if (why == NULL) {
-		read_go_on(r);
-		return;
-	}
-	r->attempt.failure = *why;
-	read_fail_later(r);
-}
-
 /* An answer that is not good, be it to the mount guard or to the read itself. */
-static void read_refused(struct read *r, const struct answer *answer)
+static void read_refused(struct attempt *a, const struct answer *answer)
 {
+	struct read *r = read_of(a);
 	struct store *store = r->store;
 	uint64_t until;
 
@@ -220,37 +203,27 @@ static void read_refused(struct read *r, const struct answer *answer)
 		keeper_unreachable(store->keeper);
 	if (answer->odd)
 		mounts_forget(store->mounts, secret_mount(r->key.name));
-	switch (attempt_judge(&r->attempt, answer, keeper_reach(store->keeper))) {
+	switch (attempt_judge(a, answer, keeper_reach(store->keeper))) {
 	case ATTEMPT_FAILS:
-		read_fail_later(r);
+		read_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
-		if (attempt_await_verdict(&r->attempt, answer->denied_wrapped, read_on_token, r) == 0)
-			read_enter(r, READ_DENIED, r->deadline_ms);
-		else
-			read_out_of_memory(r);
+		read_await(r, READ_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
 		break;
 	case ATTEMPT_PAUSES:
-		until = clock_now_ms() + attempt_pause_ms(&r->attempt, answer->again_ms);
+		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
 		read_let_go(r);
 		if (store->stopping || until >= r->deadline_ms)
-			read_fail_later(r);
+			read_fail_later(a);
 		else
 			read_enter(r, READ_PAUSE, until);
 		break;
 	}
 }
 
-static void read_on_mount(void *arg, const struct answer *answer)
-{
-	struct read *r = arg;
+/* -- until it is sent ---------------------------------------------------------------------------------------- */
 
-	r->guard = NULL;
-	if (answer->verdict == VERDICT_OK)
-		read_go_on(r);
-	else
-		read_refused(r, answer);
-}
+static void read_go_on(struct attempt *a);
 
 static void read_on_slot(void *arg)
 {
@@ -261,18 +234,16 @@ static void read_on_slot(void *arg)
 static bool read_take_slot(struct read *r)
 {
 	struct asker *holder = NULL;
+	bool asked = true;
 
 	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
 		holder = a->slot.is_held ? a : NULL;
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next) {
-		if (a->slot.slots == NULL && slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) != 0) {
-			read_out_of_memory(r);
-			return false;
-		}
+	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
+		asked = a->slot.slots != NULL || slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
 		holder = a->slot.is_held ? a : NULL;
 	}
 	if (holder == NULL) {
-		read_enter(r, READ_SLOT, r->deadline_ms);
+		read_await(r, READ_SLOT, asked);
 		return false;
 	}
 	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
@@ -283,33 +254,22 @@ static bool read_take_slot(struct read *r)
 }
 
 /* From the beginning to the sending, as far as it does not have to wait. */
-static void read_go_on(struct read *r)
+static void read_go_on(struct attempt *a)
 {
-	struct store *store = r->store;
+	struct read *r = read_of(a);
+	struct mounts *mounts = r->store->mounts;
 	const char *mount = secret_mount(r->key.name);
 
-	if (!attempt_take_token(&r->attempt)) {
-		if (attempt_await_login(&r->attempt, read_on_token, r) == 0)
-			read_enter(r, READ_TOKEN, r->deadline_ms);
-		else
-			read_out_of_memory(r);
-		return;
-	}
-	if (keeper_reach(store->keeper) == REACH_DOWN) {
+	if (!attempt_take_token(a))
+		read_await(r, READ_TOKEN, attempt_await_login(a));
+	else if (keeper_reach(a->keeper) == REACH_DOWN)
 		read_fail(r, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	else if (!read_take_slot(r))
 		return;
-	}
-	if (!read_take_slot(r))
-		return;
-	if (!mounts_known(store->mounts, mount)) {
-		r->guard = mounts_ask(store->mounts, mount, token_text(r->attempt.token), r->number, read_on_mount, r);
-		if (r->guard != NULL)
-			read_enter(r, READ_MOUNT, r->deadline_ms);
-		else
-			read_out_of_memory(r);
-		return;
-	}
-	read_send(r);
+	else if (!mounts_known(mounts, mount))
+		read_await(r, READ_MOUNT, attempt_await_guard(a, mounts, mount, r->number));
+	else
+		read_send(r);
 }
 
 /* -- how new an answer must be ------------------------------------------------------------------------------- */
@@ -357,7 +317,7 @@ static void read_take_answer(struct read *r, const struct answer *answer)
 	} else if (r->behind && answer->failure.code == CODE_TIMEOUT) {
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
 	} else {
-		read_refused(r, answer);
+		read_refused(&r->attempt, answer);
 	}
 }
 
@@ -365,7 +325,7 @@ static void read_on_any(void *arg, const struct answer *answer)
 {
 	struct read *r = arg;
 
-	r->http = NULL;
+	r->attempt.http = NULL;
 	if (read_is_too_old(r, answer)) {
 		r->behind = true;
 		read_find_leader(r);
@@ -374,18 +334,22 @@ static void read_on_any(void *arg, const struct answer *answer)
 	}
 }
 
-/* node: NULL for any. */
-static void read_ask(struct read *r, const char *node, uint64_t deadline_ms, api_answer *done)
+/* Asks attempt.node, or any. */
+static void read_ask(struct read *r, enum read_state state, uint64_t deadline_ms, api_answer *done)
 {
-	const struct api_request request = { .token = token_text(r->attempt.token), .node = node, .deadline_ms = deadline_ms,
+	struct attempt *a = &r->attempt;
+	const struct api_request request = { .token = token_text(a->token), .node = a->node, .deadline_ms = deadline_ms,
 		.number = r->number, .mount = secret_mount(r->key.name), .path = secret_path(r->key.name),
 		.version = r->key.version };
 
-	r->http = api_ask(r->store->api, r->key.row, &request, done, r);
-	if (r->http != NULL)
-		read_enter(r, node != NULL ? READ_LEADER : READ_ANY, CLOCK_NEVER);
-	else
-		read_out_of_memory(r);
+	a->http = api_ask(r->store->api, r->key.row, &request, done, r);
+	read_await(r, state, a->http != NULL);
+}
+
+static void read_ask_any(struct read *r)
+{
+	(void)attempt_set_node(&r->attempt, NULL);
+	read_ask(r, READ_ANY, r->deadline_ms, read_on_any);
 }
 
 static void read_send(struct read *r)
@@ -400,7 +364,7 @@ static void read_send(struct read *r)
 	if (ask_leader)
 		read_find_leader(r);
 	else
-		read_ask(r, NULL, r->deadline_ms, read_on_any);
+		read_ask_any(r);
 }
 
 /* -- at the leader ------------------------------------------------------------------------------------------- */
@@ -427,7 +391,7 @@ static void read_look_again(struct read *r)
 	if (ask_leader && leader_was_found(r->store->leader))
 		read_find_leader(r);
 	else
-		read_ask(r, NULL, r->deadline_ms, read_on_any);
+		read_ask_any(r);
 }
 
 /* Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met. */
@@ -437,7 +401,7 @@ static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 	uint64_t told;
 
 	(void)active_time;
-	r->http = NULL;
+	r->attempt.http = NULL;
 	if (!leads) {
 		read_pause_for_leader(r);
 		return;
@@ -480,11 +444,12 @@ static int read_keep_answer(struct read *r, const struct answer *answer)
 static void read_on_leader(void *arg, const struct answer *answer)
 {
 	struct read *r = arg;
+	struct attempt *a = &r->attempt;
 	uint64_t told;
 
-	r->http = NULL;
+	a->http = NULL;
 	if (answer->unreachable)
-		leader_wrong(r->store->leader, r->node);
+		leader_wrong(r->store->leader, a->node);
 	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < r->deadline_ms) {
 		read_pause_for_leader(r); /* there may be another leader by now */
 		return;
@@ -494,11 +459,8 @@ static void read_on_leader(void *arg, const struct answer *answer)
 		return;
 	}
 	if (read_keep_answer(r, answer) == 0)
-		r->http = leader_confirm(r->store->leader, r->node, r->deadline_ms, r->number, read_on_confirmed, r);
-	if (r->http != NULL)
-		read_enter(r, READ_CONFIRM, CLOCK_NEVER);
-	else
-		read_out_of_memory(r);
+		a->http = leader_confirm(r->store->leader, a->node, r->deadline_ms, r->number, read_on_confirmed, r);
+	read_await(r, READ_CONFIRM, a->http != NULL);
 }
 
 static void read_ask_leader(struct read *r, const char *node)
@@ -507,19 +469,17 @@ static void read_ask_leader(struct read *r, const char *node)
 	uint64_t most = left / 2 > LEADER_MIN_MS ? left / 2 : LEADER_MIN_MS;
 
 	r->asked_ms = now;
-	free(r->node);
-	r->node = strdup(node);
-	if (r->node != NULL)
-		read_ask(r, r->node, now + (most < left ? most : left), read_on_leader);
+	if (attempt_set_node(&r->attempt, node))
+		read_ask(r, READ_LEADER, now + (most < left ? most : left), read_on_leader);
 	else
-		read_out_of_memory(r);
+		read_fail(r, CODE_INTERNAL, "out of memory");
 }
 
 static void read_on_found(void *arg, const char *node)
 {
 	struct read *r = arg;
 
-	r->search = NULL;
+	r->attempt.search = NULL;
 	if (node != NULL)
 		read_ask_leader(r, node);
 	else
@@ -534,11 +494,8 @@ static void read_find_leader(struct read *r)
 		read_ask_leader(r, node);
 		return;
 	}
-	r->search = leader_find(r->store->leader, read_on_found, r);
-	if (r->search != NULL)
-		read_enter(r, READ_FIND_LEADER, r->deadline_ms);
-	else
-		read_out_of_memory(r);
+	r->attempt.search = leader_find(r->store->leader, read_on_found, r);
+	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
 }
 
 /* -- time ---------------------------------------------------------------------------------------------------- */
@@ -551,7 +508,7 @@ static void read_on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (r->state == READ_PAUSE) {
-		read_go_on(r);
+		read_go_on(&r->attempt);
 	} else if (r->state == READ_NO_LEADER) {
 		read_look_again(r);
 	} else {
@@ -578,7 +535,7 @@ void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
 		return;
 	last->next->caller = caller;
 	if (r->state == READ_SLOT)
-		read_go_on(r);
+		read_go_on(&r->attempt);
 }
 
 uint64_t read_number(const struct read *r)
@@ -588,6 +545,7 @@ uint64_t read_number(const struct read *r)
 
 struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops, void *arg)
 {
+	static const struct attempt_ops attempt_ops = { .go_on = read_go_on, .failed = read_fail_later, .refused = read_refused };
 	struct read *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
@@ -599,7 +557,9 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	r->asker.caller = options->caller;
 	r->ops = ops;
 	r->arg = arg;
-	attempt_init(&r->attempt, store->keeper, DENIALS_MAX);
+	r->attempt.ops = &attempt_ops;
+	r->attempt.keeper = store->keeper;
+	r->attempt.denials_max = DENIALS_MAX;
 	buf_init(&r->body, SIZE_MAX / 2);
 	(void)evtimer_assign(&r->timer, store->base, read_on_timer, r);
 	DL_APPEND(store->reads, r);
@@ -613,7 +573,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	if (store->stopping)
 		read_fail(r, CODE_UNAVAILABLE, "the daemon is stopping");
 	else
-		read_go_on(r);
+		read_go_on(&r->attempt);
 	return r;
 }
 
@@ -623,12 +583,6 @@ void reads_stop(struct store *store, const struct failure *why)
 
 	DL_FOREACH_SAFE(store->reads, r, next) {
 		r->attempt.failure = *why;
-		read_fail_later(r);
+		read_fail_later(&r->attempt);
 	}
-}
-
-void reads_free(struct store *store)
-{
-	while (store->reads != NULL)
-		read_cancel(store->reads);
 }

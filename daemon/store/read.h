@@ -56,7 +56,4 @@ void read_cancel(struct read *read);
 /* All that are under way fail, from the loop. */
 void reads_stop(struct store *store, const struct failure *why);
 
-/* Ends all; nothing runs. */
-void reads_free(struct store *store);
-
 #endif

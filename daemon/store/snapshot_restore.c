@@ -105,7 +105,7 @@ static void forget_the_old_state(struct restore *r, enum restored restored)
 
 	kv_forget(all->kv);
 	if (restored == RESTORED_SEALED) {
-		leader_wrong(all->leader, r->transfer.node);
+		leader_wrong(all->leader, r->transfer.attempt.node);
 		keeper_unreachable(all->keeper);
 	} else if (restored == RESTORED_APPLIED) {
 		keeper_login_afresh(all->keeper);
@@ -137,21 +137,13 @@ static void on_failed(struct transfer *t, const struct failure *why)
 	finish(r, &copy, NULL);
 }
 
-static void fail(struct restore *r, enum code code, const char *message)
-{
-	struct failure why;
-
-	failure_set(&why, code, "%s", message);
-	transfer_fail(&r->transfer, &why);
-}
-
-static void not_whole(struct restore *r)
+static void restore_not_whole(struct restore *r)
 {
 	struct failure why;
 
 	failure_set(&why, CODE_INVALID_REQUEST, "the snapshot is not whole: %s; nothing was restored",
 	    snapshot_check_error(r->check));
-	transfer_fail(&r->transfer, &why);
+	transfer_fail_with(&r->transfer, &why);
 }
 
 /* -- to OpenBao ---------------------------------------------------------------------------------------------- */
@@ -211,7 +203,7 @@ static void taken(struct restore *r)
 	kv_forget(t->all->kv);
 	transfer_moved(t);
 	r->watch = snapshot_watch(t->all->base, t->all->api,
-	    &(struct watch_options){.node = t->node, .active_time = r->active_time, .number = t->number,
+	    &(struct watch_options){.node = t->attempt.node, .active_time = r->active_time, .number = t->number,
 	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, on_watched, r);
 	if (r->watch == NULL)
 		report(r, RESTORED_WAITING);
@@ -221,13 +213,13 @@ static void taken(struct restore *r)
 static void refused_early(struct restore *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK)
-		fail(r, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
+		transfer_fail(&r->transfer, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
 	else if (answer->failure.code != CODE_UNKNOWN_OUTCOME)
-		transfer_fail(&r->transfer, &answer->failure);
+		transfer_fail_with(&r->transfer, &answer->failure);
 	else if (answer->failure.status != 0)
-		fail(r, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
 	else
-		fail(r, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
 }
 
 static void on_answer(void *arg, const struct answer *answer)
@@ -239,7 +231,7 @@ static void on_answer(void *arg, const struct answer *answer)
 	if (has_failed(r))
 		return;
 	if (answer->unreachable) {
-		leader_wrong(t->all->leader, t->node);
+		leader_wrong(t->all->leader, t->attempt.node);
 		keeper_unreachable(t->all->keeper);
 	}
 	if (answer->verdict == VERDICT_DENIED)
@@ -249,7 +241,7 @@ static void on_answer(void *arg, const struct answer *answer)
 	else if (answer->verdict == VERDICT_OK)
 		taken(r);
 	else
-		transfer_fail(t, &answer->failure);
+		transfer_fail_with(t, &answer->failure);
 }
 
 /* Begins the request, or goes on with it. */
@@ -269,10 +261,10 @@ static void send_on(struct restore *r)
 		return;
 	r->begun_sending = true;
 	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
-	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->node, .stream = &stream,
+	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->attempt.node, .stream = &stream,
 	    .deadline_ms = CLOCK_NEVER, .number = t->number}, on_answer, r);
 	if (r->http == NULL)
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
@@ -285,7 +277,7 @@ static void on_confirmed(void *arg, bool leads, const char *active_time)
 	if (has_failed(r))
 		return;
 	if (!leads) {
-		fail(r, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
@@ -299,13 +291,13 @@ static void confirm(struct restore *r)
 	struct transfer *t = &r->transfer;
 
 	if (snapshot_check_end(r->check) < 0) {
-		not_whole(r);
+		restore_not_whole(r);
 		return;
 	}
 	restore_enter(r, RESTORE_CONFIRMING);
-	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, t->number, on_confirmed, r);
+	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, on_confirmed, r);
 	if (r->question == NULL)
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- from the caller ----------------------------------------------------------------------------------------- */
@@ -322,7 +314,7 @@ static void work(struct restore *r)
 	r->checked = buf_len(&r->data) - left;
 	r->busy = step == SNAPSHOT_BUSY;
 	if (step == SNAPSHOT_BAD)
-		not_whole(r);
+		restore_not_whole(r);
 	else if (r->busy)
 		transfer_yield(&r->transfer);
 	else if (r->state == RESTORE_CHECKING)
@@ -346,7 +338,7 @@ void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 	transfer_moved(&r->transfer);
 	r->bytes += n;
 	if (buf_put(&r->data, p, n) < 0) {
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 		return;
 	}
 	tell_room(r);
@@ -401,7 +393,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 	}
 	transfer_start(&r->transfer, transfers, &transfer_ops, number, deadline_ms);
 	if (transfers->restoring != NULL)
-		fail(r, CODE_OVERLOADED, "another restore is under way");
+		transfer_fail(&r->transfer, CODE_OVERLOADED, "another restore is under way");
 	else
 		transfers->restoring = &r->transfer;
 	return r;

@@ -58,20 +58,12 @@ static void on_failed(struct transfer *t, const struct failure *why)
 	finish(save_of(t), &copy, NULL);
 }
 
-static void fail(struct save *save, enum code code, const char *message)
-{
-	struct failure why;
-
-	failure_set(&why, code, "%s", message);
-	transfer_fail(&save->transfer, &why);
-}
-
-static void not_whole(struct save *save)
+static void save_not_whole(struct save *save)
 {
 	struct failure why;
 
 	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
-	transfer_fail(&save->transfer, &why);
+	transfer_fail_with(&save->transfer, &why);
 }
 
 static void succeed(struct save *save)
@@ -89,11 +81,11 @@ static void save_refused(struct save *save)
 	const struct answer *answer = &save->state.answer;
 
 	if (answer->unreachable) {
-		leader_wrong(t->all->leader, t->node);
+		leader_wrong(t->all->leader, t->attempt.node);
 		keeper_unreachable(t->all->keeper);
 	}
 	if (save->state.begun)
-		fail(save, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
+		transfer_fail(&save->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
 	else
 		transfer_refused(t, answer, true);
 }
@@ -111,13 +103,13 @@ static void come_to_the_end(struct save *save)
 		succeed(save);
 		break;
 	case PULL_NOT_WHOLE:
-		not_whole(save);
+		save_not_whole(save);
 		break;
 	case PULL_REFUSED:
 		save_refused(save);
 		break;
 	case PULL_FAILED:
-		fail(save, CODE_INTERNAL, save->state.error);
+		transfer_fail(&save->transfer, CODE_INTERNAL, save->state.error);
 		break;
 	}
 }
@@ -149,7 +141,7 @@ static void pass_on(struct save *save)
 	buf_consume(&save->taken, n);
 	save->full = room == 0;
 	if (room < 0)
-		fail(save, CODE_INTERNAL, "out of memory");
+		transfer_fail(&save->transfer, CODE_INTERNAL, "out of memory");
 }
 
 static void on_turn(struct transfer *t)
@@ -197,9 +189,9 @@ static void on_ready(struct transfer *t)
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
-	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->node, on_news, save);
+	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->attempt.node, on_news, save);
 	if (save->pull == NULL)
-		fail(save, CODE_INTERNAL, "no thread could be begun, or there is no memory");
+		transfer_fail(&save->transfer, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }
 
 static bool may_stop(const struct transfer *t)

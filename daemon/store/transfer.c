@@ -5,7 +5,6 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "daemon/host/log.h"
@@ -15,7 +14,7 @@
 #define PAUSE_MS 250u
 #define DENIALS_MAX 2u
 
-static void transfer_prepare(struct transfer *t);
+static void transfer_prepare(struct attempt *a);
 
 /* The only place where the state changes. */
 static void transfer_enter(struct transfer *t, enum transfer_state state)
@@ -31,21 +30,16 @@ static void transfer_enter(struct transfer *t, enum transfer_state state)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void transfer_let_go(struct transfer *t)
+static struct transfer *transfer_of(struct attempt *a)
 {
-	attempt_let_go(&t->attempt);
-	if (t->search != NULL)
-		leader_cancel(t->search);
-	t->search = NULL;
-	free(t->node);
-	t->node = NULL;
+	return (struct transfer *)(void *)a;
 }
 
 void transfer_end(struct transfer *t)
 {
 	struct transfers *all = t->all;
 
-	transfer_let_go(t);
+	attempt_let_go(&t->attempt);
 	event_del(&t->tick);
 	event_del(&t->next_turn);
 	LIST_REMOVE(t, link);
@@ -56,30 +50,33 @@ void transfer_end(struct transfer *t)
 		all->idle(all->idle_arg);
 }
 
-/* Its owner may still need token and node. */
-void transfer_fail(struct transfer *t, const struct failure *why)
+static void transfer_fail_later(struct attempt *a)
 {
-	if (why != &t->attempt.failure)
-		t->attempt.failure = *why;
-	if (t->attempt.wait != NULL)
-		token_wait_cancel(t->attempt.wait);
-	if (t->search != NULL)
-		leader_cancel(t->search);
-	t->attempt.wait = NULL;
-	t->search = NULL;
+	struct transfer *t = transfer_of(a);
+
+	attempt_stop_waiting(a); /* its owner may still need token and node */
 	transfer_enter(t, TRANSFER_FAILED);
 	transfer_yield(t);
 }
 
-static void transfer_fail_with(struct transfer *t, enum code code, const char *message)
+void transfer_fail(struct transfer *t, enum code code, const char *message)
 {
 	failure_set(&t->attempt.failure, code, "%s", message);
-	transfer_fail(t, &t->attempt.failure);
+	transfer_fail_later(&t->attempt);
 }
 
-static void transfer_out_of_memory(struct transfer *t)
+void transfer_fail_with(struct transfer *t, const struct failure *why)
 {
-	transfer_fail_with(t, CODE_INTERNAL, "out of memory");
+	t->attempt.failure = *why;
+	transfer_fail_later(&t->attempt);
+}
+
+static void transfer_await(struct transfer *t, enum transfer_state state, bool begun)
+{
+	if (begun)
+		transfer_enter(t, state);
+	else
+		transfer_fail(t, CODE_INTERNAL, "out of memory");
 }
 
 /* -- turns and time ------------------------------------------------------------------------------------------ */
@@ -121,7 +118,7 @@ static void transfer_on_tick(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (now < t->deadline_ms && now - t->moved_ms < t->all->stall_ms) {
 		if (t->state == TRANSFER_PAUSE && now >= t->again_ms)
-			transfer_prepare(t);
+			transfer_prepare(&t->attempt);
 		return;
 	}
 	if (t->state == TRANSFER_TOKEN)
@@ -140,7 +137,7 @@ static void transfer_on_tick(evutil_socket_t fd, short what, void *arg)
 
 static void transfer_pause(struct transfer *t, uint64_t least_ms)
 {
-	transfer_let_go(t);
+	attempt_let_go(&t->attempt);
 	t->again_ms = clock_now_ms() + (least_ms > PAUSE_MS ? least_ms : PAUSE_MS);
 	transfer_enter(t, TRANSFER_PAUSE);
 }
@@ -149,77 +146,52 @@ static void transfer_on_found(void *arg, const char *node)
 {
 	struct transfer *t = arg;
 
-	t->search = NULL;
+	t->attempt.search = NULL;
 	if (node == NULL) {
 		failure_set(&t->attempt.failure, CODE_UNAVAILABLE, "OpenBao's leader cannot be reached from here");
 		transfer_pause(t, 0);
-		return;
+	} else if (attempt_set_node(&t->attempt, node)) {
+		transfer_enter(t, TRANSFER_READY);
+		t->attempt.failure.code = CODE_NONE;
+		t->ops->ready(t);
+	} else {
+		transfer_fail(t, CODE_INTERNAL, "out of memory");
 	}
-	t->node = strdup(node);
-	if (t->node == NULL) {
-		transfer_out_of_memory(t);
-		return;
-	}
-	transfer_enter(t, TRANSFER_READY);
-	t->attempt.failure.code = CODE_NONE;
-	t->ops->ready(t);
 }
 
-static void transfer_on_login(void *arg, const struct failure *why)
+static void transfer_prepare(struct attempt *a)
 {
-	struct transfer *t = arg;
+	struct transfer *t = transfer_of(a);
 
-	t->attempt.wait = NULL;
-	if (why != NULL)
-		transfer_fail(t, why);
-	else
-		transfer_prepare(t);
-}
-
-static void transfer_prepare(struct transfer *t)
-{
-	transfer_let_go(t);
-	if (keeper_reach(t->all->keeper) == REACH_DOWN) {
-		transfer_fail_with(t, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
-	} else if (!attempt_take_token(&t->attempt)) {
-		transfer_enter(t, TRANSFER_TOKEN);
-		if (attempt_await_login(&t->attempt, transfer_on_login, t) != 0)
-			transfer_out_of_memory(t);
+	if (t->state == TRANSFER_DENIED && !t->tries_again) {
+		transfer_fail(t, CODE_NOT_READY, "the daemon's token had been revoked, and it has logged in anew: try again");
+		return;
+	}
+	attempt_let_go(a);
+	if (keeper_reach(a->keeper) == REACH_DOWN) {
+		transfer_fail(t, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (!attempt_take_token(a)) {
+		transfer_await(t, TRANSFER_TOKEN, attempt_await_login(a));
 	} else {
 		/* Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked each time. */
-		transfer_enter(t, TRANSFER_LEADER);
-		t->search = leader_find(t->all->leader, transfer_on_found, t);
-		if (t->search == NULL)
-			transfer_out_of_memory(t);
+		a->search = leader_find(t->all->leader, transfer_on_found, t);
+		transfer_await(t, TRANSFER_LEADER, a->search != NULL);
 	}
-}
-
-static void transfer_on_verdict(void *arg, const struct failure *why)
-{
-	struct transfer *t = arg;
-
-	t->attempt.wait = NULL;
-	if (why != NULL)
-		transfer_fail(t, why);
-	else if (t->tries_again)
-		transfer_prepare(t);
-	else
-		transfer_fail_with(t, CODE_NOT_READY, "the daemon's token had been revoked, and it has logged in anew: try again");
 }
 
 /* It is the node's word that counts, whatever is known of the others. */
 void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again)
 {
+	struct attempt *a = &t->attempt;
+
 	t->tries_again = tries_again;
-	switch (attempt_judge(&t->attempt, answer, REACH_UP)) {
+	switch (attempt_judge(a, answer, REACH_UP)) {
 	case ATTEMPT_FAILS:
-		transfer_fail(t, &t->attempt.failure);
+		transfer_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
-		t->attempt.failure.code = CODE_NONE; /* it is not known yet what it was */
-		transfer_enter(t, TRANSFER_DENIED);
-		if (attempt_await_verdict(&t->attempt, answer->denied_wrapped, transfer_on_verdict, t) != 0)
-			transfer_out_of_memory(t);
+		a->failure.code = CODE_NONE; /* it is not known yet what it was */
+		transfer_await(t, TRANSFER_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
 		break;
 	case ATTEMPT_PAUSES:
 		transfer_pause(t, answer->again_ms);
@@ -230,6 +202,7 @@ void transfer_refused(struct transfer *t, const struct answer *answer, bool trie
 void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t number,
     uint64_t deadline_ms)
 {
+	static const struct attempt_ops attempt_ops = { .go_on = transfer_prepare, .failed = transfer_fail_later };
 	struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	t->all = all;
@@ -237,18 +210,18 @@ void transfer_start(struct transfer *t, struct transfers *all, const struct tran
 	t->number = number;
 	t->deadline_ms = deadline_ms;
 	t->moved_ms = clock_now_ms();
-	attempt_init(&t->attempt, all->keeper, DENIALS_MAX);
+	t->attempt = (struct attempt){ .ops = &attempt_ops, .keeper = all->keeper, .denials_max = DENIALS_MAX };
 	LIST_INSERT_HEAD(&all->list, t, link);
 	all->count++;
 	(void)event_assign(&t->tick, all->base, -1, EV_PERSIST, transfer_on_tick, t);
 	(void)evtimer_assign(&t->next_turn, all->base, transfer_on_turn, t);
 	(void)event_add(&t->tick, &tick);
 	if (all->stopping)
-		transfer_fail_with(t, CODE_UNAVAILABLE, "the daemon is stopping");
+		transfer_fail(t, CODE_UNAVAILABLE, "the daemon is stopping");
 	else if (all->count > TRANSFERS_MAX)
-		transfer_fail_with(t, CODE_OVERLOADED, "as many snapshots are under way as the daemon takes at a time");
+		transfer_fail(t, CODE_OVERLOADED, "as many snapshots are under way as the daemon takes at a time");
 	else
-		transfer_prepare(t);
+		transfer_prepare(&t->attempt);
 }
 
 /* -- all of them --------------------------------------------------------------------------------------------- */
@@ -280,7 +253,7 @@ void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(
 	all->drained_arg = arg;
 	LIST_FOREACH(t, &all->list, link) {
 		if (t->ops->may_stop(t))
-			transfer_fail_with(t, CODE_UNAVAILABLE, "the daemon is stopping");
+			transfer_fail(t, CODE_UNAVAILABLE, "the daemon is stopping");
 	}
 	drain_begin(&all->drain, all->base, budget_ms, transfers_on_drained, all);
 	drain_check(&all->drain, all->count == 0);

@@ -19,7 +19,6 @@ struct api;
 struct keeper;
 struct kv;
 struct leader;
-struct leader_wait;
 struct transfer;
 
 /* All that are under way, and what they work with; for those who have one, to be read. */
@@ -74,15 +73,13 @@ enum transfer_state {
 	TRANSFER_FAILED  /* waits for the loop, to be told */
 };
 
-/* A part of its owner's struct. To be read: all, state, attempt.token, node. */
+/* A part of its owner's struct. To be read: all, state, attempt.token and attempt.node, which is the leader. */
 struct transfer {
+	struct attempt attempt; /* first, so that it is found to be its */
 	LIST_ENTRY(transfer) link;
 	struct transfers *all;
 	const struct transfer_ops *ops;
 	enum transfer_state state;
-	struct attempt attempt;
-	char *node; /* the leader's address */
-	struct leader_wait *search;
 	bool tries_again;   /* TRANSFER_DENIED: with a new token it is made ready anew */
 	uint64_t number;    /* the caller's request, for the log */
 	uint64_t deadline_ms;
@@ -111,7 +108,8 @@ void transfer_moved(struct transfer *t);
  */
 void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again);
 
-/* failed() with why, from the loop. */
-void transfer_fail(struct transfer *t, const struct failure *why);
+/* failed(), from the loop. */
+void transfer_fail(struct transfer *t, enum code code, const char *message);
+void transfer_fail_with(struct transfer *t, const struct failure *why);
 
 #endif

@@ -7,7 +7,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -41,6 +40,7 @@ static const char *const write_state_names[] = {
 	[WRITE_FAILED] = "failed" };
 
 struct write {
+	struct attempt attempt;    /* first, so that it is found to be its; node: where it went, NULL: to any */
 	struct write *prev, *next; /* of store->writes */
 	struct store *store;
 	struct secret_name *name;  /* with a hold on it */
@@ -51,12 +51,7 @@ struct write {
 	size_t data_len;
 	enum write_state state;
 	struct event timer;        /* the deadline, or the end of a pause; while a node is asked http keeps the time */
-	struct attempt attempt;
 	struct slot slot;
-	struct mounts_wait *guard;
-	struct leader_wait *search;
-	struct http_call *http;
-	char *node;                /* where it went; NULL: to any */
 	struct answer mismatch;    /* WRITE_CONFIRM */
 	bool abandoned;
 	struct claim claim;
@@ -64,8 +59,10 @@ struct write {
 	void *arg;
 };
 
-static void write_go_on(struct write *w);
-static void write_send(struct write *w, const char *node);
+static struct write *write_of(struct attempt *a)
+{
+	return (struct write *)(void *)a;
+}
 
 /* The only place where the state changes. until_ms: when the timer runs; CLOCK_NEVER: http keeps the time. */
 static void write_enter(struct write *w, enum write_state state, uint64_t until_ms)
@@ -94,15 +91,6 @@ bool write_is_sent(const struct write *w)
 static void write_let_go(struct write *w)
 {
 	attempt_let_go(&w->attempt);
-	if (w->guard != NULL)
-		mounts_cancel(w->guard);
-	if (w->search != NULL)
-		leader_cancel(w->search);
-	if (w->http != NULL)
-		http_cancel(w->http);
-	w->guard = NULL;
-	w->search = NULL;
-	w->http = NULL;
 	slot_end(&w->slot);
 }
 
@@ -114,22 +102,23 @@ static void write_free(struct write *w)
 	answers_release(store->answers, &w->claim);
 	event_del(&w->timer);
 	secmem_free(w->data);
-	free(w->node);
 	secret_name_release(w->name);
 	DL_DELETE(store->writes, w);
 	free(w);
 	store_ended(store);
 }
 
-static void write_finish(struct write *w, const struct failure *why)
+static void write_finish(struct write *w, const struct kv_reply *reply)
 {
-	w->done(w->arg, &(struct kv_reply){ .failure = why });
+	w->done(w->arg, reply);
 	write_free(w);
 }
 
 /* Not from within write_begin(): its caller does not have the handle yet. The failure is the attempt's. */
-static void write_fail_later(struct write *w)
+static void write_fail_later(struct attempt *a)
 {
+	struct write *w = write_of(a);
+
 	write_let_go(w);
 	write_enter(w, WRITE_FAILED, 0);
 }
@@ -137,30 +126,24 @@ static void write_fail_later(struct write *w)
 static void write_fail(struct write *w, enum code code, const char *message)
 {
 	failure_set(&w->attempt.failure, code, "%s", message);
-	write_fail_later(w);
+	write_fail_later(&w->attempt);
 }
 
-static void write_out_of_memory(struct write *w)
+/* Waits in that state for what was begun; or, for want of memory, was not. */
+static void write_await(struct write *w, enum write_state state, bool begun)
 {
-	write_fail(w, CODE_INTERNAL, "out of memory");
-}
+	bool http = state == WRITE_SENT || state == WRITE_CONFIRM;
 
-static void write_on_token(void *arg, const struct failure *why)
-{
-	struct write *w = arg;
-
-	w->attempt.wait = NULL;
-	if (why == NULL) {
-		write_go_on(w);
-		return;
-	}
-	w->attempt.failure = *why;
-	write_fail_later(w);
+	if (begun)
+		write_enter(w, state, http ? CLOCK_NEVER : w->deadline_ms);
+	else
+		write_fail(w, CODE_INTERNAL, "out of memory");
 }
 
 /* An answer that is not good, be it to the mount guard or to the write itself. */
-static void write_refused(struct write *w, const struct answer *answer)
+static void write_refused(struct attempt *a, const struct answer *answer)
 {
+	struct write *w = write_of(a);
 	struct store *store = w->store;
 	uint64_t until;
 
@@ -168,21 +151,18 @@ static void write_refused(struct write *w, const struct answer *answer)
 		keeper_unreachable(store->keeper);
 	if (answer->odd)
 		mounts_forget(store->mounts, secret_mount(w->name));
-	switch (attempt_judge(&w->attempt, answer, keeper_reach(store->keeper))) {
+	switch (attempt_judge(a, answer, keeper_reach(store->keeper))) {
 	case ATTEMPT_FAILS:
-		write_fail_later(w);
+		write_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
-		if (attempt_await_verdict(&w->attempt, answer->denied_wrapped, write_on_token, w) == 0)
-			write_enter(w, WRITE_DENIED, w->deadline_ms);
-		else
-			write_out_of_memory(w);
+		write_await(w, WRITE_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
 		break;
 	case ATTEMPT_PAUSES:
-		until = clock_now_ms() + attempt_pause_ms(&w->attempt, answer->again_ms);
+		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
 		write_let_go(w);
 		if (w->abandoned || store->stopping || until >= w->deadline_ms)
-			write_fail_later(w);
+			write_fail_later(a);
 		else
 			write_enter(w, WRITE_PAUSE, until);
 		break;
@@ -195,32 +175,38 @@ static void write_without_leader(struct write *w)
 	struct answer answer = { .verdict = VERDICT_AGAIN, .again_ms = NO_LEADER_MS };
 
 	failure_set(&answer.failure, CODE_UNAVAILABLE, "OpenBao has no leader that can be reached; nothing was written");
-	write_refused(w, &answer);
+	write_refused(&w->attempt, &answer);
 }
 
 /* -- until it is sent ---------------------------------------------------------------------------------------- */
 
-static void write_on_mount(void *arg, const struct answer *answer)
-{
-	struct write *w = arg;
-
-	w->guard = NULL;
-	if (answer->verdict == VERDICT_OK)
-		write_go_on(w);
-	else
-		write_refused(w, answer);
-}
+static void write_on_answer(void *arg, const struct answer *answer);
+static void write_go_on(struct attempt *a);
 
 static void write_on_slot(void *arg)
 {
 	write_go_on(arg);
 }
 
+/* node: NULL for any. */
+static void write_send(struct write *w, const char *node)
+{
+	struct attempt *a = &w->attempt;
+	struct buf body;
+
+	if (attempt_set_node(a, node) && api_put_body(&body, w->data, w->data_len, w->has_cas ? &w->cas : NULL) == 0) {
+		const struct api_request request = { .token = token_text(a->token), .node = a->node, .deadline_ms = w->deadline_ms,
+			.number = w->number, .mount = secret_mount(w->name), .path = secret_path(w->name), .body = &body };
+		a->http = api_ask(w->store->api, w->row, &request, write_on_answer, w);
+	}
+	write_await(w, WRITE_SENT, a->http != NULL);
+}
+
 static void write_on_found(void *arg, const char *node)
 {
 	struct write *w = arg;
 
-	w->search = NULL;
+	w->attempt.search = NULL;
 	if (node != NULL)
 		write_send(w, node);
 	else
@@ -228,48 +214,31 @@ static void write_on_found(void *arg, const char *node)
 }
 
 /* From the beginning to the sending, as far as it does not have to wait. */
-static void write_go_on(struct write *w)
+static void write_go_on(struct attempt *a)
 {
+	struct write *w = write_of(a);
 	struct store *store = w->store;
 	const char *mount = secret_mount(w->name), *node = leader_known(store->leader);
 
-	if (!attempt_take_token(&w->attempt)) {
-		if (attempt_await_login(&w->attempt, write_on_token, w) == 0)
-			write_enter(w, WRITE_TOKEN, w->deadline_ms);
-		else
-			write_out_of_memory(w);
-		return;
-	}
-	if (keeper_reach(store->keeper) == REACH_DOWN) {
+	if (!attempt_take_token(a)) {
+		write_await(w, WRITE_TOKEN, attempt_await_login(a));
+	} else if (keeper_reach(a->keeper) == REACH_DOWN) {
 		write_fail(w, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
-		return;
+	} else if (w->slot.slots == NULL && slots_ask(store->slots, &w->slot, w->caller, write_on_slot, w) != 0) {
+		write_await(w, WRITE_SLOT, false);
+	} else if (!w->slot.is_held) {
+		write_await(w, WRITE_SLOT, true);
+	} else if (!mounts_known(store->mounts, mount)) {
+		write_await(w, WRITE_MOUNT, attempt_await_guard(a, store->mounts, mount, w->number));
+	} else {
+		answers_sent(store->answers, &w->claim);
+		if (node != NULL || !leader_was_found(store->leader)) {
+			write_send(w, node);
+			return;
+		}
+		a->search = leader_find(store->leader, write_on_found, w);
+		write_await(w, WRITE_FIND_LEADER, a->search != NULL);
 	}
-	if (w->slot.slots == NULL && slots_ask(store->slots, &w->slot, w->caller, write_on_slot, w) != 0) {
-		write_out_of_memory(w);
-		return;
-	}
-	if (!w->slot.is_held) {
-		write_enter(w, WRITE_SLOT, w->deadline_ms);
-		return;
-	}
-	if (!mounts_known(store->mounts, mount)) {
-		w->guard = mounts_ask(store->mounts, mount, token_text(w->attempt.token), w->number, write_on_mount, w);
-		if (w->guard != NULL)
-			write_enter(w, WRITE_MOUNT, w->deadline_ms);
-		else
-			write_out_of_memory(w);
-		return;
-	}
-	answers_sent(store->answers, &w->claim);
-	if (node != NULL || !leader_was_found(store->leader)) {
-		write_send(w, node);
-		return;
-	}
-	w->search = leader_find(store->leader, write_on_found, w);
-	if (w->search != NULL)
-		write_enter(w, WRITE_FIND_LEADER, w->deadline_ms);
-	else
-		write_out_of_memory(w);
 }
 
 /* -- the answer ---------------------------------------------------------------------------------------------- */
@@ -279,9 +248,9 @@ static void write_on_confirmed(void *arg, bool leads, const char *active_time)
 	struct write *w = arg;
 
 	(void)active_time;
-	w->http = NULL;
+	w->attempt.http = NULL;
 	if (leads)
-		write_refused(w, &w->mismatch);
+		write_refused(&w->attempt, &w->mismatch);
 	else
 		write_without_leader(w);
 }
@@ -289,49 +258,28 @@ static void write_on_confirmed(void *arg, bool leads, const char *active_time)
 static void write_on_answer(void *arg, const struct answer *answer)
 {
 	struct write *w = arg;
+	struct attempt *a = &w->attempt;
 	struct versions *versions = w->store->versions;
 	enum code code = answer->failure.code;
 
-	w->http = NULL;
-	if (w->node != NULL && answer->unreachable)
-		leader_wrong(w->store->leader, w->node);
+	a->http = NULL;
+	if (a->node != NULL && answer->unreachable)
+		leader_wrong(w->store->leader, a->node);
 	if (answer->verdict == VERDICT_OK) {
 		versions_wrote(versions, w->name, answer->version, clock_now_ms());
-		w->done(w->arg, &(struct kv_reply){ .data = answer->data, .metadata = answer->metadata,
+		write_finish(w, &(struct kv_reply){ .data = answer->data, .metadata = answer->metadata,
 			.created_time = answer->created_time, .version = answer->version });
-		write_free(w);
 		return;
 	}
 	if (code == CODE_CAS_MISMATCH || code == CODE_UNKNOWN_OUTCOME)
 		versions_doubt(versions, w->name, clock_now_ms());
-	if (code != CODE_CAS_MISMATCH || w->node == NULL) {
-		write_refused(w, answer);
-		return;
+	if (code == CODE_CAS_MISMATCH && a->node != NULL) {
+		w->mismatch = *answer;
+		a->http = leader_confirm(w->store->leader, a->node, w->deadline_ms, w->number, write_on_confirmed, w);
+		write_await(w, WRITE_CONFIRM, a->http != NULL);
+	} else {
+		write_refused(a, answer);
 	}
-	w->mismatch = *answer;
-	w->http = leader_confirm(w->store->leader, w->node, w->deadline_ms, w->number, write_on_confirmed, w);
-	if (w->http != NULL)
-		write_enter(w, WRITE_CONFIRM, CLOCK_NEVER);
-	else
-		write_out_of_memory(w);
-}
-
-/* node: NULL for any. */
-static void write_send(struct write *w, const char *node)
-{
-	struct buf body;
-	struct api_request request = { .token = token_text(w->attempt.token), .deadline_ms = w->deadline_ms,
-		.number = w->number, .mount = secret_mount(w->name), .path = secret_path(w->name), .body = &body };
-
-	free(w->node);
-	w->node = node != NULL ? strdup(node) : NULL;
-	request.node = w->node;
-	if ((node == NULL || w->node != NULL) && api_put_body(&body, w->data, w->data_len, w->has_cas ? &w->cas : NULL) == 0)
-		w->http = api_ask(w->store->api, w->row, &request, write_on_answer, w);
-	if (w->http != NULL)
-		write_enter(w, WRITE_SENT, CLOCK_NEVER);
-	else
-		write_out_of_memory(w);
 }
 
 /* -- time ---------------------------------------------------------------------------------------------------- */
@@ -345,14 +293,14 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	switch (w->state) {
 	case WRITE_PAUSE:
-		write_go_on(w);
+		write_go_on(&w->attempt);
 		return;
 	case WRITE_FIND_LEADER:
 		write_without_leader(w);
 		return;
 	case WRITE_FAILED:
-		write_finish(w, &w->attempt.failure);
-		return;
+		why = w->attempt.failure;
+		break;
 	case WRITE_TOKEN:
 		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
 		break;
@@ -367,13 +315,14 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 		keeper_unreachable(w->store->keeper);
 		break;
 	}
-	write_finish(w, &why);
+	write_finish(w, &(struct kv_reply){ .failure = &why });
 }
 
 /* -- writes -------------------------------------------------------------------------------------------------- */
 
 struct write *write_begin(struct store *store, const struct kv_write *what, kv_done *done, void *arg)
 {
+	static const struct attempt_ops attempt_ops = { .go_on = write_go_on, .failed = write_fail_later, .refused = write_refused };
 	struct write *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
@@ -387,7 +336,9 @@ struct write *write_begin(struct store *store, const struct kv_write *what, kv_d
 	w->cas = what->cas != NULL ? *what->cas : 0;
 	w->done = done;
 	w->arg = arg;
-	attempt_init(&w->attempt, store->keeper, DENIALS_MAX);
+	w->attempt.ops = &attempt_ops;
+	w->attempt.keeper = store->keeper;
+	w->attempt.denials_max = DENIALS_MAX;
 	(void)evtimer_assign(&w->timer, store->base, write_on_timer, w);
 	DL_APPEND(store->writes, w);
 	store_began(store);
@@ -401,7 +352,7 @@ struct write *write_begin(struct store *store, const struct kv_write *what, kv_d
 	if (store->stopping)
 		write_fail(w, CODE_UNAVAILABLE, "the daemon is stopping");
 	else
-		write_go_on(w);
+		write_go_on(&w->attempt);
 	return w;
 }
 
@@ -422,14 +373,14 @@ void writes_stop(struct store *store, const struct failure *why)
 		if (write_is_sent(w))
 			continue;
 		w->attempt.failure = *why;
-		write_fail_later(w);
+		write_fail_later(&w->attempt);
 	}
 }
 
 void writes_end(struct store *store, const struct failure *why)
 {
 	while (store->writes != NULL)
-		write_finish(store->writes, why);
+		write_finish(store->writes, &(struct kv_reply){ .failure = why });
 }
 
 void writes_free(struct store *store)

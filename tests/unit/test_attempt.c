@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -25,8 +24,7 @@ static enum attempt_next judge(enum verdict verdict, enum code code, enum reach_
 {
 	const struct answer answer = answer_of(verdict, code);
 
-	memset(ret, 0, sizeof(*ret));
-	attempt_init(ret, NULL, DENIALS_MAX);
+	*ret = (struct attempt){.denials_max = DENIALS_MAX};
 	return attempt_judge(ret, &answer, reach);
 }
 
