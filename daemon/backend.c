@@ -144,12 +144,12 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *arg);
+static void backend_on_idle(evutil_socket_t fd, short what, void *arg);
 
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	if (b == NULL || evtimer_assign(&b->idle, base, on_idle, b) != 0) {
+	if (b == NULL || evtimer_assign(&b->idle, base, backend_on_idle, b) != 0) {
 		(void)error_set(error, "out of memory");
 		free(b);
 		return NULL;
@@ -192,7 +192,7 @@ void backend_free(struct backend *b)
 	free(b);
 }
 
-static void on_revoked(void *arg)
+static void backend_on_revoked(void *arg)
 {
 	struct backend *b = arg;
 	b->ended(b->ended_arg);
@@ -207,13 +207,13 @@ static void backend_enter(struct backend *b, enum backend_state state)
 	b->state = state;
 }
 
-static void revoke(struct backend *b)
+static void backend_revoke(struct backend *b)
 {
 	backend_enter(b, BACKEND_REVOKING);
-	keeper_stop(b->keeper, REVOKE_MS, on_revoked, b);
+	keeper_stop(b->keeper, REVOKE_MS, backend_on_revoked, b);
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *arg)
+static void backend_on_idle(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
 	(void)fd;
@@ -222,11 +222,11 @@ static void on_idle(evutil_socket_t fd, short what, void *arg)
 		return;
 	/* The token of a login that is under way would come to nobody, and live on at OpenBao. */
 	if (keeper_state(b->keeper) != LEASE_LOGGING_IN)
-		revoke(b);
+		backend_revoke(b);
 }
 
 /* From the loop, since it may come from within any of the parts. */
-static void look_whether_idle(void *arg)
+static void backend_look_whether_idle(void *arg)
 {
 	struct backend *b = arg;
 	event_active(&b->idle, EV_TIMEOUT, 0);
@@ -237,18 +237,18 @@ void backend_retire(struct backend *b, backend_ended *done, void *arg)
 	b->ended = done;
 	b->ended_arg = arg;
 	backend_enter(b, BACKEND_RETIRING);
-	kv_watch_idle(b->kv, look_whether_idle, b);
-	probe_watch_idle(b->probe, look_whether_idle, b);
-	transfers_watch_idle(b->transfers, look_whether_idle, b);
-	keeper_watch(b->keeper, look_whether_idle, b);
-	look_whether_idle(b);
+	kv_watch_idle(b->kv, backend_look_whether_idle, b);
+	probe_watch_idle(b->probe, backend_look_whether_idle, b);
+	transfers_watch_idle(b->transfers, backend_look_whether_idle, b);
+	keeper_watch(b->keeper, backend_look_whether_idle, b);
+	backend_look_whether_idle(b);
 }
 
-static void on_drained(void *arg)
+static void backend_on_drained(void *arg)
 {
 	struct backend *b = arg;
 	if (--b->draining == 0)
-		revoke(b);
+		backend_revoke(b);
 }
 
 void backend_stop(struct backend *b, backend_ended *done, void *arg)
@@ -260,8 +260,8 @@ void backend_stop(struct backend *b, backend_ended *done, void *arg)
 	backend_enter(b, BACKEND_DRAINING);
 	probe_stop(b->probe);
 	b->draining = 2;
-	kv_drain(b->kv, DRAIN_MS, on_drained, b);
-	transfers_drain(b->transfers, DRAIN_MS, on_drained, b);
+	kv_drain(b->kv, DRAIN_MS, backend_on_drained, b);
+	transfers_drain(b->transfers, DRAIN_MS, backend_on_drained, b);
 }
 
 /* -- what it has --------------------------------------------------------------------------------------------- */

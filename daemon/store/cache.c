@@ -100,7 +100,7 @@ static uint64_t cost(const struct cache_path *p, size_t body_len)
 	return sizeof(*p) + p->key_len + body_len + 2 * BLOCK_COST;
 }
 
-static void drop_entry(struct cache *c, struct cache_path *p)
+static void drop_body(struct cache *c, struct cache_path *p)
 {
 	if (p->body == NULL)
 		return;
@@ -113,9 +113,9 @@ static void drop_entry(struct cache *c, struct cache_path *p)
 	p->value = (struct cache_value){ .version = 0 };
 }
 
-static void drop(struct cache *c, struct cache_path *p)
+static void drop_path(struct cache *c, struct cache_path *p)
 {
-	drop_entry(c, p);
+	drop_body(c, p);
 	drop_if_unused(c, p);
 }
 
@@ -145,7 +145,7 @@ static void insert_by_age(struct cache *c, struct cache_path *p)
 static void make_room(struct cache *c, uint64_t bytes)
 {
 	while (c->bytes + bytes > c->max_bytes)
-		drop(c, TAILQ_LAST(&c->by_use, paths));
+		drop_path(c, TAILQ_LAST(&c->by_use, paths));
 }
 
 static void add_entry(struct cache *c, struct cache_path *p, const struct cache_value *value)
@@ -206,14 +206,14 @@ void cache_fill(struct cache *c, struct cache_path *p, uint64_t ticket, const st
 {
 	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
 		return;
-	drop_entry(c, p);
+	drop_body(c, p);
 	add_entry(c, p, value);
 }
 
 void cache_forget(struct cache *c, struct cache_path *p)
 {
 	p->generation++;
-	drop_entry(c, p);
+	drop_body(c, p);
 }
 
 void cache_put_sent(struct cache *c, struct cache_path *p)
@@ -234,7 +234,7 @@ void cache_clear(struct cache *c)
 
 	c->clears++;
 	while ((p = TAILQ_FIRST(&c->by_use)) != NULL)
-		drop(c, p);
+		drop_path(c, p);
 }
 
 uint64_t cache_expire(struct cache *c, uint64_t now_ms)
@@ -242,7 +242,7 @@ uint64_t cache_expire(struct cache *c, uint64_t now_ms)
 	struct cache_path *p;
 
 	while ((p = TAILQ_FIRST(&c->by_age)) != NULL && now_ms >= p->value.sent_ms + c->lifetime_ms)
-		drop(c, p);
+		drop_path(c, p);
 	return p != NULL ? p->value.sent_ms + c->lifetime_ms : NEVER;
 }
 

@@ -85,7 +85,7 @@ static void set_stopping(struct failure *ret)
 	failure_set(ret, CODE_NOT_READY, "the daemon is stopping" TAG);
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
+static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe_wait *wait = arg;
 	struct probe *p = wait->probe;
@@ -105,7 +105,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* -- the question -------------------------------------------------------------------------------------------- */
 
-static enum code code_of(const struct control *c)
+static enum code probe_code_of(const struct control *c)
 {
 	if (c->health && !c->initialized)
 		return CODE_NOT_INITIALIZED;
@@ -126,7 +126,7 @@ static enum code code_of(const struct control *c)
 /* False, with *ret set, if OpenBao is not fit. Of its own words, and of curl's, none is passed on. */
 static bool is_fit(const struct control *c, struct failure *ret)
 {
-	enum code code = code_of(c);
+	enum code code = probe_code_of(c);
 
 	if (code == CODE_NONE)
 		return true;
@@ -159,16 +159,16 @@ static void probe_tell_all(struct probe *p, const struct failure *why)
 		probe_tell(probe_wait_of(waiter), why);
 }
 
-static void on_health(void *arg, const struct control *control);
+static void probe_on_health(void *arg, const struct control *control);
 
-static int ask_health(struct probe *p)
+static int probe_ask_health(struct probe *p)
 {
 	p->question = api_ask_control(p->api, API_HEALTH,
-	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, on_health, p);
+	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, probe_on_health, p);
 	return p->question != NULL ? 0 : -1;
 }
 
-static void on_health(void *arg, const struct control *control)
+static void probe_on_health(void *arg, const struct control *control)
 {
 	struct probe *p = arg;
 	struct failure why;
@@ -178,7 +178,7 @@ static void on_health(void *arg, const struct control *control)
 	if (control->result == CONTROL_UNREACHABLE)
 		keeper_unreachable(p->keeper);
 	/* Who is left has time for another try, on another connection and perhaps at another address. */
-	if (control->outcome == HTTP_DEADLINE && ask_health(p) == 0)
+	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
 	good = is_fit(control, &why) && has_logged_in(p, &why);
 	probe_tell_all(p, good ? NULL : &why);
@@ -191,7 +191,7 @@ struct probe_wait *probe_ask(struct probe *p, uint64_t deadline_ms, probe_done *
 	struct timeval tv = clock_until(p->stopping ? 0 : deadline_ms);
 	struct probe_wait *wait = calloc(1, sizeof(*wait));
 
-	if (wait == NULL || evtimer_assign(&wait->timer, p->base, on_deadline, wait) != 0 ||
+	if (wait == NULL || evtimer_assign(&wait->timer, p->base, probe_on_deadline, wait) != 0 ||
 	    evtimer_add(&wait->timer, &tv) != 0) {
 		free(wait);
 		return NULL;
@@ -200,7 +200,7 @@ struct probe_wait *probe_ask(struct probe *p, uint64_t deadline_ms, probe_done *
 	wait->done = done;
 	wait->arg = arg;
 	waiters_add(&p->waiters, &wait->waiter);
-	if (p->question != NULL || p->stopping || ask_health(p) == 0)
+	if (p->question != NULL || p->stopping || probe_ask_health(p) == 0)
 		return wait;
 	probe_abandon(wait);
 	return NULL;

@@ -66,7 +66,7 @@ static void restore_enter(struct restore *r, enum restore_state state)
 	r->state = state;
 }
 
-static bool has_failed(const struct restore *r)
+static bool restore_has_failed(const struct restore *r)
 {
 	return r->transfer.state == TRANSFER_FAILED;
 }
@@ -90,7 +90,7 @@ static void restore_free(struct restore *r)
 	free(r);
 }
 
-static void finish(struct restore *r, const struct failure *why, const struct restore_result *result)
+static void restore_finish(struct restore *r, const struct failure *why, const struct restore_result *result)
 {
 	if (why != NULL)
 		log_warning("restore: %s: %s", code_name(why->code), why->message);
@@ -112,29 +112,29 @@ static void forget_the_old_state(struct restore *r, enum restored restored)
 	}
 }
 
-static void report(struct restore *r, enum restored restored)
+static void restore_report(struct restore *r, enum restored restored)
 {
 	const struct restore_result result = {.bytes = r->bytes, .restored = restored};
 
 	log_warning("restore: a snapshot of %llu bytes was taken by OpenBao, %s: %s", (unsigned long long)r->bytes,
 	    r->force ? "by force" : "not by force", restored_name(restored));
 	forget_the_old_state(r, restored);
-	finish(r, NULL, &result);
+	restore_finish(r, NULL, &result);
 }
 
 /* Time has run out, or the daemon stops. */
-static void on_failed(struct transfer *t, const struct failure *why)
+static void restore_on_failed(struct transfer *t, const struct failure *why)
 {
 	struct restore *r = restore_of(t);
 	struct failure copy = *why;
 
 	if (r->state == RESTORE_WATCHING) {
-		report(r, RESTORED_WAITING);
+		restore_report(r, RESTORED_WAITING);
 		return;
 	}
-	if (r->state == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !has_failed(r))
+	if (r->state == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !restore_has_failed(r))
 		failure_set(&copy, CODE_UNKNOWN_OUTCOME, "the snapshot was sent, and OpenBao has not said what it did with it");
-	finish(r, &copy, NULL);
+	restore_finish(r, &copy, NULL);
 }
 
 static void restore_not_whole(struct restore *r)
@@ -166,12 +166,12 @@ static void tell_room(struct restore *r)
 	r->ops->room(r->arg, room);
 }
 
-static size_t source(void *arg, void *p, size_t size)
+static size_t restore_source(void *arg, void *p, size_t size)
 {
 	struct restore *r = arg;
 	size_t most = sendable(r), n = most < size ? most : size;
 
-	if (has_failed(r) || (n == 0 && r->state < RESTORE_RELEASED)) {
+	if (restore_has_failed(r) || (n == 0 && r->state < RESTORE_RELEASED)) {
 		r->source_waits = true;
 		return HTTP_SOURCE_WAIT;
 	}
@@ -185,16 +185,16 @@ static size_t source(void *arg, void *p, size_t size)
 	return n;
 }
 
-static void on_watched(void *arg, enum restored restored)
+static void restore_on_watched(void *arg, enum restored restored)
 {
 	struct restore *r = arg;
 
 	r->watch = NULL;
-	report(r, restored);
+	restore_report(r, restored);
 }
 
 /* It is applied only after this answer, and changes then whatever was known. */
-static void taken(struct restore *r)
+static void restore_taken(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
 	uint64_t until = clock_now_ms() + WATCH_MS;
@@ -204,9 +204,9 @@ static void taken(struct restore *r)
 	transfer_moved(t);
 	r->watch = snapshot_watch(t->all->base, t->all->api,
 	    &(struct watch_options){.node = t->attempt.node, .active_time = r->active_time, .number = t->number,
-	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, on_watched, r);
+	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, restore_on_watched, r);
 	if (r->watch == NULL)
-		report(r, RESTORED_WAITING);
+		restore_report(r, RESTORED_WAITING);
 }
 
 /* What the answer means where the last bytes have not been sent. */
@@ -222,13 +222,13 @@ static void refused_early(struct restore *r, const struct answer *answer)
 		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
 }
 
-static void on_answer(void *arg, const struct answer *answer)
+static void restore_on_answer(void *arg, const struct answer *answer)
 {
 	struct restore *r = arg;
 	struct transfer *t = &r->transfer;
 
 	r->http = NULL;
-	if (has_failed(r))
+	if (restore_has_failed(r))
 		return;
 	if (answer->unreachable) {
 		leader_wrong(t->all->leader, t->attempt.node);
@@ -239,16 +239,16 @@ static void on_answer(void *arg, const struct answer *answer)
 	else if (r->state < RESTORE_RELEASED)
 		refused_early(r, answer);
 	else if (answer->verdict == VERDICT_OK)
-		taken(r);
+		restore_taken(r);
 	else
 		transfer_fail_with(t, &answer->failure);
 }
 
 /* Begins the request, or goes on with it. */
-static void send_on(struct restore *r)
+static void restore_send_on(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
-	const struct http_stream stream = {.source = source, .arg = r};
+	const struct http_stream stream = {.source = restore_source, .arg = r};
 
 	if (r->http != NULL) {
 		if (r->source_waits) {
@@ -262,19 +262,19 @@ static void send_on(struct restore *r)
 	r->begun_sending = true;
 	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
 	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->attempt.node, .stream = &stream,
-	    .deadline_ms = CLOCK_NEVER, .number = t->number}, on_answer, r);
+	    .deadline_ms = CLOCK_NEVER, .number = t->number}, restore_on_answer, r);
 	if (r->http == NULL)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
 
-static void on_confirmed(void *arg, bool leads, const char *active_time)
+static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct restore *r = arg;
 
 	r->question = NULL;
-	if (has_failed(r))
+	if (restore_has_failed(r))
 		return;
 	if (!leads) {
 		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
@@ -283,10 +283,10 @@ static void on_confirmed(void *arg, bool leads, const char *active_time)
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
 	restore_enter(r, RESTORE_RELEASED);
 	transfer_moved(&r->transfer);
-	send_on(r);
+	restore_send_on(r);
 }
 
-static void confirm(struct restore *r)
+static void restore_confirm(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
 
@@ -295,7 +295,7 @@ static void confirm(struct restore *r)
 		return;
 	}
 	restore_enter(r, RESTORE_CONFIRMING);
-	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, on_confirmed, r);
+	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, restore_on_confirmed, r);
 	if (r->question == NULL)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
@@ -303,7 +303,7 @@ static void confirm(struct restore *r)
 /* -- from the caller ----------------------------------------------------------------------------------------- */
 
 /* Checks as much of what is there as a turn has time for. */
-static void work(struct restore *r)
+static void restore_work(struct restore *r)
 {
 	size_t left = buf_len(&r->data) - r->checked;
 	const unsigned char *at = left > 0 ? buf_data(&r->data) + r->checked : NULL;
@@ -318,22 +318,22 @@ static void work(struct restore *r)
 	else if (r->busy)
 		transfer_yield(&r->transfer);
 	else if (r->state == RESTORE_CHECKING)
-		confirm(r);
-	if (!has_failed(r) && sendable(r) > 0)
-		send_on(r);
+		restore_confirm(r);
+	if (!restore_has_failed(r) && sendable(r) > 0)
+		restore_send_on(r);
 }
 
-static void on_turn(struct transfer *t)
+static void restore_on_turn(struct transfer *t)
 {
 	struct restore *r = restore_of(t);
 
 	if (r->state <= RESTORE_CHECKING)
-		work(r);
+		restore_work(r);
 }
 
 void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 {
-	if (has_failed(r) || r->state != RESTORE_RECEIVING)
+	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
 	r->bytes += n;
@@ -343,22 +343,22 @@ void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 	}
 	tell_room(r);
 	if (!r->busy)
-		work(r);
+		restore_work(r);
 }
 
 void snapshot_restore_end(struct restore *r)
 {
-	if (has_failed(r) || r->state != RESTORE_RECEIVING)
+	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
 	restore_enter(r, RESTORE_CHECKING);
 	if (!r->busy)
-		work(r);
+		restore_work(r);
 }
 
 /* -- its life ------------------------------------------------------------------------------------------------ */
 
-static void on_ready(struct transfer *t)
+static void restore_on_ready(struct transfer *t)
 {
 	struct restore *r = restore_of(t);
 
@@ -366,7 +366,7 @@ static void on_ready(struct transfer *t)
 	r->ops->begin(r->arg);
 }
 
-static bool may_stop(const struct transfer *t)
+static bool restore_may_stop(const struct transfer *t)
 {
 	const struct restore *r = (const struct restore *)(const void *)((const char *)t - offsetof(struct restore, transfer));
 
@@ -377,7 +377,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
     const struct restore_ops *ops, void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
-		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+		.ready = restore_on_ready, .turn = restore_on_turn, .failed = restore_on_failed, .may_stop = restore_may_stop };
 	struct restore *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)

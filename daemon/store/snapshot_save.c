@@ -45,17 +45,17 @@ static void save_free(struct save *save)
 	free(save);
 }
 
-static void finish(struct save *save, const struct failure *why, const struct save_result *result)
+static void save_finish(struct save *save, const struct failure *why, const struct save_result *result)
 {
 	save->ops->done(save->arg, why, result);
 	save_free(save);
 }
 
-static void on_failed(struct transfer *t, const struct failure *why)
+static void save_on_failed(struct transfer *t, const struct failure *why)
 {
 	struct failure copy = *why; /* it may be the transfer's own */
 
-	finish(save_of(t), &copy, NULL);
+	save_finish(save_of(t), &copy, NULL);
 }
 
 static void save_not_whole(struct save *save)
@@ -66,13 +66,13 @@ static void save_not_whole(struct save *save)
 	transfer_fail_with(&save->transfer, &why);
 }
 
-static void succeed(struct save *save)
+static void save_succeed(struct save *save)
 {
 	struct save_result result = {.bytes = save->bytes};
 
 	for (size_t i = 0; i < sizeof(save->state.sum); i++)
 		snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
-	finish(save, NULL, &result);
+	save_finish(save, NULL, &result);
 }
 
 static void save_refused(struct save *save)
@@ -90,7 +90,7 @@ static void save_refused(struct save *save)
 		transfer_refused(t, answer, true);
 }
 
-static void come_to_the_end(struct save *save)
+static void save_end(struct save *save)
 {
 	log_debug("request %llu: save: %s after %llu bytes", (unsigned long long)save->transfer.number,
 	    pull_end_name(save->state.end), (unsigned long long)save->bytes);
@@ -100,7 +100,7 @@ static void come_to_the_end(struct save *save)
 	case PULL_GOES_ON:
 		break;
 	case PULL_WHOLE:
-		succeed(save);
+		save_succeed(save);
 		break;
 	case PULL_NOT_WHOLE:
 		save_not_whole(save);
@@ -117,7 +117,7 @@ static void come_to_the_end(struct save *save)
 /* -- the data ------------------------------------------------------------------------------------------------ */
 
 /* Looks what there is. It may have begun and ended since the last time. */
-static void take(struct save *save)
+static void save_take(struct save *save)
 {
 	bool had_begun = save->state.begun;
 
@@ -129,7 +129,7 @@ static void take(struct save *save)
 		save->ops->begin(save->arg);
 }
 
-static void pass_on(struct save *save)
+static void save_pass_on(struct save *save)
 {
 	size_t n = buf_len(&save->taken) < PIECE ? buf_len(&save->taken) : PIECE;
 	int room;
@@ -144,24 +144,24 @@ static void pass_on(struct save *save)
 		transfer_fail(&save->transfer, CODE_INTERNAL, "out of memory");
 }
 
-static void on_turn(struct transfer *t)
+static void save_on_turn(struct transfer *t)
 {
 	struct save *save = save_of(t);
 
 	if (save->pull == NULL)
 		return;
 	if (buf_len(&save->taken) == 0)
-		take(save);
-	pass_on(save);
+		save_take(save);
+	save_pass_on(save);
 	if (t->state == TRANSFER_FAILED || save->full)
 		return;
 	if (buf_len(&save->taken) == 0 && save->state.end != PULL_GOES_ON)
-		come_to_the_end(save);
+		save_end(save);
 	else if (buf_len(&save->taken) > 0 || save->news)
 		transfer_yield(t);
 }
 
-static void on_news(void *arg)
+static void save_on_news(void *arg)
 {
 	struct save *save = arg;
 
@@ -184,17 +184,17 @@ void snapshot_save_room(struct save *save)
 
 /* -- the request --------------------------------------------------------------------------------------------- */
 
-static void on_ready(struct transfer *t)
+static void save_on_ready(struct transfer *t)
 {
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
-	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->attempt.node, on_news, save);
+	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->attempt.node, save_on_news, save);
 	if (save->pull == NULL)
 		transfer_fail(&save->transfer, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }
 
-static bool may_stop(const struct transfer *t)
+static bool save_may_stop(const struct transfer *t)
 {
 	(void)t;
 	return true;
@@ -204,7 +204,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_
     void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
-		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+		.ready = save_on_ready, .turn = save_on_turn, .failed = save_on_failed, .may_stop = save_may_stop };
 	struct save *save = calloc(1, sizeof(*save));
 
 	if (save == NULL)

@@ -22,7 +22,7 @@ struct versions {
 	uint64_t overflow_until; /* until then an entry that was pushed out would have counted */
 };
 
-static void drop_entry(struct versions *v, struct version_entry *e)
+static void drop_version(struct versions *v, struct version_entry *e)
 {
 	HASH_DEL(v->table, e);
 	secret_name_release(e->name);
@@ -38,7 +38,7 @@ static uint64_t later(uint64_t a, uint64_t b)
 static void drop_old(struct versions *v, uint64_t now)
 {
 	while (v->table != NULL && now >= v->table->until)
-		drop_entry(v, v->table);
+		drop_version(v, v->table);
 }
 
 static struct version_entry *known_entry(struct versions *v, const struct secret_name *name)
@@ -68,11 +68,11 @@ static struct version_entry *renew_entry(struct versions *v, struct secret_name 
 		drop_old(v, now);
 		if (HASH_COUNT(v->table) >= VERSIONS_MAX) {
 			v->overflow_until = later(v->overflow_until, v->table->until);
-			drop_entry(v, v->table);
+			drop_version(v, v->table);
 		}
 		e = known_entry(v, name);
 		if (e != NULL)
-			drop_entry(v, e);
+			drop_version(v, e);
 		e = calloc(1, sizeof(*e));
 		if (e == NULL || (e->name = secret_name_hold(name)) == NULL) {
 			free(e);
@@ -98,7 +98,7 @@ struct versions *versions_new(void)
 void versions_clear(struct versions *v)
 {
 	while (v->table != NULL)
-		drop_entry(v, v->table);
+		drop_version(v, v->table);
 	v->overflow_until = 0;
 }
 
