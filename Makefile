@@ -288,7 +288,8 @@ help:
 #:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only. As root
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
-#: make DEV_TOKEN=1     build into build/dev-token/ with a login for developers, which no other build has
+#: make DEV_TOKEN=1     build into build/dev-token/ what developers need: a login with a token, and a process that can be
+#:                      debugged without root
 #: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
 #:                      MANDIR, UNITDIR, SYSUSERSDIR)
 #: make uninstall       with the same settings; a changed configuration stays

@@ -18,8 +18,8 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/http.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u

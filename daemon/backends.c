@@ -13,7 +13,7 @@
 #include "daemon/store/kv.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/auth.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 /* A backend's place in the books, made with it, so that no memory is needed when it goes. */
 struct place {

@@ -389,3 +389,19 @@ int jscan_end(struct jscan *s)
 	skip_space(s);
 	return s->p == s->end ? 0 : fail(s, "something follows the value");
 }
+
+int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret)
+{
+	struct jspan key, value, found = {.len = 0};
+	struct jscan s;
+
+	jscan_init(&s, text, len);
+	(void)jscan_object(&s);
+	while (jscan_member(&s, &key) == 1 && jscan_value(&s, JSCAN_DEPTH_MAX, &value) == 0)
+		if (jspan_equals(key, name))
+			found = value;
+	if (jscan_end(&s) < 0)
+		return -1;
+	*ret = found;
+	return 0;
+}

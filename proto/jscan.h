@@ -52,6 +52,12 @@ int jscan_end(struct jscan *s);
 int jscan_peek(struct jscan *s);
 
 /*
+ * Takes the member of that name out of a text that is one object: *ret, its len 0 if there is none. Where it is repeated the
+ * last one counts. 0, or -1: not such a text.
+ */
+int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret);
+
+/*
  * Decodes a string span into at most cap - 1 bytes of UTF-8 and a NUL. Gives its length, which is more than
  * strlen(out) if the string holds \u0000; or -1 if it does not fit or the span is no string (out: "").
  */

@@ -21,24 +21,6 @@ static int no_memory(struct failure *why)
 	return fail(why, CODE_INTERNAL, "out of memory");
 }
 
-/* Of a member that is there twice the last one counts, as for those who ask on the other socket. */
-static int find(struct jspan data, const char *field, struct jspan *ret, struct failure *why)
-{
-	struct jscan scan;
-	struct jspan key, value;
-	int more;
-
-	ret->len = 0;
-	jscan_init(&scan, data.p, data.len);
-	(void)jscan_object(&scan);
-	while ((more = jscan_member(&scan, &key)) == 1 && jscan_value(&scan, JSCAN_DEPTH_MAX, &value) == 0)
-		if (jspan_equals(key, field))
-			*ret = value;
-	if (jscan_end(&scan) != 0)
-		return fail(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
-	return ret->len > 0 ? 0 : fail(why, CODE_NOT_FOUND, "the secret has no such field");
-}
-
 /* A program that reads a credential into a C string would take one with a NUL for a shorter one. */
 static int decode(struct jspan string, struct buf *ret, struct failure *why)
 {
@@ -65,10 +47,10 @@ int credential_value(struct jspan data, const char *field, struct buf *ret, stru
 {
 	struct jspan value = data;
 
-	if (field != NULL && find(data, field, &value, why) != 0)
-		return -1;
-	if (field == NULL && data.type != JSON_OBJECT)
+	if (field != NULL ? jscan_find(data.p, data.len, field, &value) != 0 : data.type != JSON_OBJECT)
 		return fail(why, CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
+	if (value.len == 0)
+		return fail(why, CODE_NOT_FOUND, "the secret has no such field");
 	if (value.type == JSON_STRING)
 		return decode(value, ret, why);
 	if (value.len > CREDENTIAL_VALUE_MAX)

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "daemon/store/probe.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 #include "proto/frame.h"
 
 void dispatch_refuse(struct dispatch *d, struct call *call, const struct failure *why)

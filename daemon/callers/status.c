@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/kv.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 #include "proto/frame.h"
 #include "proto/request.h"
 

@@ -6,7 +6,10 @@
 
 #include "base/error.h"
 
-/* No core dumps, no tracing or reading of memory by others, no new privileges. 0 or -1 with error set. */
+/*
+ * No new privileges, no core dumps, no tracing or reading of memory by others; the last two not in a build for developers,
+ * which warns of it. 0 or -1 with error set.
+ */
 int harden_process(struct error *error);
 
 /*

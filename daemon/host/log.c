@@ -6,8 +6,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,14 +23,15 @@
 #define CUT "..."
 
 static struct {
-	enum log_level most;
+	_Atomic enum log_level most;
+	pthread_mutex_t lock;   /* while a line is made: for limit, dropped and the writer's queue */
 	bool journal;           /* standard error is one */
 	bool entries;           /* the writer sends entries with fields to it, not lines */
 	bool muted;             /* the writer is stuck for good */
 	unsigned long dropped;  /* without a writer */
 	struct writer *writer;  /* NULL: not started */
 	struct log_limit limit;
-} state = { .most = LOG_LEVEL_INFO };
+} state = { .most = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void log_init(enum log_level most)
 {
@@ -43,6 +44,11 @@ void log_init(enum log_level most)
 void log_set_level(enum log_level most)
 {
 	state.most = most;
+}
+
+bool log_has_debug(void)
+{
+	return state.most >= LOG_LEVEL_DEBUG;
 }
 
 /* -- lines --------------------------------------------------------------------------------------------------- */
@@ -166,7 +172,7 @@ static void __attribute__((format(printf, 3, 4))) compose_text(struct line *line
 }
 
 /* In the writer's thread. */
-static bool tell_lost(void *arg, uint64_t n)
+static bool log_lost(void *arg, uint64_t n)
 {
 	struct line line;
 
@@ -189,7 +195,7 @@ static void tell_left_out(uint64_t now_ms)
 
 int log_start(void)
 {
-	static const struct writer_sink sink = { .write = write_record, .lost = tell_lost };
+	static const struct writer_sink sink = { .write = write_record, .lost = log_lost };
 
 	state.entries = state.journal && journal_is_there();
 	state.writer = writer_new(QUEUE_BYTES, &sink, -1);
@@ -228,17 +234,20 @@ static void tell_dropped(void)
 
 static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level, const char *format, va_list args)
 {
-	uint64_t now = clock_now_ms();
 	int saved = errno;
 	struct line line;
+	uint64_t now;
 
 	if (level > state.most)
 		return;
+	now = clock_now_ms();
+	pthread_mutex_lock(&state.lock);
 	tell_dropped();
 	tell_left_out(now);
 	compose(&line, level, format, args);
-	if (log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
+	if (level == LOG_LEVEL_DEBUG || log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
 		put_line(&line);
+	pthread_mutex_unlock(&state.lock);
 	errno = saved;
 }
 
@@ -267,4 +276,20 @@ void log_info(const char *format, ...)
 void log_debug(const char *format, ...)
 {
 	LOG_AT(LOG_LEVEL_DEBUG);
+}
+
+void log_request(uint64_t number, const char *format, ...)
+{
+	char text[LINE_MAX_BYTES];
+	va_list args;
+
+	if (!log_has_debug())
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (number != 0)
+		log_debug("request %llu: %s", (unsigned long long)number, text);
+	else
+		log_debug("%s", text);
 }

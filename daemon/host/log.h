@@ -1,13 +1,16 @@
 /*
  * log: one line per event on standard error: time, level, text. Under systemd (JOURNAL_STREAM) entries of the journal
- * instead. A text never holds a secret, token or address. Only for the loop's thread.
+ * instead. A text never holds a secret, token or address, nor a secret's name. Lines may come from any thread; all else is
+ * for the loop's.
  *
  * What a caller or OpenBao can cause again and again is written some 20 times in half a minute; then only counted, and
- * the count is written when that time is over.
+ * the count is written when that time is over. Debug lines are written one and all, and cost next to nothing while the
+ * level leaves them out.
  */
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -29,5 +32,11 @@ void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whether debug lines are written, for one that takes something to put together. */
+bool log_has_debug(void);
+
+/* The same about a caller's request, of which the line begins with its number. 0: the daemon's own, and it does not. */
+void log_request(uint64_t number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

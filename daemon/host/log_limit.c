@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The kind of the format; or one for it, if need be in place of the oldest of which nothing was left out; or NULL. */
-static struct log_limit_kind *find(struct log_limit *limit, const char *format)
+static struct log_limit_kind *kind_of(struct log_limit *limit, const char *format)
 {
 	struct log_limit_kind *oldest = NULL;
 
@@ -24,7 +24,7 @@ static struct log_limit_kind *find(struct log_limit *limit, const char *format)
 
 bool log_limit_take(struct log_limit *limit, const char *format, int level, const char *text, uint64_t now_ms)
 {
-	struct log_limit_kind *k = find(limit, format);
+	struct log_limit_kind *k = kind_of(limit, format);
 
 	if (k == NULL)
 		return true;

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/cache.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define EXPIRY_MIN_MS 100u /* between two looks at what is too old */
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/upstream/classify.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 struct attempt;
 struct leader_wait;

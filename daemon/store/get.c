@@ -12,7 +12,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/flights.h"
 #include "daemon/store/read.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define STALE_MS 300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
 
@@ -111,7 +111,7 @@ static bool get_tell_stale(struct get *g, const struct flight_key *key)
 
 	if (g->done == NULL || !answers_find_stale(g->gets->store->answers, &wanted, &reply))
 		return false;
-	log_debug("request %llu: get: a stale answer has to do", (unsigned long long)g->number);
+	log_request(g->number, "get: a stale answer has to do");
 	get_tell(g, &reply);
 	return true;
 }
@@ -164,8 +164,7 @@ static void on_flight_read(void *arg, const struct answer *answer, uint64_t sent
 
 static void get_log_shared(const struct get *g, const struct read *read)
 {
-	log_debug("request %llu: get: shares the read of request %llu", (unsigned long long)g->number,
-	    (unsigned long long)read_number(read));
+	log_request(g->number, "get: shares the read of request %llu", (unsigned long long)read_number(read));
 }
 
 static int begin_flight(void *arg, struct flight *flight)
@@ -222,7 +221,7 @@ static void get_overdue(struct get *g)
 		read_overdue(flight->work, &why);
 	else
 		failure_set(&why, CODE_INTERNAL, "out of memory");
-	log_debug("request %llu: get: its time is over", (unsigned long long)g->number);
+	log_request(g->number, "get: its time is over");
 	get_tell(g, &(struct kv_reply){ .failure = &why });
 	get_free(g);
 }
@@ -285,7 +284,7 @@ struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted
 	TAILQ_INSERT_TAIL(&gets->list, g, link);
 	store_began(gets->store);
 	flight = g->seat.flight;
-	log_debug("request %llu: get: %s", (unsigned long long)g->number, flight_state_name(flight->state));
+	log_request(g->number, "get: %s", flight_state_name(flight->state));
 	if (flight->state == FLIGHT_BOARDING && TAILQ_FIRST(&flight->seats) != &g->seat)
 		get_log_shared(g, flight->work);
 	get_share_slots(g);

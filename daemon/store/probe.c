@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/waiters.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 
 #define TAG " (REQ-006, PX-0003)"
 

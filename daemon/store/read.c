@@ -83,8 +83,7 @@ static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
 	struct timeval tv;
 
 	if (state != r->state)
-		log_debug("request %llu: read: %s -> %s", (unsigned long long)r->number, read_state_names[r->state],
-		    read_state_names[state]);
+		log_request(r->number, "read: %s -> %s", read_state_names[r->state], read_state_names[state]);
 	r->state = state;
 	if (until_ms == CLOCK_NEVER) {
 		(void)event_del(&r->timer);

@@ -14,8 +14,8 @@
 #include "daemon/store/sha256_openssl.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
@@ -62,7 +62,7 @@ static void restore_enter(struct restore *r, enum restore_state state)
 	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving", [RESTORE_CHECKING] = "checking",
 		[RESTORE_CONFIRMING] = "confirming", [RESTORE_RELEASED] = "released", [RESTORE_WATCHING] = "watching" };
 
-	log_debug("request %llu: restore: %s -> %s", (unsigned long long)r->transfer.number, names[r->state], names[state]);
+	log_request(r->transfer.number, "restore: %s -> %s", names[r->state], names[state]);
 	r->state = state;
 }
 

@@ -12,8 +12,8 @@
 #include "daemon/host/log.h"
 #include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
+#include "daemon/upstream/keeper.h"
 #include "daemon/upstream/leader.h"
-#include "daemon/upstream/token.h"
 #include "proto/frame.h"
 
 #define PIECE FRAME_DATA_MAX /* to the caller in one turn */
@@ -92,8 +92,8 @@ static void save_refused(struct save *save)
 
 static void save_end(struct save *save)
 {
-	log_debug("request %llu: save: %s after %llu bytes", (unsigned long long)save->transfer.number,
-	    pull_end_name(save->state.end), (unsigned long long)save->bytes);
+	log_request(save->transfer.number, "save: %s after %llu bytes", pull_end_name(save->state.end),
+	    (unsigned long long)save->bytes);
 	pull_free(save->pull);
 	save->pull = NULL;
 	switch (save->state.end) {

@@ -50,7 +50,7 @@ static void watch_enter(struct watch *w, enum watch_state state)
 {
 	static const char *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
 
-	log_debug("request %llu: watch: %s -> %s", (unsigned long long)w->number, names[w->state], names[state]);
+	log_request(w->number, "watch: %s -> %s", names[w->state], names[state]);
 	w->state = state;
 }
 

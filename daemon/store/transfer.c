@@ -24,7 +24,7 @@ static void transfer_enter(struct transfer *t, enum transfer_state state)
 		[TRANSFER_FAILED] = "failed" };
 
 	if (state != t->state)
-		log_debug("request %llu: snapshot: %s -> %s", (unsigned long long)t->number, names[t->state], names[state]);
+		log_request(t->number, "snapshot: %s -> %s", names[t->state], names[state]);
 	t->state = state;
 }
 

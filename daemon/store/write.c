@@ -70,8 +70,7 @@ static void write_enter(struct write *w, enum write_state state, uint64_t until_
 	struct timeval tv;
 
 	if (state != w->state)
-		log_debug("request %llu: write: %s -> %s", (unsigned long long)w->number, write_state_names[w->state],
-		    write_state_names[state]);
+		log_request(w->number, "write: %s -> %s", write_state_names[w->state], write_state_names[state]);
 	w->state = state;
 	if (until_ms == CLOCK_NEVER) {
 		(void)event_del(&w->timer);

@@ -151,6 +151,8 @@ static struct http_call *start_request(struct api *api, const struct api_request
 {
 	enum api_row row = call->row;
 	struct http_request http = {
+		.name = rows[row].name,
+		.number = request->number,
 		.method = rows[row].method,
 		.token = request->token,
 		.vault_namespace = rows[row].flags & API_NO_NAMESPACE ? NULL : api->vault_namespace,

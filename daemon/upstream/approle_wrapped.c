@@ -91,7 +91,7 @@ bool approle_wrapped_path_ok(const char *creation_path, const char *mount)
 
 /* -- an opening ---------------------------------------------------------------------------------------------- */
 
-static void finish(struct approle_wrapped *w, enum auth_result result, const char *reason)
+static void end_unwrapping(struct approle_wrapped *w, enum auth_result result, const char *reason)
 {
 	forget_token(w);
 	w->done(w->arg, result, reason);
@@ -102,27 +102,27 @@ static void finish_gone(struct approle_wrapped *w)
 	struct digest digest = digest_of_token(w->token);
 
 	if (digest_equal(&digest, &w->lost))
-		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, perhaps by this daemon when the answer to its "
+		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token is used up, perhaps by this daemon when the answer to its "
 		    "unwrapping was lost; a new one is needed");
 	else
-		finish(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; unless this daemon "
+		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; unless this daemon "
 		    "used it before a restart, somebody else may have done so");
 }
 
 /* A 403 here is none of a login, so that it does not count as a sign of a locked role. */
 static void finish_failed(struct approle_wrapped *w, const struct control *control)
 {
-	finish(w, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED, control->reason);
+	end_unwrapping(w, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED, control->reason);
 }
 
-static void keep(struct approle_wrapped *w, const char *secret_id)
+static void keep_secret_id(struct approle_wrapped *w, const char *secret_id)
 {
 	if (kept_secret_set(&w->kept, w->token, secret_id) == 0) {
-		finish(w, AUTH_OK, "");
+		end_unwrapping(w, AUTH_OK, "");
 		return;
 	}
 	w->lost = digest_of_token(w->token);
-	finish(w, AUTH_FAILED, "out of memory");
+	end_unwrapping(w, AUTH_FAILED, "out of memory");
 }
 
 static void on_unwrap(void *arg, const struct control *control)
@@ -132,13 +132,13 @@ static void on_unwrap(void *arg, const struct control *control)
 	w->call = NULL;
 	switch (control->result) {
 	case CONTROL_OK:
-		keep(w, control->secret_id);
+		keep_secret_id(w, control->secret_id);
 		break;
 	case CONTROL_WRAPPING_GONE:
 		finish_gone(w);
 		break;
 	case CONTROL_EMPTY:
-		finish(w, AUTH_CREDENTIAL, "the wrapping token held no SecretID, and is used up now");
+		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token held no SecretID, and is used up now");
 		break;
 	default:
 		w->lost = digest_of_token(w->token);
@@ -147,7 +147,7 @@ static void on_unwrap(void *arg, const struct control *control)
 	}
 }
 
-static void on_lookup(void *arg, const struct control *control)
+static void on_wrapping_lookup(void *arg, const struct control *control)
 {
 	struct approle_wrapped *w = arg;
 
@@ -157,13 +157,13 @@ static void on_lookup(void *arg, const struct control *control)
 	} else if (control->result != CONTROL_OK) {
 		finish_failed(w, control);
 	} else if (!approle_wrapped_path_ok(control->creation_path, w->mount)) {
-		finish(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
+		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
 		    "left alone; somebody may have put it in the place of the true one");
 	} else {
 		w->call = api_ask_control(w->api, API_UNWRAP,
 		    &(struct api_request){.token = w->token, .node = w->node, .deadline_ms = w->deadline_ms}, on_unwrap, w);
 		if (w->call == NULL)
-			finish(w, AUTH_FAILED, "out of memory");
+			end_unwrapping(w, AUTH_FAILED, "out of memory");
 	}
 }
 
@@ -178,7 +178,7 @@ int approle_wrapped_open(struct approle_wrapped *w, const char *token, const cha
 	w->done = done;
 	w->arg = arg;
 	w->call = api_ask_control(w->api, API_WRAPPING_LOOKUP,
-	    &(struct api_request){.token = w->token, .node = node, .deadline_ms = deadline_ms}, on_lookup, w);
+	    &(struct api_request){.token = w->token, .node = node, .deadline_ms = deadline_ms}, on_wrapping_lookup, w);
 	if (w->call != NULL)
 		return 0;
 	forget_token(w);

@@ -30,7 +30,7 @@ struct auth *auth_new(struct event_base *base, struct api *api, const struct aut
 
 /* -- how a login ends ---------------------------------------------------------------------------------------- */
 
-static void finish(struct auth *auth, const struct auth_reply *reply)
+static void finish_login(struct auth *auth, const struct auth_reply *reply)
 {
 	auth_done *done = auth->done;
 
@@ -39,19 +39,19 @@ static void finish(struct auth *auth, const struct auth_reply *reply)
 	done(auth->arg, reply);
 }
 
-static void on_failed(evutil_socket_t fd, short what, void *arg)
+static void on_login_failed(evutil_socket_t fd, short what, void *arg)
 {
 	struct auth *auth = arg;
 	struct error reason = auth->reason;
 
 	(void)fd;
 	(void)what;
-	finish(auth, &(struct auth_reply){.result = auth->result, .reason = reason.text});
+	finish_login(auth, &(struct auth_reply){.result = auth->result, .reason = reason.text});
 }
 
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
 {
-	finish(auth, &(struct auth_reply){.result = AUTH_OK, .client_token = client_token, .lease_ms = lease_ms,
+	finish_login(auth, &(struct auth_reply){.result = AUTH_OK, .client_token = client_token, .lease_ms = lease_ms,
 	    .renewable = renewable, .borrowed = auth->ops->borrowed, .reason = ""});
 }
 
@@ -94,7 +94,7 @@ bool auth_is_token(const char *text)
 	return *text == '\0';
 }
 
-static void on_answer(void *arg, const struct control *control)
+static void on_login_answer(void *arg, const struct control *control)
 {
 	struct auth *auth = arg;
 
@@ -105,7 +105,7 @@ static void on_answer(void *arg, const struct control *control)
 		auth_fail_control(auth, control);
 }
 
-static int put_member(struct buf *body, const char *before, const struct auth_member *member)
+static int put_auth_member(struct buf *body, const char *before, const struct auth_member *member)
 {
 	if (buf_printf(body, "%s\"%s\":", before, member->name) < 0)
 		return -1;
@@ -123,10 +123,10 @@ void auth_send(struct auth *auth, const struct auth_member members[2])
 		}
 	}
 	buf_init(&body, BODY_MAX);
-	if (put_member(&body, "{", &members[0]) == 0 && put_member(&body, ",", &members[1]) == 0 &&
+	if (put_auth_member(&body, "{", &members[0]) == 0 && put_auth_member(&body, ",", &members[1]) == 0 &&
 	    buf_puts(&body, "}") == 0)
 		auth->call = api_ask_control(auth->api, API_LOGIN, &(struct api_request){.node = auth->node, .mount = auth->mount,
-		    .body = &body, .deadline_ms = auth->deadline_ms}, on_answer, auth);
+		    .body = &body, .deadline_ms = auth->deadline_ms}, on_login_answer, auth);
 	buf_free(&body);
 	auth_credentials_forget(&auth->credentials);
 	if (auth->call == NULL)
@@ -140,7 +140,7 @@ int auth_init(struct auth *auth, struct event_base *base, struct api *api, const
 	auth->ops = ops;
 	auth->api = api;
 	auth_credentials_init(&auth->credentials);
-	if (event_assign(&auth->failed, base, -1, 0, on_failed, auth) < 0)
+	if (event_assign(&auth->failed, base, -1, 0, on_login_failed, auth) < 0)
 		return -1;
 	auth->mount = mount != NULL ? secmem_strdup(mount) : NULL;
 	return mount != NULL && auth->mount == NULL ? -1 : 0;
@@ -151,7 +151,7 @@ void auth_at_leader(struct auth *auth, struct leader *leader)
 	auth->leader = leader;
 }
 
-static void begin(struct auth *auth)
+static void ask_login(struct auth *auth)
 {
 	struct error why;
 
@@ -161,7 +161,7 @@ static void begin(struct auth *auth)
 		auth->ops->login(auth);
 }
 
-static void on_leader(void *arg, const char *node)
+static void on_login_leader(void *arg, const char *node)
 {
 	struct auth *auth = arg;
 
@@ -170,7 +170,7 @@ static void on_leader(void *arg, const char *node)
 	if (node != NULL && auth->node == NULL)
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 	else
-		begin(auth);
+		ask_login(auth);
 }
 
 void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg)
@@ -181,10 +181,10 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 	free(auth->node);
 	auth->node = NULL;
 	if (auth->leader == NULL) {
-		begin(auth);
+		ask_login(auth);
 		return;
 	}
-	auth->search = leader_find(auth->leader, on_leader, auth);
+	auth->search = leader_find(auth->leader, on_login_leader, auth);
 	if (auth->search == NULL)
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 }

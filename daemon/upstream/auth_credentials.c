@@ -49,7 +49,7 @@ static int read_one(struct auth_credential *credential, struct error *why)
 }
 
 /* What all give now, and its digest. */
-static int read_all(struct auth_credentials *c, struct digest *ret, struct error *why)
+static int read_credentials(struct auth_credentials *c, struct digest *ret, struct error *why)
 {
 	const struct buf *first = &c->credential[0].read, *second = &c->credential[1].read;
 
@@ -81,7 +81,7 @@ static void warn_of_public_files(struct auth_credentials *c)
 int auth_credentials_read(struct auth_credentials *c, struct error *why)
 {
 	c->seen.valid = false;
-	if (read_all(c, &c->used, why) < 0)
+	if (read_credentials(c, &c->used, why) < 0)
 		return -1;
 	warn_of_public_files(c);
 	return 0;
@@ -113,7 +113,7 @@ bool auth_credentials_changed(struct auth_credentials *c)
 	struct digest before = c->seen;
 	struct error ignored;
 
-	if (!any_file(c) || read_all(c, &c->seen, &ignored) < 0)
+	if (!any_file(c) || read_credentials(c, &c->seen, &ignored) < 0)
 		return false;
 	auth_credentials_forget(c);
 	return digest_equal(&c->seen, &before) && !digest_equal(&c->seen, &c->used);

@@ -6,7 +6,7 @@
 #include "daemon/upstream/auth_internal.h"
 
 /* A live token may be forbidden to look itself up: then it is taken for one that does not expire. */
-static void on_lookup(void *arg, const struct control *control)
+static void on_devtoken_lookup(void *arg, const struct control *control)
 {
 	struct auth *auth = arg;
 	struct buf token;
@@ -31,7 +31,7 @@ static void devtoken_login(struct auth *auth)
 		return;
 	}
 	auth->call = api_ask_control(auth->api, API_LOOKUP_SELF,
-	    &(struct api_request){.token = token, .deadline_ms = auth->deadline_ms}, on_lookup, auth);
+	    &(struct api_request){.token = token, .deadline_ms = auth->deadline_ms}, on_devtoken_lookup, auth);
 	if (auth->call == NULL)
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 }

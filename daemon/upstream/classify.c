@@ -14,7 +14,7 @@
 #define AGAIN_RATE_MS 1000
 #define MOUNT_TEXT_MAX 1024
 
-static void set(struct answer *ret, const struct http_reply *reply, enum verdict verdict, enum code code,
+static void set_answer(struct answer *ret, const struct http_reply *reply, enum verdict verdict, enum code code,
     const char *message)
 {
 	ret->verdict = verdict;
@@ -24,24 +24,24 @@ static void set(struct answer *ret, const struct http_reply *reply, enum verdict
 
 static void failed(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
 {
-	set(ret, reply, VERDICT_FAILED, code, message);
+	set_answer(ret, reply, VERDICT_FAILED, code, message);
 }
 
 static void again(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code, const char *message)
 {
-	set(ret, reply, VERDICT_AGAIN, code, message);
+	set_answer(ret, reply, VERDICT_AGAIN, code, message);
 	ret->again_ms = ms;
 }
 
 static void odd(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
 {
-	set(ret, reply, VERDICT_FAILED, code, message);
+	set_answer(ret, reply, VERDICT_FAILED, code, message);
 	ret->odd = true;
 }
 
 static void denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase, const char *message)
 {
-	set(ret, reply, VERDICT_DENIED, CODE_PERMISSION_DENIED, message);
+	set_answer(ret, reply, VERDICT_DENIED, CODE_PERMISSION_DENIED, message);
 	ret->denied_wrapped = phrase == PHRASE_PERMISSION_DENIED_WRAPPED;
 }
 
@@ -55,7 +55,7 @@ static void rate_limited(struct answer *ret, const struct http_reply *reply)
  * What holds for reads and writes alike: the request was refused before anything was done. False if the answer
  * says no such thing.
  */
-static bool refused(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
+static bool take_refusal(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
 	if (reply->status == 403)
 		denied(ret, reply, phrase, "OpenBao's policies do not allow this to the daemon");
@@ -123,7 +123,7 @@ static void read_failed(struct answer *ret, const struct http_reply *reply, enum
 {
 	int status = reply->status;
 
-	if (refused(ret, reply, phrase))
+	if (take_refusal(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_STEPPING_DOWN || status == 307 || status == 502 || status == 503 || status == 504) {
 		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao cannot answer now");
@@ -283,7 +283,7 @@ static void put_failed(struct answer *ret, const struct http_reply *reply)
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 	int status = reply->status;
 
-	if (refused(ret, reply, phrase))
+	if (take_refusal(ret, reply, phrase))
 		return;
 	if (status == 400 && phrase == PHRASE_CAS_MISMATCH)
 		failed(ret, reply, CODE_CAS_MISMATCH,
@@ -433,7 +433,7 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (refused(ret, reply, phrase) || no_raft(ret, reply, phrase))
+	if (take_refusal(ret, reply, phrase) || no_raft(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_OTHER_KEYS)
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "the snapshot is of a cluster with other unseal keys, which OpenBao "

@@ -28,7 +28,7 @@ void control_clear(struct control *c)
 	c->reason = "";
 }
 
-static void set(struct control *c, enum control_result result, const char *reason)
+static void set_result(struct control *c, enum control_result result, const char *reason)
 {
 	c->result = result;
 	c->reason = reason;
@@ -40,23 +40,23 @@ static void set_no_reply(struct control *c, enum http_outcome outcome)
 {
 	switch (outcome) {
 	case HTTP_CONNECT:
-		set(c, CONTROL_UNREACHABLE, "no connection to OpenBao");
+		set_result(c, CONTROL_UNREACHABLE, "no connection to OpenBao");
 		break;
 	case HTTP_TLS:
-		set(c, CONTROL_UNREACHABLE, "OpenBao's certificate was not accepted, or the TLS handshake failed");
+		set_result(c, CONTROL_UNREACHABLE, "OpenBao's certificate was not accepted, or the TLS handshake failed");
 		c->tls = true;
 		break;
 	case HTTP_DEADLINE:
-		set(c, CONTROL_UNREACHABLE, "OpenBao did not answer in time");
+		set_result(c, CONTROL_UNREACHABLE, "OpenBao did not answer in time");
 		break;
 	case HTTP_BROKEN:
-		set(c, CONTROL_UNREACHABLE, "the connection to OpenBao broke");
+		set_result(c, CONTROL_UNREACHABLE, "the connection to OpenBao broke");
 		break;
 	case HTTP_TOO_BIG:
-		set(c, CONTROL_FAILED, "OpenBao's answer is too large");
+		set_result(c, CONTROL_FAILED, "OpenBao's answer is too large");
 		break;
 	default:
-		set(c, CONTROL_FAILED, "the request to OpenBao could not be made");
+		set_result(c, CONTROL_FAILED, "the request to OpenBao could not be made");
 		break;
 	}
 }
@@ -90,7 +90,7 @@ static const struct {
 
 static void set_denied(struct control *c, enum upstream_phrase phrase)
 {
-	set(c, CONTROL_DENIED, "OpenBao denied permission");
+	set_result(c, CONTROL_DENIED, "OpenBao denied permission");
 	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++) {
 		if (phrase == denials[i].phrase) {
 			c->explained = true;
@@ -104,7 +104,7 @@ static void set_error(struct control *c, const struct http_reply *reply)
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
-		set(c, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
+		set_result(c, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
 		return;
 	}
 	if (reply->status == 403) {
@@ -113,24 +113,24 @@ static void set_error(struct control *c, const struct http_reply *reply)
 	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
 		if (phrase == meanings[i].phrase && (meanings[i].status == 0 || reply->status == meanings[i].status)) {
-			set(c, meanings[i].result, meanings[i].reason);
+			set_result(c, meanings[i].result, meanings[i].reason);
 			return;
 		}
 	}
 	if (reply->status == 307) /* of a standby whose leader cannot be reached */
-		set(c, CONTROL_UNREACHABLE, "OpenBao has no active node");
+		set_result(c, CONTROL_UNREACHABLE, "OpenBao has no active node");
 	else if (reply->status >= 502 && reply->status <= 504)
-		set(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
+		set_result(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
 	else if (reply->status == 429)
-		set(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
+		set_result(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
 	else if (reply->status == 404 || reply->status == 405)
-		set(c, CONTROL_FAILED, "OpenBao has nothing at the configured mount");
+		set_result(c, CONTROL_FAILED, "OpenBao has nothing at the configured mount");
 	else if (reply->status >= 300 && reply->status < 400)
-		set(c, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
+		set_result(c, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	else if (reply->status >= 500)
-		set(c, CONTROL_FAILED, "OpenBao answered with an error of its own");
+		set_result(c, CONTROL_FAILED, "OpenBao answered with an error of its own");
 	else
-		set(c, CONTROL_FAILED, "OpenBao did not accept the request");
+		set_result(c, CONTROL_FAILED, "OpenBao did not accept the request");
 }
 
 /* True if a 2xx answer is there; else the result is set. */
@@ -139,7 +139,7 @@ static bool answered(const struct http_reply *reply, struct control *c)
 	memset(c, 0, sizeof(*c));
 	c->outcome = reply->outcome;
 	c->status = reply->status;
-	set(c, CONTROL_OK, "");
+	set_result(c, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
 		set_no_reply(c, reply->outcome);
 	else if (reply->status < 200 || reply->status > 299)
@@ -150,7 +150,7 @@ static bool answered(const struct http_reply *reply, struct control *c)
 /* -- documents -- */
 
 /* Reads the body, which c owns from then on. NULL: not an object, too large, or no memory. */
-static json_t *load(const struct http_reply *reply, struct control *c)
+static json_t *load_document(const struct http_reply *reply, struct control *c)
 {
 	json_error_t ignored;
 
@@ -173,31 +173,31 @@ static json_t *load_part(const struct http_reply *reply, const char *name, struc
 	if (!answered(reply, c))
 		return NULL;
 	if (reply->body_len == 0) {
-		set(c, CONTROL_EMPTY, "OpenBao sent an answer without content");
+		set_result(c, CONTROL_EMPTY, "OpenBao sent an answer without content");
 		return NULL;
 	}
-	root = load(reply, c);
+	root = load_document(reply, c);
 	if (root == NULL) {
-		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 		return NULL;
 	}
 	part = json_object_get(root, name);
 	if (part == NULL || json_is_null(part))
-		set(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+		set_result(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
 	else if (!json_is_object(part))
-		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 	return c->result == CONTROL_OK ? part : NULL;
 }
 
 /* Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED. */
-static void take_string(struct control *c, const json_t *part, const char *name, const char **ret)
+static void take_text(struct control *c, const json_t *part, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(part, name);
 
 	if (value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
-		set(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+		set_result(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
 	else if (!json_is_string(value) || json_string_length(value) > STRING_MAX)
-		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 	else
 		*ret = json_string_value(value);
 }
@@ -207,10 +207,10 @@ static void take_credential(struct control *c, const json_t *part, const char *n
 {
 	const char *value = NULL;
 
-	take_string(c, part, name, &value);
+	take_text(c, part, name, &value);
 	for (const char *p = value; p != NULL && *p != '\0'; p++) {
 		if (*p < 0x21 || *p > 0x7e) {
-			set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+			set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 			return;
 		}
 	}
@@ -230,10 +230,10 @@ static bool read_lease(struct control *c, const json_t *part, const char *name)
 	return true;
 }
 
-static void take_lease(struct control *c, const json_t *auth)
+static void take_auth_lease(struct control *c, const json_t *auth)
 {
 	if (!read_lease(c, auth, "lease_duration"))
-		set(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
 }
 
 void control_login(const struct http_reply *reply, struct control *ret)
@@ -246,7 +246,7 @@ void control_login(const struct http_reply *reply, struct control *ret)
 	if (ret->result == CONTROL_EMPTY)
 		ret->reason = "OpenBao's answer holds no token: the login wants a second factor, perhaps";
 	if (ret->result == CONTROL_OK)
-		take_lease(ret, auth);
+		take_auth_lease(ret, auth);
 	if (ret->result != CONTROL_OK)
 		ret->client_token = NULL;
 }
@@ -256,13 +256,13 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 	const json_t *auth = load_part(reply, "auth", ret);
 
 	if (auth != NULL)
-		take_lease(ret, auth);
+		take_auth_lease(ret, auth);
 }
 
 void control_lookup(const struct http_reply *reply, struct control *ret)
 {
 	if (answered(reply, ret))
-		(void)read_lease(ret, json_object_get(load(reply, ret), "data"), "ttl");
+		(void)read_lease(ret, json_object_get(load_document(reply, ret), "data"), "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)
@@ -275,7 +275,7 @@ void control_wrapping(const struct http_reply *reply, struct control *ret)
 	const json_t *data = load_part(reply, "data", ret);
 
 	if (data != NULL)
-		take_string(ret, data, "creation_path", &ret->creation_path);
+		take_text(ret, data, "creation_path", &ret->creation_path);
 }
 
 void control_unwrap(const struct http_reply *reply, struct control *ret)
@@ -304,7 +304,7 @@ static bool take_health(const struct http_reply *reply, struct control *c)
 
 	if (reply->outcome != HTTP_REPLY || !is_health_status(reply->status))
 		return false;
-	root = load(reply, c);
+	root = load_document(reply, c);
 	initialized = json_object_get(root, "initialized");
 	sealed = json_object_get(root, "sealed");
 	standby = json_object_get(root, "standby");
@@ -322,16 +322,16 @@ void control_health(const struct http_reply *reply, struct control *ret)
 	bool plain = answered(reply, ret);
 
 	if (ret->status == 307) /* no standby's, since it answers this by itself */
-		set(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
+		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
 		if (!ret->initialized)
-			set(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");
+			set_result(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");
 		else if (ret->sealed)
-			set(ret, CONTROL_UNREACHABLE, "OpenBao is sealed");
+			set_result(ret, CONTROL_UNREACHABLE, "OpenBao is sealed");
 		else
-			set(ret, CONTROL_OK, "");
+			set_result(ret, CONTROL_OK, "");
 	} else if (plain) {
-		set(ret, reply->body_len == 0 ? CONTROL_EMPTY : CONTROL_FAILED,
+		set_result(ret, reply->body_len == 0 ? CONTROL_EMPTY : CONTROL_FAILED,
 		    reply->body_len == 0 ? "OpenBao sent an answer without content" : "OpenBao's answer cannot be read");
 	}
 }
@@ -346,13 +346,13 @@ void control_leader(const struct http_reply *reply, struct control *ret)
 
 	if (!answered(reply, ret))
 		return;
-	root = load(reply, ret);
+	root = load_document(reply, ret);
 	ha_enabled = json_object_get(root, "ha_enabled");
 	is_self = json_object_get(root, "is_self");
 	address = json_object_get(root, "leader_address");
 	if (!json_is_boolean(ha_enabled) || (json_is_true(ha_enabled) && !json_is_boolean(is_self)) ||
 	    (address != NULL && !json_is_string(address))) {
-		set(ret, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(ret, CONTROL_FAILED, "OpenBao's answer cannot be read");
 		return;
 	}
 	ret->is_self = json_is_true(is_self) || json_is_false(ha_enabled);

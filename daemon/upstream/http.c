@@ -11,11 +11,13 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
 #include "daemon/upstream/http_multi.h"
@@ -33,10 +35,17 @@ enum call_state {
 	CALL_RUNNING, /* curl has it */
 	CALL_ENDING   /* the result is known, the callback is due from the loop */
 };
+static const char *const call_state_names[] = {
+	[CALL_QUEUED] = "queued",
+	[CALL_RUNNING] = "running",
+	[CALL_ENDING] = "ending",
+};
 
 struct http_call {
 	TAILQ_ENTRY(http_call) link; /* in the list of its state */
 	struct http *http;
+	const char *name;
+	uint64_t number;
 	enum call_state state;
 	enum lane lane;
 	bool is_post;
@@ -78,8 +87,23 @@ struct http {
 
 static void pump(struct http *http);
 
+const char *http_outcome_name(enum http_outcome outcome)
+{
+	static const char *const names[] = {
+		[HTTP_REPLY] = "a reply",
+		[HTTP_CONNECT] = "no connection",
+		[HTTP_TLS] = "TLS refused",
+		[HTTP_DEADLINE] = "deadline",
+		[HTTP_BROKEN] = "broken",
+		[HTTP_TOO_BIG] = "too big",
+		[HTTP_INTERNAL] = "no memory",
+	};
+
+	return names[outcome];
+}
+
 /* 0, or -1: no memory. */
-static int arm(struct event *timer, uint64_t ms)
+static int arm_timer(struct event *timer, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
 
@@ -91,6 +115,7 @@ static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
 
+	log_request(call->number, "%s: %s, was %s", call->name, call_state_names[state], call_state_names[call->state]);
 	if (call->state == CALL_RUNNING)
 		http->running[call->lane]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);
@@ -113,23 +138,42 @@ static void note_sent(struct http_call *call)
 		call->sent |= http_handle_sent(&call->handle);
 }
 
+/* Addresses stand in no log: a node is told by its place among the configured ones. */
+static void log_attempt(const struct http_call *call, int status, const char *why)
+{
+	const struct http_addresses *all = &call->http->addresses;
+	char node[32] = "a node that is not configured", outcome[16];
+	unsigned long long ms;
+	size_t place;
+
+	if (!log_has_debug())
+		return;
+	ms = clock_now_ms() - call->attempt_ms;
+	place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
+	if (place < all->count)
+		snprintf(node, sizeof(node), "address %zu", place + 1);
+	snprintf(outcome, sizeof(outcome), "%d", status);
+	log_request(call->number, "%s at %s: %s after %llu ms", call->name, node, status != 0 ? outcome : why, ms);
+}
+
 /*
- * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. well: with a whole
- * reply.
+ * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. status: of a whole reply;
+ * 0: there is none, why says what came instead.
  */
-static void attempt_end(struct http_call *call, bool well)
+static void attempt_end(struct http_call *call, int status, const char *why)
 {
 	if (call->handle.easy == NULL)
 		return;
 	note_sent(call);
 	http_multi_remove(call->http->multi, call->handle.easy);
-	http_handle_end(&call->handle, &call->http->handles, well);
+	http_handle_end(&call->handle, &call->http->handles, status != 0);
+	log_attempt(call, status, why);
 }
 
 /* The call is in no list any more. */
-static void call_free(struct http_call *call)
+static void http_call_free(struct http_call *call)
 {
-	attempt_end(call, false);
+	attempt_end(call, 0, "cancelled");
 	if (event_initialized(&call->timer))
 		event_del(&call->timer);
 	http_handle_headers_free(call->headers);
@@ -158,13 +202,15 @@ static void call_finish(struct http_call *call, struct http_reply *reply)
 	}
 	call_remove(call);
 	call->done(call->arg, reply);
-	call_free(call);
+	http_call_free(call);
 }
 
 static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
 {
 	struct http_reply reply = {.outcome = outcome};
 
+	if (call->state != CALL_RUNNING)
+		log_request(call->number, "%s: %s, and it was not sent", call->name, http_outcome_name(outcome));
 	call_finish(call, &reply);
 }
 
@@ -189,13 +235,13 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	/* libevent counts from when the loop last woke, so a timer can be early. */
-	if (now < call->deadline_ms && arm(&call->timer, call->deadline_ms - now) == 0)
+	if (now < call->deadline_ms && arm_timer(&call->timer, call->deadline_ms - now) == 0)
 		return;
 	if (call->state == CALL_RUNNING) {
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
-		attempt_end(call, false);
+		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
 	pump(http);
@@ -357,7 +403,7 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		code = CURLE_PARTIAL_FILE;
 	if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
-	attempt_end(call, reply.outcome == HTTP_REPLY);
+	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
 		address->failed_ms = clock_now_ms();
@@ -388,7 +434,7 @@ static void on_finished(void *arg, CURL *easy, CURLcode code)
 	transfer_done(call_of(easy), code);
 }
 
-static void on_drained(void *arg)
+static void on_multi_drained(void *arg)
 {
 	pump(arg);
 }
@@ -402,9 +448,9 @@ static bool is_whole(void *arg, CURL *easy)
 	return call != NULL && call->head_whole && !call->paused;
 }
 
-static struct http *make(struct event_base *base, const struct http_options *options, struct error *error)
+static struct http *http_make(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_drained, .is_whole = is_whole};
+	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_multi_drained, .is_whole = is_whole};
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {
@@ -431,7 +477,7 @@ fail:
 
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	return http_tls_check(options, error) == 0 ? make(base, options, error) : NULL;
+	return http_tls_check(options, error) == 0 ? http_make(base, options, error) : NULL;
 }
 
 struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error)
@@ -454,7 +500,7 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another = make(base, &options, error);
+	another = http_make(base, &options, error);
 	free(copy);
 	return another;
 }
@@ -468,7 +514,7 @@ void http_free(struct http *http)
 	for (size_t i = 0; i <= CALL_ENDING; i++) {
 		while ((call = TAILQ_FIRST(&http->calls[i])) != NULL) {
 			call_remove(call);
-			call_free(call);
+			http_call_free(call);
 		}
 	}
 	http_handles_free(&http->handles);
@@ -484,6 +530,8 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	struct error ignored;
 
 	call->http = http;
+	call->name = request->name;
+	call->number = request->number;
 	call->lane = request->stream != NULL ? LANE_STREAM : request->urgent ? LANE_URGENT : LANE_ORDINARY;
 	if (request->stream != NULL)
 		call->stream = *request->stream;
@@ -512,7 +560,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		return NULL;
 	}
 	if (call_init(call, http, request) < 0) {
-		call_free(call);
+		http_call_free(call);
 		return NULL;
 	}
 	call->done = done;
@@ -528,7 +576,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 		call_finish_later(call, HTTP_INTERNAL);
 	} else if (call->deadline_ms <= now) {
 		call_finish_later(call, HTTP_DEADLINE);
-	} else if (call->deadline_ms != CLOCK_NEVER && arm(&call->timer, call->deadline_ms - now) < 0) {
+	} else if (call->deadline_ms != CLOCK_NEVER && arm_timer(&call->timer, call->deadline_ms - now) < 0) {
 		call_finish_later(call, HTTP_INTERNAL);
 	} else {
 		pump(http);
@@ -555,9 +603,12 @@ void http_address_failed(struct http *http, size_t address)
 
 void http_cancel(struct http_call *call)
 {
-	struct http *http = call->http;
+	struct http *http;
 
+	if (call == NULL)
+		return;
+	http = call->http;
 	call_remove(call);
-	call_free(call);
+	http_call_free(call);
 	pump(http);
 }

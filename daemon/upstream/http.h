@@ -70,6 +70,8 @@ struct http_stream {
 #define HTTP_SOURCE_WAIT SIZE_MAX
 
 struct http_request {
+	const char *name;           /* for the log; not copied */
+	uint64_t number;            /* the caller's request behind it, for the log; 0: the daemon's own */
 	enum http_method method;
 	const char *path;           /* "/v1/…", already encoded; copied */
 	const char *token;          /* X-Vault-Token, or NULL; copied to wiped memory */
@@ -91,6 +93,8 @@ enum http_outcome {
 	HTTP_TOO_BIG,   /* the reply is larger than HTTP_REPLY_MAX */
 	HTTP_INTERNAL   /* no memory, curl misused, or a node that is no address */
 };
+
+const char *http_outcome_name(enum http_outcome outcome);
 
 #define HTTP_REPLY_MAX (16u << 20)
 
@@ -121,7 +125,7 @@ void http_resume(struct http_call *call);
 /* The address, by its place among the options', does not serve: it is tried last for a while. */
 void http_address_failed(struct http *http, size_t address);
 
-/* Ends a call; its callback will not run. Not from within that call's own callback. */
+/* Ends a call; its callback will not run. Not from within that call's own callback. NULL: none. */
 void http_cancel(struct http_call *call);
 
 #endif

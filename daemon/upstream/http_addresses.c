@@ -35,6 +35,10 @@ static int has_more(CURLU *url)
 static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port, const char *server_name)
 {
 	entry->url = curl_url();
+	if (asprintf(&entry->text, "%s://%s:%s", scheme, host, port) < 0) {
+		entry->text = NULL;
+		return -1;
+	}
 	if (curl_url_set(entry->url, CURLUPART_SCHEME, scheme, 0) != CURLUE_OK ||
 	    curl_url_set(entry->url, CURLUPART_HOST, server_name != NULL ? server_name : host, 0) != CURLUE_OK ||
 	    curl_url_set(entry->url, CURLUPART_PORT, port, 0) != CURLUE_OK)
@@ -94,6 +98,7 @@ int http_address_init(struct http_address *ret, const char *url, const char *ser
 void http_address_clear(struct http_address *address)
 {
 	curl_url_cleanup(address->url);
+	free(address->text);
 	free(address->connect_to);
 	memset(address, 0, sizeof(*address));
 }
@@ -119,6 +124,15 @@ int http_addresses_init(struct http_addresses *addresses, char *const *urls, siz
 		}
 	}
 	return 0;
+}
+
+size_t http_addresses_find(const struct http_addresses *addresses, const char *text)
+{
+	size_t i = 0;
+
+	while (i < addresses->count && strcmp(addresses->entries[i].text, text) != 0)
+		i++;
+	return i;
 }
 
 void http_addresses_free(struct http_addresses *addresses)

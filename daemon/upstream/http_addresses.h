@@ -16,6 +16,7 @@
 
 struct http_address {
 	CURLU *url;         /* scheme, host and port, parsed once for all requests */
+	char *text;         /* the same, with the host as it was given, to be found by */
 	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
 	uint64_t failed_ms; /* when it last failed, 0 if not since it last worked */
 };
@@ -32,6 +33,9 @@ struct http_addresses {
 int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
     struct error *error);
 void http_addresses_free(struct http_addresses *addresses);
+
+/* The place of the address with that text; addresses->count: it is none of them. */
+size_t http_addresses_find(const struct http_addresses *addresses, const char *text);
 
 /* One address by itself, read in the same way. 0, or -1 with error set and ret empty. Freed with http_address_clear. */
 int http_address_init(struct http_address *ret, const char *url, const char *server_name, struct error *error);

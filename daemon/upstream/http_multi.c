@@ -124,7 +124,7 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
-static struct watch *find(struct http_multi *m, int fd)
+static struct watch *watch_of(struct http_multi *m, int fd)
 {
 	struct watch *watch;
 
@@ -163,7 +163,7 @@ static void watch_free(struct watch *watch)
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
 	struct http_multi *m = arg;
-	struct watch *watch = find(m, fd);
+	struct watch *watch = watch_of(m, fd);
 
 	(void)assigned;
 	if (watch == NULL && what != CURL_POLL_REMOVE)
@@ -188,7 +188,7 @@ static curl_socket_t open_connection(void *arg, curlsocktype purpose, struct cur
 
 static int close_connection(void *arg, curl_socket_t fd)
 {
-	struct watch *watch = find(arg, fd);
+	struct watch *watch = watch_of(arg, fd);
 
 	if (watch != NULL)
 		watch_free(watch);

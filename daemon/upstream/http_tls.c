@@ -21,7 +21,7 @@ static int no_passphrase(char *buffer, int size, int for_writing, void *arg)
 }
 
 /* A FIFO or a device would block the daemon, here and at each connection. */
-static int check_file(const char *setting, const char *path, struct error *error)
+static int check_tls_file(const char *setting, const char *path, struct error *error)
 {
 	struct stat st;
 
@@ -34,7 +34,7 @@ static int check_file(const char *setting, const char *path, struct error *error
 
 static int check_ca(SSL_CTX *context, const char *path, struct error *error)
 {
-	if (check_file("ca_file", path, error) < 0)
+	if (check_tls_file("ca_file", path, error) < 0)
 		return -1;
 	if (SSL_CTX_load_verify_locations(context, path, NULL) != 1)
 		return error_set(error, "ca_file: %s: no usable certificate in PEM form", path);
@@ -45,7 +45,7 @@ static int check_client(SSL_CTX *context, const char *certificate, const char *k
 {
 	if (certificate == NULL || key == NULL)
 		return error_set(error, "client_cert_file and client_key_file belong together");
-	if (check_file("client_cert_file", certificate, error) < 0 || check_file("client_key_file", key, error) < 0)
+	if (check_tls_file("client_cert_file", certificate, error) < 0 || check_tls_file("client_key_file", key, error) < 0)
 		return -1;
 	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
 		return error_set(error, "client_cert_file: %s: no usable certificate in PEM form", certificate);

@@ -7,23 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/waiters.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 
 #define QUESTION_MS 3000
 
 struct leader_wait {
-	TAILQ_ENTRY(leader_wait) link;
+	struct waiter waiter; /* the first member */
 	struct leader *leader;
-	unsigned round; /* of questions; it waits for the end of its own */
 	leader_found *found;
 	void *arg;
 };
-
-TAILQ_HEAD(wait_list, leader_wait);
 
 /* To one node. */
 struct question {
@@ -36,8 +33,8 @@ struct leader {
 	struct api *api;
 	char *known;                 /* NULL: not known */
 	bool was_found;
-	struct wait_list waits;
-	unsigned round;
+	struct waiters waits;
+	size_t asking;               /* questions without an answer so far */
 	char *named;                 /* whom a node named as its leader */
 	bool named_asked;
 	const char *why;             /* no leader is found so far, though nodes answer; NULL: none has */
@@ -57,37 +54,25 @@ struct leader *leader_new(struct api *api, char *const *addresses, size_t count)
 	for (size_t i = 0; i < count; i++)
 		l->questions[i] = (struct question){.leader = l, .node = addresses[i]};
 	l->questions[count].leader = l;
-	TAILQ_INIT(&l->waits);
 	return l;
 }
 
-static void take_back(struct leader *l)
+static void cancel_search(struct leader *l)
 {
 	for (size_t i = 0; i <= l->count; i++) {
-		if (l->questions[i].call != NULL)
-			http_cancel(l->questions[i].call);
+		http_cancel(l->questions[i].call);
 		l->questions[i].call = NULL;
 	}
-}
-
-static bool is_asking(const struct leader *l)
-{
-	for (size_t i = 0; i <= l->count; i++) {
-		if (l->questions[i].call != NULL)
-			return true;
-	}
-	return false;
+	l->asking = 0;
 }
 
 void leader_free(struct leader *l)
 {
-	struct leader_wait *w;
-
 	if (l == NULL)
 		return;
-	take_back(l);
-	while ((w = TAILQ_FIRST(&l->waits)) != NULL)
-		leader_cancel(w);
+	cancel_search(l);
+	while (!waiters_empty(&l->waits))
+		leader_cancel((struct leader_wait *)(void *)l->waits.list);
 	free(l->known);
 	free(l->named);
 	free(l);
@@ -122,26 +107,25 @@ static void log_result(struct leader *l, const char *node)
 		l->logged = node != NULL ? NULL : l->why;
 }
 
-/* Ends the search. Who asks again from within its callback begins another one. */
-static void tell(struct leader *l, const char *node)
+/* Who asks again from within its callback begins another search. */
+static void end_search(struct leader *l, const char *node)
 {
 	char *found_node = node != NULL ? strdup(node) : NULL;
-	unsigned round = l->round++;
-	struct leader_wait *w;
+	unsigned round = waiters_end_round(&l->waits);
+	struct waiter *one;
 
-	take_back(l);
+	cancel_search(l);
 	log_result(l, node);
 	free(l->known);
 	l->known = found_node != NULL ? strdup(found_node) : NULL;
 	l->was_found |= found_node != NULL;
 	free(l->named);
 	l->named = NULL;
-	while ((w = TAILQ_FIRST(&l->waits)) != NULL && w->round == round) {
-		leader_found *found = w->found;
-		void *arg = w->arg;
+	while ((one = waiters_take(&l->waits, round)) != NULL) {
+		struct leader_wait w = *(struct leader_wait *)(void *)one;
 
-		leader_cancel(w);
-		found(arg, found_node);
+		free(one);
+		w.found(w.arg, found_node);
 	}
 	free(found_node);
 }
@@ -154,29 +138,18 @@ static bool is_acceptable(const char *named, const char *by)
 	return strncasecmp(named, "http://", 7) == 0 && strncasecmp(by, "http://", 7) == 0;
 }
 
-static void on_answer(void *arg, const struct control *control);
+static void on_leader_answer(void *arg, const struct control *control);
 
-static void ask(struct question *q)
+static void ask_node(struct question *q)
 {
 	const struct api_request request = {.node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS};
 
-	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_answer, q);
+	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_leader_answer, q);
+	q->leader->asking += q->call != NULL;
 }
 
-/* Last, so that a leader is known by its configured address if it has one. */
-static void ask_named(struct leader *l)
-{
-	struct question *q = &l->questions[l->count];
-
-	if (l->named == NULL || l->named_asked)
-		return;
-	l->named_asked = true;
-	q->node = l->named;
-	ask(q);
-}
-
-/* A node that does not lead. */
-static void take_answer(struct leader *l, const struct question *q, const struct control *control)
+/* What follows from the answer of a node that does not lead. */
+static void note_standby(struct leader *l, const struct question *q, const struct control *control)
 {
 	if (q == &l->questions[l->count]) {
 		l->why = control->result == CONTROL_OK ? "the one that is named does not lead" : control->reason;
@@ -194,53 +167,55 @@ static void take_answer(struct leader *l, const struct question *q, const struct
 		l->why = "the one that is named is without TLS";
 }
 
-static void on_answer(void *arg, const struct control *control)
+static void on_leader_answer(void *arg, const struct control *control)
 {
 	struct question *q = arg;
 	struct leader *l = q->leader;
 
 	q->call = NULL;
+	l->asking--;
 	if (control->result == CONTROL_OK && control->is_self) {
-		tell(l, q->node);
+		end_search(l, q->node);
 		return;
 	}
-	take_answer(l, q, control);
-	if (!is_asking(l))
-		ask_named(l);
-	if (!is_asking(l))
-		tell(l, NULL);
-}
-
-/* 0, or -1: no memory. */
-static int search(struct leader *l)
-{
-	l->named_asked = false;
-	l->why = NULL;
-	for (size_t i = 0; i < l->count; i++)
-		ask(&l->questions[i]);
-	return is_asking(l) ? 0 : -1;
+	note_standby(l, q, control);
+	/* The named one comes last, so that a leader is known by its configured address if it has one. */
+	if (l->asking == 0 && l->named != NULL && !l->named_asked) {
+		l->named_asked = true;
+		l->questions[l->count].node = l->named;
+		ask_node(&l->questions[l->count]);
+	}
+	if (l->asking == 0)
+		end_search(l, NULL);
 }
 
 struct leader_wait *leader_find(struct leader *l, leader_found *found, void *arg)
 {
 	struct leader_wait *w = calloc(1, sizeof(*w));
 
-	if (w == NULL || (!is_asking(l) && search(l) < 0)) {
+	if (w == NULL)
+		return NULL;
+	if (l->asking == 0) {
+		l->named_asked = false;
+		l->why = NULL;
+		for (size_t i = 0; i < l->count; i++)
+			ask_node(&l->questions[i]);
+	}
+	if (l->asking == 0) {
 		free(w);
 		return NULL;
 	}
 	w->leader = l;
-	w->round = l->round;
 	w->found = found;
 	w->arg = arg;
-	TAILQ_INSERT_TAIL(&l->waits, w, link);
+	waiters_add(&l->waits, &w->waiter);
 	return w;
 }
 
 /* The search itself goes on: what comes of it is worth remembering. */
 void leader_cancel(struct leader_wait *w)
 {
-	TAILQ_REMOVE(&w->leader->waits, w, link);
+	waiters_remove(&w->leader->waits, &w->waiter);
 	free(w);
 }
 

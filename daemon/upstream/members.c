@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Only a name that is not written like any of them can have been written with escapes. */
-static const struct members *find(const struct members *wanted, struct jspan name)
+static const struct members *find_wanted(const struct members *wanted, struct jspan name)
 {
 	const struct members *m;
 
@@ -32,7 +32,7 @@ static int take_object(struct jscan *s, const struct members *wanted)
 	if (jscan_object(s) < 0)
 		return -1;
 	while ((more = jscan_member(s, &name)) == 1) {
-		const struct members *found = find(wanted, name);
+		const struct members *found = find_wanted(wanted, name);
 
 		if (found == NULL) {
 			if (jscan_value(s, JSCAN_DEPTH_MAX, &ignored) < 0)

@@ -39,6 +39,7 @@ struct reach {
 	enum reach_state found;      /* the best of its answers */
 	bool found_tls;              /* REACH_DOWN: as above */
 	struct event timer;          /* the next questions */
+	size_t asking;               /* questions without an answer so far */
 	size_t count;
 	struct question questions[]; /* one for each address */
 };
@@ -103,13 +104,20 @@ static void tell_change(const struct reach *r)
 		r->changed(r->changed_arg);
 }
 
+static void reach_set_state(struct reach *r, enum reach_state state)
+{
+	if (state != r->state)
+		log_debug("OpenBao: %s, was %s", reach_state_name(state), reach_state_name(r->state));
+	r->state = state;
+}
+
 /* OpenBao is there, or at least something that answers in its place. */
 static void set_up(struct reach *r)
 {
 	enum reach_state from = r->state;
 	uint64_t outage = clock_now_ms() - r->failed_ms;
 
-	r->state = REACH_UP;
+	reach_set_state(r, REACH_UP);
 	if (from != REACH_SUSPECT)
 		log_info("OpenBao answers again after %.1f s", seconds(outage));
 	r->back(r->arg, outage);
@@ -132,7 +140,7 @@ static void set_down(struct reach *r, enum reach_state state, bool tls)
 	uint64_t poll = reach_pause_ms(roll, NULL);
 	bool same = r->state == state && r->tls == tls;
 
-	r->state = state;
+	reach_set_state(r, state);
 	r->tls = tls;
 	if (same)
 		log_info("%s, still; asking again in %.1f s", reach_log_words(state, tls), seconds(poll));
@@ -161,31 +169,14 @@ static enum reach_state meaning(const struct control *control)
 	return control->result == CONTROL_OK || is_answer(control) ? REACH_UP : REACH_DOWN;
 }
 
-static void take_back(struct reach *r)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->questions[i].call != NULL)
-			http_cancel(r->questions[i].call);
-		r->questions[i].call = NULL;
-	}
-}
-
-static bool is_asking(const struct reach *r)
-{
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->questions[i].call != NULL)
-			return true;
-	}
-	return false;
-}
-
-static void on_health(void *arg, const struct control *control)
+static void on_reach_health(void *arg, const struct control *control)
 {
 	struct question *q = arg;
 	struct reach *r = q->reach;
 	enum reach_state state = meaning(control);
 
 	q->call = NULL;
+	r->asking--;
 	if (state == REACH_UP) {
 		r->undecided = false;
 		if (r->state != REACH_UP)
@@ -196,13 +187,13 @@ static void on_health(void *arg, const struct control *control)
 	r->found_tls |= state == REACH_DOWN && control->tls;
 	if (r->found == REACH_DOWN || state == REACH_SEALED)
 		r->found = state;
-	if (r->undecided && !is_asking(r)) {
+	if (r->undecided && r->asking == 0) {
 		r->undecided = false;
 		set_down(r, r->found, r->found == REACH_DOWN && r->found_tls);
 	}
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_reach_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct reach *r = arg;
 
@@ -213,12 +204,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	r->found_tls = false;
 	for (size_t i = 0; i < r->count; i++) {
 		struct question *q = &r->questions[i];
+		const struct api_request request = {.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS};
 
-		if (q->call == NULL) /* else it is still being asked since the last time */
-			q->call = api_ask_control(r->api, API_HEALTH,
-			    &(struct api_request){.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS}, on_health, q);
+		if (q->call != NULL)
+			continue; /* it is still being asked since the last time */
+		q->call = api_ask_control(r->api, API_HEALTH, &request, on_reach_health, q);
+		r->asking += q->call != NULL;
 	}
-	r->undecided = is_asking(r);
+	r->undecided = r->asking > 0;
 	if (!r->undecided)
 		ask_after(r, POLL_LOW_MS);
 }
@@ -236,7 +229,7 @@ struct reach *reach_new(struct event_base *base, struct api *api, char *const *a
 	r->count = count;
 	for (size_t i = 0; i < count; i++)
 		r->questions[i] = (struct question){.reach = r, .address = addresses[i]};
-	if (evtimer_assign(&r->timer, base, on_timer, r) == 0)
+	if (evtimer_assign(&r->timer, base, on_reach_timer, r) == 0)
 		return r;
 	free(r);
 	return NULL;
@@ -247,7 +240,8 @@ void reach_free(struct reach *r)
 	if (r == NULL)
 		return;
 	event_del(&r->timer);
-	take_back(r);
+	for (size_t i = 0; i < r->count; i++)
+		http_cancel(r->questions[i].call);
 	free(r);
 }
 
@@ -263,7 +257,7 @@ void reach_failed(struct reach *r)
 
 	if (r->state != REACH_UP)
 		return;
-	r->state = REACH_SUSPECT;
+	reach_set_state(r, REACH_SUSPECT);
 	r->tls = false;
 	r->failed_ms = now;
 	ask_after(r, r->asked_ms != 0 && now < r->asked_ms + HEALTH_LEAST_MS ? r->asked_ms + HEALTH_LEAST_MS - now : 0);

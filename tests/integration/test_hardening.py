@@ -53,7 +53,7 @@ def own_user(daemon, site, scratch):
     os.chown(site.secret_id_file, UID, UID)
     prefix = as_user(scratch)
     settings = site.settings(allow={"tests": {"uid": [UID, 0]}}, audit={"file": str(scratch / "audit")})
-    return lambda: daemon(settings, prefix=prefix, socket_path=scratch / "run" / "s.sock")
+    return lambda **kw: daemon(settings, prefix=prefix, socket_path=scratch / "run" / "s.sock", **kw)
 
 
 def as_user(directory):
@@ -111,6 +111,18 @@ def test_a_core_signal_leaves_no_core(own_user, scratch, number):
             pytest.skip("no process leaves a core here")
     finally:
         process.end(unhardened)
+
+
+def test_a_build_for_developers_is_open_to_a_debugger_and_leaves_a_core(own_user, scratch):
+    """And says so. No other build does: the tests before."""
+    program = process.ROOT / "build" / "dev-token" / ("asan" if process.SANITIZED else "") / "secretstored"
+    d = own_user(program=program)
+    assert {"mem", "environ", "maps", "process_vm_readv", "seize"} <= set(ways_in(d.pid))
+    assert "warning: this build leaves its memory to debuggers and core dumps of its user (make DEV_TOKEN=1)\n" in d.log
+    with open(f"/proc/{d.pid}/limits") as f:
+        assert [line.split()[4:6] for line in f if line.startswith("Max core file size")] != [["0", "0"]]
+    d.stop()
+    assert "leaves its memory" not in own_user().log
 
 
 def test_no_descriptor_would_be_inherited(daemon, site, proxy):

@@ -87,6 +87,17 @@ def test_the_level_leaves_out_the_rest(daemon, site):
     assert d.log == ""
 
 
+def test_debug_follows_a_request_to_openbao_without_saying_what_it_was_for(daemon, site):
+    """Nor may a token, a secret or an address stand there, for which the whole run's logs are searched."""
+    d = daemon(site.settings(log={"level": "debug"}))
+    assert d.put(site.mount, "a-certain-path", {"x": canary.run.secret()}).ok
+    assert d.get(site.mount, "a-certain-path").ok
+    d.stop()
+    for op in ("login", "mount", "kv.put", "kv.get"):
+        assert re.search(rf"debug: (request \d+: )?{re.escape(op)} at address 1: 200 after \d+ ms\n", d.log), op
+    assert "certain" not in d.log and site.mount not in d.log
+
+
 def test_with_nobody_reading_standard_error_all_are_answered(daemon, site, pipe):
     site.put("a", {"x": 1})
     d = daemon(site.settings(audit=TO_STDERR), stderr=pipe.writer)

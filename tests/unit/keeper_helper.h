@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/upstream/token.h"
+#include "daemon/upstream/keeper.h"
 #include "tests/unit/fakebao.h"
 
 /* A keeper with RoleID ROLE-CANARY and SecretID SECRET-CANARY, not started. */

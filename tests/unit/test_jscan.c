@@ -294,6 +294,23 @@ static void test_spans_are_the_texts_own_bytes(void **state)
 	assert_null(s.error);
 }
 
+static void test_a_member_is_found_by_name_in_a_text_that_is_one_object(void **state)
+{
+	static const char *const no_objects[] = { "", "[]", "\"a\"", "{\"a\":1", "{\"a\":1}x", "{\"a\":1,}" };
+	static const char text[] = " { \"b\":{\"a\":0}, \"a\": 1, \"\\u0061\":[2] }\n";
+	struct jspan value;
+
+	(void)state;
+	assert_int_equal(jscan_find(text, strlen(text), "a", &value), 0);
+	assert_span(value, "[2]", JSON_ARRAY);
+	assert_int_equal(jscan_find(text, strlen(text), "b", &value), 0);
+	assert_span(value, "{\"a\":0}", JSON_OBJECT);
+	assert_int_equal(jscan_find(text, strlen(text), "c", &value), 0);
+	assert_int_equal(value.len, 0);
+	for (size_t i = 0; i < sizeof(no_objects) / sizeof(no_objects[0]); i++)
+		assert_int_equal(jscan_find(no_objects[i], strlen(no_objects[i]), "a", &value), -1);
+}
+
 static void test_each_type_is_told_before_and_after_it_is_taken(void **state)
 {
 	static const struct {
@@ -479,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_nesting_is_accepted_to_its_limit_and_not_deeper),
 		cmocka_unit_test(test_a_scalar_has_no_depth_and_an_empty_object_has_one),
 		cmocka_unit_test(test_spans_are_the_texts_own_bytes),
+		cmocka_unit_test(test_a_member_is_found_by_name_in_a_text_that_is_one_object),
 		cmocka_unit_test(test_each_type_is_told_before_and_after_it_is_taken),
 		cmocka_unit_test(test_objects_are_walked_as_strictly_as_they_are_taken),
 		cmocka_unit_test(test_an_expected_member_is_taken_as_any_other),

@@ -282,6 +282,21 @@ static void test_one_kind_of_line_does_not_flood(void **state)
 	assert_string_equal(next_text(), "info: 980 more lines like this one were left out: the same 999\n");
 }
 
+static void test_debug_lines_are_all_written_with_the_request_they_are_about(void **state)
+{
+	char expected[64];
+
+	(void)state;
+	log_request(7, "not written");
+	assert_string_equal(next(), "");
+	log_set_level(LOG_LEVEL_DEBUG);
+	for (unsigned i = 0; i <= 3 * LOG_LIMIT_LINES; i++) {
+		log_request(i, "the %s", "same");
+		snprintf(expected, sizeof(expected), "debug: request %u: the same\n", i);
+		assert_string_equal(next_text(), i == 0 ? "debug: the same\n" : expected);
+	}
+}
+
 static void test_a_thread_writes_once_started_and_all_of_it_by_the_end(void **state)
 {
 	(void)state;
@@ -379,6 +394,7 @@ int main(void)
 		TEST(test_a_reader_that_stopped_stops_nothing_and_learns_what_it_missed),
 		TEST(test_the_level_can_be_changed_later),
 		TEST(test_one_kind_of_line_does_not_flood),
+		TEST(test_debug_lines_are_all_written_with_the_request_they_are_about),
 		TEST(test_errno_is_left_as_it_was),
 		TEST(test_a_thread_writes_once_started_and_all_of_it_by_the_end),
 		TEST(test_the_thread_says_what_was_dropped_once_it_is_read_again),

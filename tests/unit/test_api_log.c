@@ -1,0 +1,120 @@
+/*
+ * What the log says at debug of each request to OpenBao: enough to follow one, and nothing that is secret.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/upstream/api.h"
+#include "tests/unit/fakebao.h"
+
+#define SECRET "/v1/the-mount/data/the-path"
+
+static void on_answer(void *arg, const struct answer *answer)
+{
+	unsigned *times = arg;
+
+	(void)answer;
+	(*times)++;
+}
+
+static struct http_call *get(struct fakebao *f, const char *node, uint64_t deadline_ms, uint64_t number, unsigned *times)
+{
+	const struct api_request request = {.token = "s.the-token", .node = node, .mount = "the-mount", .path = "the-path",
+	    .deadline_ms = deadline_ms, .number = number};
+	struct http_call *call = api_ask(f->api, API_KV_GET, &request, on_answer, times);
+
+	*times = 0;
+	assert_non_null(call);
+	return call;
+}
+
+static void expect_logged(struct fakebao *f, const char *what, const char *outcome)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "debug: %s: %s after ", what, outcome);
+	assert_int_equal(fakebao_logged(f, line), 1);
+}
+
+static void test_each_request_is_a_line_with_node_and_status(void **state)
+{
+	struct fakebao *f = *state;
+	unsigned times;
+
+	log_set_level(LOG_LEVEL_DEBUG);
+	fakebao_answer(f, SECRET, 200, "{\"data\":{\"data\":{\"k\":\"the-value\"},\"metadata\":{\"version\":4}}}");
+	get(f, NULL, clock_now_ms() + 20000, 12, &times);
+	fakebao_until(f, times == 1);
+	expect_logged(f, "request 12: kv.get at address 1", "200");
+	assert_int_equal(fakebao_logged(f, "request 12: kv.get: running, was queued\n"), 1);
+	fakebao_answer(f, SECRET, 403, FAKEBAO_DENIED);
+	get(f, f->address, clock_now_ms() + 20000, 0, &times);
+	fakebao_until(f, times == 1);
+	expect_logged(f, "kv.get at address 1", "403");
+	assert_int_equal(fakebao_logged(f, "the-"), 0);
+}
+
+static void test_a_request_without_an_answer_says_what_became_of_it(void **state)
+{
+	struct fakebao *f = *state;
+	struct http_call *call;
+	unsigned times;
+
+	log_set_level(LOG_LEVEL_DEBUG);
+	fakebao_hold(f, SECRET, true);
+	get(f, NULL, clock_now_ms() + 50, 1, &times);
+	fakebao_until(f, times == 1);
+	expect_logged(f, "request 1: kv.get at address 1", "deadline");
+	call = get(f, NULL, clock_now_ms() + 20000, 2, &times);
+	fakebao_until(f, fakebao_count(f, SECRET) == 2);
+	http_cancel(call);
+	expect_logged(f, "request 2: kv.get at address 1", "cancelled");
+	fakebao_hold(f, SECRET, false);
+	get(f, NULL, clock_now_ms(), 3, &times);
+	fakebao_until(f, times == 1);
+	assert_int_equal(fakebao_logged(f, "debug: request 3: kv.get: deadline, and it was not sent\n"), 1);
+}
+
+static void test_a_node_that_is_not_configured_is_not_named(void **state)
+{
+	struct fakebao *f = *state;
+	unsigned times;
+
+	log_set_level(LOG_LEVEL_DEBUG);
+	get(f, "http://127.0.0.1:1", clock_now_ms() + 20000, 6, &times);
+	fakebao_until(f, times == 1);
+	expect_logged(f, "request 6: kv.get at a node that is not configured", "no connection");
+	assert_int_equal(fakebao_logged(f, "127.0.0.1"), 0);
+}
+
+static void test_nothing_of_it_is_logged_at_info(void **state)
+{
+	struct fakebao *f = *state;
+	unsigned times;
+
+	fakebao_answer(f, SECRET, 404, "{\"errors\":[]}");
+	get(f, NULL, clock_now_ms() + 20000, 12, &times);
+	fakebao_until(f, times == 1);
+	assert_string_equal(fakebao_log(f), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_each_request_is_a_line_with_node_and_status, fakebao_setup, fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_a_request_without_an_answer_says_what_became_of_it, fakebao_setup,
+		    fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_a_node_that_is_not_configured_is_not_named, fakebao_setup, fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_of_it_is_logged_at_info, fakebao_setup, fakebao_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
+}
