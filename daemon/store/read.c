@@ -69,9 +69,6 @@ struct read {
 	void *arg;
 };
 
-static void read_send(struct read *r);
-static void read_find_leader(struct read *r);
-
 static struct read *read_of(struct attempt *a)
 {
 	return (struct read *)(void *)a;
@@ -220,57 +217,6 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	}
 }
 
-/* -- until it is sent ---------------------------------------------------------------------------------------- */
-
-static void read_go_on(struct attempt *a);
-
-static void read_on_slot(void *arg)
-{
-	read_go_on(arg);
-}
-
-/* False: none has a slot yet, and the read waits; or has failed. */
-static bool read_take_slot(struct read *r)
-{
-	struct asker *holder = NULL;
-	bool asked = true;
-
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
-		holder = a->slot.is_held ? a : NULL;
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
-		asked = a->slot.slots != NULL || slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
-		holder = a->slot.is_held ? a : NULL;
-	}
-	if (holder == NULL) {
-		read_await(r, READ_SLOT, asked);
-		return false;
-	}
-	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
-		if (a != holder)
-			slot_end(&a->slot);
-	}
-	return true;
-}
-
-/* From the beginning to the sending, as far as it does not have to wait. */
-static void read_go_on(struct attempt *a)
-{
-	struct read *r = read_of(a);
-	struct mounts *mounts = r->store->mounts;
-	const char *mount = secret_mount(r->key.name);
-
-	if (!attempt_take_token(a))
-		read_await(r, READ_TOKEN, attempt_await_login(a));
-	else if (keeper_reach(a->keeper) == REACH_DOWN)
-		read_fail(r, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
-	else if (!read_take_slot(r))
-		return;
-	else if (!mounts_known(mounts, mount))
-		read_await(r, READ_MOUNT, attempt_await_guard(a, mounts, mount, r->number));
-	else
-		read_send(r);
-}
-
 /* -- how new an answer must be ------------------------------------------------------------------------------- */
 
 /* ret_ask_leader: only the leader's word counts. */
@@ -305,6 +251,87 @@ static bool read_is_too_old(const struct read *r, const struct answer *answer)
 	return told < needed;
 }
 
+/* -- until it is sent ---------------------------------------------------------------------------------------- */
+
+static void read_go_on(struct attempt *a);
+static void read_ask(struct read *r, const char *node, uint64_t deadline_ms);
+static void read_on_any(void *arg, const struct answer *answer);
+static void read_find_leader(struct read *r);
+static void read_on_leader(void *arg, const struct answer *answer);
+static void read_on_confirmed(void *arg, bool leads, const char *active_time);
+static void read_pause_for_leader(struct read *r);
+
+static void read_on_slot(void *arg)
+{
+	read_go_on(arg);
+}
+
+/* False: none has a slot yet, and the read waits; or has failed. */
+static bool read_take_slot(struct read *r)
+{
+	struct asker *holder = NULL;
+	bool asked = true;
+
+	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
+		holder = a->slot.is_held ? a : NULL;
+	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
+		asked = a->slot.slots != NULL || slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
+		holder = a->slot.is_held ? a : NULL;
+	}
+	if (holder == NULL) {
+		read_await(r, READ_SLOT, asked);
+		return false;
+	}
+	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
+		if (a != holder)
+			slot_end(&a->slot);
+	}
+	return true;
+}
+
+/* From the beginning to the sending, as far as it does not have to wait. */
+static void read_go_on(struct attempt *a)
+{
+	struct read *r = read_of(a);
+	struct store *store = r->store;
+	const char *mount = secret_mount(r->key.name);
+	bool ask_leader;
+
+	if (!attempt_take_token(a)) {
+		read_await(r, READ_TOKEN, attempt_await_login(a));
+	} else if (keeper_reach(a->keeper) == REACH_DOWN) {
+		read_fail(r, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (!read_take_slot(r)) {
+		return;
+	} else if (!mounts_known(store->mounts, mount)) {
+		read_await(r, READ_MOUNT, attempt_await_guard(a, store->mounts, mount, r->number));
+	} else {
+		r->ops->departs(r->arg);
+		r->sent_ms = clock_now_ms();
+		r->behind = false;
+		answers_sent(store->answers, &r->claim);
+		(void)read_least_version(r, &ask_leader);
+		if (ask_leader)
+			read_find_leader(r);
+		else
+			read_ask(r, NULL, r->deadline_ms);
+	}
+}
+
+/* Asks that node, the leader, or any (NULL). */
+static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
+{
+	struct attempt *a = &r->attempt;
+	struct api_request request = { .token = token_text(a->token), .deadline_ms = deadline_ms, .number = r->number,
+		.mount = secret_mount(r->key.name), .path = secret_path(r->key.name), .version = r->key.version };
+
+	if (attempt_set_node(a, node)) {
+		request.node = a->node;
+		a->http = api_ask(r->store->api, r->key.row, &request, node != NULL ? read_on_leader : read_on_any, r);
+	}
+	read_await(r, node != NULL ? READ_LEADER : READ_ANY, a->http != NULL);
+}
+
 /* -- the answer ---------------------------------------------------------------------------------------------- */
 
 static void read_take_answer(struct read *r, const struct answer *answer)
@@ -333,87 +360,38 @@ static void read_on_any(void *arg, const struct answer *answer)
 	}
 }
 
-/* Asks attempt.node, or any. */
-static void read_ask(struct read *r, enum read_state state, uint64_t deadline_ms, api_answer *done)
-{
-	struct attempt *a = &r->attempt;
-	const struct api_request request = { .token = token_text(a->token), .node = a->node, .deadline_ms = deadline_ms,
-		.number = r->number, .mount = secret_mount(r->key.name), .path = secret_path(r->key.name),
-		.version = r->key.version };
-
-	a->http = api_ask(r->store->api, r->key.row, &request, done, r);
-	read_await(r, state, a->http != NULL);
-}
-
-static void read_ask_any(struct read *r)
-{
-	(void)attempt_set_node(&r->attempt, NULL);
-	read_ask(r, READ_ANY, r->deadline_ms, read_on_any);
-}
-
-static void read_send(struct read *r)
-{
-	bool ask_leader;
-
-	r->ops->departs(r->arg);
-	r->sent_ms = clock_now_ms();
-	r->behind = false;
-	answers_sent(r->store->answers, &r->claim);
-	(void)read_least_version(r, &ask_leader);
-	if (ask_leader)
-		read_find_leader(r);
-	else
-		read_ask_any(r);
-}
-
 /* -- at the leader ------------------------------------------------------------------------------------------- */
 
-static void read_pause_for_leader(struct read *r)
+static void read_ask_leader(struct read *r, const char *node)
 {
-	uint64_t until = clock_now_ms() + NO_LEADER_MS;
+	uint64_t now = clock_now_ms(), left = r->deadline_ms > now ? r->deadline_ms - now : 0;
+	uint64_t most = left / 2 > LEADER_MIN_MS ? left / 2 : LEADER_MIN_MS;
 
-	if (until >= r->deadline_ms)
-		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
-	else
-		read_enter(r, READ_NO_LEADER, until);
+	r->asked_ms = now;
+	read_ask(r, node, now + (most < left ? most : left));
 }
 
-/*
- * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
- * where none was ever found none will be, and any node's word has to do.
- */
-static void read_look_again(struct read *r)
-{
-	bool ask_leader;
-
-	(void)read_least_version(r, &ask_leader);
-	if (ask_leader && leader_was_found(r->store->leader))
-		read_find_leader(r);
-	else
-		read_ask_any(r);
-}
-
-/* Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met. */
-static void read_on_confirmed(void *arg, bool leads, const char *active_time)
+static void read_on_found(void *arg, const char *node)
 {
 	struct read *r = arg;
-	uint64_t told;
 
-	(void)active_time;
-	r->attempt.http = NULL;
-	if (!leads) {
+	r->attempt.search = NULL;
+	if (node != NULL)
+		read_ask_leader(r, node);
+	else
 		read_pause_for_leader(r);
+}
+
+static void read_find_leader(struct read *r)
+{
+	const char *node = leader_known(r->store->leader);
+
+	if (node != NULL) {
+		read_ask_leader(r, node);
 		return;
 	}
-	if (r->key.version == 0 && read_tells_version(r, &r->answer, &told)) {
-		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
-		if (told < r->key.min_version) {
-			r->behind = true;
-			read_pause_for_leader(r);
-			return;
-		}
-	}
-	read_take_answer(r, &r->answer);
+	r->attempt.search = leader_find(r->store->leader, read_on_found, r);
+	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
 }
 
 static int keep_span(struct buf *body, struct jspan *span)
@@ -462,39 +440,52 @@ static void read_on_leader(void *arg, const struct answer *answer)
 	read_await(r, READ_CONFIRM, a->http != NULL);
 }
 
-static void read_ask_leader(struct read *r, const char *node)
-{
-	uint64_t now = clock_now_ms(), left = r->deadline_ms > now ? r->deadline_ms - now : 0;
-	uint64_t most = left / 2 > LEADER_MIN_MS ? left / 2 : LEADER_MIN_MS;
-
-	r->asked_ms = now;
-	if (attempt_set_node(&r->attempt, node))
-		read_ask(r, READ_LEADER, now + (most < left ? most : left), read_on_leader);
-	else
-		read_fail(r, CODE_INTERNAL, "out of memory");
-}
-
-static void read_on_found(void *arg, const char *node)
+/* Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met. */
+static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct read *r = arg;
+	uint64_t told;
 
-	r->attempt.search = NULL;
-	if (node != NULL)
-		read_ask_leader(r, node);
-	else
+	(void)active_time;
+	r->attempt.http = NULL;
+	if (!leads) {
 		read_pause_for_leader(r);
-}
-
-static void read_find_leader(struct read *r)
-{
-	const char *node = leader_known(r->store->leader);
-
-	if (node != NULL) {
-		read_ask_leader(r, node);
 		return;
 	}
-	r->attempt.search = leader_find(r->store->leader, read_on_found, r);
-	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
+	if (r->key.version == 0 && read_tells_version(r, &r->answer, &told)) {
+		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
+		if (told < r->key.min_version) {
+			r->behind = true;
+			read_pause_for_leader(r);
+			return;
+		}
+	}
+	read_take_answer(r, &r->answer);
+}
+
+static void read_pause_for_leader(struct read *r)
+{
+	uint64_t until = clock_now_ms() + NO_LEADER_MS;
+
+	if (until >= r->deadline_ms)
+		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
+	else
+		read_enter(r, READ_NO_LEADER, until);
+}
+
+/*
+ * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
+ * where none was ever found none will be, and any node's word has to do.
+ */
+static void read_look_again(struct read *r)
+{
+	bool ask_leader;
+
+	(void)read_least_version(r, &ask_leader);
+	if (ask_leader && leader_was_found(r->store->leader))
+		read_find_leader(r);
+	else
+		read_ask(r, NULL, r->deadline_ms);
 }
 
 /* -- time ---------------------------------------------------------------------------------------------------- */
