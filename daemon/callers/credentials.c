@@ -51,8 +51,9 @@ struct connection {
 	int fd;
 	struct ucred cred;
 	struct credential_peer peer;
-	char *rule, *mount, *path, *field; /* of the rule that it came under */
-	struct kv_read *read;
+	char *rule, *field; /* of the rule that it came under */
+	const struct secret_name *name; /* likewise */
+	struct get *read;
 	uint64_t version;     /* of the secret; 0: not known */
 	uint64_t accepted_us;
 	uint64_t deadline_ms;   /* for the secret */
@@ -108,16 +109,16 @@ static bool all_are_free(const struct credentials *l)
 static void forget_rule(struct connection *c)
 {
 	free(c->rule);
-	free(c->mount);
-	free(c->path);
 	free(c->field);
-	c->rule = c->mount = c->path = c->field = NULL;
+	secret_name_release(c->name);
+	c->rule = c->field = NULL;
+	c->name = NULL;
 }
 
 static void let_go_of_connection(struct connection *c)
 {
 	if (c->read != NULL)
-		kv_read_abandon(c->read);
+		kv_get_abandon(c->read);
 	c->read = NULL;
 	(void)event_del(&c->timer);
 	(void)event_del(&c->writable);
@@ -142,7 +143,8 @@ static void record(struct connection *c, enum code code, bool gone)
 	uint64_t now_us = clock_now_us();
 	const struct peer peer = { .uid = c->cred.uid, .gid = c->cred.gid, .pid = c->cred.pid,
 		.unit = c->peer.unit[0] != '\0' ? c->peer.unit : NULL };
-	const struct audit_record record = { .op = "credential", .peer = &peer, .mount = c->mount, .path = c->path,
+	const struct audit_record record = { .op = "credential", .peer = &peer,
+		.mount = c->name != NULL ? secret_mount(c->name) : NULL, .path = c->name != NULL ? secret_path(c->name) : NULL,
 		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL, .rule = c->rule, .version = c->version, .code = code,
 		.gone = gone, .microseconds = now_us - c->accepted_us };
 	audit_write(c->credentials->parts.audit, &record, now_us / 1000);
@@ -238,7 +240,7 @@ static void credential_on_reply(void *arg, const struct kv_reply *reply)
 static void ask_for_secret(struct connection *c)
 {
 	struct kv *kv = c->credentials->parts.kv;
-	const struct kv_wanted wanted = { .mount = c->mount, .path = c->path, .max_age_ms = KV_ANY_AGE };
+	const struct kv_wanted wanted = { .name = c->name, .row = API_KV_GET, .max_age_ms = KV_ANY_AGE };
 	struct kv_reply cached;
 	set_credential_state(c, CREDENTIAL_ASKING);
 	if (kv_cached(kv, &wanted, clock_now_ms(), &cached)) {
@@ -276,10 +278,9 @@ static void credential_on_timer(evutil_socket_t fd, short what, void *arg)
 static int copy_rule(struct connection *c, const struct credential_rule *rule)
 {
 	c->rule = strdup(rule->name);
-	c->mount = strdup(rule->mount);
-	c->path = strdup(rule->path);
+	c->name = secret_name_new(rule->mount, rule->path);
 	c->field = rule->field != NULL ? strdup(rule->field) : NULL;
-	return c->rule == NULL || c->mount == NULL || c->path == NULL || (rule->field != NULL && c->field == NULL) ? -1 : 0;
+	return c->rule == NULL || c->name == NULL || (rule->field != NULL && c->field == NULL) ? -1 : 0;
 }
 
 /* Who is at the other end, by the kernel's word. False, and the log knows why: not systemd. */
@@ -372,7 +373,7 @@ void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
 		struct connection *c = &l->connection[i];
 		if (c->state == CREDENTIAL_ASKING) {
-			kv_read_abandon(c->read);
+			kv_get_abandon(c->read);
 			c->read = NULL;
 		}
 		if (c->state == CREDENTIAL_ASKING || c->state == CREDENTIAL_PAUSING)

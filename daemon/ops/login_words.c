@@ -20,22 +20,6 @@ static const char *login_clock_time(char out[16], uint64_t from_now_ms)
 	return out;
 }
 
-static const char *login_reach_words(enum reach_state reach)
-{
-	switch (reach) {
-	case REACH_UP:
-	case REACH_SUSPECT:
-		break;
-	case REACH_DOWN:
-		return "OpenBao does not answer";
-	case REACH_SEALED:
-		return "OpenBao is sealed";
-	case REACH_NOT_INITIALIZED:
-		return "OpenBao is not initialized";
-	}
-	return "";
-}
-
 static void login_ready_words(const struct keeper_status *status, char *out, size_t size)
 {
 	char at[16];
@@ -54,7 +38,7 @@ static void login_unready_words(const struct keeper_status *status, char *out, s
 {
 	if (status->state == LEASE_STOPPING)
 		snprintf(out, size, "stopping");
-	else if (login_reach_words(status->reach)[0] != '\0')
+	else if (reach_words(status->reach)[0] != '\0')
 		snprintf(out, size, "no login yet");
 	else if (status->state == LEASE_REJECTED)
 		snprintf(out, size, "no login, waiting for other credentials: %s", status->reason);
@@ -70,7 +54,7 @@ void login_words(const struct keeper *keeper, char *out, size_t size)
 	const char *reach;
 	size_t n;
 	keeper_status(keeper, &status);
-	reach = login_reach_words(status.reach);
+	reach = reach_words(status.reach);
 	if (status.ready)
 		login_ready_words(&status, out, size);
 	else

@@ -37,17 +37,17 @@ static void kv_count_cached(struct ops *ops, const struct kv_reply *reply)
 
 /* -- get ----------------------------------------------------------------------------------------------------- */
 
-struct get {
+struct getting {
 	struct work work;
 	struct kv_wanted wanted;
-	struct kv_read *read;
+	struct get *get;
 	struct kv_reply reply; /* valid while the store tells it */
 };
 
-static struct kv_wanted get_wanted(const struct request *r, const struct secret_name *name)
+static struct kv_wanted get_wanted(const struct request *r, const struct secret_name *name, uint64_t number)
 {
-	return (struct kv_wanted){ .mount = secret_mount(name), .path = secret_path(name), .version = r->version,
-		.min_version = r->min_version, .max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE };
+	return (struct kv_wanted){ .name = name, .row = API_KV_GET, .version = r->version, .min_version = r->min_version,
+		.max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE, .number = number };
 }
 
 static bool get_at_once(const struct asked *asked)
@@ -55,7 +55,7 @@ static bool get_at_once(const struct asked *asked)
 	struct call *call = asked->call;
 	const struct peer *peer = call->peer; /* outlasts the call, which ends with its answer */
 	const uint64_t began_us = call->began_us;
-	const struct kv_wanted wanted = get_wanted(asked->request, &asked->request->name);
+	const struct kv_wanted wanted = get_wanted(asked->request, &asked->request->name, asked->number);
 	struct kv_reply reply;
 	struct jwrite w;
 
@@ -71,41 +71,41 @@ static bool get_at_once(const struct asked *asked)
 
 static void get_take(struct work *work, const struct request *r)
 {
-	((struct get *)work)->wanted = get_wanted(r, work->name);
+	((struct getting *)work)->wanted = get_wanted(r, work->name, work->record.request);
 }
 
 static void get_on_reply(void *arg, const struct kv_reply *reply)
 {
-	struct get *get = arg;
+	struct getting *getting = arg;
 
-	get->reply = *reply;
-	get->work.record.version = reply->version;
-	kv_count_cached(get->work.ops, reply);
-	work_end(&get->work, reply->failure);
+	getting->reply = *reply;
+	getting->work.record.version = reply->version;
+	kv_count_cached(getting->work.ops, reply);
+	work_end(&getting->work, reply->failure);
 }
 
 static bool get_begin(struct work *work)
 {
-	struct get *get = (struct get *)work;
+	struct getting *getting = (struct getting *)work;
 
-	get->read = kv_get(work->ops->parts.kv, work->peer.uid, &get->wanted, work->deadline_ms, get_on_reply, get);
-	return get->read != NULL;
+	getting->get = kv_get(work->ops->parts.kv, work->peer.uid, &getting->wanted, work->deadline_ms, get_on_reply, getting);
+	return getting->get != NULL;
 }
 
 static void get_answer(struct work *work, struct jwrite *w)
 {
-	kv_write_members(w, &((struct get *)work)->reply);
+	kv_write_members(w, &((struct getting *)work)->reply);
 }
 
 static bool get_abandon(struct work *work)
 {
-	kv_read_abandon(((struct get *)work)->read);
+	kv_get_abandon(((struct getting *)work)->get);
 	return false;
 }
 
 const struct op_handler op_kv_get = {
 	.at_once = get_at_once,
-	.size = sizeof(struct get),
+	.size = sizeof(struct getting),
 	.take = get_take,
 	.begin = get_begin,
 	.answer = get_answer,
@@ -114,91 +114,94 @@ const struct op_handler op_kv_get = {
 
 /* -- put ----------------------------------------------------------------------------------------------------- */
 
-struct put {
+struct putting {
 	struct work work;
 	const char *data;      /* valid while it begins */
 	size_t data_len;
 	char *data_copy;       /* where it begins later */
 	bool has_cas;
 	uint64_t cas;
-	struct kv_call *call;
+	struct write *write;
 	struct kv_reply reply; /* valid while the store tells it, and while it is held */
 	char *held;
 };
 
 static void put_take(struct work *work, const struct request *r)
 {
-	struct put *put = (struct put *)work;
+	struct putting *putting = (struct putting *)work;
 
-	put->data = r->data.p;
-	put->data_len = r->data.len;
-	put->has_cas = r->has_cas;
-	put->cas = r->cas;
+	putting->data = r->data.p;
+	putting->data_len = r->data.len;
+	putting->has_cas = r->has_cas;
+	putting->cas = r->cas;
 }
 
 static int put_keep(struct work *work)
 {
-	struct put *put = (struct put *)work;
+	struct putting *putting = (struct putting *)work;
 
-	put->data = put->data_copy = secmem_strndup(put->data, put->data_len);
-	return put->data != NULL ? 0 : -1;
+	putting->data = putting->data_copy = secmem_strndup(putting->data, putting->data_len);
+	return putting->data != NULL ? 0 : -1;
 }
 
 static void put_on_reply(void *arg, const struct kv_reply *reply)
 {
-	struct put *put = arg;
+	struct putting *putting = arg;
 
-	put->reply = *reply;
-	put->work.record.version = reply->version;
-	work_end(&put->work, reply->failure);
+	putting->reply = *reply;
+	putting->work.record.version = reply->version;
+	work_end(&putting->work, reply->failure);
 }
 
 static bool put_begin(struct work *work)
 {
-	struct put *put = (struct put *)work;
+	struct putting *putting = (struct putting *)work;
 
-	put->call = kv_put(work->ops->parts.kv, work->peer.uid, work->record.mount, work->record.path, put->data, put->data_len,
-	    put->has_cas ? &put->cas : NULL, work->deadline_ms, put_on_reply, put);
-	return put->call != NULL;
+	const struct kv_write what = { .name = work->name, .row = API_KV_PUT, .data = putting->data,
+		.data_len = putting->data_len, .cas = putting->has_cas ? &putting->cas : NULL, .caller = work->peer.uid,
+		.deadline_ms = work->deadline_ms, .number = work->record.request };
+
+	putting->write = kv_put(work->ops->parts.kv, &what, put_on_reply, putting);
+	return putting->write != NULL;
 }
 
 static void put_answer(struct work *work, struct jwrite *w)
 {
-	kv_write_members(w, &((struct put *)work)->reply);
+	kv_write_members(w, &((struct putting *)work)->reply);
 }
 
 static int put_hold(struct work *work)
 {
-	struct put *put = (struct put *)work;
-	struct kv_reply *reply = &put->reply;
+	struct putting *putting = (struct putting *)work;
+	struct kv_reply *reply = &putting->reply;
 
-	put->held = malloc(reply->created_time.len + reply->metadata.len + 1);
-	if (put->held == NULL)
+	putting->held = malloc(reply->created_time.len + reply->metadata.len + 1);
+	if (putting->held == NULL)
 		return -1;
 	if (reply->created_time.len > 0)
-		memcpy(put->held, reply->created_time.p, reply->created_time.len);
+		memcpy(putting->held, reply->created_time.p, reply->created_time.len);
 	if (reply->metadata.len > 0)
-		memcpy(put->held + reply->created_time.len, reply->metadata.p, reply->metadata.len);
-	reply->created_time.p = put->held;
-	reply->metadata.p = put->held + reply->created_time.len;
+		memcpy(putting->held + reply->created_time.len, reply->metadata.p, reply->metadata.len);
+	reply->created_time.p = putting->held;
+	reply->metadata.p = putting->held + reply->created_time.len;
 	return 0;
 }
 
 static bool put_abandon(struct work *work)
 {
-	return kv_abandon(((struct put *)work)->call);
+	return kv_put_abandon(((struct putting *)work)->write);
 }
 
 static void put_clear(struct work *work)
 {
-	struct put *put = (struct put *)work;
+	struct putting *putting = (struct putting *)work;
 
-	secmem_free(put->data_copy);
-	free(put->held);
+	secmem_free(putting->data_copy);
+	free(putting->held);
 }
 
 const struct op_handler op_kv_put = {
-	.size = sizeof(struct put),
+	.size = sizeof(struct putting),
 	.take = put_take,
 	.keep = put_keep,
 	.begin = put_begin,

@@ -46,7 +46,7 @@ static bool save_begin(struct work *work)
 	static const struct save_ops ops = { .begin = save_on_begin, .data = save_on_data, .done = save_on_done };
 	struct saving *saving = (struct saving *)work;
 
-	saving->save = snapshot_save(work->ops->parts.transfers, work->deadline_ms, &ops, saving);
+	saving->save = snapshot_save(work->ops->parts.transfers, work->record.request, work->deadline_ms, &ops, saving);
 	return saving->save != NULL;
 }
 
@@ -143,7 +143,7 @@ static bool restore_begin(struct work *work)
 		.begin = restore_on_begin, .room = restore_on_room, .done = restore_on_done };
 	struct restoring *restoring = (struct restoring *)work;
 
-	restoring->restore = snapshot_restore(work->ops->parts.transfers, restoring->force, work->deadline_ms, &ops, restoring);
+	restoring->restore = snapshot_restore(work->ops->parts.transfers, restoring->force, work->record.request, work->deadline_ms, &ops, restoring);
 	return restoring->restore != NULL;
 }
 

@@ -103,7 +103,7 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	/* The rule and the caller's units may not last as long as the work does: they are copied behind the op's struct. */
 	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
-	struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
+	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
 	char *at = (char *)work + handler->size;
 	struct failure why;
 

@@ -82,7 +82,7 @@ struct work {
 	enum op op;
 	enum work_state state;
 	uint64_t began_us, deadline_ms;
-	struct secret_name *name;   /* NULL: the op is about none */
+	const struct secret_name *name;   /* NULL: the op is about none */
 	struct audit_record record;
 	struct peer peer;           /* the record's: without groups */
 	struct audit_wait *wait;

@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "tests/unit/kv_helper.h"
+#include "tests/unit/names.h"
 
 #define SECRET "/v1/secret/data/a"
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
@@ -22,11 +24,14 @@
 #define STALE_MS 300
 #define EARLY_MS 20 /* the loop's timers count from the turn in which they are set */
 
+static struct kv_wanted latest = {.max_age_ms = KV_ANY_AGE};
+
 static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms, unsigned lease_s)
 {
 	static struct kv_bench b;
 	const struct kv_options options = {.max_age_ms = max_age_ms, .serve_stale_ms = serve_stale_ms, .max_bytes = 1 << 20};
 
+	latest.name = name_of("secret", "a");
 	kv_helper_setup(state, &b, &options, lease_s);
 	fakebao_answer(b.f, SECRET, 200, GIVEN);
 }
@@ -77,11 +82,9 @@ static void on_told(void *arg, const struct kv_reply *reply)
 	note(arg, reply);
 }
 
-static const struct kv_wanted latest = {.mount = "secret", .path = "a", .max_age_ms = KV_ANY_AGE};
-
-static struct kv_read *get(struct kv_bench *b, struct told *t, uint64_t ms)
+static struct get *get(struct kv_bench *b, struct told *t, uint64_t ms)
 {
-	struct kv_read *read;
+	struct get *read;
 
 	*t = (struct told){.times = 0};
 	read = kv_get(b->kv, 1, &latest, clock_now_ms() + ms, on_told, t);
@@ -113,11 +116,19 @@ static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 	return t;
 }
 
+static void put_told(struct kv_bench *b, struct told *t)
+{
+	const struct kv_write what = {.name = latest.name, .row = API_KV_PUT, .data = "{}", .data_len = 2, .caller = 1,
+		.deadline_ms = clock_now_ms() + 5000};
+
+	assert_non_null(kv_put(b->kv, &what, on_told, t));
+}
+
 static bool put(struct kv_bench *b)
 {
 	struct told t = {.times = 0};
 
-	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &t));
+	put_told(b, &t);
 	fakebao_until(b->f, t.times > 0);
 	return t.code == CODE_NONE;
 }
@@ -207,13 +218,13 @@ static void test_a_read_that_nobody_waits_for_is_ended(void **state)
 {
 	struct kv_bench *b = *state;
 	struct told t, next;
-	struct kv_read *read;
+	struct get *read;
 
 	(void)get_now(b);
 	fakebao_hold(b->f, SECRET, true);
 	read = get(b, &t, 5000);
 	fakebao_until(b->f, reads(b) == 2);
-	kv_read_abandon(read);
+	kv_get_abandon(read);
 	get(b, &next, 5000);
 	fakebao_until(b->f, reads(b) == 3); /* at once: there is nothing to wait behind */
 	fakebao_hold(b->f, SECRET, false);
@@ -249,14 +260,14 @@ static void test_who_waits_behind_a_login_is_told_so(void **state)
 {
 	struct kv_bench *b = *state;
 	struct told denied, ahead, behind;
-	struct kv_read *read;
+	struct get *read;
 
 	fakebao_answer(b->f, SECRET, 403, FAKEBAO_DENIED);
 	fakebao_answer(b->f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	fakebao_hold(b->f, FAKEBAO_LOGIN, true);
 	read = get(b, &denied, 5000);
 	fakebao_until(b->f, fakebao_count(b->f, FAKEBAO_LOGIN) == 2);
-	kv_read_abandon(read);
+	kv_get_abandon(read);
 	get(b, &ahead, 5000);
 	get(b, &behind, 20);
 	fakebao_until(b->f, behind.times > 0);
@@ -265,6 +276,28 @@ static void test_who_waits_behind_a_login_is_told_so(void **state)
 	fakebao_hold(b->f, FAKEBAO_LOGIN, false);
 	fakebao_until(b->f, ahead.times > 0);
 	assert_int_equal(ahead.code, CODE_NONE);
+}
+
+static void test_who_shares_a_read_says_whose_it_is(void **state)
+{
+	struct kv_bench *b = *state;
+	struct told t[3];
+
+	fakebao_hold(b->f, MOUNT, true);
+	log_set_level(LOG_LEVEL_DEBUG);
+	for (unsigned i = 0; i < 3; i++) {
+		latest.number = 12 + i;
+		get(b, &t[i], 5000);
+	}
+	latest.number = 0;
+	fakebao_hold(b->f, MOUNT, false);
+	for (unsigned i = 0; i < 3; i++)
+		fakebao_until(b->f, t[i].times > 0);
+	log_set_level(LOG_LEVEL_INFO);
+	assert_int_equal(fakebao_logged(b->f, "request 12: read: mount -> any"), 1);
+	assert_int_equal(fakebao_logged(b->f, "request 13: get: shares the read of request 12"), 1);
+	assert_int_equal(fakebao_logged(b->f, "request 14: get: shares the read of request 12"), 1);
+	assert_int_equal(fakebao_logged(b->f, "shares"), 2);
 }
 
 static void on_drained(void *arg)
@@ -371,7 +404,7 @@ static void test_a_read_that_was_under_way_before_a_put_is_not_kept(void **state
 	fakebao_hold(b->f, SECRET, true);
 	get(b, &t, 5000);
 	fakebao_until(b->f, reads(b) == 2);
-	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &(struct told){.times = 0}));
+	put_told(b, &(struct told){.times = 0});
 	fakebao_until(b->f, reads(b) == 3);
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, t.times > 0);
@@ -432,7 +465,7 @@ static void test_it_can_be_turned_on_and_off(void **state)
 
 	(void)get_now(b);
 	fakebao_hold(b->f, SECRET, true);
-	assert_non_null(kv_put(b->kv, 1, "secret", "a", "{}", 2, NULL, clock_now_ms() + 5000, on_told, &written));
+	put_told(b, &written);
 	fakebao_until(b->f, reads(b) == 2);
 	set_max_age(b, 60000);
 	get(b, &t, 5000);
@@ -633,6 +666,7 @@ int main(void)
 		TEST(test_a_read_that_nobody_waits_for_is_ended),
 		TEST(test_a_slow_read_does_not_hold_up_the_next_for_long),
 		TEST(test_who_waits_behind_a_login_is_told_so),
+		TEST(test_who_shares_a_read_says_whose_it_is),
 		TEST(test_draining_fails_all_that_wait),
 		TEST(test_freeing_with_reads_under_way),
 		TEST(test_without_a_cache_nothing_is_kept),

@@ -1,5 +1,5 @@
 /*
- * Shared reads among users who take turns: one with a long queue holds up nobody's read, not even one that it shares.
+ * Shared reads among users who get slots in turn: one with a long queue holds up nobody's read, not even one that it shares.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/kv_helper.h"
+#include "tests/unit/names.h"
 
 #define SECRET "/v1/secret/data/a"
 #define FIRST "/v1/secret/data/first"
@@ -21,7 +22,7 @@
 
 #define GREEDY 1u
 #define VICTIM 2u
-#define PLACES 32
+#define SLOTS 32
 #define QUEUED 100
 #define FEW 10 /* of the greedy one's requests, while the victim waits */
 
@@ -30,7 +31,7 @@ struct told {
 	enum code code;
 };
 
-static struct told queue[PLACES + QUEUED]; /* the greedy one's */
+static struct told queue[SLOTS + QUEUED]; /* the greedy one's */
 
 static void on_told(void *arg, const struct kv_reply *reply)
 {
@@ -43,7 +44,7 @@ static void on_told(void *arg, const struct kv_reply *reply)
 /* Of each version there is a read of its own. */
 static void get_version(struct kv_bench *b, uint64_t caller, const char *path, uint64_t version, struct told *t)
 {
-	const struct kv_wanted wanted = {.mount = "secret", .path = path, .version = version, .max_age_ms = KV_ANY_AGE};
+	const struct kv_wanted wanted = {.name = name_of("secret", path), .version = version, .max_age_ms = KV_ANY_AGE};
 
 	*t = (struct told){.times = 0};
 	assert_non_null(kv_get(b->kv, caller, &wanted, clock_now_ms() + TIME_MS, on_told, t));
@@ -71,8 +72,8 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The greedy one has the places it may have, where nothing comes back, and many more requests waiting. */
-static void get_many(struct kv_bench *b, unsigned places)
+/* The greedy one has the slots it may have, where nothing comes back, and many more requests waiting. */
+static void get_many(struct kv_bench *b, unsigned slots)
 {
 	memset(queue, 0, sizeof(queue));
 	fakebao_answer(b->f, FIRST, 200, GIVEN);
@@ -80,14 +81,14 @@ static void get_many(struct kv_bench *b, unsigned places)
 	get(b, GREEDY, "first", &queue[0]);
 	fakebao_answer(b->f, HELD, 200, GIVEN);
 	fakebao_hold(b->f, HELD, true);
-	for (unsigned i = 1; i < places; i++)
+	for (unsigned i = 1; i < slots; i++)
 		get_version(b, GREEDY, "held", i, &queue[i]);
 	fakebao_answer(b->f, OTHERS, 200, GIVEN);
-	for (unsigned i = PLACES; i < PLACES + QUEUED; i++)
+	for (unsigned i = SLOTS; i < SLOTS + QUEUED; i++)
 		get_version(b, GREEDY, "others", i, &queue[i]);
 }
 
-static void free_a_place(struct kv_bench *b)
+static void free_a_slot(struct kv_bench *b)
 {
 	fakebao_hold(b->f, FIRST, false);
 }
@@ -96,7 +97,7 @@ static unsigned told(void)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < PLACES + QUEUED; i++)
+	for (unsigned i = 0; i < SLOTS + QUEUED; i++)
 		n += queue[i].times;
 	return n;
 }
@@ -113,9 +114,9 @@ static void test_a_read_of_ones_own_does_not_wait_for_anothers_queue(void **stat
 	struct kv_bench *b = *state;
 	struct told victim;
 
-	get_many(b, PLACES);
+	get_many(b, SLOTS);
 	get(b, VICTIM, "a", &victim);
-	free_a_place(b);
+	free_a_slot(b);
 	expect_before_the_queue(b, &victim);
 }
 
@@ -124,10 +125,10 @@ static void test_nor_does_one_that_the_other_has_begun(void **state)
 	struct kv_bench *b = *state;
 	struct told greedy, victim;
 
-	get_many(b, PLACES);
+	get_many(b, SLOTS);
 	get(b, GREEDY, "a", &greedy);
 	get(b, VICTIM, "a", &victim);
-	free_a_place(b);
+	free_a_slot(b);
 	expect_before_the_queue(b, &victim);
 	assert_int_equal(greedy.times, 1); /* it was one read */
 	assert_int_equal(reads(b), 2);
@@ -142,7 +143,7 @@ static void test_nor_does_the_next_one_in_which_the_other_was_first(void **state
 	get(b, GREEDY, "a", &ahead);
 	get(b, GREEDY, "a", &greedy);
 	fakebao_until(b->f, reads(b) == 2);
-	get_many(b, PLACES - 1);
+	get_many(b, SLOTS - 1);
 	get(b, VICTIM, "a", &victim);
 	fakebao_hold(b->f, SECRET, false);
 	expect_before_the_queue(b, &victim);
@@ -161,14 +162,14 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 		get(b, GREEDY, "a", &ahead[i]);
 		fakebao_until(b->f, reads(b) >= 2 + i);
 	}
-	get_many(b, PLACES);
+	get_many(b, SLOTS);
 	fakebao_pass(b->f, 100); /* their pauses end, and then they wait in the queue */
 	before = reads(b);
 	fakebao_pass(b->f, 100);
 	assert_int_equal(reads(b), before);
 	fakebao_answer(b->f, SECRET, 200, GIVEN);
 	get(b, VICTIM, "a", &victim);
-	free_a_place(b);
+	free_a_slot(b);
 	expect_before_the_queue(b, &victim);
 }
 
