@@ -102,8 +102,8 @@ static int set_conn_state(struct conn *c, enum conn_state state)
 		DL_APPEND2(all->parked, c, prev_parked, next_parked);
 		all->nparked++;
 	}
-	log_debug("connection %d of uid %lu: %s, was %s", c->fd, (unsigned long)c->quota->uid, conn_state_names[state],
-	    conn_state_names[before]);
+	log_debug("connection %d of uid %lu: %s -> %s", c->fd, (unsigned long)c->quota->uid, conn_state_names[before],
+	    conn_state_names[state]);
 	return 0;
 }
 

@@ -83,8 +83,8 @@ static unsigned number_of(const struct connection *c)
 
 static void set_credential_state(struct connection *c, enum credential_state state)
 {
-	log_debug("credential connection %u: %s, was %s", number_of(c), credential_state_names[state],
-	    credential_state_names[c->state]);
+	log_debug("credential connection %u: %s -> %s", number_of(c), credential_state_names[c->state],
+	    credential_state_names[state]);
 	c->state = state;
 }
 

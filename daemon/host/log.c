@@ -280,11 +280,10 @@ void log_debug(const char *format, ...)
 
 void log_request(uint64_t number, const char *format, ...)
 {
-	char text[LINE_MAX_BYTES];
-	va_list args;
-
 	if (!log_has_debug())
 		return;
+	char text[LINE_MAX_BYTES];
+	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);

@@ -50,6 +50,7 @@ void ops_request(void *arg, struct call *call, const struct request *r, uint64_t
 	const struct op_handler *handler = handlers[r->op];
 	struct asked asked = { .ops = ops, .call = call, .request = r, .number = ++ops->requests, .deadline_ms = deadline_ms };
 
+	log_request(asked.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
 	if (!op_is(r->op, OP_FREE)) {
 		const struct rule *rule = ops_find_rule(ops->parts.rules, call->peer, r);
 

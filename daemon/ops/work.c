@@ -18,7 +18,7 @@ static void work_set_state(struct work *work, enum work_state state)
 {
 	static const char *const names[] = { [WORK_INTENT] = "intent", [WORK_BUSY] = "busy", [WORK_RESULT] = "result" };
 
-	log_debug("request %llu: %s: %s", (unsigned long long)work->record.request, op_name(work->op), names[state]);
+	log_request(work->record.request, "%s: %s", work->record.op, names[state]);
 	work->state = state;
 }
 
@@ -148,9 +148,9 @@ static void work_answer(struct work *work)
 	struct call *call = work->call;
 	struct jwrite w;
 
-	log_debug("request %llu: %s: %s after %llu us", (unsigned long long)work->record.request, work->record.op,
+	log_request(work->record.request, "%s: %s after %llu us", work->record.op,
 	    work->failure.code == CODE_NONE ? "ok" : code_name(work->failure.code),
-	    (unsigned long long)(clock_now_us() - work->began_us));
+	    (unsigned long long)work->record.microseconds);
 	work->call = NULL;
 	if (call == NULL)
 		return;
@@ -229,7 +229,7 @@ static void work_on_gone(void *arg)
 {
 	struct work *work = arg;
 
-	log_debug("request %llu: the caller has gone", (unsigned long long)work->record.request);
+	log_request(work->record.request, "%s: the caller has gone", work->record.op);
 	work->call = NULL;
 	if (work->state == WORK_RESULT)
 		return;
@@ -277,7 +277,6 @@ void work_audit(const struct asked *asked, const struct peer *peer, uint64_t beg
 		.request = asked->number,
 	};
 
-	log_debug("request %llu: %s: %s at once", (unsigned long long)asked->number, record.op,
-	    outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
+	log_request(asked->number, "%s: %s at once", record.op, outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
 	audit_write(asked->ops->parts.audit, &record, now_us / 1000);
 }

@@ -115,7 +115,7 @@ static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
 
-	log_request(call->number, "%s: %s, was %s", call->name, call_state_names[state], call_state_names[call->state]);
+	log_request(call->number, "%s: %s -> %s", call->name, call_state_names[call->state], call_state_names[state]);
 	if (call->state == CALL_RUNNING)
 		http->running[call->lane]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);

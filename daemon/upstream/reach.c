@@ -107,7 +107,7 @@ static void tell_change(const struct reach *r)
 static void reach_set_state(struct reach *r, enum reach_state state)
 {
 	if (state != r->state)
-		log_debug("OpenBao: %s, was %s", reach_state_name(state), reach_state_name(r->state));
+		log_debug("OpenBao: %s -> %s", reach_state_name(r->state), reach_state_name(state));
 	r->state = state;
 }
 

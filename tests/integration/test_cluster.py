@@ -1,6 +1,7 @@
 """Several nodes: reads never fall behind the writes, whichever node answers, and a lost node is no lost service."""
 
 import json
+import re
 import time
 
 import pytest
@@ -67,6 +68,30 @@ def test_a_get_right_after_a_put_gives_the_version_just_put(d, site, standby):
             assert got.ok, got
             assert (got["version"], got.data) == (3, {"n": "ours"})
         assert lags(standby, site, "a", 3)
+
+
+def test_a_get_can_be_followed_in_the_log_by_its_number(daemon, d, site, standby):
+    """From the socket through a standby that lags to the leader's answer; no line names the secret."""
+    d = daemon(site.settings(**of_ports(standby.port), log={"level": "debug"}, audit={"level": "all"}))
+    process.wait_until(lambda: d.get(site.mount, "a").ok, 20, "the daemon has its login")
+
+    def followed():
+        """The lines of a get of what the standby does not have yet; none if it had it all the same."""
+        with standby.relay.held():
+            version = site.put("a", {"n": "of another"})
+            assert d.get(site.mount, "a", min_version=version)["version"] == version
+        (record,) = d.wait_audit(op="kv.get", version=version)
+        lines = re.findall(rf"debug: request {record['request']}: (.*)\n", d.log)
+        return lines if any("any ->" in line for line in lines) else None
+    lines = process.wait_until(followed, 60, "a get that the standby answers too late")
+    steps = ["kv.get of uid 0", "kv.get: busy", "read: token -> any", r"kv.get at address 1: 200 after \d+ ms",
+             "read: any -> (find leader|leader)", r"kv.get at .*: 200 after \d+ ms", "read: leader -> confirm",
+             r"leader at .*: 200 after \d+ ms", r"kv.get: ok after \d+ us"]
+    for line in lines:
+        if steps and re.fullmatch(steps[0], line):
+            steps.pop(0)
+    assert steps == [], lines
+    assert site.mount not in "".join(lines)
 
 
 def test_put_and_get_by_turns_through_one_standbys_address(d, site):

@@ -54,7 +54,7 @@ static void test_each_request_is_a_line_with_node_and_status(void **state)
 	get(f, NULL, clock_now_ms() + 20000, 12, &times);
 	fakebao_until(f, times == 1);
 	expect_logged(f, "request 12: kv.get at address 1", "200");
-	assert_int_equal(fakebao_logged(f, "request 12: kv.get: running, was queued\n"), 1);
+	assert_int_equal(fakebao_logged(f, "request 12: kv.get: queued -> running\n"), 1);
 	fakebao_answer(f, SECRET, 403, FAKEBAO_DENIED);
 	get(f, f->address, clock_now_ms() + 20000, 0, &times);
 	fakebao_until(f, times == 1);
