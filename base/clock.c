@@ -45,6 +45,13 @@ struct timeval clock_timeval(uint64_t ms)
 	return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 }
 
+struct timeval clock_until(uint64_t until_ms)
+{
+	uint64_t now = clock_now_ms();
+
+	return clock_timeval(until_ms > now ? until_ms - now : 0);
+}
+
 static uint64_t random_word(void)
 {
 	uint64_t word;

@@ -19,6 +19,9 @@ uint64_t clock_cpu_us(void);
 /* So many milliseconds, for a timer. */
 struct timeval clock_timeval(uint64_t ms);
 
+/* How long it is until then, for a timer; nothing, if that is past. */
+struct timeval clock_until(uint64_t until_ms);
+
 /* A random number in low…high, both included, from the kernel's generator. */
 uint64_t clock_random(uint64_t low, uint64_t high);
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,7 +20,7 @@
 
 #define FORM "openbao-00000000T000000Z.snap" /* 0: any digit */
 #define LEFTOVER_S (24 * 60 * 60)
-#define WAIT_MS 3000u /* for a second that has no snapshot yet */
+#define WAIT_MAX_MS 3000u /* for a second that has no snapshot yet */
 
 /* -- names ---------------------------------------------------------------------------------------------------- */
 
@@ -36,17 +35,19 @@ static bool has_form(const char *name, size_t n)
 	return true;
 }
 
-static bool is_snapshot(const char *name)
+static int is_snapshot(const struct dirent *entry)
 {
-	return has_form(name, strlen(name));
+	return has_form(entry->d_name, strlen(entry->d_name));
 }
 
-/* ".openbao-….snap.xxxxxx", as newfile makes it */
-static bool is_leftover(const char *name)
+/* A leftover is called ".openbao-….snap.xxxxxx", as newfile makes it. */
+static int is_leftover(const struct dirent *entry)
 {
+	const char *name = entry->d_name;
 	size_t form = strlen(FORM);
 
-	return name[0] == '.' && strlen(name) == 1 + form + 1 + NEWFILE_RANDOM && has_form(name + 1, form) && name[1 + form] == '.';
+	return strlen(name) == 1 + form + 1 + NEWFILE_RANDOM && name[0] == '.' && has_form(name + 1, form) &&
+	    name[1 + form] == '.';
 }
 
 /* -- opening -------------------------------------------------------------------------------------------------- */
@@ -66,92 +67,53 @@ int backups_open(struct backups *b, const char *path)
 	return SS_IO;
 }
 
-/* The first second that has none. 0, or -1: the name of this second is taken, too. */
-static int name_after_now(struct backups *b)
-{
-	time_t now = time(NULL);
-	struct stat status;
-	struct tm utc;
-
-	if (gmtime_r(&now, &utc) == NULL || strftime(b->name, sizeof(b->name), "openbao-%Y%m%dT%H%M%SZ.snap", &utc) == 0)
-		return -1;
-	return fstatat(b->directory, b->name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT ? 0 : -1;
-}
-
 int backups_choose_name(struct backups *b)
 {
 	const struct timespec pause = { .tv_nsec = 50000000 };
-	uint64_t deadline_ms = clock_now_ms() + WAIT_MS;
+	uint64_t deadline_ms = clock_now_ms() + WAIT_MAX_MS;
+	struct stat status;
+	struct tm utc;
+	time_t now;
 
-	while (name_after_now(b) != 0) {
+	for (;;) {
+		now = time(NULL);
+		if (gmtime_r(&now, &utc) != NULL &&
+		    strftime(b->name, sizeof(b->name), "openbao-%Y%m%dT%H%M%SZ.snap", &utc) != 0 &&
+		    fstatat(b->directory, b->name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+			return 0;
 		if (clock_now_ms() >= deadline_ms)
 			return say_trouble("%s/%s: is there already; is the clock right?", b->path, b->name);
 		nanosleep(&pause, NULL);
 	}
-	return 0;
 }
 
 /* -- removing ------------------------------------------------------------------------------------------------- */
 
-struct names {
-	char (*name)[BACKUPS_NAME];
-	size_t count, room;
-};
-
-static int keep_name(struct names *names, const char *name)
+/*
+ * Puts the names that are wanted into *ret, the oldest first: the dates are written so that their order is that of the
+ * names. Gives how many, for free_names(); or -1 with *ret untouched, having said why.
+ */
+static int list_names(const struct backups *b, int (*wanted)(const struct dirent *), struct dirent ***ret)
 {
-	if (names->count == names->room) {
-		size_t room = names->room > 0 ? names->room * 2 : 64;
-		void *more = reallocarray(names->name, room, sizeof(names->name[0]));
+	int n = scandirat(b->directory, ".", ret, wanted, alphasort);
 
-		if (more == NULL)
-			return -1;
-		names->name = more;
-		names->room = room;
-	}
-	memcpy(names->name[names->count++], name, strlen(name) + 1);
-	return 0;
+	if (n < 0)
+		(void)say_trouble("%s: cannot look for old snapshots: %m", b->path);
+	return n;
 }
 
-/* The names in the directory that are wanted. 0, or -1 with errno set; the names are to be freed in any case. */
-static int list(const struct backups *b, bool (*wanted)(const char *name), struct names *ret)
+static void free_names(struct dirent **names, int n)
 {
-	/* A descriptor of its own: it has a position, and closedir() closes it. */
-	int fd = openat(b->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
-	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-
-	*ret = (struct names){ .count = 0 };
-	if (directory == NULL) {
-		error = errno;
-		if (fd >= 0)
-			close(fd);
-		errno = error;
-		return -1;
-	}
-	errno = 0;
-	while (error == 0 && (entry = readdir(directory)) != NULL) {
-		if (wanted(entry->d_name) && keep_name(ret, entry->d_name) != 0)
-			error = ENOMEM;
-		else
-			errno = 0;
-	}
-	if (error == 0)
-		error = errno;
-	closedir(directory);
-	errno = error;
-	return error == 0 ? 0 : -1;
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
 }
 
-static int say_unremoved(const struct backups *b, const char *name)
+static int remove_file(const struct backups *b, const char *name)
 {
+	if (unlinkat(b->directory, name, 0) == 0)
+		return 0;
 	(void)say_trouble("%s/%s: cannot be removed: %m", b->path, name);
-	return SS_IO;
-}
-
-static int say_unlisted(const struct backups *b)
-{
-	(void)say_trouble("%s: cannot look for old snapshots: %m", b->path);
 	return SS_IO;
 }
 
@@ -160,62 +122,43 @@ static bool is_file(const struct backups *b, const char *name, struct stat *ret_
 	return fstatat(b->directory, name, ret_status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret_status->st_mode);
 }
 
-static bool is_old(const struct stat *status)
-{
-	time_t now = time(NULL);
-
-	return status->st_mtime < now && now - status->st_mtime > LEFTOVER_S;
-}
-
 int backups_sweep(const struct backups *b)
 {
-	struct names names;
+	struct dirent **found = NULL;
 	struct stat status;
-	int r = 0;
+	time_t now = time(NULL);
+	int n = list_names(b, is_leftover, &found), r = n < 0 ? SS_IO : 0;
 
-	if (list(b, is_leftover, &names) != 0)
-		r = say_unlisted(b);
-	for (size_t i = 0; i < names.count && r == 0; i++) {
-		if (is_file(b, names.name[i], &status) && is_old(&status) && unlinkat(b->directory, names.name[i], 0) != 0)
-			r = say_unremoved(b, names.name[i]);
+	for (int i = 0; i < n && r == 0; i++) {
+		if (is_file(b, found[i]->d_name, &status) && status.st_mtime < now && now - status.st_mtime > LEFTOVER_S)
+			r = remove_file(b, found[i]->d_name);
 	}
-	free(names.name);
+	free_names(found, n);
 	return r;
 }
 
-/* The dates are written so that their order is that of the names. */
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
 /* Only files count, and the new one is not for choice: with a clock that was set back it may look like the oldest. */
-static void leave_older_files(const struct backups *b, struct names *names)
+static bool is_older_file(const struct backups *b, const char *name)
 {
 	struct stat status;
-	size_t left = 0;
 
-	for (size_t i = 0; i < names->count; i++) {
-		if (strcmp(names->name[i], b->name) != 0 && is_file(b, names->name[i], &status))
-			memmove(names->name[left++], names->name[i], sizeof(names->name[0]));
-	}
-	names->count = left;
-	if (left > 0)
-		qsort(names->name, left, sizeof(names->name[0]), by_name);
+	return strcmp(name, b->name) != 0 && is_file(b, name, &status);
 }
 
 int backups_prune(const struct backups *b, size_t keep)
 {
-	struct names names;
-	int r = 0;
+	struct dirent **found = NULL;
+	size_t older = 0;
+	int n = list_names(b, is_snapshot, &found), r = n < 0 ? SS_IO : 0;
 
-	if (list(b, is_snapshot, &names) != 0)
-		r = say_unlisted(b);
-	leave_older_files(b, &names);
-	for (size_t i = 0; r == 0 && i + keep - 1 < names.count; i++) {
-		if (unlinkat(b->directory, names.name[i], 0) != 0)
-			r = say_unremoved(b, names.name[i]);
+	for (int i = 0; i < n; i++)
+		older += is_older_file(b, found[i]->d_name);
+	for (int i = 0; i < n && r == 0 && older >= keep; i++) {
+		if (is_older_file(b, found[i]->d_name)) {
+			r = remove_file(b, found[i]->d_name);
+			older--;
+		}
 	}
-	free(names.name);
+	free_names(found, n);
 	return r;
 }

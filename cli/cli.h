@@ -15,12 +15,15 @@
 #define EXIT_LOCAL 1 /* trouble on this side: a file that cannot be read, output that cannot be written */
 #define EXIT_USAGE 2
 
+struct command;
+
 struct cli {
 	const char *socket; /* NULL: the library's default */
 	uint32_t timeout_ms;
 	bool timed;         /* the timeout was given, and is not the default */
 	struct ss_client *client;
 	int status;         /* after OPTION_STOP */
+	const struct command *(*command_at)(size_t i); /* all there are, in the order of the help; NULL after the last */
 };
 
 struct command {
@@ -37,9 +40,6 @@ const struct command *ping_command(void);
 const struct command *probe_command(void);
 const struct command *status_command(void);
 const struct command *snapshot_command(void);
-
-/* Those of the command line, in the order of the help; NULL after the last. */
-const struct command *command_at(size_t i);
 
 /* -- options -------------------------------------------------------------------------------------------------- */
 
@@ -69,6 +69,9 @@ int option_number(const char *text, uint64_t *ret);
 /* "500ms", "10s", "2m", "1h"; a bare number is seconds; "infinity", for who waits, is DURATION_INFINITE. 0, or -1. */
 int option_duration(const char *text, uint32_t *ret_ms);
 
+/* Opens cli->client. may_wait: the timeout is for more than one request. 0, or an exit status. */
+int option_open(const struct command *command, struct cli *cli, bool may_wait);
+
 /* -- addresses ------------------------------------------------------------------------------------------------ */
 
 struct address {
@@ -92,7 +95,7 @@ int say_usage(const struct command *command, const char *format, ...) __attribut
 /* "secretstorectl: WHAT: not_found: ..."; gives the code's exit status. */
 int say_failure(const char *what, const struct ss_error *error);
 
-/* The same for a failure that only has a code. */
+/* Says a failure that only has a code, by the code's meaning. Gives the code's exit status. */
 int say_code(const char *what, int code);
 
 /* Writes to stdout, unbuffered since it may be a secret. 0, or -1 with errno set. */
@@ -101,14 +104,11 @@ int say_out(const void *p, size_t n);
 /* After the last say_out: what may go wrong late. Gives result, or EXIT_LOCAL, having said why, if failed or late. */
 int say_end(int failed, int result);
 
-/* Text for people: --help, --version. Gives 0 or EXIT_LOCAL. */
-int say_help(const struct command *command);
+/* Text for people: --help (command is NULL: the program's), --version. Gives 0 or EXIT_LOCAL. */
+int say_help(const struct command *command, const struct cli *cli);
 int say_version(void);
 
 /* Copies text without control bytes, which a terminal might obey. */
 void say_clean(char *out, size_t cap, const char *text, size_t n);
-
-/* Opens cli->client. may_wait: the timeout is for more than one request. 0, or an exit status. */
-int cli_open(const struct command *command, struct cli *cli, bool may_wait);
 
 #endif

@@ -9,13 +9,6 @@
 #include "cli/cli.h"
 #include "proto/jwrite.h"
 
-struct get {
-	const char *mount;
-	const char *field;
-	uint64_t version;
-	bool full;
-};
-
 static int run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
@@ -43,13 +36,6 @@ static const struct command command = {
 	    "    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
 	.run = run,
 };
-
-static int write_secret(const struct ss_secret *secret)
-{
-	int failed = say_out(secret->data, secret->data_len);
-
-	return say_end(failed != 0 || say_out("\n", 1) != 0, 0);
-}
 
 /* The head holds no secret, so it may be put together first. */
 static int write_full(const struct ss_secret *secret)
@@ -96,58 +82,47 @@ static int write_field(const struct ss_secret *secret, const char *name, const c
 	return say_end(failed != 0 || (isatty(STDOUT_FILENO) && say_out("\n", 1) != 0), 0);
 }
 
-static int write_answer(const struct get *get, const struct ss_secret *secret, const char *what)
-{
-	if (get->field != NULL)
-		return write_field(secret, get->field, what);
-	return get->full ? write_full(secret) : write_secret(secret);
-}
-
-static int parse(struct get *get, struct cli *cli, int argc, char **argv)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, { "field", required_argument, NULL, 'f' },
 		{ "version", required_argument, NULL, 'v' }, { "mount", required_argument, NULL, 'm' },
 		{ "full", no_argument, NULL, 'F' }, OPTIONS_END };
-	int what;
+	const char *mount = NULL, *field = NULL;
+	uint64_t version = 0;
+	bool full = false;
+	struct ss_secret *secret;
+	struct address address;
+	int what, status;
 
 	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
 		if (what == OPTION_STOP)
-			return -1;
+			return cli->status;
 		if (what == 'f')
-			get->field = optarg;
+			field = optarg;
 		else if (what == 'm')
-			get->mount = optarg;
+			mount = optarg;
 		else if (what == 'F')
-			get->full = true;
-		else if (option_number(optarg, &get->version) != 0 || get->version == 0) {
-			cli->status = say_usage(&command, "%s: a version is a number from 1", optarg);
-			return -1;
-		}
+			full = true;
+		else if (option_number(optarg, &version) != 0 || version == 0)
+			return say_usage(&command, "%s: a version is a number from 1", optarg);
 	}
-	return 0;
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	struct get get = { .version = 0 };
-	struct ss_secret *secret;
-	struct address address;
-	int status;
-
-	if (parse(&get, cli, argc, argv) != 0)
-		return cli->status;
 	if (argc - optind != 1)
 		return say_usage(&command, "get takes one MOUNT/PATH");
-	if (get.full && get.field != NULL)
+	if (full && field != NULL)
 		return say_usage(&command, "--full and -f exclude each other");
-	status = address_parse(&address, &command, get.mount, argv[optind]);
+	status = address_parse(&address, &command, mount, argv[optind]);
 	if (status == 0)
-		status = cli_open(&command, cli, false);
+		status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
-	if (ss_get(cli->client, address.mount, address.path, get.version, cli->timeout_ms, &secret) != SS_OK)
+	if (ss_get(cli->client, address.mount, address.path, version, cli->timeout_ms, &secret) != SS_OK)
 		return say_failure(address.what, ss_last_error(cli->client));
-	status = write_answer(&get, secret, address.what);
+	if (field != NULL)
+		status = write_field(secret, field, address.what);
+	else if (full)
+		status = write_full(secret);
+	else
+		status = say_end(say_out(secret->data, secret->data_len) != 0 || say_out("\n", 1) != 0, 0);
 	ss_secret_free(secret);
 	return status;
 }

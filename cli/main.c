@@ -38,7 +38,8 @@ static int harden(void)
 	return 0;
 }
 
-const struct command *command_at(size_t i)
+/* Those of the command line, in the order of the help; NULL after the last. */
+static const struct command *command_at(size_t i)
 {
 	static const struct command *(*const commands[])(void) = { get_command, put_command, ping_command, probe_command,
 		status_command, snapshot_command };
@@ -46,25 +47,17 @@ const struct command *command_at(size_t i)
 	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }
 
-static const struct command *find_command(const char *name)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
 
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (strcmp(command->name, name) == 0)
-			break;
+		if (strcmp(command->name, argv[0]) == 0) {
+			optind = 0; /* getopt begins anew */
+			return command->run(cli, argc, argv);
+		}
 	}
-	return command;
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	const struct command *command = find_command(argv[0]);
-
-	if (command == NULL)
-		return say_usage(NULL, "there is no command \"%s\"", argv[0]);
-	optind = 0; /* getopt begins anew */
-	return command->run(cli, argc, argv);
+	return say_usage(NULL, "there is no command \"%s\"", argv[0]);
 }
 
 /* "help" and "help COMMAND", as people try them: COMMAND --help. */
@@ -73,31 +66,17 @@ static int help(struct cli *cli, int argc, char **argv)
 	static char option[] = "--help";
 
 	if (argc == 1)
-		return say_help(NULL);
+		return say_help(NULL, cli);
 	for (int i = 1; i < argc; i++)
 		argv[i - 1] = argv[i];
 	argv[argc - 1] = option;
 	return run(cli, argc, argv);
 }
 
-int cli_open(const struct command *command, struct cli *cli, bool may_wait)
-{
-	int code;
-
-	if (!may_wait && cli->timeout_ms > SS_MAX_TIMEOUT_MS)
-		return say_usage(command, "a timeout is at most %dm", SS_MAX_TIMEOUT_MS / 60000);
-	code = ss_open(&cli->client, cli->socket);
-	if (code == SS_OK)
-		return 0;
-	if (code == SS_INVALID_REQUEST)
-		return say_usage(command, "the socket's path is empty or too long");
-	return say_code(command->name, code);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
-	struct cli cli = { .timeout_ms = SS_DEFAULT_TIMEOUT_MS };
+	struct cli cli = { .timeout_ms = SS_DEFAULT_TIMEOUT_MS, .command_at = command_at };
 	int status;
 
 	if (occupy_descriptors() != 0 || harden() != 0)

@@ -13,13 +13,13 @@
 
 #include "base/clock.h"
 
-#define TRIES 20
+#define TRIES_MAX 20
 
 /* -- signals -------------------------------------------------------------------------------------------------- */
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-/* What a signal's handler has to remove. Changed only while these signals are blocked. */
+/* The file that a signal's handler has to remove. It is changed only while these signals are blocked. */
 static struct newfile *unfinished;
 
 static void remove_and_end(int number)
@@ -41,12 +41,7 @@ static void block(sigset_t *ret_before)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-static void unblock(const sigset_t *before)
-{
-	(void)sigprocmask(SIG_SETMASK, before, NULL);
-}
-
-/* What is ignored (nohup, a job in the background) stays so. */
+/* A signal that is ignored (nohup, a job in the background) stays so. */
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = remove_and_end }, now;
@@ -62,31 +57,11 @@ static void catch_signals(void)
 
 /* -- the file ------------------------------------------------------------------------------------------------- */
 
-static void make_name(struct newfile *f)
+int newfile_begin(struct newfile *f, int directory, const char *name)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	char random[NEWFILE_RANDOM + 1] = "";
-
-	for (size_t i = 0; i < NEWFILE_RANDOM; i++)
-		random[i] = letters[clock_random(0, sizeof(letters) - 2)];
-	snprintf(f->temporary, sizeof(f->temporary), ".%s.%s", f->name, random);
-}
-
-static int create(struct newfile *f)
-{
-	for (int i = 0; i < TRIES; i++) {
-		make_name(f);
-		f->fd = openat(f->directory, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (f->fd >= 0 || errno != EEXIST)
-			break;
-	}
-	return f->fd < 0 ? -1 : 0;
-}
-
-int newfile_begin(struct newfile *f, int directory, const char *name)
-{
 	sigset_t before;
-	int r;
 
 	*f = (struct newfile){ .directory = directory, .name = name, .fd = -1 };
 	if (strlen(name) + strlen("..") + NEWFILE_RANDOM > NAME_MAX) {
@@ -95,15 +70,23 @@ int newfile_begin(struct newfile *f, int directory, const char *name)
 	}
 	catch_signals();
 	block(&before);
-	r = create(f);
-	unfinished = r == 0 ? f : NULL;
-	unblock(&before);
-	/* Whatever the umask is. */
-	if (r == 0 && fchmod(f->fd, 0600) != 0) {
-		newfile_abandon(f);
-		r = -1;
+	for (int i = 0; i < TRIES_MAX; i++) {
+		for (size_t j = 0; j < NEWFILE_RANDOM; j++)
+			random[j] = letters[clock_random(0, sizeof(letters) - 2)];
+		snprintf(f->temporary, sizeof(f->temporary), ".%s.%s", name, random);
+		f->fd = openat(directory, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (f->fd >= 0 || errno != EEXIST)
+			break;
 	}
-	return r;
+	unfinished = f->fd >= 0 ? f : NULL;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (f->fd < 0)
+		return -1;
+	/* The mode is this one whatever the umask is. */
+	if (fchmod(f->fd, 0600) == 0)
+		return 0;
+	newfile_abandon(f);
+	return -1;
 }
 
 int newfile_write(const struct newfile *f, const void *p, size_t n)
@@ -158,7 +141,7 @@ int newfile_finish(struct newfile *f, bool replace)
 		r = give_name(f, replace);
 	if (r == 0)
 		unfinished = NULL;
-	unblock(&before);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
 		newfile_abandon(f);
 	return r;
@@ -179,7 +162,7 @@ void newfile_abandon(struct newfile *f)
 	if (unfinished == f)
 		(void)unlinkat(f->directory, f->temporary, 0);
 	unfinished = NULL;
-	unblock(&before);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;

@@ -1,5 +1,5 @@
 /*
- * option: command line options, those that all commands have, and the forms of their values.
+ * option: command line options, those that all commands have, the forms of their values, and the handle that they ask for.
  */
 #include <ctype.h>
 #include <string.h>
@@ -46,24 +46,13 @@ static int stop(struct cli *cli, int status)
 	return OPTION_STOP;
 }
 
-/* getopt's own messages would not say where to look further. */
-static int refuse(const struct command *command, struct cli *cli, int what, char **argv)
-{
-	const char *given = argv[optind - 1];
-
-	if (what == ':')
-		return stop(cli, say_usage(command, "%s needs a value", given));
-	if (optopt != 0 && given[1] != '-')
-		return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
-	return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
-}
-
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs)
 {
+	const char *given;
 	int what;
 
-	opterr = 0;
+	opterr = 0; /* getopt's own messages would not say where to look further. */
 	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (what) {
 		case 's':
@@ -75,15 +64,33 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 				return stop(cli, say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
 			break;
 		case 'h':
-			return stop(cli, say_help(command));
+			return stop(cli, say_help(command, cli));
 		case 'V':
 			return stop(cli, say_version());
-		case '?':
 		case ':':
-			return refuse(command, cli, what, argv);
+			return stop(cli, say_usage(command, "%s needs a value", argv[optind - 1]));
+		case '?':
+			given = argv[optind - 1];
+			if (optopt != 0 && given[1] != '-')
+				return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
+			return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
 		default:
 			return what;
 		}
 	}
 	return -1;
+}
+
+int option_open(const struct command *command, struct cli *cli, bool may_wait)
+{
+	int code;
+
+	if (!may_wait && cli->timeout_ms > SS_MAX_TIMEOUT_MS)
+		return say_usage(command, "a timeout is at most %dm", SS_MAX_TIMEOUT_MS / 60000);
+	code = ss_open(&cli->client, cli->socket);
+	if (code == SS_OK)
+		return 0;
+	if (code == SS_INVALID_REQUEST)
+		return say_usage(command, "the socket's path is empty or too long");
+	return say_code(command->name, code);
 }

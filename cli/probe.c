@@ -31,31 +31,22 @@ static const struct command command = {
 	.run = run,
 };
 
-static int parse(bool *ret_quiet, struct cli *cli, int argc, char **argv)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
-	int what;
+	static const char healthy[] = "healthy: secretstore\n";
+	bool quiet = false;
+	int what, status;
 
 	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
 		if (what == OPTION_STOP)
-			return -1;
-		*ret_quiet = true;
+			return cli->status;
+		quiet = true;
 	}
-	return 0;
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	static const char healthy[] = "healthy: secretstore\n";
-	bool quiet = false;
-	int status;
-
-	if (parse(&quiet, cli, argc, argv) != 0)
-		return cli->status;
 	if (argc != optind)
 		return say_usage(&command, "probe takes no operand");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	status = ss_probe(cli->client, cli->timeout_ms);

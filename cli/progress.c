@@ -52,42 +52,27 @@ static void show(struct progress *p, const char *text)
 	p->width = width;
 }
 
-static void put_rate(char *out, size_t cap, const struct progress *p, uint64_t now_ms)
-{
-	uint64_t ms = now_ms - p->began_ms;
-	char size[32];
-
-	out[0] = '\0';
-	if (ms < RATE_AFTER_MS)
-		return;
-	progress_size(size, sizeof(size), (uint64_t)((double)p->done * 1000 / (double)ms));
-	snprintf(out, cap, "  %s/s", size);
-}
-
-/* "[#####.....]  43%", as wide as there is room beside others columns. */
-static void put_bar(char *out, size_t cap, const struct progress *p, size_t others)
-{
-	double part = p->done < p->total ? (double)p->done / (double)p->total : 1;
-	size_t room = columns(), width = room > others ? room - others : 0;
-	char bar[BAR_MAX + 1];
-
-	width = width < BAR_MAX ? width : BAR_MAX;
-	memset(bar, '.', sizeof(bar));
-	memset(bar, '#', (size_t)(part * (double)width));
-	if (width >= BAR_MIN)
-		snprintf(out, cap, "  [%.*s] %3u%%", (int)width, bar, (unsigned)(part * 100));
-	else
-		snprintf(out, cap, "  %3u%%", (unsigned)(part * 100));
-}
-
+/* Draws "saving  [#####.....]  43%  1.5 MiB  3.0 MiB/s", with a bar as wide as there is room beside the rest. */
 static void draw(struct progress *p, uint64_t now_ms)
 {
-	char line[LINE_SIZE], bar[BAR_MAX + 20] = "", size[32], rate[40];
+	char line[LINE_SIZE], marks[BAR_MAX + 1], bar[BAR_MAX + 20] = "", size[32], speed[32], rate[40] = "";
+	size_t others = strlen(p->what) + strlen("  [] 100%  1023.9 MiB  1023.9 MiB/s ") + 1, room = columns();
+	size_t width = room > others ? room - others : 0;
+	uint64_t ms = now_ms - p->began_ms;
+	double part = p->done < p->total ? (double)p->done / (double)p->total : 1;
 
+	width = width < BAR_MAX ? width : BAR_MAX;
+	memset(marks, '.', sizeof(marks));
+	memset(marks, '#', (size_t)(part * (double)width));
+	if (p->total > 0 && width >= BAR_MIN)
+		snprintf(bar, sizeof(bar), "  [%.*s] %3u%%", (int)width, marks, (unsigned)(part * 100));
+	else if (p->total > 0)
+		snprintf(bar, sizeof(bar), "  %3u%%", (unsigned)(part * 100));
 	progress_size(size, sizeof(size), p->done);
-	put_rate(rate, sizeof(rate), p, now_ms);
-	if (p->total > 0)
-		put_bar(bar, sizeof(bar), p, strlen(p->what) + strlen("  [] 100%  1023.9 MiB  1023.9 MiB/s ") + 1);
+	if (ms >= RATE_AFTER_MS) {
+		progress_size(speed, sizeof(speed), (uint64_t)((double)p->done * 1000 / (double)ms));
+		snprintf(rate, sizeof(rate), "  %s/s", speed);
+	}
 	snprintf(line, sizeof(line), "%s%s  %s%s", p->what, bar, size, rate);
 	show(p, line);
 	p->drawn_ms = now_ms;

@@ -1,19 +1,22 @@
 /*
- * put: writes a new version of a secret.
+ * put: writes a new version of a secret. Its JSON object is made of the operands or read from standard input, and all
+ * of it stays in memory that is wiped.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/secmem.h"
 #include "cli/cli.h"
-#include "cli/payload.h"
 #include "proto/frame.h"
+#include "proto/jscan.h"
+#include "proto/jwrite.h"
+#include "proto/utf8.h"
 
-struct put {
-	const char *mount;
-	bool has_cas;
-	uint64_t cas;
-};
+#define READ_SIZE 65536u
 
 static int run(struct cli *cli, int argc, char **argv);
 
@@ -43,76 +46,173 @@ static const struct command command = {
 	.run = run,
 };
 
-static int parse(struct put *put, struct cli *cli, int argc, char **argv)
+/* Reads everything up to the end; the buffer's limit is the most there may be. name is for messages. */
+static int read_all(struct buf *out, int fd, const char *name)
 {
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
-		{ "cas", required_argument, NULL, 'c' }, { "mount", required_argument, NULL, 'm' }, OPTIONS_END };
-	int what;
+	for (;;) {
+		ssize_t n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
-		if (what == OPTION_STOP)
-			return -1;
-		if (what == 'm') {
-			put->mount = optarg;
-		} else if (option_number(optarg, &put->cas) != 0) {
-			cli->status = say_usage(&command, "%s: --cas takes a version's number, or 0", optarg);
-			return -1;
-		} else {
-			put->has_cas = true;
-		}
+		if (buf_reserve(out, READ_SIZE) != 0)
+			return say_trouble("%s: too large, or out of memory", name);
+		n = read(fd, buf_tail(out), READ_SIZE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return say_trouble("%s: %m", name);
+		if (n == 0)
+			return 0;
+		buf_commit(out, (size_t)n);
 	}
+}
+
+/* Whoever sees nothing happen should know what is awaited. */
+static void explain_terminal(const char *what, const char *end)
+{
+	if (isatty(STDIN_FILENO))
+		fprintf(stderr, "secretstorectl: type %s; end with %s\n", what, end);
+}
+
+/* The value is JSON-escaped: what is no text cannot be a JSON string. */
+static int put_value(struct buf *object, const char *key, const char *value, size_t len)
+{
+	if (!utf8_valid(value, len))
+		return say_trouble("the value of %s is not valid UTF-8; encode it, for example with base64", key);
+	if (jwrite_escaped(object, value, len) != 0)
+		return say_code(key, len < FRAME_BODY_MAX ? SS_NO_MEMORY : SS_TOO_LARGE);
 	return 0;
+}
+
+static int put_file(struct buf *object, const char *key, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
+	struct buf content;
+
+	if (fd < 0)
+		return say_trouble("%s: %m", path);
+	if (is_stdin)
+		explain_terminal("the field's value", "Ctrl-D twice (a newline would be part of it)");
+	buf_init(&content, FRAME_BODY_MAX + READ_SIZE);
+	status = read_all(&content, fd, is_stdin ? "standard input" : path);
+	if (!is_stdin)
+		close(fd);
+	if (status == 0)
+		status = put_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "", buf_len(&content));
+	buf_free(&content);
+	return status;
+}
+
+static int put_member(struct buf *object, const char *key, const char *value)
+{
+	if (buf_puts(object, buf_len(object) > 1 ? "," : "") != 0 || jwrite_escaped(object, key, strlen(key)) != 0 ||
+	    buf_puts(object, ":") != 0)
+		return say_code(key, SS_NO_MEMORY);
+	if (value[0] == '@' && value[1] != '@')
+		return put_file(object, key, value + 1);
+	value += value[0] == '@';
+	return put_value(object, key, value, strlen(value));
+}
+
+/* Makes the object of operands KEY=VALUE. The values are blanked in the operands, where ps would show them. */
+static int put_operands(struct buf *object, int count, char **operand)
+{
+	int from_stdin = 0, status;
+
+	/* Each operand is split in place, so that a key is a string of its own from here on. */
+	for (int i = 0; i < count; i++) {
+		char *equals = strchr(operand[i], '=');
+
+		if (equals == NULL || equals == operand[i])
+			return say_usage(&command, "operand %d after the path is not of the form KEY=VALUE", i + 1);
+		*equals = '\0';
+		if (!utf8_valid(operand[i], strlen(operand[i])))
+			return say_usage(&command, "the key of operand %d after the path is not valid UTF-8", i + 1);
+		for (int before = 0; before < i; before++) {
+			if (strcmp(operand[before], operand[i]) == 0)
+				return say_usage(&command, "%s is given twice", operand[i]);
+		}
+		from_stdin += strcmp(equals + 1, "@-") == 0;
+	}
+	if (from_stdin > 1)
+		return say_usage(&command, "standard input can be the value of one key only");
+	if (buf_puts(object, "{") != 0)
+		return say_code(command.name, SS_NO_MEMORY);
+	for (int i = 0; i < count; i++) {
+		char *value = operand[i] + strlen(operand[i]) + 1;
+
+		status = put_member(object, operand[i], value);
+		secmem_wipe(value, strlen(value));
+		if (status != 0)
+			return status;
+	}
+	return buf_puts(object, "}") == 0 ? 0 : say_code(command.name, SS_NO_MEMORY);
 }
 
 static int make_payload(struct buf *payload, int count, char **operand)
 {
+	struct jscan scan;
+	struct jspan object;
+	int status;
+
 	if (count == 0)
 		return say_usage(&command, "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
 	if (strcmp(operand[0], "-") != 0)
-		return payload_from_operands(payload, &command, count, operand);
+		return put_operands(payload, count, operand);
 	if (count > 1)
 		return say_usage(&command, "- stands alone: it is the whole secret");
-	return payload_from_stdin(payload, &command);
-}
-
-static int send_payload(struct cli *cli, const struct put *put, const struct address *address,
-    const struct buf *payload)
-{
-	uint64_t version = 0;
-	char line[32];
-	int n;
-
-	if (ss_put(cli->client, address->mount, address->path, (const char *)buf_data(payload), buf_len(payload),
-	        put->has_cas ? &put->cas : NULL, cli->timeout_ms, &version) != SS_OK)
-		return say_failure(address->what, ss_last_error(cli->client));
-	n = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)version);
-	if (say_end(say_out(line, (size_t)n), 0) == 0)
-		return 0;
-	return say_trouble("%s: version %llu is written nevertheless", address->what, (unsigned long long)version);
+	explain_terminal("the secret, a JSON object", "a newline and Ctrl-D");
+	status = read_all(payload, STDIN_FILENO, "standard input");
+	if (status != 0)
+		return status;
+	jscan_init(&scan, (const char *)buf_data(payload), buf_len(payload));
+	if (jscan_peek(&scan) != JSON_OBJECT)
+		return say_usage(&command, "standard input is not a JSON object");
+	if (jscan_value(&scan, JSCAN_DEPTH_MAX, &object) != 0 || jscan_end(&scan) != 0)
+		return say_usage(&command, "standard input is not a JSON object: %s", scan.error);
+	return 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	struct put put = { .mount = NULL };
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "cas", required_argument, NULL, 'c' }, { "mount", required_argument, NULL, 'm' }, OPTIONS_END };
+	const char *mount = NULL;
+	bool has_cas = false;
+	uint64_t cas = 0, version = 0;
 	struct address address;
 	struct buf payload;
-	int status;
+	char line[32];
+	int what, status, n;
 
-	if (parse(&put, cli, argc, argv) != 0)
-		return cli->status;
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return cli->status;
+		if (what == 'm')
+			mount = optarg;
+		else if (option_number(optarg, &cas) == 0)
+			has_cas = true;
+		else
+			return say_usage(&command, "%s: --cas takes a version's number, or 0", optarg);
+	}
 	if (argc == optind)
 		return say_usage(&command, "put takes a MOUNT/PATH");
-	status = address_parse(&address, &command, put.mount, argv[optind]);
+	status = address_parse(&address, &command, mount, argv[optind]);
 	if (status == 0)
-		status = cli_open(&command, cli, false);
+		status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	buf_init(&payload, 2 * FRAME_BODY_MAX);
 	status = make_payload(&payload, argc - optind - 1, argv + optind + 1);
-	if (status == 0)
-		status = send_payload(cli, &put, &address, &payload);
+	if (status == 0 && ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload),
+	        buf_len(&payload), has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
+		status = say_failure(address.what, ss_last_error(cli->client));
 	buf_free(&payload);
-	return status;
+	if (status != 0)
+		return status;
+	n = snprintf(line, sizeof(line), "%llu\n", (unsigned long long)version);
+	if (say_end(say_out(line, (size_t)n), 0) == 0)
+		return 0;
+	return say_trouble("%s: version %llu is written nevertheless", address.what, (unsigned long long)version);
 }
 
 const struct command *put_command(void)

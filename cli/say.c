@@ -105,26 +105,18 @@ int say_version(void)
 	return say_text_end();
 }
 
-static void list_codes(void)
+int say_help(const struct command *command, const struct cli *cli)
 {
-	printf("Exit status:\n"
-	       "   0  it succeeded\n"
-	       "  %2d  trouble on this side: a file that cannot be read, output that cannot be written\n"
-	       "  %2d  wrong usage\n", EXIT_LOCAL, EXIT_USAGE);
-	for (int code = EXIT_USAGE + 1; code < 64; code++) {
-		if (ss_code_meaning(code) != NULL)
-			printf("  %2d  %s: %s\n", code, ss_code_name(code), ss_code_meaning(code));
+	if (command != NULL) {
+		printf("Usage: secretstorectl %s %s\n\n%s\n"
+		       "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",
+		    command->name, command->arguments, command->help);
+		return say_text_end();
 	}
-}
-
-static void say_program_help(void)
-{
-	const struct command *command;
-
 	printf("Usage: secretstorectl [-s SOCKET] [-t TIMEOUT] COMMAND ...\n\n"
 	       "Asks secretstored, this host's daemon for OpenBao's secrets.\n\n"
 	       "Commands (secretstorectl COMMAND --help tells more):\n");
-	for (size_t i = 0; (command = command_at(i)) != NULL; i++)
+	for (size_t i = 0; (command = cli->command_at(i)) != NULL; i++)
 		printf("  %-8s %-44s %s\n", command->name, command->arguments, command->summary);
 	printf("\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
 	       "secretstorectl put --help shows how to do without.\n\n"
@@ -134,17 +126,14 @@ static void say_program_help(void)
 	       "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds\n"
 	       "                         (default 10s; none for snapshots)\n"
 	       "  -h, --help\n"
-	       "      --version\n\n");
-	list_codes();
-}
-
-int say_help(const struct command *command)
-{
-	if (command == NULL)
-		say_program_help();
-	else
-		printf("Usage: secretstorectl %s %s\n\n%s\n"
-		       "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",
-		    command->name, command->arguments, command->help);
+	       "      --version\n\n"
+	       "Exit status:\n"
+	       "   0  it succeeded\n"
+	       "  %2d  trouble on this side: a file that cannot be read, output that cannot be written\n"
+	       "  %2d  wrong usage\n", EXIT_LOCAL, EXIT_USAGE);
+	for (int code = EXIT_USAGE + 1; code < 64; code++) {
+		if (ss_code_meaning(code) != NULL)
+			printf("  %2d  %s: %s\n", code, ss_code_name(code), ss_code_meaning(code));
+	}
 	return say_text_end();
 }

@@ -23,24 +23,10 @@ static const struct command command = {
 	.run = run,
 };
 
-uint32_t snapshot_timeout_ms(const struct cli *cli)
-{
-	return cli->timed ? cli->timeout_ms : 0;
-}
-
-static const struct command *find(const char *name)
-{
-	if (strcmp(name, "save") == 0)
-		return snapshot_save_command();
-	if (strcmp(name, "restore") == 0)
-		return snapshot_restore_command();
-	return strcmp(name, "check") == 0 ? snapshot_check_command() : NULL;
-}
-
 static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
-	const struct command *found;
+	const struct command *found = NULL;
 
 	if (option_next(&command, cli, argc, argv, "+:" OPTIONS_COMMON_SHORT, longs) == OPTION_STOP)
 		return cli->status;
@@ -48,7 +34,12 @@ static int run(struct cli *cli, int argc, char **argv)
 	argv += optind;
 	if (argc == 0)
 		return say_usage(&command, "which of them? save, restore or check");
-	found = find(argv[0]);
+	if (strcmp(argv[0], "save") == 0)
+		found = snapshot_save_command();
+	else if (strcmp(argv[0], "restore") == 0)
+		found = snapshot_restore_command();
+	else if (strcmp(argv[0], "check") == 0)
+		found = snapshot_check_command();
 	if (found == NULL)
 		return say_usage(&command, "there is no command \"snapshot %s\"", argv[0]);
 	optind = 0; /* getopt begins anew */

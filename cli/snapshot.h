@@ -12,7 +12,10 @@ const struct command *snapshot_restore_command(void);
 const struct command *snapshot_check_command(void);
 
 /* A transfer takes as long as it takes, unless there is a -t. */
-uint32_t snapshot_timeout_ms(const struct cli *cli);
+static inline uint32_t snapshot_timeout_ms(const struct cli *cli)
+{
+	return cli->timed ? cli->timeout_ms : 0;
+}
 
 /* -- a snapshot's file that is read --------------------------------------------------------------------------- */
 

@@ -23,46 +23,33 @@ static const struct command command = {
 	.run = run,
 };
 
-static int parse(bool *ret_quiet, struct cli *cli, int argc, char **argv)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
-	int what;
+	struct snapshot_file file;
+	bool quiet = false;
+	char line[512];
+	int what, status, n;
 
 	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
 		if (what == OPTION_STOP)
-			return -1;
-		*ret_quiet = true;
+			return cli->status;
+		quiet = true;
 	}
-	return 0;
-}
-
-static int say_whole(const struct snapshot_file *file)
-{
-	char line[512];
-	int n = snprintf(line, sizeof(line), "%.400s: whole, %llu bytes\n", file->path, (unsigned long long)file->whole);
-
-	return say_end(say_out(line, (size_t)n), 0);
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	struct snapshot_file file;
-	bool quiet = false;
-	int status;
-
-	if (parse(&quiet, cli, argc, argv) != 0)
-		return cli->status;
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot check takes one FILE");
-	status = cli_open(&command, cli, true);
+	status = option_open(&command, cli, true);
 	if (status != 0)
 		return status;
 	status = snapshot_file_open(&file, &command, argv[optind], false);
 	if (status == 0)
 		status = snapshot_file_check(&file, &command, cli, quiet);
 	snapshot_file_close(&file);
-	return status == 0 ? say_whole(&file) : status;
+	if (status != 0)
+		return status;
+	n = snprintf(line, sizeof(line), "%.400s: whole, %llu bytes\n", file.path, (unsigned long long)file.whole);
+	return say_end(say_out(line, (size_t)n), 0);
 }
 
 const struct command *snapshot_check_command(void)

@@ -42,12 +42,6 @@ void snapshot_file_close(struct snapshot_file *f)
 		close(f->fd);
 }
 
-/* Since the check there is more, or less, of it. */
-static bool has_changed(const struct snapshot_file *f, ssize_t n)
-{
-	return f->whole > 0 && (f->bytes > f->whole || (n == 0 && f->bytes < f->whole));
-}
-
 long snapshot_file_read(void *file, void *p, size_t size)
 {
 	struct snapshot_file *f = file;
@@ -61,7 +55,8 @@ long snapshot_file_read(void *file, void *p, size_t size)
 		return -1;
 	}
 	f->bytes += (uint64_t)n;
-	if (has_changed(f, n))
+	/* There may be more, or less, of it than was checked. */
+	if (f->whole > 0 && (f->bytes > f->whole || (n == 0 && f->bytes < f->whole)))
 		return -1;
 	progress_add(&f->progress, (size_t)n);
 	return n;

@@ -44,7 +44,7 @@ static const struct command command = {
 	    "  status 28  it has taken the snapshot, or may have, and was not seen to end: look at it with\n"
 	    "             \"secretstorectl probe\" and \"status\" before you do anything else\n"
 	    "If it fails in another way, nothing was restored.\n\n"
-	    "It needs a rule of the daemon that names it, since \"all\" leaves it out, and a policy in OpenBao that lets the\n"
+	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
 	    "daemon restore (docs/OPERATIONS.md has both; --force needs one more):\n\n"
 	    "  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
 	    "Examples:\n"
@@ -53,35 +53,9 @@ static const struct command command = {
 	.run = run,
 };
 
-static int parse(struct restore *restore, struct cli *cli, int argc, char **argv)
-{
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "force", no_argument, NULL, 'f' },
-		{ "yes", no_argument, NULL, 'y' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
-	int what;
-
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
-			return -1;
-		restore->force |= what == 'f';
-		restore->yes |= what == 'y';
-		restore->quiet |= what == 'q';
-	}
-	return 0;
-}
-
 /* -- asking --------------------------------------------------------------------------------------------------- */
 
-static int open_terminal(struct restore *restore)
-{
-	restore->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (restore->terminal < 0 && isatty(STDIN_FILENO))
-		restore->terminal = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (restore->terminal >= 0)
-		return 0;
-	return say_usage(&command, "there is no terminal to ask on: --yes restores without asking");
-}
-
-/* What is typed up to the newline. False: the terminal is closed, or the line is too long to be the word. */
+/* Reads what is typed up to the newline. False: the terminal is closed, or the line is too long to be the word. */
 static bool read_line(int fd, char *line, size_t cap)
 {
 	size_t n = 0;
@@ -144,7 +118,7 @@ static int say_restored(enum ss_restored restored)
 	}
 }
 
-/* The last call is the one that finds the end; what follows it may take minutes. */
+/* The call that finds the end is the last one; the restore after it may take minutes. */
 static long read_and_tell(void *arg, void *p, size_t size)
 {
 	struct snapshot_file *file = arg;
@@ -155,11 +129,24 @@ static long read_and_tell(void *arg, void *p, size_t size)
 	return n;
 }
 
-static int transfer(const struct restore *restore, struct snapshot_file *file, struct cli *cli)
+static int check_and_restore(struct restore *restore, struct snapshot_file *file, struct cli *cli)
 {
 	enum ss_restored restored;
-	int code;
+	int status, code;
 
+	/* Whether there is a terminal to ask on is known before a check that may take minutes. */
+	if (!restore->yes) {
+		restore->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+		if (restore->terminal < 0 && isatty(STDIN_FILENO))
+			restore->terminal = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		if (restore->terminal < 0)
+			return say_usage(&command, "there is no terminal to ask on: --yes restores without asking");
+	}
+	status = snapshot_file_check(file, &command, cli, restore->quiet);
+	if (status == 0 && !restore->yes)
+		status = ask(restore, file);
+	if (status != 0)
+		return status;
 	if (lseek(file->fd, 0, SEEK_SET) != 0)
 		return say_trouble("%s: %m", file->path);
 	progress_begin(&file->progress, restore->quiet, "sending", file->whole);
@@ -170,28 +157,24 @@ static int transfer(const struct restore *restore, struct snapshot_file *file, s
 	return say_restored(restored);
 }
 
-static int check_and_restore(struct restore *restore, struct snapshot_file *file, struct cli *cli)
-{
-	int status = restore->yes ? 0 : open_terminal(restore);
-
-	if (status == 0)
-		status = snapshot_file_check(file, &command, cli, restore->quiet);
-	if (status == 0 && !restore->yes)
-		status = ask(restore, file);
-	return status == 0 ? transfer(restore, file, cli) : status;
-}
-
 static int run(struct cli *cli, int argc, char **argv)
 {
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "force", no_argument, NULL, 'f' },
+		{ "yes", no_argument, NULL, 'y' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct restore restore = { .terminal = -1 };
 	struct snapshot_file file;
-	int status;
+	int what, status;
 
-	if (parse(&restore, cli, argc, argv) != 0)
-		return cli->status;
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return cli->status;
+		restore.force |= what == 'f';
+		restore.yes |= what == 'y';
+		restore.quiet |= what == 'q';
+	}
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot restore takes one FILE");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	status = snapshot_file_open(&file, &command, argv[optind], true);

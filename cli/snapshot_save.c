@@ -41,7 +41,7 @@ static const struct command command = {
 	    "      --keep N    then remove the oldest of such files, so that N are left; others are never touched\n"
 	    "  -q, --quiet     no progress, also on a terminal\n"
 	    "  -t TIMEOUT      at most that long; without it only a minute without any progress ends it\n\n"
-	    "It needs a rule of the daemon that names it, since \"all\" leaves it out, and a policy in OpenBao that lets the\n"
+	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
 	    "daemon read snapshots (docs/OPERATIONS.md has both):\n\n"
 	    "  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
 	    "The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys or the seal's, as they are now,\n"
@@ -52,48 +52,6 @@ static const struct command command = {
 	    "  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14   # what the timer does\n",
 	.run = run,
 };
-
-static int take_option(struct save *save, struct cli *cli, int what)
-{
-	if (what == 'q')
-		save->quiet = true;
-	else if (what == 'd')
-		save->dir = optarg;
-	else if (option_number(optarg, &save->keep) != 0 || save->keep == 0 || save->keep > KEEP_MAX) {
-		cli->status = say_usage(&command, "%s: --keep takes a number from 1", optarg);
-		return -1;
-	}
-	return 0;
-}
-
-static int parse(struct save *save, struct cli *cli, int argc, char **argv)
-{
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "dir", required_argument, NULL, 'd' },
-		{ "keep", required_argument, NULL, 'k' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
-	int what;
-
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP || take_option(save, cli, what) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int check_usage(const struct save *save, int count, char **operand)
-{
-	if (save->dir != NULL && count > 0)
-		return say_usage(&command, "--dir names the file itself: there is no FILE");
-	if (save->dir != NULL)
-		return 0;
-	if (save->keep != 0)
-		return say_usage(&command, "--keep is for --dir");
-	if (count != 1)
-		return say_usage(&command, "snapshot save takes one FILE, or --dir DIR");
-	if (strcmp(operand[0], "-") == 0)
-		return say_usage(&command, "a snapshot is known to be whole only at its end, when standard output could not be "
-		    "taken back: give it a file");
-	return 0;
-}
 
 /* -- fetching ------------------------------------------------------------------------------------------------- */
 
@@ -117,40 +75,31 @@ static int sink(void *arg, const void *p, size_t n)
 	return 0;
 }
 
-static int fetch(struct save *save, struct cli *cli, struct ss_snapshot *ret)
-{
-	int code;
-
-	progress_begin(&save->progress, save->quiet, "saving", 0);
-	code = ss_snapshot_save(cli->client, snapshot_timeout_ms(cli), sink, save, ret);
-	progress_end(&save->progress);
-	if (code == SS_ABORTED)
-		return say_io(save, "cannot be written", save->error);
-	return code != SS_OK ? say_failure(command.name, ss_last_error(cli->client)) : 0;
-}
-
 static int say_saved(const struct save *save, const struct ss_snapshot *snapshot)
 {
 	char line[PATH_MAX + 128];
-	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path, (unsigned long long)snapshot->bytes,
-	    snapshot->sha256);
+	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path,
+	    (unsigned long long)snapshot->bytes, snapshot->sha256);
 
 	if (say_end(say_out(line, (size_t)n), 0) == 0)
 		return 0;
 	return say_trouble("%s: the snapshot is saved nevertheless", save->path);
 }
 
-/* Into the file of that name in the directory. */
+/* Fetches it into the file of that name in the directory. */
 static int save_as(struct save *save, struct cli *cli, int directory, const char *name, struct ss_snapshot *ret)
 {
-	int status;
+	int code;
 
 	if (newfile_begin(&save->file, directory, name) != 0)
 		return say_io(save, "cannot be made", errno);
-	status = fetch(save, cli, ret);
-	if (status != 0) {
+	progress_begin(&save->progress, save->quiet, "saving", 0);
+	code = ss_snapshot_save(cli->client, snapshot_timeout_ms(cli), sink, save, ret);
+	progress_end(&save->progress);
+	if (code != SS_OK) {
 		newfile_abandon(&save->file);
-		return status;
+		return code == SS_ABORTED ? say_io(save, "cannot be written", save->error) :
+		    say_failure(command.name, ss_last_error(cli->client));
 	}
 	/* A dated name is given once; a name that was asked for is given to the newest. */
 	if (newfile_finish(&save->file, save->dir == NULL) != 0)
@@ -162,30 +111,6 @@ static int save_as(struct save *save, struct cli *cli, int directory, const char
 
 /* -- to a file of the caller's name --------------------------------------------------------------------------- */
 
-/* "a/b" is b in a. */
-static int split(const char *path, char *directory, size_t cap, const char **ret_name)
-{
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-
-	if (len >= cap || strlen(path) >= PATH_MAX)
-		return say_usage(&command, "the file's name is too long");
-	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return say_usage(&command, "%s: is no file's name (for a directory there is --dir)", path);
-	snprintf(directory, cap, "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
-	*ret_name = name;
-	return 0;
-}
-
-static const char *kind(mode_t mode)
-{
-	if (S_ISDIR(mode))
-		return "a directory (for which there is --dir)";
-	if (S_ISLNK(mode))
-		return "a symbolic link, which would be replaced: name the file itself";
-	return "no regular file, but a device, pipe or socket";
-}
-
 /* What would be replaced is looked at before anything is fetched. */
 static int check_place(const struct save *save, int directory, const char *name)
 {
@@ -195,18 +120,25 @@ static int check_place(const struct save *save, int directory, const char *name)
 		return errno == ENOENT ? 0 : say_io(save, "cannot be written", errno);
 	if (S_ISREG(status.st_mode))
 		return 0;
-	return say_trouble("%s: is %s", save->path, kind(status.st_mode));
+	return say_trouble("%s: is %s", save->path, S_ISDIR(status.st_mode) ? "a directory (for which there is --dir)" :
+	    S_ISLNK(status.st_mode) ? "a symbolic link, which would be replaced: name the file itself" :
+	    "no regular file, but a device, pipe or socket");
 }
 
 static int save_to_file(struct save *save, struct cli *cli, const char *path)
 {
+	/* "a/b" is b in a. */
+	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
 	char directory_path[PATH_MAX];
 	struct ss_snapshot snapshot;
-	const char *name;
-	int directory, status = split(path, directory_path, sizeof(directory_path), &name);
+	int directory, status;
 
-	if (status != 0)
-		return status;
+	if (strlen(path) >= PATH_MAX)
+		return say_usage(&command, "the file's name is too long");
+	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return say_usage(&command, "%s: is no file's name (for a directory there is --dir)", path);
+	snprintf(directory_path, sizeof(directory_path), "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
 	snprintf(save->path, sizeof(save->path), "%s", path);
 	directory = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
@@ -245,14 +177,31 @@ static int save_to_directory(struct save *save, struct cli *cli)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "dir", required_argument, NULL, 'd' },
+		{ "keep", required_argument, NULL, 'k' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct save save = { .dir = NULL };
-	int status;
+	int what, status;
 
-	if (parse(&save, cli, argc, argv) != 0)
-		return cli->status;
-	status = check_usage(&save, argc - optind, argv + optind);
-	if (status == 0)
-		status = cli_open(&command, cli, false);
+	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (what == OPTION_STOP)
+			return cli->status;
+		if (what == 'q')
+			save.quiet = true;
+		else if (what == 'd')
+			save.dir = optarg;
+		else if (option_number(optarg, &save.keep) != 0 || save.keep == 0 || save.keep > KEEP_MAX)
+			return say_usage(&command, "%s: --keep takes a number from 1", optarg);
+	}
+	if (save.dir != NULL && argc > optind)
+		return say_usage(&command, "--dir names the file itself: there is no FILE");
+	if (save.dir == NULL && save.keep != 0)
+		return say_usage(&command, "--keep is for --dir");
+	if (save.dir == NULL && argc - optind != 1)
+		return say_usage(&command, "snapshot save takes one FILE, or --dir DIR");
+	if (save.dir == NULL && strcmp(argv[optind], "-") == 0)
+		return say_usage(&command, "a snapshot is known to be whole only at its end, when standard output could not be "
+		    "taken back: give it a file");
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	return save.dir != NULL ? save_to_directory(&save, cli) : save_to_file(&save, cli, argv[optind]);

@@ -126,31 +126,7 @@ static int put_array(struct buf *out, struct jspan array)
 	return buf_puts(out, comma[0] == '\0' ? "none" : "");
 }
 
-static int put_value(struct buf *out, const char *name, struct jspan value)
-{
-	if (value.type == JSON_OBJECT)
-		return put_object(out, value);
-	if (value.type == JSON_ARRAY)
-		return put_array(out, value);
-	return put_scalar(out, name, value);
-}
-
-/* One line for a member of the reply, but for what belongs to the envelope. */
-static int put_line(struct buf *out, const char *name, struct jspan value)
-{
-	size_t mark = buf_len(out);
-
-	if (strcmp(name, "id") == 0 || strcmp(name, "ok") == 0)
-		return 0;
-	if (put_name(out, name) != 0)
-		return -1;
-	do {
-		if (buf_puts(out, " ") != 0)
-			return -1;
-	} while (buf_len(out) - mark < 12);
-	return put_value(out, name, value) != 0 || buf_puts(out, "\n") != 0 ? -1 : 0;
-}
-
+/* Each member of the reply is a line, but for what belongs to the envelope. */
 static int put_lines(struct buf *out, const char *json, size_t len)
 {
 	struct jscan scan;
@@ -162,58 +138,55 @@ static int put_lines(struct buf *out, const char *json, size_t len)
 	if (jscan_object(&scan) != 0)
 		return -1;
 	while ((more = jscan_member(&scan, &key)) == 1) {
-		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || jspan_decode_cut(key, name, sizeof(name)) < 0 ||
-		    put_line(out, name, value) != 0)
+		size_t mark = buf_len(out);
+
+		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || jspan_decode_cut(key, name, sizeof(name)) < 0)
+			return -1;
+		if (strcmp(name, "id") == 0 || strcmp(name, "ok") == 0)
+			continue;
+		if (put_name(out, name) != 0)
+			return -1;
+		do {
+			if (buf_puts(out, " ") != 0)
+				return -1;
+		} while (buf_len(out) - mark < 12);
+		if ((value.type == JSON_OBJECT ? put_object(out, value) : value.type == JSON_ARRAY ? put_array(out, value) :
+		        put_scalar(out, name, value)) != 0 || buf_puts(out, "\n") != 0)
 			return -1;
 	}
 	return more;
 }
 
-static int say_readable(const char *json, size_t len)
-{
-	struct buf out;
-	int status;
-
-	buf_init(&out, 1 << 20);
-	if (put_lines(&out, json, len) != 0)
-		status = say_code(command.name, SS_PROTOCOL);
-	else
-		status = say_end(say_out(buf_data(&out), buf_len(&out)), 0);
-	buf_free(&out);
-	return status;
-}
-
-static int parse(bool *ret_json, struct cli *cli, int argc, char **argv)
+static int run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "json", no_argument, NULL, 'j' },
 		OPTIONS_END };
-	int what;
+	bool raw = false;
+	struct buf out;
+	char *json;
+	size_t len;
+	int what, status;
 
 	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT, longs)) != -1) {
 		if (what == OPTION_STOP)
-			return -1;
-		*ret_json = true;
+			return cli->status;
+		raw = true;
 	}
-	return 0;
-}
-
-static int run(struct cli *cli, int argc, char **argv)
-{
-	bool raw = false;
-	char *json;
-	size_t len;
-	int status;
-
-	if (parse(&raw, cli, argc, argv) != 0)
-		return cli->status;
 	if (argc != optind)
 		return say_usage(&command, "status takes no operand");
-	status = cli_open(&command, cli, false);
+	status = option_open(&command, cli, false);
 	if (status != 0)
 		return status;
 	if (ss_status(cli->client, cli->timeout_ms, &json, &len) != SS_OK)
 		return say_failure(command.name, ss_last_error(cli->client));
-	status = raw ? say_end(say_out(json, len) != 0 || say_out("\n", 1) != 0, 0) : say_readable(json, len);
+	buf_init(&out, 1 << 20);
+	if (raw)
+		status = say_end(say_out(json, len) != 0 || say_out("\n", 1) != 0, 0);
+	else if (put_lines(&out, json, len) != 0)
+		status = say_code(command.name, SS_PROTOCOL);
+	else
+		status = say_end(say_out(buf_data(&out), buf_len(&out)), 0);
+	buf_free(&out);
 	ss_free(json);
 	return status;
 }

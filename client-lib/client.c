@@ -1,20 +1,26 @@
 /*
- * client: making and closing a handle, one turn of its work, and what an event loop needs to know of it.
+ * client: a handle from its making to its end, and one turn of its work: the replies that have come are read and delivered,
+ * what is due ends, a connection is made if one is needed, and what is queued is written. What becomes of requests whose
+ * connection breaks is decided here, too.
  */
 #include "client-lib/client.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "proto/frame.h"
+#include "base/compiler.h"
+#include "proto/reply.h"
 
-#define IN_LIMIT (FRAME_HEADER + FRAME_BODY_MAX + 262144u) /* a reply, and what a read brings beyond it */
-#define SILENCE_MS 90000u /* more than the minute that the daemon gives a transfer: its own word is better */
+#define SILENCE_MS 90000u  /* more than the minute that the daemon gives a transfer: its own word is better */
+#define WRITE_FRAMES 128   /* most in one system call */
+#define READS_IN_A_TURN 32 /* so that writing gets its turn */
+#define EARLY 8            /* after so many replies what callbacks ask for anew does not wait for the other replies */
+#define RETRY_FIRST_MS 10u
+#define RETRY_MAX_MS 1000u
 
 /* -- failures ------------------------------------------------------------------------------------------------- */
 
@@ -28,9 +34,16 @@ void client_note(struct ss_client *c, const struct ss_error *error)
 	c->last.message = c->last_text;
 }
 
+static struct ss_error plain_error(int code, const char *message)
+{
+	return (struct ss_error){ .code = code, .retryable = ss_code_retryable(code), .message = message };
+}
+
 int client_fail(struct ss_client *c, int code, const char *message)
 {
-	client_note(c, &(struct ss_error){ .code = code, .retryable = ss_code_retryable(code), .message = message });
+	struct ss_error error = plain_error(code, message);
+
+	client_note(c, &error);
 	return code;
 }
 
@@ -45,20 +58,15 @@ const struct ss_error *ss_last_error(const struct ss_client *c)
 	return &c->last;
 }
 
-/* -- making and closing --------------------------------------------------------------------------------------- */
-
-static const char *default_path(void)
-{
-	const char *path = secure_getenv("SECRETSTORE_SOCKET");
-
-	return path != NULL && path[0] != '\0' ? path : SS_DEFAULT_SOCKET;
-}
+/* -- a handle, and a call on it ------------------------------------------------------------------------------- */
 
 int ss_open(struct ss_client **ret_client, const char *socket_path)
 {
-	const char *path = socket_path != NULL ? socket_path : default_path();
+	const char *path = socket_path != NULL ? socket_path : secure_getenv("SECRETSTORE_SOCKET");
 	struct ss_client *c;
 
+	if (socket_path == NULL && (path == NULL || path[0] == '\0'))
+		path = SS_DEFAULT_SOCKET;
 	if (path[0] == '\0' || strlen(path) >= sizeof(c->path))
 		return SS_INVALID_REQUEST;
 	c = calloc(1, sizeof(*c));
@@ -66,8 +74,7 @@ int ss_open(struct ss_client **ret_client, const char *socket_path)
 		return SS_NO_MEMORY;
 	memcpy(c->path, path, strlen(path) + 1);
 	forked_init(&c->forked);
-	c->fd = -1;
-	buf_init(&c->in, IN_LIMIT);
+	link_init(&c->link, FRAME_BODY_MAX);
 	c->silence_ms = SILENCE_MS;
 	exchanges_init(&c->exchanges);
 	(void)client_fail(c, SS_OK, "");
@@ -80,47 +87,10 @@ void client_enter(struct ss_client *c)
 	if (!forked(&c->forked))
 		return;
 	forked_adopt(&c->forked);
-	/* Closed, not shut down: that would end the parent's connection too. */
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-	c->tries = 0;
 	/* The memory stays, since a callback that forked may still look at it. */
-	buf_consume(&c->in, buf_len(&c->in));
+	link_close(&c->link);
+	c->tries = 0;
 	exchanges_free(&c->exchanges);
-}
-
-static void end_all(struct ss_client *c)
-{
-	static const char message[] = "closed before the answer came";
-	struct exchange *x;
-
-	connection_drop(c, SS_CLOSED, message);
-	while ((x = exchange_next(&c->exchanges)) != NULL)
-		exchange_end(&c->exchanges, x, SS_CLOSED, message);
-	deliver_ended(c);
-}
-
-static void destroy(struct ss_client *c)
-{
-	c->closing = true;
-	c->depth++;
-	end_all(c);
-	exchanges_free(&c->exchanges);
-	buf_free(&c->in);
-	forked_free(&c->forked);
-	free(c);
-}
-
-void ss_close(struct ss_client *c)
-{
-	if (c == NULL)
-		return;
-	client_enter(c);
-	if (c->depth > 0)
-		c->closing = true;
-	else
-		destroy(c);
 }
 
 int client_may_wait(struct ss_client *c)
@@ -131,32 +101,303 @@ int client_may_wait(struct ss_client *c)
 	return client_fail(c, SS_INVALID_REQUEST, "a callback may not wait");
 }
 
-void client_hold(struct ss_client *c)
+/* -- callbacks ------------------------------------------------------------------------------------------------ */
+
+/* The callback may submit requests, close the handle, or fork. */
+static void run_callback(struct ss_client *c, ss_callback *callback, void *arg, const struct ss_result *result)
 {
+	if (callback == NULL)
+		return;
 	c->depth++;
-}
-
-void client_release(struct ss_client *c)
-{
+	callback(c, result, arg);
 	c->depth--;
-	if (c->closing && c->depth == 0)
-		destroy(c);
+	/* One that forked may return in the child, too, where what else has come is not the child's. */
+	client_enter(c);
 }
 
-/* -- one turn ------------------------------------------------------------------------------------------------- */
+/* Ends an exchange with its result. It may be used again by the callback, so it is freed first. */
+static void deliver(struct ss_client *c, struct exchange *x, const struct ss_result *result)
+{
+	ss_callback *callback = x->callback;
+	void *arg = x->arg;
 
+	exchange_free(&c->exchanges, x);
+	run_callback(c, callback, arg, result);
+}
+
+/* The daemon's reply, in the shape that callbacks get. */
+static void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body, size_t len)
+{
+	struct ss_error error = reply->ok ? plain_error(SS_OK, "") : client_error_of(&reply->failure);
+	struct ss_result result = { .code = error.code, .error = &error, .reply = body, .reply_len = len };
+	struct ss_secret secret;
+	struct ss_ping ping;
+	char created_time[64];
+
+	if (reply->ok && op_has_path(x->op)) {
+		/* Left empty if it is missing or odd: that is no reason to withhold the secret. */
+		(void)jspan_decode(reply->created_time, created_time, sizeof(created_time));
+		secret = (struct ss_secret){
+			.data = reply->data.len > 0 ? reply->data.p : NULL,
+			.data_len = reply->data.len,
+			.version = reply->version,
+			.created_time = created_time,
+			.metadata = reply->metadata.len > 0 ? reply->metadata.p : "null",
+			.metadata_len = reply->metadata.len > 0 ? reply->metadata.len : strlen("null"),
+			.cached = reply->has_age,
+			.stale = reply->stale,
+			.age_ms = reply->age_ms,
+		};
+		result.secret = &secret;
+	} else if (reply->ok && x->op == OP_PING) {
+		ping.ready = reply->ready;
+		(void)jspan_decode_cut(reply->state, ping.state, sizeof(ping.state));
+		(void)jspan_decode_cut(reply->daemon, ping.version, sizeof(ping.version));
+		result.ping = &ping;
+	}
+	deliver(c, x, &result);
+}
+
+/* Those that have failed on this side. */
+static void deliver_ended(struct ss_client *c)
+{
+	struct exchange *x;
+
+	while ((x = exchange_ended(&c->exchanges)) != NULL) {
+		struct ss_error error = plain_error(x->code, x->message);
+
+		deliver(c, x, &(struct ss_result){ .code = error.code, .error = &error });
+	}
+}
+
+/* -- the connection's beginning and end ----------------------------------------------------------------------- */
+
+/* The first connection after a good reply is tried at once, the others ever more slowly. */
+static void plan_retry(struct ss_client *c, uint64_t now_ms)
+{
+	uint64_t wait_ms = 0;
+
+	if (c->tries > 0) {
+		wait_ms = (uint64_t)RETRY_FIRST_MS << (c->tries - 1 < 10 ? c->tries - 1 : 10);
+		if (wait_ms > RETRY_MAX_MS)
+			wait_ms = RETRY_MAX_MS;
+	}
+	c->tries++;
+	c->retry_at_ms = now_ms + wait_ms;
+}
+
+static void connect_to_daemon(struct ss_client *c, uint64_t now_ms)
+{
+	enum link_dialled how = link_dial(&c->link, c->path);
+	struct exchange *x, *next;
+
+	if (how == LINK_DIALLED) {
+		c->connection++;
+		return;
+	}
+	plan_retry(c, now_ms);
+	if (how == LINK_BUSY)
+		return;
+	/* Nobody listens. Who has just come is told so at once; who was cut off waits for the daemon to return. */
+	for (x = exchange_next(&c->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, entry);
+		if (!x->lost)
+			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->link.trouble);
+	}
+}
+
+static const char *doubt(int code)
+{
+	if (code == SS_PROTOCOL)
+		return "what the daemon said after the put was sent cannot be understood; it may have been made";
+	if (code == SS_TIMEOUT)
+		return "no answer to the put came in time; it may have been made";
+	return "the connection to the daemon broke after the put was sent; it may have been made";
+}
+
+/* What becomes of one that is (partly) written. True: it is to be sent again. */
+static bool settle(struct ss_client *c, struct exchange *x, int code, const char *message)
+{
+	if (x->callback == NULL)
+		exchange_free(&c->exchanges, x);
+	else if (exchange_is_doubtful(x))
+		exchange_end(&c->exchanges, x, SS_UNKNOWN_OUTCOME, doubt(code));
+	else if (code != SS_OK)
+		exchange_end(&c->exchanges, x, code, message);
+	else
+		return true;
+	return false;
+}
+
+/*
+ * Closes. What is on the wire is to be sent again (code SS_OK) or ends with the code; a put ends as unknown in any
+ * case. Runs no callbacks: the ended ones wait for deliver_ended(). message must last until then.
+ */
+static void drop_connection(struct ss_client *c, int code, const char *message)
+{
+	struct exchange *x, *next, *newest = NULL;
+
+	if (c->link.fd < 0)
+		return;
+	link_close(&c->link);
+	snprintf(c->link.trouble, sizeof(c->link.trouble), "the daemon closed the connection and is not back");
+	plan_retry(c, clock_now_ms());
+
+	x = exchange_next(&c->exchanges);
+	if (x != NULL && x->state == EXCHANGE_WRITING && settle(c, x, code, message))
+		exchange_requeue(&c->exchanges, x);
+	for (x = exchange_oldest(&c->exchanges); x != NULL; x = next) {
+		next = TAILQ_NEXT(x, entry);
+		if (settle(c, x, code, message))
+			newest = x;
+	}
+	/* From the newest to the oldest, so that they are sent again in the order they had. */
+	for (x = newest; x != NULL; x = next) {
+		next = TAILQ_PREV(x, exchange_list, entry);
+		exchange_requeue(&c->exchanges, x);
+	}
+}
+
+/* -- a turn: writing ------------------------------------------------------------------------------------------ */
+
+/* Writes what is queued, or what of it the socket takes. False: the daemon has closed. */
+static bool write_queued(struct ss_client *c, uint64_t now_ms)
+{
+	WRITTEN_FIRST struct iovec part[WRITE_FRAMES];
+
+	while (exchange_next(&c->exchanges) != NULL) {
+		ssize_t n = link_write(&c->link, part, exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
+
+		if (n <= 0)
+			return n == 0;
+		exchanges_written(&c->exchanges, (size_t)n);
+	}
+	return true;
+}
+
+/* -- a turn: reading ------------------------------------------------------------------------------------------ */
+
+static bool is_text(struct jspan span)
+{
+	return span.len > 0 && span.type == JSON_STRING;
+}
+
+/* Does a reply that says ok lack what a reply to this request must have? */
+static bool misfits(const struct exchange *x, const struct reply *reply)
+{
+	if (x->op == OP_KV_GET)
+		return reply->version == 0 || reply->data.len == 0 || reply->data.type != JSON_OBJECT;
+	if (x->op == OP_KV_PUT)
+		return reply->version == 0;
+	if (x->op == OP_PING)
+		return !is_text(reply->state) || !is_text(reply->daemon);
+	if (x->op == OP_PROBE)
+		return !is_text(reply->name);
+	return false;
+}
+
+static void take_reply(struct ss_client *c, const char *body, size_t len)
+{
+	struct exchange *x;
+	WRITTEN_FIRST struct reply reply;
+
+	if (reply_decode(body, len, &reply) != 0) {
+		drop_connection(c, SS_PROTOCOL, "the daemon sent something that is no reply");
+		return;
+	}
+	/* A failure without an id is about the connection, or a request too large to be read: the oldest unanswered. */
+	if (!reply.ok && reply.id.type == JSON_NULL) {
+		x = exchange_oldest(&c->exchanges);
+		if (x == NULL && exchange_next(&c->exchanges) != NULL && exchange_next(&c->exchanges)->state == EXCHANGE_WRITING)
+			x = exchange_next(&c->exchanges);
+		if (x != NULL && x->callback != NULL)
+			deliver_reply(c, x, &reply, body, len);
+		drop_connection(c, SS_OK, NULL);
+		return;
+	}
+	x = exchange_by_id(&c->exchanges, reply.id);
+	if (x == NULL) {
+		drop_connection(c, SS_PROTOCOL, "the daemon answered a request that was not made");
+		return;
+	}
+	if (reply.ok && misfits(x, &reply)) {
+		drop_connection(c, SS_PROTOCOL, "the daemon's reply lacks what such a reply must have");
+		return;
+	}
+	c->tries = 0;
+	deliver_reply(c, x, &reply, body, len);
+}
+
+/*
+ * Reads once, and delivers all whole replies. A callback may close the handle or (in a child) lose the connection: then it
+ * stops. The bytes read; 0: there are none now; -1: the connection is no more, or nobody wants it.
+ */
+static ssize_t read_replies(struct ss_client *c)
+{
+	ssize_t n = link_read(&c->link);
+	unsigned taken = 0;
+
+	if (n == LINK_NO_MEMORY)
+		drop_connection(c, SS_NO_MEMORY, "out of memory for the daemon's reply");
+	else if (n == LINK_CLOSED)
+		drop_connection(c, SS_OK, NULL);
+	if (n <= 0)
+		return n < 0 ? -1 : 0;
+	while (c->link.fd >= 0 && !c->closing) {
+		enum frame_status status;
+		struct frame frame;
+
+		status = link_next(&c->link, &frame);
+		if (status == FRAME_MORE)
+			return n;
+		if (status != FRAME_OK || frame.kind != FRAME_JSON) {
+			drop_connection(c, SS_PROTOCOL, "the daemon sent something that is no reply");
+			return -1;
+		}
+		take_reply(c, (const char *)frame.body, frame.len);
+		/*
+		 * With many replies the daemon has new requests while the callbacks of the others run, and neither side waits for
+		 * the other: that made a caller with 16 requests under way half as fast again, from memory. Not where something
+		 * is overdue: that is to fail as never sent. A daemon that has closed is noticed after this turn's replies.
+		 */
+		if (++taken % EARLY == 0 && link_has_more(&c->link) && !c->closing) {
+			const struct exchange *due = exchange_due(&c->exchanges);
+			uint64_t now_ms = clock_now_ms();
+
+			if (due != NULL && due->deadline_ms > now_ms)
+				(void)write_queued(c, now_ms);
+		}
+	}
+	return -1;
+}
+
+/* -- a turn ---------------------------------------------------------------------------------------------------- */
+
+/* Ends those whose time is over. One that is on the wire stays in the books, without a callback. */
 static void expire(struct ss_client *c, uint64_t now_ms)
 {
 	struct exchange *x;
 	bool some = false;
 
 	while (!c->closing && (x = exchange_due(&c->exchanges)) != NULL && x->deadline_ms <= now_ms) {
-		deliver_timeout(c, x);
+		struct ss_error error = plain_error(SS_TIMEOUT, "the daemon did not answer in time");
+		ss_callback *callback = x->callback;
+		void *arg = x->arg;
+
+		if (exchange_is_doubtful(x))
+			error = plain_error(SS_UNKNOWN_OUTCOME, doubt(SS_TIMEOUT));
+		else if (x->state == EXCHANGE_QUEUED && c->link.fd < 0)
+			error = plain_error(SS_NO_DAEMON, c->link.trouble);
+		if (x->state == EXCHANGE_QUEUED)
+			exchange_free(&c->exchanges, x);
+		else
+			exchange_disown(&c->exchanges, x);
+		run_callback(c, callback, arg, &(struct ss_result){ .code = error.code, .error = &error });
 		some = true;
 	}
 	/* Nobody wants what this connection may still bring, and it may be the daemon that hangs. */
 	if (some && exchanges_are_orphaned(&c->exchanges))
-		connection_drop(c, SS_OK, NULL);
+		drop_connection(c, SS_OK, NULL);
 }
 
 void client_step(struct ss_client *c, bool readable)
@@ -165,29 +406,71 @@ void client_step(struct ss_client *c, bool readable)
 
 	if (c->depth > 0)
 		return;
-	c->depth++;
+	client_hold(c);
 	/* Reading comes first: a reply that is there has come in time, even if this turn is late. */
-	if (readable && c->fd >= 0)
-		connection_read(c);
+	if (readable && c->link.fd >= 0) {
+		for (int i = 0; i < READS_IN_A_TURN && read_replies(c) >= LINK_READ_SIZE; i++)
+			;
+		link_trim(&c->link);
+	}
 	deliver_ended(c);
 	now_ms = clock_now_ms();
 	expire(c, now_ms);
-	if (c->fd < 0 && !c->closing && exchange_next(&c->exchanges) != NULL && now_ms >= c->retry_at_ms)
-		connection_open(c, now_ms);
-	if (c->fd >= 0 && !c->closing)
-		connection_write(c, now_ms);
+	if (c->link.fd < 0 && !c->closing && exchange_next(&c->exchanges) != NULL && now_ms >= c->retry_at_ms)
+		connect_to_daemon(c, now_ms);
+	if (c->link.fd >= 0 && !c->closing && !write_queued(c, now_ms)) {
+		/* The daemon has closed, but the replies that it sent before are still there to be read. */
+		while (read_replies(c) > 0)
+			;
+		if (!c->closing)
+			drop_connection(c, SS_OK, NULL);
+	}
 	deliver_ended(c);
-	c->depth--;
-	if (c->closing)
-		destroy(c);
+	client_release(c);
 }
 
 void client_wait(struct ss_client *c)
 {
-	struct pollfd socket = { .fd = c->fd, .events = (short)ss_events(c) };
+	struct pollfd socket = { .fd = c->link.fd, .events = (short)ss_events(c) };
 	int n = poll(&socket, 1, ss_timeout_ms(c)); /* a negative descriptor is passed over */
 
 	client_step(c, n > 0 && (socket.revents & ~POLLOUT) != 0);
+}
+
+/* -- closing -------------------------------------------------------------------------------------------------- */
+
+void client_hold(struct ss_client *c)
+{
+	c->depth++;
+}
+
+void client_release(struct ss_client *c)
+{
+	static const char message[] = "closed before the answer came";
+	struct exchange *x;
+
+	c->depth--;
+	if (!c->closing || c->depth > 0)
+		return;
+	c->depth++; /* what is called back now may still not wait */
+	drop_connection(c, SS_CLOSED, message);
+	while ((x = exchange_next(&c->exchanges)) != NULL)
+		exchange_end(&c->exchanges, x, SS_CLOSED, message);
+	deliver_ended(c);
+	exchanges_free(&c->exchanges);
+	link_free(&c->link);
+	forked_free(&c->forked);
+	free(c);
+}
+
+void ss_close(struct ss_client *c)
+{
+	if (c == NULL)
+		return;
+	client_enter(c);
+	client_hold(c);
+	c->closing = true;
+	client_release(c);
 }
 
 /* -- for an event loop ---------------------------------------------------------------------------------------- */
@@ -200,7 +483,7 @@ void ss_process(struct ss_client *c)
 
 int ss_fd(const struct ss_client *c)
 {
-	return forked(&c->forked) ? -1 : c->fd;
+	return forked(&c->forked) ? -1 : c->link.fd;
 }
 
 uint64_t ss_connection(const struct ss_client *c)
@@ -210,7 +493,7 @@ uint64_t ss_connection(const struct ss_client *c)
 
 int ss_events(const struct ss_client *c)
 {
-	if (forked(&c->forked) || c->fd < 0)
+	if (forked(&c->forked) || c->link.fd < 0)
 		return 0;
 	return exchange_next(&c->exchanges) != NULL ? POLLIN | POLLOUT : POLLIN;
 }
@@ -223,7 +506,7 @@ int ss_timeout_ms(const struct ss_client *c)
 	if (forked(&c->forked) || due == NULL)
 		return -1;
 	at_ms = due->deadline_ms;
-	if (c->fd < 0 && c->retry_at_ms < at_ms)
+	if (c->link.fd < 0 && c->retry_at_ms < at_ms)
 		at_ms = c->retry_at_ms;
 	now_ms = clock_now_ms();
 	if (at_ms <= now_ms)

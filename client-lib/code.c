@@ -1,10 +1,19 @@
 /*
  * code: names and facts of enum ss_code, those of the wire and those known only on this side of it.
  */
-#include "client-lib/code.h"
-
 #include "client-lib/secretstore.h"
 #include "proto/codes.h"
+
+/* The codes that never travel, in the shape of proto/codes.h's CODE_TABLE. */
+#define CODE_LOCAL_TABLE(X) \
+	X(NO_DAEMON, "no_daemon", 30, true, "the daemon cannot be reached") \
+	X(PROTOCOL, "protocol_error", 31, false, "what the daemon said cannot be understood") \
+	X(NO_MEMORY, "no_memory", 32, true, "out of memory") \
+	X(CLOSED, "closed", 33, false, "the connection was closed by this program before the answer came") \
+	X(NO_FIELD, "no_field", 34, false, "the secret has no such field") \
+	X(NOT_A_STRING, "not_a_string", 35, false, "the field is no string") \
+	X(ABORTED, "aborted", 36, false, "this program ended the transfer") \
+	X(IO, "io", 37, false, "a file could not be read or written")
 
 #define X(enumerator, name, number, retryable, meaning) \
 	_Static_assert((int)SS_##enumerator == (number), "enum ss_code and the table of codes differ: " name);
@@ -27,7 +36,7 @@ static const struct fact facts[] = {
 #undef X
 };
 
-static const struct fact *find(int code)
+static const struct fact *find_fact(int code)
 {
 	static const struct fact unknown = { .name = "unknown" };
 	size_t i;
@@ -41,17 +50,17 @@ static const struct fact *find(int code)
 
 const char *ss_code_name(int code)
 {
-	return find(code)->name;
+	return find_fact(code)->name;
 }
 
 const char *ss_code_meaning(int code)
 {
-	return find(code)->meaning;
+	return find_fact(code)->meaning;
 }
 
 bool ss_code_retryable(int code)
 {
-	return find(code)->retryable;
+	return find_fact(code)->retryable;
 }
 
 const char *ss_version(void)

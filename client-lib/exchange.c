@@ -5,6 +5,7 @@
 #include "client-lib/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/secmem.h"
 #include "proto/frame.h"
@@ -12,6 +13,7 @@
 #define SLOT_BITS 16
 #define ID_MASK ((UINT64_C(1) << 33) - 1) /* so that an id is a number of the protocol, of at most ten digits */
 #define FRAME_KEPT 4096                   /* a larger allocation is not kept for the next use */
+#define MARGIN_MAX_MS 250u                /* of the time left, what is kept from the daemon so that its answer comes in time */
 
 _Static_assert(EXCHANGE_MAX == 1 << SLOT_BITS, "every slot has an id");
 
@@ -38,7 +40,7 @@ static struct exchange_list *list_of(struct exchanges *all, enum exchange_state 
 	return &all->list[state == EXCHANGE_WRITING ? EXCHANGE_QUEUED : state];
 }
 
-static void set_state(struct exchanges *all, struct exchange *x, enum exchange_state state)
+static void exchange_set_state(struct exchanges *all, struct exchange *x, enum exchange_state state)
 {
 	struct exchange_list *from = list_of(all, x->state), *to = list_of(all, state);
 
@@ -111,26 +113,68 @@ void exchange_queue(struct exchanges *all, struct exchange *x)
 {
 	x->written = 0;
 	x->lost = false;
-	set_state(all, x, EXCHANGE_QUEUED);
+	exchange_set_state(all, x, EXCHANGE_QUEUED);
 	insert_due(all, x);
 	all->pending++;
 }
 
-void exchange_written(struct exchanges *all, struct exchange *x, size_t n)
+uint64_t exchange_time_told(uint64_t deadline_ms, uint64_t now_ms)
 {
-	x->written += n;
-	if (x->written < buf_len(&x->frame)) {
-		set_state(all, x, EXCHANGE_WRITING);
-		return;
+	uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 1;
+
+	return left_ms - (left_ms / 10 < MARGIN_MAX_MS ? left_ms / 10 : MARGIN_MAX_MS);
+}
+
+/* Spaces keep the frame's length. */
+static void fill_in_timeout(struct exchange *x, uint64_t now_ms)
+{
+	uint64_t told_ms = exchange_time_told(x->deadline_ms, now_ms);
+	unsigned char *field = buf_data(&x->frame) + x->timeout_at;
+	size_t at = EXCHANGE_TIMEOUT_DIGITS;
+
+	memset(field, ' ', EXCHANGE_TIMEOUT_DIGITS);
+	do {
+		field[--at] = (unsigned char)('0' + told_ms % 10);
+		told_ms /= 10;
+	} while (told_ms > 0 && at > 0);
+}
+
+size_t exchanges_to_write(struct exchanges *all, uint64_t now_ms, struct iovec *part, size_t max)
+{
+	struct exchange *x = exchange_next(all);
+	size_t n = 0;
+
+	for (; x != NULL && n < max; x = TAILQ_NEXT(x, entry)) {
+		if (x->state == EXCHANGE_QUEUED && x->timeout_at != 0)
+			fill_in_timeout(x, now_ms);
+		part[n].iov_base = buf_data(&x->frame) + x->written;
+		part[n++].iov_len = buf_len(&x->frame) - x->written;
 	}
-	set_state(all, x, EXCHANGE_SENT);
-	if (op_is(x->op, OP_WRITES) || x->callback == NULL)
-		buf_truncate(&x->frame, 0);
+	return n;
+}
+
+void exchanges_written(struct exchanges *all, size_t n)
+{
+	while (n > 0) {
+		struct exchange *x = exchange_next(all);
+		size_t left = buf_len(&x->frame) - x->written;
+
+		if (n < left) {
+			x->written += n;
+			exchange_set_state(all, x, EXCHANGE_WRITING);
+			return;
+		}
+		n -= left;
+		x->written += left;
+		exchange_set_state(all, x, EXCHANGE_SENT);
+		if (op_is(x->op, OP_WRITES) || x->callback == NULL)
+			buf_truncate(&x->frame, 0);
+	}
 }
 
 void exchange_requeue(struct exchanges *all, struct exchange *x)
 {
-	set_state(all, x, EXCHANGE_QUEUED);
+	exchange_set_state(all, x, EXCHANGE_QUEUED);
 	TAILQ_REMOVE(&all->list[EXCHANGE_QUEUED], x, entry);
 	TAILQ_INSERT_HEAD(&all->list[EXCHANGE_QUEUED], x, entry);
 	x->written = 0;
@@ -141,7 +185,7 @@ void exchange_end(struct exchanges *all, struct exchange *x, int code, const cha
 {
 	x->code = code;
 	x->message = message;
-	set_state(all, x, EXCHANGE_ENDED);
+	exchange_set_state(all, x, EXCHANGE_ENDED);
 }
 
 void exchange_disown(struct exchanges *all, struct exchange *x)
@@ -161,7 +205,7 @@ void exchange_free(struct exchanges *all, struct exchange *x)
 		buf_free(&x->frame);
 	else
 		buf_truncate(&x->frame, 0);
-	set_state(all, x, EXCHANGE_FREE);
+	exchange_set_state(all, x, EXCHANGE_FREE);
 }
 
 struct exchange *exchange_by_id(const struct exchanges *all, struct jspan id)
@@ -199,7 +243,7 @@ struct exchange *exchange_due(const struct exchanges *all)
 
 bool exchange_is_doubtful(const struct exchange *x)
 {
-	return op_is(x->op, OP_WRITES) && (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT);
+	return (x->state == EXCHANGE_WRITING || x->state == EXCHANGE_SENT) && op_is(x->op, OP_WRITES);
 }
 
 bool exchanges_are_orphaned(const struct exchanges *all)

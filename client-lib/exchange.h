@@ -1,6 +1,6 @@
 /*
  * exchange: one request and its reply, and the books of all that are under way on a handle: in which state each
- * is, which id it has, when it is due. No I/O and no callbacks here.
+ * is, which id it has, when it is due, what of it is to be written next. No I/O and no callbacks here.
  */
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
@@ -9,13 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 #include "base/buf.h"
 #include "client-lib/secretstore.h"
 #include "proto/jscan.h"
-#include "proto/request.h"
+#include "proto/ops.h"
 
-#define EXCHANGE_MAX 65536 /* under way at once; ids have 16 bits for them */
+#define EXCHANGE_MAX 65536        /* under way at once; ids have 16 bits for them */
+#define EXCHANGE_TIMEOUT_DIGITS 6 /* a request's timeout_ms is filled in when it is written: room for it */
 
 enum exchange_state {
 	EXCHANGE_FREE,    /* waits to be used again */
@@ -68,8 +70,17 @@ struct exchange *exchange_new(struct exchanges *all, int *ret_code);
 /* Takes a filled-in exchange into the queue's end and the list by deadline. */
 void exchange_queue(struct exchanges *all, struct exchange *x);
 
-/* Notes that n more bytes of its frame were written. A put's frame is wiped once it is whole. */
-void exchange_written(struct exchanges *all, struct exchange *x, size_t n);
+/*
+ * What is to be written next, at most max parts: what is left of the frames in the queue, from its front on. The time that
+ * is left at now_ms is filled in where nothing of the frame was written.
+ */
+size_t exchanges_to_write(struct exchanges *all, uint64_t now_ms, struct iovec *part, size_t max);
+
+/* Notes that n more bytes of that were written. The frame of a write is wiped once it is whole. */
+void exchanges_written(struct exchanges *all, size_t n);
+
+/* The timeout that the daemon is told, so that it answers a little before the caller stops waiting. */
+uint64_t exchange_time_told(uint64_t deadline_ms, uint64_t now_ms);
 
 /* Puts one whose connection broke back to the front of the queue, as if nothing were written. */
 void exchange_requeue(struct exchanges *all, struct exchange *x);
@@ -92,7 +103,7 @@ struct exchange *exchange_oldest(const struct exchanges *all);
 struct exchange *exchange_ended(const struct exchanges *all);
 struct exchange *exchange_due(const struct exchanges *all);
 
-/* Is it a put of which a byte is on the wire, so that nobody knows its fate? */
+/* Is it a write of which a byte is on the wire, so that nobody knows its fate? */
 bool exchange_is_doubtful(const struct exchange *x);
 
 /* Are there some on the wire that timed out, and none that anybody waits for? */

@@ -1,39 +1,21 @@
 /*
  * json: takes one member out of a JSON object, for callers that have no JSON library.
  */
-#include <limits.h>
-
 #include "base/secmem.h"
 #include "client-lib/secretstore.h"
 #include "proto/jscan.h"
 
-static int find(const char *json, size_t len, const char *name, struct jspan *ret_value)
+static int find_member(const char *json, size_t len, const char *name, struct jspan *ret_value)
 {
-	struct jscan scan;
-	struct jspan key, value, found = { .len = 0 };
-	int more;
+	int found = jscan_find(json, len, name, ret_value);
 
-	jscan_init(&scan, json, len);
-	if (jscan_object(&scan) != 0)
-		return SS_PROTOCOL;
-	while ((more = jscan_member(&scan, &key)) == 1) {
-		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0)
-			return SS_PROTOCOL;
-		if (jspan_equals(key, name))
-			found = value;
-	}
-	if (more != 0 || jscan_end(&scan) != 0)
-		return SS_PROTOCOL;
-	if (found.len == 0)
-		return SS_NO_FIELD;
-	*ret_value = found;
-	return SS_OK;
+	return found < 0 ? SS_PROTOCOL : found == 0 ? SS_NO_FIELD : SS_OK;
 }
 
 int ss_json_field(const char *json, size_t json_len, const char *name, const char **ret_value, size_t *ret_len)
 {
 	struct jspan value;
-	int code = find(json, json_len, name, &value);
+	int code = find_member(json, json_len, name, &value);
 
 	if (code != SS_OK)
 		return code;
@@ -47,7 +29,7 @@ int ss_json_string(const char *json, size_t json_len, const char *name, char **r
 	struct jspan value;
 	char *text;
 	long n;
-	int code = find(json, json_len, name, &value);
+	int code = find_member(json, json_len, name, &value);
 
 	if (code != SS_OK)
 		return code;

@@ -123,35 +123,25 @@ int ss_snapshot_save(struct ss_client *c, uint32_t timeout_ms, ss_snapshot_sink 
 
 /* -- restore -------------------------------------------------------------------------------------------------- */
 
-/* frame has room for the largest one. */
-static int give_data(struct stream *s, ss_snapshot_source *source, void *arg, unsigned char *frame, uint64_t *ret_bytes)
+static int send_snapshot(struct stream *s, ss_snapshot_source *source, void *arg, uint64_t *ret_bytes)
 {
+	unsigned char *frame = secmem_malloc(FRAME_HEADER + FRAME_DATA_MAX);
 	uint64_t bytes = 0;
 	long n;
 	int code;
 
+	if (frame == NULL)
+		return stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
 	do {
 		n = source(arg, frame + FRAME_HEADER, FRAME_DATA_MAX);
 		code = go_on(s, n < 0 || n > (long)FRAME_DATA_MAX);
 		if (code == SS_OK)
 			code = stream_send(s, frame, (size_t)n);
-		if (code != SS_OK)
-			return code;
 		bytes += (uint64_t)n;
-	} while (n > 0);
-	*ret_bytes = bytes;
-	return SS_OK;
-}
-
-static int send_snapshot(struct stream *s, ss_snapshot_source *source, void *arg, uint64_t *ret_bytes)
-{
-	unsigned char *frame = secmem_malloc(FRAME_HEADER + FRAME_DATA_MAX);
-	int code;
-
-	if (frame == NULL)
-		return stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
-	code = give_data(s, source, arg, frame, ret_bytes);
+	} while (code == SS_OK && n > 0);
 	secmem_free(frame);
+	if (code == SS_OK)
+		*ret_bytes = bytes;
 	return code;
 }
 
@@ -215,34 +205,29 @@ int ss_snapshot_restore(struct ss_client *c, bool force, uint32_t timeout_ms, ss
 
 /* -- check ---------------------------------------------------------------------------------------------------- */
 
-/* All of p, however much there is to do with it. */
-static enum snapshot_step look_at(struct snapshot_check *check, const unsigned char *p, size_t n)
-{
-	enum snapshot_step step;
-
-	do
-		step = snapshot_check_step(check, &p, &n);
-	while (step == SNAPSHOT_BUSY);
-	return step;
-}
-
 static int look_through(struct ss_client *c, struct snapshot_check *check, ss_snapshot_source *source, void *arg)
 {
-	unsigned char *p = secmem_malloc(FRAME_DATA_MAX);
+	unsigned char *buffer = secmem_malloc(FRAME_DATA_MAX);
+	enum snapshot_step step = SNAPSHOT_HUNGRY;
 	char text[CLIENT_TEXT];
-	bool whole = true;
 	long n = 1;
 
-	if (p == NULL)
+	if (buffer == NULL)
 		return client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot");
-	while (whole && (n = source(arg, p, FRAME_DATA_MAX)) > 0 && n <= (long)FRAME_DATA_MAX && !c->closing)
-		whole = look_at(check, p, (size_t)n) == SNAPSHOT_HUNGRY;
-	secmem_free(p);
+	while (step == SNAPSHOT_HUNGRY && (n = source(arg, buffer, FRAME_DATA_MAX)) > 0 && n <= (long)FRAME_DATA_MAX && !c->closing) {
+		const unsigned char *p = buffer;
+		size_t left = (size_t)n;
+
+		do
+			step = snapshot_check_step(check, &p, &left);
+		while (step == SNAPSHOT_BUSY);
+	}
+	secmem_free(buffer);
 	if (c->closing)
 		return client_fail(c, SS_CLOSED, "the handle was closed in the middle of the snapshot");
-	if (whole && n != 0)
+	if (step == SNAPSHOT_HUNGRY && n != 0)
 		return client_fail(c, SS_ABORTED, "this program ended the check");
-	if (whole && snapshot_check_end(check) == 0)
+	if (step == SNAPSHOT_HUNGRY && snapshot_check_end(check) == 0)
 		return SS_OK;
 	snprintf(text, sizeof(text), "the snapshot is not whole: %s", snapshot_check_error(check));
 	return client_fail(c, SS_INVALID_REQUEST, text);

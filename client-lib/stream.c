@@ -7,13 +7,11 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "proto/jwrite.h"
 
-#define READ_SIZE 65536u
 #define ID 1u             /* the connection's only request */
 #define REQUEST_MAX 256u
 #define RETRY_MS 10
@@ -84,7 +82,7 @@ static int left_ms(uint64_t until_ms)
 static int wait_for(struct stream *s, short events, short *ret_events)
 {
 	uint64_t until_ms = wait_ends_ms(s);
-	struct pollfd p = { .fd = s->fd, .events = events };
+	struct pollfd p = { .fd = s->link.fd, .events = events };
 	int n;
 
 	do {
@@ -98,77 +96,49 @@ static int wait_for(struct stream *s, short events, short *ret_events)
 	return SS_OK;
 }
 
-static int dial(struct stream *s)
-{
-	uint64_t until_ms = wait_ends_ms(s);
-	char trouble[CLIENT_TEXT];
-
-	for (;;) {
-		enum dialled how = connection_dial(s->client->path, &s->fd, trouble);
-
-		if (how == DIALLED)
-			return SS_OK;
-		if (how == DIALLED_NOBODY || left_ms(until_ms) == 0)
-			return stream_fail(s, SS_NO_DAEMON, trouble);
-		(void)poll(NULL, 0, RETRY_MS);
-	}
-}
-
 int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate)
 {
-	*s = (struct stream){ .client = c, .fd = -1, .fate = fate, .silence_ms = c->silence_ms };
+	enum link_dialled how;
+	uint64_t until_ms;
+
+	*s = (struct stream){ .client = c, .fate = fate, .silence_ms = c->silence_ms };
 	s->deadline_ms = timeout_ms != 0 ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
-	buf_init(&s->in, FRAME_HEADER + FRAME_DATA_MAX + READ_SIZE);
-	return dial(s);
+	link_init(&s->link, FRAME_DATA_MAX);
+	until_ms = wait_ends_ms(s);
+	while ((how = link_dial(&s->link, c->path)) != LINK_DIALLED) {
+		if (how == LINK_NOBODY || left_ms(until_ms) == 0)
+			return stream_fail(s, SS_NO_DAEMON, s->link.trouble);
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+	return SS_OK;
 }
 
 void stream_close(struct stream *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	buf_free(&s->in);
+	link_free(&s->link);
 }
 
 /* -- reading -------------------------------------------------------------------------------------------------- */
-
-/* Takes what is there to be read, if there is something. */
-static int receive(struct stream *s, bool *ret_some)
-{
-	ssize_t n;
-
-	if (buf_reserve(&s->in, READ_SIZE) != 0)
-		return stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
-	do
-		n = recv(s->fd, buf_tail(&s->in), READ_SIZE, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	*ret_some = n > 0;
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		return broken(s);
-	if (n > 0)
-		buf_commit(&s->in, (size_t)n);
-	return SS_OK;
-}
 
 int stream_next(struct stream *s, struct frame *ret)
 {
 	enum frame_status status;
 	short events;
-	bool some;
-	int code;
 
-	buf_consume(&s->in, s->taken);
-	s->taken = 0;
-	while ((status = frame_parse(buf_data(&s->in), buf_len(&s->in), FRAME_DATA_MAX, ret)) == FRAME_MORE) {
-		code = receive(s, &some);
-		if (code == SS_OK && !some)
+	while ((status = link_next(&s->link, ret)) == FRAME_MORE) {
+		ssize_t n = link_read(&s->link);
+		int code = SS_OK;
+
+		if (n == LINK_NO_MEMORY)
+			code = stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
+		else if (n == LINK_CLOSED)
+			code = broken(s);
+		else if (n == 0)
 			code = wait_for(s, POLLIN, &events);
 		if (code != SS_OK)
 			return code;
 	}
-	if (status != FRAME_OK)
-		return garbled(s);
-	s->taken = FRAME_HEADER + ret->len;
-	return SS_OK;
+	return status == FRAME_OK ? SS_OK : garbled(s);
 }
 
 /* The connection has one request, so a failure without an id is about that, too. */
@@ -227,43 +197,28 @@ static int hear_out(struct stream *s)
 	return code != SS_OK ? code : stream_refused(s, &frame);
 }
 
-static bool has_spoken(const struct stream *s)
+/* Writes all of p, unless the daemon has spoken. then: the fate once a byte is written. */
+static int put(struct stream *s, unsigned char *p, size_t n, enum fate then)
 {
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct pollfd spoken = { .fd = s->link.fd, .events = POLLIN };
 
-	return buf_len(&s->in) > s->taken || poll(&p, 1, 0) > 0;
-}
-
-/* The socket takes no more: waits for that, or for the daemon to speak. */
-static int wait_to_write(struct stream *s)
-{
-	short events;
-	int code = wait_for(s, POLLIN | POLLOUT, &events);
-
-	if (code == SS_OK && (events & ~POLLOUT) != 0)
-		return hear_out(s);
-	return code;
-}
-
-/* then: the fate once a byte is written. */
-static int put(struct stream *s, const unsigned char *p, size_t n, enum fate then)
-{
-	int code;
-
-	if (has_spoken(s))
+	if (link_has_more(&s->link) || poll(&spoken, 1, 0) > 0)
 		return hear_out(s);
 	while (n > 0) {
-		ssize_t sent = send(s->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		struct iovec part = { p, n };
+		ssize_t sent = link_write(&s->link, &part, 1);
+		short events;
+		int code;
 
-		if (sent >= 0) {
+		if (sent > 0) {
 			s->fate = then;
 			p += sent;
 			n -= (size_t)sent;
 			continue;
 		}
-		if (errno == EINTR)
-			continue;
-		code = errno == EAGAIN ? wait_to_write(s) : hear_out(s);
+		code = sent == 0 ? wait_for(s, POLLIN | POLLOUT, &events) : SS_OK;
+		if (code == SS_OK && (sent < 0 || (events & ~POLLOUT) != 0))
+			code = hear_out(s);
 		if (code != SS_OK)
 			return code;
 	}
@@ -276,27 +231,21 @@ int stream_send(struct stream *s, unsigned char *frame, size_t len)
 	return put(s, frame, FRAME_HEADER + len, len == 0 ? FATE_UNKNOWN : s->fate);
 }
 
-static int write_request(struct stream *s, struct buf *out, enum op op, bool force)
-{
-	struct jwrite w;
-
-	jwrite_begin(&w, out);
-	jwrite_uint(&w, "id", ID);
-	jwrite_text(&w, "op", op_name(op));
-	if (s->deadline_ms != CLOCK_NEVER)
-		jwrite_uint(&w, "timeout_ms", connection_time_told(s->deadline_ms, clock_now_ms()));
-	if (force)
-		jwrite_bool(&w, "force", true);
-	return jwrite_end(&w);
-}
-
 int stream_ask(struct stream *s, enum op op, bool force)
 {
+	struct jwrite w;
 	struct buf out;
 	int code;
 
 	buf_init(&out, REQUEST_MAX);
-	if (write_request(s, &out, op, force) != 0)
+	jwrite_begin(&w, &out);
+	jwrite_uint(&w, "id", ID);
+	jwrite_text(&w, "op", op_name(op));
+	if (s->deadline_ms != CLOCK_NEVER)
+		jwrite_uint(&w, "timeout_ms", exchange_time_told(s->deadline_ms, clock_now_ms()));
+	if (force)
+		jwrite_bool(&w, "force", true);
+	if (jwrite_end(&w) != 0)
 		code = stream_fail(s, SS_NO_MEMORY, "out of memory");
 	else
 		code = put(s, buf_data(&out), buf_len(&out), s->fate);

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "client-lib/client.h"
+#include "client-lib/link.h"
 #include "proto/frame.h"
+#include "proto/ops.h"
 #include "proto/reply.h"
-#include "proto/request.h"
 
 enum fate {
 	FATE_NONE,   /* nothing is to be changed */
@@ -25,12 +25,10 @@ enum fate {
 
 struct stream {
 	struct ss_client *client;
-	int fd;
+	struct link link;
 	enum fate fate;
 	uint64_t deadline_ms; /* CLOCK_NEVER: none */
 	unsigned silence_ms;  /* how long the connection may stand still */
-	struct buf in;
-	size_t taken;         /* bytes at its front that belong to the frame that was given last */
 };
 
 /* Connects. stream_close() must follow in any case. timeout_ms 0: no limit. */

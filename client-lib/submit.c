@@ -8,6 +8,7 @@
 #include "proto/frame.h"
 #include "proto/jscan.h"
 #include "proto/jwrite.h"
+#include "proto/request.h"
 
 #define ENVELOPE_MAX 16384u /* more than all of a put but its data can take, however it is escaped */
 
@@ -46,25 +47,20 @@ static int check(const struct ss_client *c, const struct order *order, const cha
 	return order->data.len > FRAME_BODY_MAX - ENVELOPE_MAX ? SS_TOO_LARGE : SS_OK;
 }
 
-/* The time left is filled in when the frame is written; till then there are spaces, which JSON allows. */
-static void write_timeout(struct exchange *x, struct jwrite *w)
-{
-	static const char spaces[CLIENT_TIMEOUT_DIGITS + 1] = "      ";
-
-	jwrite_span(w, "timeout_ms", (struct jspan){ spaces, CLIENT_TIMEOUT_DIGITS, JSON_NUMBER });
-	x->timeout_at = buf_len(&x->frame) - CLIENT_TIMEOUT_DIGITS;
-}
-
 static int write_frame(struct exchange *x, const struct order *order)
 {
+	static const char spaces[EXCHANGE_TIMEOUT_DIGITS + 1] = "      ";
 	struct jwrite w;
 
 	x->timeout_at = 0;
 	jwrite_begin(&w, &x->frame);
 	jwrite_uint(&w, "id", x->id);
 	jwrite_text(&w, "op", op_name(order->op));
-	if (!op_is(order->op, OP_AT_ONCE))
-		write_timeout(x, &w);
+	/* The time left is filled in when the frame is written; till then there are spaces, which JSON allows. */
+	if (!op_is(order->op, OP_AT_ONCE)) {
+		jwrite_span(&w, "timeout_ms", (struct jspan){ spaces, EXCHANGE_TIMEOUT_DIGITS, JSON_NUMBER });
+		x->timeout_at = buf_len(&x->frame) - EXCHANGE_TIMEOUT_DIGITS;
+	}
 	if (order->mount != NULL) {
 		jwrite_text(&w, "mount", order->mount);
 		jwrite_text(&w, "path", order->path);

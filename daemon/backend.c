@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "daemon/config/config.h"
+#include "daemon/host/log.h"
 #include "daemon/kept.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
@@ -23,9 +24,15 @@
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u
 #define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
-#define LOOK_MS 200     /* between looks whether one that retires has nothing under way any more */
 
 #define TLS_FILES 3
+
+enum backend_state {
+	BACKEND_SERVING,  /* or about to */
+	BACKEND_RETIRING, /* nobody asks it for anything new: what is under way ends */
+	BACKEND_DRAINING, /* the daemon stops: likewise, within some seconds */
+	BACKEND_REVOKING  /* the keeper is ending; then `ended` runs */
+};
 
 /* Which file it was; all zero: none. */
 struct mark {
@@ -47,9 +54,9 @@ struct backend {
 	struct kv *kv;
 	struct probe *probe;
 	struct transfers *transfers;
-	struct event look;
-	unsigned draining; /* parts that are not done yet */
-	bool revoking;     /* the keeper is ending; then `ended` runs */
+	enum backend_state state;
+	struct event idle;  /* a part has nothing under way any more, or its login has ended */
+	unsigned draining;  /* parts that are not done yet */
 	backend_ended *ended;
 	void *ended_arg;
 };
@@ -137,12 +144,12 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static void on_look(evutil_socket_t fd, short what, void *arg);
+static void backend_on_idle(evutil_socket_t fd, short what, void *arg);
 
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	if (b == NULL || event_assign(&b->look, base, -1, EV_PERSIST, on_look, b) != 0) {
+	if (b == NULL || evtimer_assign(&b->idle, base, backend_on_idle, b) != 0) {
 		(void)error_set(error, "out of memory");
 		free(b);
 		return NULL;
@@ -173,7 +180,7 @@ void backend_free(struct backend *b)
 {
 	if (b == NULL)
 		return;
-	event_del(&b->look);
+	event_del(&b->idle);
 	transfers_free(b->transfers);
 	probe_free(b->probe);
 	kv_free(b->kv);
@@ -185,63 +192,76 @@ void backend_free(struct backend *b)
 	free(b);
 }
 
-static void on_revoked(void *arg)
+static void backend_on_revoked(void *arg)
 {
 	struct backend *b = arg;
 	b->ended(b->ended_arg);
 }
 
-static void revoke(struct backend *b)
+/* The only place where the state changes. */
+static void backend_enter(struct backend *b, enum backend_state state)
 {
-	b->revoking = true;
-	keeper_stop(b->keeper, REVOKE_MS, on_revoked, b);
+	static const char *const names[] = { [BACKEND_SERVING] = "serving", [BACKEND_RETIRING] = "retiring",
+		[BACKEND_DRAINING] = "draining", [BACKEND_REVOKING] = "revoking" };
+	log_debug("backend: %s -> %s", names[b->state], names[state]);
+	b->state = state;
 }
 
-/* Its token would come to nobody, and live on at OpenBao. */
-static bool is_logging_in(const struct backend *b)
+static void backend_revoke(struct backend *b)
 {
-	struct keeper_status status;
-	keeper_status(b->keeper, &status);
-	return status.state == LEASE_LOGGING_IN;
+	backend_enter(b, BACKEND_REVOKING);
+	keeper_stop(b->keeper, REVOKE_MS, backend_on_revoked, b);
 }
 
-static void on_look(evutil_socket_t fd, short what, void *arg)
+static void backend_on_idle(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
 	(void)fd;
 	(void)what;
-	if (is_logging_in(b) || !kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
+	if (b->state != BACKEND_RETIRING || !kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
 		return;
-	event_del(&b->look);
-	revoke(b);
+	/* The token of a login that is under way would come to nobody, and live on at OpenBao. */
+	if (keeper_state(b->keeper) != LEASE_LOGGING_IN)
+		backend_revoke(b);
+}
+
+/* From the loop, since it may come from within any of the parts. */
+static void backend_look_whether_idle(void *arg)
+{
+	struct backend *b = arg;
+	event_active(&b->idle, EV_TIMEOUT, 0);
 }
 
 void backend_retire(struct backend *b, backend_ended *done, void *arg)
 {
-	const struct timeval pause = { .tv_usec = LOOK_MS * 1000 };
 	b->ended = done;
 	b->ended_arg = arg;
-	(void)event_add(&b->look, &pause);
+	backend_enter(b, BACKEND_RETIRING);
+	kv_watch_idle(b->kv, backend_look_whether_idle, b);
+	probe_watch_idle(b->probe, backend_look_whether_idle, b);
+	transfers_watch_idle(b->transfers, backend_look_whether_idle, b);
+	keeper_watch(b->keeper, backend_look_whether_idle, b);
+	backend_look_whether_idle(b);
 }
 
-static void on_drained(void *arg)
+static void backend_on_drained(void *arg)
 {
 	struct backend *b = arg;
 	if (--b->draining == 0)
-		revoke(b);
+		backend_revoke(b);
 }
 
 void backend_stop(struct backend *b, backend_ended *done, void *arg)
 {
 	b->ended = done;
 	b->ended_arg = arg;
-	event_del(&b->look);
-	if (b->revoking)
+	if (b->state == BACKEND_REVOKING)
 		return;
+	backend_enter(b, BACKEND_DRAINING);
 	probe_stop(b->probe);
 	b->draining = 2;
-	kv_drain(b->kv, DRAIN_MS, on_drained, b);
-	transfers_drain(b->transfers, DRAIN_MS, on_drained, b);
+	kv_drain(b->kv, DRAIN_MS, backend_on_drained, b);
+	transfers_drain(b->transfers, DRAIN_MS, backend_on_drained, b);
 }
 
 /* -- what it has --------------------------------------------------------------------------------------------- */

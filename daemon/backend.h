@@ -26,7 +26,7 @@ struct versions;
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error);
 void backend_start(struct backend *backend);
 
-/* The cache is from here on as config says, which may be another than the backend's. */
+/* The cache is from now on as config says, which may be another than the backend's. */
 void backend_set_cache(struct backend *backend, const struct config *config);
 
 /* Cancels what is under way; no callback runs. Not from within one of its callbacks but those of its end. */
@@ -50,7 +50,10 @@ bool backend_is_live(const struct backend *backend);
 /* The end. done runs once, from the loop, and may free the backend. */
 typedef void backend_ended(void *arg);
 
-/* Nobody asks it for anything new: when what is under way has ended, its token is revoked. That can take long. */
+/*
+ * Nobody asks it for anything new: when what is under way has ended, its token is revoked. That can take long. Nobody watches
+ * its keeper from now on.
+ */
 void backend_retire(struct backend *backend, backend_ended *done, void *arg);
 
 /*

@@ -16,8 +16,8 @@
 #include "daemon/upstream/keeper.h"
 
 /* A backend's place in the books, made with it, so that no memory is needed when it goes. */
-struct slot {
-	struct slot *prev, *next; /* of the retired */
+struct place {
+	struct place *prev, *next; /* of the retired */
 	struct backends *all;
 	struct backend *backend;
 };
@@ -29,7 +29,7 @@ struct backends {
 	 * has still to write comes to be known here.
 	 */
 	struct versions *versions;
-	struct slot *current, *next, *retired;
+	struct place *current, *next, *retired;
 	void (*changed)(void *arg);
 	void *changed_arg;
 	unsigned stopping; /* that have not ended yet */
@@ -37,7 +37,7 @@ struct backends {
 	void *stopped_arg;
 };
 
-static void slot_free(struct slot *s)
+static void place_free(struct place *s)
 {
 	if (s == NULL)
 		return;
@@ -65,49 +65,48 @@ static void pause_cache(struct backends *all)
 	kv_pause_cache(backend_kv(all->current->backend), all->retired != NULL);
 }
 
-static void on_retired(void *arg)
+static void backends_on_retired(void *arg)
 {
-	struct slot *s = arg;
+	struct place *s = arg;
 	struct backends *all = s->all;
 	DL_DELETE(all->retired, s);
-	slot_free(s);
+	place_free(s);
 	pause_cache(all);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
-static void retire(struct slot *s)
+static void backends_retire(struct place *s)
 {
-	keeper_watch(backend_keeper(s->backend), NULL, NULL);
 	DL_APPEND(s->all->retired, s);
-	backend_retire(s->backend, on_retired, s);
+	backend_retire(s->backend, backends_on_retired, s);
 }
 
-static bool same_namespace(const struct slot *a, const struct slot *b)
+static bool same_namespace(const struct place *a, const struct place *b)
 {
 	return strcmp(backend_config(a->backend)->openbao.vault_namespace,
 	    backend_config(b->backend)->openbao.vault_namespace) == 0;
 }
 
-static void look(void *arg)
+static void backends_look(void *arg)
 {
 	struct backends *all = arg;
-	struct slot *before = all->current;
+	struct place *before = all->current;
 	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
 		if (!same_namespace(before, all->next))
 			versions_clear(all->versions);
 		all->current = all->next;
 		all->next = NULL;
-		retire(before);
+		backends_retire(before);
 		pause_cache(all);
 	}
 	if (all->changed != NULL)
 		all->changed(all->changed_arg);
 }
 
-static struct slot *begin(struct backends *all, struct config *config, struct error *error)
+static struct place *backends_begin(struct backends *all, struct config *config, struct error *error)
 {
-	struct slot *s = calloc(1, sizeof(*s));
+	struct place *s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		(void)error_set(error, "out of memory");
 		return NULL;
@@ -118,17 +117,17 @@ static struct slot *begin(struct backends *all, struct config *config, struct er
 		free(s);
 		return NULL;
 	}
-	keeper_watch(backend_keeper(s->backend), look, all);
+	keeper_watch(backend_keeper(s->backend), backends_look, all);
 	return s;
 }
 
-static bool is_like(const struct slot *s, const struct config *config)
+static bool is_like(const struct place *s, const struct config *config)
 {
 	return s != NULL && backend_is_like(s->backend, config);
 }
 
 /* The wrapping token may be the same, and used up. */
-static void hand_on(const struct slot *from, struct slot *to)
+static void hand_on(const struct place *from, struct place *to)
 {
 	const struct kept_secret *kept = auth_kept(backend_auth(from->backend));
 	if (kept != NULL)
@@ -137,17 +136,17 @@ static void hand_on(const struct slot *from, struct slot *to)
 
 int backends_change(struct backends *all, struct config *config, struct error *error)
 {
-	struct slot *next = NULL;
+	struct place *next = NULL;
 	if (is_like(all->next, config))
 		return 0;
 	if (!is_like(all->current, config)) {
-		next = begin(all, config, error);
+		next = backends_begin(all, config, error);
 		if (next == NULL)
 			return -1;
 		hand_on(all->current, next);
 	}
 	if (all->next != NULL)
-		retire(all->next); /* its login may be under way */
+		backends_retire(all->next); /* its login may be under way */
 	all->next = next;
 	if (next == NULL)
 		return 0;
@@ -170,7 +169,7 @@ struct backends *backends_new(struct event_base *base, struct config *config, st
 		return NULL;
 	}
 	all->base = base;
-	all->current = begin(all, config, error);
+	all->current = backends_begin(all, config, error);
 	if (all->current != NULL)
 		return all;
 	backends_free(all);
@@ -199,7 +198,7 @@ struct backend *backends_next(const struct backends *all)
 	return all->next != NULL ? all->next->backend : NULL;
 }
 
-static void on_ended(void *arg)
+static void backends_on_ended(void *arg)
 {
 	struct backends *all = arg;
 	if (--all->stopping == 0)
@@ -208,29 +207,29 @@ static void on_ended(void *arg)
 
 void backends_stop(struct backends *all, void (*done)(void *arg), void *arg)
 {
-	struct slot *s;
+	struct place *s;
 	all->stopped = done;
 	all->stopped_arg = arg;
-	slot_free(all->next);
+	place_free(all->next);
 	all->next = NULL;
 	all->stopping = 1;
-	backend_stop(all->current->backend, on_ended, all);
+	backend_stop(all->current->backend, backends_on_ended, all);
 	DL_FOREACH(all->retired, s) {
 		all->stopping++;
-		backend_stop(s->backend, on_ended, all);
+		backend_stop(s->backend, backends_on_ended, all);
 	}
 }
 
 void backends_free(struct backends *all)
 {
-	struct slot *s, *next;
+	struct place *s, *next;
 	if (all == NULL)
 		return;
 	DL_FOREACH_SAFE(all->retired, s, next) {
-		slot_free(s);
+		place_free(s);
 	}
-	slot_free(all->next);
-	slot_free(all->current);
+	place_free(all->next);
+	place_free(all->current);
 	versions_free(all->versions);
 	free(all);
 }

@@ -1,12 +1,12 @@
 /*
- * kept: between a login and systemd's fd store.
+ * kept: carries the SecretID between a login and systemd's fd store.
  */
 #include "daemon/kept.h"
 
 #include <stddef.h>
 #include <unistd.h>
 
-#include "daemon/host/fdstore.h"
+#include "daemon/host/activation.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/kept_secret.h"
@@ -16,7 +16,7 @@ static void on_kept(void *arg, const struct kept_secret *kept)
 	struct error error;
 	int fd = kept_secret_seal(kept, &error), r;
 	(void)arg;
-	r = fd >= 0 ? fdstore_put(KEPT_NAME, fd, &error) : -1;
+	r = fd >= 0 ? activation_leave(KEPT_NAME, fd, &error) : -1;
 	if (r > 0)
 		log_info("the SecretID that was unwrapped is left with systemd, for the daemon's next start");
 	else if (r == 0)
@@ -44,7 +44,7 @@ void kept_take(struct auth *auth, int fd)
 		log_info("a SecretID that was unwrapped before the restart was kept by systemd");
 	} else {
 		log_info("a SecretID that was unwrapped before the restart has no use any more, and is forgotten");
-		(void)fdstore_remove(KEPT_NAME, &error);
+		(void)activation_forget(KEPT_NAME, &error);
 	}
 	kept_secret_clear(&kept);
 	close(fd);

@@ -10,12 +10,12 @@ struct auth;
 
 #define KEPT_NAME "secret-id" /* in systemd's fd store */
 
-/* From here on what this login unwraps is left with systemd. */
+/* Leaves with systemd what this login unwraps from now on. */
 void kept_watch(struct auth *auth);
 
 /*
- * What systemd had, if anything: fd is taken over; -1: nothing. Before the first login. One that cannot be read is not
- * used, with a warning; one for which this login has no use is taken from systemd, too.
+ * Gives the login what systemd had kept, before it logs in for the first time. fd is taken over; -1: systemd had nothing.
+ * A SecretID that cannot be read is not used, with a warning; systemd is told to forget one for which this login has no use.
  */
 void kept_take(struct auth *auth, int fd);
 

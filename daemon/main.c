@@ -74,7 +74,7 @@ static void on_part_ended(void *arg)
 		event_base_loopbreak(d->base);
 }
 
-static void on_stopped(void *arg)
+static void on_backends_stopped(void *arg)
 {
 	struct daemon *d = arg;
 	serving_drain(d->serving, d->base, WRITE_MS, on_part_ended, d);
@@ -95,12 +95,12 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	reload_stop(d->reload);
 	d->ending = 2;
 	serving_stop(d->serving, on_part_ended, d);
-	backends_stop(d->backends, on_stopped, d);
+	backends_stop(d->backends, on_backends_stopped, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
-	serving_disconnect(d->serving); /* first: its sessions abandon their calls */
+	serving_disconnect(d->serving); /* first: its connections abandon their calls */
 	reload_free(d->reload);
 	backends_free(d->backends);
 	serving_free(d->serving);
@@ -120,7 +120,7 @@ static void daemon_free(struct daemon *d)
 
 /* -- the start ----------------------------------------------------------------------------------------------- */
 
-static int init_libraries(struct error *error)
+static int start_daemon(struct daemon *d, const char *config_file, struct error *error)
 {
 	event_set_mem_functions(secmem_malloc, secmem_realloc, secmem_free);
 	table_seed();
@@ -129,12 +129,18 @@ static int init_libraries(struct error *error)
 		return error_set(error, "cannot initialise curl and OpenSSL");
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	return 0;
-}
+	d->base = event_base_new();
+	if (d->base == NULL)
+		return error_set(error, "out of memory");
 
-static int start_parts(struct daemon *d, const char *config_file, struct error *error)
-{
-	d->activation = activation_new(error);
+	const struct audit_options audit = {
+		.level = d->config->audit.level,
+		.sink = d->config->audit.sink,
+		.on_failure = d->config->audit.on_failure,
+		.file = d->config->audit.file,
+	};
+	d->audit = audit_new(d->base, &audit, error);
+	d->activation = d->audit != NULL ? activation_new(error) : NULL;
 	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
 	if (d->backends == NULL)
 		return -1;
@@ -147,30 +153,9 @@ static int start_parts(struct daemon *d, const char *config_file, struct error *
 	d->notify = notify_new(d->base);
 	if (d->notify != NULL)
 		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
-	return d->reload != NULL ? 0 : error_set(error, "out of memory");
-}
-
-static int start_audit(struct daemon *d, struct error *error)
-{
-	const struct audit_options options = {
-		.level = d->config->audit.level,
-		.sink = d->config->audit.sink,
-		.on_failure = d->config->audit.on_failure,
-		.file = d->config->audit.file,
-	};
-	d->audit = audit_new(d->base, &options, error);
-	return d->audit != NULL ? 0 : -1;
-}
-
-static int start(struct daemon *d, const char *config_file, struct error *error)
-{
-	if (init_libraries(error) != 0)
-		return -1;
-	d->base = event_base_new();
-	if (d->base == NULL)
+	if (d->reload == NULL)
 		return error_set(error, "out of memory");
-	if (start_audit(d, error) != 0 || start_parts(d, config_file, error) != 0)
-		return -1;
+
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
@@ -198,17 +183,7 @@ static int explain_rules(const char *config_file, int count, char **words)
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int lock_memory(enum config_lock wanted, struct error *error)
-{
-	if (harden_lock_memory(error) == 0)
-		return 0;
-	if (wanted == CONFIG_LOCK_REQUIRED)
-		return -1;
-	log_warning("secrets may be swapped: %s", error->text);
-	return 0;
-}
-
-static int run(const char *config_file, bool check_only)
+static int run_daemon(const char *config_file, bool check_only)
 {
 	struct daemon d = { .config = NULL };
 	struct error error;
@@ -230,11 +205,15 @@ static int run(const char *config_file, bool check_only)
 		config_free(d.config);
 		return EXIT_SUCCESS;
 	}
-	int rc = lock_memory(d.config->process.lock_memory, &error);
+	int rc = harden_lock_memory(&error);
+	if (rc != 0 && d.config->process.lock_memory != CONFIG_LOCK_REQUIRED) {
+		log_warning("secrets may be swapped: %s", error.text);
+		rc = 0;
+	}
 	if (rc == 0 && (rc = log_start()) != 0)
 		(void)error_set(&error, "cannot start a thread for the log");
 	if (rc == 0)
-		rc = start(&d, config_file, &error);
+		rc = start_daemon(&d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
@@ -244,12 +223,6 @@ static int run(const char *config_file, bool check_only)
 		log_info("stopped");
 	log_stop(WRITE_MS);
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int guard(void)
-{
-	struct error error;
-	return harden_process(&error) == 0 ? credential_guard_main() : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -264,9 +237,10 @@ int main(int argc, char **argv)
 	};
 	const char *config_file = DEFAULT_CONFIG;
 	bool check_only = false, explains = false;
+	struct error error;
 	int option;
 	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
-		return guard();
+		return harden_process(&error) == 0 ? credential_guard_main() : EXIT_FAILURE;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
@@ -296,5 +270,5 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_INFO);
 	if (explains)
 		return explain_rules(config_file, argc - optind, argv + optind);
-	return run(config_file, check_only);
+	return run_daemon(config_file, check_only);
 }

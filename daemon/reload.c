@@ -7,11 +7,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/backend.h"
 #include "daemon/backends.h"
-#include "daemon/callers/status.h"
+#include "daemon/ops/login_words.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
@@ -30,28 +29,20 @@ struct reload {
 
 /* -- what systemd is told ------------------------------------------------------------------------------------ */
 
-static void append(char *out, size_t size, const char *text)
-{
-	size_t n = strlen(out);
-	snprintf(out + n, size - n, "%s", text);
-}
-
 static void tell_status(struct reload *r)
 {
 	const struct backend *next = backends_next(r->backends);
-	char text[400], words[200];
-	status_words(backend_keeper(backends_current(r->backends)), text, sizeof(text));
-	if (next != NULL) {
-		status_words(backend_keeper(next), words, sizeof(words));
-		append(text, sizeof(text), "; the new configuration's login, not in use yet: ");
-		append(text, sizeof(text), words);
-	}
-	if (r->failed)
-		append(text, sizeof(text), "; the configuration could not be reloaded, see the log");
+	char current[400], coming[200] = "", text[800];
+	login_words(backend_keeper(backends_current(r->backends)), current, sizeof(current));
+	if (next != NULL)
+		login_words(backend_keeper(next), coming, sizeof(coming));
+	snprintf(text, sizeof(text), "%s%s%s%s", current,
+	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming,
+	    r->failed ? "; the configuration could not be reloaded, see the log" : "");
 	notify_status(r->notify, text);
 }
 
-static void use(struct reload *r, const struct config *config)
+static void use_config(struct reload *r, const struct config *config)
 {
 	struct backend *backend = backends_current(r->backends);
 	backend_set_cache(backend, config);
@@ -61,13 +52,13 @@ static void use(struct reload *r, const struct config *config)
 static void on_backends_changed(void *arg)
 {
 	struct reload *r = arg;
-	use(r, r->config);
+	use_config(r, r->config);
 	tell_status(r);
 }
 
 /* -- the reload ---------------------------------------------------------------------------------------------- */
 
-static int take(struct reload *r, struct error *error)
+static int take_config(struct reload *r, struct error *error)
 {
 	struct config *config = config_load_again(r->path, r->config, error);
 	if (config == NULL)
@@ -79,7 +70,7 @@ static int take(struct reload *r, struct error *error)
 	log_set_level(config->log.level);
 	config_warn(config, log_warning);
 	config_warn_of_restart(r->started, config, log_warning);
-	use(r, config);
+	use_config(r, config);
 	config_free(r->config);
 	r->config = config;
 	return 0;
@@ -93,7 +84,7 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	log_info("reloading %s, on SIGHUP", r->path);
 	notify_reloading(r->notify);
-	r->failed = take(r, &error) != 0;
+	r->failed = take_config(r, &error) != 0;
 	if (r->failed)
 		log_error("%s; the configuration before stays in force", error.text);
 	else

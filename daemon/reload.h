@@ -15,7 +15,7 @@ struct serving;
 struct backends;
 
 /*
- * Keeps a hold on config, which is in force and was read from path. Sees from here on also to it that requests go to the
+ * Keeps a hold on config, which is in force and was read from path. From now on it also sees to it that requests go to the
  * backend that serves, and that systemd is told how things are. All others are borrowed. NULL: no memory.
  */
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config, struct backends *backends,

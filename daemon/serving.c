@@ -1,5 +1,5 @@
 /*
- * serving: dispatch and its listener, and the socket for systemd.
+ * serving: the ops and their listener, and the socket for systemd.
  */
 #include "daemon/serving.h"
 
@@ -7,7 +7,7 @@
 
 #include "daemon/backend.h"
 #include "daemon/callers/credentials.h"
-#include "daemon/callers/dispatch.h"
+#include "daemon/ops/ops.h"
 #include "daemon/callers/listener.h"
 #include "daemon/config/config.h"
 #include "daemon/host/activation.h"
@@ -18,7 +18,7 @@
 
 struct serving {
 	struct audit *audit;
-	struct dispatch *dispatch;
+	struct ops *ops;
 	struct listener *listener;
 	struct credentials *credentials; /* NULL: there is no such socket */
 };
@@ -26,13 +26,16 @@ struct serving {
 static struct listener_options listener_options(const struct config *c)
 {
 	return (struct listener_options){
-		.socket = c->listen.socket,
-		.mode = c->listen.mode,
-		.group = c->listen.group,
-		.fd = -1,
+		.accept = {
+			.socket = c->listen.socket,
+			.mode = c->listen.mode,
+			.group = c->listen.group,
+			.fd = -1,
+			.whom = "connections",
+		},
 		.connections = c->limits.connections,
 		.connections_per_uid = c->limits.connections_per_uid,
-		.session = {
+		.calls = {
 			.request_bytes = c->limits.request_bytes,
 			.requests = c->limits.requests_per_connection,
 			.requests_per_uid = c->limits.requests_per_uid,
@@ -45,16 +48,16 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct dispatch_parts dispatch_parts(const struct serving *s, const struct config *c, const struct backend *b)
+static struct ops_parts ops_parts(const struct serving *s, const struct config *c, const struct backend *b)
 {
-	return (struct dispatch_parts){
+	return (struct ops_parts){
 		.rules = &c->rules,
 		.kv = backend_kv(b),
 		.probe = backend_probe(b),
 		.transfers = backend_transfers(b),
 		.keeper = backend_keeper(b),
 		.audit = s->audit,
-		.limits = listener_options(c).session,
+		.limits = listener_options(c).calls,
 	};
 }
 
@@ -68,53 +71,41 @@ static struct credentials_parts credentials_parts(const struct serving *s, const
 	};
 }
 
-static int start_credentials(struct serving *s, struct event_base *base, const struct config *config,
-    const struct backend *backend, struct activation *activation, struct error *error)
-{
-	struct credentials_options options = { .socket = config->listen.credentials_socket, .fd = -1 };
-	const struct credentials_parts parts = credentials_parts(s, config, backend);
-	if (activation_socket(activation, ACTIVATION_CREDENTIALS, &options.fd, error) != 0)
-		return -1;
-	if (options.socket == NULL && options.fd < 0) {
-		if (config->credentials.nrules > 0)
-			log_warning("credential: there is no socket for it, so that its rules have no effect");
-		return 0;
-	}
-	s->credentials = credentials_new(base, &options, &parts, error);
-	return s->credentials != NULL ? 0 : -1;
-}
-
-static int start_listening(struct serving *s, struct event_base *base, const struct config *config,
-    struct activation *activation, struct error *error)
-{
-	struct listener_options options = listener_options(config);
-	if (activation_socket(activation, ACTIVATION_CALLERS, &options.fd, error) != 0)
-		return -1;
-	s->listener = listener_new(base, &options, dispatch_request, s->dispatch, error);
-	if (s->listener == NULL)
-		return -1;
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", options.fd >= 0 ? "the socket of its unit" : options.socket);
-	return 0;
-}
-
 struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error)
 {
 	struct serving *s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->audit = audit;
-		const struct dispatch_parts parts = dispatch_parts(s, config, backend);
-		s->dispatch = dispatch_new(&parts);
+		const struct ops_parts parts = ops_parts(s, config, backend);
+		s->ops = ops_new(&parts);
 	}
-	if (s == NULL || s->dispatch == NULL) {
+	if (s == NULL || s->ops == NULL) {
 		(void)error_set(error, "out of memory");
-		serving_free(s);
-		return NULL;
+		goto fail;
 	}
+
+	struct credentials_options options = { .socket = config->listen.credentials_socket, .fd = -1 };
+	if (activation_socket(activation, ACTIVATION_CREDENTIALS, &options.fd, error) != 0)
+		goto fail;
+	if (options.socket != NULL || options.fd >= 0) {
+		const struct credentials_parts parts = credentials_parts(s, config, backend);
+		s->credentials = credentials_new(base, &options, &parts, error);
+		if (s->credentials == NULL)
+			goto fail;
+	} else if (config->credentials.nrules > 0)
+		log_warning("credential: there is no socket for it, so that its rules have no effect");
+
 	/* The callers' socket last: whoever sees it there may count on the other. */
-	if (start_credentials(s, base, config, backend, activation, error) == 0 &&
-	    start_listening(s, base, config, activation, error) == 0)
-		return s;
+	struct listener_options callers = listener_options(config);
+	if (activation_socket(activation, ACTIVATION_CALLERS, &callers.accept.fd, error) != 0)
+		goto fail;
+	s->listener = listener_new(base, &callers, ops_request, s->ops, error);
+	if (s->listener == NULL)
+		goto fail;
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s", callers.accept.fd >= 0 ? "the socket of its unit" : callers.accept.socket);
+	return s;
+fail:
 	serving_free(s);
 	return NULL;
 }
@@ -122,11 +113,11 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
-	const struct dispatch_parts parts = dispatch_parts(s, config, backend);
+	const struct ops_parts parts = ops_parts(s, config, backend);
 	const struct credentials_parts others = credentials_parts(s, config, backend);
 	audit_set_level(s->audit, config->audit.level);
 	listener_set_limits(s->listener, &options);
-	dispatch_use(s->dispatch, &parts);
+	ops_use(s->ops, &parts);
 	if (s->credentials != NULL)
 		credentials_use(s->credentials, &others);
 }
@@ -142,7 +133,7 @@ void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
 
 void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
-	dispatch_drain(s->dispatch, base, budget_ms, drained, arg);
+	ops_drain(s->ops, base, budget_ms, drained, arg);
 }
 
 void serving_disconnect(struct serving *s)
@@ -151,7 +142,7 @@ void serving_disconnect(struct serving *s)
 		return;
 	credentials_free(s->credentials);
 	s->credentials = NULL;
-	listener_free(s->listener); /* its sessions abandon their calls */
+	listener_free(s->listener); /* its connections abandon their calls */
 	s->listener = NULL;
 }
 
@@ -160,6 +151,6 @@ void serving_free(struct serving *s)
 	if (s == NULL)
 		return;
 	serving_disconnect(s);
-	dispatch_free(s->dispatch);
+	ops_free(s->ops);
 	free(s);
 }

@@ -24,8 +24,8 @@ struct serving *serving_new(struct event_base *base, const struct config *config
     struct audit *audit, struct activation *activation, struct error *error);
 
 /*
- * From here on rules, limits and the audit's level are those of config, and requests go to backend; those under way end
- * where they are.
+ * From now on rules, limits and the audit's level are those of config, and requests go to backend; requests that are under
+ * way end where they are.
  */
 void serving_use(struct serving *serving, const struct config *config, const struct backend *backend);
 
@@ -35,14 +35,14 @@ void serving_use(struct serving *serving, const struct config *config, const str
  */
 void serving_stop(struct serving *serving, void (*done)(void *arg), void *arg);
 
-/* When the backends have stopped: dispatch_drain. */
+/* When the backends have stopped: ops_drain. */
 void serving_drain(struct serving *serving, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 
 /* Ends all connections, abandoning what they wait for: before the backends are freed. */
 void serving_disconnect(struct serving *serving);
 
-/* After the backends, which have some to tell their end. */
+/* Frees the rest, after the backends, which have requests to tell of their end. */
 void serving_free(struct serving *serving);
 
 #endif

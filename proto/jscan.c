@@ -392,16 +392,20 @@ int jscan_end(struct jscan *s)
 
 int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret)
 {
-	struct jspan key, value, found = {.len = 0};
+	struct jspan key, value, found = { .len = 0 };
 	struct jscan s;
 
 	jscan_init(&s, text, len);
-	(void)jscan_object(&s);
+	if (jscan_object(&s) < 0)
+		return -1;
+	/* An error ends it too, and is told by jscan_end. */
 	while (jscan_member(&s, &key) == 1 && jscan_value(&s, JSCAN_DEPTH_MAX, &value) == 0)
 		if (jspan_equals(key, name))
 			found = value;
 	if (jscan_end(&s) < 0)
 		return -1;
+	if (found.len == 0)
+		return 0;
 	*ret = found;
-	return 0;
+	return 1;
 }

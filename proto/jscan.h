@@ -52,12 +52,6 @@ int jscan_end(struct jscan *s);
 int jscan_peek(struct jscan *s);
 
 /*
- * Takes the member of that name out of a text that is one object: *ret, its len 0 if there is none. Where it is repeated the
- * last one counts. 0, or -1: not such a text.
- */
-int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret);
-
-/*
  * Decodes a string span into at most cap - 1 bytes of UTF-8 and a NUL. Gives its length, which is more than
  * strlen(out) if the string holds \u0000; or -1 if it does not fit or the span is no string (out: "").
  */
@@ -94,6 +88,12 @@ int jspan_among(struct jspan string, const struct jname names[], int count, int 
  * by jspan_among. Quickest is the one expected, an index, if it is written without escapes, and without a space before its colon.
  */
 int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key, int *ret);
+
+/*
+ * The value of the member of that name in an object that is all of the text: of the last one, if there are several. 1; 0: there is
+ * none; -1: the text is no object, or not JSON. *ret is untouched unless it is found.
+ */
+int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret);
 
 /* The value of a number span of the form 0|[1-9][0-9]{0,9}; 0, or -1 with *ret untouched. */
 int jspan_number(struct jspan number, uint64_t *ret);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct secret_name *secret_name_new(const char *mount, const char *path)
+const struct secret_name *secret_name_new(const char *mount, const char *path)
 {
 	size_t mount_len = strlen(mount) + 1, path_len = strlen(path) + 1;
 	struct secret_name *name;
@@ -24,12 +24,18 @@ struct secret_name *secret_name_new(const char *mount, const char *path)
 	return name;
 }
 
-struct secret_name *secret_name_hold(struct secret_name *name)
+/* To count a name does not change it. */
+static struct secret_name *counted(const struct secret_name *name)
+{
+	return (struct secret_name *)(uintptr_t)name;
+}
+
+const struct secret_name *secret_name_hold(const struct secret_name *name)
 {
 	struct secret_name *copy;
 
 	if (name->references > 0) {
-		name->references++;
+		counted(name)->references++;
 		return name;
 	}
 	copy = malloc(sizeof(*copy) + name->key_len);
@@ -40,8 +46,8 @@ struct secret_name *secret_name_hold(struct secret_name *name)
 	return copy;
 }
 
-void secret_name_release(struct secret_name *name)
+void secret_name_release(const struct secret_name *name)
 {
-	if (name != NULL && --name->references == 0)
-		free(name);
+	if (name != NULL && --counted(name)->references == 0)
+		free(counted(name));
 }

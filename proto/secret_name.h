@@ -12,6 +12,7 @@
 #define SECRET_PATH_MAX 1024
 #define SECRET_KEY_MAX (SECRET_MOUNT_MAX + SECRET_PATH_MAX + 2)
 
+/* It is counted, and never changes once it is made: whoever has one has it const. */
 struct secret_name {
 	uint32_t references; /* 0: it is part of a struct request, and gone with that */
 	uint16_t path_at;    /* where in the key the path begins */
@@ -30,12 +31,12 @@ static inline const char *secret_path(const struct secret_name *name)
 }
 
 /* With one reference. NULL: no memory, or one of both is too long. */
-struct secret_name *secret_name_new(const char *mount, const char *path);
+const struct secret_name *secret_name_new(const char *mount, const char *path);
 
 /* Another reference; of one that is part of a request, a copy. NULL: no memory. */
-struct secret_name *secret_name_hold(struct secret_name *name);
+const struct secret_name *secret_name_hold(const struct secret_name *name);
 
 /* One reference less; with the last one it is freed. NULL: nothing happens. */
-void secret_name_release(struct secret_name *name);
+void secret_name_release(const struct secret_name *name);
 
 #endif

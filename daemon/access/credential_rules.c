@@ -24,7 +24,7 @@ bool credential_id_ok(const char *id)
 	return true;
 }
 
-/* The kinds of units whose settings can have LoadCredential=. */
+/* The unit must be of a kind whose settings can have LoadCredential=. */
 static bool unit_ok(const char *unit)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
@@ -42,44 +42,25 @@ static bool unit_ok(const char *unit)
 	return false;
 }
 
-static bool is_digit(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 bool credential_peer_parse(const char *name, size_t len, struct credential_peer *ret)
 {
-	struct credential_peer peer;
-	const char *p = name + 1, *end = name + len, *slash;
-	size_t n = 0;
-
-	if (len < 2 || len > CREDENTIAL_NAME_MAX || *name != '\0' || memchr(p, '\0', len - 1) != NULL)
+	char text[CREDENTIAL_NAME_MAX] = "";
+	struct credential_peer peer = { .unit = "" };
+	if (len < 2 || len > CREDENTIAL_NAME_MAX || *name != '\0' || memchr(name + 1, '\0', len - 1) != NULL)
 		return false;
-	while (p < end && is_digit(*p) && n <= DIGITS_MAX) {
-		p++;
-		n++;
-	}
-	if (n == 0 || n > DIGITS_MAX || (size_t)(end - p) <= strlen(between) || memcmp(p, between, strlen(between)) != 0)
+	memcpy(text, name + 1, len - 1);
+	size_t digits = strspn(text, "0123456789abcdef");
+	if (digits == 0 || digits > DIGITS_MAX || strncmp(text + digits, between, strlen(between)) != 0)
 		return false;
-	p += strlen(between);
-	slash = memchr(p, '/', (size_t)(end - p));
+	const char *unit = text + digits + strlen(between), *slash = strchr(unit, '/');
 	if (slash == NULL)
 		return false;
-	memset(&peer, 0, sizeof(peer));
-	memcpy(peer.unit, p, (size_t)(slash - p));
-	memcpy(peer.id, slash + 1, (size_t)(end - slash - 1));
+	memcpy(peer.unit, unit, (size_t)(slash - unit));
+	memcpy(peer.id, slash + 1, strlen(slash + 1));
 	if (!unit_ok(peer.unit) || !credential_id_ok(peer.id))
 		return false;
 	*ret = peer;
 	return true;
-}
-
-static bool has_match(char *const *patterns, size_t n, const char *text)
-{
-	for (size_t i = 0; i < n; i++)
-		if (rules_match(patterns[i], text))
-			return true;
-	return false;
 }
 
 const struct credential_rule *credential_rules_find(const struct credential_rules *rules,
@@ -88,33 +69,24 @@ const struct credential_rule *credential_rules_find(const struct credential_rule
 	for (size_t i = 0; i < rules->nrules; i++) {
 		const struct credential_rule *rule = &rules->rule[i];
 
-		if (has_match(rule->units, rule->nunits, peer->unit) && has_match(rule->ids, rule->nids, peer->id))
+		if (rules_match_any(rule->units, rule->nunits, peer->unit) &&
+		    rules_match_any(rule->ids, rule->nids, peer->id))
 			return rule;
 	}
 	return NULL;
 }
 
-static void free_texts(char **texts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(texts[i]);
-	free(texts);
-}
-
-static void rule_free(struct credential_rule *rule)
-{
-	free(rule->name);
-	free_texts(rule->units, rule->nunits);
-	free_texts(rule->ids, rule->nids);
-	free(rule->mount);
-	free(rule->path);
-	free(rule->field);
-}
-
 void credential_rules_free(struct credential_rules *rules)
 {
-	for (size_t i = 0; i < rules->nrules; i++)
-		rule_free(&rules->rule[i]);
+	for (size_t i = 0; i < rules->nrules; i++) {
+		struct credential_rule *rule = &rules->rule[i];
+		free(rule->name);
+		rules_free_texts(rule->units, rule->nunits);
+		rules_free_texts(rule->ids, rule->nids);
+		free(rule->mount);
+		free(rule->path);
+		free(rule->field);
+	}
 	free(rules->rule);
 	rules->rule = NULL;
 	rules->nrules = 0;

@@ -24,7 +24,7 @@ struct credential_peer {
  */
 bool credential_peer_parse(const char *name, size_t len, struct credential_peer *ret);
 
-/* What systemd allows as a credential's id: a file's name, printable ASCII, no colon. */
+/* Does systemd allow this as a credential's id? It must be a file's name, of printable ASCII without a colon. */
 bool credential_id_ok(const char *id);
 
 struct credential_rule {
@@ -42,7 +42,7 @@ struct credential_rules {
 	size_t nrules;
 };
 
-/* The first rule for this unit and id, or NULL. */
+/* Gives the first rule for this unit and id, or NULL. */
 const struct credential_rule *credential_rules_find(const struct credential_rules *rules,
     const struct credential_peer *peer);
 

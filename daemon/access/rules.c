@@ -37,14 +37,6 @@ static bool has_group_of(const struct rule *rule, const struct peer *peer)
 	return false;
 }
 
-static bool has_match(char *const *patterns, size_t n, const char *text)
-{
-	for (size_t i = 0; text != NULL && i < n; i++)
-		if (rules_match(patterns[i], text))
-			return true;
-	return false;
-}
-
 /* RULE_ALLOWS: the rule names this caller. */
 static enum rule_verdict judge_caller(const struct rule *rule, const struct peer *peer)
 {
@@ -58,11 +50,12 @@ static enum rule_verdict judge_caller(const struct rule *rule, const struct peer
 		return RULE_UID;
 	if (rule->ngids > 0 && !has_group_of(rule, peer))
 		return RULE_GID;
-	if (rule->nunits > 0 && !has_match(rule->units, rule->nunits, peer->unit))
+	if (rule->nunits > 0 && !rules_match_any(rule->units, rule->nunits, peer->unit))
 		return RULE_UNIT;
 	if (rule->nunits > 0 && !by_id && !peer->unit_is_sure)
 		return RULE_UNSURE;
-	if (rule->nuser_units > 0 && (rule->nuids == 0 || !has_match(rule->user_units, rule->nuser_units, peer->user_unit)))
+	if (rule->nuser_units > 0 &&
+	    (rule->nuids == 0 || !rules_match_any(rule->user_units, rule->nuser_units, peer->user_unit)))
 		return RULE_USER_UNIT;
 	return RULE_ALLOWS;
 }
@@ -75,7 +68,7 @@ enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, e
 		return verdict;
 	if ((unsigned)op >= OP_COUNT || !rule->ops[op])
 		return RULE_OP;
-	if (path != NULL && rule->npaths > 0 && !has_match(rule->paths, rule->npaths, path))
+	if (path != NULL && rule->npaths > 0 && !rules_match_any(rule->paths, rule->npaths, path))
 		return RULE_PATH;
 	return RULE_ALLOWS;
 }
@@ -151,6 +144,14 @@ bool rules_match(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
+bool rules_match_any(char *const *patterns, size_t n, const char *text)
+{
+	for (size_t i = 0; text != NULL && i < n; i++)
+		if (rules_match(patterns[i], text))
+			return true;
+	return false;
+}
+
 static bool segment_is(const char *segment, const char *name)
 {
 	size_t n = strlen(name);
@@ -174,27 +175,24 @@ const char *rules_pattern_warning(const char *pattern)
 	return NULL;
 }
 
-static void free_texts(char **texts, size_t n)
+void rules_free_texts(char **texts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		free(texts[i]);
 	free(texts);
 }
 
-static void rule_free(struct rule *rule)
-{
-	free(rule->name);
-	free(rule->uids);
-	free(rule->gids);
-	free_texts(rule->units, rule->nunits);
-	free_texts(rule->user_units, rule->nuser_units);
-	free_texts(rule->paths, rule->npaths);
-}
-
 void rules_free(struct rules *rules)
 {
-	for (size_t i = 0; i < rules->nrules; i++)
-		rule_free(&rules->rule[i]);
+	for (size_t i = 0; i < rules->nrules; i++) {
+		struct rule *rule = &rules->rule[i];
+		free(rule->name);
+		free(rule->uids);
+		free(rule->gids);
+		rules_free_texts(rule->units, rule->nunits);
+		rules_free_texts(rule->user_units, rule->nuser_units);
+		rules_free_texts(rule->paths, rule->npaths);
+	}
 	free(rules->rule);
 	rules_index_free(rules->index);
 	rules->index = NULL;

@@ -33,7 +33,7 @@ struct rules {
 	struct rules_index *index; /* see rules_prepare */
 };
 
-/* Whether a rule allows something, and if not, the first of its keys that does not fit. */
+/* Says whether a rule allows something, and if not, which of its keys is the first that does not fit. */
 enum rule_verdict {
 	RULE_ALLOWS,
 	RULE_NOBODY,    /* uid 65534 and pid 0 are nobody: no rule names them */
@@ -50,13 +50,13 @@ enum rule_verdict {
 /* path: canonical "mount/path", or NULL for an op that has none. */
 enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path);
 
-/* What a verdict says of the rule, for people: "its uid is another". */
+/* Says for people what a verdict means for the rule: "it is for another uid". */
 const char *rule_verdict_text(enum rule_verdict verdict);
 
 /* When all rules are there: makes looking for one among many fast. 0, or -1: no memory. */
 int rules_prepare(struct rules *rules);
 
-/* The first rule that allows it, or NULL. */
+/* Gives the first rule that allows it, or NULL. */
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path);
 
 /* Does the rule name this caller, whatever the op and the path? */
@@ -65,9 +65,15 @@ bool rule_names(const struct rule *rule, const struct peer *peer);
 /* Does the pattern match the whole text? */
 bool rules_match(const char *pattern, const char *text);
 
-/* What a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it. */
+/* Does one of n patterns match it? A text that is NULL none does. */
+bool rules_match_any(char *const *patterns, size_t n, const char *text);
+
+/* Says what a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it. */
 const char *rules_pattern_warning(const char *pattern);
 
 void rules_free(struct rules *rules);
+
+/* Frees n texts and the array of them. */
+void rules_free_texts(char **texts, size_t n);
 
 #endif

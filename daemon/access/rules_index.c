@@ -45,7 +45,7 @@ static uint64_t hash_caller(enum who who, enum op op, const void *p, size_t n)
 
 /* -- making it ----------------------------------------------------------------------------------------------- */
 
-static int add(struct rules_index *index, uint64_t hash, size_t rule)
+static int index_add(struct rules_index *index, uint64_t hash, size_t rule)
 {
 	if (index->n == index->cap) {
 		size_t cap = index->cap > 0 ? index->cap * 2 : 256;
@@ -71,37 +71,25 @@ static size_t fixed_part(const char *pattern)
 	return n;
 }
 
-static int add_paths(struct rules_index *index, uint64_t caller, const struct rule *rule, size_t number)
-{
-	for (size_t i = 0; i < rule->npaths; i++)
-		if (add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])), number) != 0)
-			return -1;
-	return rule->npaths == 0 ? add(index, caller, number) : 0;
-}
-
 /* For an op without a path, and for one with any, the caller alone is looked up, too. */
 static int add_caller(struct rules_index *index, const struct rule *rule, size_t number, enum who who, const void *p, size_t n)
 {
 	for (int op = 0; op < OP_COUNT; op++) {
 		uint64_t caller = hash_caller(who, (enum op)op, p, n);
+		size_t npaths = op_has_path((enum op)op) ? rule->npaths : 0;
 
 		if (!rule->ops[op])
 			continue;
-		if (op_has_path((enum op)op) ? add_paths(index, caller, rule, number) : add(index, caller, number))
+		for (size_t i = 0; i < npaths; i++)
+			if (index_add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])), number) != 0)
+				return -1;
+		if (npaths == 0 && index_add(index, caller, number) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int add_unit(struct rules_index *index, const struct rule *rule, size_t number, const char *unit)
-{
-	index->has_units = true;
-	if (strchr(unit, '*') != NULL)
-		return add_caller(index, rule, number, WHO_ANY_UNIT, "", 0);
-	return add_caller(index, rule, number, WHO_UNIT, unit, strlen(unit));
-}
-
-/* All keys of a rule must fit, so one of them is enough to find it by. */
+/* A rule can be found by one of its keys, since all of them must fit. */
 static int add_rule(struct rules_index *index, const struct rule *rule, size_t number)
 {
 	int rc = 0;
@@ -114,13 +102,20 @@ static int add_rule(struct rules_index *index, const struct rule *rule, size_t n
 		for (size_t i = 0; rc == 0 && i < rule->ngids; i++)
 			rc = add_caller(index, rule, number, WHO_GID, &rule->gids[i], sizeof(rule->gids[i]));
 	} else {
-		for (size_t i = 0; rc == 0 && i < rule->nunits; i++)
-			rc = add_unit(index, rule, number, rule->units[i]);
+		for (size_t i = 0; rc == 0 && i < rule->nunits; i++) {
+			const char *unit = rule->units[i];
+
+			index->has_units = true;
+			if (strchr(unit, '*') != NULL)
+				rc = add_caller(index, rule, number, WHO_ANY_UNIT, "", 0);
+			else
+				rc = add_caller(index, rule, number, WHO_UNIT, unit, strlen(unit));
+		}
 	}
 	return rc;
 }
 
-static int compare(const void *a, const void *b)
+static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
@@ -139,7 +134,7 @@ struct rules_index *rules_index_new(const struct rules *rules)
 		if (add_rule(index, &rules->rule[i], i) != 0)
 			goto fail;
 	if (index->n > 0)
-		qsort(index->entries, index->n, sizeof(index->entries[0]), compare);
+		qsort(index->entries, index->n, sizeof(index->entries[0]), compare_entries);
 	return index;
 fail:
 	rules_index_free(index);
@@ -165,26 +160,20 @@ struct search {
 	size_t best; /* the first rule found so far that allows it */
 };
 
-static size_t first_with(const struct rules_index *index, uint64_t hash)
-{
-	size_t low = 0, high = index->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (index->entries[middle].hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void look_up(struct search *s, uint64_t hash)
 {
 	const struct rules_index *index = s->index;
+	size_t first = 0;
 
-	for (size_t i = first_with(index, hash); i < index->n && index->entries[i].hash == hash; i++) {
+	for (size_t end = index->n; first < end;) {
+		size_t middle = first + (end - first) / 2;
+
+		if (index->entries[middle].hash < hash)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (size_t i = first; i < index->n && index->entries[i].hash == hash; i++) {
 		size_t rule = index->entries[i].rule;
 
 		if (rule >= s->best)

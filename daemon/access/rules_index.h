@@ -9,11 +9,11 @@
 
 #include "daemon/access/rules.h"
 
-/* Of the rules as they are now. NULL: no memory. */
+/* Makes an index of the rules as they are now. NULL: no memory. */
 struct rules_index *rules_index_new(const struct rules *rules);
 void rules_index_free(struct rules_index *index);
 
-/* As rules_find(). */
+/* Gives what rules_find() gives. */
 const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules, const struct peer *peer,
     enum op op, const char *path);
 

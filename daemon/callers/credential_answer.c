@@ -4,10 +4,11 @@
 #include "daemon/callers/credential_answer.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* For people who look at what came. */
+/* A refusal is made of this line, for people who look at what came. */
 #define LINE "No credential: see secretstored's log. This is too long to be one\n"
 #define FOUR(text) text text text text
 static const char refusal[] = FOUR(FOUR(FOUR(LINE)));
@@ -29,34 +30,25 @@ void credential_answer_refuse(struct credential_answer *answer)
 	answer->refusal_left = answer->sent < CREDENTIAL_REFUSAL_BYTES ? CREDENTIAL_REFUSAL_BYTES - answer->sent : 0;
 }
 
-/* What is to be sent next; 0 bytes: nothing is left. */
-static size_t next_piece(const struct credential_answer *answer, const void **ret)
-{
-	if (answer->refusal_left == 0) {
-		*ret = buf_data(&answer->value);
-		return buf_len(&answer->value);
-	}
-	*ret = refusal;
-	return answer->refusal_left < sizeof(refusal) - 1 ? answer->refusal_left : sizeof(refusal) - 1;
-}
-
 enum credential_sent credential_answer_send(struct credential_answer *answer, int fd)
 {
-	const void *p;
-	size_t len;
-
-	while ((len = next_piece(answer, &p)) > 0) {
+	for (;;) {
+		bool refuses = answer->refusal_left > 0;
+		const void *p = refuses ? (const void *)refusal : buf_data(&answer->value);
+		size_t len = refuses ? answer->refusal_left : buf_len(&answer->value);
+		if (len == 0)
+			return CREDENTIAL_SENT;
+		if (refuses && len > sizeof(refusal) - 1)
+			len = sizeof(refusal) - 1;
 		ssize_t n = send(fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? CREDENTIAL_WAITING : CREDENTIAL_GONE;
 		answer->sent += (size_t)n;
-		if (answer->refusal_left > 0)
+		if (refuses)
 			answer->refusal_left -= (size_t)n;
 		else
 			buf_consume(&answer->value, (size_t)n);
 	}
-	return CREDENTIAL_SENT;
 }

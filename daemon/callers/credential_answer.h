@@ -15,13 +15,13 @@
 struct credential_answer {
 	struct buf value;    /* what is left of it to be sent; wiped as it goes */
 	size_t sent;
-	size_t refusal_left; /* of a refusal */
+	size_t refusal_left; /* bytes; 0: the answer is no refusal, or all of it was sent */
 };
 
-/* A value that is empty so far, to be put into ret->value. */
+/* Begins an answer whose value is empty; the value is to be put into ret->value. */
 void credential_answer_init(struct credential_answer *ret);
 
-/* Makes a refusal of it, whatever of the value was sent; what is left of that is wiped. */
+/* Makes a refusal of the answer, whatever of its value was sent; the rest of the value is wiped. */
 void credential_answer_refuse(struct credential_answer *answer);
 
 enum credential_sent {

@@ -85,7 +85,7 @@ struct credential_guard *credential_guard_new(struct error *error)
 }
 
 /* A guard that does not keep up is none, and it must not hold connections open that are done. */
-static void tell(struct credential_guard *guard, struct message *m, unsigned number)
+static void tell_guard(struct credential_guard *guard, struct message *m, unsigned number)
 {
 	ssize_t n;
 
@@ -110,7 +110,7 @@ void credential_guard_watch(struct credential_guard *guard, unsigned number, int
 	m.control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
 		.cmsg_len = CMSG_LEN(sizeof(fd)) };
 	memcpy(CMSG_DATA(&m.control.header), &fd, sizeof(fd));
-	tell(guard, &m, number);
+	tell_guard(guard, &m, number);
 }
 
 void credential_guard_done(struct credential_guard *guard, unsigned number)
@@ -118,7 +118,7 @@ void credential_guard_done(struct credential_guard *guard, unsigned number)
 	struct message m;
 
 	message_init(&m, false);
-	tell(guard, &m, number);
+	tell_guard(guard, &m, number);
 }
 
 void credential_guard_free(struct credential_guard *guard)
@@ -132,7 +132,7 @@ void credential_guard_free(struct credential_guard *guard)
 
 /* -- the guard's side ---------------------------------------------------------------------------------------- */
 
-/* What systemd, or a terminal, sends to all of the service's processes when the daemon is to end, or has. */
+/* systemd, or a terminal, sends these to all of the service's processes when the daemon is to end, or has ended. */
 static void ignore_signals(void)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT, SIGPIPE };
@@ -142,7 +142,7 @@ static void ignore_signals(void)
 }
 
 /* Takes one message. False: the daemon has gone. */
-static bool take(int fds[CREDENTIAL_GUARD_MAX])
+static bool take_message(int fds[CREDENTIAL_GUARD_MAX])
 {
 	struct message m;
 	struct cmsghdr *control;
@@ -166,7 +166,7 @@ static bool take(int fds[CREDENTIAL_GUARD_MAX])
 	return true;
 }
 
-/* Writes to all that can be written to. The number of those that are not done; poll(2) is told of them. */
+/* Writes to all that can be written to. Gives how many are not done, for poll(2) in ret_waiting. */
 static nfds_t refuse_some(int fds[CREDENTIAL_GUARD_MAX], struct credential_answer *answers,
     struct pollfd ret_waiting[CREDENTIAL_GUARD_MAX])
 {
@@ -207,7 +207,7 @@ int credential_guard_main(void)
 	ignore_signals();
 	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++)
 		fds[i] = -1;
-	while (take(fds))
+	while (take_message(fds))
 		;
 	refuse_all(fds);
 	return EXIT_SUCCESS;

@@ -16,7 +16,7 @@ struct credential_guard;
 /* Runs this same program anew, so that nothing of this process's memory is in the guard. NULL with error set. */
 struct credential_guard *credential_guard_new(struct error *error);
 
-/* From here on the connection fd is guarded, as the one with that number, from 0; until it is done. */
+/* Has the connection fd guarded until it is done. Its number is the caller's, below CREDENTIAL_GUARD_MAX. */
 void credential_guard_watch(struct credential_guard *guard, unsigned number, int fd);
 void credential_guard_done(struct credential_guard *guard, unsigned number);
 

@@ -1,33 +1,22 @@
 /*
- * listener: accepts, counts connections in all and per uid, and pauses when there are no descriptors left
- * instead of spinning on a backlog it cannot take.
+ * listener: admits connections, and makes the others cheap: they are told why, and closed.
  */
 #include "daemon/callers/listener.h"
 
-#include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "daemon/callers/peer.h"
-#include "daemon/callers/socket.h"
-#include "daemon/host/log.h"
 #include "proto/reply.h"
 
-#define ACCEPT_AT_ONCE 16 /* then others get their turn */
-#define KEPT_PART 8       /* one in so many connections is kept */
-#define FEW 4             /* for users with fewer */
-#define PAUSE_SECONDS 1
+#define KEPT_PART 8 /* one in so many connections is kept */
+#define KEPT_FOR 4  /* for users with fewer than that */
 
 struct listener {
-	struct event_base *base;
-	struct sessions *sessions;
-	struct event *accept, *resume;
-	int fd, lock_fd;
-	char *path;
+	struct calls *calls;
+	struct accept *accept;
 	uint64_t connections, connections_per_uid;
 };
 
@@ -50,140 +39,76 @@ static void turn_away(int fd, const char *message)
  */
 static const char *refusal(const struct listener *l, uid_t uid)
 {
-	uint64_t all = sessions_count(l->sessions), own = sessions_count_of(l->sessions, uid);
+	uint64_t all = calls_connections(l->calls), own = calls_connections_of(l->calls, uid);
 	if (own >= l->connections_per_uid)
 		return "this uid has as many connections as it may";
-	if (all >= l->connections || (own >= FEW && all >= l->connections - l->connections / KEPT_PART))
+	if (all >= l->connections || (own >= KEPT_FOR && all >= l->connections - l->connections / KEPT_PART))
 		return "the daemon has as many connections as it may";
 	return NULL;
 }
 
 /* A connection that is refused must cost little: more than the uid is read only of one that is not. */
-static void admit(struct listener *l, int fd)
+static bool listener_admit(void *arg, int fd)
 {
+	struct listener *l = arg;
 	struct peer peer;
 	uid_t uid;
 	if (peer_read_uid(fd, &uid) != 0) {
 		close(fd);
-		return;
+		return true;
 	}
 	const char *why = refusal(l, uid);
 	if (why != NULL) {
 		turn_away(fd, why);
-		return;
-	}
-	if (peer_read(fd, &peer) != 0) {
+	} else if (peer_read(fd, &peer) != 0) {
 		close(fd);
-		return;
+	} else {
+		if (calls_connect(l->calls, fd, &peer) != 0)
+			turn_away(fd, "out of memory");
+		peer_clear(&peer);
 	}
-	if (session_start(l->sessions, fd, &peer) != 0)
-		turn_away(fd, "out of memory");
-	peer_clear(&peer);
+	return true;
 }
 
-static void pause_accepting(struct listener *l, int why)
-{
-	struct timeval pause = { .tv_sec = PAUSE_SECONDS };
-	log_warning("cannot accept connections for now: %s", strerror(why));
-	if (event_add(l->resume, &pause) == 0)
-		(void)event_del(l->accept);
-}
-
-static void on_accept(evutil_socket_t listen_fd, short what, void *arg)
-{
-	struct listener *l = arg;
-	(void)what;
-	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-		int fd, rc = socket_accept(listen_fd, &fd);
-		if (rc < 0)
-			pause_accepting(l, errno);
-		if (rc <= 0)
-			return;
-		admit(l, fd);
-	}
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct listener *l = arg;
-	(void)fd;
-	(void)what;
-	(void)event_add(l->accept, NULL);
-}
-
-struct listener *listener_new(struct event_base *base, const struct listener_options *options, session_request *request,
+struct listener *listener_new(struct event_base *base, const struct listener_options *options, call_request *request,
     void *arg, struct error *error)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	if (l == NULL) {
+	if (l != NULL)
+		l->calls = calls_new(base, &options->calls, options->default_timeout_ms, request, arg);
+	if (l == NULL || l->calls == NULL) {
 		(void)error_set(error, "out of memory");
+		listener_free(l);
 		return NULL;
 	}
-	l->fd = options->fd;
-	l->lock_fd = -1;
-	l->base = base;
-	l->connections = options->connections;
-	l->connections_per_uid = options->connections_per_uid;
-	if (l->fd < 0) {
-		if (socket_listen(options->socket, options->mode, options->group, &l->fd, &l->lock_fd, error) != 0)
-			goto fail;
-		l->path = strdup(options->socket);
+	listener_set_limits(l, options);
+	l->accept = accept_new(base, &options->accept, listener_admit, l, error);
+	if (l->accept == NULL) {
+		listener_free(l);
+		return NULL;
 	}
-	(void)error_set(error, "out of memory");
-	l->sessions = sessions_new(base, &options->session, options->default_timeout_ms, request, arg);
-	l->accept = event_new(base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
-	l->resume = event_new(base, -1, 0, on_resume, l);
-	if ((l->lock_fd >= 0 && l->path == NULL) || l->sessions == NULL || l->accept == NULL || l->resume == NULL ||
-	    event_add(l->accept, NULL) != 0)
-		goto fail;
 	return l;
-fail:
-	listener_free(l);
-	return NULL;
 }
 
 void listener_set_limits(struct listener *l, const struct listener_options *options)
 {
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
-	sessions_set_limits(l->sessions, &options->session, options->default_timeout_ms);
-}
-
-static void close_socket(struct listener *l)
-{
-	if (l->fd >= 0 && l->path != NULL)
-		(void)unlink(l->path);
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
+	calls_set_limits(l->calls, &options->calls, options->default_timeout_ms);
 }
 
 void listener_stop(struct listener *l)
 {
-	(void)event_del(l->accept);
-	(void)event_del(l->resume);
-	close_socket(l);
-	sessions_finish(l->sessions);
+	accept_stop(l->accept);
+	calls_finish(l->calls);
 }
 
 void listener_free(struct listener *l)
 {
 	if (l == NULL)
 		return;
-	if (l->sessions != NULL)
-		sessions_free(l->sessions);
-	if (l->accept != NULL)
-		event_free(l->accept);
-	if (l->resume != NULL)
-		event_free(l->resume);
-	close_socket(l);
-	if (l->lock_fd >= 0)
-		close(l->lock_fd);
-	free(l->path);
+	if (l->calls != NULL)
+		calls_free(l->calls);
+	accept_free(l->accept);
 	free(l);
-}
-
-struct sessions *listener_sessions(struct listener *l)
-{
-	return l->sessions;
 }

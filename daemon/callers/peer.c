@@ -39,41 +39,27 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 }
 
 /*
- * A descriptor for the process that connected; -1: there is none, or it has gone. *ret_sure: the kernel took it when the
- * process connected, so that it can be no other that has got its pid since.
- */
-static int open_process(int fd, pid_t pid, bool *ret_sure)
-{
-	int pidfd = -1;
-	socklen_t size = sizeof(pidfd);
-	*ret_sure = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0;
-	if (*ret_sure || errno != ENOPROTOOPT)
-		return pidfd;
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static bool has_ended(int pidfd)
-{
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	return poll(&p, 1, 0) != 0;
-}
-
-/*
- * What a pid says of its process holds only while the process lives: after that another may have the pid. So it is looked
- * first, and believed only if the process is found alive afterwards.
+ * A pid names its process only while the process lives: after that another may have the pid. So its units are looked up
+ * first, and believed only if the process is found alive afterwards. They are sure where the kernel took the process's
+ * descriptor when it connected, since that can be no other process that has got the pid since.
  */
 static void read_units(int fd, struct peer *peer)
 {
 	if (peer->pid <= 0)
 		return;
-	int pidfd = open_process(fd, peer->pid, &peer->unit_is_sure);
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+	peer->unit_is_sure = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0;
+	if (!peer->unit_is_sure && errno == ENOPROTOOPT)
+		pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
 	if (pidfd < 0)
-		return;
+		return; /* the process has gone */
 	if (sd_pid_get_unit(peer->pid, &peer->unit) < 0)
 		peer->unit = NULL;
 	if (sd_pid_get_user_unit(peer->pid, &peer->user_unit) < 0)
 		peer->user_unit = NULL;
-	if (has_ended(pidfd)) {
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	if (poll(&ended, 1, 0) != 0) {
 		free(peer->unit);
 		free(peer->user_unit);
 		peer->unit = peer->user_unit = NULL;

@@ -14,7 +14,7 @@
  */
 int peer_read(int fd, struct peer *ret);
 
-/* The same of the uid only. */
+/* Reads the uid only, which costs less. 0, or -1 with errno set and ret untouched. */
 int peer_read_uid(int fd, uid_t *ret);
 
 void peer_clear(struct peer *peer);

@@ -14,27 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int fill_address(const char *path, struct sockaddr_un *ret, struct error *error)
-{
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (strlen(path) >= sizeof(ret->sun_path))
-		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path, sizeof(ret->sun_path) - 1);
-	memcpy(ret->sun_path, path, strlen(path) + 1);
-	return 0;
-}
-
-static int make_directory(const char *path, struct error *error)
-{
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *slash = strrchr(path, '/');
-	if (slash == NULL || slash == path)
-		return 0;
-	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
-	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
-		return error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
-	return 0;
-}
-
 /* The file is never removed: whoever unlinks a lock file lets two processes hold "the" lock. */
 static int take_lock(const char *path, struct error *error)
 {
@@ -98,9 +77,15 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 
 int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error)
 {
-	struct sockaddr_un address;
-	if (fill_address(path, &address, error) != 0 || make_directory(path, error) != 0)
-		return -1;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	const char *slash = strrchr(path, '/');
+	char directory[sizeof(address.sun_path)];
+	snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
+	if (directory[0] != '\0' && mkdir(directory, 0755) != 0 && errno != EEXIST)
+		return error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
 	int lock_fd = take_lock(path, error);
 	if (lock_fd < 0)
 		return -1;
@@ -122,14 +107,4 @@ fail:
 		close(fd);
 	close(lock_fd);
 	return -1;
-}
-
-int socket_accept(int listen_fd, int *ret_fd)
-{
-	do
-		*ret_fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	while (*ret_fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-	if (*ret_fd >= 0)
-		return 1;
-	return errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ? -1 : 0;
 }

@@ -15,10 +15,4 @@
  */
 int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error);
 
-/*
- * Takes one of the connections that wait, non-blocking and CLOEXEC. 1 with *ret_fd; 0: none waits; or -1 with errno set:
- * there are no descriptors or no memory left for now.
- */
-int socket_accept(int listen_fd, int *ret_fd);
-
 #endif

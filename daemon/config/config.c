@@ -18,7 +18,7 @@
 #define ADDRESS_VARIABLE "BAO_ADDR"
 
 /* line: where the file has the setting without an address; 0: nowhere. */
-static int fill_address(struct config *config, const char *path, unsigned line, struct error *error)
+static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
 {
 	const char *address = getenv(ADDRESS_VARIABLE);
 	char where[16] = "";
@@ -36,40 +36,20 @@ static int fill_address(struct config *config, const char *path, unsigned line, 
 	return 0;
 }
 
-static int load_file(struct config *config, const char *path, unsigned *ret_address_line, struct error *error)
-{
-	if (config == NULL)
-		return error_set(error, "%.200s: out of memory", path);
-	if (config_table_defaults(config, error) != 0)
-		return -1;
-	return config_file_read(path, config, ret_address_line, error);
-}
-
-static int load(struct config *config, struct config_credentials *env, const char *path, struct error *error)
-{
-	unsigned address_line;
-
-	if (load_file(config, path, &address_line, error) != 0)
-		return -1;
-	if (fill_address(config, path, address_line, error) != 0)
-		return -1;
-	return config_auth_fill(config, env, path, error);
-}
-
-static struct config *new_config(void)
+/* Reads the file over the defaults. What it leaves open is filled in from env; if that is NULL, it stays open. */
+static struct config *load_config(const char *path, struct config_credentials *env, struct error *error)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
+	unsigned address_line;
 
-	if (config != NULL)
-		config->holds = 1;
-	return config;
-}
-
-static struct config *load_with(struct config_credentials *env, const char *path, struct error *error)
-{
-	struct config *config = new_config();
-
-	if (load(config, env, path, error) == 0)
+	if (config == NULL) {
+		(void)error_set(error, "%.200s: out of memory", path);
+		return NULL;
+	}
+	config->holds = 1;
+	if (config_table_defaults(config, error) == 0 && config_file_read(path, config, &address_line, error) == 0 &&
+	    (env == NULL || (fill_in_address(config, path, address_line, error) == 0 &&
+	        config_auth_fill(config, env, path, error) == 0)))
 		return config;
 	config_free(config);
 	return NULL;
@@ -81,20 +61,14 @@ struct config *config_load(const char *path, struct error *error)
 	struct config *config = NULL;
 
 	if (config_auth_take(&env, error) == 0)
-		config = load_with(&env, path, error);
+		config = load_config(path, &env, error);
 	config_auth_free(&env);
 	return config;
 }
 
 struct config *config_load_file(const char *path, struct error *error)
 {
-	struct config *config = new_config();
-	unsigned address_line;
-
-	if (load_file(config, path, &address_line, error) == 0)
-		return config;
-	config_free(config);
-	return NULL;
+	return load_config(path, NULL, error);
 }
 
 struct config *config_load_again(const char *path, const struct config *before, struct error *error)
@@ -103,7 +77,7 @@ struct config *config_load_again(const char *path, const struct config *before, 
 	struct config *config = NULL;
 
 	if (config_auth_copy(&env, before, error) == 0)
-		config = load_with(&env, path, error);
+		config = load_config(path, &env, error);
 	config_auth_free(&env);
 	return config;
 }
@@ -125,9 +99,7 @@ void config_free(struct config *config)
 	secmem_free(config);
 }
 
-typedef void warn_function(const char *format, ...);
-
-static void warn_of_tls(const struct config *config, warn_function *warn)
+static void warn_of_tls(const struct config *config, void (*warn)(const char *format, ...))
 {
 	bool any_https = false;
 
@@ -149,52 +121,39 @@ static void warn_of_tls(const struct config *config, warn_function *warn)
 		warn("openbao: settings for TLS have no effect, since no address is https://");
 }
 
-static void warn_of_limits(const struct config *config, warn_function *warn)
-{
-	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
-		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
-}
-
-static void warn_of_rule(const struct rule *rule, warn_function *warn)
-{
-	for (size_t i = 0; i < rule->nuids; i++)
-		if (rule->uids[i] == PEER_NOBODY)
-			warn("allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
-			    rule->name, PEER_NOBODY);
-	for (size_t i = 0; i < rule->npaths; i++) {
-		const char *odd = rules_pattern_warning(rule->paths[i]);
-
-		if (odd != NULL)
-			warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
-	}
-}
-
-static void warn_of_credential(const struct credential_rule *rule, warn_function *warn)
+void config_warn(const struct config *config, void (*warn)(const char *format, ...))
 {
 	char path[REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX + 1];
 	const char *odd;
 
-	snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
-	odd = rules_pattern_warning(path);
-	if (odd != NULL)
-		warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
-}
-
-void config_warn(const struct config *config, warn_function *warn)
-{
 #ifdef SECRETSTORE_DEV_TOKEN
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
 	warn_of_tls(config, warn);
-	warn_of_limits(config, warn);
+	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
+		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
 	if (config->cache.serve_stale_ms > 0 && config->cache.serve_stale_ms <= config->cache.max_age_ms)
 		warn("cache.serve_stale: has no effect, since it is not more than cache.max_age");
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
-	for (size_t i = 0; i < config->rules.nrules; i++)
-		warn_of_rule(&config->rules.rule[i], warn);
+	for (size_t r = 0; r < config->rules.nrules; r++) {
+		const struct rule *rule = &config->rules.rule[r];
+
+		for (size_t i = 0; i < rule->nuids; i++)
+			if (rule->uids[i] == PEER_NOBODY)
+				warn("allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
+		for (size_t i = 0; i < rule->npaths; i++)
+			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
+				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
+	}
 	if (config->listen.credentials_socket != NULL && config->credentials.nrules == 0)
 		warn("listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
-	for (size_t i = 0; i < config->credentials.nrules; i++)
-		warn_of_credential(&config->credentials.rule[i], warn);
+	for (size_t i = 0; i < config->credentials.nrules; i++) {
+		const struct credential_rule *rule = &config->credentials.rule[i];
+
+		snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
+		if ((odd = rules_pattern_warning(path)) != NULL)
+			warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
+	}
 }

@@ -97,19 +97,22 @@ struct config {
  */
 struct config *config_load(const char *path, struct error *error);
 
-/* The same of the file alone: address and credentials may be missing, which are there only where the daemon runs. */
+/* Reads the file alone: address and credentials may be missing, since they may be there only where the daemon runs. */
 struct config *config_load_file(const char *path, struct error *error);
 
-/* The same for a daemon that runs by the configuration before: what that had from the environment stands there no more. */
+/*
+ * Reads path for a daemon that runs by another configuration, before. The credentials that this one took from the
+ * environment were wiped there, so they are taken over from it. Otherwise as config_load().
+ */
 struct config *config_load_again(const char *path, const struct config *before, struct error *error);
 
-/* Another who needs it, and will free it too. Gives config. */
+/* Counts one more who needs it, and will free it too. Gives config. */
 struct config *config_hold(struct config *config);
 
-/* Wipes and frees, when the last who needs it has done so. */
+/* Wipes and frees it when the last of those who need it calls this. NULL is allowed. */
 void config_free(struct config *config);
 
-/* Whether both mean the same OpenBao and the same login there. */
+/* Do both mean the same OpenBao and the same login there? */
 bool config_same_openbao(const struct config *a, const struct config *b);
 
 /* Calls warn for each setting in which the two differ and that takes effect at a start only. */

@@ -11,49 +11,38 @@
 
 #define HOST_MAX 253 /* RFC 1035, without the dot at the end */
 
-static bool all_of(const char *p, size_t n, const char *set)
-{
-	return strspn(p, set) >= n;
-}
-
-/* Labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL standard). */
-static bool name_ok(const char *host)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-	const char *label = host;
-	struct in_addr ipv4;
-
-	for (;;) {
-		size_t n = strcspn(label, ".");
-
-		if (n == 0 || n > 63 || !all_of(label, n, letters))
-			return false;
-		if (label[n] == '\0')
-			break;
-		label += n + 1;
-	}
-	if (label[strspn(label, "0123456789")] == '\0')
-		return inet_pton(AF_INET, host, &ipv4) == 1;
-	/* "0x7f" and the like: resolvers read them as numbers. */
-	return !(label[0] == '0' && (label[1] == 'x' || label[1] == 'X'));
-}
-
+/* A name has labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL standard). */
 bool config_address_host_ok(const char *text)
 {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *label = text;
+	struct in_addr ipv4;
 	struct in6_addr ipv6;
 
 	if (strlen(text) > HOST_MAX)
 		return false;
 	if (strchr(text, ':') != NULL)
 		return inet_pton(AF_INET6, text, &ipv6) == 1;
-	return name_ok(text);
+	for (;;) {
+		size_t n = strcspn(label, ".");
+
+		if (n == 0 || n > 63 || strspn(label, letters) < n)
+			return false;
+		if (label[n] == '\0')
+			break;
+		label += n + 1;
+	}
+	if (label[strspn(label, "0123456789")] == '\0')
+		return inet_pton(AF_INET, text, &ipv4) == 1;
+	/* "0x7f" and the like: resolvers read them as numbers. */
+	return !(label[0] == '0' && (label[1] == 'x' || label[1] == 'X'));
 }
 
 static bool port_ok(const char *p, size_t n)
 {
 	unsigned port = 0;
 
-	if (n == 0 || n > 5 || !all_of(p, n, "0123456789") || p[0] == '0')
+	if (n == 0 || n > 5 || strspn(p, "0123456789") < n || p[0] == '0')
 		return false;
 	for (size_t i = 0; i < n; i++)
 		port = port * 10 + (unsigned)(p[i] - '0');

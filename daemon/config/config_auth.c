@@ -41,35 +41,17 @@ static char *share(const char *text, size_t n)
 	return shared->text;
 }
 
-static char *hold(char *text)
-{
-	if (text != NULL)
-		shared_of(text)->holds++;
-	return text;
-}
-
 void config_auth_drop(char *text)
 {
 	if (text != NULL && --shared_of(text)->holds == 0)
 		secmem_free(shared_of(text));
 }
 
-/* Zeros every value the variable has in environ (it may be there twice): /proc/PID/environ shows those bytes. */
-static void wipe_variable(const char *name)
-{
-	size_t n = strlen(name);
-
-	for (char **p = environ; p != NULL && *p != NULL; p++)
-		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
-			secmem_wipe(*p + n + 1, strlen(*p + n + 1));
-	unsetenv(name);
-}
-
 /* Takes the variable out of the environment. As in a file, white space at its end is not part of it. */
 static int take_variable(const char *name, char **ret, struct error *error)
 {
 	const char *value = getenv(name);
-	size_t n = value == NULL ? 0 : strlen(value);
+	size_t n = value == NULL ? 0 : strlen(value), name_len = strlen(name);
 	int failed = 0;
 
 	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
@@ -78,7 +60,11 @@ static int take_variable(const char *name, char **ret, struct error *error)
 		failed = error_set(error, "%s: out of memory", name);
 	else if (n > 0 && config_value_has_control(*ret))
 		failed = error_set(error, "%s: holds a control byte", name);
-	wipe_variable(name);
+	/* Every value it has in environ (it may be there twice) is zeroed: /proc/PID/environ shows those bytes. */
+	for (char **p = environ; p != NULL && *p != NULL; p++)
+		if (strncmp(*p, name, name_len) == 0 && (*p)[name_len] == '=')
+			secmem_wipe(*p + name_len + 1, strlen(*p + name_len + 1));
+	unsetenv(name);
 	return failed;
 }
 
@@ -95,7 +81,9 @@ int config_auth_copy(struct config_credentials *ret, const struct config *from, 
 	if (from->approle.role_id_from_environment &&
 	    (ret->role_id = share(from->approle.role_id, strlen(from->approle.role_id))) == NULL)
 		return error_set(error, "out of memory");
-	ret->secret_id = hold(from->approle.secret_id);
+	ret->secret_id = from->approle.secret_id;
+	if (ret->secret_id != NULL)
+		shared_of(ret->secret_id)->holds++;
 	return 0;
 }
 
@@ -105,29 +93,7 @@ void config_auth_free(struct config_credentials *credentials)
 	config_auth_drop(credentials->secret_id);
 }
 
-static char *take(char **from)
-{
-	char *text = *from;
-
-	*from = NULL;
-	return text;
-}
-
-static int fill_role_id(struct config *config, struct config_credentials *env, const char *path,
-    struct error *error)
-{
-	if (config->approle.role_id != NULL || config->approle.role_id_file != NULL)
-		return 0;
-	if (env->role_id != NULL) {
-		config->approle.role_id = secmem_strdup(env->role_id);
-		config->approle.role_id_from_environment = true;
-		return config->approle.role_id != NULL ? 0 : error_set(error, "%.200s: out of memory", path);
-	}
-	return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "
-	    ROLE_ID_VARIABLE " in the environment (REQ-004, PX-0003)", path);
-}
-
-/* 1 with *ret the path of systemd's credential; 0: there is none; -1: no memory. */
+/* Looks for systemd's credential. 1 with its path in *ret, 0: there is none, -1: no memory. */
 static int find_credential(char **ret)
 {
 	const char *directory = getenv(CREDENTIALS_VARIABLE);
@@ -150,11 +116,19 @@ static int find_credential(char **ret)
 	return 1;
 }
 
-static int fill_secret_id(struct config *config, struct config_credentials *env, const char *path,
-    struct error *error)
+static int fill_approle(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	int found;
 
+	if (config->approle.role_id == NULL && config->approle.role_id_file == NULL) {
+		if (env->role_id == NULL)
+			return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "
+			    ROLE_ID_VARIABLE " in the environment (REQ-004, PX-0003)", path);
+		config->approle.role_id = secmem_strdup(env->role_id);
+		config->approle.role_id_from_environment = true;
+		if (config->approle.role_id == NULL)
+			return error_set(error, "%.200s: out of memory", path);
+	}
 	if (config->approle.secret_id_file != NULL)
 		return 0;
 	found = find_credential(&config->approle.secret_id_file);
@@ -162,24 +136,16 @@ static int fill_secret_id(struct config *config, struct config_credentials *env,
 		return error_set(error, "%.200s: out of memory", path);
 	if (found > 0)
 		return 0;
-	config->approle.secret_id = take(&env->secret_id);
-	if (config->approle.secret_id != NULL)
-		return 0;
-	return error_set(error, "%.200s: approle: a SecretID is needed: secret_id_file here, systemd's credential "
-	    CREDENTIAL " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE
-	    " in the environment (REQ-004, PX-0003)", path);
+	if (env->secret_id == NULL)
+		return error_set(error, "%.200s: approle: a SecretID is needed: secret_id_file here, systemd's credential "
+		    CREDENTIAL " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE
+		    " in the environment (REQ-004, PX-0003)", path);
+	config->approle.secret_id = env->secret_id;
+	env->secret_id = NULL;
+	return 0;
 }
 
-static int fill_approle(struct config *config, struct config_credentials *env, const char *path,
-    struct error *error)
-{
-	if (fill_role_id(config, env, path, error) != 0)
-		return -1;
-	return fill_secret_id(config, env, path, error);
-}
-
-static int fill_kubernetes(struct config *config, struct config_credentials *env, const char *path,
-    struct error *error)
+static int fill_kubernetes(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	(void)env;
 	if (config->kubernetes.role == NULL)
@@ -191,8 +157,7 @@ static int fill_kubernetes(struct config *config, struct config_credentials *env
 }
 
 #ifdef SECRETSTORE_DEV_TOKEN
-static int fill_devtoken(struct config *config, struct config_credentials *env, const char *path,
-    struct error *error)
+static int fill_devtoken(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
 	(void)env;
 	if (config->devtoken.token_file == NULL)

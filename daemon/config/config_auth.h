@@ -18,7 +18,7 @@ void config_auth_free(struct config_credentials *credentials);
 /* Lets go of the secret_id of a configuration, which is wiped when all that have it have done so. */
 void config_auth_drop(char *secret_id);
 
-/* The same, of what a configuration had from there. */
+/* Copies the credentials that a configuration had from the environment. 0, or -1 with error set. */
 int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error);
 
 /* Fills in what the file leaves to the environment. 0; or -1 with error set: something is missing. path: the file. */

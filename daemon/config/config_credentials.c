@@ -2,11 +2,10 @@
  * config_credentials: reads the group credential of a config file. A rule names one secret, so that a unit's name never
  * becomes part of a path.
  */
-#include "daemon/config/config_credentials.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config_file.h"
 #include "daemon/config/config_value.h"
 #include "proto/request.h"
 
@@ -17,7 +16,7 @@ static const char *id_error(const char *pattern)
 	return credential_id_ok(pattern) ? NULL : "is no name of a credential, nor a pattern for some";
 }
 
-static int read_text(const struct config_file *file, const config_setting_t *key, char **ret)
+static int read_credential_text(const struct config_file *file, const config_setting_t *key, char **ret)
 {
 	const char *text = config_setting_get_string(key);
 
@@ -29,11 +28,11 @@ static int read_text(const struct config_file *file, const config_setting_t *key
 	return *ret != NULL ? 0 : config_file_error(file, key, 0, "out of memory");
 }
 
-/* A mount or a path of one secret. */
+/* Reads a mount or a path of one secret. */
 static int read_place(const struct config_file *file, const config_setting_t *key, size_t max, const char *such_as,
     char **ret)
 {
-	if (read_text(file, key, ret) != 0)
+	if (read_credential_text(file, key, ret) != 0)
 		return -1;
 	if (strchr(*ret, '*') != NULL)
 		return config_file_error(file, key, 0, "names one place: there can be no * in it");
@@ -43,16 +42,7 @@ static int read_place(const struct config_file *file, const config_setting_t *ke
 	return 0;
 }
 
-static int read_field(const struct config_file *file, const config_setting_t *key, char **ret)
-{
-	if (read_text(file, key, ret) != 0)
-		return -1;
-	if (**ret == '\0')
-		return config_file_error(file, key, 0, "must not be empty; without it the credential is the whole secret");
-	return 0;
-}
-
-static int read_key(const struct config_file *file, const config_setting_t *key, struct credential_rule *rule)
+static int read_credential_key(const struct config_file *file, const config_setting_t *key, struct credential_rule *rule)
 {
 	const char *name = config_setting_name(key);
 
@@ -64,30 +54,13 @@ static int read_key(const struct config_file *file, const config_setting_t *key,
 		return read_place(file, key, REQUEST_MOUNT_MAX, "secret", &rule->mount);
 	if (strcmp(name, "path") == 0)
 		return read_place(file, key, REQUEST_PATH_MAX, "web/db", &rule->path);
-	if (strcmp(name, "field") == 0)
-		return read_field(file, key, &rule->field);
-	return config_file_error(file, key, 0, "there is no such setting; a credential has " KEYS);
-}
-
-static int check_rule(const struct config_file *file, const config_setting_t *at, const struct credential_rule *rule)
-{
-	const char *missing = rule->nunits == 0 ? "unit" : rule->nids == 0 ? "id" : rule->mount == NULL ? "mount" :
-	    rule->path == NULL ? "path" : NULL;
-
-	return missing == NULL ? 0 : config_file_error(file, at, 0, "must have %s", missing);
-}
-
-static int read_rule(const struct config_file *file, const config_setting_t *group, struct credential_rule *rule)
-{
-	int n;
-
-	if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
-		return -1;
-	n = config_setting_length(group);
-	for (int i = 0; i < n; i++)
-		if (read_key(file, config_setting_get_elem(group, (unsigned)i), rule) != 0)
+	if (strcmp(name, "field") == 0) {
+		if (read_credential_text(file, key, &rule->field) != 0)
 			return -1;
-	return check_rule(file, group, rule);
+		return *rule->field != '\0' ? 0 :
+		    config_file_error(file, key, 0, "must not be empty; without it the credential is the whole secret");
+	}
+	return config_file_error(file, key, 0, "there is no such setting; a credential has " KEYS);
 }
 
 int config_credentials_read(const struct config_file *file, const config_setting_t *credential,
@@ -101,9 +74,20 @@ int config_credentials_read(const struct config_file *file, const config_setting
 	if (ret->rule == NULL)
 		return config_file_error(file, credential, 0, "out of memory");
 	for (int i = 0; i < n; i++) {
+		const config_setting_t *group = config_setting_get_elem(credential, (unsigned)i);
+		struct credential_rule *rule = &ret->rule[i];
+		const char *missing;
+
 		ret->nrules++; /* also one half read is freed */
-		if (read_rule(file, config_setting_get_elem(credential, (unsigned)i), &ret->rule[i]) != 0)
+		if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
 			return -1;
+		for (int k = 0; k < config_setting_length(group); k++)
+			if (read_credential_key(file, config_setting_get_elem(group, (unsigned)k), rule) != 0)
+				return -1;
+		missing = rule->nunits == 0 ? "unit" : rule->nids == 0 ? "id" : rule->mount == NULL ? "mount" :
+		    rule->path == NULL ? "path" : NULL;
+		if (missing != NULL)
+			return config_file_error(file, group, 0, "must have %s", missing);
 	}
 	return 0;
 }

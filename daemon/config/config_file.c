@@ -11,8 +11,6 @@
 #include "base/buf.h"
 #include "base/secmem.h"
 #include "base/secretfile.h"
-#include "daemon/config/config_credentials.h"
-#include "daemon/config/config_rules.h"
 #include "daemon/config/config_scan.h"
 #include "daemon/config/config_table.h"
 #include "daemon/config/config_value.h"
@@ -21,6 +19,11 @@
 #define CONFIG_MAX (4u << 20) /* some 40,000 rules */
 #define PATH "%.200s"
 #define NAME "%.48s"
+
+static bool is_list(const config_setting_t *setting)
+{
+	return config_setting_is_array(setting) || config_setting_is_list(setting);
+}
 
 int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
     const char *format, ...)
@@ -36,7 +39,7 @@ int config_file_error(const struct config_file *file, const config_setting_t *se
 		snprintf(name, sizeof(name), NAME "%s" NAME ".", deep ? config_setting_name(outer) : "",
 		    deep ? "." : "", config_setting_name(group));
 	}
-	if (item > 0)
+	if (item > 0 && is_list(setting))
 		snprintf(which, sizeof(which), "item %zu: ", item);
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
@@ -48,20 +51,12 @@ int config_file_error(const struct config_file *file, const config_setting_t *se
 
 size_t config_file_count(const config_setting_t *setting)
 {
-	int type = config_setting_type(setting);
-
-	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)
-		return 1;
-	return (size_t)config_setting_length(setting);
+	return is_list(setting) ? (size_t)config_setting_length(setting) : 1;
 }
 
 const config_setting_t *config_file_item(const config_setting_t *setting, size_t i)
 {
-	int type = config_setting_type(setting);
-
-	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST)
-		return setting;
-	return config_setting_get_elem(setting, (unsigned)i);
+	return is_list(setting) ? config_setting_get_elem(setting, (unsigned)i) : setting;
 }
 
 const char *config_file_text(const config_setting_t *setting, char number[16])
@@ -85,15 +80,13 @@ int config_file_patterns(const struct config_file *file, const config_setting_t 
 	if (*ret == NULL)
 		return config_file_error(file, list, 0, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		const config_setting_t *item = config_file_item(list, i);
-		const char *text = config_setting_get_string(item), *wrong;
-		size_t number = item == list ? 0 : i + 1;
+		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
 
 		if (text == NULL)
-			return config_file_error(file, list, number, "must be a %s in quotes, or a list of them", what);
+			return config_file_error(file, list, i + 1, "must be a %s in quotes, or a list of them", what);
 		wrong = check(text);
 		if (wrong != NULL)
-			return config_file_error(file, list, number, "%s", wrong);
+			return config_file_error(file, list, i + 1, "%s", wrong);
 		(*ret)[i] = strdup(text);
 		if ((*ret)[i] == NULL)
 			return config_file_error(file, list, 0, "out of memory");
@@ -112,26 +105,6 @@ int config_file_rule_name(const struct config_file *file, const config_setting_t
 	return *ret != NULL ? 0 : config_file_error(file, group, 0, "out of memory");
 }
 
-/* The text of a value that may stand for a setting of the type, or NULL. */
-static const char *text_for(enum setting_type type, const config_setting_t *value, char number[16])
-{
-	int kind = config_setting_type(value);
-
-	switch (type) {
-	case SETTING_BOOL:
-		if (kind != CONFIG_TYPE_BOOL)
-			return NULL;
-		return config_setting_get_bool(value) ? "true" : "false";
-	case SETTING_COUNT:
-		return kind == CONFIG_TYPE_INT ? config_file_text(value, number) : NULL;
-	case SETTING_SIZE:
-	case SETTING_GROUP:
-		return config_file_text(value, number);
-	default:
-		return kind == CONFIG_TYPE_STRING ? config_setting_get_string(value) : NULL;
-	}
-}
-
 struct reader {
 	struct config_file file;
 	struct config *config;
@@ -140,36 +113,50 @@ struct reader {
 	config_t lib;
 };
 
-static int store_addresses(struct reader *r, const struct setting *setting, const config_setting_t *value)
+static int read_addresses(struct reader *r, const struct setting *setting, const config_setting_t *value)
 {
 	size_t n = config_file_count(value);
-	bool list = config_file_item(value, 0) != value;
 	struct error why;
 
 	for (size_t i = 0; i < n; i++) {
-		const config_setting_t *item = config_file_item(value, i);
-		size_t number = list ? i + 1 : 0;
+		const char *text = config_setting_get_string(config_file_item(value, i));
 
-		if (config_setting_type(item) != CONFIG_TYPE_STRING)
-			return config_file_error(&r->file, value, number, "must be %s",
-			    config_table_kind(setting->type));
-		if (!list && *config_setting_get_string(item) == '\0')
+		if (text == NULL)
+			return config_file_error(&r->file, value, i + 1, "must be %s", config_table_kind(setting->type));
+		/* An empty text alone is no address; in a list it is a wrong one. */
+		if (!is_list(value) && *text == '\0')
 			return 0;
-		if (config_table_store(r->config, setting, config_setting_get_string(item), &why) != 0)
-			return config_file_error(&r->file, value, number, "%s", why.text);
+		if (config_table_store(r->config, setting, text, &why) != 0)
+			return config_file_error(&r->file, value, i + 1, "%s", why.text);
 	}
 	return 0;
 }
 
-static int store(struct reader *r, const struct setting *setting, const config_setting_t *value)
+static int read_setting(struct reader *r, const struct setting *setting, const config_setting_t *value)
 {
-	const char *text;
+	const char *text = NULL;
 	char number[16];
 	struct error why;
 
-	if (setting->type == SETTING_ADDRESSES)
-		return store_addresses(r, setting, value);
-	text = text_for(setting->type, value, number);
+	switch (setting->type) {
+	case SETTING_ADDRESSES:
+		return read_addresses(r, setting, value);
+	case SETTING_BOOL:
+		if (config_setting_type(value) == CONFIG_TYPE_BOOL)
+			text = config_setting_get_bool(value) ? "true" : "false";
+		break;
+	case SETTING_COUNT:
+		if (config_setting_type(value) == CONFIG_TYPE_INT)
+			text = config_file_text(value, number);
+		break;
+	case SETTING_SIZE:
+	case SETTING_GROUP:
+		text = config_file_text(value, number);
+		break;
+	default:
+		text = config_setting_get_string(value);
+		break;
+	}
 	if (text == NULL)
 		return config_file_error(&r->file, value, 0, "must be %s", config_table_kind(setting->type));
 	if (setting->type == SETTING_SECRET && r->scan.role_id != NULL)
@@ -179,16 +166,15 @@ static int store(struct reader *r, const struct setting *setting, const config_s
 	return 0;
 }
 
-/* The setting that a name most likely stands for: misspelt in this group, or well spelt in the wrong one. */
-static const struct setting *likely_meant(const char *group, const char *name)
+/* Names the setting that is most likely meant: misspelt in this group, or well spelt in the wrong one. */
+static int unknown_setting(struct reader *r, const config_setting_t *setting, const char *group)
 {
-	const struct setting *table, *best = NULL;
 	unsigned distance, least = 3;
 	size_t n;
+	const struct setting *table = config_table(&n), *best = NULL;
 
-	table = config_table(&n);
 	for (size_t i = 0; i < n; i++) {
-		distance = config_value_distance(table[i].name, name);
+		distance = config_value_distance(table[i].name, config_setting_name(setting));
 		if (strcmp(table[i].group, group) != 0 && distance > 0)
 			continue;
 		if (distance < least) {
@@ -196,17 +182,9 @@ static const struct setting *likely_meant(const char *group, const char *name)
 			best = &table[i];
 		}
 	}
-	return best;
-}
-
-static int unknown_setting(struct reader *r, const config_setting_t *setting, const char *group)
-{
-	const struct setting *meant = likely_meant(group, config_setting_name(setting));
-
-	if (meant == NULL)
+	if (best == NULL)
 		return config_file_error(&r->file, setting, 0, "there is no such setting");
-	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", meant->group,
-	    meant->name);
+	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", best->group, best->name);
 }
 
 static int read_group(struct reader *r, const config_setting_t *group)
@@ -220,7 +198,7 @@ static int read_group(struct reader *r, const config_setting_t *group)
 
 		if (setting == NULL)
 			return unknown_setting(r, value, name);
-		if (store(r, setting, value) != 0)
+		if (read_setting(r, setting, value) != 0)
 			return -1;
 	}
 	return 0;
@@ -261,32 +239,33 @@ static int read_root(struct reader *r)
 	return failed;
 }
 
-/* Settings that go only together, or only apart. */
+/* Some settings go only together, or only apart. */
 static int check_pairs(struct reader *r)
 {
 	const struct config *c = r->config;
+	const struct {
+		bool wrong;
+		const char *setting, *why;
+	} pairs[] = {
+		{ c->approle.role_id != NULL && c->approle.role_id_file != NULL,
+		    "approle.role_id_file", "approle.role_id is set too; only one of them can be" },
+		{ c->openbao.client_cert_file != NULL && c->openbao.client_key_file == NULL,
+		    "openbao.client_cert_file", "needs openbao.client_key_file beside it" },
+		{ c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL,
+		    "openbao.client_key_file", "needs openbao.client_cert_file beside it" },
+		{ c->listen.credentials_socket != NULL && strcmp(c->listen.credentials_socket, c->listen.socket) == 0,
+		    "listen.credentials_socket", "is listen.socket too; it must be a socket of its own" },
+		{ c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE,
+		    "audit.on_failure", "\"deny\" needs audit.sink = \"file\" beside it" },
+		{ c->audit.sink == AUDIT_FILE && c->audit.file == NULL,
+		    "audit.sink", "needs audit.file beside it" },
+		{ c->audit.sink != AUDIT_FILE && c->audit.file != NULL,
+		    "audit.file", "needs audit.sink = \"file\" beside it" },
+	};
 
-	if (c->approle.role_id != NULL && c->approle.role_id_file != NULL)
-		return config_file_error(&r->file, config_lookup(&r->lib, "approle.role_id_file"), 0,
-		    "approle.role_id is set too; only one of them can be");
-	if (c->openbao.client_cert_file != NULL && c->openbao.client_key_file == NULL)
-		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_cert_file"), 0,
-		    "needs openbao.client_key_file beside it");
-	if (c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL)
-		return config_file_error(&r->file, config_lookup(&r->lib, "openbao.client_key_file"), 0,
-		    "needs openbao.client_cert_file beside it");
-	if (c->listen.credentials_socket != NULL && strcmp(c->listen.credentials_socket, c->listen.socket) == 0)
-		return config_file_error(&r->file, config_lookup(&r->lib, "listen.credentials_socket"), 0,
-		    "is listen.socket too; it must be a socket of its own");
-	if (c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE)
-		return config_file_error(&r->file, config_lookup(&r->lib, "audit.on_failure"), 0,
-		    "\"deny\" needs audit.sink = \"file\" beside it");
-	if (c->audit.sink == AUDIT_FILE && c->audit.file == NULL)
-		return config_file_error(&r->file, config_lookup(&r->lib, "audit.sink"), 0,
-		    "needs audit.file beside it");
-	if (c->audit.sink != AUDIT_FILE && c->audit.file != NULL)
-		return config_file_error(&r->file, config_lookup(&r->lib, "audit.file"), 0,
-		    "needs audit.sink = \"file\" beside it");
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		if (pairs[i].wrong)
+			return config_file_error(&r->file, config_lookup(&r->lib, pairs[i].setting), 0, "%s", pairs[i].why);
 	return 0;
 }
 
@@ -305,47 +284,36 @@ static size_t count_at_line(const config_setting_t *group, unsigned line)
 	return count;
 }
 
-/*
- * libconfig gives the line, but not the name, of a setting that is there already. All names before it on that line
- * are in its tree by then, so it is the next one.
- */
-static int repeated(struct reader *r, unsigned line)
-{
-	const char *text = (const char *)buf_data(&r->text);
-	size_t nth = count_at_line(config_root_setting(&r->lib), line);
-	char name[160];
-
-	if (!config_scan_name(text, buf_len(&r->text), line, nth, name, sizeof(name)))
-		snprintf(name, sizeof(name), "a setting");
-	return error_set(r->file.error, PATH ":%u: %s: is set a second time", r->file.path, line, name);
-}
-
-/* The setting that was being read when libconfig gave up. */
-static const config_setting_t *last_setting(const config_setting_t *group)
-{
-	while (config_setting_is_group(group) && config_setting_length(group) > 0)
-		group = config_setting_get_elem(group, (unsigned)config_setting_length(group) - 1);
-	return group;
-}
-
+/* Says what is wrong where libconfig gave up, in words that name the setting. */
 static int parse_error(struct reader *r)
 {
 	unsigned line = (unsigned)config_error_line(&r->lib);
-	const char *what = config_error_text(&r->lib);
-	const config_setting_t *last = last_setting(config_root_setting(&r->lib));
+	const char *what = config_error_text(&r->lib), *text = (const char *)buf_data(&r->text);
+	const config_setting_t *root = config_root_setting(&r->lib), *last = root;
+	char name[160];
 
 	if (what == NULL)
 		what = "cannot be read";
-	if (strstr(what, "duplicate") != NULL)
-		return repeated(r, line);
+	/*
+	 * libconfig gives the line, but not the name, of a setting that is there already. All names before it on that line
+	 * are in its tree by then, so it is the next one.
+	 */
+	if (strstr(what, "duplicate") != NULL) {
+		if (!config_scan_name(text, buf_len(&r->text), line, count_at_line(root, line), name, sizeof(name)))
+			snprintf(name, sizeof(name), "a setting");
+		return error_set(r->file.error, PATH ":%u: %s: is set a second time", r->file.path, line, name);
+	}
+	/* The setting that was being read is the last one in the tree. */
+	while (config_setting_is_group(last) && config_setting_length(last) > 0)
+		last = config_setting_get_elem(last, (unsigned)config_setting_length(last) - 1);
 	if (strstr(what, "mismatched") != NULL && config_setting_name(last) != NULL)
 		return config_file_error(&r->file, last, 0,
 		    "in [ ] all items are of one kind, numbers or texts; ( ) may mix them");
 	return error_set(r->file.error, PATH ":%u: %s", r->file.path, line, what);
 }
 
-/* libconfig takes a comment on the last line only if a line's end follows it. */
-static int read_text(struct reader *r)
+/* A line's end is added, without which libconfig takes no comment on the last line. */
+static int parse_file(struct reader *r)
 {
 	struct error why;
 
@@ -370,7 +338,7 @@ int config_file_read(const char *path, struct config *config, unsigned *ret_addr
 
 	buf_init(&r.text, CONFIG_MAX + 2);
 	config_init(&r.lib);
-	failed = read_text(&r) != 0 || read_root(&r) != 0 || check_pairs(&r) != 0;
+	failed = parse_file(&r) != 0 || read_root(&r) != 0 || check_pairs(&r) != 0;
 	address = config_lookup(&r.lib, "openbao.address");
 	*ret_address_line = address != NULL ? config_setting_source_line(address) : 0;
 	config_destroy(&r.lib);

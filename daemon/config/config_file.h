@@ -24,7 +24,10 @@ struct config_file {
 	struct error *error;
 };
 
-/* An error at the setting, named with its groups. item: its number in a list, from 1; 0 is the setting as such. */
+/*
+ * Sets an error at the setting, named with its groups. Gives -1. item: which of a list's items it is about, from 1; 0 is
+ * the setting as such, and so is any item of a setting that is no list.
+ */
 int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -47,5 +50,13 @@ int config_file_rule_name(const struct config_file *file, const config_setting_t
 
 /* The text of a string or a number, where they stand for each other, or NULL. number: room for a number's. */
 const char *config_file_text(const config_setting_t *setting, char number[16]);
+
+/*
+ * The readers of the groups of rules, allow (config_rules.c) and credential (config_credentials.c). 0 with the rules added
+ * to ret; or -1 with the file's error set and ret to be freed with rules_free or credential_rules_free.
+ */
+int config_rules_read(const struct config_file *file, const config_setting_t *allow, struct rules *ret);
+int config_credentials_read(const struct config_file *file, const config_setting_t *credential,
+    struct credential_rules *ret);
 
 #endif

@@ -2,26 +2,14 @@
  * config_rules: reads the group allow of a config file. A rule that could allow more than its writer meant (no
  * caller named, no path given) is refused.
  */
-#include "daemon/config/config_rules.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config_file.h"
 #include "daemon/config/config_value.h"
 
 #define KEYS "uid, gid, unit, user_unit, ops, paths"
-
-static int no_memory(const struct config_file *file, const config_setting_t *at)
-{
-	return config_file_error(file, at, 0, "out of memory");
-}
-
-/* Number of the item in errors: 0 where there is no list. */
-static size_t item_number(const config_setting_t *list, size_t i)
-{
-	return config_file_item(list, i) == list ? 0 : i + 1;
-}
 
 /* uid_t and gid_t are the same type here, and users and groups are read alike. */
 typedef int lookup(const char *text, uint32_t *ret, struct error *why);
@@ -36,65 +24,52 @@ static int read_ids(const struct config_file *file, const config_setting_t *list
 		return config_file_error(file, list, 0, "must not be empty");
 	*ret = calloc(n, sizeof(**ret));
 	if (*ret == NULL)
-		return no_memory(file, list);
+		return config_file_error(file, list, 0, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		char number[16];
 		const char *text = config_file_text(config_file_item(list, i), number);
 
 		if (text == NULL)
-			return config_file_error(file, list, item_number(list, i),
+			return config_file_error(file, list, i + 1,
 			    "must be a name in quotes, a number, or a list of them");
 		if (look_up(text, &(*ret)[i], &why) != 0)
-			return config_file_error(file, list, item_number(list, i), "%s", why.text);
+			return config_file_error(file, list, i + 1, "%s", why.text);
 	}
 	*ret_count = n;
 	return 0;
 }
 
-static void list_ops(char *out, size_t cap)
-{
-	size_t used = 0;
-
-	*out = '\0';
-	for (int op = 0; op < OP_COUNT && used < cap; op++)
-		used += (size_t)snprintf(out + used, cap - used, "%s, ", op_name((enum op)op));
-	if (used < cap)
-		snprintf(out + used, cap - used, "and the groups read and write");
-}
-
-/* An op, or one of the groups, which are closed: what is in neither must be named. False: it is none of them. */
-static bool allow_named(const char *text, bool ops[OP_COUNT])
-{
-	enum op named = op_by_name(text, strlen(text));
-	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ : strcmp(text, "write") == 0 ? OP_IN_READ | OP_IN_WRITE : 0;
-
-	for (enum op op = 0; op < OP_COUNT; op++)
-		ops[op] = ops[op] || op == named || op_is(op, group);
-	return named != OP_COUNT || group != 0;
-}
-
+/* Takes ops and groups of ops. The groups are closed: what is in neither must be named. */
 static int read_ops(const struct config_file *file, const config_setting_t *list, bool ops[OP_COUNT])
 {
-	size_t n = config_file_count(list);
+	size_t n = config_file_count(list), used = 0;
 	char known[200], shown[CONFIG_VALUE_SHOWN];
 
 	if (n == 0)
 		return config_file_error(file, list, 0, "must not be empty");
-	list_ops(known, sizeof(known));
+	for (enum op op = 0; op < OP_COUNT && used < sizeof(known); op++)
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s, ", op_name(op));
+	if (used < sizeof(known))
+		snprintf(known + used, sizeof(known) - used, "and the groups read and write");
 	for (size_t i = 0; i < n; i++) {
 		const char *text = config_setting_get_string(config_file_item(list, i));
+		enum op named;
+		unsigned group;
 
 		if (text == NULL)
-			return config_file_error(file, list, item_number(list, i),
-			    "must be an op in quotes, or a list of them");
-		if (!allow_named(text, ops))
-			return config_file_error(file, list, item_number(list, i),
-			    "\"%s\" is not an op; known: %s", config_value_shown(text, shown), known);
+			return config_file_error(file, list, i + 1, "must be an op in quotes, or a list of them");
+		named = op_by_name(text, strlen(text));
+		group = strcmp(text, "read") == 0 ? OP_IN_READ : strcmp(text, "write") == 0 ? OP_IN_READ | OP_IN_WRITE : 0;
+		if (named == OP_COUNT && group == 0)
+			return config_file_error(file, list, i + 1, "\"%s\" is not an op; known: %s",
+			    config_value_shown(text, shown), known);
+		for (enum op op = 0; op < OP_COUNT; op++)
+			ops[op] = ops[op] || op == named || op_is(op, group);
 	}
 	return 0;
 }
 
-static int read_key(const struct config_file *file, const config_setting_t *key, struct rule *rule)
+static int read_rule_key(const struct config_file *file, const config_setting_t *key, struct rule *rule)
 {
 	const char *name = config_setting_name(key);
 
@@ -131,19 +106,6 @@ static int check_rule(const struct config_file *file, const config_setting_t *at
 	return 0;
 }
 
-static int read_rule(const struct config_file *file, const config_setting_t *group, struct rule *rule)
-{
-	int n;
-
-	if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
-		return -1;
-	n = config_setting_length(group);
-	for (int i = 0; i < n; i++)
-		if (read_key(file, config_setting_get_elem(group, (unsigned)i), rule) != 0)
-			return -1;
-	return check_rule(file, group, rule);
-}
-
 int config_rules_read(const struct config_file *file, const config_setting_t *allow, struct rules *ret)
 {
 	int n = config_setting_length(allow);
@@ -152,11 +114,19 @@ int config_rules_read(const struct config_file *file, const config_setting_t *al
 		return 0;
 	ret->rule = calloc((size_t)n, sizeof(*ret->rule));
 	if (ret->rule == NULL)
-		return no_memory(file, allow);
+		return config_file_error(file, allow, 0, "out of memory");
 	for (int i = 0; i < n; i++) {
+		const config_setting_t *group = config_setting_get_elem(allow, (unsigned)i);
+		struct rule *rule = &ret->rule[i];
+
 		ret->nrules++; /* also one half read is freed */
-		if (read_rule(file, config_setting_get_elem(allow, (unsigned)i), &ret->rule[i]) != 0)
+		if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
+			return -1;
+		for (int k = 0; k < config_setting_length(group); k++)
+			if (read_rule_key(file, config_setting_get_elem(group, (unsigned)k), rule) != 0)
+				return -1;
+		if (check_rule(file, group, rule) != 0)
 			return -1;
 	}
-	return rules_prepare(ret) == 0 ? 0 : no_memory(file, allow);
+	return rules_prepare(ret) == 0 ? 0 : config_file_error(file, allow, 0, "out of memory");
 }

@@ -64,14 +64,7 @@ static bool starts_with(const struct scan *s, const char *what)
 	return s->len - s->at >= n && memcmp(s->text + s->at, what, n) == 0;
 }
 
-static void skip_line(struct scan *s)
-{
-	const char *end = memchr(s->text + s->at, '\n', s->len - s->at);
-
-	s->at = end == NULL ? s->len : (size_t)(end - s->text);
-}
-
-/* From "/" and "*" to "*" and "/", counting lines. */
+/* Skips from "/" and "*" to "*" and "/", counting lines. */
 static int skip_comment(struct scan *s, struct error *why)
 {
 	unsigned begun = s->line;
@@ -89,16 +82,19 @@ static int skip_comment(struct scan *s, struct error *why)
 	return error_set(why, "a comment that begins here does not end");
 }
 
-static int skip_space(struct scan *s, struct error *why)
+static int skip_blanks(struct scan *s, struct error *why)
 {
 	while (s->at < s->len) {
-		if (s->text[s->at] == '\n') {
+		const char *at = s->text + s->at, *end;
+
+		if (*at == '\n') {
 			s->line++;
 			s->at++;
-		} else if (is_one_of(s->text[s->at], " \t\r\f")) {
+		} else if (is_one_of(*at, " \t\r\f")) {
 			s->at++;
-		} else if (s->text[s->at] == '#' || starts_with(s, "//")) {
-			skip_line(s);
+		} else if (*at == '#' || starts_with(s, "//")) {
+			end = memchr(at, '\n', s->len - s->at);
+			s->at = end == NULL ? s->len : (size_t)(end - s->text);
 		} else if (!starts_with(s, "/*")) {
 			break;
 		} else if (skip_comment(s, why) != 0) {
@@ -108,7 +104,7 @@ static int skip_space(struct scan *s, struct error *why)
 	return 0;
 }
 
-static int take_string(struct scan *s, struct token *t, struct error *why)
+static int scan_string(struct scan *s, struct token *t, struct error *why)
 {
 	t->type = TOKEN_STRING;
 	t->start = ++s->at;
@@ -126,7 +122,7 @@ static int take_string(struct scan *s, struct token *t, struct error *why)
 	return error_set(why, "a string does not end on its line");
 }
 
-static int take_number(struct scan *s, struct token *t, struct error *why)
+static int scan_number(struct scan *s, struct token *t, struct error *why)
 {
 	size_t sign = is_one_of(s->text[s->at], "+-") ? 1 : 0, digits;
 
@@ -141,31 +137,20 @@ static int take_number(struct scan *s, struct token *t, struct error *why)
 	return 0;
 }
 
-static enum token_type type_of(char c)
-{
-	if (is_one_of(c, "=:"))
-		return TOKEN_ASSIGN;
-	if (is_one_of(c, "{[("))
-		return TOKEN_OPEN;
-	if (is_one_of(c, "}])"))
-		return TOKEN_CLOSE;
-	return c == ',' ? TOKEN_COMMA : TOKEN_OTHER;
-}
-
-static int take_token(struct scan *s, struct token *t, struct error *why)
+static int scan_token(struct scan *s, struct token *t, struct error *why)
 {
 	char c;
 
-	if (skip_space(s, why) != 0)
+	if (skip_blanks(s, why) != 0)
 		return -1;
 	*t = (struct token){ .type = TOKEN_END, .start = s->at, .line = s->line };
 	if (s->at == s->len)
 		return 0;
 	c = s->text[s->at];
 	if (c == '"')
-		return take_string(s, t, why);
+		return scan_string(s, t, why);
 	if (is_one_of(c, DIGITS "+-"))
-		return take_number(s, t, why);
+		return scan_number(s, t, why);
 	if (c == '@' || c == '.') {
 		s->name.len = 0;
 		return error_set(why, c == '@' ? "@include is not supported" :
@@ -175,41 +160,37 @@ static int take_token(struct scan *s, struct token *t, struct error *why)
 		t->type = TOKEN_NAME;
 		t->len = span_of(s, s->at, LETTERS DIGITS "*_-");
 	} else {
-		t->type = type_of(c);
+		t->type = is_one_of(c, "=:") ? TOKEN_ASSIGN : is_one_of(c, "{[(") ? TOKEN_OPEN :
+		    is_one_of(c, "}])") ? TOKEN_CLOSE : c == ',' ? TOKEN_COMMA : TOKEN_OTHER;
 		t->len = 1;
 	}
 	s->at += t->len;
 	return 0;
 }
 
-static int open_level(struct scan *s, char bracket, struct error *why)
-{
-	if (s->depth == DEPTH_MAX)
-		return error_set(why, "too many brackets within each other");
-	s->level[s->depth].bracket = bracket;
-	s->level[s->depth++].name = s->name;
-	s->name.len = 0;
-	return 0;
-}
-
 /* Takes the next token and keeps account of where it stands. last: the token before. */
-static int step(struct scan *s, const struct token *last, struct token *t, struct error *why)
+static int scan_step(struct scan *s, const struct token *last, struct token *t, struct error *why)
 {
-	if (take_token(s, t, why) != 0)
+	if (scan_token(s, t, why) != 0)
 		return -1;
-	if (t->type == TOKEN_NAME)
+	if (t->type == TOKEN_NAME) {
 		s->name.len = 0;
-	else if (t->type == TOKEN_ASSIGN && last->type == TOKEN_NAME)
+	} else if (t->type == TOKEN_ASSIGN && last->type == TOKEN_NAME) {
 		s->name = (struct name){ last->start, last->len };
-	else if (t->type == TOKEN_OPEN)
-		return open_level(s, s->text[t->start], why);
-	else if (t->type == TOKEN_CLOSE && s->depth > 0)
+	} else if (t->type == TOKEN_OPEN) {
+		if (s->depth == DEPTH_MAX)
+			return error_set(why, "too many brackets within each other");
+		s->level[s->depth].bracket = s->text[t->start];
+		s->level[s->depth++].name = s->name;
+		s->name.len = 0;
+	} else if (t->type == TOKEN_CLOSE && s->depth > 0) {
 		s->name = s->level[--s->depth].name;
+	}
 	return 0;
 }
 
-/* "allow.web.paths", of the setting that the scanner is in; "" at the top. */
-static void put_path(const struct scan *s, char *ret, size_t cap)
+/* Gives the path of the setting that the scanner is in, as "allow.web.paths"; "" at the top. */
+static void scan_path(const struct scan *s, char *ret, size_t cap)
 {
 	size_t used = 0;
 
@@ -238,13 +219,6 @@ static int check_string(const struct scan *s, const struct token *last, struct e
 	return error_set(why, "a string stands where none can be");
 }
 
-static bool names_role_id(const struct scan *s)
-{
-	static const char role_id[] = "role_id";
-
-	return s->name.len == strlen(role_id) && memcmp(s->text + s->name.start, role_id, s->name.len) == 0;
-}
-
 static int keep_role_id(char *text, const struct token *t, struct config_scan *ret, struct error *why)
 {
 	if (memchr(text + t->start, '\\', t->len) != NULL)
@@ -259,10 +233,11 @@ static int keep_role_id(char *text, const struct token *t, struct config_scan *r
 
 static int scan_all(struct scan *s, char *text, struct config_scan *ret, struct error *why)
 {
+	static const char role_id[] = "role_id";
 	struct token last = { .type = TOKEN_END }, t;
 
 	for (;; last = t) {
-		if (step(s, &last, &t, why) != 0)
+		if (scan_step(s, &last, &t, why) != 0)
 			return -1;
 		if (t.type == TOKEN_END)
 			return 0;
@@ -270,7 +245,8 @@ static int scan_all(struct scan *s, char *text, struct config_scan *ret, struct 
 			continue;
 		if (check_string(s, &last, why) != 0)
 			return -1;
-		if (last.type == TOKEN_ASSIGN && names_role_id(s) && keep_role_id(text, &t, ret, why) != 0)
+		if (last.type == TOKEN_ASSIGN && s->name.len == strlen(role_id) &&
+		    memcmp(text + s->name.start, role_id, s->name.len) == 0 && keep_role_id(text, &t, ret, why) != 0)
 			return -1;
 	}
 }
@@ -287,7 +263,7 @@ int config_scan(char *text, size_t len, struct config_scan *ret, struct error *w
 	secmem_free(ret->role_id);
 	ret->role_id = NULL;
 	ret->line = s.line;
-	put_path(&s, path, sizeof(path));
+	scan_path(&s, path, sizeof(path));
 	return error_set(why, "%s%s%s", path, *path != '\0' ? ": " : "", what.text);
 }
 
@@ -298,11 +274,11 @@ bool config_scan_name(const char *text, size_t len, unsigned line, size_t nth, c
 	struct error ignored;
 
 	for (;; last = t) {
-		if (step(&s, &last, &t, &ignored) != 0 || t.type == TOKEN_END)
+		if (scan_step(&s, &last, &t, &ignored) != 0 || t.type == TOKEN_END)
 			return false;
 		if (t.type != TOKEN_ASSIGN || last.type != TOKEN_NAME || last.line != line || nth-- > 0)
 			continue;
-		put_path(&s, ret, cap);
+		scan_path(&s, ret, cap);
 		return true;
 	}
 }

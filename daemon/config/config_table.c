@@ -18,7 +18,7 @@
 #define ADDRESSES_MAX 16
 #define SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
-#define AT(member) offsetof(struct config, member)
+#define AT(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 #define RANGE(l, h) .low = (l), .high = (h)
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL };
@@ -28,58 +28,63 @@ static const char *const audit_on_failure[] = { "continue", "deny", NULL };
 static const char *const lock_memory[] = { "try", "required", NULL };
 
 static const struct setting table[] = {
-	{ "openbao", "address", SETTING_ADDRESSES, AT(openbao.address), .initial = "" },
-	{ "openbao", "namespace", SETTING_NAMESPACE, AT(openbao.vault_namespace), .initial = "" },
-	{ "openbao", "auth", SETTING_AUTH, AT(openbao.auth), .initial = "approle" },
-	{ "openbao", "ca_file", SETTING_FILE, AT(openbao.ca_file), .initial = "" },
-	{ "openbao", "client_cert_file", SETTING_FILE, AT(openbao.client_cert_file), .initial = "" },
-	{ "openbao", "client_key_file", SETTING_FILE, AT(openbao.client_key_file), .initial = "" },
-	{ "openbao", "server_name", SETTING_HOST, AT(openbao.server_name), .initial = "" },
-	{ "openbao", "tls_skip_verify", SETTING_BOOL, AT(openbao.tls_skip_verify), .initial = "false" },
-	{ "openbao", "connect_timeout", SETTING_TIME, AT(openbao.connect_timeout_ms), "3s",
+	{ "openbao", "address", CHANGE_LOGIN, SETTING_ADDRESSES, AT(openbao.address), .initial = "" },
+	{ "openbao", "namespace", CHANGE_LOGIN, SETTING_NAMESPACE, AT(openbao.vault_namespace), .initial = "" },
+	{ "openbao", "auth", CHANGE_LOGIN, SETTING_AUTH, AT(openbao.auth), .initial = "approle" },
+	{ "openbao", "ca_file", CHANGE_LOGIN, SETTING_FILE, AT(openbao.ca_file), .initial = "" },
+	{ "openbao", "client_cert_file", CHANGE_LOGIN, SETTING_FILE, AT(openbao.client_cert_file), .initial = "" },
+	{ "openbao", "client_key_file", CHANGE_LOGIN, SETTING_FILE, AT(openbao.client_key_file), .initial = "" },
+	{ "openbao", "server_name", CHANGE_LOGIN, SETTING_HOST, AT(openbao.server_name), .initial = "" },
+	{ "openbao", "tls_skip_verify", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.tls_skip_verify), .initial = "false" },
+	{ "openbao", "connect_timeout", CHANGE_LOGIN, SETTING_TIME, AT(openbao.connect_timeout_ms), "3s",
 	    RANGE("100ms", "60s") },
-	{ "openbao", "request_timeout", SETTING_TIME, AT(openbao.request_timeout_ms), "10s",
+	/* How long a caller's request may take is no matter of the login. */
+	{ "openbao", "request_timeout", CHANGE_NOW, SETTING_TIME, AT(openbao.request_timeout_ms), "10s",
 	    RANGE("100ms", "10m") },
-	{ "openbao", "revoke_on_stop", SETTING_BOOL, AT(openbao.revoke_on_stop), .initial = "true" },
-	{ "approle", "mount", SETTING_MOUNT, AT(approle.mount), .initial = "approle" },
-	{ "approle", "role_id", SETTING_SECRET, AT(approle.role_id), .initial = "" },
-	{ "approle", "role_id_file", SETTING_FILE, AT(approle.role_id_file), .initial = "" },
-	{ "approle", "secret_id_file", SETTING_FILE, AT(approle.secret_id_file), .initial = "" },
-	{ "approle", "secret_id_wrapped", SETTING_BOOL, AT(approle.secret_id_wrapped), .initial = "false" },
-	{ "kubernetes", "mount", SETTING_MOUNT, AT(kubernetes.mount), .initial = "kubernetes" },
-	{ "kubernetes", "role", SETTING_TEXT, AT(kubernetes.role), .initial = "" },
-	{ "kubernetes", "token_file", SETTING_FILE, AT(kubernetes.token_file),
+	{ "openbao", "revoke_on_stop", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.revoke_on_stop), .initial = "true" },
+	{ "approle", "mount", CHANGE_LOGIN, SETTING_MOUNT, AT(approle.mount), .initial = "approle" },
+	{ "approle", "role_id", CHANGE_LOGIN, SETTING_SECRET, AT(approle.role_id), .initial = "" },
+	{ "approle", "role_id_file", CHANGE_LOGIN, SETTING_FILE, AT(approle.role_id_file), .initial = "" },
+	{ "approle", "secret_id_file", CHANGE_LOGIN, SETTING_FILE, AT(approle.secret_id_file), .initial = "" },
+	{ "approle", "secret_id_wrapped", CHANGE_LOGIN, SETTING_BOOL, AT(approle.secret_id_wrapped), .initial = "false" },
+	{ "kubernetes", "mount", CHANGE_LOGIN, SETTING_MOUNT, AT(kubernetes.mount), .initial = "kubernetes" },
+	{ "kubernetes", "role", CHANGE_LOGIN, SETTING_TEXT, AT(kubernetes.role), .initial = "" },
+	{ "kubernetes", "token_file", CHANGE_LOGIN, SETTING_FILE, AT(kubernetes.token_file),
 	    .initial = "/var/run/secrets/kubernetes.io/serviceaccount/token" },
 #ifdef SECRETSTORE_DEV_TOKEN
-	{ "dev_token", "token_file", SETTING_FILE, AT(devtoken.token_file), .initial = "" },
+	{ "dev_token", "token_file", CHANGE_LOGIN, SETTING_FILE, AT(devtoken.token_file), .initial = "" },
 #endif
-	{ "listen", "socket", SETTING_SOCKET, AT(listen.socket),
+	{ "listen", "socket", CHANGE_RESTART, SETTING_SOCKET, AT(listen.socket),
 	    .initial = "/run/secretstored/secretstored.sock" },
-	{ "listen", "mode", SETTING_MODE, AT(listen.mode), .initial = "0660" },
-	{ "listen", "group", SETTING_GROUP, AT(listen.group), .initial = "" },
-	{ "listen", "credentials_socket", SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket), .initial = "" },
-	{ "cache", "max_age", SETTING_TIME, AT(cache.max_age_ms), "0s", RANGE("100ms", "24h"), .zero = true },
-	{ "cache", "serve_stale", SETTING_TIME, AT(cache.serve_stale_ms), "0s", RANGE("100ms", "168h"), .zero = true },
-	{ "cache", "max_bytes", SETTING_SIZE, AT(cache.max_bytes), "8M", RANGE("64K", "4096M") },
-	{ "limits", "request_bytes", SETTING_SIZE, AT(limits.request_bytes), "1M", RANGE("1K", "16777215") },
-	{ "limits", "connections", SETTING_COUNT, AT(limits.connections), "1024", RANGE("1", "65536") },
-	{ "limits", "connections_per_uid", SETTING_COUNT, AT(limits.connections_per_uid), "256",
+	{ "listen", "mode", CHANGE_RESTART, SETTING_MODE, AT(listen.mode), .initial = "0660" },
+	{ "listen", "group", CHANGE_RESTART, SETTING_GROUP, AT(listen.group), .initial = "" },
+	{ "listen", "credentials_socket", CHANGE_RESTART, SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket),
+	    .initial = "" },
+	{ "cache", "max_age", CHANGE_NOW, SETTING_TIME, AT(cache.max_age_ms), "0s", RANGE("100ms", "24h"), .zero = true },
+	{ "cache", "serve_stale", CHANGE_NOW, SETTING_TIME, AT(cache.serve_stale_ms), "0s",
+	    RANGE("100ms", "168h"), .zero = true },
+	{ "cache", "max_bytes", CHANGE_NOW, SETTING_SIZE, AT(cache.max_bytes), "8M", RANGE("64K", "4096M") },
+	{ "limits", "request_bytes", CHANGE_NOW, SETTING_SIZE, AT(limits.request_bytes), "1M", RANGE("1K", "16777215") },
+	{ "limits", "connections", CHANGE_NOW, SETTING_COUNT, AT(limits.connections), "1024", RANGE("1", "65536") },
+	{ "limits", "connections_per_uid", CHANGE_NOW, SETTING_COUNT, AT(limits.connections_per_uid), "256",
 	    RANGE("1", "65536") },
-	{ "limits", "requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), "64",
+	{ "limits", "requests_per_connection", CHANGE_NOW, SETTING_COUNT, AT(limits.requests_per_connection), "64",
 	    RANGE("1", "4096") },
-	{ "limits", "requests_per_uid", SETTING_COUNT, AT(limits.requests_per_uid), "512", RANGE("1", "65536") },
-	{ "limits", "output_bytes", SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
-	{ "limits", "bytes_per_uid", SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
-	{ "limits", "frame_timeout", SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
-	{ "limits", "idle_timeout", SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
-	    .zero = true },
-	{ "log", "level", SETTING_CHOICE, AT(log.level), .initial = "info", .choices = log_levels },
-	{ "audit", "level", SETTING_CHOICE, AT(audit.level), .initial = "changes", .choices = audit_levels },
-	{ "audit", "sink", SETTING_CHOICE, AT(audit.sink), .initial = "journal", .choices = audit_sinks },
-	{ "audit", "file", SETTING_FILE, AT(audit.file), .initial = "" },
-	{ "audit", "on_failure", SETTING_CHOICE, AT(audit.on_failure), .initial = "continue",
+	{ "limits", "requests_per_uid", CHANGE_NOW, SETTING_COUNT, AT(limits.requests_per_uid), "512",
+	    RANGE("1", "65536") },
+	{ "limits", "output_bytes", CHANGE_NOW, SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
+	{ "limits", "bytes_per_uid", CHANGE_NOW, SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
+	{ "limits", "frame_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
+	{ "limits", "idle_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.idle_timeout_ms), "0s",
+	    RANGE("1s", "24h"), .zero = true },
+	{ "log", "level", CHANGE_NOW, SETTING_CHOICE, AT(log.level), "info", .choices = log_levels },
+	{ "audit", "level", CHANGE_NOW, SETTING_CHOICE, AT(audit.level), "changes", .choices = audit_levels },
+	{ "audit", "sink", CHANGE_RESTART, SETTING_CHOICE, AT(audit.sink), "journal", .choices = audit_sinks },
+	{ "audit", "file", CHANGE_RESTART, SETTING_FILE, AT(audit.file), .initial = "" },
+	{ "audit", "on_failure", CHANGE_RESTART, SETTING_CHOICE, AT(audit.on_failure), "continue",
 	    .choices = audit_on_failure },
-	{ "process", "lock_memory", SETTING_CHOICE, AT(process.lock_memory), .initial = "try", .choices = lock_memory },
+	{ "process", "lock_memory", CHANGE_RESTART, SETTING_CHOICE, AT(process.lock_memory), "try",
+	    .choices = lock_memory },
 };
 
 const struct setting *config_table(size_t *ret_count)
@@ -96,36 +101,37 @@ const struct setting *config_table_find(const char *group, const char *name)
 	return NULL;
 }
 
+static const struct {
+	const char *kind; /* what the setting takes, for errors */
+	bool is_text;     /* the member is a char *, of secmem */
+} types[] = {
+	[SETTING_ADDRESSES] = { "an address in quotes, or a list of them", false },
+	[SETTING_NAMESPACE] = { "a text in quotes", true },
+	[SETTING_AUTH] = { "a text in quotes", false },
+	[SETTING_TEXT] = { "a text in quotes", true },
+	[SETTING_FILE] = { "a text in quotes", true },
+	[SETTING_HOST] = { "a text in quotes", true },
+	[SETTING_BOOL] = { "true or false", false },
+	[SETTING_TIME] = { "a time in quotes, such as \"500ms\", \"10s\", \"5m\" or \"2h\"", false },
+	[SETTING_SIZE] = { "a size, such as \"64K\", \"8M\" or 65536", false },
+	[SETTING_COUNT] = { "a whole number", false },
+	[SETTING_MOUNT] = { "a text in quotes", true },
+	[SETTING_SECRET] = { "a text in quotes", true },
+	[SETTING_SOCKET] = { "a text in quotes", true },
+	[SETTING_OPTIONAL_SOCKET] = { "a text in quotes", true },
+	[SETTING_MODE] = { "a mode in octal, in quotes, from \"0000\" to \"0777\"", false },
+	[SETTING_GROUP] = { "a group's name in quotes, or its number", false },
+	[SETTING_CHOICE] = { "a text in quotes", false },
+};
+
 const char *config_table_kind(enum setting_type type)
 {
-	switch (type) {
-	case SETTING_ADDRESSES:
-		return "an address in quotes, or a list of them";
-	case SETTING_BOOL:
-		return "true or false";
-	case SETTING_TIME:
-		return "a time in quotes, such as \"500ms\", \"10s\", \"5m\" or \"2h\"";
-	case SETTING_SIZE:
-		return "a size, such as \"64K\", \"8M\" or 65536";
-	case SETTING_COUNT:
-		return "a whole number";
-	case SETTING_MODE:
-		return "a mode in octal, in quotes, from \"0000\" to \"0777\"";
-	case SETTING_GROUP:
-		return "a group's name in quotes, or its number";
-	case SETTING_NAMESPACE:
-	case SETTING_AUTH:
-	case SETTING_TEXT:
-	case SETTING_FILE:
-	case SETTING_HOST:
-	case SETTING_MOUNT:
-	case SETTING_SECRET:
-	case SETTING_SOCKET:
-	case SETTING_OPTIONAL_SOCKET:
-	case SETTING_CHOICE:
-		break;
-	}
-	return "a text in quotes";
+	return types[type].kind;
+}
+
+bool config_table_is_text(enum setting_type type)
+{
+	return types[type].is_text;
 }
 
 static int parse_number(enum setting_type type, const char *text, uint64_t *ret)
@@ -165,88 +171,14 @@ static int replace_text(char **member, const char *text, size_t len, struct erro
 	return 0;
 }
 
-/* A text that means "not set" when it is empty. */
-static int store_optional(char **member, const char *text, size_t max, struct error *why)
+/* Stores a text that means "not set" when it is empty. */
+static int store_optional(char **member, const char *text, struct error *why)
 {
 	size_t len = strlen(text);
 
-	if (len > max)
-		return error_set(why, "must not be longer than %zu bytes", max);
+	if (len > PATH_MAX - 1)
+		return error_set(why, "must not be longer than %d bytes", PATH_MAX - 1);
 	return replace_text(member, len > 0 ? text : NULL, len, why);
-}
-
-/* "team-a/" is how OpenBao prints it, "team-a" what it is. */
-static int store_namespace(char **member, const char *text, struct error *why)
-{
-	char name[REQUEST_MOUNT_MAX + 2];
-	size_t len = strlen(text);
-
-	if (len >= sizeof(name))
-		return error_set(why, "must not be longer than %d bytes", REQUEST_MOUNT_MAX);
-	if (len > 1 && text[len - 1] == '/')
-		len--;
-	memcpy(name, text, len);
-	name[len] = '\0';
-	if (len > 0 && !request_path_ok(name, REQUEST_MOUNT_MAX))
-		return error_set(why, "must be a namespace's path, such as team-a or team-a/dev");
-	return replace_text(member, name, len, why);
-}
-
-static int store_auth(enum auth_mode *member, const char *text, struct error *why)
-{
-	char shown[CONFIG_VALUE_SHOWN];
-
-	if (*text == '\0')
-		return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)", config_auth_modes());
-	if (config_auth_mode(text, member) != 0)
-		return error_set(why, "\"%s\" is not a login method; known: %s", config_value_shown(text, shown),
-		    config_auth_modes());
-	return 0;
-}
-
-static int store_mount(char **member, const char *text, struct error *why)
-{
-	if (!request_path_ok(text, REQUEST_MOUNT_MAX))
-		return error_set(why,
-		    "must be a mount's path, such as approle, without a slash at its ends and of at "
-		    "most %d bytes", REQUEST_MOUNT_MAX);
-	return replace_text(member, text, strlen(text), why);
-}
-
-static int store_socket(char **member, const char *text, struct error *why)
-{
-	size_t len = strlen(text);
-
-	if (*text != '/' || text[len - 1] == '/')
-		return error_set(why, "must be a socket's full path, such as /run/secretstored/secretstored.sock");
-	if (len > SOCKET_MAX)
-		return error_set(why, "is too long for a socket: %zu bytes, at most %zu fit", len, SOCKET_MAX);
-	return replace_text(member, text, len, why);
-}
-
-static int store_group(gid_t *member, const char *text, struct error *why)
-{
-	if (*text != '\0')
-		return config_value_group(text, member, why);
-	*member = (gid_t)-1;
-	return 0;
-}
-
-static int store_bool(bool *member, const char *text, struct error *why)
-{
-	bool yes = strcmp(text, "true") == 0;
-
-	if (!yes && strcmp(text, "false") != 0)
-		return error_set(why, "must be true or false");
-	*member = yes;
-	return 0;
-}
-
-static int store_mode(mode_t *member, const char *text, struct error *why)
-{
-	if (config_value_mode(text, member) != 0)
-		return error_set(why, "must be %s", config_table_kind(SETTING_MODE));
-	return 0;
 }
 
 /* All enums that are settings begin at 0, and are as large as this. */
@@ -262,13 +194,6 @@ static int store_choice(unsigned *member, const char *const *choices, const char
 		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "", choices[i]);
 	}
 	return error_set(why, "must be one of: %s; not \"%s\"", known, config_value_shown(text, shown));
-}
-
-static int store_host(char **member, const char *text, struct error *why)
-{
-	if (*text != '\0' && !config_address_host_ok(text))
-		return error_set(why, "must be a host name or an IP address");
-	return store_optional(member, text, SIZE_MAX, why);
 }
 
 static int add_address(struct config *config, const char *text, struct error *why)
@@ -292,6 +217,8 @@ static int add_address(struct config *config, const char *text, struct error *wh
 int config_table_store(struct config *config, const struct setting *setting, const char *text, struct error *why)
 {
 	void *member = (char *)config + setting->offset;
+	size_t len = strlen(text);
+	char shown[CONFIG_VALUE_SHOWN], name[REQUEST_MOUNT_MAX + 2];
 
 	if (config_value_has_control(text))
 		return error_set(why, "holds a control byte");
@@ -299,31 +226,63 @@ int config_table_store(struct config *config, const struct setting *setting, con
 	case SETTING_ADDRESSES:
 		return add_address(config, text, why);
 	case SETTING_NAMESPACE:
-		return store_namespace(member, text, why);
+		if (len >= sizeof(name))
+			return error_set(why, "must not be longer than %d bytes", REQUEST_MOUNT_MAX);
+		/* "team-a/" is how OpenBao prints it, "team-a" what it is. */
+		if (len > 1 && text[len - 1] == '/')
+			len--;
+		memcpy(name, text, len);
+		name[len] = '\0';
+		if (len > 0 && !request_path_ok(name, REQUEST_MOUNT_MAX))
+			return error_set(why, "must be a namespace's path, such as team-a or team-a/dev");
+		return replace_text(member, name, len, why);
 	case SETTING_AUTH:
-		return store_auth(member, text, why);
+		if (len == 0)
+			return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)", config_auth_modes());
+		if (config_auth_mode(text, member) != 0)
+			return error_set(why, "\"%s\" is not a login method; known: %s", config_value_shown(text, shown),
+			    config_auth_modes());
+		return 0;
+	case SETTING_HOST:
+		if (len > 0 && !config_address_host_ok(text))
+			return error_set(why, "must be a host name or an IP address");
+		return store_optional(member, text, why);
 	case SETTING_TEXT:
 	case SETTING_FILE:
 	case SETTING_SECRET:
-		return store_optional(member, text, PATH_MAX - 1, why);
-	case SETTING_HOST:
-		return store_host(member, text, why);
+		return store_optional(member, text, why);
 	case SETTING_BOOL:
-		return store_bool(member, text, why);
+		if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+			return error_set(why, "must be true or false");
+		*(bool *)member = strcmp(text, "true") == 0;
+		return 0;
 	case SETTING_TIME:
 	case SETTING_SIZE:
 	case SETTING_COUNT:
 		return store_number(member, setting, text, why);
 	case SETTING_MOUNT:
-		return store_mount(member, text, why);
+		if (!request_path_ok(text, REQUEST_MOUNT_MAX))
+			return error_set(why, "must be a mount's path, such as approle, without a slash at its ends and of at "
+			    "most %d bytes", REQUEST_MOUNT_MAX);
+		return replace_text(member, text, len, why);
 	case SETTING_SOCKET:
-		return store_socket(member, text, why);
 	case SETTING_OPTIONAL_SOCKET:
-		return *text != '\0' ? store_socket(member, text, why) : replace_text(member, NULL, 0, why);
+		if (len == 0 && setting->type == SETTING_OPTIONAL_SOCKET)
+			return replace_text(member, NULL, 0, why);
+		if (*text != '/' || text[len - 1] == '/')
+			return error_set(why, "must be a socket's full path, such as /run/secretstored/secretstored.sock");
+		if (len > SOCKET_MAX)
+			return error_set(why, "is too long for a socket: %zu bytes, at most %zu fit", len, SOCKET_MAX);
+		return replace_text(member, text, len, why);
 	case SETTING_MODE:
-		return store_mode(member, text, why);
+		if (config_value_mode(text, member) != 0)
+			return error_set(why, "must be %s", config_table_kind(SETTING_MODE));
+		return 0;
 	case SETTING_GROUP:
-		return store_group(member, text, why);
+		if (len > 0)
+			return config_value_group(text, member, why);
+		*(gid_t *)member = (gid_t)-1;
+		return 0;
 	case SETTING_CHOICE:
 		return store_choice(member, setting->choices, text, why);
 	}
@@ -341,39 +300,17 @@ int config_table_defaults(struct config *config, struct error *why)
 	return 0;
 }
 
-static void clear_addresses(struct config *config)
+void config_table_clear(struct config *config)
 {
 	for (size_t i = 0; i < config->openbao.naddress; i++)
 		secmem_free(config->openbao.address[i]);
 	secmem_free(config->openbao.address);
 	config->openbao.address = NULL;
 	config->openbao.naddress = 0;
-}
-
-static bool is_text(enum setting_type type)
-{
-	switch (type) {
-	case SETTING_NAMESPACE:
-	case SETTING_TEXT:
-	case SETTING_FILE:
-	case SETTING_HOST:
-	case SETTING_MOUNT:
-	case SETTING_SECRET:
-	case SETTING_SOCKET:
-	case SETTING_OPTIONAL_SOCKET:
-		return true;
-	default:
-		return false;
-	}
-}
-
-void config_table_clear(struct config *config)
-{
-	clear_addresses(config);
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		char **member = (char **)(void *)((char *)config + table[i].offset);
 
-		if (is_text(table[i].type)) {
+		if (types[table[i].type].is_text) {
 			secmem_free(*member);
 			*member = NULL;
 		}

@@ -5,6 +5,7 @@
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -30,10 +31,18 @@ enum setting_type {
 	SETTING_CHOICE /* an enum: the number of the text in choices */
 };
 
+/* This is what a daemon that runs has to do when the file has another value than before. */
+enum setting_change {
+	CHANGE_NOW,    /* nothing: it takes effect at once */
+	CHANGE_LOGIN,  /* it is about OpenBao or the login there, which begins anew */
+	CHANGE_RESTART /* it takes effect at a start only */
+};
+
 struct setting {
 	const char *group, *name;
+	enum setting_change change;
 	enum setting_type type;
-	size_t offset;         /* in struct config, of what the type says */
+	size_t offset, size;   /* of the member of struct config that the type says */
 	const char *initial;   /* the default, as it would be written in the file */
 	const char *low, *high; /* times, sizes, counts: the range, both included */
 	bool zero;             /* 0 is allowed too */
@@ -52,8 +61,11 @@ const struct setting *config_table_find(const char *group, const char *name);
  */
 int config_table_store(struct config *config, const struct setting *setting, const char *text, struct error *why);
 
-/* What kind of value the setting takes, for an error: "a time in quotes, such as ...". */
+/* Gives the kind of value that a setting takes, for an error: "a time in quotes, such as ...". */
 const char *config_table_kind(enum setting_type type);
+
+/* Is the member a text, a char * that may be NULL? */
+bool config_table_is_text(enum setting_type type);
 
 /* Gives every setting its default. 0, or -1 with why set: no memory. */
 int config_table_defaults(struct config *config, struct error *why);

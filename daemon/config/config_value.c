@@ -12,34 +12,22 @@
 
 #define UNIT_NAME_MAX 255 /* systemd's own */
 
-/* Takes digits from *text. Only 0…UINT64_MAX; at least one digit. */
-static int take_number(const char **text, uint64_t *ret)
-{
-	const char *p = *text;
-	uint64_t n = 0;
-
-	if (*p < '0' || *p > '9')
-		return -1;
-	for (; *p >= '0' && *p <= '9'; p++) {
-		if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
-			return -1;
-	}
-	*text = p;
-	*ret = n;
-	return 0;
-}
-
 struct unit {
 	const char *name;
 	uint64_t factor;
 };
 
+/* Reads digits, from 0 to UINT64_MAX and at least one, and the name of a unit after them. */
 static int number_with_unit(const char *text, const struct unit *units, size_t nunits, uint64_t *ret)
 {
-	uint64_t n;
+	uint64_t n = 0;
 
-	if (take_number(&text, &n) != 0)
+	if (*text < '0' || *text > '9')
 		return -1;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
+			return -1;
+	}
 	for (size_t i = 0; i < nunits; i++) {
 		if (strcmp(text, units[i].name) != 0)
 			continue;
@@ -144,13 +132,6 @@ int config_value_group(const char *text, gid_t *ret, struct error *why)
 	return 0;
 }
 
-static bool segment_ok(const char *p, size_t n)
-{
-	if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
-		return false;
-	return true;
-}
-
 const char *config_value_pattern_error(const char *pattern)
 {
 	const char *p = pattern;
@@ -164,40 +145,33 @@ const char *config_value_pattern_error(const char *pattern)
 		return "holds a control byte";
 	for (;; p += n + 1) {
 		n = strcspn(p, "/");
-		if (!segment_ok(p, n))
+		if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
 			return "matches nothing: paths have no slash at their ends, no empty, . or .. segment";
 		if (p[n] == '\0')
 			return NULL;
 	}
 }
 
-/* The kinds of units that have processes; a service is what nearly always is meant. */
-static bool has_unit_suffix(const char *name)
-{
-	static const char *const suffixes[] = { ".service", ".scope", ".slice", ".socket", ".mount", ".swap" };
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		size_t n = strlen(suffixes[i]);
-
-		if (len > n && strcmp(name + len - n, suffixes[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 const char *config_value_unit_error(const char *pattern)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@*";
+	/* The kinds of units that have processes; a service is what nearly always is meant. */
+	static const char *const suffixes[] = { ".service", ".scope", ".slice", ".socket", ".mount", ".swap" };
 	size_t len = strlen(pattern);
 
 	if (len == 0)
 		return "is empty";
 	if (len > UNIT_NAME_MAX || strspn(pattern, plain) != len)
 		return "is no name of a unit, nor a pattern for some";
-	if (!has_unit_suffix(pattern) && pattern[len - 1] != '*')
-		return "matches nothing: a unit's name ends with its kind, as in web.service";
-	return NULL;
+	if (pattern[len - 1] == '*')
+		return NULL;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && strcmp(pattern + len - n, suffixes[i]) == 0)
+			return NULL;
+	}
+	return "matches nothing: a unit's name ends with its kind, as in web.service";
 }
 
 const char *config_value_shown(const char *text, char out[CONFIG_VALUE_SHOWN])

@@ -22,10 +22,10 @@ int config_value_mode(const char *text, mode_t *ret);         /* "660" "0660", o
 int config_value_user(const char *text, uid_t *ret, struct error *why);
 int config_value_group(const char *text, gid_t *ret, struct error *why);
 
-/* What is wrong with a rule's path pattern, or NULL: canonical as a request's path, but for its stars. */
+/* Says what is wrong with a rule's path pattern, or NULL: it is canonical as a request's path, but for its stars. */
 const char *config_value_pattern_error(const char *pattern);
 
-/* What is wrong with a pattern for names of units, or NULL. */
+/* Says what is wrong with a pattern for names of units, or NULL. */
 const char *config_value_unit_error(const char *pattern);
 
 /* A text as it may stand in an error: cut, and what is not printable ASCII replaced. Returns out. */

@@ -18,15 +18,7 @@ struct question {
 	bool has_uid, has_gid;
 };
 
-static int add_group(struct question *q, gid_t gid, struct error *error)
-{
-	if (q->peer.ngroups == sizeof(q->groups) / sizeof(q->groups[0]))
-		return error_set(error, "more groups than a process can have");
-	q->groups[q->peer.ngroups++] = gid;
-	return 0;
-}
-
-/* The groups that a login of this user would have. */
+/* Adds the groups that a login of this user would have. */
 static int add_groups_of(struct question *q, uid_t uid, struct error *error)
 {
 	struct passwd *user = getpwuid(uid);
@@ -41,26 +33,6 @@ static int add_groups_of(struct question *q, uid_t uid, struct error *error)
 	return 0;
 }
 
-static int take_uid(struct question *q, const char *value, struct error *error)
-{
-	if (q->has_uid)
-		return error_set(error, "uid: given twice");
-	if (config_value_user(value, &q->peer.uid, error) != 0)
-		return -1;
-	q->has_uid = true;
-	return 0;
-}
-
-static int take_gid(struct question *q, const char *value, struct error *error)
-{
-	gid_t gid;
-
-	if (config_value_group(value, &gid, error) != 0)
-		return -1;
-	q->has_gid = true;
-	return add_group(q, gid, error);
-}
-
 static int take_unit(char **unit, const char *name, const char *value, struct error *error)
 {
 	if (*unit != NULL)
@@ -71,10 +43,23 @@ static int take_unit(char **unit, const char *name, const char *value, struct er
 
 static int take_key(struct question *q, const char *name, size_t len, const char *value, struct error *error)
 {
-	if (len == 3 && memcmp(name, "uid", len) == 0)
-		return take_uid(q, value, error);
-	if (len == 3 && memcmp(name, "gid", len) == 0)
-		return take_gid(q, value, error);
+	if (len == 3 && memcmp(name, "uid", len) == 0) {
+		if (q->has_uid)
+			return error_set(error, "uid: given twice");
+		q->has_uid = true;
+		return config_value_user(value, &q->peer.uid, error);
+	}
+	if (len == 3 && memcmp(name, "gid", len) == 0) {
+		gid_t gid;
+
+		if (config_value_group(value, &gid, error) != 0)
+			return -1;
+		if (q->peer.ngroups == sizeof(q->groups) / sizeof(q->groups[0]))
+			return error_set(error, "more groups than a process can have");
+		q->has_gid = true;
+		q->groups[q->peer.ngroups++] = gid;
+		return 0;
+	}
 	if (len == 4 && memcmp(name, "unit", len) == 0)
 		return take_unit(&q->peer.unit, "unit", value, error);
 	if (len == 9 && memcmp(name, "user_unit", len) == 0)
@@ -96,7 +81,7 @@ static int take_op(struct question *q, int count, char *const *words, struct err
 	if (has_path != (count == 2) || count > 2)
 		return error_set(error, "%s takes %s", words[0], has_path ? "one path, such as secret/app/db" : "no path");
 	q->path = has_path ? words[1] : NULL;
-	/* What a request could not hold would be refused before any rule. */
+	/* A path that no request could hold would be refused before any rule. */
 	if (has_path && (strchr(q->path, '/') == NULL || !request_path_ok(q->path, REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX)))
 		return error_set(error, "no request can have this path: a mount and a path, without empty, \".\" or \"..\" segments");
 	return 0;
@@ -121,7 +106,7 @@ static int take_words(struct question *q, int count, char *const *words, struct 
 	return take_op(q, count - n, words + n, error);
 }
 
-static int judge(const struct rules *rules, const struct question *q, FILE *out)
+static int explain_rules(const struct rules *rules, const struct question *q, FILE *out)
 {
 	const struct rule *decides = rules_find(rules, &q->peer, q->op, q->path);
 
@@ -151,7 +136,7 @@ int explain(const struct rules *rules, int count, char *const *words, FILE *out,
 
 	q.peer.groups = q.groups;
 	if (take_words(&q, count, words, error) == 0)
-		result = judge(rules, &q, out);
+		result = explain_rules(rules, &q, out);
 	free(q.peer.unit);
 	free(q.peer.user_unit);
 	return result;

@@ -1,9 +1,10 @@
 /*
- * activation: sd_listen_fds_with_names(3), and a look at what came.
+ * activation: sd_listen_fds_with_names(3) with a look at what came, and sd_pid_notify_with_fds(3) for the way back.
  */
 #include "daemon/host/activation.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -75,4 +76,25 @@ int activation_socket(struct activation *a, const char *name, int *ret_fd, struc
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+/* Has systemd do that with the descriptor of that name. Gives what activation_leave() gives. */
+static int tell_fdstore(const char *what, const char *name, const int *fds, unsigned nfds, struct error *error)
+{
+	char text[128];
+	snprintf(text, sizeof(text), "%s=1\nFDNAME=%s", what, name);
+	int r = sd_pid_notify_with_fds(0, 0, text, fds, nfds);
+	return r < 0 ? error_set(error, "systemd was not told: %s", strerror(-r)) : r > 0;
+}
+
+int activation_forget(const char *name, struct error *error)
+{
+	return tell_fdstore("FDSTOREREMOVE", name, NULL, 0, error);
+}
+
+/* The one before goes first: systemd does not take more of them than the unit has room for, which is one. */
+int activation_leave(const char *name, int fd, struct error *error)
+{
+	int r = activation_forget(name, error);
+	return r > 0 ? tell_fdstore("FDSTORE", name, &fd, 1, error) : r;
 }

@@ -25,14 +25,14 @@
 #define QUEUE_BYTES (1024u * 1024)
 #define SWEEP_SECONDS 1
 
-/* Where records go: the thread's, once it has begun. */
+/* Where records go. It is the writer's thread's, once that has begun. */
 struct outlet {
 	enum audit_sink sink;
 	struct audit_file file;
 	int loop_fd;
-	int write_error, sync_error; /* of the last; 0: it went well */
+	int write_error, sync_error; /* an errno of the last time; 0: it went well */
 	_Atomic int failing;      /* the one of them that is not 0, for the loop */
-	_Atomic uint64_t untold;  /* records lost of which the log does not know */
+	_Atomic uint64_t untold;  /* records that were lost and that the log has not said yet */
 };
 
 struct audit_wait {
@@ -68,7 +68,7 @@ static void wake_loop(struct outlet *outlet)
 	(void)!write(outlet->loop_fd, &one, sizeof(one));
 }
 
-static void note(struct outlet *outlet)
+static void note_failing(struct outlet *outlet)
 {
 	int error = outlet->write_error != 0 ? outlet->write_error : outlet->sync_error;
 	if (atomic_exchange(&outlet->failing, error) != error)
@@ -84,7 +84,7 @@ static int outlet_write(void *arg, const void *record, size_t n)
 		outlet->write_error = audit_file_write(&outlet->file, record, n);
 	else
 		outlet->write_error = writer_write_all(STDERR_FILENO, record, n);
-	note(outlet);
+	note_failing(outlet);
 	return outlet->write_error;
 }
 
@@ -94,7 +94,7 @@ static int outlet_sync(void *arg)
 	if (outlet->sink != AUDIT_FILE || outlet->file.fd < 0)
 		return outlet->write_error;
 	outlet->sync_error = audit_file_sync(&outlet->file);
-	note(outlet);
+	note_failing(outlet);
 	return outlet->sync_error;
 }
 
@@ -149,13 +149,13 @@ static struct outlet *outlet_new(const struct audit_options *options, struct err
 
 /* -- records ------------------------------------------------------------------------------------------------- */
 
-static bool put(struct audit *a, const struct audit_entry *entry, struct writer_ticket *ticket)
+static bool put_entry(struct audit *a, const struct audit_entry *entry, struct writer_ticket *ticket)
 {
-	struct timespec now;
 	size_t n;
 	if (a->outlet->sink == AUDIT_JOURNAL)
 		n = audit_text_fields(a->text, sizeof(a->text), entry);
 	else {
+		struct timespec now;
 		clock_gettime(CLOCK_REALTIME, &now);
 		n = audit_text_json(a->text, sizeof(a->text), entry, &now);
 	}
@@ -166,7 +166,7 @@ static bool put(struct audit *a, const struct audit_entry *entry, struct writer_
 
 static void write_repeats(void *arg, const struct audit_record *record, uint64_t count)
 {
-	(void)put(arg, &(struct audit_entry){ .record = record, .count = count }, NULL);
+	(void)put_entry(arg, &(struct audit_entry){ .record = record, .count = count }, NULL);
 }
 
 static void sweep_later(struct audit *a)
@@ -176,7 +176,7 @@ static void sweep_later(struct audit *a)
 		a->sweeps = event_add(a->sweep, &later) == 0;
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
+static void on_repeats_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct audit *a = arg;
 	(void)fd;
@@ -193,16 +193,11 @@ static bool is_harmless(const struct audit_record *r)
 	return r->code == CODE_FORBIDDEN || (op != OP_COUNT && op_is(op, OP_READS));
 }
 
-static bool is_wanted(const struct audit_record *r)
-{
-	return r->code != CODE_NONE || r->path != NULL || !is_harmless(r);
-}
-
 void audit_write(struct audit *a, const struct audit_record *record, uint64_t now_ms)
 {
 	if (a->level == AUDIT_ALL || !is_harmless(record))
-		(void)put(a, &(struct audit_entry){ .record = record }, NULL);
-	else if (is_wanted(record)) {
+		(void)put_entry(a, &(struct audit_entry){ .record = record }, NULL);
+	else if (record->code != CODE_NONE || record->path != NULL) { /* what is left worked and read no secret */
 		audit_repeats_take(a->repeats, record, now_ms);
 		sweep_later(a);
 	}
@@ -225,7 +220,7 @@ bool audit_denies(const struct audit *a)
 	return a->on_failure == AUDIT_DENY;
 }
 
-static void wait_free(struct audit_wait *wait)
+static void audit_wait_free(struct audit_wait *wait)
 {
 	event_del(&wait->timer);
 	LIST_REMOVE(wait, link);
@@ -233,13 +228,13 @@ static void wait_free(struct audit_wait *wait)
 }
 
 /* The wait may be gone afterwards. */
-static void tell(struct audit_wait *wait, bool ok)
+static void wait_tell(struct audit_wait *wait, bool ok)
 {
 	audit_done *done = wait->done;
 	void *arg = wait->arg;
 	wait->done = NULL;
 	if (!wait->queued)
-		wait_free(wait);
+		audit_wait_free(wait);
 	if (done != NULL)
 		done(arg, ok);
 }
@@ -248,14 +243,15 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	tell(arg, false);
+	wait_tell(arg, false);
 }
 
-static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *entry, uint64_t deadline_ms,
-    audit_done *done, void *arg)
+static struct audit_wait *wait_begin(struct audit *a, enum audit_stage stage, const struct audit_record *record,
+    uint64_t deadline_ms, audit_done *done, void *arg)
 {
+	const struct audit_entry entry = { .record = record, .stage = stage };
 	if (done == NULL) {
-		(void)put(a, entry, NULL);
+		(void)put_entry(a, &entry, NULL);
 		return NULL;
 	}
 	struct audit_wait *wait = calloc(1, sizeof(*wait));
@@ -266,7 +262,7 @@ static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *
 	wait->arg = arg;
 	LIST_INSERT_HEAD(&a->waits, wait, link);
 	(void)event_assign(&wait->timer, a->base, -1, 0, on_late, wait);
-	wait->queued = put(a, entry, &wait->ticket);
+	wait->queued = put_entry(a, &entry, &wait->ticket);
 	uint64_t now = clock_now_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
 	struct timeval tv = clock_timeval(left);
 	if (!wait->queued)
@@ -279,15 +275,13 @@ static struct audit_wait *begin_wait(struct audit *a, const struct audit_entry *
 struct audit_wait *audit_intent(struct audit *a, const struct audit_record *record, uint64_t deadline_ms,
     audit_done *done, void *arg)
 {
-	const struct audit_entry entry = { .record = record, .stage = AUDIT_INTENT };
-	return begin_wait(a, &entry, deadline_ms, done, arg);
+	return wait_begin(a, AUDIT_INTENT, record, deadline_ms, done, arg);
 }
 
 struct audit_wait *audit_result(struct audit *a, const struct audit_record *record, uint64_t deadline_ms,
     audit_done *done, void *arg)
 {
-	const struct audit_entry entry = { .record = record, .stage = AUDIT_RESULT };
-	return begin_wait(a, &entry, deadline_ms, done, arg);
+	return wait_begin(a, AUDIT_RESULT, record, deadline_ms, done, arg);
 }
 
 void audit_abandon(struct audit_wait *wait)
@@ -295,57 +289,37 @@ void audit_abandon(struct audit_wait *wait)
 	wait->done = NULL;
 	event_del(&wait->timer);
 	if (!wait->queued)
-		wait_free(wait);
+		audit_wait_free(wait);
 }
 
 /* -- what the thread has to say ------------------------------------------------------------------------------ */
 
-static void tell_failing(struct audit *a)
-{
-	int failing = atomic_load(&a->outlet->failing);
-	if (failing == a->failing)
-		return;
-	a->failing = failing;
-	if (failing != 0)
-		log_error("audit: %s cannot be written: %s%s", sink_name(a), strerror(failing),
-		    audit_denies(a) ? "; writes are refused until it can" : "");
-	else
-		log_info("audit: %s can be written again", sink_name(a));
-}
-
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct audit *a = arg;
-	uint64_t count, untold;
+	uint64_t count;
 	(void)what;
 	(void)!read(fd, &count, sizeof(count));
 	for (struct writer_ticket *t = writer_collect(a->writer), *next; t != NULL; t = next) {
 		struct audit_wait *wait = (struct audit_wait *)t;
 		next = t->next;
 		wait->queued = false;
-		tell(wait, t->error == 0);
+		wait_tell(wait, t->error == 0);
 	}
-	tell_failing(a);
-	untold = atomic_exchange(&a->outlet->untold, 0);
+	int failing = atomic_load(&a->outlet->failing);
+	if (failing != a->failing && failing != 0)
+		log_error("audit: %s cannot be written: %s%s", sink_name(a), strerror(failing),
+		    audit_denies(a) ? "; writes are refused until it can" : "");
+	else if (failing != a->failing)
+		log_info("audit: %s can be written again", sink_name(a));
+	a->failing = failing;
+	uint64_t untold = atomic_exchange(&a->outlet->untold, 0);
 	if (untold > 0)
 		log_warning("audit: %llu records were dropped, since %s did not take them", (unsigned long long)untold,
 		    sink_name(a));
 }
 
 /* -- all of it ----------------------------------------------------------------------------------------------- */
-
-static int start(struct audit *a)
-{
-	const struct writer_sink sink = {
-		.write = outlet_write, .sync = outlet_sync, .lost = outlet_lost, .arg = a->outlet };
-	a->repeats = audit_repeats_new(write_repeats, a);
-	a->sweep = event_new(a->base, -1, 0, on_sweep, a);
-	a->wake = event_new(a->base, a->outlet->loop_fd, EV_READ | EV_PERSIST, on_wake, a);
-	if (a->repeats == NULL || a->sweep == NULL || a->wake == NULL || event_add(a->wake, NULL) != 0)
-		return -1;
-	a->writer = writer_new(QUEUE_BYTES, &sink, a->outlet->loop_fd);
-	return a->writer != NULL ? 0 : -1;
-}
 
 struct audit *audit_new(struct event_base *base, const struct audit_options *options, struct error *error)
 {
@@ -363,7 +337,14 @@ struct audit *audit_new(struct event_base *base, const struct audit_options *opt
 		free(a);
 		return NULL;
 	}
-	if (start(a) == 0)
+	const struct writer_sink sink = {
+		.write = outlet_write, .sync = outlet_sync, .lost = outlet_lost, .arg = a->outlet };
+	a->repeats = audit_repeats_new(write_repeats, a);
+	a->sweep = event_new(base, -1, 0, on_repeats_due, a);
+	a->wake = event_new(base, a->outlet->loop_fd, EV_READ | EV_PERSIST, on_wake, a);
+	if (a->repeats != NULL && a->sweep != NULL && a->wake != NULL && event_add(a->wake, NULL) == 0)
+		a->writer = writer_new(QUEUE_BYTES, &sink, a->outlet->loop_fd);
+	if (a->writer != NULL)
 		return a;
 	error_set(error, "audit: out of memory");
 	audit_free(a, 0);
@@ -388,11 +369,11 @@ void audit_free(struct audit *a, uint64_t budget_ms)
 		next = LIST_NEXT(wait, link);
 		event_del(&wait->timer);
 		if (!stuck || !wait->queued)
-			wait_free(wait);
+			audit_wait_free(wait);
 	}
 	if (stuck)
 		log_warning("audit: what was not written yet is lost: %s does not take it", sink_name(a));
 	else
-		outlet_free(a->outlet); /* the thread has it else, until the process ends */
+		outlet_free(a->outlet); /* a thread that is stuck has it until the process ends */
 	free(a);
 }

@@ -1,6 +1,6 @@
 /*
  * audit: who asked for what, and what became of it: one record for each, in the journal, in a file as a line of JSON, or
- * on standard error. Never a secret's value.
+ * on standard error. No record holds a secret's value.
  *
  * A thread of its own writes, so that a journal or a disk that does not keep up makes nobody wait. Where records are lost
  * they are counted, and the log says so.
@@ -38,7 +38,7 @@ struct audit_options {
 	const char *file; /* AUDIT_FILE: its path */
 };
 
-/* What a record says. Texts are copied; all but op may be NULL where there is none. */
+/* A record says this. Its texts are copied; all but op may be NULL, where there is none. */
 struct audit_record {
 	const char *op;           /* "kv.get", or "credential" */
 	const struct peer *peer;  /* uid, gid, pid and units are written. NULL: nobody is known */
@@ -49,7 +49,7 @@ struct audit_record {
 	enum code code;           /* CODE_NONE: it worked */
 	bool gone;                /* the caller went away before the end; code does not count */
 	uint64_t microseconds;    /* from the request to its end */
-	uint64_t request;         /* the same in an intent and its result; 0: none */
+	uint64_t request;         /* its number, as in the log at debug; the same in an intent and its result; 0: none */
 };
 
 /*
@@ -61,13 +61,13 @@ struct audit *audit_new(struct event_base *base, const struct audit_options *opt
 /* Writes what is still to be written, for at most budget_ms, and frees. Waits that are left do not run any more. */
 void audit_free(struct audit *audit, uint64_t budget_ms);
 
-/* Of a reloaded configuration. */
+/* Records that come from now on are kept by this level, as after a reload. */
 void audit_set_level(struct audit *audit, enum audit_level level);
 
 /* Takes the record, if the level wants it, at now_ms of clock_now_ms(); never waits. */
 void audit_write(struct audit *audit, const struct audit_record *record, uint64_t now_ms);
 
-/* Records that were lost so far. */
+/* Gives how many records were lost so far. */
 uint64_t audit_dropped(const struct audit *audit);
 
 /* -- on_failure = deny: a change is done only when its intent is on file, and answered when its result is -- */
@@ -79,8 +79,8 @@ bool audit_denies(const struct audit *audit);
 typedef void audit_done(void *arg, bool ok);
 
 /*
- * A record of what is about to be done, or was. Fails when the file cannot be written, or is not by deadline_ms. NULL:
- * no memory, done does not run. done NULL: nobody waits, and NULL is what it gives.
+ * Each writes a record: of what is about to be done, and of what was. The wait fails when the file cannot be written, or
+ * was not by deadline_ms. NULL: there is no memory, and done does not run. With done NULL nobody waits, and NULL is given.
  */
 struct audit_wait *audit_intent(struct audit *audit, const struct audit_record *record, uint64_t deadline_ms,
     audit_done *done, void *arg);

@@ -26,7 +26,7 @@ static int sync_directory(const char *path)
 	return error == EACCES ? 0 : error; /* it may be writable without being readable */
 }
 
-/* Non-blocking, or a FIFO would have it wait for a reader. Gives the descriptor, or -1 with errno set. */
+/* Opens it non-blocking, or a FIFO would have it wait for a reader. Gives the descriptor, or -1 with errno set. */
 static int open_path(const char *path)
 {
 	struct stat st;
@@ -63,27 +63,7 @@ void audit_file_close(struct audit_file *file)
 	*file = (struct audit_file){ .fd = -1 };
 }
 
-static bool is_still_there(const struct audit_file *file)
-{
-	struct stat there, own;
-	return file->fd >= 0 && stat(file->path, &there) == 0 && fstat(file->fd, &own) == 0 &&
-	    there.st_dev == own.st_dev && there.st_ino == own.st_ino;
-}
-
-/* What is in the old file counts as written, so it must be safe as well. */
-static int reopen(struct audit_file *file)
-{
-	if (file->fd >= 0) {
-		if (fdatasync(file->fd) != 0)
-			file->unsafe = errno;
-		close(file->fd);
-	}
-	file->torn = false;
-	file->fd = open_path(file->path);
-	return file->fd >= 0 ? 0 : errno;
-}
-
-static int append(struct audit_file *file, const char *p, size_t n)
+static int append_bytes(struct audit_file *file, const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t done = write(file->fd, p, n);
@@ -101,10 +81,22 @@ static int append(struct audit_file *file, const char *p, size_t n)
 
 int audit_file_write(struct audit_file *file, const char *line, size_t n)
 {
-	int error = is_still_there(file) ? 0 : reopen(file);
-	if (error == 0 && file->torn)
-		error = append(file, "\n", 1);
-	return error == 0 ? append(file, line, n) : error;
+	struct stat there, own;
+	if (file->fd < 0 || stat(file->path, &there) != 0 || fstat(file->fd, &own) != 0 ||
+	    there.st_dev != own.st_dev || there.st_ino != own.st_ino) {
+		/* The lines in the old file count as written, so they must be safe as well. */
+		if (file->fd >= 0) {
+			if (fdatasync(file->fd) != 0)
+				file->unsafe = errno;
+			close(file->fd);
+		}
+		file->torn = false;
+		file->fd = open_path(file->path);
+		if (file->fd < 0)
+			return errno;
+	}
+	int error = file->torn ? append_bytes(file, "\n", 1) : 0;
+	return error == 0 ? append_bytes(file, line, n) : error;
 }
 
 int audit_file_sync(struct audit_file *file)

@@ -19,12 +19,12 @@ int audit_file_open(struct audit_file *file, const char *path);
 void audit_file_close(struct audit_file *file);
 
 /*
- * Appends a line, to a new file if there is none by that path any more, or another. 0, or an errno: then it is not there,
- * or not whole; the next one begins on a line of its own.
+ * Appends a line; to a new file, if there is none by that path any more, or another one. 0, or an errno: then the line is
+ * not there, or not whole, and the next one begins on a line of its own.
  */
 int audit_file_write(struct audit_file *file, const char *line, size_t n);
 
-/* All that was written is on the disk when this gives 0, else an errno. */
+/* Gives 0 when all that was written is on the disk, else an errno. */
 int audit_file_sync(struct audit_file *file);
 
 #endif

@@ -10,13 +10,13 @@
 #include "base/table.h"
 
 /*
- * As many fit into the processor's nearest memory as can: of most requests nothing but this is looked up and counted up.
- * All else of the record is in the key.
+ * It is small, so that as many as can fit into the processor's nearest memory: most requests look up and count up nothing
+ * but this. The rest of the record is in the key.
  */
 struct kind {
 	UT_hash_handle hh;
 	uint64_t count; /* not written yet */
-	uint64_t version, microseconds;
+	uint64_t version, microseconds, request;
 	uint64_t began_ms;
 	pid_t pid;
 	unsigned key_len;
@@ -25,38 +25,15 @@ struct kind {
 
 struct audit_repeats {
 	struct kind *table;
-	char *scratch; /* for keys that are looked for: nothing is allocated for one that is known */
+	char *scratch; /* where a key is made that is looked for, so that nothing is allocated for one that is known */
 	size_t scratch_size;
 	audit_repeats_write *write;
 	void *arg;
 };
 
-#define TEXTS 7
+#define TEXTS 7 /* op, mount, path, credential, rule, unit, user unit */
 
-/* The texts that count; NULL where there is none. */
-static void get_texts(const struct audit_record *r, const char *text[TEXTS])
-{
-	text[0] = r->op;
-	text[1] = r->mount;
-	text[2] = r->path;
-	text[3] = r->credential;
-	text[4] = r->rule;
-	text[5] = r->peer != NULL ? r->peer->unit : NULL;
-	text[6] = r->peer != NULL ? r->peer->user_unit : NULL;
-}
-
-static void set_texts(struct audit_record *r, struct peer *peer, char *const text[TEXTS])
-{
-	r->op = text[0];
-	r->mount = text[1];
-	r->path = text[2];
-	r->credential = text[3];
-	r->rule = text[4];
-	peer->unit = text[5];
-	peer->user_unit = text[6];
-}
-
-/* The numbers that count, then the texts, each with its NUL; one that there is not is told from an empty one. */
+/* A key is the numbers that count, then the texts, each with its NUL; one that there is not is told from an empty one. */
 struct numbers {
 	uid_t uid;
 	gid_t gid;
@@ -69,8 +46,8 @@ _Static_assert(sizeof(struct numbers) == 4 * sizeof(int), "without holes, since 
 #define GONE (-1)
 #define NO_PEER (1u << TEXTS) /* in absent */
 
-/* Puts n bytes behind the first len of scratch. Their new number, or 0: no memory. */
-static size_t append(struct audit_repeats *a, size_t len, const void *p, size_t n)
+/* Puts n bytes behind the first len of scratch. Gives how many it holds then, or 0: no memory. */
+static size_t key_append(struct audit_repeats *a, size_t len, const void *p, size_t n)
 {
 	if (len + n > a->scratch_size) {
 		char *bigger = realloc(a->scratch, len + n);
@@ -83,29 +60,18 @@ static size_t append(struct audit_repeats *a, size_t len, const void *p, size_t 
 	return len + n;
 }
 
-static struct numbers get_numbers(const struct audit_record *r)
+/* Makes a record's key in scratch. Gives its length, or 0: no memory. */
+static size_t key_make(struct audit_repeats *a, const struct audit_record *r)
 {
-	struct numbers n = { .code = r->gone ? GONE : (int)r->code, .absent = NO_PEER };
-
-	if (r->peer != NULL) {
-		n.uid = r->peer->uid;
-		n.gid = r->peer->gid;
-		n.absent = 0;
-	}
-	return n;
-}
-
-/* The key's length, in scratch. 0: no memory. */
-static size_t make_key(struct audit_repeats *a, const struct audit_record *record)
-{
-	struct numbers numbers = get_numbers(record);
-	const char *text[TEXTS];
-	size_t len = append(a, 0, &numbers, sizeof(numbers));
-
-	get_texts(record, text);
+	static const struct peer nobody;
+	const struct peer *peer = r->peer != NULL ? r->peer : &nobody;
+	const char *const text[TEXTS] = { r->op, r->mount, r->path, r->credential, r->rule, peer->unit, peer->user_unit };
+	struct numbers numbers = { .uid = peer->uid, .gid = peer->gid, .code = r->gone ? GONE : (int)r->code,
+		.absent = r->peer != NULL ? 0 : NO_PEER };
+	size_t len = key_append(a, 0, &numbers, sizeof(numbers));
 	for (unsigned i = 0; i < TEXTS && len > 0; i++) {
 		if (text[i] != NULL)
-			len = append(a, len, text[i], strlen(text[i]) + 1);
+			len = key_append(a, len, text[i], strlen(text[i]) + 1);
 		else
 			numbers.absent |= 1u << i;
 	}
@@ -114,58 +80,57 @@ static size_t make_key(struct audit_repeats *a, const struct audit_record *recor
 	return len;
 }
 
-/* With the key in scratch. */
-static struct kind *kind_new(const struct audit_repeats *a, size_t key_len)
+static void kind_count(struct kind *k, const struct audit_record *record)
 {
-	struct kind *k = calloc(1, sizeof(*k) + key_len);
-
-	if (k == NULL)
-		return NULL;
-	memcpy(k->key, a->scratch, key_len);
-	k->key_len = (unsigned)key_len;
-	return k;
+	k->count++;
+	k->version = record->version;
+	k->request = record->request;
+	if (record->microseconds > k->microseconds)
+		k->microseconds = record->microseconds;
+	if (record->peer != NULL)
+		k->pid = record->peer->pid;
 }
 
-/* As it is to be written; its texts are the kind's, as is peer for that long. */
-static struct audit_record record_of(struct kind *k, struct peer *peer)
+/* Writes what was counted, if anything was, as a record that is read out of the key. */
+static void kind_write(struct audit_repeats *a, struct kind *k)
 {
-	struct audit_record r = { .version = k->version, .microseconds = k->microseconds };
 	struct numbers numbers;
 	char *text[TEXTS], *at = k->key + sizeof(numbers);
-
+	if (k->count == 0)
+		return;
 	memcpy(&numbers, k->key, sizeof(numbers));
-	*peer = (struct peer){ .uid = numbers.uid, .gid = numbers.gid, .pid = k->pid };
-	r.peer = (numbers.absent & NO_PEER) == 0 ? peer : NULL;
-	r.gone = numbers.code == GONE;
-	r.code = r.gone ? CODE_NONE : (enum code)numbers.code;
 	for (unsigned i = 0; i < TEXTS; i++) {
 		text[i] = (numbers.absent & 1u << i) == 0 ? at : NULL;
 		at += text[i] != NULL ? strlen(at) + 1 : 0;
 	}
-	set_texts(&r, peer, text);
-	return r;
-}
-
-static void write_kind(struct audit_repeats *a, struct kind *k)
-{
-	struct peer peer;
-	struct audit_record r = record_of(k, &peer);
-
-	if (k->count > 0)
-		a->write(a->arg, &r, k->count);
+	const struct peer peer = { .uid = numbers.uid, .gid = numbers.gid, .pid = k->pid, .unit = text[5], .user_unit = text[6] };
+	const struct audit_record record = {
+		.op = text[0],
+		.peer = (numbers.absent & NO_PEER) == 0 ? &peer : NULL,
+		.mount = text[1],
+		.path = text[2],
+		.credential = text[3],
+		.rule = text[4],
+		.version = k->version,
+		.code = numbers.code == GONE ? CODE_NONE : (enum code)numbers.code,
+		.gone = numbers.code == GONE,
+		.microseconds = k->microseconds,
+		.request = k->request,
+	};
+	a->write(a->arg, &record, k->count);
 	k->count = 0;
 	k->microseconds = 0;
 }
 
-static void drop(struct audit_repeats *a, struct kind *k)
+static void kind_drop(struct audit_repeats *a, struct kind *k)
 {
-	write_kind(a, k);
+	kind_write(a, k);
 	HASH_DEL(a->table, k);
 	free(k);
 }
 
-/* One that is written up to now; without memory for it the next of its kind is written again. */
-static void add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
+/* Adds one that is written up to now; without memory for it the next of its kind is written again. */
+static void kind_add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
 {
 	k->began_ms = now_ms;
 	HASH_ADD(hh, a->table, key, k->key_len, k);
@@ -173,40 +138,30 @@ static void add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
 		free(k);
 }
 
-static void count(struct kind *k, const struct audit_record *record)
-{
-	k->count++;
-	k->version = record->version;
-	if (record->microseconds > k->microseconds)
-		k->microseconds = record->microseconds;
-	if (record->peer != NULL)
-		k->pid = record->peer->pid;
-}
-
 void audit_repeats_take(struct audit_repeats *a, const struct audit_record *record, uint64_t now_ms)
 {
 	struct kind *k = NULL;
-	size_t key_len;
-
 	(void)audit_repeats_sweep(a, now_ms);
-	key_len = make_key(a, record);
+	size_t key_len = key_make(a, record);
 	if (key_len > 0)
 		HASH_FIND(hh, a->table, a->scratch, (unsigned)key_len, k);
 	if (k != NULL) {
-		count(k, record);
+		kind_count(k, record);
 		return;
 	}
 	if (key_len > 0)
-		k = kind_new(a, key_len);
+		k = calloc(1, sizeof(*k) + key_len);
 	if (k == NULL) {
 		a->write(a->arg, record, 1);
 		return;
 	}
+	memcpy(k->key, a->scratch, key_len);
+	k->key_len = (unsigned)key_len;
 	if (HASH_COUNT(a->table) >= AUDIT_REPEATS_MAX)
-		drop(a, a->table);
-	count(k, record);
-	write_kind(a, k);
-	add(a, k, now_ms);
+		kind_drop(a, a->table);
+	kind_count(k, record);
+	kind_write(a, k);
+	kind_add(a, k, now_ms);
 }
 
 bool audit_repeats_sweep(struct audit_repeats *a, uint64_t now_ms)
@@ -215,12 +170,12 @@ bool audit_repeats_sweep(struct audit_repeats *a, uint64_t now_ms)
 		struct kind *k = a->table;
 
 		if (k->count == 0 || now_ms == UINT64_MAX) {
-			drop(a, k);
+			kind_drop(a, k);
 			continue;
 		}
-		write_kind(a, k);
+		kind_write(a, k);
 		HASH_DEL(a->table, k);
-		add(a, k, now_ms);
+		kind_add(a, k, now_ms);
 	}
 	return a->table != NULL;
 }

@@ -28,12 +28,12 @@ struct audit_repeats *audit_repeats_new(audit_repeats_write *write, void *arg);
 void audit_repeats_free(struct audit_repeats *repeats);
 
 /*
- * Equal are requests of one uid, gid and unit for the same with the same outcome; pid and version are the last one's, and
- * microseconds those of the longest.
+ * Takes one request. Those are equal that one uid, gid and unit made for the same thing with the same outcome; pid and
+ * version are written as the last one had them, and microseconds as the longest.
  */
 void audit_repeats_take(struct audit_repeats *repeats, const struct audit_record *record, uint64_t now_ms);
 
-/* Writes those whose minute is over; UINT64_MAX: all. Gives whether any are left. */
+/* Writes the kinds whose minute is over; with UINT64_MAX all. Gives whether any are left. */
 bool audit_repeats_sweep(struct audit_repeats *repeats, uint64_t now_ms);
 
 #endif

@@ -20,7 +20,7 @@ struct out {
 	bool full;
 };
 
-static void put(struct out *o, const char *p, size_t n)
+static void put_bytes(struct out *o, const char *p, size_t n)
 {
 	if (o->full || n > o->cap - o->n) {
 		o->full = true;
@@ -38,47 +38,34 @@ static void __attribute__((format(printf, 2, 3))) put_format(struct out *o, cons
 	va_start(args, format);
 	int n = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	put(o, text, n < 0 ? 0 : (size_t)n);
+	put_bytes(o, text, n < 0 ? 0 : (size_t)n);
 }
 
-/* C0, DEL and C1: terminals obey them. */
+/* A terminal obeys these: C0, DEL and C1. */
 static bool is_control(const unsigned char *p, size_t n)
 {
 	return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
-/* One character of n bytes, 0: none, but a byte that is no UTF-8. */
-static void put_json_character(struct out *o, const unsigned char *p, size_t n)
-{
-	if (n == 0)
-		put(o, "\\ufffd", 6);
-	else if (is_control(p, n))
-		put_format(o, "\\u%04x", n == 2 ? p[1] : p[0]);
-	else {
-		if (p[0] == '"' || p[0] == '\\')
-			put(o, "\\", 1);
-		put(o, (const char *)p, n);
-	}
-}
-
-static void put_plain_character(struct out *o, const unsigned char *p, size_t n)
-{
-	if (n == 0 || is_control(p, n))
-		put(o, "?", 1);
-	else
-		put(o, (const char *)p, n);
-}
-
+/* Puts text of somebody else's, of which no control character gets through. */
 static void put_value(struct out *o, const char *text)
 {
 	for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
+		const unsigned char *p = (const unsigned char *)text;
 		n = utf8_sequence(text, left);
-		if (o->json)
-			put_json_character(o, (const unsigned char *)text, n);
+		bool plain = n > 0 && !is_control(p, n);
+		if (plain && o->json && (p[0] == '"' || p[0] == '\\'))
+			put_bytes(o, "\\", 1);
+		if (plain)
+			put_bytes(o, text, n);
+		else if (!o->json)
+			put_bytes(o, "?", 1);
+		else if (n > 0)
+			put_format(o, "\\u%04x", n == 2 ? p[1] : p[0]);
 		else
-			put_plain_character(o, (const unsigned char *)text, n);
+			put_bytes(o, "\\ufffd", 6);
 		if (n == 0)
-			n = 1;
+			n = 1; /* a byte that is no UTF-8 */
 	}
 }
 
@@ -90,14 +77,14 @@ static void put_name(struct out *o, const char *name)
 	}
 	put_format(o, "SECRETSTORE_");
 	for (; *name != '\0'; name++)
-		put(o, &(char){ (char)toupper((unsigned char)*name) }, 1);
-	put(o, "=", 1);
+		put_bytes(o, &(char){ (char)toupper((unsigned char)*name) }, 1);
+	put_bytes(o, "=", 1);
 }
 
 static void put_end(struct out *o)
 {
 	if (!o->json)
-		put(o, "", 1);
+		put_bytes(o, "", 1);
 }
 
 static void put_text(struct out *o, const char *name, const char *text)
@@ -106,10 +93,10 @@ static void put_text(struct out *o, const char *name, const char *text)
 		return;
 	put_name(o, name);
 	if (o->json)
-		put(o, "\"", 1);
+		put_bytes(o, "\"", 1);
 	put_value(o, text);
 	if (o->json)
-		put(o, "\"", 1);
+		put_bytes(o, "\"", 1);
 	put_end(o);
 }
 
@@ -126,22 +113,11 @@ static void put_known(struct out *o, const char *name, uint64_t number)
 		put_number(o, name, number);
 }
 
-static const char *outcome(const struct audit_record *r)
+static const char *outcome_text(const struct audit_record *r)
 {
 	if (r->gone)
 		return "caller_gone";
 	return r->code == CODE_NONE ? "ok" : code_name(r->code);
-}
-
-static void put_peer(struct out *o, const struct peer *peer)
-{
-	if (peer == NULL)
-		return;
-	put_number(o, "uid", peer->uid);
-	put_number(o, "gid", peer->gid);
-	put_number(o, "pid", (uint64_t)peer->pid);
-	put_text(o, "unit", peer->unit);
-	put_text(o, "user_unit", peer->user_unit);
 }
 
 static void put_members(struct out *o, const struct audit_entry *e)
@@ -154,9 +130,15 @@ static void put_members(struct out *o, const struct audit_entry *e)
 		put_text(o, "stage", e->stage == AUDIT_INTENT ? "intent" : "result");
 	put_known(o, "request", r->request);
 	if (e->stage != AUDIT_INTENT)
-		put_text(o, "code", outcome(r));
+		put_text(o, "code", outcome_text(r));
 	put_text(o, "rule", r->rule);
-	put_peer(o, r->peer);
+	if (r->peer != NULL) {
+		put_number(o, "uid", r->peer->uid);
+		put_number(o, "gid", r->peer->gid);
+		put_number(o, "pid", (uint64_t)r->peer->pid);
+		put_text(o, "unit", r->peer->unit);
+		put_text(o, "user_unit", r->peer->user_unit);
+	}
 	put_text(o, "mount", r->mount);
 	put_text(o, "path", r->path);
 	put_text(o, "credential", r->credential);
@@ -177,53 +159,46 @@ size_t audit_text_json(char *out, size_t cap, const struct audit_entry *entry, c
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	put_format(&o, "{\"time\":\"%s.%03ldZ\"", date, now->tv_nsec / 1000000);
 	put_members(&o, entry);
-	put(&o, "}\n", 2);
+	put_bytes(&o, "}\n", 2);
 	return o.full ? 0 : o.n;
 }
 
-/* "uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web, 17 times" */
-static void put_message(struct out *o, const struct audit_entry *e)
-{
-	const struct audit_record *r = e->record;
-	const char *unit = r->peer == NULL ? NULL : r->peer->user_unit != NULL ? r->peer->user_unit : r->peer->unit;
-
-	if (r->peer != NULL)
-		put_format(o, "uid %lu", (unsigned long)r->peer->uid);
-	if (unit != NULL) {
-		put(o, " (", 2);
-		put_value(o, unit);
-		put(o, ")", 1);
-	}
-	put_format(o, ": %s", r->op);
-	if (r->credential != NULL) {
-		put(o, " ", 1);
-		put_value(o, r->credential);
-	}
-	if (r->path != NULL) {
-		put(o, " ", 1);
-		put_value(o, r->mount);
-		put(o, "/", 1);
-		put_value(o, r->path);
-	}
-	put_format(o, ": %s", e->stage == AUDIT_INTENT ? "to be done" : outcome(r));
-	if (r->version != 0)
-		put_format(o, ", version %llu", (unsigned long long)r->version);
-	if (r->rule != NULL) {
-		put_format(o, ", by rule ");
-		put_value(o, r->rule);
-	}
-	if (e->count > 1)
-		put_format(o, ", %llu times", (unsigned long long)e->count);
-}
-
+/* Its message reads like this: "uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web, 17 times". */
 size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry)
 {
 	struct out o = { .p = out, .cap = cap };
-	bool good = entry->record->code == CODE_NONE && !entry->record->gone;
-
+	const struct audit_record *r = entry->record;
 	put_format(&o, "SYSLOG_IDENTIFIER=secretstored-audit%cPRIORITY=%d%cMESSAGE=", 0,
-	    good ? PRIORITY_INFO : PRIORITY_NOTICE, 0);
-	put_message(&o, entry);
+	    r->code == CODE_NONE && !r->gone ? PRIORITY_INFO : PRIORITY_NOTICE, 0);
+	if (r->peer != NULL) {
+		const char *unit = r->peer->user_unit != NULL ? r->peer->user_unit : r->peer->unit;
+		put_format(&o, "uid %lu", (unsigned long)r->peer->uid);
+		if (unit != NULL) {
+			put_bytes(&o, " (", 2);
+			put_value(&o, unit);
+			put_bytes(&o, ")", 1);
+		}
+	}
+	put_format(&o, ": %s", r->op);
+	if (r->credential != NULL) {
+		put_bytes(&o, " ", 1);
+		put_value(&o, r->credential);
+	}
+	if (r->path != NULL) {
+		put_bytes(&o, " ", 1);
+		put_value(&o, r->mount);
+		put_bytes(&o, "/", 1);
+		put_value(&o, r->path);
+	}
+	put_format(&o, ": %s", entry->stage == AUDIT_INTENT ? "to be done" : outcome_text(r));
+	if (r->version != 0)
+		put_format(&o, ", version %llu", (unsigned long long)r->version);
+	if (r->rule != NULL) {
+		put_format(&o, ", by rule ");
+		put_value(&o, r->rule);
+	}
+	if (entry->count > 1)
+		put_format(&o, ", %llu times", (unsigned long long)entry->count);
 	put_end(&o);
 	put_members(&o, entry);
 	return o.full ? 0 : o.n;

@@ -23,10 +23,10 @@ struct audit_entry {
 	uint64_t count; /* how many equal ones it stands for; 0: does not say */
 };
 
-/* A line with its end. Gives its length, or 0: it does not fit in. */
+/* Makes a line, with its end. Gives its length, or 0: it does not fit in. */
 size_t audit_text_json(char *out, size_t cap, const struct audit_entry *entry, const struct timespec *now);
 
-/* For journal_send(). Gives the length, or 0: it does not fit in. */
+/* Makes fields for journal_send(). Gives their length, or 0: they do not fit in. */
 size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry);
 
 #endif

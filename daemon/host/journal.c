@@ -30,7 +30,7 @@ bool journal_has_stderr(void)
 	return strcmp(stream, own) == 0;
 }
 
-/* sd_journal_sendv() takes a missing one for success. */
+/* A journal that is missing would not be noticed later: sd_journal_sendv() takes it for success. */
 bool journal_is_there(void)
 {
 	return access(SOCKET, W_OK) == 0;

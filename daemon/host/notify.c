@@ -29,26 +29,20 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 	(void)sd_notify(0, "WATCHDOG=1");
 }
 
-static int start_watchdog(struct notify *n, struct event_base *base)
-{
-	uint64_t interval_us = 0;
-	struct timeval half;
-
-	if (sd_watchdog_enabled(1, &interval_us) <= 0)
-		interval_us = 0;
-	half.tv_sec = (time_t)(interval_us / 2 / 1000000);
-	half.tv_usec = (suseconds_t)(interval_us / 2 % 1000000);
-	if (event_assign(&n->watchdog, base, -1, EV_PERSIST, on_watchdog, n) != 0)
-		return -1;
-	return interval_us > 0 ? event_add(&n->watchdog, &half) : 0;
-}
-
 struct notify *notify_new(struct event_base *base)
 {
 	struct notify *n = calloc(1, sizeof(*n));
-
-	if (n != NULL && start_watchdog(n, base) == 0)
-		return n;
+	uint64_t interval_us = 0;
+	if (n == NULL || event_assign(&n->watchdog, base, -1, EV_PERSIST, on_watchdog, n) != 0)
+		goto fail;
+	if (sd_watchdog_enabled(1, &interval_us) > 0 && interval_us > 0) {
+		struct timeval half = { .tv_sec = (time_t)(interval_us / 2 / 1000000),
+			.tv_usec = (suseconds_t)(interval_us / 2 % 1000000) };
+		if (event_add(&n->watchdog, &half) != 0)
+			goto fail;
+	}
+	return n;
+fail:
 	free(n);
 	return NULL;
 }
@@ -61,7 +55,7 @@ void notify_free(struct notify *n)
 	free(n);
 }
 
-/* Not worth an end: systemd says itself what it misses. */
+/* A failure is not worth an end: systemd says itself what it misses. */
 static void send_state(const char *state)
 {
 	int rc = sd_notify(0, state);

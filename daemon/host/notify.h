@@ -1,6 +1,6 @@
 /*
- * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. Does
- * nothing where systemd does not ask. It would wait for a systemd that hangs with hundreds of messages unread.
+ * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. It does
+ * nothing where systemd does not ask, and would wait for a systemd that hangs with hundreds of messages unread.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
@@ -12,7 +12,7 @@ struct notify;
 struct notify *notify_new(struct event_base *base);
 void notify_free(struct notify *notify);
 
-/* It serves: after the start, and after a reload whatever came of it. */
+/* The daemon serves: after its start, and after a reload whatever came of it. */
 void notify_ready(struct notify *notify);
 
 /* A configuration is being loaded anew; notify_ready follows. */

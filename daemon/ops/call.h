@@ -31,7 +31,7 @@ struct call_stream {
 /* What the functions below do for this kind of call. */
 struct call_ops {
 	void (*wait)(struct call *call, void (*abandon)(void *work), void *work);
-	void (*fail)(struct call *call, const struct failure *why);
+	void (*refuse)(struct call *call, const struct failure *why);
 	void (*answer_begin)(struct call *call, struct jwrite *w);
 	void (*answer_end)(struct call *call, struct jwrite *w);
 	void (*stream_begin)(struct call *call, const char *name, const struct call_stream *stream, void *work);
@@ -58,7 +58,7 @@ static inline void call_wait(struct call *call, void (*abandon)(void *work), voi
 /* Ends the call with a failure. */
 static inline void call_fail(struct call *call, const struct failure *why)
 {
-	call->ops->fail(call, why);
+	call->ops->refuse(call, why);
 }
 
 /*

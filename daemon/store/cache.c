@@ -8,14 +8,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/compiler.h"
 #include "base/secmem.h"
 #include "base/table.h"
-#include "proto/request.h"
 
 #define NEVER UINT64_MAX
 #define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */
-#define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
 #define BLOCK_COST 16 /* what the allocator keeps for a block */
 #define LINE_BYTES 64
 #define FETCH_BYTES 1024
@@ -32,7 +29,7 @@ struct cache_path {
 	struct cache_value value; /* its spans lie in body */
 	UT_hash_handle hh;
 	unsigned key_len;
-	char key[]; /* the mount, NUL, the path */
+	char key[]; /* its name's */
 };
 
 TAILQ_HEAD(paths, cache_path);
@@ -48,37 +45,23 @@ struct cache {
 
 /* -- secrets ------------------------------------------------------------------------------------------------- */
 
-static size_t make_key(char key[KEY_MAX], const char *mount, const char *path)
-{
-	size_t mount_len = strlen(mount) + 1, path_len = strlen(path);
-
-	memcpy(key, mount, mount_len);
-	memcpy(key + mount_len, path, path_len);
-	return mount_len + path_len;
-}
-
-static struct cache_path *find(const struct cache *c, const char *mount, const char *path)
+static struct cache_path *cached_path(const struct cache *c, const struct secret_name *name)
 {
 	struct cache_path *p;
-	WRITTEN_FIRST char key[KEY_MAX];
-	size_t len = make_key(key, mount, path);
 
-	HASH_FIND(hh, c->table, key, len, p);
+	HASH_FIND(hh, c->table, name->key, name->key_len, p);
 	return p;
 }
 
-static struct cache_path *add(struct cache *c, const char *mount, const char *path)
+static struct cache_path *add_path(struct cache *c, const struct secret_name *name)
 {
-	struct cache_path *p;
-	WRITTEN_FIRST char key[KEY_MAX];
-	size_t len = make_key(key, mount, path);
+	struct cache_path *p = calloc(1, sizeof(*p) + name->key_len);
 
-	p = calloc(1, sizeof(*p) + len);
 	if (p == NULL)
 		return NULL;
-	memcpy(p->key, key, len);
-	p->key_len = (unsigned)len;
-	HASH_ADD(hh, c->table, key, len, p);
+	memcpy(p->key, name->key, name->key_len);
+	p->key_len = name->key_len;
+	HASH_ADD(hh, c->table, key, name->key_len, p);
 	if (TABLE_HAS(p))
 		return p;
 	free(p);
@@ -93,12 +76,12 @@ static void drop_if_unused(struct cache *c, struct cache_path *p)
 	free(p);
 }
 
-struct cache_path *cache_hold(struct cache *c, const char *mount, const char *path)
+struct cache_path *cache_hold(struct cache *c, const struct secret_name *name)
 {
-	struct cache_path *p = find(c, mount, path);
+	struct cache_path *p = cached_path(c, name);
 
 	if (p == NULL)
-		p = add(c, mount, path);
+		p = add_path(c, name);
 	if (p != NULL)
 		p->holds++;
 	return p;
@@ -117,7 +100,7 @@ static uint64_t cost(const struct cache_path *p, size_t body_len)
 	return sizeof(*p) + p->key_len + body_len + 2 * BLOCK_COST;
 }
 
-static void drop_entry(struct cache *c, struct cache_path *p)
+static void drop_body(struct cache *c, struct cache_path *p)
 {
 	if (p->body == NULL)
 		return;
@@ -130,9 +113,9 @@ static void drop_entry(struct cache *c, struct cache_path *p)
 	p->value = (struct cache_value){ .version = 0 };
 }
 
-static void drop(struct cache *c, struct cache_path *p)
+static void drop_path(struct cache *c, struct cache_path *p)
 {
-	drop_entry(c, p);
+	drop_body(c, p);
 	drop_if_unused(c, p);
 }
 
@@ -162,7 +145,7 @@ static void insert_by_age(struct cache *c, struct cache_path *p)
 static void make_room(struct cache *c, uint64_t bytes)
 {
 	while (c->bytes + bytes > c->max_bytes)
-		drop(c, TAILQ_LAST(&c->by_use, paths));
+		drop_path(c, TAILQ_LAST(&c->by_use, paths));
 }
 
 static void add_entry(struct cache *c, struct cache_path *p, const struct cache_value *value)
@@ -196,9 +179,9 @@ static void fetch(const struct cache_path *p)
 		__builtin_prefetch(p->body + i);
 }
 
-const struct cache_value *cache_find(struct cache *c, const char *mount, const char *path, uint64_t now_ms)
+const struct cache_value *cache_find(struct cache *c, const struct secret_name *name, uint64_t now_ms)
 {
-	struct cache_path *p = find(c, mount, path);
+	struct cache_path *p = cached_path(c, name);
 
 	if (p == NULL || p->body == NULL)
 		return NULL;
@@ -223,14 +206,14 @@ void cache_fill(struct cache *c, struct cache_path *p, uint64_t ticket, const st
 {
 	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
 		return;
-	drop_entry(c, p);
+	drop_body(c, p);
 	add_entry(c, p, value);
 }
 
 void cache_forget(struct cache *c, struct cache_path *p)
 {
 	p->generation++;
-	drop_entry(c, p);
+	drop_body(c, p);
 }
 
 void cache_put_sent(struct cache *c, struct cache_path *p)
@@ -251,7 +234,7 @@ void cache_clear(struct cache *c)
 
 	c->clears++;
 	while ((p = TAILQ_FIRST(&c->by_use)) != NULL)
-		drop(c, p);
+		drop_path(c, p);
 }
 
 uint64_t cache_expire(struct cache *c, uint64_t now_ms)
@@ -259,7 +242,7 @@ uint64_t cache_expire(struct cache *c, uint64_t now_ms)
 	struct cache_path *p;
 
 	while ((p = TAILQ_FIRST(&c->by_age)) != NULL && now_ms >= p->value.sent_ms + c->lifetime_ms)
-		drop(c, p);
+		drop_path(c, p);
 	return p != NULL ? p->value.sent_ms + c->lifetime_ms : NEVER;
 }
 

@@ -1,7 +1,8 @@
 /*
- * cache: secrets that were read lately, bounded in bytes, the least recently used going first (to the second), wiped when they go. It sees
- * to it that nothing is kept that was read before a write through this daemon: a put takes the entry away when it is sent
- * and when it has ended, and a read that had begun before either, or while a put is under way, leaves nothing here.
+ * cache: secrets that were read lately, bounded in bytes, the least recently used going first (to the second), wiped when
+ * they go. It sees to it that nothing is kept that was read before a write through this daemon: a put takes the entry away
+ * when it is sent and when it has ended, and a read that had begun before either, or while a put is under way, leaves nothing
+ * here.
  *
  * Pure but for memory: the caller brings the clock, in milliseconds. How old an answer may be is the caller's to judge;
  * what is older than the cache's lifetime nobody wants, and it goes with cache_expire.
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "proto/jscan.h"
+#include "proto/secret_name.h"
 
 struct cache;
 struct cache_path; /* what is known of one secret */
@@ -32,13 +34,13 @@ void cache_free(struct cache *cache); /* nothing may be held any more */
 void cache_set_limits(struct cache *cache, uint64_t lifetime_ms, uint64_t max_bytes);
 
 /* The secret's latest version, as far as it is here: valid until the next call that is not cache_find. NULL: it is not. */
-const struct cache_value *cache_find(struct cache *cache, const char *mount, const char *path, uint64_t now_ms);
+const struct cache_value *cache_find(struct cache *cache, const struct secret_name *name, uint64_t now_ms);
 
 /*
  * Holds on to what is known of a secret, for as long as a read or a put of it is under way. NULL: no memory, then
  * neither may have to do with the cache: a put must not be sent.
  */
-struct cache_path *cache_hold(struct cache *cache, const char *mount, const char *path);
+struct cache_path *cache_hold(struct cache *cache, const struct secret_name *name);
 void cache_release(struct cache *cache, struct cache_path *path);
 
 /* A put is sent; and it has ended, as far as anybody will know. Each cache_put_sent is followed by one cache_put_ended. */

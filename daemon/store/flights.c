@@ -7,19 +7,16 @@
 #include <string.h>
 
 #include "base/table.h"
-#include "proto/request.h"
 
 #define NEVER UINT64_MAX
 #define EXAMPLES 100     /* durations the 99th percentile is taken of, at most … */
 #define EXAMPLE_MS 60000 /* … and none that are older: after an election reads are fast again */
 
-/* The numbers first, then the names: what is hashed is as long as they are. As in the end of a route. */
-struct route_key {
-	uint64_t version, min_version;
-	char names[REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2]; /* the mount, NUL, the path, NUL */
-};
-
-_Static_assert(offsetof(struct route_key, names) == 2 * sizeof(uint64_t), "what is hashed has no gaps");
+/* Routes are found by what a struct flight_key stands for, so that no key is put together to look one up. */
+#undef HASH_FUNCTION
+#define HASH_FUNCTION(key, len, hash) ((hash) = flight_key_hash(key))
+#undef HASH_KEYCMP
+#define HASH_KEYCMP(a, b, len) (flight_key_same(a, b) ? 0 : 1)
 
 struct route {
 	UT_hash_handle hh;
@@ -28,8 +25,7 @@ struct route {
 	struct running_flights running; /* the one that has run longest first */
 	unsigned nrunning;
 	struct flight *open;            /* waits or boards, and takes whoever comes; NULL: none */
-	uint64_t version, min_version;  /* from here on it is the key */
-	char names[];
+	struct flight_key key;          /* with a hold on its name */
 };
 
 TAILQ_HEAD(routes, route);
@@ -89,41 +85,47 @@ static uint64_t slow_ms(const struct flights *fs, uint64_t now)
 
 /* -- routes -------------------------------------------------------------------------------------------------- */
 
-/* The key's length. */
-static size_t make_key(struct route_key *ret, const struct flight_key *key)
+static unsigned flight_key_hash(const struct flight_key *key)
 {
-	size_t mount = strlen(key->mount) + 1, path = strlen(key->path) + 1;
+	const uint64_t numbers[] = { key->row, key->version, key->min_version };
 
-	ret->version = key->version;
-	ret->min_version = key->min_version;
-	memcpy(ret->names, key->mount, mount);
-	memcpy(ret->names + mount, key->path, path);
-	return offsetof(struct route_key, names) + mount + path;
+	return table_hash(key->name->key, key->name->key_len) ^ table_hash(numbers, sizeof(numbers));
 }
 
-static struct route *find_or_add(struct flights *fs, const struct flight_key *wanted)
+static bool flight_key_same(const struct flight_key *a, const struct flight_key *b)
 {
-	struct route_key key;
-	size_t len = make_key(&key, wanted), names;
+	return a->row == b->row && a->version == b->version && a->min_version == b->min_version &&
+	    a->name->key_len == b->name->key_len && memcmp(a->name->key, b->name->key, a->name->key_len) == 0;
+}
+
+static struct route *find_or_add_route(struct flights *fs, const struct flight_key *key)
+{
 	struct route *r;
 
-	HASH_FIND(hh, fs->table, &key, len, r);
+	HASH_FIND(hh, fs->table, key, sizeof(*key), r);
 	if (r != NULL)
 		return r;
-	names = len - offsetof(struct route_key, names);
-	r = calloc(1, sizeof(*r) + names);
+	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return NULL;
-	r->version = key.version;
-	r->min_version = key.min_version;
-	memcpy(r->names, key.names, names);
+	r->key = *key;
+	r->key.name = secret_name_hold(key->name);
 	r->due = NEVER;
 	TAILQ_INIT(&r->running);
-	HASH_ADD_KEYPTR(hh, fs->table, &r->version, len, r);
+	if (r->key.name != NULL)
+		HASH_ADD(hh, fs->table, key, sizeof(r->key), r);
 	if (TABLE_HAS(r))
 		return r;
+	secret_name_release(r->key.name);
 	free(r);
 	return NULL;
+}
+
+static void free_route(struct flights *fs, struct route *r)
+{
+	HASH_DEL(fs->table, r);
+	secret_name_release(r->key.name);
+	free(r);
 }
 
 static void set_due(struct flights *fs, struct route *r, uint64_t due)
@@ -150,8 +152,7 @@ static void drop_if_empty(struct flights *fs, struct route *r)
 	if (r->nrunning > 0 || r->open != NULL)
 		return;
 	set_due(fs, r, NEVER);
-	HASH_DEL(fs->table, r);
-	free(r);
+	free_route(fs, r);
 }
 
 /* -- beginning ----------------------------------------------------------------------------------------------- */
@@ -238,7 +239,7 @@ static struct flight *open_flight(struct route *r)
 
 int flights_join(struct flights *fs, const struct flight_key *key, struct seat *seat, uint64_t deadline, uint64_t now)
 {
-	struct route *r = find_or_add(fs, key);
+	struct route *r = find_or_add_route(fs, key);
 	struct flight *flight = r != NULL ? open_flight(r) : NULL;
 
 	if (flight == NULL) {
@@ -317,10 +318,15 @@ void flight_free(struct flight *flight)
 
 struct flight_key flight_key(const struct flight *flight)
 {
-	const struct route *r = flight->route;
+	return flight->route->key;
+}
 
-	return (struct flight_key){ .mount = r->names, .path = r->names + strlen(r->names) + 1, .version = r->version,
-		.min_version = r->min_version };
+const char *flight_state_name(enum flight_state state)
+{
+	static const char *const names[] = { [FLIGHT_WAITING] = "waiting", [FLIGHT_BOARDING] = "boarding",
+		[FLIGHT_RUNNING] = "running", [FLIGHT_LANDED] = "landed" };
+
+	return names[state];
 }
 
 const struct flight *flight_ahead(const struct flight *flight)
@@ -340,24 +346,19 @@ struct flights *flights_new(const struct flights_ops *ops, void *arg)
 	return fs;
 }
 
-static void free_route(struct flights *fs, struct route *r)
+void flights_free(struct flights *fs)
 {
 	struct flight *flight;
 
-	while ((flight = TAILQ_FIRST(&r->running)) != NULL) {
-		TAILQ_REMOVE(&r->running, flight, link);
-		free(flight);
-	}
-	free(r->open);
-	HASH_DEL(fs->table, r);
-	free(r);
-}
-
-void flights_free(struct flights *fs)
-{
 	if (fs == NULL)
 		return;
-	while (fs->table != NULL)
+	while (fs->table != NULL) {
+		while ((flight = TAILQ_FIRST(&fs->table->running)) != NULL) {
+			TAILQ_REMOVE(&fs->table->running, flight, link);
+			free(flight);
+		}
+		free(fs->table->open);
 		free_route(fs, fs->table);
+	}
 	free(fs);
 }

@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/upstream/api.h"
+#include "proto/secret_name.h"
+
 #define FLIGHTS_RUNNING_MAX 3 /* of one key */
 #define FLIGHTS_SLOW_MS 50    /* a flight that has run for this long, and FLIGHTS_SLOW_TIMES … */
 #define FLIGHTS_SLOW_TIMES 4  /* … the 99th percentile of the last hundred, of a minute, does not block the next */
@@ -26,7 +29,8 @@ struct route;
 
 /* What makes two reads the same. */
 struct flight_key {
-	const char *mount, *path;
+	const struct secret_name *name;
+	enum api_row row;     /* the kind of read */
 	uint64_t version;     /* 0: the latest */
 	uint64_t min_version; /* 0: any. A read that waits for a version must not hold up those that do not */
 };
@@ -46,6 +50,7 @@ enum flight_state {
 	FLIGHT_RUNNING,
 	FLIGHT_LANDED
 };
+const char *flight_state_name(enum flight_state state);
 
 /* To be read by others, but for work, which is theirs. */
 struct flight {
@@ -59,7 +64,10 @@ struct flight {
 };
 
 struct flights_ops {
-	/* Begins the flight's read, which departs now or later, and ends later, with flights_land. -1: no memory; it may be asked for again. */
+	/*
+	 * Begins the flight's read, which departs now or later, and ends later, with flights_land. -1: no memory; it may be asked
+	 * for again.
+	 */
 	int (*begin)(void *arg, struct flight *flight);
 	/* Ends a read that was begun: there is nobody left to wait for it. The flight is gone afterwards. */
 	void (*cancel)(void *arg, struct flight *flight);
@@ -70,8 +78,8 @@ struct flights *flights_new(const struct flights_ops *ops, void *arg);
 void flights_free(struct flights *flights);
 
 /*
- * Takes a seat in the next flight for this key that departs, which begins at once if none is running. Strings are copied. 0; or -1:
- * no memory, and there is no seat.
+ * Takes a seat in the next flight for this key that departs, which begins at once if none is running. The name is held for as
+ * long as there is a flight for it. 0; or -1: no memory, and there is no seat.
  */
 int flights_join(struct flights *flights, const struct flight_key *key, struct seat *seat, uint64_t deadline,
     uint64_t now);

@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/table.h"
+#include "base/waiters.h"
 #include "daemon/upstream/leader.h"
 
 #define FRESH_MS (10u * 60 * 1000)
@@ -22,16 +22,14 @@ struct mount {
 	char *node;             /* where the question went; NULL: to any */
 	uint64_t good_until_ms; /* 0: not known to be good */
 	struct http_call *question;
-	unsigned round;         /* of questions; a waiter waits for the answer of its own */
 	bool answering;         /* its waiters are being told */
-	struct mounts_wait *waits;
+	struct waiters waiters;
 	UT_hash_handle hh;
 };
 
 struct mounts_wait {
-	struct mounts_wait *prev, *next;
+	struct waiter waiter; /* first, so that it is found to be its */
 	struct mount *mount;
-	unsigned round;
 	api_answer *done;
 	void *arg;
 };
@@ -42,61 +40,49 @@ struct mounts {
 	struct mount *table;
 };
 
-static bool is_idle(const struct mount *m)
-{
-	return m->question == NULL && m->waits == NULL && !m->answering;
-}
-
 static void mount_free(struct mount *m)
 {
-	struct mounts_wait *wait, *next;
 	HASH_DEL(m->mounts->table, m);
 	if (m->question != NULL)
 		http_cancel(m->question);
-	DL_FOREACH_SAFE(m->waits, wait, next) {
-		DL_DELETE(m->waits, wait);
-		free(wait);
-	}
+	while (!waiters_empty(&m->waiters))
+		mounts_cancel((struct mounts_wait *)(void *)m->waiters.list);
 	free(m->name);
 	free(m->node);
 	free(m);
 }
 
-/* A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at once. */
-static void make_room(struct mounts *mounts)
+static bool mount_is_idle(const struct mount *m)
 {
-	struct mount *m, *next;
-	if (HASH_COUNT(mounts->table) < TABLE_MAX)
-		return;
-	HASH_ITER(hh, mounts->table, m, next) {
-		if (is_idle(m))
-			mount_free(m);
-	}
+	return m->question == NULL && waiters_empty(&m->waiters) && !m->answering;
 }
 
-static struct mount *find(struct mounts *mounts, const char *name)
+static struct mount *mount_of(struct mounts *mounts, const char *name)
 {
 	struct mount *m;
 	HASH_FIND_STR(mounts->table, name, m);
 	return m;
 }
 
-static struct mount *find_or_add(struct mounts *mounts, const char *name)
+static struct mount *mount_of_or_new(struct mounts *mounts, const char *name)
 {
-	struct mount *m = find(mounts, name);
+	struct mount *m = mount_of(mounts, name), *next;
 	if (m != NULL)
 		return m;
-	make_room(mounts);
+	/* A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at once. */
+	if (HASH_COUNT(mounts->table) >= TABLE_MAX) {
+		HASH_ITER(hh, mounts->table, m, next) {
+			if (mount_is_idle(m))
+				mount_free(m);
+		}
+	}
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return NULL;
 	m->mounts = mounts;
 	m->name = strdup(name);
-	if (m->name == NULL) {
-		free(m);
-		return NULL;
-	}
-	HASH_ADD_KEYPTR(hh, mounts->table, m->name, strlen(m->name), m);
+	if (m->name != NULL)
+		HASH_ADD_KEYPTR(hh, mounts->table, m->name, strlen(m->name), m);
 	if (TABLE_HAS(m))
 		return m;
 	free(m->name);
@@ -104,25 +90,23 @@ static struct mount *find_or_add(struct mounts *mounts, const char *name)
 	return NULL;
 }
 
-/* A waiter's done may ask again, or cancel other waiters: the list is looked at anew each time. */
-static void on_answer(void *arg, const struct answer *answer)
+static void mount_on_answer(void *arg, const struct answer *answer)
 {
 	struct mount *m = arg;
-	unsigned round = m->round++;
+	unsigned round = waiters_end_round(&m->waiters);
+	struct waiter *waiter;
 	m->question = NULL;
 	if (m->node != NULL && answer->unreachable)
 		leader_wrong(m->mounts->leader, m->node);
 	m->good_until_ms = answer->verdict == VERDICT_OK ? clock_now_ms() + FRESH_MS : 0;
 	m->answering = true;
-	while (m->waits != NULL && m->waits->round == round) {
-		struct mounts_wait *wait = m->waits;
-		DL_DELETE(m->waits, wait);
-		struct mounts_wait copy = *wait;
-		free(wait);
-		copy.done(copy.arg, answer);
+	while ((waiter = waiters_take(&m->waiters, round)) != NULL) {
+		struct mounts_wait wait = *(struct mounts_wait *)(void *)waiter;
+		free(waiter);
+		wait.done(wait.arg, answer);
 	}
 	m->answering = false;
-	if (m->good_until_ms == 0 && is_idle(m))
+	if (m->good_until_ms == 0 && mount_is_idle(m))
 		mount_free(m);
 }
 
@@ -149,50 +133,45 @@ void mounts_free(struct mounts *mounts)
 
 bool mounts_known(struct mounts *mounts, const char *name)
 {
-	const struct mount *m = find(mounts, name);
+	const struct mount *m = mount_of(mounts, name);
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
-static void ask(struct mount *m, const char *token)
-{
-	struct mounts *mounts = m->mounts;
-	const char *node = leader_known(mounts->leader);
-	free(m->node);
-	m->node = node != NULL ? strdup(node) : NULL;
-	if (node == NULL || m->node != NULL)
-		m->question = api_ask(mounts->api, API_MOUNT, &(struct api_request){.token = token, .node = m->node,
-		    .mount = m->name, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_answer, m);
-}
-
-struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, api_answer *done, void *arg)
+struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, uint64_t number, api_answer *done,
+    void *arg)
 {
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
-	struct mount *m = wait != NULL ? find_or_add(mounts, name) : NULL;
-	if (m == NULL) {
+	struct mount *m = wait != NULL ? mount_of_or_new(mounts, name) : NULL;
+	if (m != NULL && m->question == NULL) {
+		const char *node = leader_known(mounts->leader);
+		const struct api_request request = { .token = token, .node = node, .mount = m->name, .number = number,
+			.deadline_ms = clock_now_ms() + QUESTION_MS };
+		free(m->node);
+		m->node = node != NULL ? strdup(node) : NULL;
+		if (node == NULL || m->node != NULL)
+			m->question = api_ask(mounts->api, API_MOUNT, &request, mount_on_answer, m);
+	}
+	if (m == NULL || m->question == NULL) {
 		free(wait);
 		return NULL;
 	}
-	if (m->question == NULL)
-		ask(m, token);
-	if (m->question == NULL) {
-		free(wait);
-		return NULL;
-	}
-	*wait = (struct mounts_wait){ .mount = m, .round = m->round, .done = done, .arg = arg };
-	DL_APPEND(m->waits, wait);
+	wait->mount = m;
+	wait->done = done;
+	wait->arg = arg;
+	waiters_add(&m->waiters, &wait->waiter);
 	return wait;
 }
 
 /* The question itself goes on: its answer is worth having for the next one who asks. */
 void mounts_cancel(struct mounts_wait *wait)
 {
-	DL_DELETE(wait->mount->waits, wait);
+	waiters_remove(&wait->mount->waiters, &wait->waiter);
 	free(wait);
 }
 
 void mounts_forget(struct mounts *mounts, const char *name)
 {
-	struct mount *m = find(mounts, name);
+	struct mount *m = mount_of(mounts, name);
 	if (m != NULL)
 		m->good_until_ms = 0;
 }

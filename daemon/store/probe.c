@@ -8,9 +8,9 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <utlist.h>
 
 #include "base/clock.h"
+#include "base/waiters.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/keeper.h"
 
@@ -23,10 +23,9 @@
 #define QUESTION_MS 5000u
 
 struct probe_wait {
-	struct probe_wait *prev, *next;
+	struct waiter waiter; /* first, so that it is found to be its */
 	struct probe *probe;
-	unsigned round;     /* that of the question it waits for */
-	struct event timer; /* the deadline */
+	struct event timer;   /* the deadline */
 	probe_done *done;
 	void *arg;
 };
@@ -36,33 +35,48 @@ struct probe {
 	struct api *api;
 	struct keeper *keeper;
 	struct http_call *question;
-	unsigned round; /* counts the questions that were answered */
-	struct probe_wait *waits;
+	struct waiters waiters;
 	bool stopping;
+	void (*idle)(void *arg); /* NULL: nobody wants to know */
+	void *idle_arg;
 };
+
+static struct probe_wait *probe_wait_of(struct waiter *waiter)
+{
+	return (struct probe_wait *)(void *)waiter;
+}
 
 /* -- the end of a wait --------------------------------------------------------------------------------------- */
 
-/* A question that nobody waits for any more is not worth a connection. */
-static void leave(struct probe_wait *wait)
+/* It is in no list any more. A question that nobody waits for is not worth a connection. */
+static void probe_wait_free(struct probe_wait *wait)
 {
 	struct probe *p = wait->probe;
 
-	DL_DELETE(p->waits, wait);
 	event_del(&wait->timer);
 	free(wait);
-	if (p->waits != NULL || p->question == NULL)
+	if (!waiters_empty(&p->waiters))
 		return;
-	http_cancel(p->question);
+	if (p->question != NULL)
+		http_cancel(p->question);
 	p->question = NULL;
+	if (p->idle != NULL)
+		p->idle(p->idle_arg);
 }
 
-static void tell(struct probe_wait *wait, const struct failure *why)
+void probe_abandon(struct probe_wait *wait)
+{
+	waiters_remove(&wait->probe->waiters, &wait->waiter);
+	probe_wait_free(wait);
+}
+
+/* It is in no list any more. */
+static void probe_tell(struct probe_wait *wait, const struct failure *why)
 {
 	probe_done *done = wait->done;
 	void *arg = wait->arg;
 
-	leave(wait);
+	probe_wait_free(wait);
 	done(arg, why);
 }
 
@@ -71,7 +85,7 @@ static void set_stopping(struct failure *ret)
 	failure_set(ret, CODE_NOT_READY, "the daemon is stopping" TAG);
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
+static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe_wait *wait = arg;
 	struct probe *p = wait->probe;
@@ -85,12 +99,13 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time" TAG);
 		keeper_unreachable(p->keeper);
 	}
-	tell(wait, &why);
+	waiters_remove(&p->waiters, &wait->waiter);
+	probe_tell(wait, &why);
 }
 
 /* -- the question -------------------------------------------------------------------------------------------- */
 
-static enum code code_of(const struct control *c)
+static enum code probe_code_of(const struct control *c)
 {
 	if (c->health && !c->initialized)
 		return CODE_NOT_INITIALIZED;
@@ -111,7 +126,7 @@ static enum code code_of(const struct control *c)
 /* False, with *ret set, if OpenBao is not fit. Of its own words, and of curl's, none is passed on. */
 static bool is_fit(const struct control *c, struct failure *ret)
 {
-	enum code code = code_of(c);
+	enum code code = probe_code_of(c);
 
 	if (code == CODE_NONE)
 		return true;
@@ -135,25 +150,25 @@ static bool has_logged_in(const struct probe *p, struct failure *ret)
 	return false;
 }
 
-/* A done may ask again, or abandon other waits: the list is looked at anew each time. */
-static void tell_all(struct probe *p, const struct failure *why)
+static void probe_tell_all(struct probe *p, const struct failure *why)
 {
-	unsigned round = p->round++;
+	unsigned round = waiters_end_round(&p->waiters);
+	struct waiter *waiter;
 
-	while (p->waits != NULL && p->waits->round == round)
-		tell(p->waits, why);
+	while ((waiter = waiters_take(&p->waiters, round)) != NULL)
+		probe_tell(probe_wait_of(waiter), why);
 }
 
-static void on_health(void *arg, const struct control *control);
+static void probe_on_health(void *arg, const struct control *control);
 
-static int ask(struct probe *p)
+static int probe_ask_health(struct probe *p)
 {
 	p->question = api_ask_control(p->api, API_HEALTH,
-	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, on_health, p);
+	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, probe_on_health, p);
 	return p->question != NULL ? 0 : -1;
 }
 
-static void on_health(void *arg, const struct control *control)
+static void probe_on_health(void *arg, const struct control *control)
 {
 	struct probe *p = arg;
 	struct failure why;
@@ -163,44 +178,43 @@ static void on_health(void *arg, const struct control *control)
 	if (control->result == CONTROL_UNREACHABLE)
 		keeper_unreachable(p->keeper);
 	/* Who is left has time for another try, on another connection and perhaps at another address. */
-	if (control->outcome == HTTP_DEADLINE && ask(p) == 0)
+	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
 	good = is_fit(control, &why) && has_logged_in(p, &why);
-	tell_all(p, good ? NULL : &why);
+	probe_tell_all(p, good ? NULL : &why);
 }
 
 /* -- callers ------------------------------------------------------------------------------------------------- */
 
 struct probe_wait *probe_ask(struct probe *p, uint64_t deadline_ms, probe_done *done, void *arg)
 {
-	uint64_t now = clock_now_ms(), left = p->stopping || deadline_ms <= now ? 0 : deadline_ms - now;
-	struct timeval tv = clock_timeval(left);
+	struct timeval tv = clock_until(p->stopping ? 0 : deadline_ms);
 	struct probe_wait *wait = calloc(1, sizeof(*wait));
 
-	if (wait == NULL || evtimer_assign(&wait->timer, p->base, on_deadline, wait) != 0 ||
+	if (wait == NULL || evtimer_assign(&wait->timer, p->base, probe_on_deadline, wait) != 0 ||
 	    evtimer_add(&wait->timer, &tv) != 0) {
 		free(wait);
 		return NULL;
 	}
 	wait->probe = p;
-	wait->round = p->round;
 	wait->done = done;
 	wait->arg = arg;
-	DL_APPEND(p->waits, wait);
-	if (p->question != NULL || p->stopping || ask(p) == 0)
+	waiters_add(&p->waiters, &wait->waiter);
+	if (p->question != NULL || p->stopping || probe_ask_health(p) == 0)
 		return wait;
-	leave(wait);
+	probe_abandon(wait);
 	return NULL;
-}
-
-void probe_abandon(struct probe_wait *wait)
-{
-	leave(wait);
 }
 
 bool probe_is_idle(const struct probe *p)
 {
-	return p->waits == NULL;
+	return waiters_empty(&p->waiters);
+}
+
+void probe_watch_idle(struct probe *p, void (*idle)(void *arg), void *arg)
+{
+	p->idle = idle;
+	p->idle_arg = arg;
 }
 
 void probe_stop(struct probe *p)
@@ -209,7 +223,7 @@ void probe_stop(struct probe *p)
 
 	p->stopping = true;
 	set_stopping(&why);
-	tell_all(p, &why);
+	probe_tell_all(p, &why);
 }
 
 struct probe *probe_new(struct event_base *base, struct api *api, struct keeper *keeper)
@@ -228,7 +242,8 @@ void probe_free(struct probe *p)
 {
 	if (p == NULL)
 		return;
-	while (p->waits != NULL)
-		leave(p->waits);
+	p->idle = NULL;
+	while (!waiters_empty(&p->waiters))
+		probe_abandon(probe_wait_of(p->waiters.list));
 	free(p);
 }

@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-static void *begin(void)
+static void *sha256_openssl_begin(void)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 
@@ -17,17 +17,17 @@ static void *begin(void)
 	return md;
 }
 
-static void add(void *state, const void *p, size_t n)
+static void sha256_openssl_add(void *state, const void *p, size_t n)
 {
 	if (EVP_DigestUpdate(state, p, n) != 1)
 		EVP_MD_CTX_reset(state); /* so that its end fails, too */
 }
 
-static void end(void *state, unsigned char digest[32])
+static void sha256_openssl_end(void *state, unsigned char digest[32])
 {
 	if (digest != NULL && EVP_DigestFinal_ex(state, digest, NULL) != 1)
 		memset(digest, 0, 32);
 	EVP_MD_CTX_free(state);
 }
 
-const struct sha256 sha256_openssl = { begin, add, end };
+const struct sha256 sha256_openssl = { sha256_openssl_begin, sha256_openssl_add, sha256_openssl_end };

@@ -55,6 +55,14 @@ struct pull {
 	bool paused;            /* OpenBao waits */
 };
 
+const char *pull_end_name(enum pull_end end)
+{
+	static const char *const names[] = { [PULL_GOES_ON] = "goes on", [PULL_WHOLE] = "whole", [PULL_NOT_WHOLE] = "not whole",
+		[PULL_REFUSED] = "refused", [PULL_FAILED] = "failed" };
+
+	return names[end];
+}
+
 static void signal_fd(int fd)
 {
 	static const uint64_t one = 1;
@@ -69,7 +77,7 @@ static void drain_fd(int fd)
 	(void)!read(fd, &count, sizeof(count));
 }
 
-static void exchange(struct buf *a, struct buf *b)
+static void exchange_bufs(struct buf *a, struct buf *b)
 {
 	struct buf was = *a;
 
@@ -80,13 +88,13 @@ static void exchange(struct buf *a, struct buf *b)
 /* -- in the thread ------------------------------------------------------------------------------------------- */
 
 /* Gives the loop what there is for it, if it has taken what it got before. False: it is to stop, or all is told. */
-static bool give(struct pull *pull)
+static bool pull_give(struct pull *pull)
 {
 	bool tells = false, goes_on;
 
 	pthread_mutex_lock(&pull->lock);
 	if (buf_len(&pull->ready) == 0) {
-		exchange(&pull->ready, &pull->fresh);
+		exchange_bufs(&pull->ready, &pull->fresh);
 		pull->state = pull->known;
 		tells = !pull->has_told && (buf_len(&pull->ready) > 0 || pull->state.end != PULL_GOES_ON);
 		pull->has_told |= tells;
@@ -99,13 +107,13 @@ static bool give(struct pull *pull)
 	return goes_on;
 }
 
-static void on_hand_over(evutil_socket_t fd, short what, void *arg)
+static void pull_on_hand_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct pull *pull = arg;
 
 	(void)fd;
 	(void)what;
-	if (!give(pull)) {
+	if (!pull_give(pull)) {
 		event_base_loopbreak(pull->base);
 		return;
 	}
@@ -116,30 +124,30 @@ static void on_hand_over(evutil_socket_t fd, short what, void *arg)
 }
 
 /* After what curl may still bring in this turn. */
-static void hand_over(struct pull *pull)
+static void pull_hand_over(struct pull *pull)
 {
 	event_active(pull->hand_over, EV_TIMEOUT, 0);
 }
 
-static void on_woken(evutil_socket_t fd, short what, void *arg)
+static void pull_on_woken(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what;
 	drain_fd(fd);
-	hand_over(arg);
+	pull_hand_over(arg);
 }
 
-static void end(struct pull *pull, enum pull_end how, const char *error)
+static void pull_finish(struct pull *pull, enum pull_end how, const char *error)
 {
 	if (pull->known.end != PULL_GOES_ON)
 		return;
 	pull->known.end = how;
 	pull->known.error = error;
-	hand_over(pull);
+	pull_hand_over(pull);
 }
 
-static void out_of_memory(struct pull *pull)
+static void pull_out_of_memory(struct pull *pull)
 {
-	end(pull, PULL_FAILED, "out of memory");
+	pull_finish(pull, PULL_FAILED, "out of memory");
 }
 
 static bool is_to_stop(struct pull *pull)
@@ -153,7 +161,7 @@ static bool is_to_stop(struct pull *pull)
 }
 
 /* A few bytes can hold millions to be checked. */
-static void check(struct pull *pull, const unsigned char *p, size_t n)
+static void pull_check(struct pull *pull, const unsigned char *p, size_t n)
 {
 	const unsigned char *at = p;
 	size_t left = n;
@@ -163,9 +171,9 @@ static void check(struct pull *pull, const unsigned char *p, size_t n)
 		step = snapshot_check_step(pull->check, &at, &left);
 	} while (step == SNAPSHOT_BUSY && !is_to_stop(pull));
 	if (step == SNAPSHOT_BAD)
-		end(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
+		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
 	else if (buf_reserve(&pull->fresh, FULL + HTTP_PIECE_MAX - buf_len(&pull->fresh)) != 0 || buf_put(&pull->fresh, p, n) != 0)
-		out_of_memory(pull);
+		pull_out_of_memory(pull);
 }
 
 static bool is_full(const struct pull *pull)
@@ -173,7 +181,7 @@ static bool is_full(const struct pull *pull)
 	return buf_len(&pull->fresh) >= FULL;
 }
 
-static void sink(void *arg, const void *p, size_t n)
+static void pull_sink(void *arg, const void *p, size_t n)
 {
 	struct pull *pull = arg;
 
@@ -185,46 +193,46 @@ static void sink(void *arg, const void *p, size_t n)
 	if (pull->known.end != PULL_GOES_ON)
 		return;
 	pull->known.begun = true;
-	check(pull, p, n);
-	if (is_full(pull) && !give(pull))
+	pull_check(pull, p, n);
+	if (is_full(pull) && !pull_give(pull))
 		event_base_loopbreak(pull->base);
-	hand_over(pull);
+	pull_hand_over(pull);
 	pull->paused = pull->known.end != PULL_GOES_ON || is_full(pull);
 	if (pull->paused)
 		http_pause(pull->http);
 }
 
-static void on_answer(void *arg, const struct answer *answer)
+static void pull_on_answer(void *arg, const struct answer *answer)
 {
 	struct pull *pull = arg;
 
 	pull->http = NULL;
 	if (answer->verdict != VERDICT_OK) {
 		pull->known.answer = *answer;
-		end(pull, PULL_REFUSED, "");
+		pull_finish(pull, PULL_REFUSED, "");
 	} else if (snapshot_check_end(pull->check) != 0) {
-		end(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
+		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
 	} else {
 		memcpy(pull->known.sum, snapshot_check_state_sum(pull->check), sizeof(pull->known.sum));
-		end(pull, PULL_WHOLE, "");
+		pull_finish(pull, PULL_WHOLE, "");
 	}
 }
 
-static void ask(struct pull *pull)
+static void pull_ask(struct pull *pull)
 {
-	const struct http_stream stream = {.sink = sink, .arg = pull};
+	const struct http_stream stream = {.sink = pull_sink, .arg = pull};
 
 	pull->http = api_ask(pull->api, API_SNAPSHOT_SAVE, &(struct api_request){.token = pull->token, .node = pull->node,
-	    .stream = &stream, .deadline_ms = CLOCK_NEVER}, on_answer, pull);
+	    .stream = &stream, .deadline_ms = CLOCK_NEVER}, pull_on_answer, pull);
 	if (pull->http == NULL)
-		out_of_memory(pull);
+		pull_out_of_memory(pull);
 }
 
-static void *run(void *arg)
+static void *pull_run(void *arg)
 {
 	struct pull *pull = arg;
 
-	ask(pull);
+	pull_ask(pull);
 	event_base_dispatch(pull->base);
 	if (pull->http != NULL)
 		http_cancel(pull->http);
@@ -233,7 +241,7 @@ static void *run(void *arg)
 
 /* -- for the loop -------------------------------------------------------------------------------------------- */
 
-static void on_told(evutil_socket_t fd, short what, void *arg)
+static void pull_on_told(evutil_socket_t fd, short what, void *arg)
 {
 	struct pull *pull = arg;
 
@@ -242,7 +250,7 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 	pull->news(pull->arg);
 }
 
-static int prepare(struct pull *pull, struct event_base *base, const struct api *api)
+static int pull_prepare(struct pull *pull, struct event_base *base, const struct api *api)
 {
 	struct error ignored;
 
@@ -252,9 +260,9 @@ static int prepare(struct pull *pull, struct event_base *base, const struct api 
 	if (pull->to_loop < 0 || pull->to_thread < 0 || pull->base == NULL)
 		return -1;
 	pull->api = api_another(api, pull->base, pull->node, &ignored);
-	pull->told = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, on_told, pull);
-	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, on_woken, pull);
-	pull->hand_over = event_new(pull->base, -1, 0, on_hand_over, pull);
+	pull->told = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, pull_on_told, pull);
+	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, pull_on_woken, pull);
+	pull->hand_over = event_new(pull->base, -1, 0, pull_on_hand_over, pull);
 	pull->check = snapshot_check_new(&sha256_openssl, false);
 	if (pull->api == NULL || pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL || pull->check == NULL)
 		return -1;
@@ -276,8 +284,8 @@ struct pull *pull_start(struct event_base *base, const struct api *api, const ch
 	pull->arg = arg;
 	pull->token = secmem_strdup(token);
 	pull->node = strdup(node);
-	if (pull->token != NULL && pull->node != NULL && prepare(pull, base, api) == 0)
-		pull->started = thread_start(&pull->thread, run, pull) == 0;
+	if (pull->token != NULL && pull->node != NULL && pull_prepare(pull, base, api) == 0)
+		pull->started = thread_start(&pull->thread, pull_run, pull) == 0;
 	if (pull->started)
 		return pull;
 	pull_free(pull);
@@ -289,7 +297,7 @@ void pull_take(struct pull *pull, struct buf *to, struct pull_state *state)
 	bool waits;
 
 	pthread_mutex_lock(&pull->lock);
-	exchange(to, &pull->ready);
+	exchange_bufs(to, &pull->ready);
 	*state = pull->state;
 	pull->has_told = false;
 	waits = pull->thread_waits;
@@ -299,7 +307,7 @@ void pull_take(struct pull *pull, struct buf *to, struct pull_state *state)
 		signal_fd(pull->to_thread);
 }
 
-static void stop(struct pull *pull)
+static void pull_stop(struct pull *pull)
 {
 	pthread_mutex_lock(&pull->lock);
 	pull->stop = true;
@@ -325,7 +333,7 @@ void pull_free(struct pull *pull)
 	if (pull == NULL)
 		return;
 	if (pull->started)
-		stop(pull);
+		pull_stop(pull);
 	api_free(pull->api);
 	free_event(pull->told);
 	free_event(pull->woken);

@@ -25,6 +25,7 @@ enum pull_end {
 	PULL_REFUSED,   /* OpenBao's answer is a failure, or there is none: answer */
 	PULL_FAILED     /* no memory; error */
 };
+const char *pull_end_name(enum pull_end end);
 
 struct pull_state {
 	bool begun; /* something of it came */

@@ -24,7 +24,7 @@
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
-enum restore_step {
+enum restore_state {
 	RESTORE_RECEIVING,  /* and, before, made ready */
 	RESTORE_CHECKING,   /* all has come, and is not yet checked to its end */
 	RESTORE_CONFIRMING, /* it is whole: does the node still lead? */
@@ -34,7 +34,7 @@ enum restore_step {
 
 struct restore {
 	struct transfer transfer;
-	enum restore_step step;
+	enum restore_state state;
 	const struct restore_ops *ops;
 	void *arg;
 	bool force;
@@ -56,9 +56,19 @@ static struct restore *restore_of(struct transfer *t)
 	return (struct restore *)(void *)((char *)t - offsetof(struct restore, transfer));
 }
 
-static bool has_failed(const struct restore *r)
+/* The only place where the state changes. */
+static void restore_enter(struct restore *r, enum restore_state state)
 {
-	return r->transfer.step == TRANSFER_FAILED;
+	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving", [RESTORE_CHECKING] = "checking",
+		[RESTORE_CONFIRMING] = "confirming", [RESTORE_RELEASED] = "released", [RESTORE_WATCHING] = "watching" };
+
+	log_request(r->transfer.number, "restore: %s -> %s", names[r->state], names[state]);
+	r->state = state;
+}
+
+static bool restore_has_failed(const struct restore *r)
+{
+	return r->transfer.state == TRANSFER_FAILED;
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -80,7 +90,7 @@ static void restore_free(struct restore *r)
 	free(r);
 }
 
-static void finish(struct restore *r, const struct failure *why, const struct restore_result *result)
+static void restore_finish(struct restore *r, const struct failure *why, const struct restore_result *result)
 {
 	if (why != NULL)
 		log_warning("restore: %s: %s", code_name(why->code), why->message);
@@ -95,53 +105,45 @@ static void forget_the_old_state(struct restore *r, enum restored restored)
 
 	kv_forget(all->kv);
 	if (restored == RESTORED_SEALED) {
-		leader_wrong(all->leader, r->transfer.node);
+		leader_wrong(all->leader, r->transfer.attempt.node);
 		keeper_unreachable(all->keeper);
 	} else if (restored == RESTORED_APPLIED) {
 		keeper_login_afresh(all->keeper);
 	}
 }
 
-static void report(struct restore *r, enum restored restored)
+static void restore_report(struct restore *r, enum restored restored)
 {
 	const struct restore_result result = {.bytes = r->bytes, .restored = restored};
 
 	log_warning("restore: a snapshot of %llu bytes was taken by OpenBao, %s: %s", (unsigned long long)r->bytes,
 	    r->force ? "by force" : "not by force", restored_name(restored));
 	forget_the_old_state(r, restored);
-	finish(r, NULL, &result);
+	restore_finish(r, NULL, &result);
 }
 
 /* Time has run out, or the daemon stops. */
-static void on_failed(struct transfer *t, const struct failure *why)
+static void restore_on_failed(struct transfer *t, const struct failure *why)
 {
 	struct restore *r = restore_of(t);
 	struct failure copy = *why;
 
-	if (r->step == RESTORE_WATCHING) {
-		report(r, RESTORED_WAITING);
+	if (r->state == RESTORE_WATCHING) {
+		restore_report(r, RESTORED_WAITING);
 		return;
 	}
-	if (r->step == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !has_failed(r))
+	if (r->state == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !restore_has_failed(r))
 		failure_set(&copy, CODE_UNKNOWN_OUTCOME, "the snapshot was sent, and OpenBao has not said what it did with it");
-	finish(r, &copy, NULL);
+	restore_finish(r, &copy, NULL);
 }
 
-static void fail(struct restore *r, enum code code, const char *message)
-{
-	struct failure why;
-
-	failure_set(&why, code, "%s", message);
-	transfer_fail(&r->transfer, &why);
-}
-
-static void not_whole(struct restore *r)
+static void restore_not_whole(struct restore *r)
 {
 	struct failure why;
 
 	failure_set(&why, CODE_INVALID_REQUEST, "the snapshot is not whole: %s; nothing was restored",
 	    snapshot_check_error(r->check));
-	transfer_fail(&r->transfer, &why);
+	transfer_fail_with(&r->transfer, &why);
 }
 
 /* -- to OpenBao ---------------------------------------------------------------------------------------------- */
@@ -149,7 +151,7 @@ static void not_whole(struct restore *r)
 /* What may be sent by now. */
 static size_t sendable(const struct restore *r)
 {
-	if (r->step >= RESTORE_RELEASED)
+	if (r->state >= RESTORE_RELEASED)
 		return buf_len(&r->data);
 	return r->checked > SNAPSHOT_HOLD_BACK ? r->checked - SNAPSHOT_HOLD_BACK : 0;
 }
@@ -158,18 +160,18 @@ static void tell_room(struct restore *r)
 {
 	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + ROOM;
 
-	if (room == r->has_room || r->step != RESTORE_RECEIVING)
+	if (room == r->has_room || r->state != RESTORE_RECEIVING)
 		return;
 	r->has_room = room;
 	r->ops->room(r->arg, room);
 }
 
-static size_t source(void *arg, void *p, size_t size)
+static size_t restore_source(void *arg, void *p, size_t size)
 {
 	struct restore *r = arg;
 	size_t most = sendable(r), n = most < size ? most : size;
 
-	if (has_failed(r) || (n == 0 && r->step < RESTORE_RELEASED)) {
+	if (restore_has_failed(r) || (n == 0 && r->state < RESTORE_RELEASED)) {
 		r->source_waits = true;
 		return HTTP_SOURCE_WAIT;
 	}
@@ -183,69 +185,70 @@ static size_t source(void *arg, void *p, size_t size)
 	return n;
 }
 
-static void on_watched(void *arg, enum restored restored)
+static void restore_on_watched(void *arg, enum restored restored)
 {
 	struct restore *r = arg;
 
 	r->watch = NULL;
-	report(r, restored);
+	restore_report(r, restored);
 }
 
 /* It is applied only after this answer, and changes then whatever was known. */
-static void taken(struct restore *r)
+static void restore_taken(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
 	uint64_t until = clock_now_ms() + WATCH_MS;
 
-	r->step = RESTORE_WATCHING;
+	restore_enter(r, RESTORE_WATCHING);
 	kv_forget(t->all->kv);
 	transfer_moved(t);
-	r->watch = snapshot_watch(t->all->base, t->all->api, t->node, r->active_time,
-	    until < t->deadline_ms ? until : t->deadline_ms, on_watched, r);
+	r->watch = snapshot_watch(t->all->base, t->all->api,
+	    &(struct watch_options){.node = t->attempt.node, .active_time = r->active_time, .number = t->number,
+	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, restore_on_watched, r);
 	if (r->watch == NULL)
-		report(r, RESTORED_WAITING);
+		restore_report(r, RESTORED_WAITING);
 }
 
 /* What the answer means where the last bytes have not been sent. */
 static void refused_early(struct restore *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK)
-		fail(r, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
+		transfer_fail(&r->transfer, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
 	else if (answer->failure.code != CODE_UNKNOWN_OUTCOME)
-		transfer_fail(&r->transfer, &answer->failure);
+		transfer_fail_with(&r->transfer, &answer->failure);
 	else if (answer->failure.status != 0)
-		fail(r, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
 	else
-		fail(r, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
 }
 
-static void on_answer(void *arg, const struct answer *answer)
+static void restore_on_answer(void *arg, const struct answer *answer)
 {
 	struct restore *r = arg;
 	struct transfer *t = &r->transfer;
 
 	r->http = NULL;
-	if (has_failed(r))
+	if (restore_has_failed(r))
 		return;
 	if (answer->unreachable) {
-		leader_wrong(t->all->leader, t->node);
+		leader_wrong(t->all->leader, t->attempt.node);
 		keeper_unreachable(t->all->keeper);
 	}
 	if (answer->verdict == VERDICT_DENIED)
-		transfer_denied(t, answer->denied_wrapped, &answer->failure, false);
-	else if (r->step < RESTORE_RELEASED)
+		transfer_refused(t, answer, false);
+	else if (r->state < RESTORE_RELEASED)
 		refused_early(r, answer);
 	else if (answer->verdict == VERDICT_OK)
-		taken(r);
+		restore_taken(r);
 	else
-		transfer_fail(t, &answer->failure);
+		transfer_fail_with(t, &answer->failure);
 }
 
 /* Begins the request, or goes on with it. */
-static void send_on(struct restore *r)
+static void restore_send_on(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
-	const struct http_stream stream = {.source = source, .arg = r};
+	const struct http_stream stream = {.source = restore_source, .arg = r};
 
 	if (r->http != NULL) {
 		if (r->source_waits) {
@@ -258,49 +261,49 @@ static void send_on(struct restore *r)
 		return;
 	r->begun_sending = true;
 	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
-	    &(struct api_request){.token = token_text(t->token), .node = t->node, .stream = &stream,
-	    .deadline_ms = CLOCK_NEVER}, on_answer, r);
+	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->attempt.node, .stream = &stream,
+	    .deadline_ms = CLOCK_NEVER, .number = t->number}, restore_on_answer, r);
 	if (r->http == NULL)
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
 
-static void on_confirmed(void *arg, bool leads, const char *active_time)
+static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct restore *r = arg;
 
 	r->question = NULL;
-	if (has_failed(r))
+	if (restore_has_failed(r))
 		return;
 	if (!leads) {
-		fail(r, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
-	r->step = RESTORE_RELEASED;
+	restore_enter(r, RESTORE_RELEASED);
 	transfer_moved(&r->transfer);
-	send_on(r);
+	restore_send_on(r);
 }
 
-static void confirm(struct restore *r)
+static void restore_confirm(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
 
 	if (snapshot_check_end(r->check) < 0) {
-		not_whole(r);
+		restore_not_whole(r);
 		return;
 	}
-	r->step = RESTORE_CONFIRMING;
-	r->question = leader_confirm(t->all->leader, t->node, CLOCK_NEVER, 0, on_confirmed, r);
+	restore_enter(r, RESTORE_CONFIRMING);
+	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, restore_on_confirmed, r);
 	if (r->question == NULL)
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- from the caller ----------------------------------------------------------------------------------------- */
 
 /* Checks as much of what is there as a turn has time for. */
-static void work(struct restore *r)
+static void restore_work(struct restore *r)
 {
 	size_t left = buf_len(&r->data) - r->checked;
 	const unsigned char *at = left > 0 ? buf_data(&r->data) + r->checked : NULL;
@@ -311,51 +314,51 @@ static void work(struct restore *r)
 	r->checked = buf_len(&r->data) - left;
 	r->busy = step == SNAPSHOT_BUSY;
 	if (step == SNAPSHOT_BAD)
-		not_whole(r);
+		restore_not_whole(r);
 	else if (r->busy)
 		transfer_yield(&r->transfer);
-	else if (r->step == RESTORE_CHECKING)
-		confirm(r);
-	if (!has_failed(r) && sendable(r) > 0)
-		send_on(r);
+	else if (r->state == RESTORE_CHECKING)
+		restore_confirm(r);
+	if (!restore_has_failed(r) && sendable(r) > 0)
+		restore_send_on(r);
 }
 
-static void on_turn(struct transfer *t)
+static void restore_on_turn(struct transfer *t)
 {
 	struct restore *r = restore_of(t);
 
-	if (r->step <= RESTORE_CHECKING)
-		work(r);
+	if (r->state <= RESTORE_CHECKING)
+		restore_work(r);
 }
 
 void snapshot_restore_data(struct restore *r, const void *p, size_t n)
 {
-	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
 	r->bytes += n;
 	if (buf_put(&r->data, p, n) < 0) {
-		fail(r, CODE_INTERNAL, "out of memory");
+		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 		return;
 	}
 	tell_room(r);
 	if (!r->busy)
-		work(r);
+		restore_work(r);
 }
 
 void snapshot_restore_end(struct restore *r)
 {
-	if (has_failed(r) || r->step != RESTORE_RECEIVING)
+	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_moved(&r->transfer);
-	r->step = RESTORE_CHECKING;
+	restore_enter(r, RESTORE_CHECKING);
 	if (!r->busy)
-		work(r);
+		restore_work(r);
 }
 
 /* -- its life ------------------------------------------------------------------------------------------------ */
 
-static void on_ready(struct transfer *t)
+static void restore_on_ready(struct transfer *t)
 {
 	struct restore *r = restore_of(t);
 
@@ -363,18 +366,18 @@ static void on_ready(struct transfer *t)
 	r->ops->begin(r->arg);
 }
 
-static bool may_stop(const struct transfer *t)
+static bool restore_may_stop(const struct transfer *t)
 {
 	const struct restore *r = (const struct restore *)(const void *)((const char *)t - offsetof(struct restore, transfer));
 
-	return r->step < RESTORE_RELEASED;
+	return r->state < RESTORE_RELEASED;
 }
 
-struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t deadline_ms,
+struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
     const struct restore_ops *ops, void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
-		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+		.ready = restore_on_ready, .turn = restore_on_turn, .failed = restore_on_failed, .may_stop = restore_may_stop };
 	struct restore *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
@@ -388,9 +391,9 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 		free(r);
 		return NULL;
 	}
-	transfer_start(&r->transfer, transfers, &transfer_ops, deadline_ms);
+	transfer_start(&r->transfer, transfers, &transfer_ops, number, deadline_ms);
 	if (transfers->restoring != NULL)
-		fail(r, CODE_OVERLOADED, "another restore is under way");
+		transfer_fail(&r->transfer, CODE_OVERLOADED, "another restore is under way");
 	else
 		transfers->restoring = &r->transfer;
 	return r;
@@ -398,7 +401,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 
 bool snapshot_restore_abandon(struct restore *r)
 {
-	if (r->step != RESTORE_RECEIVING)
+	if (r->state != RESTORE_RECEIVING)
 		return true;
 	restore_free(r);
 	return false;

@@ -34,8 +34,8 @@ struct restore_ops {
 	void (*done)(void *arg, const struct failure *why, const struct restore_result *result);
 };
 
-/* deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
-struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t deadline_ms,
+/* number: the caller's request, for the log. deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
+struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
     const struct restore_ops *ops, void *arg);
 
 /* The next n bytes. They are taken in any case; what comes after room(false) should be little. */

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/keeper.h"
@@ -44,81 +45,71 @@ static void save_free(struct save *save)
 	free(save);
 }
 
-static void finish(struct save *save, const struct failure *why, const struct save_result *result)
+static void save_finish(struct save *save, const struct failure *why, const struct save_result *result)
 {
 	save->ops->done(save->arg, why, result);
 	save_free(save);
 }
 
-static void on_failed(struct transfer *t, const struct failure *why)
+static void save_on_failed(struct transfer *t, const struct failure *why)
 {
 	struct failure copy = *why; /* it may be the transfer's own */
 
-	finish(save_of(t), &copy, NULL);
+	save_finish(save_of(t), &copy, NULL);
 }
 
-static void fail(struct save *save, enum code code, const char *message)
-{
-	struct failure why;
-
-	failure_set(&why, code, "%s", message);
-	transfer_fail(&save->transfer, &why);
-}
-
-static void not_whole(struct save *save)
+static void save_not_whole(struct save *save)
 {
 	struct failure why;
 
 	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
-	transfer_fail(&save->transfer, &why);
+	transfer_fail_with(&save->transfer, &why);
 }
 
-static void succeed(struct save *save)
+static void save_succeed(struct save *save)
 {
 	struct save_result result = {.bytes = save->bytes};
 
 	for (size_t i = 0; i < sizeof(save->state.sum); i++)
 		snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
-	finish(save, NULL, &result);
+	save_finish(save, NULL, &result);
 }
 
-static void refused(struct save *save)
+static void save_refused(struct save *save)
 {
 	struct transfer *t = &save->transfer;
 	const struct answer *answer = &save->state.answer;
 
 	if (answer->unreachable) {
-		leader_wrong(t->all->leader, t->node);
+		leader_wrong(t->all->leader, t->attempt.node);
 		keeper_unreachable(t->all->keeper);
 	}
 	if (save->state.begun)
-		fail(save, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
-	else if (answer->verdict == VERDICT_DENIED)
-		transfer_denied(t, answer->denied_wrapped, &answer->failure, true);
-	else if (answer->verdict == VERDICT_AGAIN || answer->failure.code == CODE_UNAVAILABLE)
-		transfer_again(t, &answer->failure, answer->again_ms);
+		transfer_fail(&save->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
 	else
-		transfer_fail(t, &answer->failure);
+		transfer_refused(t, answer, true);
 }
 
-static void come_to_the_end(struct save *save)
+static void save_end(struct save *save)
 {
+	log_request(save->transfer.number, "save: %s after %llu bytes", pull_end_name(save->state.end),
+	    (unsigned long long)save->bytes);
 	pull_free(save->pull);
 	save->pull = NULL;
 	switch (save->state.end) {
 	case PULL_GOES_ON:
 		break;
 	case PULL_WHOLE:
-		succeed(save);
+		save_succeed(save);
 		break;
 	case PULL_NOT_WHOLE:
-		not_whole(save);
+		save_not_whole(save);
 		break;
 	case PULL_REFUSED:
-		refused(save);
+		save_refused(save);
 		break;
 	case PULL_FAILED:
-		fail(save, CODE_INTERNAL, save->state.error);
+		transfer_fail(&save->transfer, CODE_INTERNAL, save->state.error);
 		break;
 	}
 }
@@ -126,7 +117,7 @@ static void come_to_the_end(struct save *save)
 /* -- the data ------------------------------------------------------------------------------------------------ */
 
 /* Looks what there is. It may have begun and ended since the last time. */
-static void take(struct save *save)
+static void save_take(struct save *save)
 {
 	bool had_begun = save->state.begun;
 
@@ -138,7 +129,7 @@ static void take(struct save *save)
 		save->ops->begin(save->arg);
 }
 
-static void pass_on(struct save *save)
+static void save_pass_on(struct save *save)
 {
 	size_t n = buf_len(&save->taken) < PIECE ? buf_len(&save->taken) : PIECE;
 	int room;
@@ -150,31 +141,31 @@ static void pass_on(struct save *save)
 	buf_consume(&save->taken, n);
 	save->full = room == 0;
 	if (room < 0)
-		fail(save, CODE_INTERNAL, "out of memory");
+		transfer_fail(&save->transfer, CODE_INTERNAL, "out of memory");
 }
 
-static void on_turn(struct transfer *t)
+static void save_on_turn(struct transfer *t)
 {
 	struct save *save = save_of(t);
 
 	if (save->pull == NULL)
 		return;
 	if (buf_len(&save->taken) == 0)
-		take(save);
-	pass_on(save);
-	if (t->step == TRANSFER_FAILED || save->full)
+		save_take(save);
+	save_pass_on(save);
+	if (t->state == TRANSFER_FAILED || save->full)
 		return;
 	if (buf_len(&save->taken) == 0 && save->state.end != PULL_GOES_ON)
-		come_to_the_end(save);
+		save_end(save);
 	else if (buf_len(&save->taken) > 0 || save->news)
 		transfer_yield(t);
 }
 
-static void on_news(void *arg)
+static void save_on_news(void *arg)
 {
 	struct save *save = arg;
 
-	if (save->transfer.step == TRANSFER_FAILED)
+	if (save->transfer.state == TRANSFER_FAILED)
 		return;
 	save->news = true;
 	transfer_moved(&save->transfer);
@@ -185,7 +176,7 @@ static void on_news(void *arg)
 void snapshot_save_room(struct save *save)
 {
 	save->full = false;
-	if (save->transfer.step == TRANSFER_FAILED)
+	if (save->transfer.state == TRANSFER_FAILED)
 		return;
 	transfer_moved(&save->transfer);
 	transfer_yield(&save->transfer);
@@ -193,26 +184,27 @@ void snapshot_save_room(struct save *save)
 
 /* -- the request --------------------------------------------------------------------------------------------- */
 
-static void on_ready(struct transfer *t)
+static void save_on_ready(struct transfer *t)
 {
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
-	save->pull = pull_start(t->all->base, t->all->api, token_text(t->token), t->node, on_news, save);
+	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->attempt.node, save_on_news, save);
 	if (save->pull == NULL)
-		fail(save, CODE_INTERNAL, "no thread could be begun, or there is no memory");
+		transfer_fail(&save->transfer, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }
 
-static bool may_stop(const struct transfer *t)
+static bool save_may_stop(const struct transfer *t)
 {
 	(void)t;
 	return true;
 }
 
-struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, const struct save_ops *ops, void *arg)
+struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms, const struct save_ops *ops,
+    void *arg)
 {
 	static const struct transfer_ops transfer_ops = {
-		.ready = on_ready, .turn = on_turn, .failed = on_failed, .may_stop = may_stop };
+		.ready = save_on_ready, .turn = save_on_turn, .failed = save_on_failed, .may_stop = save_may_stop };
 	struct save *save = calloc(1, sizeof(*save));
 
 	if (save == NULL)
@@ -220,7 +212,7 @@ struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, co
 	save->ops = ops;
 	save->arg = arg;
 	buf_init(&save->taken, SIZE_MAX / 2);
-	transfer_start(&save->transfer, transfers, &transfer_ops, deadline_ms);
+	transfer_start(&save->transfer, transfers, &transfer_ops, number, deadline_ms);
 	return save;
 }
 

@@ -30,8 +30,9 @@ struct save_ops {
 	void (*done)(void *arg, const struct failure *why, const struct save_result *result);
 };
 
-/* deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
-struct save *snapshot_save(struct transfers *transfers, uint64_t deadline_ms, const struct save_ops *ops, void *arg);
+/* number: the caller's request, for the log. deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
+struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms, const struct save_ops *ops,
+    void *arg);
 
 /* There is room for data again. */
 void snapshot_save_room(struct save *save);

@@ -14,15 +14,23 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 
 #define QUESTION_MS 2000u
 #define PAUSE_MS 200u
 
+enum watch_state {
+	WATCH_PAUSE,
+	WATCH_HEALTH, /* the node is asked for its health */
+	WATCH_LEADER  /* and whether it leads */
+};
+
 struct watch {
 	struct api *api;
+	enum watch_state state;
 	char *node, *active_time;
-	uint64_t until_ms;
+	uint64_t until_ms, number;
 	struct http_call *question;
 	struct event timer;
 	watch_done *done;
@@ -37,7 +45,16 @@ const char *restored_name(enum restored restored)
 	return names[restored];
 }
 
-static void finish(struct watch *w, enum restored restored)
+/* The only place where the state changes. */
+static void watch_enter(struct watch *w, enum watch_state state)
+{
+	static const char *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
+
+	log_request(w->number, "watch: %s -> %s", names[w->state], names[state]);
+	w->state = state;
+}
+
+static void watch_finish(struct watch *w, enum restored restored)
 {
 	watch_done *done = w->done;
 	void *arg = w->arg;
@@ -46,77 +63,78 @@ static void finish(struct watch *w, enum restored restored)
 	done(arg, restored);
 }
 
-static void pause_watch(struct watch *w)
+static void watch_pause(struct watch *w)
 {
 	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 
+	if (w->state != WATCH_PAUSE)
+		watch_enter(w, WATCH_PAUSE);
 	(void)evtimer_add(&w->timer, &tv);
 }
 
-static bool is_active_anew(const struct watch *w, const struct control *c)
+static void watch_ask(struct watch *w, enum watch_state state, enum api_row row, api_control *done)
 {
-	return c->result == CONTROL_OK && c->is_self && c->active_time != NULL && w->active_time != NULL &&
-	    strcmp(c->active_time, w->active_time) != 0;
-}
+	const struct api_request request = { .node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS, .number = w->number };
 
-static void on_leader(void *arg, const struct control *control)
-{
-	struct watch *w = arg;
-
-	w->question = NULL;
-	if (is_active_anew(w, control))
-		finish(w, RESTORED_APPLIED);
+	w->question = api_ask_control(w->api, row, &request, done, w);
+	if (w->question != NULL)
+		watch_enter(w, state);
 	else
-		pause_watch(w);
+		watch_pause(w);
 }
 
-static void on_health(void *arg, const struct control *control)
+static void watch_on_leader(void *arg, const struct control *c)
 {
 	struct watch *w = arg;
 
 	w->question = NULL;
-	if (control->health && control->sealed) {
-		finish(w, RESTORED_SEALED);
-		return;
-	}
-	w->question = api_ask_control(w->api, API_LEADER,
-	    &(struct api_request){.node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_leader, w);
-	if (w->question == NULL)
-		pause_watch(w);
+	if (c->result == CONTROL_OK && c->is_self && c->active_time != NULL && w->active_time != NULL &&
+	    strcmp(c->active_time, w->active_time) != 0)
+		watch_finish(w, RESTORED_APPLIED);
+	else
+		watch_pause(w);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void watch_on_health(void *arg, const struct control *control)
+{
+	struct watch *w = arg;
+
+	w->question = NULL;
+	if (control->health && control->sealed)
+		watch_finish(w, RESTORED_SEALED);
+	else
+		watch_ask(w, WATCH_LEADER, API_LEADER, watch_on_leader);
+}
+
+static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *w = arg;
 
 	(void)fd;
 	(void)what;
-	if (clock_now_ms() >= w->until_ms) {
-		finish(w, RESTORED_WAITING);
-		return;
-	}
-	w->question = api_ask_control(w->api, API_HEALTH,
-	    &(struct api_request){.node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS}, on_health, w);
-	if (w->question == NULL)
-		pause_watch(w);
+	if (clock_now_ms() >= w->until_ms)
+		watch_finish(w, RESTORED_WAITING);
+	else
+		watch_ask(w, WATCH_HEALTH, API_HEALTH, watch_on_health);
 }
 
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const char *node, const char *active_time,
-    uint64_t until_ms, watch_done *done, void *arg)
+struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options, watch_done *done,
+    void *arg)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
 	w->api = api;
-	w->until_ms = until_ms;
+	w->until_ms = options->until_ms;
+	w->number = options->number;
 	w->done = done;
 	w->arg = arg;
-	w->node = strdup(node);
-	w->active_time = active_time != NULL ? strdup(active_time) : NULL;
-	(void)evtimer_assign(&w->timer, base, on_timer, w);
-	if (w->node != NULL && (active_time == NULL || w->active_time != NULL)) {
-		pause_watch(w);
+	w->node = strdup(options->node);
+	w->active_time = options->active_time != NULL ? strdup(options->active_time) : NULL;
+	(void)evtimer_assign(&w->timer, base, watch_on_timer, w);
+	if (w->node != NULL && (options->active_time == NULL || w->active_time != NULL)) {
+		watch_pause(w);
 		return w;
 	}
 	snapshot_watch_cancel(w);

@@ -23,12 +23,16 @@ const char *restored_name(enum restored restored);
 /* Runs once, from the loop. The watch is gone then. */
 typedef void watch_done(void *arg, enum restored restored);
 
-/*
- * Asks node for its health and who leads until it has come to an end of it, or until_ms has passed. active_time: since
- * when it led before, as sys/leader said; NULL if it did not. NULL: no memory. Strings are copied.
- */
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const char *node, const char *active_time,
-    uint64_t until_ms, watch_done *done, void *arg);
+struct watch_options {
+	const char *node;
+	const char *active_time; /* since when the node led before, as sys/leader said; NULL if it did not */
+	uint64_t until_ms;
+	uint64_t number;         /* the caller's request, for the log */
+};
+
+/* Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory. Strings are copied. */
+struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options, watch_done *done,
+    void *arg);
 void snapshot_watch_cancel(struct watch *watch);
 
 #endif

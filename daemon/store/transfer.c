@@ -5,66 +5,78 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/host/log.h"
 #include "daemon/upstream/leader.h"
 
 #define TICK_MS 100
 #define PAUSE_MS 250u
 #define DENIALS_MAX 2u
 
-static void prepare(struct transfer *t);
+static void transfer_prepare(struct attempt *a);
+
+/* The only place where the state changes. */
+static void transfer_enter(struct transfer *t, enum transfer_state state)
+{
+	static const char *const names[] = { [TRANSFER_TOKEN] = "token", [TRANSFER_LEADER] = "leader",
+		[TRANSFER_READY] = "ready", [TRANSFER_DENIED] = "denied", [TRANSFER_PAUSE] = "pause",
+		[TRANSFER_FAILED] = "failed" };
+
+	if (state != t->state)
+		log_request(t->number, "snapshot: %s -> %s", names[t->state], names[state]);
+	t->state = state;
+}
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void stop_waiting(struct transfer *t)
+static struct transfer *transfer_of(struct attempt *a)
 {
-	if (t->token_wait != NULL)
-		token_wait_cancel(t->token_wait);
-	if (t->search != NULL)
-		leader_cancel(t->search);
-	t->token_wait = NULL;
-	t->search = NULL;
-}
-
-static void let_go(struct transfer *t)
-{
-	stop_waiting(t);
-	if (t->token != NULL)
-		token_release(t->token);
-	free(t->node);
-	t->token = NULL;
-	t->node = NULL;
+	return (struct transfer *)(void *)a;
 }
 
 void transfer_end(struct transfer *t)
 {
 	struct transfers *all = t->all;
 
-	let_go(t);
+	attempt_let_go(&t->attempt);
 	event_del(&t->tick);
 	event_del(&t->next_turn);
 	LIST_REMOVE(t, link);
-	all->count--;
-	if (all->drained != NULL && all->count == 0)
-		event_active(&all->drain_timer, EV_TIMEOUT, 0);
+	if (--all->count > 0)
+		return;
+	drain_check(&all->drain, true);
+	if (all->idle != NULL)
+		all->idle(all->idle_arg);
 }
 
-void transfer_fail(struct transfer *t, const struct failure *why)
+static void transfer_fail_later(struct attempt *a)
 {
-	if (why != &t->failure)
-		t->failure = *why;
-	stop_waiting(t);
-	t->step = TRANSFER_FAILED;
+	struct transfer *t = transfer_of(a);
+
+	attempt_stop_waiting(a); /* its owner may still need token and node */
+	transfer_enter(t, TRANSFER_FAILED);
 	transfer_yield(t);
 }
 
-static void fail_with(struct transfer *t, enum code code, const char *message)
+void transfer_fail(struct transfer *t, enum code code, const char *message)
 {
-	failure_set(&t->failure, code, "%s", message);
-	transfer_fail(t, &t->failure);
+	failure_set(&t->attempt.failure, code, "%s", message);
+	transfer_fail_later(&t->attempt);
+}
+
+void transfer_fail_with(struct transfer *t, const struct failure *why)
+{
+	t->attempt.failure = *why;
+	transfer_fail_later(&t->attempt);
+}
+
+static void transfer_await(struct transfer *t, enum transfer_state state, bool begun)
+{
+	if (begun)
+		transfer_enter(t, state);
+	else
+		transfer_fail(t, CODE_INTERNAL, "out of memory");
 }
 
 /* -- turns and time ------------------------------------------------------------------------------------------ */
@@ -77,14 +89,14 @@ void transfer_yield(struct transfer *t)
 	(void)evtimer_add(&t->next_turn, &now);
 }
 
-static void on_turn(evutil_socket_t fd, short what, void *arg)
+static void transfer_on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct transfer *t = arg;
 
 	(void)fd;
 	(void)what;
-	if (t->step == TRANSFER_FAILED)
-		t->ops->failed(t, &t->failure);
+	if (t->state == TRANSFER_FAILED)
+		t->ops->failed(t, &t->attempt.failure);
 	else
 		t->ops->turn(t);
 }
@@ -94,20 +106,7 @@ void transfer_moved(struct transfer *t)
 	t->moved_ms = clock_now_ms();
 }
 
-static void set_overdue(const struct transfer *t, bool deadline, struct failure *ret)
-{
-	if (t->step == TRANSFER_TOKEN)
-		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
-	else if (t->failure.code != CODE_NONE)
-		*ret = t->failure; /* what kept it waiting */
-	else if (deadline)
-		failure_set(ret, CODE_TIMEOUT, "the snapshot was not through in the time that was given");
-	else
-		failure_set(ret, CODE_TIMEOUT, "nothing of the snapshot has moved for %llu s",
-		    (unsigned long long)(t->all->stall_ms / 1000));
-}
-
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void transfer_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct transfer *t = arg;
 	uint64_t now = clock_now_ms();
@@ -115,183 +114,155 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (t->step == TRANSFER_FAILED)
+	if (t->state == TRANSFER_FAILED)
 		return;
-	if (now >= t->deadline_ms || now - t->moved_ms >= t->all->stall_ms) {
-		set_overdue(t, now >= t->deadline_ms, &why);
-		t->ops->failed(t, &why);
-	} else if (t->step == TRANSFER_PAUSE && now >= t->again_ms) {
-		prepare(t);
+	if (now < t->deadline_ms && now - t->moved_ms < t->all->stall_ms) {
+		if (t->state == TRANSFER_PAUSE && now >= t->again_ms)
+			transfer_prepare(&t->attempt);
+		return;
 	}
+	if (t->state == TRANSFER_TOKEN)
+		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
+	else if (t->attempt.failure.code != CODE_NONE)
+		why = t->attempt.failure; /* what kept it waiting */
+	else if (now >= t->deadline_ms)
+		failure_set(&why, CODE_TIMEOUT, "the snapshot was not through in the time that was given");
+	else
+		failure_set(&why, CODE_TIMEOUT, "nothing of the snapshot has moved for %llu s",
+		    (unsigned long long)(t->all->stall_ms / 1000));
+	t->ops->failed(t, &why);
 }
 
 /* -- making ready -------------------------------------------------------------------------------------------- */
 
-void transfer_again(struct transfer *t, const struct failure *why, uint64_t least_ms)
+static void transfer_pause(struct transfer *t, uint64_t least_ms)
 {
-	if (why != &t->failure)
-		t->failure = *why;
-	let_go(t);
-	t->step = TRANSFER_PAUSE;
+	attempt_let_go(&t->attempt);
 	t->again_ms = clock_now_ms() + (least_ms > PAUSE_MS ? least_ms : PAUSE_MS);
+	transfer_enter(t, TRANSFER_PAUSE);
 }
 
-static void on_found(void *arg, const char *node)
+static void transfer_on_found(void *arg, const char *node)
 {
 	struct transfer *t = arg;
 
-	t->search = NULL;
+	t->attempt.search = NULL;
 	if (node == NULL) {
-		failure_set(&t->failure, CODE_UNAVAILABLE, "OpenBao's leader cannot be reached from here");
-		transfer_again(t, &t->failure, 0);
+		failure_set(&t->attempt.failure, CODE_UNAVAILABLE, "OpenBao's leader cannot be reached from here");
+		transfer_pause(t, 0);
+	} else if (attempt_set_node(&t->attempt, node)) {
+		transfer_enter(t, TRANSFER_READY);
+		t->attempt.failure.code = CODE_NONE;
+		t->ops->ready(t);
+	} else {
+		transfer_fail(t, CODE_INTERNAL, "out of memory");
+	}
+}
+
+static void transfer_prepare(struct attempt *a)
+{
+	struct transfer *t = transfer_of(a);
+
+	if (t->state == TRANSFER_DENIED && !t->tries_again) {
+		transfer_fail(t, CODE_NOT_READY, "the daemon's token had been revoked, and it has logged in anew: try again");
 		return;
 	}
-	t->node = strdup(node);
-	if (t->node == NULL) {
-		fail_with(t, CODE_INTERNAL, "out of memory");
-		return;
+	attempt_let_go(a);
+	if (keeper_reach(a->keeper) == REACH_DOWN) {
+		transfer_fail(t, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (!attempt_take_token(a)) {
+		transfer_await(t, TRANSFER_TOKEN, attempt_await_login(a));
+	} else {
+		/* Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked each time. */
+		a->search = leader_find(t->all->leader, transfer_on_found, t);
+		transfer_await(t, TRANSFER_LEADER, a->search != NULL);
 	}
-	t->step = TRANSFER_READY;
-	t->failure.code = CODE_NONE;
-	t->ops->ready(t);
 }
 
-/* Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked each time. */
-static void find_leader(struct transfer *t)
+/* It is the node's word that counts, whatever is known of the others. */
+void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again)
 {
-	t->step = TRANSFER_LEADER;
-	t->search = leader_find(t->all->leader, on_found, t);
-	if (t->search == NULL)
-		fail_with(t, CODE_INTERNAL, "out of memory");
-}
+	struct attempt *a = &t->attempt;
 
-static void on_token(void *arg, const struct failure *why)
-{
-	struct transfer *t = arg;
-
-	t->token_wait = NULL;
-	if (why != NULL)
-		transfer_fail(t, why);
-	else
-		prepare(t);
-}
-
-static void prepare(struct transfer *t)
-{
-	struct keeper *keeper = t->all->keeper;
-
-	let_go(t);
-	if (keeper_reach(keeper) == REACH_DOWN) {
-		fail_with(t, CODE_UNAVAILABLE, "OpenBao does not answer");
-		return;
-	}
-	t->token = keeper_token(keeper);
-	if (t->token != NULL) {
-		find_leader(t);
-		return;
-	}
-	t->step = TRANSFER_TOKEN;
-	t->token_wait = keeper_wait(keeper, on_token, t);
-	if (t->token_wait == NULL)
-		fail_with(t, CODE_INTERNAL, "out of memory");
-}
-
-static void on_denied(void *arg, const struct failure *why)
-{
-	struct transfer *t = arg;
-
-	t->token_wait = NULL;
-	if (why != NULL)
-		transfer_fail(t, why);
-	else if (t->tries_again)
-		prepare(t);
-	else
-		fail_with(t, CODE_NOT_READY, "the daemon's token had been revoked, and it has logged in anew: try again");
-}
-
-void transfer_denied(struct transfer *t, bool wrapped, const struct failure *why, bool tries_again)
-{
 	t->tries_again = tries_again;
-	if (++t->denials > DENIALS_MAX) {
-		transfer_fail(t, why);
-		return;
+	switch (attempt_judge(a, answer, REACH_UP)) {
+	case ATTEMPT_FAILS:
+		transfer_fail_later(a);
+		break;
+	case ATTEMPT_DENIED:
+		a->failure.code = CODE_NONE; /* it is not known yet what it was */
+		transfer_await(t, TRANSFER_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
+		break;
+	case ATTEMPT_PAUSES:
+		transfer_pause(t, answer->again_ms);
+		break;
 	}
-	t->step = TRANSFER_DENIED;
-	t->token_wait = keeper_denied(t->all->keeper, t->token, wrapped, on_denied, t);
-	if (t->token_wait == NULL)
-		fail_with(t, CODE_INTERNAL, "out of memory");
 }
 
-void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t deadline_ms)
+void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t number,
+    uint64_t deadline_ms)
 {
+	static const struct attempt_ops attempt_ops = { .go_on = transfer_prepare, .failed = transfer_fail_later };
 	struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	t->all = all;
 	t->ops = ops;
+	t->number = number;
 	t->deadline_ms = deadline_ms;
 	t->moved_ms = clock_now_ms();
-	t->failure.code = CODE_NONE;
+	t->attempt = (struct attempt){ .ops = &attempt_ops, .keeper = all->keeper, .denials_max = DENIALS_MAX };
 	LIST_INSERT_HEAD(&all->list, t, link);
 	all->count++;
-	(void)event_assign(&t->tick, all->base, -1, EV_PERSIST, on_tick, t);
-	(void)evtimer_assign(&t->next_turn, all->base, on_turn, t);
+	(void)event_assign(&t->tick, all->base, -1, EV_PERSIST, transfer_on_tick, t);
+	(void)evtimer_assign(&t->next_turn, all->base, transfer_on_turn, t);
 	(void)event_add(&t->tick, &tick);
-	if (all->draining)
-		fail_with(t, CODE_UNAVAILABLE, "the daemon is stopping");
+	if (all->stopping)
+		transfer_fail(t, CODE_UNAVAILABLE, "the daemon is stopping");
 	else if (all->count > TRANSFERS_MAX)
-		fail_with(t, CODE_OVERLOADED, "as many snapshots are under way as the daemon takes at a time");
+		transfer_fail(t, CODE_OVERLOADED, "as many snapshots are under way as the daemon takes at a time");
 	else
-		prepare(t);
+		transfer_prepare(&t->attempt);
 }
 
 /* -- all of them --------------------------------------------------------------------------------------------- */
 
-static void set_stopping(struct failure *ret)
-{
-	failure_set(ret, CODE_UNAVAILABLE, "the daemon is stopping");
-}
-
-static void fail_all(struct transfers *all)
+static void transfers_fail(struct transfers *all)
 {
 	struct failure why;
 	struct transfer *t;
 
-	set_stopping(&why);
+	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
 	while ((t = LIST_FIRST(&all->list)) != NULL)
 		t->ops->failed(t, &why);
 }
 
-static void on_drained(evutil_socket_t fd, short what, void *arg)
+static void transfers_on_drained(void *arg)
 {
 	struct transfers *all = arg;
-	void (*drained)(void *) = all->drained;
 
-	(void)fd;
-	(void)what;
-	all->drained = NULL;
-	fail_all(all);
-	if (drained != NULL)
-		drained(all->drained_arg);
+	transfers_fail(all);
+	all->drained(all->drained_arg);
 }
 
 void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
 {
-	struct timeval tv = clock_timeval(budget_ms);
-	struct failure why;
 	struct transfer *t;
 
-	all->draining = true;
+	all->stopping = true;
 	all->drained = drained;
 	all->drained_arg = arg;
-	set_stopping(&why);
 	LIST_FOREACH(t, &all->list, link) {
 		if (t->ops->may_stop(t))
-			transfer_fail(t, &why);
+			transfer_fail(t, CODE_UNAVAILABLE, "the daemon is stopping");
 	}
-	if (all->count == 0)
-		event_active(&all->drain_timer, EV_TIMEOUT, 0);
-	else
-		(void)evtimer_add(&all->drain_timer, &tv);
+	drain_begin(&all->drain, all->base, budget_ms, transfers_on_drained, all);
+	drain_check(&all->drain, all->count == 0);
+}
+
+void transfers_watch_idle(struct transfers *all, void (*idle)(void *arg), void *arg)
+{
+	all->idle = idle;
+	all->idle_arg = arg;
 }
 
 struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
@@ -308,7 +279,6 @@ struct transfers *transfers_new(struct event_base *base, struct api *api, struct
 	all->kv = kv;
 	all->stall_ms = stall_ms;
 	LIST_INIT(&all->list);
-	(void)evtimer_assign(&all->drain_timer, base, on_drained, all);
 	return all;
 }
 
@@ -316,8 +286,8 @@ void transfers_free(struct transfers *all)
 {
 	if (all == NULL)
 		return;
-	all->drained = NULL;
-	fail_all(all);
-	event_del(&all->drain_timer);
+	drain_end(&all->drain);
+	all->idle = NULL;
+	transfers_fail(all);
 	free(all);
 }

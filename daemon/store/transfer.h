@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "proto/codes.h"
+#include "base/drain.h"
+#include "daemon/store/attempt.h"
 
 #define TRANSFERS_MAX 4 /* under way at a time */
 
@@ -18,9 +19,6 @@ struct api;
 struct keeper;
 struct kv;
 struct leader;
-struct leader_wait;
-struct token;
-struct token_wait;
 struct transfer;
 
 /* All that are under way, and what they work with; for those who have one, to be read. */
@@ -34,10 +32,12 @@ struct transfers {
 	LIST_HEAD(, transfer) list;
 	unsigned count;
 	struct transfer *restoring; /* the one that is a restore; NULL: none */
-	struct event drain_timer;
-	void (*drained)(void *arg); /* NULL: not draining, or told already */
+	bool stopping;              /* whatever begins fails */
+	struct drain drain;
+	void (*drained)(void *arg);
 	void *drained_arg;
-	bool draining;
+	void (*idle)(void *arg);    /* none is under way any more; NULL: nobody wants to know */
+	void *idle_arg;
 };
 
 /* All borrowed. stall_ms: how long a transfer may make no progress. NULL: no memory. */
@@ -46,6 +46,9 @@ struct transfers *transfers_new(struct event_base *base, struct api *api, struct
 
 /* Ends all that are under way. */
 void transfers_free(struct transfers *all);
+
+/* idle runs whenever the last one that was under way has ended; it must not free all. */
+void transfers_watch_idle(struct transfers *all, void (*idle)(void *arg), void *arg);
 
 /* No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop. */
 void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
@@ -61,7 +64,7 @@ struct transfer_ops {
 	bool (*may_stop)(const struct transfer *t);
 };
 
-enum transfer_step {
+enum transfer_state {
 	TRANSFER_TOKEN,  /* waits for a login */
 	TRANSFER_LEADER, /* the leader is being looked for */
 	TRANSFER_READY,  /* its owner's turn */
@@ -70,27 +73,24 @@ enum transfer_step {
 	TRANSFER_FAILED  /* waits for the loop, to be told */
 };
 
-/* A part of its owner's struct. To be read: all, token, node. */
+/* A part of its owner's struct. To be read: all, state, attempt.token and attempt.node, which is the leader. */
 struct transfer {
+	struct attempt attempt; /* first, so that it is found to be its */
 	LIST_ENTRY(transfer) link;
 	struct transfers *all;
 	const struct transfer_ops *ops;
-	enum transfer_step step;
-	struct token *token;
-	char *node; /* the leader's address */
-	struct token_wait *token_wait;
-	struct leader_wait *search;
+	enum transfer_state state;
 	bool tries_again;   /* TRANSFER_DENIED: with a new token it is made ready anew */
-	unsigned denials;
+	uint64_t number;    /* the caller's request, for the log */
 	uint64_t deadline_ms;
 	uint64_t moved_ms;  /* of the last progress */
 	uint64_t again_ms;  /* TRANSFER_PAUSE: until then */
 	struct event tick, next_turn;
-	struct failure failure;
 };
 
-/* Begins. None of ops runs from within it. deadline_ms: CLOCK_NEVER for none. */
-void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t deadline_ms);
+/* Begins. None of ops runs from within it. number: the caller's request. deadline_ms: CLOCK_NEVER for none. */
+void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t number,
+    uint64_t deadline_ms);
 
 /* Takes it out of the books. Not told any more. */
 void transfer_end(struct transfer *t);
@@ -101,16 +101,15 @@ void transfer_yield(struct transfer *t);
 /* Some bytes have gone on their way. */
 void transfer_moved(struct transfer *t);
 
-/* It failed in a way that may pass: is made ready again after a pause, if there is time, else fails with why. */
-void transfer_again(struct transfer *t, const struct failure *why, uint64_t least_ms);
-
 /*
- * OpenBao answered 403: asks whether the token is dead. If it was, a new one makes it ready again, or where it cannot
- * be done twice (tries_again false) failed() says that it was that.
+ * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403 OpenBao is asked
+ * whether the token is dead, and if it was, a new one makes the transfer ready again, or where it cannot be done twice
+ * (tries_again false) failed() says that it was that. Else it fails, as the answer says.
  */
-void transfer_denied(struct transfer *t, bool wrapped, const struct failure *why, bool tries_again);
+void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again);
 
-/* failed() with why, from the loop. */
-void transfer_fail(struct transfer *t, const struct failure *why);
+/* failed(), from the loop. */
+void transfer_fail(struct transfer *t, enum code code, const char *message);
+void transfer_fail_with(struct transfer *t, const struct failure *why);
 
 #endif

@@ -4,38 +4,28 @@
  */
 #include "daemon/store/versions.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/table.h"
-#include "proto/request.h"
 
-#define KEY_MAX (REQUEST_MOUNT_MAX + REQUEST_PATH_MAX + 2)
-
-struct entry {
+struct version_entry {
 	uint64_t version;
 	uint64_t wrote;        /* when the last put was acknowledged */
 	uint64_t until;        /* the entry counts until then */
 	uint64_t leader_until; /* and until then reads go to the leader */
+	const struct secret_name *name;
 	UT_hash_handle hh;
-	char key[];
 };
 
 struct versions {
-	struct entry *table;
+	struct version_entry *table;
 	uint64_t overflow_until; /* until then an entry that was pushed out would have counted */
 };
 
-/* A line feed is in neither mount nor path, so that no two pairs have the same key. */
-static void make_key(char key[KEY_MAX], const char *mount, const char *path)
-{
-	snprintf(key, KEY_MAX, "%s\n%s", mount, path);
-}
-
-static void drop(struct versions *v, struct entry *e)
+static void drop_version(struct versions *v, struct version_entry *e)
 {
 	HASH_DEL(v->table, e);
+	secret_name_release(e->name);
 	free(e);
 }
 
@@ -48,26 +38,29 @@ static uint64_t later(uint64_t a, uint64_t b)
 static void drop_old(struct versions *v, uint64_t now)
 {
 	while (v->table != NULL && now >= v->table->until)
-		drop(v, v->table);
+		drop_version(v, v->table);
 }
 
-static struct entry *find(struct versions *v, const char *mount, const char *path, uint64_t now)
+static struct version_entry *known_entry(struct versions *v, const struct secret_name *name)
 {
-	char key[KEY_MAX];
-	struct entry *e;
+	struct version_entry *e;
 
-	if (v->table == NULL)
-		return NULL;
-	make_key(key, mount, path);
-	HASH_FIND_STR(v->table, key, e);
+	HASH_FIND(hh, v->table, name->key, name->key_len, e);
+	return e;
+}
+
+/* The same, if it still counts. */
+static struct version_entry *live_entry(struct versions *v, const struct secret_name *name, uint64_t now)
+{
+	struct version_entry *e = v->table != NULL ? known_entry(v, name) : NULL;
+
 	return e != NULL && now < e->until ? e : NULL;
 }
 
 /* The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side. */
-static struct entry *renew(struct versions *v, const char *mount, const char *path, uint64_t now)
+static struct version_entry *renew_entry(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	char key[KEY_MAX];
-	struct entry *e = find(v, mount, path, now);
+	struct version_entry *e = live_entry(v, name, now);
 
 	if (e != NULL) {
 		HASH_DEL(v->table, e);
@@ -75,23 +68,23 @@ static struct entry *renew(struct versions *v, const char *mount, const char *pa
 		drop_old(v, now);
 		if (HASH_COUNT(v->table) >= VERSIONS_MAX) {
 			v->overflow_until = later(v->overflow_until, v->table->until);
-			drop(v, v->table);
+			drop_version(v, v->table);
 		}
-		make_key(key, mount, path);
-		HASH_FIND_STR(v->table, key, e);
+		e = known_entry(v, name);
 		if (e != NULL)
-			drop(v, e);
-		e = calloc(1, sizeof(*e) + strlen(key) + 1);
-		if (e == NULL) {
+			drop_version(v, e);
+		e = calloc(1, sizeof(*e));
+		if (e == NULL || (e->name = secret_name_hold(name)) == NULL) {
+			free(e);
 			v->overflow_until = now + VERSIONS_MS;
 			return NULL;
 		}
-		memcpy(e->key, key, strlen(key) + 1);
 	}
 	e->until = now + VERSIONS_MS;
-	HASH_ADD_STR(v->table, key, e);
+	HASH_ADD_KEYPTR(hh, v->table, e->name->key, e->name->key_len, e);
 	if (TABLE_HAS(e))
 		return e;
+	secret_name_release(e->name);
 	free(e);
 	v->overflow_until = now + VERSIONS_MS;
 	return NULL;
@@ -105,7 +98,7 @@ struct versions *versions_new(void)
 void versions_clear(struct versions *v)
 {
 	while (v->table != NULL)
-		drop(v, v->table);
+		drop_version(v, v->table);
 	v->overflow_until = 0;
 }
 
@@ -117,9 +110,9 @@ void versions_free(struct versions *v)
 	free(v);
 }
 
-void versions_wrote(struct versions *v, const char *mount, const char *path, uint64_t version, uint64_t now)
+void versions_wrote(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t now)
 {
-	struct entry *e = renew(v, mount, path, now);
+	struct version_entry *e = renew_entry(v, name, now);
 
 	if (e == NULL)
 		return;
@@ -127,26 +120,25 @@ void versions_wrote(struct versions *v, const char *mount, const char *path, uin
 	e->wrote = now;
 }
 
-void versions_doubt(struct versions *v, const char *mount, const char *path, uint64_t now)
+void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct entry *e = renew(v, mount, path, now);
+	struct version_entry *e = renew_entry(v, name, now);
 
 	if (e != NULL)
 		e->leader_until = now + VERSIONS_MS;
 }
 
-void versions_confirm(struct versions *v, const char *mount, const char *path, uint64_t version, uint64_t since,
-    uint64_t now)
+void versions_confirm(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t since, uint64_t now)
 {
-	struct entry *e = find(v, mount, path, now);
+	struct version_entry *e = live_entry(v, name, now);
 
 	if (e != NULL && e->wrote < since)
 		e->version = version;
 }
 
-uint64_t versions_least(struct versions *v, const char *mount, const char *path, uint64_t now, bool *ret_ask_leader)
+uint64_t versions_least(struct versions *v, const struct secret_name *name, uint64_t now, bool *ret_ask_leader)
 {
-	const struct entry *e = find(v, mount, path, now);
+	const struct version_entry *e = live_entry(v, name, now);
 
 	*ret_ask_leader = now < v->overflow_until || (e != NULL && now < e->leader_until);
 	return e != NULL ? e->version : 0;

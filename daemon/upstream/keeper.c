@@ -168,20 +168,15 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 /* Callers are told less than the log: no file names. */
 static const char *why_no_login(const struct keeper *k)
 {
+	enum reach_state reach = reach_state(k->reach);
+
 	if (k->lease.state == LEASE_STOPPING)
 		return "the daemon is stopping";
 	switch (k->failed) {
 	case AUTH_OK:
 		return "the token was revoked soon after the login, the next one has to wait";
 	case AUTH_UNREACHABLE:
-		switch (reach_state(k->reach)) {
-		case REACH_SEALED:
-			return "OpenBao is sealed";
-		case REACH_NOT_INITIALIZED:
-			return "OpenBao is not initialized";
-		default:
-			return "OpenBao does not answer";
-		}
+		return reach_words(reach_code(reach) != CODE_NONE ? reach : REACH_DOWN);
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:

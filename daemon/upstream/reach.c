@@ -57,6 +57,29 @@ const char *reach_state_name(enum reach_state state)
 	return names[state];
 }
 
+enum code reach_code(enum reach_state state)
+{
+	switch (state) {
+	case REACH_UP:
+	case REACH_SUSPECT:
+		break;
+	case REACH_DOWN:
+		return CODE_UNAVAILABLE;
+	case REACH_SEALED:
+		return CODE_SEALED;
+	case REACH_NOT_INITIALIZED:
+		return CODE_NOT_INITIALIZED;
+	}
+	return CODE_NONE;
+}
+
+const char *reach_words(enum reach_state state)
+{
+	enum code code = reach_code(state);
+
+	return code != CODE_NONE ? code_meaning(code) : "";
+}
+
 static void ask_after(struct reach *r, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
@@ -69,16 +92,10 @@ static double seconds(uint64_t ms)
 	return (double)ms / 1000;
 }
 
-static const char *what_is_wrong(enum reach_state state, bool tls)
+/* The log is told more than callers are. */
+static const char *reach_log_words(enum reach_state state, bool tls)
 {
-	switch (state) {
-	case REACH_SEALED:
-		return "OpenBao is sealed";
-	case REACH_NOT_INITIALIZED:
-		return "OpenBao is not initialized";
-	default:
-		return tls ? "OpenBao's certificate is not accepted, or the TLS handshake fails" : "OpenBao does not answer";
-	}
+	return tls ? "OpenBao's certificate is not accepted, or the TLS handshake fails" : reach_words(state);
 }
 
 static void tell_change(const struct reach *r)
@@ -126,9 +143,9 @@ static void set_down(struct reach *r, enum reach_state state, bool tls)
 	reach_set_state(r, state);
 	r->tls = tls;
 	if (same)
-		log_info("%s, still; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
+		log_info("%s, still; asking again in %.1f s", reach_log_words(state, tls), seconds(poll));
 	else
-		log_warning("%s; asking again in %.1f s", what_is_wrong(state, tls), seconds(poll));
+		log_warning("%s; asking again in %.1f s", reach_log_words(state, tls), seconds(poll));
 	ask_after(r, poll);
 	if (!same)
 		tell_change(r);

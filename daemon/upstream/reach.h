@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/codes.h"
+
 struct api;
 struct event_base;
 struct reach;
@@ -22,6 +24,10 @@ enum reach_state {
 	REACH_NOT_INITIALIZED
 };
 const char *reach_state_name(enum reach_state state);
+
+/* What a request fails with in that state, and what is then said to its caller: CODE_NONE and "" if it may be made. */
+enum code reach_code(enum reach_state state);
+const char *reach_words(enum reach_state state);
 
 /* Runs each time the state goes back to REACH_UP. outage_ms: how long since the first failure was told. */
 typedef void reach_back(void *arg, uint64_t outage_ms);

@@ -1,68 +1,57 @@
 /*
  * secretstored as it would be if its users took no turns, neither at its loop nor at OpenBao, to see what the turns do. It is
- * linked of all the daemon's objects but share.c's and turns.c's, in whose place stands what is here. With every limit at
+ * linked of all the daemon's objects but quota.c's and slots.c's, in whose place stands what is here. With every limit at
  * its highest in its configuration it is the daemon without limits.
  */
 #include <stdlib.h>
 
-#include "daemon/callers/share.h"
-#include "daemon/store/turns.h"
+#include "daemon/callers/quota.h"
+#include "daemon/store/slots.h"
 
-bool share_has_time_by_turns(struct shares *shares, struct share *share, uint64_t now_us);
-uint64_t share_left_us_by_turns(const struct share *share);
+bool quota_may_begin_in_turn(struct quotas *quotas, struct quota *quota);
+bool quota_may_go_on_in_turn(struct quotas *quotas, const struct quota *quota);
 
-#define share_has_time share_has_time_by_turns
-#define share_left_us share_left_us_by_turns
-#include "daemon/callers/share.c"
-#undef share_has_time
-#undef share_left_us
+#define quota_may_begin quota_may_begin_in_turn
+#define quota_may_go_on quota_may_go_on_in_turn
+#include "daemon/callers/quota.c"
+#undef quota_may_begin
+#undef quota_may_go_on
 
-bool share_has_time(struct shares *shares, struct share *share, uint64_t now_us)
+bool quota_may_begin(struct quotas *quotas, struct quota *quota)
 {
-	(void)shares;
-	(void)share;
-	(void)now_us;
+	(void)quota_may_begin_in_turn(quotas, quota);
 	return true;
 }
 
-uint64_t share_left_us(const struct share *share)
+bool quota_may_go_on(struct quotas *quotas, const struct quota *quota)
 {
-	(void)share;
-	return UINT64_MAX;
+	(void)quota_may_go_on_in_turn(quotas, quota);
+	return true;
 }
 
-struct turn {
-	char nothing;
-};
-
-struct turns *turns_new(struct event_base *base, unsigned places)
+struct slots *slots_new(struct event_base *base, unsigned count)
 {
 	(void)base;
-	(void)places;
+	(void)count;
 	return calloc(1, 1);
 }
 
-void turns_free(struct turns *turns)
+void slots_free(struct slots *slots)
 {
-	free(turns);
+	free(slots);
 }
 
-struct turn *turns_ask(struct turns *turns, uint64_t caller, void (*come)(void *arg), void *arg)
+int slots_ask(struct slots *slots, struct slot *slot, uint64_t caller, void (*come)(void *arg), void *arg)
 {
-	(void)turns;
+	(void)slots;
 	(void)caller;
 	(void)come;
 	(void)arg;
-	return calloc(1, sizeof(struct turn));
+	slot->is_held = true;
+	return 0;
 }
 
-bool turn_has_come(const struct turn *turn)
+void slot_end(struct slot *slot)
 {
-	(void)turn;
-	return true;
-}
-
-void turn_end(struct turn *turn)
-{
-	free(turn);
+	slot->is_held = false;
 }

@@ -23,9 +23,9 @@ struct client_fake {
 	atomic_uint connections; /* accepted */
 	atomic_uint frames;      /* whole requests received */
 	atomic_uint stage;       /* for scripts and tests to wait for each other */
-	char *body;              /* the latest request's, and what it says; its spans point into body */
-	struct request request;
 	unsigned char *data;     /* the latest data frame's */
+	char *body;              /* the latest request's, and what it says; its spans point into body */
+	struct request request;  /* its name's room lies at its end, so it stands last */
 };
 
 /* Listens, and runs the script in a thread. */

@@ -24,7 +24,7 @@ static uint64_t now;
 /* What was written: the last record's texts, and sums. */
 static struct {
 	unsigned records;
-	uint64_t requests, count, version, microseconds;
+	uint64_t requests, count, version, microseconds, request;
 	pid_t pid;
 	char path[64], unit[64], rule[64];
 } written;
@@ -37,6 +37,7 @@ static void on_write(void *arg, const struct audit_record *r, uint64_t count)
 	written.count = count;
 	written.version = r->version;
 	written.microseconds = r->microseconds;
+	written.request = r->request;
 	written.pid = r->peer->pid;
 	snprintf(written.path, sizeof(written.path), "%s", r->path);
 	snprintf(written.unit, sizeof(written.unit), "%s", r->peer->unit != NULL ? r->peer->unit : "");
@@ -102,6 +103,22 @@ static void test_those_that_follow_are_counted_for_a_minute(void **state)
 	assert_int_equal(written.version, 3);
 	assert_int_equal(written.pid, 102);
 	assert_int_equal(written.microseconds, 500);
+}
+
+static void test_the_number_is_that_of_the_last_request(void **state)
+{
+	(void)state;
+	record.request = 12;
+	take(1);
+	assert_int_equal(written.request, 12);
+	record.request = 15;
+	take(1);
+	record.request = 19;
+	take(1);
+	now += MINUTE;
+	audit_repeats_sweep(repeats, now);
+	assert_int_equal(written.count, 2);
+	assert_int_equal(written.request, 19);
 }
 
 static void test_the_next_minute_begins_with_the_count(void **state)
@@ -293,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_first_is_written_at_once),
 		TEST(test_those_that_follow_are_counted_for_a_minute),
+		TEST(test_the_number_is_that_of_the_last_request),
 		TEST(test_the_next_minute_begins_with_the_count),
 		TEST(test_a_request_after_the_minute_does_not_count_to_it),
 		TEST(test_at_the_end_all_that_was_counted_is_written),

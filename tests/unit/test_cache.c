@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "daemon/store/cache.h"
+#include "tests/unit/names.h"
 
 #define LIFETIME 1000
 #define BYTES 65536
@@ -68,9 +69,11 @@ static struct cache_value value_of(const char *data, uint64_t version, uint64_t 
 /* A read by itself. */
 static void read_in(struct cache *c, const char *path, const char *data, uint64_t version, uint64_t sent_ms)
 {
-	struct cache_path *p = cache_hold(c, "secret", path);
+	const struct secret_name *name = secret_name_new("secret", path); /* its own, so that memory can be counted */
+	struct cache_path *p = cache_hold(c, name);
 	struct cache_value value = value_of(data, version, sent_ms);
 
+	secret_name_release(name);
 	assert_non_null(p);
 	cache_fill(c, p, cache_ticket(c, p), &value);
 	cache_release(c, p);
@@ -78,7 +81,7 @@ static void read_in(struct cache *c, const char *path, const char *data, uint64_
 
 static uint64_t version_at(struct cache *c, const char *path, uint64_t now_ms)
 {
-	const struct cache_value *value = cache_find(c, "secret", path, now_ms);
+	const struct cache_value *value = cache_find(c, name_of("secret", path), now_ms);
 
 	return value != NULL ? value->version : 0;
 }
@@ -101,33 +104,33 @@ static void test_what_was_read_is_there_as_it_was(void **state)
 	char data[] = "{\"a\":1}";
 	const struct cache_value *value;
 
-	assert_null(cache_find(c, "secret", "a", 0));
+	assert_null(cache_find(c, name_of("secret", "a"), 0));
 	read_in(c, "a", data, 7, 40);
 	memset(data, 'x', sizeof(data));
-	value = cache_find(c, "secret", "a", 0);
+	value = cache_find(c, name_of("secret", "a"), 0);
 	assert_non_null(value);
 	expect_span(value->data, "{\"a\":1}", JSON_OBJECT);
 	expect_span(value->metadata, "null", JSON_NULL);
 	expect_span(value->created_time, "\"2026\"", JSON_STRING);
 	assert_int_equal(value->version, 7);
 	assert_int_equal(value->sent_ms, 40);
-	assert_null(cache_find(c, "secre", "ta", 0));
-	assert_null(cache_find(c, "secret", "b", 0));
+	assert_null(cache_find(c, name_of("secre", "ta"), 0));
+	assert_null(cache_find(c, name_of("secret", "b"), 0));
 	assert_int_equal(cache_entries(c), 1);
 }
 
 static void test_an_absent_part_is_absent(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, "secret", "a");
+	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
 	struct cache_value value = value_of("{}", 1, 0);
 
 	value.metadata.len = 0;
 	value.metadata.p = NULL;
 	cache_fill(c, p, cache_ticket(c, p), &value);
 	cache_release(c, p);
-	assert_int_equal(cache_find(c, "secret", "a", 0)->metadata.len, 0);
-	expect_span(cache_find(c, "secret", "a", 0)->data, "{}", JSON_OBJECT);
+	assert_int_equal(cache_find(c, name_of("secret", "a"), 0)->metadata.len, 0);
+	expect_span(cache_find(c, name_of("secret", "a"), 0)->data, "{}", JSON_OBJECT);
 }
 
 static void test_the_later_read_stays(void **state)
@@ -237,7 +240,7 @@ static void test_what_is_larger_than_all_is_not_kept_nor_what_it_replaces(void *
 static void test_what_goes_is_wiped(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, "secret", "a");
+	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
 
 	for (wiped = 0; wiped < 4;) {
 		unsigned before = wiped;
@@ -266,7 +269,7 @@ static void test_a_put_takes_the_entry_away_when_sent_and_when_ended(void **stat
 
 	read_in(c, "a", "{}", 1, 0);
 	read_in(c, "b", "{}", 1, 0);
-	p = cache_hold(c, "secret", "a");
+	p = cache_hold(c, name_of("secret", "a"));
 	assert_int_equal(version_of(c, "a"), 1);
 	cache_put_sent(c, p);
 	assert_int_equal(version_of(c, "a"), 0);
@@ -287,7 +290,7 @@ static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 	struct cache_value value = value_of("{}", 1, 0);
 
 	for (int within = 0; within < 2; within++) {
-		struct cache_path *reader = cache_hold(c, "secret", "a"), *writer = cache_hold(c, "secret", "a");
+		struct cache_path *reader = cache_hold(c, name_of("secret", "a")), *writer = cache_hold(c, name_of("secret", "a"));
 		uint64_t ticket = cache_ticket(c, reader);
 
 		cache_put_sent(c, writer);
@@ -304,7 +307,7 @@ static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 static void test_of_two_puts_the_last_one_to_end_counts(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, "secret", "a");
+	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
 
 	cache_put_sent(c, p);
 	cache_put_sent(c, p);
@@ -320,7 +323,7 @@ static void test_of_two_puts_the_last_one_to_end_counts(void **state)
 static void test_what_is_forgotten_does_not_come_back_by_a_read_under_way(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *a = cache_hold(c, "secret", "a"), *b = cache_hold(c, "secret", "b");
+	struct cache_path *a = cache_hold(c, name_of("secret", "a")), *b = cache_hold(c, name_of("secret", "b"));
 	uint64_t of_a = cache_ticket(c, a), of_b = cache_ticket(c, b);
 	struct cache_value value = value_of("{}", 1, 0);
 
@@ -345,7 +348,7 @@ static void test_what_is_forgotten_does_not_come_back_by_a_read_under_way(void *
 static void test_an_entry_may_go_while_it_is_held(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, "secret", "0");
+	struct cache_path *p = cache_hold(c, name_of("secret", "0"));
 	uint64_t ticket = cache_ticket(c, p);
 	struct cache_value value = value_of("{}", 5, 9000);
 
@@ -373,7 +376,7 @@ static void test_other_limits_count_at_once(void **state)
 	assert_int_equal(version_of(c, "j"), 1);
 	cache_set_limits(c, 100, BYTES);
 	assert_int_equal(cache_expire(c, 109), 110);
-	p = cache_hold(c, "secret", "z");
+	p = cache_hold(c, name_of("secret", "z"));
 	ticket = cache_ticket(c, p);
 	cache_set_limits(c, 0, BYTES);
 	assert_int_equal(cache_entries(c), 0);

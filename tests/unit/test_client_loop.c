@@ -273,13 +273,13 @@ static void test_large_replies_behind_each_other_are_taken_whole_and_wiped(void 
 			assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[i]), SS_OK);
 		}
 		run_until_done();
-		assert_int_equal(buf_len(&client->in), 0);
-		assert_true(client->in.cap <= 1 << 20);
+		assert_int_equal(buf_len(&client->link.in), 0);
+		assert_true(client->link.in.cap <= 1 << 20);
 	}
 	assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[0]), SS_OK);
 	run_until_done();
-	assert_true(client->in.cap >= large_sizes[0]);
-	assert_int_equal(left_in(&client->in), 0);
+	assert_true(client->link.in.cap >= large_sizes[0]);
+	assert_int_equal(left_in(&client->link.in), 0);
 	stop();
 }
 

@@ -179,8 +179,8 @@ static void test_a_handle_keeps_no_secret_in_its_buffers(void **state)
 	assert_int_equal(ss_put(client, "secret", "a", json, strlen(json), NULL, 5000, NULL), SS_OK);
 	assert_int_equal(ss_get(client, "secret", "a", 0, 5000, &secret), SS_OK);
 	assert_int_equal(client->exchanges.nslots, 1);
-	assert_true(client->in.cap > 0 && client->exchanges.slot[0]->frame.cap > 0);
-	assert_int_equal(count_in_buffer(&client->in), 0);
+	assert_true(client->link.in.cap > 0 && client->exchanges.slot[0]->frame.cap > 0);
+	assert_int_equal(count_in_buffer(&client->link.in), 0);
 	assert_int_equal(count_in_buffer(&client->exchanges.slot[0]->frame), 0);
 	ss_secret_free(secret);
 	ss_close(client);

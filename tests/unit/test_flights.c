@@ -11,9 +11,12 @@
 #include <cmocka.h>
 
 #include "daemon/store/flights.h"
+#include "tests/unit/names.h"
 
 #define NEVER UINT64_MAX
 #define MOST 8
+
+static struct flight_key a;
 
 struct world {
 	struct flights *flights;
@@ -60,6 +63,7 @@ static int setup(void **state)
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
+	a.name = name_of("secret", "a");
 	w->flights = flights_new(&ops, w);
 	assert_non_null(w->flights);
 	*state = w;
@@ -74,8 +78,6 @@ static int teardown(void **state)
 	free(w);
 	return 0;
 }
-
-static const struct flight_key a = {.mount = "secret", .path = "a"};
 
 static void join(struct world *w, struct seat *seat, uint64_t now)
 {
@@ -121,8 +123,8 @@ static void test_the_first_takes_off_at_once(void **state)
 	assert_ptr_equal(seat.flight, w->begun[0]);
 	assert_int_equal(seat.flight->deadline, 1000);
 	key = flight_key(seat.flight);
-	assert_string_equal(key.mount, "secret");
-	assert_string_equal(key.path, "a");
+	assert_string_equal(secret_mount(key.name), "secret");
+	assert_string_equal(secret_path(key.name), "a");
 	assert_int_equal(land(w, w->begun[0], 1, 1), 1);
 	assert_null(seat.flight);
 	assert_int_equal(flights_due(w->flights), NEVER);
@@ -161,18 +163,18 @@ static void test_a_thousand_at_once_are_two_reads(void **state)
 
 static void test_different_reads_share_nothing(void **state)
 {
-	static const struct flight_key keys[] = {
-		{.mount = "secret", .path = "a"}, {.mount = "secret", .path = "b"}, {.mount = "secre", .path = "ta"},
-		{.mount = "secret", .path = "a", .version = 1}, {.mount = "secret", .path = "a", .min_version = 1},
-		{.mount = "secret", .path = "a", .version = 2},
+	const struct flight_key keys[] = {
+		{.name = name_of("secret", "a")}, {.name = name_of("secret", "b")}, {.name = name_of("secre", "ta")},
+		{.name = name_of("secret", "a"), .version = 1}, {.name = name_of("secret", "a"), .min_version = 1},
+		{.name = name_of("secret", "a"), .version = 2}, {.name = name_of("secret", "a"), .row = API_MOUNT},
 	};
 	struct world *w = *state;
-	struct seat seats[6];
+	struct seat seats[7];
 
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		assert_int_equal(flights_join(w->flights, &keys[i], &seats[i], 1000, 0), 0);
-	assert_int_equal(w->begins, 6);
-	for (size_t i = 0; i < 6; i++)
+	assert_int_equal(w->begins, 7);
+	for (size_t i = 0; i < 7; i++)
 		assert_int_equal(land(w, w->begun[0], 1, 1), 1);
 }
 
@@ -362,7 +364,7 @@ static void test_what_took_long_counts_for_a_minute(void **state)
 
 static void test_the_soonest_is_due_first(void **state)
 {
-	static const struct flight_key b = {.mount = "secret", .path = "b"};
+	const struct flight_key b = {.name = name_of("secret", "b")};
 	struct world *w = *state;
 	struct seat first, second, third, fourth;
 

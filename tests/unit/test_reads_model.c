@@ -18,6 +18,7 @@
 #include "daemon/store/cache.h"
 #include "daemon/store/flights.h"
 #include "daemon/store/versions.h"
+#include "tests/unit/names.h"
 
 #define PATHS 3
 #define NODES 3 /* the first one leads */
@@ -134,7 +135,7 @@ static struct event *plan(struct world *w, enum what what, struct secret *s, uin
 	return e;
 }
 
-/* -- the daemon's side: what kv.c, kv_read.c and kv_cache.c do ----------------------------------------------- */
+/* -- the daemon's side: what get.c, read.c, write.c and answers.c do ----------------------------------------------- */
 
 static void ask_a_node(struct world *w, struct event *from, bool leader)
 {
@@ -158,10 +159,10 @@ static void send_read(struct world *w, struct flight *flight, struct secret *s)
 
 	flight_depart(flight, w->now);
 	if (w->cache != NULL) {
-		first.held = cache_hold(w->cache, "m", s->name);
+		first.held = cache_hold(w->cache, name_of("m", s->name));
 		first.ticket = cache_ticket(w->cache, first.held);
 	}
-	(void)versions_least(w->versions, "m", first.secret->name, w->now, &ask_leader);
+	(void)versions_least(w->versions, name_of("m", first.secret->name), w->now, &ask_leader);
 	ask_a_node(w, &first, ask_leader);
 }
 
@@ -170,7 +171,7 @@ static int begin_flight(void *arg, struct flight *flight)
 {
 	struct world *w = arg;
 	struct flight_key key = flight_key(flight);
-	struct secret *s = &w->secrets[key.path[0] - 'a'];
+	struct secret *s = &w->secrets[secret_path(key.name)[0] - 'a'];
 
 	if (chance(4) != 0) {
 		send_read(w, flight, s);
@@ -215,12 +216,12 @@ static void told(struct world *w, struct caller *c, uint64_t version)
 		    (unsigned long long)w->now);
 }
 
-/* As fresh.c: what is too old is asked for again at the leader. */
+/* As read.c: what is too old is asked for again at the leader. */
 static void read_answered(struct world *w, struct event *e)
 {
 	struct flight *flight = e->flight;
 	bool ask_leader;
-	uint64_t least = versions_least(w->versions, "m", e->secret->name, w->now, &ask_leader);
+	uint64_t least = versions_least(w->versions, name_of("m", e->secret->name), w->now, &ask_leader);
 	struct seat *seat;
 
 	if (flight == NULL)
@@ -249,7 +250,7 @@ static void read_answered(struct world *w, struct event *e)
 /* An answer from the cache may be as old as it says, and no older than it may be. */
 static bool cached(struct world *w, const struct secret *s)
 {
-	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, "m", s->name, w->now) : NULL;
+	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, name_of("m", s->name), w->now) : NULL;
 	uint64_t next;
 
 	if (value == NULL || w->now - value->sent_ms >= w->max_age)
@@ -272,7 +273,7 @@ static bool cached(struct world *w, const struct secret *s)
 static void get(struct world *w)
 {
 	struct secret *s = &w->secrets[chance(PATHS)];
-	const struct flight_key key = {.mount = "m", .path = s->name};
+	const struct flight_key key = {.name = name_of("m", s->name)};
 	struct caller *c;
 
 	if (w->ncallers >= CALLERS_MOST || (chance(4) != 0 && cached(w, s)))
@@ -306,7 +307,7 @@ static void put(struct world *w)
 	if (foreign || w->cache == NULL)
 		return;
 	s->put_sent = w->now;
-	e->held = cache_hold(w->cache, "m", s->name);
+	e->held = cache_hold(w->cache, name_of("m", s->name));
 	cache_put_sent(w->cache, e->held);
 }
 
@@ -320,10 +321,10 @@ static void put_answered(struct world *w, struct event *e)
 		return;
 	}
 	if (e->answered) {
-		versions_wrote(w->versions, "m", s->name, e->version, w->now);
+		versions_wrote(w->versions, name_of("m", s->name), e->version, w->now);
 		s->acknowledged = newer(s->acknowledged, e->version);
 	} else {
-		versions_doubt(w->versions, "m", s->name, w->now);
+		versions_doubt(w->versions, name_of("m", s->name), w->now);
 	}
 	if (e->held == NULL)
 		return;

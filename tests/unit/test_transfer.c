@@ -96,7 +96,7 @@ static void save(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
 	static const struct save_ops ops = {.begin = on_begin, .data = on_data, .done = on_saved};
 
-	g->save = snapshot_save(b->transfers, deadline_ms, &ops, g);
+	g->save = snapshot_save(b->transfers, 0, deadline_ms, &ops, g);
 	assert_non_null(g->save);
 	assert_int_equal(g->done, 0);
 }
@@ -105,7 +105,7 @@ static void restore(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
 	static const struct restore_ops ops = {.begin = on_begin, .room = on_room, .done = on_restored};
 
-	g->restore = snapshot_restore(b->transfers, false, deadline_ms, &ops, g);
+	g->restore = snapshot_restore(b->transfers, false, 0, deadline_ms, &ops, g);
 	assert_non_null(g->restore);
 	assert_int_equal(g->done, 0);
 }

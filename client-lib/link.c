@@ -1,0 +1,111 @@
+/*
+ * link: a connection to the daemon, as bytes and frames.
+ */
+#include "client-lib/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define KEPT_MAX 1048576u /* a larger allocation is not kept for the next frame */
+
+void link_init(struct link *link, size_t frame_max)
+{
+	*link = (struct link){ .fd = -1, .frame_max = frame_max };
+	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE); /* a frame, and what a read brings beyond it */
+}
+
+enum link_dialled link_dial(struct link *link, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const char *why;
+	bool busy;
+
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		link->fd = fd;
+		return LINK_DIALLED;
+	}
+	busy = errno == EAGAIN || errno == EINTR;
+	why = busy ? "the daemon has too many connections waiting" : strerror(errno);
+	snprintf(link->trouble, sizeof(link->trouble), "cannot connect to %s: %s", path, why);
+	if (fd >= 0)
+		close(fd);
+	return busy ? LINK_BUSY : LINK_NOBODY;
+}
+
+void link_close(struct link *link)
+{
+	if (link->fd >= 0)
+		close(link->fd);
+	link->fd = -1;
+	link->taken = 0;
+	buf_consume(&link->in, buf_len(&link->in));
+}
+
+void link_free(struct link *link)
+{
+	link_close(link);
+	buf_free(&link->in);
+}
+
+ssize_t link_read(struct link *link)
+{
+	size_t held = buf_len(&link->in), room = LINK_READ_SIZE;
+	struct frame frame;
+	ssize_t n;
+
+	/*
+	 * All that is missing of a frame whose length is known. And not more, since the start of another large one behind it would
+	 * have to be moved.
+	 */
+	if (held >= FRAME_HEADER && frame_parse(buf_data(&link->in), held, link->frame_max, &frame) == FRAME_MORE &&
+	    FRAME_HEADER + frame.len - held > LINK_READ_SIZE)
+		room = FRAME_HEADER + frame.len - held;
+	if (buf_reserve(&link->in, room) != 0)
+		return LINK_NO_MEMORY;
+	do
+		n = recv(link->fd, buf_tail(&link->in), room, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 && errno == EAGAIN ? 0 : LINK_CLOSED;
+	buf_commit(&link->in, (size_t)n);
+	return n;
+}
+
+enum frame_status link_next(struct link *link, struct frame *ret)
+{
+	enum frame_status status;
+
+	buf_consume(&link->in, link->taken);
+	status = frame_parse(buf_data(&link->in), buf_len(&link->in), link->frame_max, ret);
+	link->taken = status == FRAME_OK ? FRAME_HEADER + ret->len : 0;
+	return status;
+}
+
+void link_trim(struct link *link)
+{
+	if (buf_len(&link->in) == 0 && link->in.cap > KEPT_MAX)
+		buf_free(&link->in);
+}
+
+ssize_t link_write(struct link *link, struct iovec *part, size_t n)
+{
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = n };
+	ssize_t written;
+
+	do {
+		/* A single part goes without a list, which the kernel would have to fetch. */
+		if (n == 1)
+			written = send(link->fd, part[0].iov_base, part[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		else
+			written = sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (written < 0 && errno == EINTR);
+	if (written >= 0)
+		return written;
+	return errno == EAGAIN ? 0 : LINK_CLOSED;
+}

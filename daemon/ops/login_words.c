@@ -1,0 +1,65 @@
+/*
+ * login_words: what the state of the login and of OpenBao is called, for people.
+ */
+#include "daemon/ops/login_words.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "daemon/upstream/keeper.h"
+
+/* A line that stands for long cannot tell how long it is from now. */
+static const char *login_clock_time(char out[16], uint64_t from_now_ms)
+{
+	time_t at = time(NULL) + (time_t)(from_now_ms / 1000);
+	struct tm tm;
+	if (gmtime_r(&at, &tm) == NULL || strftime(out, 16, "%H:%M UTC", &tm) == 0)
+		out[0] = '\0';
+	return out;
+}
+
+static void login_ready_words(const struct keeper_status *status, char *out, size_t size)
+{
+	char at[16];
+	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in until %s, but the next login failed: %s", login_clock_time(at, status->lease_left_ms),
+		    status->reason);
+	else if (status->next_renewal_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, renewal due at %s", login_clock_time(at, status->next_renewal_ms));
+	else if (status->next_login_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, next login due at %s", login_clock_time(at, status->next_login_ms));
+	else
+		snprintf(out, size, "logged in");
+}
+
+static void login_unready_words(const struct keeper_status *status, char *out, size_t size)
+{
+	if (status->state == LEASE_STOPPING)
+		snprintf(out, size, "stopping");
+	else if (reach_words(status->reach)[0] != '\0')
+		snprintf(out, size, "no login yet");
+	else if (status->state == LEASE_REJECTED)
+		snprintf(out, size, "no login, waiting for other credentials: %s", status->reason);
+	else if (status->state == LEASE_RELOGIN_WAIT)
+		snprintf(out, size, "no login: %s", status->reason);
+	else
+		snprintf(out, size, "logging in");
+}
+
+void login_words(const struct keeper *keeper, char *out, size_t size)
+{
+	struct keeper_status status;
+	const char *reach;
+	size_t n;
+	keeper_status(keeper, &status);
+	reach = reach_words(status.reach);
+	if (status.ready)
+		login_ready_words(&status, out, size);
+	else
+		login_unready_words(&status, out, size);
+	n = strlen(out);
+	if (reach[0] != '\0' && n < size)
+		snprintf(out + n, size - n, "; %s", reach);
+}

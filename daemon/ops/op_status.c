@@ -1,0 +1,135 @@
+/*
+ * op_status: the ops that tell of the daemon itself, ping and status, from memory. Nothing in their replies tells a secret, a
+ * token, OpenBao's address or a namespace.
+ */
+#include "base/clock.h"
+#include "daemon/access/rules.h"
+#include "daemon/ops/work.h"
+#include "daemon/store/kv.h"
+#include "daemon/upstream/keeper.h"
+#include "proto/frame.h"
+
+/* -- ping ---------------------------------------------------------------------------------------------------- */
+
+static bool ping_at_once(const struct asked *asked)
+{
+	const struct call_limits *limits = &asked->ops->parts.limits;
+	struct keeper_status status;
+	struct jwrite w;
+
+	keeper_status(asked->ops->parts.keeper, &status);
+	call_answer_begin(asked->call, &w);
+	jwrite_bool(&w, "ready", status.ready);
+	jwrite_text(&w, "state", lease_state_name(status.state));
+	jwrite_text(&w, "version", SECRETSTORE_VERSION);
+	jwrite_uint(&w, "protocol", PROTOCOL_VERSION);
+	jwrite_open(&w, "ops", '[');
+	for (enum op op = 0; op < OP_COUNT; op++)
+		jwrite_text(&w, NULL, op_name(op));
+	jwrite_close(&w, ']');
+	jwrite_open(&w, "limits", '{');
+	jwrite_uint(&w, "request_bytes", limits->request_bytes);
+	jwrite_uint(&w, "reply_bytes", FRAME_BODY_MAX);
+	jwrite_uint(&w, "requests_per_connection", limits->requests);
+	jwrite_uint(&w, "timeout_ms", REQUEST_TIMEOUT_MAX_MS);
+	jwrite_close(&w, '}');
+	call_answer_end(asked->call, &w);
+	return true;
+}
+
+const struct op_handler op_ping = { .at_once = ping_at_once };
+
+/* -- status -------------------------------------------------------------------------------------------------- */
+
+/* A time that is not planned has no member. */
+static void status_write_due(struct jwrite *w, const char *name, uint64_t ms)
+{
+	if (ms != CLOCK_NEVER)
+		jwrite_uint(w, name, ms);
+}
+
+static void status_write_token(struct jwrite *w, const struct keeper_status *status)
+{
+	jwrite_open(w, "token", '{');
+	jwrite_text(w, "state", lease_state_name(status->state));
+	if (status->ready && status->lease_left_ms == CLOCK_NEVER)
+		jwrite_null(w, "lease_left_ms");
+	else if (status->ready)
+		jwrite_uint(w, "lease_left_ms", status->lease_left_ms);
+	status_write_due(w, "next_renewal_ms", status->next_renewal_ms);
+	status_write_due(w, "next_login_ms", status->next_login_ms);
+	if (status->reason[0] != '\0')
+		jwrite_text(w, "reason", status->reason);
+	jwrite_close(w, '}');
+}
+
+/* A stream counts when it has worked, all else when it was allowed. */
+static void status_write_counters(struct jwrite *w, const struct ops *ops, const struct keeper_status *login)
+{
+	jwrite_open(w, "counters", '{');
+	jwrite_uint(w, "requests", ops->requests);
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		if (op_info(op)->counter != NULL)
+			jwrite_uint(w, op_info(op)->counter, op_is_stream(op) ? ops->of[op].done : ops->of[op].begun);
+	}
+	jwrite_uint(w, "cache_hits", ops->cache_hits);
+	jwrite_uint(w, "cache_stale", ops->cache_stale);
+	jwrite_uint(w, "failures", ops->failures);
+	jwrite_uint(w, "forbidden", ops->forbidden);
+	jwrite_uint(w, "audit_dropped", audit_dropped(ops->parts.audit));
+	jwrite_uint(w, "logins", login->logins);
+	jwrite_uint(w, "login_failures", login->login_failures);
+	jwrite_uint(w, "renewals", login->renewals);
+	jwrite_uint(w, "renewal_failures", login->renewal_failures);
+	jwrite_close(w, '}');
+}
+
+static void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules)
+{
+	jwrite_open(w, "peer", '{');
+	jwrite_uint(w, "uid", peer->uid);
+	jwrite_uint(w, "gid", peer->gid);
+	jwrite_uint(w, "pid", (uint64_t)peer->pid);
+	if (peer->unit != NULL)
+		jwrite_text(w, "unit", peer->unit);
+	if (peer->user_unit != NULL)
+		jwrite_text(w, "user_unit", peer->user_unit);
+	jwrite_close(w, '}');
+	jwrite_open(w, "rules", '[');
+	for (size_t i = 0; i < rules->nrules; i++) {
+		if (rule_names(&rules->rule[i], peer))
+			jwrite_text(w, NULL, rules->rule[i].name);
+	}
+	jwrite_close(w, ']');
+}
+
+static bool status_at_once(const struct asked *asked)
+{
+	const struct ops *ops = asked->ops;
+	struct call *call = asked->call;
+	struct keeper_status login;
+	struct kv_status cache;
+	struct jwrite w;
+
+	keeper_status(ops->parts.keeper, &login);
+	kv_status(ops->parts.kv, &cache);
+	work_audit(asked, call->peer, call->began_us, &(struct outcome){ .code = CODE_NONE });
+	call_answer_begin(call, &w);
+	jwrite_text(&w, "version", SECRETSTORE_VERSION);
+	jwrite_uint(&w, "uptime_ms", clock_now_ms() - ops->started_ms);
+	jwrite_bool(&w, "ready", login.ready);
+	status_write_token(&w, &login);
+	jwrite_open(&w, "upstream", '{');
+	jwrite_text(&w, "state", reach_state_name(login.reach));
+	jwrite_close(&w, '}');
+	status_write_counters(&w, ops, &login);
+	jwrite_open(&w, "cache", '{');
+	jwrite_uint(&w, "entries", cache.entries);
+	jwrite_uint(&w, "bytes", cache.bytes);
+	jwrite_close(&w, '}');
+	status_write_caller(&w, call->peer, ops->parts.rules);
+	call_answer_end(call, &w);
+	return true;
+}
+
+const struct op_handler op_status = { .at_once = status_at_once };

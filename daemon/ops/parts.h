@@ -1,0 +1,26 @@
+/*
+ * parts: what the ops work with, all of it borrowed.
+ */
+#ifndef OPS_PARTS_H
+#define OPS_PARTS_H
+
+#include "daemon/ops/limits.h"
+
+struct audit;
+struct keeper;
+struct kv;
+struct probe;
+struct rules;
+struct transfers;
+
+struct ops_parts {
+	const struct rules *rules;
+	struct kv *kv;
+	struct probe *probe;
+	struct transfers *transfers;
+	struct keeper *keeper;
+	struct audit *audit;
+	struct call_limits limits;
+};
+
+#endif

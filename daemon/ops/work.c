@@ -1,0 +1,283 @@
+/*
+ * work: from the rule that allows a request to its reply and its record. Read down: it starts, its intent is on file, the
+ * store does it, it ends, its record is written, the caller is told; then what happens when the caller or the daemon goes
+ * first.
+ */
+#include "daemon/ops/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "daemon/host/log.h"
+
+#define RESULT_MIN_MS 1000u /* for the record of an outcome, however late that came */
+
+static void work_set_state(struct work *work, enum work_state state)
+{
+	static const char *const names[] = { [WORK_INTENT] = "intent", [WORK_BUSY] = "busy", [WORK_RESULT] = "result" };
+
+	log_debug("request %llu: %s: %s", (unsigned long long)work->record.request, op_name(work->op), names[state]);
+	work->state = state;
+}
+
+static void work_free(struct work *work)
+{
+	struct ops *ops = work->ops;
+
+	DL_DELETE(ops->works, work);
+	if (work->handler->clear != NULL)
+		work->handler->clear(work);
+	secret_name_release(work->name);
+	free(work);
+	drain_check(&ops->drain, ops->works == NULL);
+}
+
+void work_refuse(struct ops *ops, struct call *call, const struct failure *why)
+{
+	ops->failures++;
+	ops->forbidden += why->code == CODE_FORBIDDEN;
+	call_fail(call, why);
+}
+
+static bool work_needs_record(const struct work *work)
+{
+	return op_is(work->op, OP_WRITES) && audit_denies(work->ops->parts.audit);
+}
+
+/* -- the beginning ------------------------------------------------------------------------------------------- */
+
+/* Copies a text to *at, which moves on behind it. NULL stays NULL. */
+static char *work_copy_text(char **at, const char *text)
+{
+	char *copy = *at;
+
+	if (text == NULL)
+		return NULL;
+	*at = stpcpy(copy, text) + 1;
+	return copy;
+}
+
+static size_t work_room_for(const char *text)
+{
+	return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static void work_begin(struct work *work)
+{
+	struct failure why;
+
+	work_set_state(work, WORK_BUSY);
+	if (work->handler->begin(work))
+		return;
+	failure_set(&why, CODE_INTERNAL, "out of memory");
+	work_end(work, &why);
+}
+
+static void work_reply(struct work *work);
+
+/* Where the intent could not be put on file nothing was done, and nothing more is recorded, since that could not be either. */
+static void work_on_intent(void *arg, bool ok)
+{
+	struct work *work = arg;
+
+	work->wait = NULL;
+	if (ok) {
+		work_begin(work);
+		return;
+	}
+	log_error("audit: a %s was refused, since its intent could not be put on file", work->record.op);
+	failure_set(&work->failure, CODE_UNAVAILABLE, "this daemon's audit cannot be written, so nothing was done");
+	work_reply(work);
+}
+
+static void work_on_gone(void *arg);
+
+void work_start(const struct asked *asked, const struct op_handler *handler)
+{
+	struct ops *ops = asked->ops;
+	struct call *call = asked->call;
+	const struct request *r = asked->request;
+	const struct peer *peer = call->peer;
+	/* The rule and the caller's units may not last as long as the work does: they are copied behind the op's struct. */
+	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
+	struct work *work = calloc(1, handler->size + room);
+	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
+	char *at = (char *)work + handler->size;
+	struct failure why;
+
+	if (work == NULL || (op_has_path(r->op) && name == NULL)) {
+		free(work);
+		failure_set(&why, CODE_INTERNAL, "out of memory");
+		work_refuse(ops, call, &why);
+		return;
+	}
+	work->ops = ops;
+	work->handler = handler;
+	work->call = call;
+	work->op = r->op;
+	work->began_us = call->began_us;
+	work->deadline_ms = asked->deadline_ms;
+	work->name = name;
+	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
+		.unit = work_copy_text(&at, peer->unit), .user_unit = work_copy_text(&at, peer->user_unit) };
+	work->record = (struct audit_record){ .op = op_name(r->op), .peer = &work->peer,
+		.mount = name != NULL ? secret_mount(name) : NULL, .path = name != NULL ? secret_path(name) : NULL,
+		.rule = work_copy_text(&at, asked->rule), .request = asked->number };
+	DL_APPEND(ops->works, work);
+	call_wait(call, work_on_gone, work);
+	if (handler->take != NULL)
+		handler->take(work, r);
+	if (!work_needs_record(work)) {
+		work_begin(work);
+		return;
+	}
+	work_set_state(work, WORK_INTENT);
+	if (handler->keep == NULL || handler->keep(work) == 0)
+		work->wait = audit_intent(ops->parts.audit, &work->record, work->deadline_ms, work_on_intent, work);
+	if (work->wait == NULL)
+		work_on_intent(work, false);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------- */
+
+/* Tells the caller, if it is still there. */
+static void work_answer(struct work *work)
+{
+	struct call *call = work->call;
+	struct jwrite w;
+
+	log_debug("request %llu: %s: %s after %llu us", (unsigned long long)work->record.request, work->record.op,
+	    work->failure.code == CODE_NONE ? "ok" : code_name(work->failure.code),
+	    (unsigned long long)(clock_now_us() - work->began_us));
+	work->call = NULL;
+	if (call == NULL)
+		return;
+	if (work->failure.code != CODE_NONE) {
+		work_refuse(work->ops, call, &work->failure);
+		return;
+	}
+	call_answer_begin(call, &w);
+	work->handler->answer(work, &w);
+	call_answer_end(call, &w);
+}
+
+static void work_reply(struct work *work)
+{
+	work_answer(work);
+	work_free(work);
+}
+
+/* What was done is done: the caller is told so, and the log that there is no record of it. */
+static void work_on_result(void *arg, bool ok)
+{
+	struct work *work = arg;
+
+	work->wait = NULL;
+	if (!ok)
+		log_error("audit: the outcome of a %s could not be put on file: %s", work->record.op,
+		    work->failure.code == CODE_NONE ? "it was done" : code_name(work->failure.code));
+	work_reply(work);
+}
+
+void work_end(struct work *work, const struct failure *why)
+{
+	struct audit *audit = work->ops->parts.audit;
+	uint64_t now_us = clock_now_us();
+
+	if (why != NULL)
+		work->failure = *why;
+	else
+		work->ops->of[work->op].done++;
+	work->record.code = work->failure.code;
+	work->record.microseconds = now_us - work->began_us;
+	if (!work_needs_record(work)) {
+		work_answer(work);
+		audit_write(audit, &work->record, now_us / 1000);
+		work_free(work);
+		return;
+	}
+	/* Also where the caller has gone: the intent is not to stand there without its outcome. */
+	work_set_state(work, WORK_RESULT);
+	if (work->handler->hold == NULL || work->handler->hold(work) == 0) {
+		uint64_t least = now_us / 1000 + RESULT_MIN_MS;
+
+		work->wait = audit_result(audit, &work->record,
+		    work->deadline_ms == CLOCK_NEVER || work->deadline_ms < least ? least : work->deadline_ms, work_on_result, work);
+	}
+	if (work->wait == NULL)
+		work_on_result(work, false);
+}
+
+/* -- the caller, or the daemon, goes first ------------------------------------------------------------------- */
+
+/* Writes a record for which nobody waits. */
+static void work_record_now(struct work *work)
+{
+	struct audit *audit = work->ops->parts.audit;
+	uint64_t now_us = clock_now_us();
+
+	work->record.microseconds = now_us - work->began_us;
+	if (work_needs_record(work))
+		(void)audit_result(audit, &work->record, 0, NULL, NULL);
+	else
+		audit_write(audit, &work->record, now_us / 1000);
+}
+
+static void work_on_gone(void *arg)
+{
+	struct work *work = arg;
+
+	log_debug("request %llu: the caller has gone", (unsigned long long)work->record.request);
+	work->call = NULL;
+	if (work->state == WORK_RESULT)
+		return;
+	if (work->wait != NULL)
+		audit_abandon(work->wait);
+	if (work->state == WORK_BUSY && work->handler->abandon(work))
+		return;
+	work->record.gone = true;
+	work_record_now(work);
+	work_free(work);
+}
+
+void work_end_all(struct ops *ops)
+{
+	struct work *work, *next;
+
+	DL_FOREACH_SAFE(ops->works, work, next) {
+		if (work->wait != NULL) {
+			audit_abandon(work->wait);
+		} else if (op_is(work->op, OP_WRITES)) {
+			/* The daemon ends in a hurry: whether OpenBao does what was sent is not known. */
+			work->record.code = CODE_UNKNOWN_OUTCOME;
+			work_record_now(work);
+		}
+		work_free(work);
+	}
+}
+
+/* -- without work -------------------------------------------------------------------------------------------- */
+
+void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us, const struct outcome *outcome)
+{
+	const struct request *r = asked->request;
+	bool has_path = op_has_path(r->op);
+	uint64_t now_us = clock_now_us();
+	const struct audit_record record = {
+		.op = op_name(r->op),
+		.peer = peer,
+		.mount = has_path ? secret_mount(&r->name) : NULL,
+		.path = has_path ? secret_path(&r->name) : NULL,
+		.rule = asked->rule,
+		.version = outcome->version,
+		.code = outcome->code,
+		.microseconds = now_us - began_us,
+		.request = asked->number,
+	};
+
+	log_debug("request %llu: %s: %s at once", (unsigned long long)asked->number, record.op,
+	    outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
+	audit_write(asked->ops->parts.audit, &record, now_us / 1000);
+}

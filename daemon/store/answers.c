@@ -1,0 +1,208 @@
+/*
+ * answers: how old an answer may be is judged here, the cache itself keeps and forgets.
+ */
+#include "daemon/store/answers.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/store/cache.h"
+#include "daemon/upstream/keeper.h"
+
+#define EXPIRY_MIN_MS 100u /* between two looks at what is too old */
+
+struct answers {
+	struct keeper *keeper;
+	struct kv_options options;
+	struct cache *cache; /* off, it takes note of puts only, and so can be turned on at any time */
+	bool paused, stopping;
+	struct event expiry;
+};
+
+/* -- answers ------------------------------------------------------------------------------------------------- */
+
+/*
+ * A version by its number is always asked for: who wants one by number is after something that no cache can vouch for, its
+ * not having been deleted since.
+ */
+static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint64_t limit_ms, uint64_t now_ms,
+    struct kv_reply *ret)
+{
+	uint64_t most = wanted->max_age_ms < limit_ms ? wanted->max_age_ms : limit_ms, age;
+	const struct cache_value *value;
+
+	if (most == 0 || wanted->version != 0 || wanted->row != API_KV_GET)
+		return false;
+	value = cache_find(a->cache, wanted->name, now_ms);
+	if (value == NULL || value->version < wanted->min_version)
+		return false;
+	age = now_ms - value->sent_ms;
+	if (age >= most)
+		return false;
+	*ret = (struct kv_reply){ .data = value->data, .metadata = value->metadata, .created_time = value->created_time,
+		.version = value->version, .cached = true, .stale = age >= a->options.max_age_ms, .age_ms = age };
+	return true;
+}
+
+bool answers_find_stale(struct answers *a, const struct kv_wanted *wanted, struct kv_reply *ret)
+{
+	return !a->stopping && keeper_state(a->keeper) != LEASE_REJECTED &&
+	    find_younger(a, wanted, a->options.serve_stale_ms, clock_now_ms(), ret);
+}
+
+bool answers_find(struct answers *a, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret)
+{
+	if (find_younger(a, wanted, a->options.max_age_ms, now_ms, ret))
+		return true;
+	return a->options.serve_stale_ms > 0 && reach_code(keeper_reach(a->keeper)) != CODE_NONE &&
+	    answers_find_stale(a, wanted, ret);
+}
+
+/* -- a read's and a write's steps ---------------------------------------------------------------------------- */
+
+/* Of what is kept; 0: the cache is off. */
+static uint64_t cache_lifetime_ms(const struct answers *a)
+{
+	const struct kv_options *o = &a->options;
+
+	if (a->paused)
+		return 0;
+	return o->max_age_ms > o->serve_stale_ms ? o->max_age_ms : o->serve_stale_ms;
+}
+
+int answers_claim_read(struct answers *a, struct claim *claim, const struct secret_name *name)
+{
+	if (cache_lifetime_ms(a) == 0)
+		return 0;
+	claim->path = cache_hold(a->cache, name);
+	return claim->path != NULL ? 0 : -1;
+}
+
+int answers_claim_put(struct answers *a, struct claim *claim, const struct secret_name *name)
+{
+	claim->is_put = true;
+	claim->path = cache_hold(a->cache, name);
+	return claim->path != NULL ? 0 : -1;
+}
+
+void answers_sent(struct answers *a, struct claim *claim)
+{
+	if (claim->path == NULL)
+		return;
+	claim->ticket = cache_ticket(a->cache, claim->path);
+	if (!claim->is_put || claim->counted)
+		return;
+	cache_put_sent(a->cache, claim->path);
+	claim->counted = true;
+}
+
+static void answers_expire(evutil_socket_t fd, short what, void *arg)
+{
+	struct answers *a = arg;
+	uint64_t now = clock_now_ms(), due = cache_expire(a->cache, now);
+	struct timeval tv = clock_timeval(due > now + EXPIRY_MIN_MS ? due - now : EXPIRY_MIN_MS);
+
+	(void)fd;
+	(void)what;
+	if (due != CLOCK_NEVER)
+		(void)event_add(&a->expiry, &tv);
+}
+
+void answers_keep(struct answers *a, struct claim *claim, const struct answer *answer, uint64_t sent_ms)
+{
+	const struct cache_value value = { .data = answer->data, .metadata = answer->metadata,
+		.created_time = answer->created_time, .version = answer->version, .sent_ms = sent_ms };
+
+	if (claim->path == NULL)
+		return;
+	cache_fill(a->cache, claim->path, claim->ticket, &value);
+	if (!event_pending(&a->expiry, EV_TIMEOUT, NULL))
+		answers_expire(-1, EV_TIMEOUT, a);
+}
+
+/* OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any more. */
+void answers_refused(struct answers *a, struct claim *claim, int status, bool latest)
+{
+	if (claim->path != NULL && (status == 400 || status == 403 || (status == 404 && latest)))
+		cache_forget(a->cache, claim->path);
+}
+
+void answers_release(struct answers *a, struct claim *claim)
+{
+	if (claim->path == NULL)
+		return;
+	if (claim->counted)
+		cache_put_ended(a->cache, claim->path);
+	cache_release(a->cache, claim->path);
+	claim->path = NULL;
+}
+
+/* -- the cache ----------------------------------------------------------------------------------------------- */
+
+void answers_clear(struct answers *a)
+{
+	cache_clear(a->cache);
+}
+
+void answers_status(const struct answers *a, struct kv_status *ret)
+{
+	*ret = (struct kv_status){ .entries = cache_entries(a->cache), .bytes = cache_bytes(a->cache) };
+}
+
+static void answers_apply(struct answers *a)
+{
+	cache_set_limits(a->cache, cache_lifetime_ms(a), a->options.max_bytes);
+	answers_expire(-1, EV_TIMEOUT, a);
+}
+
+void answers_set_options(struct answers *a, const struct kv_options *options)
+{
+	a->options = *options;
+	answers_apply(a);
+}
+
+void answers_pause(struct answers *a, bool paused)
+{
+	a->paused = paused;
+	answers_apply(a);
+}
+
+void answers_stop(struct answers *a)
+{
+	a->stopping = true;
+}
+
+static void clear_after_refusal(void *arg)
+{
+	answers_clear(arg);
+}
+
+struct answers *answers_new(struct event_base *base, struct keeper *keeper, const struct kv_options *options)
+{
+	struct answers *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->keeper = keeper;
+	a->options = *options;
+	a->cache = cache_new(cache_lifetime_ms(a), options->max_bytes);
+	if (a->cache == NULL) {
+		free(a);
+		return NULL;
+	}
+	(void)evtimer_assign(&a->expiry, base, answers_expire, a);
+	keeper_on_refusal(keeper, clear_after_refusal, a);
+	return a;
+}
+
+void answers_free(struct answers *a)
+{
+	if (a == NULL)
+		return;
+	keeper_on_refusal(a->keeper, NULL, NULL);
+	event_del(&a->expiry);
+	cache_free(a->cache);
+	free(a);
+}

@@ -1,0 +1,58 @@
+/*
+ * answers: when an answer from the cache (cache.h) will do, and what reads, writes and logins do to the cache.
+ */
+#ifndef ANSWERS_H
+#define ANSWERS_H
+
+#include "daemon/store/kv_types.h"
+
+struct answers;
+struct cache_path;
+struct event_base;
+struct keeper;
+
+/* Both borrowed. NULL: no memory. */
+struct answers *answers_new(struct event_base *base, struct keeper *keeper, const struct kv_options *options);
+void answers_free(struct answers *answers);
+
+/* As kv_set_cache() and kv_pause_cache(). */
+void answers_set_options(struct answers *answers, const struct kv_options *options);
+void answers_pause(struct answers *answers, bool paused);
+
+/* The daemon stops: nothing stale is given any more. */
+void answers_stop(struct answers *answers);
+
+void answers_clear(struct answers *answers);
+void answers_status(const struct answers *answers, struct kv_status *ret);
+
+/* As kv_cached(). */
+bool answers_find(struct answers *answers, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret);
+
+/* Is there an answer that may be given where OpenBao cannot be asked? */
+bool answers_find_stale(struct answers *answers, const struct kv_wanted *wanted, struct kv_reply *ret);
+
+/* What a read or a write under way has to do with the cache; part of its struct. All zero: nothing. */
+struct claim {
+	struct cache_path *path; /* NULL: the cache is not for it */
+	uint64_t ticket;         /* a read's, since it was sent last */
+	bool is_put;
+	bool counted;            /* a put: the cache has been told that it was sent */
+};
+
+/* Begins. 0; or -1: no memory, and it must not be sent. */
+int answers_claim_read(struct answers *answers, struct claim *claim, const struct secret_name *name);
+int answers_claim_put(struct answers *answers, struct claim *claim, const struct secret_name *name);
+
+/* It is about to be sent. */
+void answers_sent(struct answers *answers, struct claim *claim);
+
+/* A read of the latest version has worked; sent_ms: when it was sent. */
+void answers_keep(struct answers *answers, struct claim *claim, const struct answer *answer, uint64_t sent_ms);
+
+/* A read was answered with that HTTP status. latest: it was of the latest version. */
+void answers_refused(struct answers *answers, struct claim *claim, int status, bool latest);
+
+/* It has ended, as far as anybody will know. */
+void answers_release(struct answers *answers, struct claim *claim);
+
+#endif

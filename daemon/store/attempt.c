@@ -1,0 +1,131 @@
+/*
+ * attempt: waits, and the rules, which are a function without effects but on the struct.
+ */
+#include "daemon/store/attempt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/store/mounts.h"
+#include "daemon/upstream/leader.h"
+
+#define PAUSE_FIRST_MS 50u
+#define PAUSE_MAX_MS 1000u
+
+bool attempt_take_token(struct attempt *a)
+{
+	if (a->token != NULL)
+		token_release(a->token);
+	a->token = keeper_token(a->keeper);
+	return a->token != NULL;
+}
+
+static void attempt_on_token(void *arg, const struct failure *why)
+{
+	struct attempt *a = arg;
+
+	a->wait = NULL;
+	if (why == NULL) {
+		a->ops->go_on(a);
+		return;
+	}
+	a->failure = *why;
+	a->ops->failed(a);
+}
+
+bool attempt_await_login(struct attempt *a)
+{
+	a->wait = keeper_wait(a->keeper, attempt_on_token, a);
+	return a->wait != NULL;
+}
+
+bool attempt_await_verdict(struct attempt *a, bool wrapped)
+{
+	a->wait = keeper_denied(a->keeper, a->token, wrapped, attempt_on_token, a);
+	return a->wait != NULL;
+}
+
+static void attempt_on_mount(void *arg, const struct answer *answer)
+{
+	struct attempt *a = arg;
+
+	a->guard = NULL;
+	if (answer->verdict == VERDICT_OK)
+		a->ops->go_on(a);
+	else
+		a->ops->refused(a, answer);
+}
+
+bool attempt_await_guard(struct attempt *a, struct mounts *mounts, const char *mount, uint64_t number)
+{
+	a->guard = mounts_ask(mounts, mount, token_text(a->token), number, attempt_on_mount, a);
+	return a->guard != NULL;
+}
+
+bool attempt_set_node(struct attempt *a, const char *node)
+{
+	free(a->node);
+	a->node = node != NULL ? strdup(node) : NULL;
+	return node == NULL || a->node != NULL;
+}
+
+void attempt_stop_waiting(struct attempt *a)
+{
+	if (a->wait != NULL)
+		token_wait_cancel(a->wait);
+	if (a->guard != NULL)
+		mounts_cancel(a->guard);
+	if (a->search != NULL)
+		leader_cancel(a->search);
+	if (a->http != NULL)
+		http_cancel(a->http);
+	a->wait = NULL;
+	a->guard = NULL;
+	a->search = NULL;
+	a->http = NULL;
+}
+
+void attempt_let_go(struct attempt *a)
+{
+	attempt_stop_waiting(a);
+	if (a->token != NULL)
+		token_release(a->token);
+	a->token = NULL;
+	(void)attempt_set_node(a, NULL);
+}
+
+enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum reach_state reach)
+{
+	enum code code = answer->failure.code;
+	bool closed = reach == REACH_SEALED || reach == REACH_NOT_INITIALIZED;
+
+	a->failure = answer->failure;
+	if (answer->verdict == VERDICT_DENIED) {
+		/* A token that is replaced again and again is somebody else's trouble, and nobody can be asked who is not there. */
+		return ++a->denials > a->denials_max || reach == REACH_DOWN ? ATTEMPT_FAILS : ATTEMPT_DENIED;
+	}
+	if (answer->verdict == VERDICT_AGAIN && closed) {
+		/* It cannot have a leader, and will not before somebody comes. */
+		failure_set(&a->failure, reach_code(reach), "%s", reach_words(reach));
+		return ATTEMPT_FAILS;
+	}
+	/* Until OpenBao is known not to answer, this may be a hiccup. */
+	if (answer->verdict == VERDICT_AGAIN || code == CODE_UNAVAILABLE)
+		return ATTEMPT_PAUSES;
+	/* One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile. */
+	if ((code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && reach == REACH_SUSPECT)
+		return ATTEMPT_PAUSES;
+	return ATTEMPT_FAILS;
+}
+
+uint64_t attempt_pause_ms(struct attempt *a, uint64_t least_ms)
+{
+	uint64_t most = PAUSE_FIRST_MS << (a->tries < 5 ? a->tries : 5), pause;
+
+	if (most > PAUSE_MAX_MS)
+		most = PAUSE_MAX_MS;
+	pause = clock_random(most / 2, most);
+	a->tries++;
+	return pause > least_ms ? pause : least_ms;
+}

@@ -1,0 +1,330 @@
+/*
+ * get: a caller has a seat in a flight, whose work is a read (read.h).
+ */
+#include "daemon/store/get.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/store/answers.h"
+#include "daemon/store/flights.h"
+#include "daemon/store/read.h"
+#include "daemon/upstream/keeper.h"
+
+#define STALE_MS 300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
+
+struct get {
+	struct seat seat; /* first, so that a seat is found to be its */
+	TAILQ_ENTRY(get) link;
+	struct gets *gets;
+	uint64_t caller, number;
+	uint64_t deadline_ms;
+	uint64_t max_age_ms; /* as wanted */
+	struct event timer;  /* the deadline; or before it, to see whether a stale answer has to do */
+	kv_done *done;       /* NULL: it was told; it keeps its seat so that the flight brings the cache something newer */
+	void *arg;
+};
+
+struct gets {
+	struct store *store;
+	struct flights *flights;
+	TAILQ_HEAD(, get) list;
+	struct event next_flight;
+	uint64_t next_flight_ms; /* what that is set to; CLOCK_NEVER: not at all */
+};
+
+static struct get *get_of(struct seat *seat)
+{
+	return (struct get *)(void *)seat;
+}
+
+static void get_wake_at(struct get *g, uint64_t until_ms)
+{
+	struct timeval tv = clock_until(until_ms);
+
+	(void)event_add(&g->timer, &tv);
+}
+
+/* -- when a flight begins because others take long ----------------------------------------------------------- */
+
+static void gets_arm(struct gets *gets)
+{
+	uint64_t due = flights_due(gets->flights);
+	struct timeval tv;
+
+	if (due == gets->next_flight_ms)
+		return;
+	gets->next_flight_ms = due;
+	if (due == CLOCK_NEVER) {
+		(void)event_del(&gets->next_flight);
+		return;
+	}
+	tv = clock_until(due);
+	(void)event_add(&gets->next_flight, &tv);
+}
+
+static void gets_on_next_flight(evutil_socket_t fd, short what, void *arg)
+{
+	struct gets *gets = arg;
+
+	(void)fd;
+	(void)what;
+	flights_run(gets->flights, clock_now_ms());
+	gets->next_flight_ms = CLOCK_NEVER; /* as far as the timer goes */
+	gets_arm(gets);
+}
+
+/* -- the end of a get ---------------------------------------------------------------------------------------- */
+
+static void get_free(struct get *g)
+{
+	struct gets *gets = g->gets;
+
+	flights_leave(gets->flights, &g->seat, clock_now_ms());
+	gets_arm(gets);
+	event_del(&g->timer);
+	TAILQ_REMOVE(&gets->list, g, link);
+	free(g);
+	store_ended(gets->store);
+}
+
+void get_abandon(struct get *g)
+{
+	get_free(g);
+}
+
+static void get_tell(struct get *g, const struct kv_reply *reply)
+{
+	if (g->done != NULL)
+		g->done(g->arg, reply);
+	g->done = NULL;
+}
+
+static bool get_tell_stale(struct get *g, const struct flight_key *key)
+{
+	const struct kv_wanted wanted = { .name = key->name, .row = key->row, .version = key->version,
+		.min_version = key->min_version, .max_age_ms = g->max_age_ms };
+	struct kv_reply reply;
+
+	if (g->done == NULL || !answers_find_stale(g->gets->store->answers, &wanted, &reply))
+		return false;
+	log_request(g->number, "get: a stale answer has to do");
+	get_tell(g, &reply);
+	return true;
+}
+
+/* -- flights ------------------------------------------------------------------------------------------------- */
+
+static void on_flight_departs(void *arg)
+{
+	flight_depart(arg, clock_now_ms());
+}
+
+/* Whether a failure says that OpenBao is not to be reached, and not what it has to say. */
+static bool is_away(const struct store *store, enum code code)
+{
+	switch (code) {
+	case CODE_UNAVAILABLE:
+	case CODE_TIMEOUT:
+	case CODE_SEALED:
+	case CODE_NOT_INITIALIZED:
+		return true;
+	case CODE_NOT_READY: /* no login, since OpenBao was away when it was due */
+		return keeper_reach(store->keeper) != REACH_UP;
+	default:
+		return false;
+	}
+}
+
+static void on_flight_read(void *arg, const struct answer *answer, uint64_t sent_ms)
+{
+	struct flight *flight = arg;
+	struct gets *gets = get_of(TAILQ_FIRST(&flight->seats))->gets; /* without seats it would have been cancelled */
+	const struct flight_key key = flight_key(flight); /* the read holds the name */
+	bool ok = answer->verdict == VERDICT_OK, away = !ok && is_away(gets->store, answer->failure.code);
+	const struct kv_reply reply = { .failure = ok ? NULL : &answer->failure, .data = answer->data,
+		.metadata = answer->metadata, .created_time = answer->created_time, .version = answer->version };
+	uint64_t now = clock_now_ms();
+	struct seat *seat;
+
+	flights_land(gets->flights, flight, ok ? now - sent_ms : FLIGHT_NO_EXAMPLE, now);
+	gets_arm(gets);
+	while ((seat = flight_unseat(flight)) != NULL) {
+		struct get *g = get_of(seat);
+
+		if (!away || !get_tell_stale(g, &key))
+			get_tell(g, &reply);
+		get_free(g);
+	}
+	flight_free(flight);
+}
+
+static void get_log_shared(const struct get *g, const struct read *read)
+{
+	log_request(g->number, "get: shares the read of request %llu", (unsigned long long)read_number(read));
+}
+
+static int begin_flight(void *arg, struct flight *flight)
+{
+	static const struct read_ops ops = { .departs = on_flight_departs, .done = on_flight_read };
+	struct gets *gets = arg;
+	struct seat *seat = TAILQ_FIRST(&flight->seats);
+	const struct get *first = get_of(seat);
+	const struct read_options options = { .key = flight_key(flight), .caller = first->caller, .number = first->number,
+		.deadline_ms = flight->deadline };
+
+	flight->work = read_begin(gets->store, &options, &ops, flight);
+	if (flight->work == NULL)
+		return -1;
+	while ((seat = TAILQ_NEXT(seat, link)) != NULL) {
+		read_share(flight->work, get_of(seat)->caller, 0);
+		get_log_shared(get_of(seat), flight->work);
+	}
+	return 0;
+}
+
+static void cancel_flight(void *arg, struct flight *flight)
+{
+	(void)arg;
+	read_cancel(flight->work);
+}
+
+/* -- time ---------------------------------------------------------------------------------------------------- */
+
+static bool has_company(const struct get *g)
+{
+	const struct seats *seats = &g->seat.flight->seats;
+
+	return TAILQ_FIRST(seats) != &g->seat || TAILQ_NEXT(&g->seat, link) != NULL;
+}
+
+/* The read's own time is over with this caller's at the latest. Its end is waited for: it knows more of what went wrong. */
+static bool outlasts_read(const struct get *g)
+{
+	const struct flight *flight = g->seat.flight;
+
+	return flight->state != FLIGHT_WAITING && flight->deadline <= g->deadline_ms;
+}
+
+/* A caller whose time is over, while the read has more, is told what the read would fail with now. */
+static void get_overdue(struct get *g)
+{
+	const struct flight *flight = g->seat.flight;
+	struct failure why;
+
+	if (flight->state == FLIGHT_WAITING)
+		flight = flight_ahead(flight);
+	if (flight != NULL)
+		read_overdue(flight->work, &why);
+	else
+		failure_set(&why, CODE_INTERNAL, "out of memory");
+	log_request(g->number, "get: its time is over");
+	get_tell(g, &(struct kv_reply){ .failure = &why });
+	get_free(g);
+}
+
+static void get_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct get *g = arg;
+	const struct flight_key key = flight_key(g->seat.flight);
+	uint64_t now = clock_now_ms();
+
+	(void)fd;
+	(void)what;
+	if (get_tell_stale(g, &key)) {
+		/* The last one keeps the flight in the air: were it called off, a slow OpenBao would never be heard again. */
+		if (has_company(g) || now >= g->deadline_ms)
+			get_free(g);
+		else
+			get_wake_at(g, g->deadline_ms);
+	} else if (now < g->deadline_ms) {
+		get_wake_at(g, g->deadline_ms);
+	} else if (!outlasts_read(g)) {
+		get_overdue(g);
+	}
+}
+
+/* -- gets ---------------------------------------------------------------------------------------------------- */
+
+/* Nobody waits for another's slot: be it the read's own, or that of one before it which is tried again. */
+static void get_share_slots(const struct get *g)
+{
+	const struct flight *flight = g->seat.flight;
+
+	if (flight->state == FLIGHT_BOARDING)
+		read_share(flight->work, g->caller, g->deadline_ms);
+	if (flight->state != FLIGHT_WAITING)
+		return;
+	for (flight = flight_ahead(flight); flight != NULL; flight = TAILQ_NEXT(flight, link))
+		read_share(flight->work, g->caller, 0);
+}
+
+struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
+    void *arg)
+{
+	const struct flight_key key = { .name = wanted->name, .row = wanted->row, .version = wanted->version,
+		.min_version = wanted->min_version };
+	struct get *g = malloc(sizeof(*g));
+	uint64_t now = clock_now_ms(), half = deadline_ms > now ? (deadline_ms - now) / 2 : 0;
+	const struct flight *flight;
+	struct kv_reply stale;
+
+	if (g == NULL)
+		return NULL;
+	*g = (struct get){ .gets = gets, .caller = caller, .number = wanted->number, .deadline_ms = deadline_ms,
+		.max_age_ms = wanted->max_age_ms, .done = done, .arg = arg };
+	(void)evtimer_assign(&g->timer, gets->store->base, get_on_timer, g);
+	if (flights_join(gets->flights, &key, &g->seat, deadline_ms, now) != 0) {
+		free(g);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&gets->list, g, link);
+	store_began(gets->store);
+	flight = g->seat.flight;
+	log_request(g->number, "get: %s", flight_state_name(flight->state));
+	if (flight->state == FLIGHT_BOARDING && TAILQ_FIRST(&flight->seats) != &g->seat)
+		get_log_shared(g, flight->work);
+	get_share_slots(g);
+	gets_arm(gets);
+	if (answers_find_stale(gets->store->answers, wanted, &stale))
+		get_wake_at(g, now + (half < STALE_MS ? half : STALE_MS));
+	else if (flight->state != FLIGHT_RUNNING || !outlasts_read(g)) /* who boards later may make a read last longer */
+		get_wake_at(g, deadline_ms);
+	return g;
+}
+
+/* -- all of them --------------------------------------------------------------------------------------------- */
+
+struct gets *gets_new(struct store *store)
+{
+	static const struct flights_ops ops = { .begin = begin_flight, .cancel = cancel_flight };
+	struct gets *gets = calloc(1, sizeof(*gets));
+
+	if (gets == NULL)
+		return NULL;
+	gets->store = store;
+	TAILQ_INIT(&gets->list);
+	gets->next_flight_ms = CLOCK_NEVER;
+	(void)evtimer_assign(&gets->next_flight, store->base, gets_on_next_flight, gets);
+	gets->flights = flights_new(&ops, gets);
+	if (gets->flights != NULL)
+		return gets;
+	free(gets);
+	return NULL;
+}
+
+void gets_free(struct gets *gets)
+{
+	struct get *g;
+
+	if (gets == NULL)
+		return;
+	while ((g = TAILQ_FIRST(&gets->list)) != NULL)
+		get_free(g);
+	event_del(&gets->next_flight);
+	flights_free(gets->flights);
+	free(gets);
+}

@@ -1,0 +1,578 @@
+/*
+ * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on to the next
+ * one at once.
+ */
+#include "daemon/store/read.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/store/answers.h"
+#include "daemon/store/attempt.h"
+#include "daemon/store/mounts.h"
+#include "daemon/store/slots.h"
+#include "daemon/store/versions.h"
+#include "daemon/upstream/leader.h"
+
+#define DENIALS_MAX 3u
+#define NO_LEADER_MS 20    /* between questions while there is no leader to ask */
+#define LEADER_MIN_MS 3000 /* the leader has half of the time that is left, but no less than this, to answer */
+
+enum read_state {
+	READ_TOKEN,       /* waits for a login */
+	READ_SLOT,        /* waits for a slot */
+	READ_MOUNT,       /* waits for the mount guard */
+	READ_ANY,         /* sent, to any node */
+	READ_FIND_LEADER, /* the leader is looked for */
+	READ_LEADER,      /* sent, to the leader */
+	READ_CONFIRM,     /* does the node that answered still lead? */
+	READ_NO_LEADER,   /* no leader, or no longer: pauses before it looks again */
+	READ_DENIED,      /* waits for what the keeper says of a 403 */
+	READ_PAUSE,       /* pauses before it begins again */
+	READ_FAILED       /* waits for the loop, to tell its failure */
+};
+
+static const char *const read_state_names[] = {
+	[READ_TOKEN] = "token", [READ_SLOT] = "slot", [READ_MOUNT] = "mount", [READ_ANY] = "any",
+	[READ_FIND_LEADER] = "find leader", [READ_LEADER] = "leader", [READ_CONFIRM] = "confirm",
+	[READ_NO_LEADER] = "no leader", [READ_DENIED] = "denied", [READ_PAUSE] = "pause", [READ_FAILED] = "failed" };
+
+/* Who waits for a read, and so asks for a slot for it. */
+struct asker {
+	struct asker *next;
+	uint64_t caller;
+	struct slot slot;
+};
+
+struct read {
+	struct attempt attempt;   /* first, so that it is found to be its */
+	struct read *prev, *next; /* of store->reads */
+	struct store *store;
+	struct flight_key key;    /* with a hold on its name */
+	uint64_t number, deadline_ms;
+	enum read_state state;
+	struct event timer;       /* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	struct asker asker;       /* who began it; the others follow. They all ask for a slot, and one gets it */
+	bool behind;              /* an answer was too old, be it the leader's */
+	uint64_t sent_ms;         /* when it was sent last; 0: not yet */
+	uint64_t asked_ms;        /* when the leader was asked */
+	struct answer answer;     /* READ_CONFIRM: the leader's; its spans lie in body */
+	struct buf body;
+	struct claim claim;
+	const struct read_ops *ops;
+	void *arg;
+};
+
+static struct read *read_of(struct attempt *a)
+{
+	return (struct read *)(void *)a;
+}
+
+/* The only place where the state changes. until_ms: when the timer runs; CLOCK_NEVER: http keeps the time. */
+static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
+{
+	struct timeval tv;
+
+	if (state != r->state)
+		log_request(r->number, "read: %s -> %s", read_state_names[r->state], read_state_names[state]);
+	r->state = state;
+	if (until_ms == CLOCK_NEVER) {
+		(void)event_del(&r->timer);
+		return;
+	}
+	tv = clock_until(until_ms);
+	(void)event_add(&r->timer, &tv);
+}
+
+/* -- the end ------------------------------------------------------------------------------------------------- */
+
+static void read_let_go(struct read *r)
+{
+	attempt_let_go(&r->attempt);
+	for (struct asker *a = &r->asker; a != NULL; a = a->next)
+		slot_end(&a->slot);
+}
+
+void read_cancel(struct read *r)
+{
+	struct store *store = r->store;
+	struct asker *a;
+
+	read_let_go(r);
+	answers_release(store->answers, &r->claim);
+	while ((a = r->asker.next) != NULL) {
+		r->asker.next = a->next;
+		free(a);
+	}
+	event_del(&r->timer);
+	buf_free(&r->body);
+	secret_name_release(r->key.name);
+	DL_DELETE(store->reads, r);
+	free(r);
+	store_ended(store);
+}
+
+static void read_finish(struct read *r, const struct answer *answer)
+{
+	r->ops->done(r->arg, answer, r->sent_ms);
+	read_cancel(r);
+}
+
+/* Not from within read_begin(): its caller does not have the handle yet. The failure is the attempt's. */
+static void read_fail_later(struct attempt *a)
+{
+	struct read *r = read_of(a);
+
+	read_let_go(r);
+	r->ops->departs(r->arg);
+	read_enter(r, READ_FAILED, 0);
+}
+
+static void read_fail(struct read *r, enum code code, const char *message)
+{
+	failure_set(&r->attempt.failure, code, "%s", message);
+	read_fail_later(&r->attempt);
+}
+
+/* Waits in that state for what was begun; or, for want of memory, was not. */
+static void read_await(struct read *r, enum read_state state, bool begun)
+{
+	bool http = state == READ_ANY || state == READ_LEADER || state == READ_CONFIRM;
+
+	if (begun)
+		read_enter(r, state, http ? CLOCK_NEVER : r->deadline_ms);
+	else
+		read_fail(r, CODE_INTERNAL, "out of memory");
+}
+
+static const char not_new_enough[] = "no node of OpenBao that can be reached gives the secret's newest version";
+
+/* At the deadline it must not matter which node is being asked then, or that none is, if what came so far was too old. */
+void read_overdue(const struct read *r, struct failure *ret)
+{
+	switch (r->state) {
+	case READ_TOKEN:
+		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
+		return;
+	case READ_SLOT:
+		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
+		return;
+	case READ_FIND_LEADER:
+	case READ_NO_LEADER:
+		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
+		return;
+	case READ_PAUSE:
+	case READ_FAILED:
+		*ret = r->attempt.failure;
+		return;
+	case READ_ANY:
+	case READ_LEADER:
+	case READ_CONFIRM:
+		if (r->behind) {
+			failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
+			return;
+		}
+		break;
+	case READ_MOUNT:
+	case READ_DENIED:
+		break;
+	}
+	failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
+	keeper_unreachable(r->store->keeper);
+}
+
+/* An answer that is not good, be it to the mount guard or to the read itself. */
+static void read_refused(struct attempt *a, const struct answer *answer)
+{
+	struct read *r = read_of(a);
+	struct store *store = r->store;
+	uint64_t until;
+
+	answers_refused(store->answers, &r->claim, answer->failure.status, r->key.version == 0);
+	if (answer->unreachable)
+		keeper_unreachable(store->keeper);
+	if (answer->odd)
+		mounts_forget(store->mounts, secret_mount(r->key.name));
+	switch (attempt_judge(a, answer, keeper_reach(store->keeper))) {
+	case ATTEMPT_FAILS:
+		read_fail_later(a);
+		break;
+	case ATTEMPT_DENIED:
+		read_await(r, READ_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
+		break;
+	case ATTEMPT_PAUSES:
+		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
+		read_let_go(r);
+		if (store->stopping || until >= r->deadline_ms)
+			read_fail_later(a);
+		else
+			read_enter(r, READ_PAUSE, until);
+		break;
+	}
+}
+
+/* -- how new an answer must be ------------------------------------------------------------------------------- */
+
+/* ret_ask_leader: only the leader's word counts. */
+static uint64_t read_least_version(const struct read *r, bool *ret_ask_leader)
+{
+	uint64_t seen = versions_least(r->store->versions, r->key.name, clock_now_ms(), ret_ask_leader);
+
+	return r->key.version != 0 || seen > r->key.min_version ? seen : r->key.min_version;
+}
+
+/*
+ * The version of the secret's state that an answer to a get of the latest tells: 0 for a secret that is not there.
+ * False: it tells nothing of it.
+ */
+static bool read_tells_version(const struct read *r, const struct answer *answer, uint64_t *ret)
+{
+	bool absent = answer->verdict == VERDICT_FAILED && answer->failure.code == CODE_NOT_FOUND;
+
+	*ret = answer->verdict == VERDICT_OK ? answer->version : absent ? answer->failure.version : 0;
+	return r->key.row == API_KV_GET && (answer->verdict == VERDICT_OK || absent);
+}
+
+static bool read_is_too_old(const struct read *r, const struct answer *answer)
+{
+	bool ask_leader;
+	uint64_t needed = read_least_version(r, &ask_leader), told;
+
+	if (!read_tells_version(r, answer, &told))
+		return false;
+	if (r->key.version != 0) /* a version that was written is there, or said to be deleted */
+		return told == 0 && r->key.version <= needed;
+	return told < needed;
+}
+
+/* -- until it is sent ---------------------------------------------------------------------------------------- */
+
+static void read_go_on(struct attempt *a);
+static void read_ask(struct read *r, const char *node, uint64_t deadline_ms);
+static void read_on_any(void *arg, const struct answer *answer);
+static void read_find_leader(struct read *r);
+static void read_on_leader(void *arg, const struct answer *answer);
+static void read_on_confirmed(void *arg, bool leads, const char *active_time);
+static void read_pause_for_leader(struct read *r);
+
+static void read_on_slot(void *arg)
+{
+	read_go_on(arg);
+}
+
+/* False: none has a slot yet, and the read waits; or has failed. */
+static bool read_take_slot(struct read *r)
+{
+	struct asker *holder = NULL;
+	bool asked = true;
+
+	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
+		holder = a->slot.is_held ? a : NULL;
+	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
+		asked = a->slot.slots != NULL || slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
+		holder = a->slot.is_held ? a : NULL;
+	}
+	if (holder == NULL) {
+		read_await(r, READ_SLOT, asked);
+		return false;
+	}
+	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
+		if (a != holder)
+			slot_end(&a->slot);
+	}
+	return true;
+}
+
+/* From the beginning to the sending, as far as it does not have to wait. */
+static void read_go_on(struct attempt *a)
+{
+	struct read *r = read_of(a);
+	struct store *store = r->store;
+	const char *mount = secret_mount(r->key.name);
+	bool ask_leader;
+
+	if (!attempt_take_token(a)) {
+		read_await(r, READ_TOKEN, attempt_await_login(a));
+	} else if (keeper_reach(a->keeper) == REACH_DOWN) {
+		read_fail(r, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (!read_take_slot(r)) {
+		return;
+	} else if (!mounts_known(store->mounts, mount)) {
+		read_await(r, READ_MOUNT, attempt_await_guard(a, store->mounts, mount, r->number));
+	} else {
+		r->ops->departs(r->arg);
+		r->sent_ms = clock_now_ms();
+		r->behind = false;
+		answers_sent(store->answers, &r->claim);
+		(void)read_least_version(r, &ask_leader);
+		if (ask_leader)
+			read_find_leader(r);
+		else
+			read_ask(r, NULL, r->deadline_ms);
+	}
+}
+
+/* Asks that node, the leader, or any (NULL). */
+static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
+{
+	struct attempt *a = &r->attempt;
+	struct api_request request = { .token = token_text(a->token), .deadline_ms = deadline_ms, .number = r->number,
+		.mount = secret_mount(r->key.name), .path = secret_path(r->key.name), .version = r->key.version };
+
+	if (attempt_set_node(a, node)) {
+		request.node = a->node;
+		a->http = api_ask(r->store->api, r->key.row, &request, node != NULL ? read_on_leader : read_on_any, r);
+	}
+	read_await(r, node != NULL ? READ_LEADER : READ_ANY, a->http != NULL);
+}
+
+/* -- the answer ---------------------------------------------------------------------------------------------- */
+
+static void read_take_answer(struct read *r, const struct answer *answer)
+{
+	if (answer->verdict == VERDICT_OK) {
+		if (r->key.version == 0)
+			answers_keep(r->store->answers, &r->claim, answer, r->sent_ms);
+		read_finish(r, answer);
+	} else if (r->behind && answer->failure.code == CODE_TIMEOUT) {
+		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
+	} else {
+		read_refused(&r->attempt, answer);
+	}
+}
+
+static void read_on_any(void *arg, const struct answer *answer)
+{
+	struct read *r = arg;
+
+	r->attempt.http = NULL;
+	if (read_is_too_old(r, answer)) {
+		r->behind = true;
+		read_find_leader(r);
+	} else {
+		read_take_answer(r, answer);
+	}
+}
+
+/* -- at the leader ------------------------------------------------------------------------------------------- */
+
+static void read_ask_leader(struct read *r, const char *node)
+{
+	uint64_t now = clock_now_ms(), left = r->deadline_ms > now ? r->deadline_ms - now : 0;
+	uint64_t most = left / 2 > LEADER_MIN_MS ? left / 2 : LEADER_MIN_MS;
+
+	r->asked_ms = now;
+	read_ask(r, node, now + (most < left ? most : left));
+}
+
+static void read_on_found(void *arg, const char *node)
+{
+	struct read *r = arg;
+
+	r->attempt.search = NULL;
+	if (node != NULL)
+		read_ask_leader(r, node);
+	else
+		read_pause_for_leader(r);
+}
+
+static void read_find_leader(struct read *r)
+{
+	const char *node = leader_known(r->store->leader);
+
+	if (node != NULL) {
+		read_ask_leader(r, node);
+		return;
+	}
+	r->attempt.search = leader_find(r->store->leader, read_on_found, r);
+	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
+}
+
+static int keep_span(struct buf *body, struct jspan *span)
+{
+	size_t at = buf_len(body);
+
+	if (buf_put(body, span->p, span->len) < 0)
+		return -1;
+	span->p = (const char *)buf_data(body) + at;
+	return 0;
+}
+
+/* The answer goes with its callback, and is still wanted afterwards. */
+static int read_keep_answer(struct read *r, const struct answer *answer)
+{
+	struct answer *kept = &r->answer;
+
+	*kept = *answer;
+	buf_free(&r->body);
+	/* All room at once, so that the spans stay where they are. */
+	if (buf_reserve(&r->body, kept->data.len + kept->metadata.len + kept->created_time.len + 1) < 0)
+		return -1;
+	return keep_span(&r->body, &kept->data) < 0 || keep_span(&r->body, &kept->metadata) < 0 ||
+	    keep_span(&r->body, &kept->created_time) < 0 ? -1 : 0;
+}
+
+static void read_on_leader(void *arg, const struct answer *answer)
+{
+	struct read *r = arg;
+	struct attempt *a = &r->attempt;
+	uint64_t told;
+
+	a->http = NULL;
+	if (answer->unreachable)
+		leader_wrong(r->store->leader, a->node);
+	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < r->deadline_ms) {
+		read_pause_for_leader(r); /* there may be another leader by now */
+		return;
+	}
+	if (!read_tells_version(r, answer, &told)) {
+		read_take_answer(r, answer);
+		return;
+	}
+	if (read_keep_answer(r, answer) == 0)
+		a->http = leader_confirm(r->store->leader, a->node, r->deadline_ms, r->number, read_on_confirmed, r);
+	read_await(r, READ_CONFIRM, a->http != NULL);
+}
+
+/* Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met. */
+static void read_on_confirmed(void *arg, bool leads, const char *active_time)
+{
+	struct read *r = arg;
+	uint64_t told;
+
+	(void)active_time;
+	r->attempt.http = NULL;
+	if (!leads) {
+		read_pause_for_leader(r);
+		return;
+	}
+	if (r->key.version == 0 && read_tells_version(r, &r->answer, &told)) {
+		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
+		if (told < r->key.min_version) {
+			r->behind = true;
+			read_pause_for_leader(r);
+			return;
+		}
+	}
+	read_take_answer(r, &r->answer);
+}
+
+static void read_pause_for_leader(struct read *r)
+{
+	uint64_t until = clock_now_ms() + NO_LEADER_MS;
+
+	if (until >= r->deadline_ms)
+		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
+	else
+		read_enter(r, READ_NO_LEADER, until);
+}
+
+/*
+ * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
+ * where none was ever found none will be, and any node's word has to do.
+ */
+static void read_look_again(struct read *r)
+{
+	bool ask_leader;
+
+	(void)read_least_version(r, &ask_leader);
+	if (ask_leader && leader_was_found(r->store->leader))
+		read_find_leader(r);
+	else
+		read_ask(r, NULL, r->deadline_ms);
+}
+
+/* -- time ---------------------------------------------------------------------------------------------------- */
+
+static void read_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct read *r = arg;
+	struct answer answer = { .verdict = VERDICT_FAILED };
+
+	(void)fd;
+	(void)what;
+	if (r->state == READ_PAUSE) {
+		read_go_on(&r->attempt);
+	} else if (r->state == READ_NO_LEADER) {
+		read_look_again(r);
+	} else {
+		read_overdue(r, &answer.failure);
+		read_finish(r, &answer);
+	}
+}
+
+/* -- reads --------------------------------------------------------------------------------------------------- */
+
+/* Without memory a caller is not added, and waits for the others' slots. */
+void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
+{
+	struct asker *last = &r->asker;
+
+	if (deadline_ms > r->deadline_ms) {
+		r->deadline_ms = deadline_ms;
+		if (r->state == READ_TOKEN || r->state == READ_SLOT || r->state == READ_MOUNT || r->state == READ_DENIED)
+			read_enter(r, r->state, deadline_ms);
+	}
+	while (last->caller != caller && last->next != NULL)
+		last = last->next;
+	if (last->caller == caller || (last->next = calloc(1, sizeof(*last))) == NULL)
+		return;
+	last->next->caller = caller;
+	if (r->state == READ_SLOT)
+		read_go_on(&r->attempt);
+}
+
+uint64_t read_number(const struct read *r)
+{
+	return r->number;
+}
+
+struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops, void *arg)
+{
+	static const struct attempt_ops attempt_ops = { .go_on = read_go_on, .failed = read_fail_later, .refused = read_refused };
+	struct read *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->store = store;
+	r->key = options->key;
+	r->number = options->number;
+	r->deadline_ms = options->deadline_ms;
+	r->asker.caller = options->caller;
+	r->ops = ops;
+	r->arg = arg;
+	r->attempt.ops = &attempt_ops;
+	r->attempt.keeper = store->keeper;
+	r->attempt.denials_max = DENIALS_MAX;
+	buf_init(&r->body, SIZE_MAX / 2);
+	(void)evtimer_assign(&r->timer, store->base, read_on_timer, r);
+	DL_APPEND(store->reads, r);
+	store_began(store);
+	r->key.name = secret_name_hold(options->key.name);
+	if (r->key.name == NULL ||
+	    (r->key.row == API_KV_GET && answers_claim_read(store->answers, &r->claim, r->key.name) != 0)) {
+		read_cancel(r);
+		return NULL;
+	}
+	if (store->stopping)
+		read_fail(r, CODE_UNAVAILABLE, "the daemon is stopping");
+	else
+		read_go_on(&r->attempt);
+	return r;
+}
+
+void reads_stop(struct store *store, const struct failure *why)
+{
+	struct read *r, *next;
+
+	DL_FOREACH_SAFE(store->reads, r, next) {
+		r->attempt.failure = *why;
+		read_fail_later(&r->attempt);
+	}
+}

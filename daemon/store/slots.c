@@ -1,0 +1,194 @@
+/*
+ * slots: a queue for each caller, served one request each in rotation. A caller that has the daemon to itself may have
+ * all slots. For a second after another was heard of it may not: what comes next from the other must not find OpenBao
+ * busy with all that the first could think of.
+ */
+#include "daemon/store/slots.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+
+#define RECENT_MS 1000u
+#define SHARED_MAX 8u /* slots of one caller among others */
+#define QUEUE_LONG 64u /* a caller that has so many waiting asks for more than it is given whatever that is: */
+#define FLOOD_MAX 1u  /* slots of such a one among others */
+
+struct slot_caller {
+	struct slot_caller *prev, *next; /* in rotation */
+	uint64_t key;
+	struct slot *waiting;
+	unsigned nwaiting, running;
+	uint64_t heard_ms;
+	UT_hash_handle hh;
+};
+
+struct slots {
+	unsigned count, running, waiting;
+	uint64_t swept_ms;
+	struct slot_caller *table, *rotation;
+	struct event *serve;
+};
+
+/* How many of the slots one caller may have now. */
+static unsigned slots_of(const struct slots *slots, const struct slot_caller *caller)
+{
+	unsigned callers = HASH_COUNT(slots->table);
+	unsigned each = callers > 0 ? slots->count / callers : slots->count;
+	if (callers <= 1)
+		return slots->count;
+	if (each > SHARED_MAX)
+		each = SHARED_MAX;
+	if (each > FLOOD_MAX && caller->nwaiting >= QUEUE_LONG)
+		each = FLOOD_MAX;
+	return each > 0 ? each : 1;
+}
+
+static bool has_free(const struct slots *slots, const struct slot_caller *caller)
+{
+	return slots->running < slots->count && caller->running < slots_of(slots, caller);
+}
+
+/* Callers that were not heard of lately do not count. */
+static void forget_idle_callers(struct slots *slots, uint64_t now)
+{
+	struct slot_caller *caller, *next;
+	if (now < slots->swept_ms + RECENT_MS / 4)
+		return;
+	slots->swept_ms = now;
+	DL_FOREACH_SAFE(slots->rotation, caller, next) {
+		if (caller->running > 0 || caller->waiting != NULL || now < caller->heard_ms + RECENT_MS)
+			continue;
+		DL_DELETE(slots->rotation, caller);
+		HASH_DEL(slots->table, caller);
+		free(caller);
+	}
+}
+
+static struct slot_caller *slot_caller_of(struct slots *slots, uint64_t key)
+{
+	struct slot_caller *caller;
+	HASH_FIND(hh, slots->table, &key, sizeof(key), caller);
+	if (caller != NULL)
+		return caller;
+	caller = calloc(1, sizeof(*caller));
+	if (caller == NULL)
+		return NULL;
+	caller->key = key;
+	HASH_ADD(hh, slots->table, key, sizeof(caller->key), caller);
+	if (!TABLE_HAS(caller)) {
+		free(caller);
+		return NULL;
+	}
+	DL_APPEND(slots->rotation, caller);
+	return caller;
+}
+
+static void take_slot(struct slot *slot)
+{
+	slot->is_held = true;
+	slot->caller->running++;
+	slot->slots->running++;
+}
+
+static void leave_queue(struct slot *slot)
+{
+	DL_DELETE(slot->caller->waiting, slot);
+	slot->caller->nwaiting--;
+	slot->slots->waiting--;
+}
+
+/* The next in rotation that waits and may have one; NULL: there is none. */
+static struct slot *next_waiting(struct slots *slots)
+{
+	struct slot_caller *caller;
+	DL_FOREACH(slots->rotation, caller) {
+		if (caller->waiting == NULL || !has_free(slots, caller))
+			continue;
+		DL_DELETE(slots->rotation, caller);
+		DL_APPEND(slots->rotation, caller);
+		return caller->waiting;
+	}
+	return NULL;
+}
+
+static void on_serve(evutil_socket_t fd, short what, void *arg)
+{
+	struct slots *slots = arg;
+	struct slot *slot;
+	(void)fd;
+	(void)what;
+	forget_idle_callers(slots, clock_now_ms());
+	while (slots->waiting > 0 && (slot = next_waiting(slots)) != NULL) {
+		leave_queue(slot);
+		take_slot(slot);
+		slot->come(slot->arg);
+	}
+}
+
+struct slots *slots_new(struct event_base *base, unsigned count)
+{
+	struct slots *slots = calloc(1, sizeof(*slots));
+	if (slots == NULL)
+		return NULL;
+	slots->count = count;
+	slots->serve = event_new(base, -1, 0, on_serve, slots);
+	if (slots->serve != NULL)
+		return slots;
+	free(slots);
+	return NULL;
+}
+
+void slots_free(struct slots *slots)
+{
+	struct slot_caller *caller, *next;
+	if (slots == NULL)
+		return;
+	DL_FOREACH_SAFE(slots->rotation, caller, next) {
+		DL_DELETE(slots->rotation, caller);
+		HASH_DEL(slots->table, caller);
+		free(caller);
+	}
+	event_free(slots->serve);
+	free(slots);
+}
+
+int slots_ask(struct slots *slots, struct slot *slot, uint64_t key, void (*come)(void *arg), void *arg)
+{
+	uint64_t now = clock_now_ms();
+	struct slot_caller *caller;
+	forget_idle_callers(slots, now);
+	caller = slot_caller_of(slots, key);
+	if (caller == NULL)
+		return -1;
+	caller->heard_ms = now;
+	*slot = (struct slot){ .slots = slots, .caller = caller, .come = come, .arg = arg };
+	if (caller->waiting == NULL && has_free(slots, caller)) {
+		take_slot(slot);
+	} else {
+		DL_APPEND(caller->waiting, slot);
+		caller->nwaiting++;
+		slots->waiting++;
+	}
+	return 0;
+}
+
+void slot_end(struct slot *slot)
+{
+	struct slots *slots = slot->slots;
+	if (slots == NULL)
+		return;
+	if (slot->is_held) {
+		slot->caller->running--;
+		slots->running--;
+	} else {
+		leave_queue(slot);
+	}
+	slot->slots = NULL;
+	slot->is_held = false;
+	if (slots->waiting > 0)
+		event_active(slots->serve, 0, 0);
+}
