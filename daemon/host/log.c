@@ -53,7 +53,7 @@ bool log_has_debug(void)
 
 /* -- lines --------------------------------------------------------------------------------------------------- */
 
-/* What stands before the text. Of an entry's fields all but the last one's value, each but that one with its NUL. */
+/* Puts what stands before the text: all of an entry's fields but the last one's value, each but that one with its NUL. */
 static size_t put_prefix(char *out, size_t cap, enum log_level level)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };

@@ -3,7 +3,7 @@
  * instead. A text never holds a secret, token or address, nor a secret's name. Lines may come from any thread; all else is
  * for the loop's.
  *
- * What a caller or OpenBao can cause again and again is written some 20 times in half a minute; then only counted, and
+ * A line that a caller or OpenBao can cause again and again is written some 20 times in half a minute, then counted, and
  * the count is written when that time is over. Debug lines are written one and all, and cost next to nothing while the
  * level leaves them out.
  */
@@ -15,7 +15,7 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Whether standard error is a journal, and which levels are written. Without it: plain lines up to info. */
+/* Finds out whether standard error is a journal, and sets which levels are written. Without it: plain lines up to info. */
 void log_init(enum log_level most);
 void log_set_level(enum log_level most);
 
@@ -33,10 +33,10 @@ void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Whether debug lines are written, for one that takes something to put together. */
+/* Tells whether debug lines are written, for those that take some work to put together. */
 bool log_has_debug(void);
 
-/* The same about a caller's request, of which the line begins with its number. 0: the daemon's own, and it does not. */
+/* A debug line about a caller's request, with whose number it begins; 0: about the daemon's own, and it begins with none. */
 void log_request(uint64_t number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

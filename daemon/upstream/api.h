@@ -28,12 +28,12 @@ struct event_base;
 	X(API_KV_GET, "kv.get", HTTP_GET, "/v1/%m/data/%p%v", 0, answer, classify_get) \
 	X(API_KV_PUT, "kv.put", HTTP_POST, "/v1/%m/data/%p", 0, answer, classify_put) \
 	X(API_MOUNT, "mount", HTTP_GET, "/v1/sys/internal/ui/mounts/%m", 0, mount_answer, classify_mount) \
-	/* Not to a standby: it would give an older state of its own (OpenBao 2.7.2). */ \
+	/* A standby must not be asked: it would give an older state of its own (OpenBao 2.7.2). */ \
 	X(API_SNAPSHOT_SAVE, "snapshot.save", HTTP_GET, "/v1/sys/storage/raft/snapshot", API_NO_NAMESPACE, \
 	    answer, classify_save) \
 	/* \
-	 * Not to a standby: it would seal itself and restore nothing. OpenBao applies what it has got to the end of even if \
-	 * the request is then broken off. By force it restores also what other keys have sealed. \
+	 * A standby must not be asked: it would seal itself and restore nothing. OpenBao applies what it has got to the end of \
+	 * even if the request is then broken off. By force it also restores what other keys have sealed. \
 	 */ \
 	X(API_SNAPSHOT_RESTORE, "snapshot.restore", HTTP_POST, "/v1/sys/storage/raft/snapshot", API_NO_NAMESPACE, \
 	    answer, classify_restore) \
@@ -43,7 +43,7 @@ struct event_base;
 	X(API_RENEW_SELF, "renew-self", HTTP_POST, "/v1/auth/token/renew-self", API_URGENT, control, control_renew) \
 	X(API_LOOKUP_SELF, "lookup-self", HTTP_GET, "/v1/auth/token/lookup-self", API_URGENT, control, control_lookup) \
 	X(API_REVOKE_SELF, "revoke-self", HTTP_POST, "/v1/auth/token/revoke-self", API_URGENT, control, control_plain) \
-	/* What made this wrapping token; does not use it up. */ \
+	/* It tells what made this wrapping token, and does not use it up. */ \
 	X(API_WRAPPING_LOOKUP, "wrapping-lookup", HTTP_POST, "/v1/sys/wrapping/lookup", API_URGENT, control, control_wrapping) \
 	X(API_UNWRAP, "unwrap", HTTP_POST, "/v1/sys/wrapping/unwrap", API_URGENT, control, control_unwrap) \
 	/* The statuses make it send its document with a 2xx, whatever it has to say. */ \
@@ -76,7 +76,7 @@ struct api_request {
 struct api *api_new(struct http *http, const char *vault_namespace);
 void api_free(struct api *api);
 
-/* The same with an http of its own, as http_another() makes it. NULL with error set. */
+/* Makes the same with an http of its own, as http_another() makes it. NULL with error set. */
 struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error);
 
 /* The answer and its spans are valid until it returns. A save's or restore's answer is the end of its stream as well. */

@@ -20,7 +20,7 @@ struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount);
 /* Ends an opening under way (done does not run), wipes and frees. */
 void approle_wrapped_free(struct approle_wrapped *wrapped);
 
-/* What came out of the wrapping token that was opened last, or was opened elsewhere and put here. */
+/* Gives what came out of the wrapping token that was opened last, or was opened elsewhere and put here. */
 struct kept_secret *approle_wrapped_kept(struct approle_wrapped *wrapped);
 
 /*

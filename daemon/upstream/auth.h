@@ -87,7 +87,7 @@ typedef void auth_done(void *arg, const struct auth_reply *reply);
 void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg);
 
 /*
- * Whether the credentials now differ from those the last login used, and have stood still for two calls in a
+ * Tells whether the credentials now differ from those the last login used, and have stood still for two calls in a
  * row (a file being written is not taken half done). Cheap: to be called a few times a second while waiting.
  */
 bool auth_credential_changed(struct auth *auth);

@@ -40,7 +40,7 @@ int auth_credentials_read(struct auth_credentials *c, struct error *why);
 const char *auth_credentials_text(const struct auth_credentials *c, size_t i);
 void auth_credentials_forget(struct auth_credentials *c);
 
-/* As auth_credential_changed; not while a login is under way. */
+/* Tells what auth_credential_changed() tells. It is not called while a login is under way. */
 bool auth_credentials_changed(struct auth_credentials *c);
 
 #endif

@@ -65,7 +65,7 @@ void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, boo
 /* The login has failed. May be called at any time, also from within ops->login; the reason is copied. */
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason);
 
-/* As auth_fail, with the result that stands for that of a control document. */
+/* Does what auth_fail() does, with the result that stands for that of a control document. */
 void auth_fail_control(struct auth *auth, const struct control *control);
 
 #endif

@@ -125,13 +125,13 @@ static void call_set_state(struct http_call *call, enum call_state state)
 		http->running[call->lane]++;
 }
 
-/* What the attempt goes to. */
+/* The address that the attempt goes to. */
 static struct http_address *call_address(struct http_call *call)
 {
 	return call->node.url != NULL ? &call->node : &call->http->addresses.entries[call->address];
 }
 
-/* Of a body read_body knows whether it was sent. */
+/* Where there is a body read_body() knows whether some of it was sent. */
 static void note_sent(struct http_call *call)
 {
 	if (buf_len(&call->body) == 0)
@@ -307,7 +307,7 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* What the handle does with the bodies. 0, or -1: no memory. */
+/* Tells the handle what to do with the bodies. 0, or -1: no memory. */
 static int set_bodies(struct http_call *call)
 {
 	struct http_handle *handle = &call->handle;
@@ -369,7 +369,7 @@ static void pump(struct http *http)
 }
 
 /*
- * Whether an attempt that failed in this way is followed by another: only while nothing was sent. Sets the
+ * Tells whether an attempt that failed in this way is followed by another: only while nothing was sent. Sets the
  * address for it.
  */
 static bool attempt_next(struct http_call *call, enum http_outcome outcome)

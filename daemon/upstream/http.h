@@ -40,8 +40,8 @@ void http_global_cleanup(void);
 struct http *http_new(struct event_base *base, const struct http_options *options, struct error *error);
 
 /*
- * The same for another loop, which may be another thread's, with that one address. TLS files are not looked at: if they
- * cannot be used any more, requests fail as those of the first do. NULL with error set: no memory, or it is no address.
+ * Makes the same for another loop, which may be another thread's, with that one address. TLS files are not looked at: if
+ * they cannot be used any more, requests fail as those of the first do. NULL with error set: no memory, or it is no address.
  */
 struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error);
 
@@ -116,7 +116,7 @@ typedef void http_done(void *arg, const struct http_reply *reply);
  */
 struct http_call *http_start(struct http *http, const struct http_request *request, http_done *done, void *arg);
 
-/* For a stream: its sink gets nothing more until http_resume. */
+/* The sink of the call's stream gets nothing more until http_resume. */
 void http_pause(struct http_call *call);
 
 /* Goes on, with sink, source or both. What is due to them may come from within it. */

@@ -63,10 +63,10 @@ int http_handle_init(struct http_handle *handle, const struct http_handle_settin
 #define HTTP_HANDLE_CHUNKED (-1)
 int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback read, void *arg);
 
-/* For a reply of any length, which is taken piece by piece. */
+/* The reply may be of any length, and is taken piece by piece. */
 int http_handle_unbounded(struct http_handle *handle);
 
-/* For an attempt that must not get a connection that was used before. */
+/* The attempt must not get a connection that was used before. */
 int http_handle_fresh(struct http_handle *handle);
 
 /* It must not be in a multi handle any more. well: a whole reply came, so it may be kept. */
@@ -75,7 +75,7 @@ void http_handle_end(struct http_handle *handle, struct http_handles *handles, b
 /* Some byte of the request has been handed to the connection. */
 bool http_handle_sent(const struct http_handle *handle);
 
-/* What the end of a transfer means; sent: see struct http_reply. */
+/* Tells what the end of a transfer means; sent: see struct http_reply. */
 enum http_outcome http_handle_outcome(CURLcode code, bool sent);
 
 int http_handle_status(const struct http_handle *handle);

@@ -10,15 +10,15 @@
 struct event_base;
 struct http_multi;
 
-/* What its owner is told and asked, with arg. */
+/* The owner is told and asked by these, with arg. */
 struct http_multi_ops {
 	/* A transfer has come to its end; from the loop. It may add and remove others. */
 	void (*finished)(void *arg, CURL *easy, CURLcode code);
 	/* All that had come to their ends have been told. */
 	void (*drained)(void *arg);
 	/*
-	 * Of a transfer for which curl wants nothing more of its connection, whether that may be as it is at its end: a reply came,
-	 * and it does not wait for CURLPAUSE_CONT. From within curl, which may not be called.
+	 * Curl wants nothing more of this transfer's connection. Tells whether the transfer can be at its end: a whole reply has
+	 * come, and it does not wait for CURLPAUSE_CONT. Runs within curl, which must not be called.
 	 */
 	bool (*is_whole)(void *arg, CURL *easy);
 };

@@ -87,7 +87,7 @@ static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 	log_info("token: %s, was %s", lease_state_name(to), lease_state_name(from));
 }
 
-/* The same as the timer's, if something has come due: after a sleep of the machine no timer tells of it. */
+/* Drives the machine if something has come due, of which no timer tells after a sleep of the host. */
 static void keeper_catch_up(struct keeper *k)
 {
 	if (clock_now_ms() >= lease_next(&k->lease))
@@ -165,7 +165,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* For callers, who learn less than the log: no file names. */
+/* Callers are told less than the log: no file names. */
 static const char *why_no_login(const struct keeper *k)
 {
 	enum reach_state reach = reach_state(k->reach);

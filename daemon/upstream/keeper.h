@@ -48,7 +48,7 @@ struct token_wait *keeper_wait(struct keeper *keeper, token_ready *done, void *a
 struct token_wait *keeper_denied(struct keeper *keeper, struct token *token, bool wrapped, token_ready *done, void *arg);
 void token_wait_cancel(struct token_wait *wait);
 
-/* For requests: one got no answer. And whether OpenBao is known not to answer. */
+/* To be told when a request got no answer; and whether OpenBao is known not to answer. */
 void keeper_unreachable(struct keeper *keeper);
 enum reach_state keeper_reach(const struct keeper *keeper);
 
@@ -61,7 +61,7 @@ enum lease_state keeper_state(const struct keeper *keeper);
  */
 void keeper_on_refusal(struct keeper *keeper, void (*refused)(void *arg), void *arg);
 
-/* What OpenBao stores was replaced, and the token may not be there any more: logs in anew, the token serves until then. */
+/* Logs in anew, since what OpenBao stores was replaced and the token may be gone from it. The token serves until then. */
 void keeper_login_afresh(struct keeper *keeper);
 
 struct keeper_status {

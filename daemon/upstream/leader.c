@@ -96,7 +96,7 @@ void leader_wrong(struct leader *l, const char *node)
 	l->known = NULL;
 }
 
-/* Once for each reason. Where no node answers at all it is not for here to say. */
+/* Each reason is logged once. Where no node answers at all reach.c says so. */
 static void log_result(struct leader *l, const char *node)
 {
 	if (node != NULL && l->logged != NULL)
@@ -130,7 +130,7 @@ static void end_search(struct leader *l, const char *node)
 	free(found_node);
 }
 
-/* Whether the named leader may be asked: not over a weaker connection than the node that named it. */
+/* Tells whether the named leader may be asked: not over a weaker connection than the node that named it. */
 static bool is_acceptable(const char *named, const char *by)
 {
 	if (strncasecmp(named, "https://", 8) == 0)
@@ -148,7 +148,7 @@ static void ask_node(struct question *q)
 	q->leader->asking += q->call != NULL;
 }
 
-/* What follows from the answer of a node that does not lead. */
+/* Draws its conclusions from the answer of a node that does not lead. */
 static void note_standby(struct leader *l, const struct question *q, const struct control *control)
 {
 	if (q == &l->questions[l->count]) {
@@ -227,6 +227,8 @@ struct confirmation {
 	leader_confirmed *done;
 	void *arg;
 };
+
+_Static_assert(sizeof(struct confirmation) <= API_ARG_MAX, "it travels with the call");
 
 static void take_confirmation(void *arg, const struct control *control)
 {

@@ -14,7 +14,10 @@ struct http_call;
 struct leader;
 struct leader_wait;
 
-/* addresses are borrowed, "https://host:port", at least one. NULL: no memory. Freeing ends all questions; no callback runs. */
+/*
+ * addresses are borrowed, "https://host:port", at least one. NULL: no memory. Freeing ends all searches, and no callback
+ * runs; who asked for a confirmation must have ended it before.
+ */
 struct leader *leader_new(struct api *api, char *const *addresses, size_t count);
 void leader_free(struct leader *leader);
 
@@ -22,7 +25,7 @@ void leader_free(struct leader *leader);
 const char *leader_known(const struct leader *leader);
 
 /*
- * Whether a leader was ever found. If not, that need not change: behind a load balancer that hides the nodes there is
+ * Tells whether a leader was ever found. If not, that need not change: behind a load balancer that hides the nodes there is
  * none to be reached from here.
  */
 bool leader_was_found(const struct leader *leader);
@@ -37,7 +40,7 @@ typedef void leader_found(void *arg, const char *node);
 struct leader_wait *leader_find(struct leader *leader, leader_found *found, void *arg);
 void leader_cancel(struct leader_wait *wait);
 
-/* That node does not lead (any more), or does not answer. */
+/* To be told when that node does not lead (any more), or does not answer. */
 void leader_wrong(struct leader *leader, const char *node);
 
 /*

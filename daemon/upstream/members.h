@@ -23,7 +23,7 @@ struct members {
  */
 int members_take(const char *text, size_t len, const struct members *wanted);
 
-/* Whether the member is there and of the type; whether it is of the type or not there. */
+/* The first tells whether the member is there and of the type, the second whether it is of the type or not there. */
 bool members_is(struct jspan value, enum jtype type);
 bool members_may_be(struct jspan value, enum jtype type);
 

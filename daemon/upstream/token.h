@@ -28,7 +28,10 @@ struct tokens {
 /* base and api are borrowed. */
 void token_init_all(struct tokens *tokens, struct event_base *base, struct api *api);
 
-/* Ends revocations under way; a token that is still referred to belongs to nobody then, and is wiped with its last reference. */
+/*
+ * Ends revocations under way. A token that is still referred to then belongs to nobody, and is wiped with its last
+ * reference.
+ */
 void token_free_all(struct tokens *tokens);
 
 /*
@@ -45,7 +48,7 @@ struct token *token_new(struct tokens *tokens, const char *text, bool borrowed);
 struct token *token_ref(struct token *token);
 const char *token_text(const struct token *token);
 
-/* It has ended, or OpenBao does not know it any more. */
+/* Says that the token has ended, or that OpenBao does not know it any more. */
 void token_set_dead(struct token *token);
 
 /* Gives a reference back. */
