@@ -67,9 +67,8 @@ void kv_forget(struct kv *kv);
 
 void kv_status(const struct kv *kv, struct kv_status *ret);
 
-/* No get and no put is under way. And idle runs whenever the last one that was has ended; it must not free kv. */
-bool kv_is_idle(const struct kv *kv);
-void kv_watch_idle(struct kv *kv, void (*idle)(void *arg), void *arg);
+/* idle runs once, from the loop, when no get and no put is under way. */
+void kv_when_idle(struct kv *kv, void (*idle)(void *arg), void *arg);
 
 /*
  * For stopping: reads, and writes of which nothing was sent, fail now; when the last call has been told its end,

@@ -32,9 +32,7 @@ struct store {
 	struct write *writes;    /* likewise; write.c's */
 	bool stopping;           /* whatever begins fails */
 	unsigned under_way;      /* reads, writes, and callers who wait for reads */
-	struct drain drain;
-	void (*idle)(void *arg); /* nothing is under way any more; NULL: nobody wants to know */
-	void *idle_arg;
+	struct drain drain;      /* for when nothing is under way any more */
 };
 
 static inline void store_began(struct store *store)
@@ -44,11 +42,7 @@ static inline void store_began(struct store *store)
 
 static inline void store_ended(struct store *store)
 {
-	if (--store->under_way > 0)
-		return;
-	drain_check(&store->drain, true);
-	if (store->idle != NULL)
-		store->idle(store->idle_arg);
+	drain_check(&store->drain, --store->under_way == 0);
 }
 
 #endif
