@@ -1,5 +1,6 @@
 /*
- * store: what the reads and writes at one OpenBao have in common: the parts that they work with, and how many are under way.
+ * store: what the reads and writes at one OpenBao have in common: the parts that they work with, and how many are
+ * under way.
  */
 #ifndef STORE_H
 #define STORE_H

@@ -100,9 +100,9 @@ void transfer_yield(struct transfer *t);
 void transfer_moved(struct transfer *t);
 
 /*
- * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403 OpenBao is asked
- * whether the token is dead, and if it was, a new one makes the transfer ready again, or where it cannot be done twice
- * (tries_again false) failed() says that it was that. Else it fails, as the answer says.
+ * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403
+ * OpenBao is asked whether the token is dead, and if it was, a new one makes the transfer ready again, or where it
+ * cannot be done twice (tries_again false) failed() says that it was that. Else it fails, as the answer says.
  */
 void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again);
 
