@@ -23,10 +23,11 @@ void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_m
 {
 	struct timeval tv = clock_timeval(budget_ms);
 
+	drain_end(drain);
 	drain->drained = drained;
 	drain->arg = arg;
 	(void)evtimer_assign(&drain->timer, base, drain_on_timer, drain);
-	if (evtimer_add(&drain->timer, &tv) != 0)
+	if (budget_ms != CLOCK_NEVER && evtimer_add(&drain->timer, &tv) != 0)
 		event_active(&drain->timer, EV_TIMEOUT, 0);
 }
 

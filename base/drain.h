@@ -1,6 +1,6 @@
 /*
- * drain: the end of a part that has something under way. When nothing is left, or after a while all the same, its owner is
- * told, once and from the loop.
+ * drain: the end of a part that has something under way. When nothing is left, or after a while all the same, its
+ * owner is told, once and from the loop.
  */
 #ifndef DRAIN_H
 #define DRAIN_H
@@ -16,7 +16,10 @@ struct drain {
 	void *arg;
 };
 
-/* drained runs when drain_check() has been told that nothing is left, or after budget_ms. */
+/*
+ * drained runs when drain_check() has been told that nothing is left, or after budget_ms; CLOCK_NEVER: however long
+ * that takes. It takes the place of what was to be told before.
+ */
 void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 
 static inline bool drain_is_on(const struct drain *drain)

@@ -3,8 +3,6 @@
  */
 #include "daemon/backend.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +28,7 @@
 enum backend_state {
 	BACKEND_SERVING,  /* or about to */
 	BACKEND_RETIRING, /* nobody asks it for anything new: what is under way ends */
+	BACKEND_IDLE,     /* nothing is under way but perhaps a login */
 	BACKEND_DRAINING, /* the daemon stops: likewise, within some seconds */
 	BACKEND_REVOKING  /* the keeper is ending; then `ended` runs */
 };
@@ -55,8 +54,7 @@ struct backend {
 	struct probe *probe;
 	struct transfers *transfers;
 	enum backend_state state;
-	struct event idle;  /* a part has nothing under way any more, or its login has ended */
-	unsigned draining;  /* parts that are not done yet */
+	unsigned busy; /* parts that have something under way */
 	backend_ended *ended;
 	void *ended_arg;
 };
@@ -144,14 +142,11 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
-static void backend_on_idle(evutil_socket_t fd, short what, void *arg);
-
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error)
 {
 	struct backend *b = calloc(1, sizeof(*b));
-	if (b == NULL || evtimer_assign(&b->idle, base, backend_on_idle, b) != 0) {
+	if (b == NULL) {
 		(void)error_set(error, "out of memory");
-		free(b);
 		return NULL;
 	}
 	b->base = base;
@@ -180,7 +175,6 @@ void backend_free(struct backend *b)
 {
 	if (b == NULL)
 		return;
-	event_del(&b->idle);
 	transfers_free(b->transfers);
 	probe_free(b->probe);
 	kv_free(b->kv);
@@ -202,7 +196,7 @@ static void backend_on_revoked(void *arg)
 static void backend_enter(struct backend *b, enum backend_state state)
 {
 	static const char *const names[] = { [BACKEND_SERVING] = "serving", [BACKEND_RETIRING] = "retiring",
-		[BACKEND_DRAINING] = "draining", [BACKEND_REVOKING] = "revoking" };
+		[BACKEND_IDLE] = "idle", [BACKEND_DRAINING] = "draining", [BACKEND_REVOKING] = "revoking" };
 	log_debug("backend: %s -> %s", names[b->state], names[state]);
 	b->state = state;
 }
@@ -213,41 +207,40 @@ static void backend_revoke(struct backend *b)
 	keeper_stop(b->keeper, REVOKE_MS, backend_on_revoked, b);
 }
 
-static void backend_on_idle(evutil_socket_t fd, short what, void *arg)
+/* Nothing is under way but perhaps a login, whose token would come to nobody, and live on at OpenBao. */
+static void backend_on_login(void *arg)
 {
 	struct backend *b = arg;
-	(void)fd;
-	(void)what;
-	if (b->state != BACKEND_RETIRING || !kv_is_idle(b->kv) || !probe_is_idle(b->probe) || b->transfers->count > 0)
-		return;
-	/* The token of a login that is under way would come to nobody, and live on at OpenBao. */
-	if (keeper_state(b->keeper) != LEASE_LOGGING_IN)
+	if (b->state == BACKEND_IDLE && keeper_state(b->keeper) != LEASE_LOGGING_IN)
 		backend_revoke(b);
 }
 
-/* From the loop, since it may come from within any of the parts. */
-static void backend_look_whether_idle(void *arg)
+static void backend_on_idle(void *arg)
 {
 	struct backend *b = arg;
-	event_active(&b->idle, EV_TIMEOUT, 0);
+	if (b->state != BACKEND_RETIRING || --b->busy > 0)
+		return;
+	backend_enter(b, BACKEND_IDLE);
+	keeper_watch(b->keeper, backend_on_login, b);
+	backend_on_login(b);
 }
 
 void backend_retire(struct backend *b, backend_ended *done, void *arg)
 {
 	b->ended = done;
 	b->ended_arg = arg;
+	b->busy = 3;
 	backend_enter(b, BACKEND_RETIRING);
-	kv_watch_idle(b->kv, backend_look_whether_idle, b);
-	probe_watch_idle(b->probe, backend_look_whether_idle, b);
-	transfers_watch_idle(b->transfers, backend_look_whether_idle, b);
-	keeper_watch(b->keeper, backend_look_whether_idle, b);
-	backend_look_whether_idle(b);
+	keeper_watch(b->keeper, NULL, NULL);
+	kv_when_idle(b->kv, backend_on_idle, b);
+	probe_when_idle(b->probe, backend_on_idle, b);
+	transfers_when_idle(b->transfers, backend_on_idle, b);
 }
 
 static void backend_on_drained(void *arg)
 {
 	struct backend *b = arg;
-	if (--b->draining == 0)
+	if (--b->busy == 0)
 		backend_revoke(b);
 }
 
@@ -259,7 +252,7 @@ void backend_stop(struct backend *b, backend_ended *done, void *arg)
 		return;
 	backend_enter(b, BACKEND_DRAINING);
 	probe_stop(b->probe);
-	b->draining = 2;
+	b->busy = 2;
 	kv_drain(b->kv, DRAIN_MS, backend_on_drained, b);
 	transfers_drain(b->transfers, DRAIN_MS, backend_on_drained, b);
 }

@@ -24,8 +24,8 @@ struct answers {
 /* -- answers ------------------------------------------------------------------------------------------------- */
 
 /*
- * A version by its number is always asked for: who wants one by number is after something that no cache can vouch for, its
- * not having been deleted since.
+ * A version by its number is always asked for: who wants one by number is after something that no cache can vouch
+ * for, its not having been deleted since.
  */
 static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint64_t limit_ms, uint64_t now_ms,
     struct kv_reply *ret)
@@ -122,7 +122,9 @@ void answers_keep(struct answers *a, struct claim *claim, const struct answer *a
 		answers_expire(-1, EV_TIMEOUT, a);
 }
 
-/* OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any more. */
+/*
+ * OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any more.
+ */
 void answers_refused(struct answers *a, struct claim *claim, int status, bool latest)
 {
 	if (claim->path != NULL && (status == 400 || status == 403 || (status == 404 && latest)))

@@ -15,7 +15,7 @@ struct keeper;
 struct answers *answers_new(struct event_base *base, struct keeper *keeper, const struct kv_options *options);
 void answers_free(struct answers *answers);
 
-/* As kv_set_cache() and kv_pause_cache(). */
+/* These do what kv_set_cache() and kv_pause_cache() do. */
 void answers_set_options(struct answers *answers, const struct kv_options *options);
 void answers_pause(struct answers *answers, bool paused);
 
@@ -25,13 +25,13 @@ void answers_stop(struct answers *answers);
 void answers_clear(struct answers *answers);
 void answers_status(const struct answers *answers, struct kv_status *ret);
 
-/* As kv_cached(). */
+/* This is kv_cached(). */
 bool answers_find(struct answers *answers, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret);
 
 /* Is there an answer that may be given where OpenBao cannot be asked? */
 bool answers_find_stale(struct answers *answers, const struct kv_wanted *wanted, struct kv_reply *ret);
 
-/* What a read or a write under way has to do with the cache; part of its struct. All zero: nothing. */
+/* It says what a read or a write under way has to do with the cache, and is part of its struct. All zero: nothing. */
 struct claim {
 	struct cache_path *path; /* NULL: the cache is not for it */
 	uint64_t ticket;         /* a read's, since it was sent last */
@@ -39,7 +39,7 @@ struct claim {
 	bool counted;            /* a put: the cache has been told that it was sent */
 };
 
-/* Begins. 0; or -1: no memory, and it must not be sent. */
+/* A read, or a put, begins. 0; or -1: no memory, and it must not be sent. */
 int answers_claim_read(struct answers *answers, struct claim *claim, const struct secret_name *name);
 int answers_claim_put(struct answers *answers, struct claim *claim, const struct secret_name *name);
 

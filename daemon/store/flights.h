@@ -1,12 +1,12 @@
 /*
- * flights: callers that read the same secret at the same time share reads. Who comes while a read is under way waits for
- * the next one and never joins the one that has departed: that may have seen the secret as it was before a write of which
- * the caller knows already. So for each key one flight runs and one waits, however many callers there are. One that
- * takes unusually long keeps the next one no longer on the ground; one that has begun but waits for something before its
- * read is sent, as for a login or its turn, takes in whoever comes.
+ * flights: callers that read the same secret at the same time share reads. Who comes while a read is under way waits
+ * for the next one and never joins the one that has departed: that may have seen the secret as it was before a write
+ * of which the caller knows already. So for each key one flight runs and one waits, however many callers there are.
+ * One that takes unusually long keeps the next one no longer on the ground; one that has begun but waits for
+ * something before its read is sent, as for a login or a slot, takes in whoever comes.
  *
- * Pure but for memory: no I/O and no clock of its own. Times are milliseconds of one clock; each call brings the present
- * one, which does not go backwards.
+ * Pure but for memory: no I/O and no clock of its own. Times are milliseconds of one clock; each call brings the
+ * present one, which does not go backwards.
  */
 #ifndef FLIGHTS_H
 #define FLIGHTS_H
@@ -78,8 +78,8 @@ struct flights *flights_new(const struct flights_ops *ops, void *arg);
 void flights_free(struct flights *flights);
 
 /*
- * Takes a seat in the next flight for this key that departs, which begins at once if none is running. The name is held for as
- * long as there is a flight for it. 0; or -1: no memory, and there is no seat.
+ * Takes a seat in the next flight for this key that departs, which begins at once if none is running. The name is
+ * held for as long as there is a flight for it. 0; or -1: no memory, and there is no seat.
  */
 int flights_join(struct flights *flights, const struct flight_key *key, struct seat *seat, uint64_t deadline,
     uint64_t now);
@@ -92,8 +92,8 @@ void flight_depart(struct flight *flight, uint64_t now);
 
 /*
  * The flight's read has ended; the one that waits for it, if any, begins. took_ms: how long the read took if it is to
- * count as an example of how long reads take, else FLIGHT_NO_EXAMPLE. Whoever calls it then takes the seats one by one, with
- * flight_unseat, and frees the flight with flight_free.
+ * count as an example of how long reads take, else FLIGHT_NO_EXAMPLE. Whoever calls it then takes the seats one by
+ * one, with flight_unseat, and frees the flight with flight_free.
  */
 void flights_land(struct flights *flights, struct flight *flight, uint64_t took_ms, uint64_t now);
 struct seat *flight_unseat(struct flight *flight); /* NULL: nobody is left */
@@ -107,8 +107,8 @@ void flights_run(struct flights *flights, uint64_t now);
 struct flight_key flight_key(const struct flight *flight);
 
 /*
- * The flight of the same key that has run longest, and so shows best what is being waited for; the others that run follow
- * by their link. NULL: none runs.
+ * The flight of the same key that has run longest, and so shows best what is being waited for; the others that run
+ * follow by their link. NULL: none runs.
  */
 const struct flight *flight_ahead(const struct flight *flight);
 

@@ -201,7 +201,10 @@ static bool has_company(const struct get *g)
 	return TAILQ_FIRST(seats) != &g->seat || TAILQ_NEXT(&g->seat, link) != NULL;
 }
 
-/* The read's own time is over with this caller's at the latest. Its end is waited for: it knows more of what went wrong. */
+/*
+ * The read's own time is over with this caller's at the latest. Its end is waited for: it knows more of what went
+ * wrong.
+ */
 static bool outlasts_read(const struct get *g)
 {
 	const struct flight *flight = g->seat.flight;
@@ -262,8 +265,8 @@ static void get_share_slots(const struct get *g)
 		read_share(flight->work, g->caller, 0);
 }
 
-struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
-    void *arg)
+struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms,
+    kv_done *done, void *arg)
 {
 	const struct flight_key key = { .name = wanted->name, .row = wanted->row, .version = wanted->version,
 		.min_version = wanted->min_version };

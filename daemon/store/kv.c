@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "daemon/store/answers.h"
 #include "daemon/store/get.h"
 #include "daemon/store/mounts.h"
@@ -43,7 +44,6 @@ void kv_free(struct kv *kv)
 {
 	if (kv == NULL)
 		return;
-	kv->store.idle = NULL;
 	drain_end(&kv->store.drain);
 	kv->store.stopping = true; /* or a read that is ended makes room for another */
 	gets_free(kv->gets);
@@ -108,15 +108,11 @@ void kv_forget(struct kv *kv)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-bool kv_is_idle(const struct kv *kv)
+void kv_when_idle(struct kv *kv, void (*idle)(void *arg), void *arg)
 {
-	return kv->store.under_way == 0;
-}
-
-void kv_watch_idle(struct kv *kv, void (*idle)(void *arg), void *arg)
-{
-	kv->store.idle = idle;
-	kv->store.idle_arg = arg;
+	struct store *store = &kv->store;
+	drain_begin(&store->drain, store->base, CLOCK_NEVER, idle, arg);
+	drain_check(&store->drain, store->under_way == 0);
 }
 
 static void kv_on_drained(void *arg)
@@ -140,5 +136,5 @@ void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), voi
 	kv->drained = drained;
 	kv->drained_arg = arg;
 	drain_begin(&store->drain, store->base, budget_ms, kv_on_drained, kv);
-	drain_check(&store->drain, kv_is_idle(kv));
+	drain_check(&store->drain, store->under_way == 0);
 }

@@ -137,8 +137,8 @@ bool mounts_known(struct mounts *mounts, const char *name)
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
-struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, uint64_t number, api_answer *done,
-    void *arg)
+struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const char *token, uint64_t number,
+    api_answer *done, void *arg)
 {
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
 	struct mount *m = wait != NULL ? mount_of_or_new(mounts, name) : NULL;

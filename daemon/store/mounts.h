@@ -21,13 +21,13 @@ void mounts_free(struct mounts *mounts);
 bool mounts_known(struct mounts *mounts, const char *mount);
 
 /*
- * Asks OpenBao: its leader, if that is known, since a standby that lags behind knows neither a new mount nor the token of a
- * login just made, and denies both (observed with OpenBao 2.7.2). Questions about one mount at the same time become one.
- * number: the caller's request behind it, for the log. done runs once, from the loop, with the answer (VERDICT_OK: it is good,
- * and known from now on). NULL: no memory.
+ * Asks OpenBao: its leader, if that is known, since a standby that lags behind knows neither a new mount nor the
+ * token of a login just made, and denies both (observed with OpenBao 2.7.2). Questions about one mount at the same
+ * time become one. number: the caller's request behind it, for the log. done runs once, from the loop, with the
+ * answer (VERDICT_OK: it is good, and known from now on). NULL: no memory.
  */
-struct mounts_wait *mounts_ask(struct mounts *mounts, const char *mount, const char *token, uint64_t number, api_answer *done,
-    void *arg);
+struct mounts_wait *mounts_ask(struct mounts *mounts, const char *mount, const char *token, uint64_t number,
+    api_answer *done, void *arg);
 
 /* The waiter has gone: its done will not run. */
 void mounts_cancel(struct mounts_wait *wait);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/drain.h"
 #include "base/waiters.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/keeper.h"
@@ -37,8 +38,7 @@ struct probe {
 	struct http_call *question;
 	struct waiters waiters;
 	bool stopping;
-	void (*idle)(void *arg); /* NULL: nobody wants to know */
-	void *idle_arg;
+	struct drain drain; /* for when nobody waits any more */
 };
 
 static struct probe_wait *probe_wait_of(struct waiter *waiter)
@@ -60,8 +60,7 @@ static void probe_wait_free(struct probe_wait *wait)
 	if (p->question != NULL)
 		http_cancel(p->question);
 	p->question = NULL;
-	if (p->idle != NULL)
-		p->idle(p->idle_arg);
+	drain_check(&p->drain, true);
 }
 
 void probe_abandon(struct probe_wait *wait)
@@ -206,15 +205,10 @@ struct probe_wait *probe_ask(struct probe *p, uint64_t deadline_ms, probe_done *
 	return NULL;
 }
 
-bool probe_is_idle(const struct probe *p)
+void probe_when_idle(struct probe *p, void (*idle)(void *arg), void *arg)
 {
-	return waiters_empty(&p->waiters);
-}
-
-void probe_watch_idle(struct probe *p, void (*idle)(void *arg), void *arg)
-{
-	p->idle = idle;
-	p->idle_arg = arg;
+	drain_begin(&p->drain, p->base, CLOCK_NEVER, idle, arg);
+	drain_check(&p->drain, waiters_empty(&p->waiters));
 }
 
 void probe_stop(struct probe *p)
@@ -242,7 +236,7 @@ void probe_free(struct probe *p)
 {
 	if (p == NULL)
 		return;
-	p->idle = NULL;
+	drain_end(&p->drain);
 	while (!waiters_empty(&p->waiters))
 		probe_abandon(probe_wait_of(p->waiters.list));
 	free(p);

@@ -38,9 +38,8 @@ struct probe_wait *probe_ask(struct probe *probe, uint64_t deadline_ms, probe_do
 /* The caller has gone: its done will not run. The others wait on; without any the request is cancelled. */
 void probe_abandon(struct probe_wait *wait);
 
-/* Nobody waits. And idle runs whenever the last one who did waits no more; it must not free the probe. */
-bool probe_is_idle(const struct probe *probe);
-void probe_watch_idle(struct probe *probe, void (*idle)(void *arg), void *arg);
+/* idle runs once, from the loop, when nobody waits. */
+void probe_when_idle(struct probe *probe, void (*idle)(void *arg), void *arg);
 
 /* For stopping: whoever waits is told so now, and whoever asks from here on is too. */
 void probe_stop(struct probe *probe);

@@ -1,6 +1,6 @@
 /*
- * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on to the next
- * one at once.
+ * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on to
+ * the next one at once.
  */
 #include "daemon/store/read.h"
 
@@ -59,7 +59,7 @@ struct read {
 	enum read_state state;
 	struct event timer;       /* the deadline, or the end of a pause; while a node is asked http keeps the time */
 	struct asker asker;       /* who began it; the others follow. They all ask for a slot, and one gets it */
-	bool behind;              /* an answer was too old, be it the leader's */
+	bool behind;              /* since it was sent last an answer was too old, be it the leader's */
 	uint64_t sent_ms;         /* when it was sent last; 0: not yet */
 	uint64_t asked_ms;        /* when the leader was asked */
 	struct answer answer;     /* READ_CONFIRM: the leader's; its spans lie in body */
@@ -153,38 +153,21 @@ static void read_await(struct read *r, enum read_state state, bool begun)
 
 static const char not_new_enough[] = "no node of OpenBao that can be reached gives the secret's newest version";
 
-/* At the deadline it must not matter which node is being asked then, or that none is, if what came so far was too old. */
 void read_overdue(const struct read *r, struct failure *ret)
 {
-	switch (r->state) {
-	case READ_TOKEN:
-		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
-		return;
-	case READ_SLOT:
-		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
-		return;
-	case READ_FIND_LEADER:
-	case READ_NO_LEADER:
-		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
-		return;
-	case READ_PAUSE:
-	case READ_FAILED:
+	if (r->state == READ_PAUSE || r->state == READ_FAILED) {
 		*ret = r->attempt.failure;
-		return;
-	case READ_ANY:
-	case READ_LEADER:
-	case READ_CONFIRM:
-		if (r->behind) {
-			failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
-			return;
-		}
-		break;
-	case READ_MOUNT:
-	case READ_DENIED:
-		break;
+	} else if (r->state == READ_TOKEN) {
+		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
+	} else if (r->state == READ_SLOT) {
+		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
+	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->behind) {
+		/* It must not matter which node is being asked just then, or that none is. */
+		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
+	} else {
+		failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
+		keeper_unreachable(r->store->keeper);
 	}
-	failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
-	keeper_unreachable(r->store->keeper);
 }
 
 /* An answer that is not good, be it to the mount guard or to the read itself. */
@@ -194,6 +177,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	struct store *store = r->store;
 	uint64_t until;
 
+	r->behind = false;
 	answers_refused(store->answers, &r->claim, answer->failure.status, r->key.version == 0);
 	if (answer->unreachable)
 		keeper_unreachable(store->keeper);
@@ -308,7 +292,6 @@ static void read_go_on(struct attempt *a)
 	} else {
 		r->ops->departs(r->arg);
 		r->sent_ms = clock_now_ms();
-		r->behind = false;
 		answers_sent(store->answers, &r->claim);
 		(void)read_least_version(r, &ask_leader);
 		if (ask_leader)
@@ -535,7 +518,8 @@ uint64_t read_number(const struct read *r)
 
 struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops, void *arg)
 {
-	static const struct attempt_ops attempt_ops = { .go_on = read_go_on, .failed = read_fail_later, .refused = read_refused };
+	static const struct attempt_ops attempt_ops = { .go_on = read_go_on, .failed = read_fail_later,
+		.refused = read_refused };
 	struct read *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)

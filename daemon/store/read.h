@@ -1,11 +1,11 @@
 /*
  * read: one read of a secret at OpenBao, from the token that it is sent with to the answer.
  *
- * It waits for a login, for a slot, and for the mount guard. Then any node's word will do where it is new enough: no older
- * than what was written through this daemon in the last minute (versions.h), nor than the caller wants it. Else the leader's
- * counts, who must say after the read that it still leads; without a leader it is asked again until the deadline. Where
- * somebody else may have written, or a write's outcome is unknown, only the leader's word counts. What may be tried again is,
- * within the deadline.
+ * It waits for a login, for a slot, and for the mount guard. Then any node's word will do where it is new enough: no
+ * older than what was written through this daemon in the last minute (versions.h), nor than the caller wants it. Else
+ * the leader's counts, who must say after the read that it still leads; without a leader it is asked again until the
+ * deadline. Where somebody else may have written, or a write's outcome is unknown, only the leader's word counts.
+ * What may be tried again is, within the deadline.
  */
 #ifndef READ_H
 #define READ_H
@@ -42,8 +42,8 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 uint64_t read_number(const struct read *read);
 
 /*
- * Another caller waits for it: the first slot that one of them gets is the read's. While it is not sent the latest deadline is
- * its own; 0: that has not to do with it.
+ * Another caller waits for it: the first slot that one of them gets is the read's. While it is not sent the latest
+ * deadline is its own; 0: that has not to do with it.
  */
 void read_share(struct read *read, uint64_t caller, uint64_t deadline_ms);
 

@@ -1,7 +1,7 @@
 /*
- * slots: a queue for each caller, served one request each in rotation. A caller that has the daemon to itself may have
- * all slots. For a second after another was heard of it may not: what comes next from the other must not find OpenBao
- * busy with all that the first could think of.
+ * slots: a queue for each caller, served one request each in rotation. A caller that has the daemon to itself may
+ * have all slots. For a second after another was heard of it may not: what comes next from the other must not find
+ * OpenBao busy with all that the first could think of.
  */
 #include "daemon/store/slots.h"
 

@@ -1,6 +1,6 @@
 /*
- * slots: whose request goes upstream next. There are only so many slots; callers get them in turn, and where there is more than
- * one caller none gets all of them, so that one with many requests never holds up another with one.
+ * slots: whose request goes upstream next. There are only so many slots; callers get them in turn, and where there is
+ * more than one caller none gets all of them, so that one with many requests never holds up another with one.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -27,12 +27,12 @@ struct slots *slots_new(struct event_base *base, unsigned count);
 void slots_free(struct slots *slots);
 
 /*
- * Asks for a slot for a request of that caller. If slot->is_held is set at once, come does not run; else it runs once, from the
- * loop, when there is one, unless slot_end() was first. 0, or -1: no memory.
+ * Asks for a slot for a request of that caller. If slot->is_held is set at once, come does not run; else it runs
+ * once, from the loop, when the slot is there, unless slot_end() was called first. 0, or -1: no memory.
  */
 int slots_ask(struct slots *slots, struct slot *slot, uint64_t caller, void (*come)(void *arg), void *arg);
 
-/* The slot is free again; or is not waited for any more. Of one that was not asked for nothing happens. */
+/* The slot is free again, or is not waited for any more. If it was not asked for, nothing happens. */
 void slot_end(struct slot *slot);
 
 #endif

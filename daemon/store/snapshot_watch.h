@@ -30,7 +30,10 @@ struct watch_options {
 	uint64_t number;         /* the caller's request, for the log */
 };
 
-/* Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory. Strings are copied. */
+/*
+ * Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory. Strings
+ * are copied.
+ */
 struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options, watch_done *done,
     void *arg);
 void snapshot_watch_cancel(struct watch *watch);

@@ -1,5 +1,6 @@
 /*
- * store: what the reads and writes at one OpenBao have in common: the parts that they work with, and how many are under way.
+ * store: what the reads and writes at one OpenBao have in common: the parts that they work with, and how many are
+ * under way.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -32,9 +33,7 @@ struct store {
 	struct write *writes;    /* likewise; write.c's */
 	bool stopping;           /* whatever begins fails */
 	unsigned under_way;      /* reads, writes, and callers who wait for reads */
-	struct drain drain;
-	void (*idle)(void *arg); /* nothing is under way any more; NULL: nobody wants to know */
-	void *idle_arg;
+	struct drain drain;      /* for when nothing is under way any more */
 };
 
 static inline void store_began(struct store *store)
@@ -44,11 +43,7 @@ static inline void store_began(struct store *store)
 
 static inline void store_ended(struct store *store)
 {
-	if (--store->under_way > 0)
-		return;
-	drain_check(&store->drain, true);
-	if (store->idle != NULL)
-		store->idle(store->idle_arg);
+	drain_check(&store->drain, --store->under_way == 0);
 }
 
 #endif

@@ -43,11 +43,7 @@ void transfer_end(struct transfer *t)
 	event_del(&t->tick);
 	event_del(&t->next_turn);
 	LIST_REMOVE(t, link);
-	if (--all->count > 0)
-		return;
-	drain_check(&all->drain, true);
-	if (all->idle != NULL)
-		all->idle(all->idle_arg);
+	drain_check(&all->drain, --all->count == 0);
 }
 
 static void transfer_fail_later(struct attempt *a)
@@ -259,10 +255,10 @@ void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(
 	drain_check(&all->drain, all->count == 0);
 }
 
-void transfers_watch_idle(struct transfers *all, void (*idle)(void *arg), void *arg)
+void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *arg)
 {
-	all->idle = idle;
-	all->idle_arg = arg;
+	drain_begin(&all->drain, all->base, CLOCK_NEVER, idle, arg);
+	drain_check(&all->drain, all->count == 0);
 }
 
 struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
@@ -287,7 +283,6 @@ void transfers_free(struct transfers *all)
 	if (all == NULL)
 		return;
 	drain_end(&all->drain);
-	all->idle = NULL;
 	transfers_fail(all);
 	free(all);
 }

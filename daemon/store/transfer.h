@@ -36,8 +36,6 @@ struct transfers {
 	struct drain drain;
 	void (*drained)(void *arg);
 	void *drained_arg;
-	void (*idle)(void *arg);    /* none is under way any more; NULL: nobody wants to know */
-	void *idle_arg;
 };
 
 /* All borrowed. stall_ms: how long a transfer may make no progress. NULL: no memory. */
@@ -47,8 +45,8 @@ struct transfers *transfers_new(struct event_base *base, struct api *api, struct
 /* Ends all that are under way. */
 void transfers_free(struct transfers *all);
 
-/* idle runs whenever the last one that was under way has ended; it must not free all. */
-void transfers_watch_idle(struct transfers *all, void (*idle)(void *arg), void *arg);
+/* idle runs once, from the loop, when none is under way. */
+void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *arg);
 
 /* No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop. */
 void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
@@ -102,9 +100,9 @@ void transfer_yield(struct transfer *t);
 void transfer_moved(struct transfer *t);
 
 /*
- * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403 OpenBao is asked
- * whether the token is dead, and if it was, a new one makes the transfer ready again, or where it cannot be done twice
- * (tries_again false) failed() says that it was that. Else it fails, as the answer says.
+ * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403
+ * OpenBao is asked whether the token is dead, and if it was, a new one makes the transfer ready again, or where it
+ * cannot be done twice (tries_again false) failed() says that it was that. Else it fails, as the answer says.
  */
 void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again);
 

@@ -1,6 +1,6 @@
 /*
- * write: the states of one put, in the order in which it goes through them; a step that waits for nothing leads on to the next
- * one at once.
+ * write: the states of one put, in the order in which it goes through them; a step that waits for nothing leads on to
+ * the next one at once.
  */
 #include "daemon/store/write.h"
 
@@ -290,29 +290,23 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	switch (w->state) {
-	case WRITE_PAUSE:
+	if (w->state == WRITE_PAUSE) {
 		write_go_on(&w->attempt);
 		return;
-	case WRITE_FIND_LEADER:
+	}
+	if (w->state == WRITE_FIND_LEADER) {
 		write_without_leader(w);
 		return;
-	case WRITE_FAILED:
+	}
+	if (w->state == WRITE_FAILED) {
 		why = w->attempt.failure;
-		break;
-	case WRITE_TOKEN:
+	} else if (w->state == WRITE_TOKEN) {
 		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
-		break;
-	case WRITE_SLOT:
+	} else if (w->state == WRITE_SLOT) {
 		failure_set(&why, CODE_TIMEOUT, "the request's turn did not come in time");
-		break;
-	case WRITE_MOUNT:
-	case WRITE_DENIED:
-	case WRITE_SENT:
-	case WRITE_CONFIRM:
+	} else {
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time");
 		keeper_unreachable(w->store->keeper);
-		break;
 	}
 	write_finish(w, &(struct kv_reply){ .failure = &why });
 }
@@ -321,7 +315,8 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 
 struct write *write_begin(struct store *store, const struct kv_write *what, kv_done *done, void *arg)
 {
-	static const struct attempt_ops attempt_ops = { .go_on = write_go_on, .failed = write_fail_later, .refused = write_refused };
+	static const struct attempt_ops attempt_ops = { .go_on = write_go_on, .failed = write_fail_later,
+		.refused = write_refused };
 	struct write *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)

@@ -254,26 +254,34 @@ def test_a_write_through_the_one_before_is_seen_by_the_next(reloading, standin, 
 
 
 def test_a_write_through_the_one_before_is_not_hidden_by_the_cache_of_the_next(reloading, standin, scratch):
-    """The next one's reads come before the write ends, so that it must not keep what they bring."""
-    gate = threading.Event()
+    """The next one's reads come before the write ends, so that it must not keep what they bring. Another write keeps the one
+    before there until all that was looked at."""
+    gate, held = threading.Event(), threading.Event()
 
-    def write(_):
-        gate.wait(process.patience(20))
-        return written_reply(2)
+    def write(until):
+        def reply(_):
+            until.wait(process.patience(20))
+            return written_reply(2)
+        return reply
 
-    standin.on("POST", "/data/late", write)
+    standin.on("POST", "/data/late", write(gate))
+    standin.on("POST", "/data/held", write(held))
     standin.on("GET", "/data/late", *[secret_reply({"n": n}, version=n) for n in (1, 1, 2)])
     r = reloading(standin.settings(scratch, cache={"max_age": "1h"}))
     with r.daemon.connect() as writer:
         asked = writer.send("kv.put", mount="secret", path="late", data={"n": 2}, timeout_ms=30000)
-        process.wait_until(lambda: standin.count("POST", "/data/late"), process.patience(10), "OpenBao has the write")
+        held_asked = writer.send("kv.put", mount="secret", path="held", data={"n": 2}, timeout_ms=30000)
+        process.wait_until(lambda: standin.count("POST", "/data/late") and standin.count("POST", "/data/held"),
+                           process.patience(10), "OpenBao has the writes")
         r.change(openbao={"connect_timeout": "2s"})
         r.daemon.wait_log("from here on requests go")
         for _ in range(2):
             assert r.daemon.get("secret", "late")["version"] == 1
         gate.set()
         assert writer.reply_to(asked)["version"] == 2
-    assert r.daemon.get("secret", "late")["version"] == 2
+        assert r.daemon.get("secret", "late")["version"] == 2
+        held.set()
+        assert writer.reply_to(held_asked)["version"] == 2
     r.daemon.wait_log("what the configuration before had under way has ended")
     reads = standin.count("GET", "/data/late")
     for _ in range(3):

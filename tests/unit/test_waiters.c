@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/drain.h"
 #include "base/waiters.h"
 
@@ -115,6 +116,25 @@ static void test_drained_is_told_when_the_time_is_over(void **state)
 	drain_end(&drain);
 }
 
+static void test_one_that_never_runs_out_waits_until_nothing_is_left_and_another_takes_its_place(void **state)
+{
+	struct drain drain = { .drained = NULL };
+	int told = 0, other = 0;
+
+	drain_begin(&drain, *state, CLOCK_NEVER, count_drained, &told);
+	event_base_dispatch(*state); /* there is nothing to wait for */
+	assert_int_equal(told, 0);
+	drain_check(&drain, true);
+	drain_begin(&drain, *state, 600000, count_drained, &other);
+	event_base_loop(*state, EVLOOP_NONBLOCK);
+	assert_int_equal(told + other, 0);
+	drain_begin(&drain, *state, CLOCK_NEVER, count_drained, &told);
+	drain_check(&drain, true);
+	event_base_dispatch(*state);
+	assert_int_equal(told, 1);
+	assert_int_equal(other, 0);
+}
+
 static void test_a_drain_that_was_ended_is_not_told(void **state)
 {
 	struct drain drain = { .drained = NULL };
@@ -136,6 +156,8 @@ int main(void)
 		cmocka_unit_test(test_who_is_removed_is_not_told),
 		cmocka_unit_test_setup_teardown(test_drained_is_told_once_and_from_the_loop, make_base, free_base),
 		cmocka_unit_test_setup_teardown(test_drained_is_told_when_the_time_is_over, make_base, free_base),
+		cmocka_unit_test_setup_teardown(
+		    test_one_that_never_runs_out_waits_until_nothing_is_left_and_another_takes_its_place, make_base, free_base),
 		cmocka_unit_test_setup_teardown(test_a_drain_that_was_ended_is_not_told, make_base, free_base),
 	};
 
