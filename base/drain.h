@@ -22,11 +22,6 @@ struct drain {
  */
 void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 
-static inline bool drain_is_on(const struct drain *drain)
-{
-	return drain->drained != NULL;
-}
-
 /* To be called when something has ended. idle: nothing is left. */
 void drain_check(struct drain *drain, bool idle);
 

@@ -38,10 +38,10 @@ static int check(const struct ss_client *c, const struct order *order, const cha
 	if (order->timeout_ms > SS_MAX_TIMEOUT_MS)
 		return SS_INVALID_REQUEST;
 	*why = "the mount is not of the form a/b, without empty, \".\" or \"..\" segments and control bytes";
-	if (has_path && (order->mount == NULL || !request_path_ok(order->mount, REQUEST_MOUNT_MAX)))
+	if (has_path && (order->mount == NULL || !request_path_ok(order->mount, SECRET_MOUNT_MAX)))
 		return SS_INVALID_REQUEST;
 	*why = "the path is not of the form a/b, without empty, \".\" or \"..\" segments and control bytes";
-	if (has_path && (order->path == NULL || !request_path_ok(order->path, REQUEST_PATH_MAX)))
+	if (has_path && (order->path == NULL || !request_path_ok(order->path, SECRET_PATH_MAX)))
 		return SS_INVALID_REQUEST;
 	*why = "the secret is too large";
 	return order->data.len > FRAME_BODY_MAX - ENVELOPE_MAX ? SS_TOO_LARGE : SS_OK;

@@ -16,8 +16,6 @@
 
 #define PROTOCOL_VERSION 1
 #define REQUEST_ID_MAX 64            /* bytes of a string id as written, without its quotes */
-#define REQUEST_MOUNT_MAX SECRET_MOUNT_MAX
-#define REQUEST_PATH_MAX SECRET_PATH_MAX
 #define REQUEST_ENVELOPE_DEPTH 8
 
 struct request {

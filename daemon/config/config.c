@@ -123,7 +123,7 @@ static void warn_of_tls(const struct config *config, void (*warn)(const char *fo
 
 void config_warn(const struct config *config, void (*warn)(const char *format, ...))
 {
-	char path[REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX + 1];
+	char path[SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX + 1];
 	const char *odd;
 
 #ifdef SECRETSTORE_DEV_TOKEN

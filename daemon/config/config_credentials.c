@@ -51,9 +51,9 @@ static int read_credential_key(const struct config_file *file, const config_sett
 	if (strcmp(name, "id") == 0)
 		return config_file_patterns(file, key, "credential's name", id_error, &rule->ids, &rule->nids);
 	if (strcmp(name, "mount") == 0)
-		return read_place(file, key, REQUEST_MOUNT_MAX, "secret", &rule->mount);
+		return read_place(file, key, SECRET_MOUNT_MAX, "secret", &rule->mount);
 	if (strcmp(name, "path") == 0)
-		return read_place(file, key, REQUEST_PATH_MAX, "web/db", &rule->path);
+		return read_place(file, key, SECRET_PATH_MAX, "web/db", &rule->path);
 	if (strcmp(name, "field") == 0) {
 		if (read_credential_text(file, key, &rule->field) != 0)
 			return -1;

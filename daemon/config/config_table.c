@@ -218,7 +218,7 @@ int config_table_store(struct config *config, const struct setting *setting, con
 {
 	void *member = (char *)config + setting->offset;
 	size_t len = strlen(text);
-	char shown[CONFIG_VALUE_SHOWN], name[REQUEST_MOUNT_MAX + 2];
+	char shown[CONFIG_VALUE_SHOWN], name[SECRET_MOUNT_MAX + 2];
 
 	if (config_value_has_control(text))
 		return error_set(why, "holds a control byte");
@@ -227,13 +227,13 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return add_address(config, text, why);
 	case SETTING_NAMESPACE:
 		if (len >= sizeof(name))
-			return error_set(why, "must not be longer than %d bytes", REQUEST_MOUNT_MAX);
+			return error_set(why, "must not be longer than %d bytes", SECRET_MOUNT_MAX);
 		/* "team-a/" is how OpenBao prints it, "team-a" what it is. */
 		if (len > 1 && text[len - 1] == '/')
 			len--;
 		memcpy(name, text, len);
 		name[len] = '\0';
-		if (len > 0 && !request_path_ok(name, REQUEST_MOUNT_MAX))
+		if (len > 0 && !request_path_ok(name, SECRET_MOUNT_MAX))
 			return error_set(why, "must be a namespace's path, such as team-a or team-a/dev");
 		return replace_text(member, name, len, why);
 	case SETTING_AUTH:
@@ -261,9 +261,9 @@ int config_table_store(struct config *config, const struct setting *setting, con
 	case SETTING_COUNT:
 		return store_number(member, setting, text, why);
 	case SETTING_MOUNT:
-		if (!request_path_ok(text, REQUEST_MOUNT_MAX))
+		if (!request_path_ok(text, SECRET_MOUNT_MAX))
 			return error_set(why, "must be a mount's path, such as approle, without a slash at its ends and of at "
-			    "most %d bytes", REQUEST_MOUNT_MAX);
+			    "most %d bytes", SECRET_MOUNT_MAX);
 		return replace_text(member, text, len, why);
 	case SETTING_SOCKET:
 	case SETTING_OPTIONAL_SOCKET:

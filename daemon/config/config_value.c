@@ -139,7 +139,7 @@ const char *config_value_pattern_error(const char *pattern)
 
 	if (*p == '\0')
 		return "is empty";
-	if (strlen(p) > REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX)
+	if (strlen(p) > SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX)
 		return "is longer than any path";
 	if (config_value_has_control(p))
 		return "holds a control byte";

@@ -82,7 +82,7 @@ static int take_op(struct question *q, int count, char *const *words, struct err
 		return error_set(error, "%s takes %s", words[0], has_path ? "one path, such as secret/app/db" : "no path");
 	q->path = has_path ? words[1] : NULL;
 	/* A path that no request could hold would be refused before any rule. */
-	if (has_path && (strchr(q->path, '/') == NULL || !request_path_ok(q->path, REQUEST_MOUNT_MAX + 1 + REQUEST_PATH_MAX)))
+	if (has_path && (strchr(q->path, '/') == NULL || !request_path_ok(q->path, SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX)))
 		return error_set(error, "no request can have this path: a mount and a path, without empty, \".\" or \"..\" segments");
 	return 0;
 }

@@ -78,8 +78,7 @@ void attempt_stop_waiting(struct attempt *a)
 		mounts_cancel(a->guard);
 	if (a->search != NULL)
 		leader_cancel(a->search);
-	if (a->http != NULL)
-		http_cancel(a->http);
+	http_cancel(a->http);
 	a->wait = NULL;
 	a->guard = NULL;
 	a->search = NULL;

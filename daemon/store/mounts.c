@@ -43,8 +43,7 @@ struct mounts {
 static void mount_free(struct mount *m)
 {
 	HASH_DEL(m->mounts->table, m);
-	if (m->question != NULL)
-		http_cancel(m->question);
+	http_cancel(m->question);
 	while (!waiters_empty(&m->waiters))
 		mounts_cancel((struct mounts_wait *)(void *)m->waiters.list);
 	free(m->name);

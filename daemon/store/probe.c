@@ -57,8 +57,7 @@ static void probe_wait_free(struct probe_wait *wait)
 	free(wait);
 	if (!waiters_empty(&p->waiters))
 		return;
-	if (p->question != NULL)
-		http_cancel(p->question);
+	http_cancel(p->question);
 	p->question = NULL;
 	drain_check(&p->drain, true);
 }

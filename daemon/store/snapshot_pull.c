@@ -234,8 +234,7 @@ static void *pull_run(void *arg)
 
 	pull_ask(pull);
 	event_base_dispatch(pull->base);
-	if (pull->http != NULL)
-		http_cancel(pull->http);
+	http_cancel(pull->http);
 	return NULL;
 }
 

@@ -75,10 +75,8 @@ static bool restore_has_failed(const struct restore *r)
 
 static void restore_free(struct restore *r)
 {
-	if (r->http != NULL)
-		http_cancel(r->http);
-	if (r->question != NULL)
-		http_cancel(r->question);
+	http_cancel(r->http);
+	http_cancel(r->question);
 	if (r->watch != NULL)
 		snapshot_watch_cancel(r->watch);
 	if (r->transfer.all->restoring == &r->transfer)

@@ -143,8 +143,7 @@ struct watch *snapshot_watch(struct event_base *base, struct api *api, const str
 
 void snapshot_watch_cancel(struct watch *w)
 {
-	if (w->question != NULL)
-		http_cancel(w->question);
+	http_cancel(w->question);
 	event_del(&w->timer);
 	free(w->node);
 	free(w->active_time);

@@ -53,8 +53,7 @@ void approle_wrapped_free(struct approle_wrapped *w)
 {
 	if (w == NULL)
 		return;
-	if (w->call != NULL)
-		http_cancel(w->call);
+	http_cancel(w->call);
 	forget_token(w);
 	kept_secret_clear(&w->kept);
 	secmem_free(w->mount);

@@ -225,8 +225,7 @@ void auth_free(struct auth *auth)
 	event_del(&auth->failed);
 	if (auth->search != NULL)
 		leader_cancel(auth->search);
-	if (auth->call != NULL)
-		http_cancel(auth->call);
+	http_cancel(auth->call);
 	free(auth->node);
 	auth_credentials_free(&auth->credentials);
 	secmem_free(auth->mount);

@@ -138,7 +138,9 @@ def test_the_journal_gets_entries_with_fields(daemon, site, journal):
         "SECRETSTORE_OP": "kv.get", "SECRETSTORE_VERDICT": "allowed", "SECRETSTORE_CODE": "ok",
         "SECRETSTORE_RULE": "tests", "SECRETSTORE_UID": str(os.getuid()), "SECRETSTORE_GID": str(os.getgid()),
         "SECRETSTORE_PID": str(os.getpid()), "SECRETSTORE_MOUNT": site.mount, "SECRETSTORE_PATH": "a",
-        "SECRETSTORE_VERSION": "1", "SECRETSTORE_MICROSECONDS": entry["SECRETSTORE_MICROSECONDS"]}
+        "SECRETSTORE_VERSION": "1", "SECRETSTORE_REQUEST": entry["SECRETSTORE_REQUEST"],
+        "SECRETSTORE_MICROSECONDS": entry["SECRETSTORE_MICROSECONDS"]}
+    assert int(entry["SECRETSTORE_REQUEST"]) > 0
     d.stop()
     log = [e for e in journal.entries(SYSLOG_IDENTIFIER="secretstored") if e["PRIORITY"] == "6"]
     assert log[-1]["MESSAGE"] == "stopped"

@@ -198,7 +198,7 @@ void client_fake_say(struct client_fake *fake, int fd, const char *body)
 
 void client_fake_answer(struct client_fake *fake, int fd)
 {
-	char body[REQUEST_PATH_MAX + 256];
+	char body[SECRET_PATH_MAX + 256];
 
 	switch (fake->request.op) {
 	case OP_KV_GET:

@@ -199,7 +199,7 @@ static void test_names_cannot_forge_a_record(void **state)
 
 static void test_the_longest_names_fit(void **state)
 {
-	static char mount[REQUEST_MOUNT_MAX + 1], path[REQUEST_PATH_MAX + 1], name[256];
+	static char mount[SECRET_MOUNT_MAX + 1], path[SECRET_PATH_MAX + 1], name[256];
 
 	(void)state;
 	memset(mount, '"', sizeof(mount) - 1);

@@ -243,7 +243,7 @@ static void test_what_is_no_object_is_refused_before_anything_is_sent(void **sta
 static void test_bad_arguments_are_refused_before_anything_is_sent(void **state)
 {
 	static const char *const bad[] = { "", "/a", "a/", "a//b", ".", "..", "a/../b", "a\nb", "\x80" };
-	char long_path[REQUEST_PATH_MAX + 2];
+	char long_path[SECRET_PATH_MAX + 2];
 	struct ss_secret *secret = NULL;
 
 	(void)state;
@@ -253,7 +253,7 @@ static void test_bad_arguments_are_refused_before_anything_is_sent(void **state)
 		assert_int_equal(ss_get(client, bad[i], "a", 0, 5000, &secret), SS_INVALID_REQUEST);
 	}
 	memset(long_path, 'a', sizeof(long_path));
-	long_path[REQUEST_PATH_MAX + 1] = '\0';
+	long_path[SECRET_PATH_MAX + 1] = '\0';
 	assert_int_equal(ss_get(client, "secret", long_path, 0, 5000, &secret), SS_INVALID_REQUEST);
 	assert_int_equal(ss_get(client, "secret", NULL, 0, 5000, &secret), SS_INVALID_REQUEST);
 	assert_int_equal(ss_get(client, NULL, "a", 0, 5000, &secret), SS_INVALID_REQUEST);

@@ -457,13 +457,13 @@ static void test_paths_are_canonical(void **state)
 
 static void test_lengths_of_paths_count_after_unescaping(void **state)
 {
-	char segment[6 * REQUEST_PATH_MAX + 7], text[2 * sizeof(segment)];
+	char segment[6 * SECRET_PATH_MAX + 7], text[2 * sizeof(segment)];
 	size_t n, max, i;
 	int is_mount;
 
 	(void)state;
 	for (is_mount = 0; is_mount < 2; is_mount++) {
-		max = is_mount ? REQUEST_MOUNT_MAX : REQUEST_PATH_MAX;
+		max = is_mount ? SECRET_MOUNT_MAX : SECRET_PATH_MAX;
 		for (n = max - 1; n <= max + 1; n++) {
 			segment[0] = '\0';
 			for (i = 0; i < n; i++)
