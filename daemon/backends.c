@@ -81,19 +81,14 @@ static void backends_retire(struct place *s)
 	backend_retire(s->backend, backends_on_retired, s);
 }
 
-static bool same_namespace(const struct place *a, const struct place *b)
-{
-	return strcmp(backend_config(a->backend)->openbao.vault_namespace,
-	    backend_config(b->backend)->openbao.vault_namespace) == 0;
-}
-
 static void backends_look(void *arg)
 {
 	struct backends *all = arg;
 	struct place *before = all->current;
 	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
-		if (!same_namespace(before, all->next))
+		if (strcmp(backend_config(before->backend)->openbao.vault_namespace,
+		    backend_config(all->next->backend)->openbao.vault_namespace) != 0)
 			versions_clear(all->versions);
 		all->current = all->next;
 		all->next = NULL;

@@ -164,14 +164,6 @@ static int check_shape(const struct envelope *envelope, struct failure *why)
 	return 0;
 }
 
-/* Of an id that may not be repeated in the reply. */
-static int refuse_id(struct jspan id, struct failure *why)
-{
-	if (id.len == 0)
-		return refuse(why, MEMBER_ID, "is missing");
-	return refuse(why, MEMBER_ID, "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
-}
-
 static int find_op(struct jspan name, enum op *ret, struct failure *why)
 {
 	if (name.len == 0)
@@ -321,7 +313,8 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	if (check_shape(&envelope, why) < 0)
 		return -1;
 	if (request->id.len == 0)
-		return refuse_id(id, why);
+		return refuse(why, MEMBER_ID, id.len == 0 ? "is missing" :
+		    "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
 	if (find_op(envelope.value[MEMBER_OP], &request->op, why) < 0 ||
 	    check_members(&envelope, request->op, why) < 0)
 		return -1;

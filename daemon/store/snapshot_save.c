@@ -58,23 +58,6 @@ static void save_on_failed(struct transfer *t, const struct failure *why)
 	save_finish(save_of(t), &copy, NULL);
 }
 
-static void save_not_whole(struct save *save)
-{
-	struct failure why;
-
-	failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
-	transfer_fail_with(&save->transfer, &why);
-}
-
-static void save_succeed(struct save *save)
-{
-	struct save_result result = {.bytes = save->bytes};
-
-	for (size_t i = 0; i < sizeof(save->state.sum); i++)
-		snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
-	save_finish(save, NULL, &result);
-}
-
 static void save_refused(struct save *save)
 {
 	struct transfer *t = &save->transfer;
@@ -92,6 +75,9 @@ static void save_refused(struct save *save)
 
 static void save_end(struct save *save)
 {
+	struct save_result result = {.bytes = save->bytes};
+	struct failure why;
+
 	log_request(save->transfer.number, "save: %s after %llu bytes", pull_end_name(save->state.end),
 	    (unsigned long long)save->bytes);
 	pull_free(save->pull);
@@ -100,10 +86,13 @@ static void save_end(struct save *save)
 	case PULL_GOES_ON:
 		break;
 	case PULL_WHOLE:
-		save_succeed(save);
+		for (size_t i = 0; i < sizeof(save->state.sum); i++)
+			snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
+		save_finish(save, NULL, &result);
 		break;
 	case PULL_NOT_WHOLE:
-		save_not_whole(save);
+		failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
+		transfer_fail_with(&save->transfer, &why);
 		break;
 	case PULL_REFUSED:
 		save_refused(save);
