@@ -3,7 +3,7 @@
  * flags for those who need to know, and nothing else in the tree tells ops apart by name.
  *
  * One more op is a row here, a handler in daemon/ops/ (which is found by this table, too), and what the handler asks for in
- * daemon/store/ and daemon/upstream/api.h.
+ * daemon/store/ and daemon/upstream/api_rows.h.
  */
 #ifndef OPS_H
 #define OPS_H

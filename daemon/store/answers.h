@@ -5,6 +5,7 @@
 #define ANSWERS_H
 
 #include "daemon/store/kv_types.h"
+#include "daemon/upstream/classify.h"
 
 struct answers;
 struct cache_path;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/upstream/api.h"
+#include "daemon/upstream/api_rows.h"
 #include "proto/secret_name.h"
 
 #define FLIGHTS_RUNNING_MAX 3 /* of one key */

@@ -8,6 +8,7 @@
 
 #include "daemon/store/kv_types.h"
 
+struct api;
 struct event_base;
 struct get;   /* one caller's */
 struct keeper;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/upstream/api.h"
+#include "daemon/upstream/api_rows.h"
 #include "proto/codes.h"
 #include "proto/jscan.h"
 #include "proto/secret_name.h"

@@ -12,6 +12,7 @@
 
 #include "daemon/store/flights.h"
 #include "daemon/store/store.h"
+#include "daemon/upstream/classify.h"
 
 struct read;
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/upstream/api_rows.h"
 #include "daemon/upstream/http.h"
 #include "proto/codes.h"
 #include "proto/jscan.h"
@@ -33,25 +34,20 @@ struct answer {
 	uint64_t version;
 };
 
-/* A get of a secret: path data.data and data.metadata.version must be there. */
-void classify_get(const struct http_reply *reply, struct answer *ret);
-
-/* A put. Whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME. */
-void classify_put(const struct http_reply *reply, struct answer *ret);
-
 /*
- * A snapshot's save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the
- * caller to judge, who knows whether something of it had come.
+ * A function for each row that names one. reply is whole or says why it is not; the spans of *ret are the reply's.
+ * - classify_get: data.data and data.metadata.version must be there.
+ * - classify_put: whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME.
+ * - classify_mount: VERDICT_OK only if it is a KV version 2 engine that is mounted right at mount.
+ * - classify_save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the caller to judge,
+ *   who knows whether something of it had come.
+ * - classify_restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have left the cluster
+ *   as it was is CODE_UNKNOWN_OUTCOME, on the assumption that the last byte was sent.
  */
-void classify_save(const struct http_reply *reply, struct answer *ret);
-
-/*
- * A snapshot's restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have
- * left the cluster as it was is CODE_UNKNOWN_OUTCOME, on the assumption that the last byte was sent.
- */
-void classify_restore(const struct http_reply *reply, struct answer *ret);
-
-/* The mount guard's question about mount: VERDICT_OK only if it is a KV version 2 engine mounted right there. */
-void classify_mount(const struct http_reply *reply, const char *mount, struct answer *ret);
+#define CLASSIFY_answer(read) void read(const struct http_reply *reply, struct answer *ret);
+#define CLASSIFY_mount_answer(read) void read(const struct http_reply *reply, const char *mount, struct answer *ret);
+#define CLASSIFY_control(read) /* declared in control.h */
+#define CLASSIFY_DECLARE(row, name, method, path, flags, kind, read) CLASSIFY_##kind(read)
+API_TABLE(CLASSIFY_DECLARE)
 
 #endif
