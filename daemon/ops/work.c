@@ -104,8 +104,8 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
 	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
-	char *at = (char *)work + handler->size;
 	struct failure why;
+	char *at;
 
 	if (work == NULL || (op_has_path(r->op) && name == NULL)) {
 		free(work);
@@ -113,6 +113,7 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 		work_refuse(ops, call, &why);
 		return;
 	}
+	at = (char *)work + handler->size;
 	work->ops = ops;
 	work->handler = handler;
 	work->call = call;

@@ -247,6 +247,9 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 		get_wake_at(g, g->deadline_ms);
 	} else if (!outlasts_read(g)) {
 		get_overdue(g);
+	} else if (g->seat.flight->state == FLIGHT_BOARDING) {
+		/* The read's end is due now; but until it is sent somebody who joins may give it more time than this caller has. */
+		get_wake_at(g, now + 1);
 	}
 }
 

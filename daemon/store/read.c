@@ -245,9 +245,13 @@ static void read_on_leader(void *arg, const struct answer *answer);
 static void read_on_confirmed(void *arg, bool leads, const char *active_time);
 static void read_pause_for_leader(struct read *r);
 
+/* Another asker's slot may have come before; then this one is there for when it is looked for. */
 static void read_on_slot(void *arg)
 {
-	read_go_on(arg);
+	struct read *r = arg;
+
+	if (r->state == READ_SLOT)
+		read_go_on(&r->attempt);
 }
 
 /* False: none has a slot yet, and the read waits; or has failed. */

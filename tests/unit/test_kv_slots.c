@@ -22,7 +22,9 @@
 
 #define GREEDY 1u
 #define VICTIM 2u
+#define OTHER 3u
 #define SLOTS 32
+#define SHARED 8 /* of one user among others */
 #define QUEUED 100
 #define FEW 10 /* of the greedy one's requests, while the victim waits */
 
@@ -173,6 +175,40 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 	expect_before_the_queue(b, &victim);
 }
 
+/*
+ * Two users share a read that waits for a slot; then the token dies, and while the daemon logs in both get one. The read waits
+ * for the login once: it was sent twice, and was used after its end, when each slot made it wait.
+ */
+static void test_a_second_slot_does_not_make_a_read_wait_for_the_login_twice(void **state)
+{
+	struct kv_bench *b = *state;
+	struct told greedy, victim, denied, held[2 * SHARED];
+
+	fakebao_answer(b->f, FIRST, 403, FAKEBAO_DENIED);
+	fakebao_answer(b->f, HELD, 200, GIVEN);
+	fakebao_hold(b->f, FIRST, true);
+	fakebao_hold(b->f, HELD, true);
+	get(b, OTHER, "first", &denied);
+	for (unsigned i = 0; i < 2 * SHARED; i++)
+		get_version(b, i % 2 == 0 ? GREEDY : VICTIM, "held", i + 1, &held[i]);
+	get(b, GREEDY, "a", &greedy);
+	get(b, VICTIM, "a", &victim);
+	fakebao_answer(b->f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
+	fakebao_grant(b->f, FAKEBAO_LOGIN, "TOKEN-CANARY-2", 3600, true);
+	fakebao_hold(b->f, FAKEBAO_LOGIN, true);
+	fakebao_hold(b->f, FIRST, false);
+	fakebao_until(b->f, fakebao_count(b->f, FAKEBAO_LOGIN) == 2);
+	fakebao_hold(b->f, HELD, false);
+	fakebao_until(b->f, held[2 * SHARED - 2].times > 0 && held[2 * SHARED - 1].times > 0);
+	fakebao_pass(b->f, 50); /* both have a slot */
+	fakebao_answer(b->f, FIRST, 200, GIVEN);
+	fakebao_hold(b->f, FAKEBAO_LOGIN, false);
+	fakebao_until(b->f, greedy.times > 0 && victim.times > 0 && denied.times > 0);
+	assert_int_equal(victim.code, CODE_NONE);
+	fakebao_pass(b->f, 50);
+	assert_int_equal(reads(b), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, kv_helper_teardown)
 
 int main(void)
@@ -182,6 +218,7 @@ int main(void)
 		TEST(test_nor_does_one_that_the_other_has_begun),
 		TEST(test_nor_does_the_next_one_in_which_the_other_was_first),
 		TEST(test_nor_does_one_behind_a_read_that_is_tried_again),
+		TEST(test_a_second_slot_does_not_make_a_read_wait_for_the_login_twice),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);
