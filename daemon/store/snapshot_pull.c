@@ -15,7 +15,6 @@
 #include "base/secmem.h"
 #include "base/thread.h"
 #include "daemon/store/sha256_openssl.h"
-#include "daemon/upstream/api.h"
 #include "proto/snapshot.h"
 
 /*
@@ -35,6 +34,7 @@ struct pull {
 	/* Set before the thread begins. */
 	struct api *api;        /* of base, with settings of its own */
 	char *token, *node;
+	uint64_t number; /* of the request that it is for, for the log */
 	int to_loop, to_thread; /* eventfds */
 
 	/* Of both, under the lock. */
@@ -223,7 +223,7 @@ static void pull_ask(struct pull *pull)
 	const struct http_stream stream = {.sink = pull_sink, .arg = pull};
 
 	pull->http = api_ask(pull->api, API_SNAPSHOT_SAVE, &(struct api_request){.token = pull->token, .node = pull->node,
-	    .stream = &stream, .deadline_ms = CLOCK_NEVER}, pull_on_answer, pull);
+	    .number = pull->number, .stream = &stream, .deadline_ms = CLOCK_NEVER}, pull_on_answer, pull);
 	if (pull->http == NULL)
 		pull_out_of_memory(pull);
 }
@@ -268,7 +268,7 @@ static int pull_prepare(struct pull *pull, struct event_base *base, const struct
 	return event_add(pull->told, NULL) == 0 && event_add(pull->woken, NULL) == 0 ? 0 : -1;
 }
 
-struct pull *pull_start(struct event_base *base, const struct api *api, const char *token, const char *node,
+struct pull *pull_start(struct event_base *base, const struct api *api, const struct api_request *what,
     void (*news)(void *arg), void *arg)
 {
 	struct pull *pull = calloc(1, sizeof(*pull));
@@ -281,8 +281,9 @@ struct pull *pull_start(struct event_base *base, const struct api *api, const ch
 	pull->to_loop = pull->to_thread = -1;
 	pull->news = news;
 	pull->arg = arg;
-	pull->token = secmem_strdup(token);
-	pull->node = strdup(node);
+	pull->token = secmem_strdup(what->token);
+	pull->node = strdup(what->node);
+	pull->number = what->number;
 	if (pull->token != NULL && pull->node != NULL && pull_prepare(pull, base, api) == 0)
 		pull->started = thread_start(&pull->thread, pull_run, pull) == 0;
 	if (pull->started)

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "daemon/upstream/classify.h"
+#include "daemon/upstream/api.h"
 
 struct api;
 struct event_base;
@@ -36,10 +36,10 @@ struct pull_state {
 };
 
 /*
- * Begins, with settings as api has them, for that node and no other. news runs, from base, when pull_take() gives something
+ * Begins, with settings as api has them, for what's node and no other, with its token and number. news runs, from base, when pull_take() gives something
  * that it did not give before. Strings are copied. NULL: no memory, or no thread.
  */
-struct pull *pull_start(struct event_base *base, const struct api *api, const char *token, const char *node,
+struct pull *pull_start(struct event_base *base, const struct api *api, const struct api_request *what,
     void (*news)(void *arg), void *arg);
 
 /*

@@ -175,10 +175,11 @@ void snapshot_save_room(struct save *save)
 
 static void save_on_ready(struct transfer *t)
 {
+	const struct api_request what = {.token = token_text(t->attempt.token), .node = t->attempt.node, .number = t->number};
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
-	save->pull = pull_start(t->all->base, t->all->api, token_text(t->attempt.token), t->attempt.node, save_on_news, save);
+	save->pull = pull_start(t->all->base, t->all->api, &what, save_on_news, save);
 	if (save->pull == NULL)
 		transfer_fail(&save->transfer, CODE_INTERNAL, "no thread could be begun, or there is no memory");
 }

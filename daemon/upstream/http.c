@@ -81,6 +81,7 @@ struct http {
 	struct http_handles handles;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: each address's own */
+	bool is_another;   /* made by http_another(), for the node that leads: it has no place among the addresses */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running[LANES];
 };
@@ -150,7 +151,9 @@ static void log_attempt(const struct http_call *call, int status, const char *wh
 		return;
 	ms = clock_now_ms() - call->attempt_ms;
 	place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
-	if (place < all->count)
+	if (call->http->is_another)
+		snprintf(node, sizeof(node), "the leader");
+	else if (place < all->count)
 		snprintf(node, sizeof(node), "address %zu", place + 1);
 	snprintf(outcome, sizeof(outcome), "%d", status);
 	log_request(call->number, "%s at %s: %s after %llu ms", call->name, node, status != 0 ? outcome : why, ms);
@@ -501,6 +504,8 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		return NULL;
 	}
 	another = http_make(base, &options, error);
+	if (another != NULL)
+		another->is_another = true;
 	free(copy);
 	return another;
 }
