@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,10 +337,10 @@ static void test_a_source_that_has_none_is_asked_again_when_it_goes_on(void **st
 	server_stop(server);
 }
 
+/* Refuses when the test says that the source waits. */
 static void play_refuse_early(struct server_connection *c, void *arg)
 {
-	(void)arg;
-	if (server_read_head(c) && server_read_chunk(c))
+	if (server_read_head(c) && server_read_chunk(c) && sem_wait(arg) == 0)
 		server_reply(c, 500, "", "{\"errors\":[\"not a snapshot\"]}");
 	while (server_read_chunk(c))
 		;
@@ -347,22 +348,27 @@ static void play_refuse_early(struct server_connection *c, void *arg)
 
 static void test_a_refusal_ends_a_source_that_waits(void **state)
 {
-	struct server *server = server_start(play_refuse_early, NULL, NULL);
+	sem_t waits;
+	struct server *server;
 	struct ends e = {.give = 100, .wait_at = 50};
 	struct fixture f;
 
 	(void)state;
+	assert_int_equal(sem_init(&waits, 0, 0), 0);
+	server = server_start(play_refuse_early, &waits, NULL);
 	fixture_server(&f, server);
 	start(&f, &e, HTTP_POST);
+	fixture_until(&f, is_waiting, &e);
+	sem_post(&waits);
 	fixture_until_ended(&f, &e.result);
 	assert_int_equal(e.result.outcome, HTTP_REPLY);
 	assert_int_equal(e.result.status, 500);
 	assert_string_equal(e.result.body, "{\"errors\":[\"not a snapshot\"]}");
-	assert_true(e.waits > 0);
 	assert_int_equal(e.given, 50);
 	result_free(&e.result);
 	fixture_free(&f);
 	server_stop(server);
+	sem_destroy(&waits);
 }
 
 static void play_accept_early(struct server_connection *c, void *arg)
@@ -426,20 +432,25 @@ static void test_a_source_is_never_begun_again(void **state)
 
 static void test_a_stream_that_is_cancelled_is_not_told(void **state)
 {
-	struct server *server = server_start(play_refuse_early, NULL, NULL);
+	sem_t waits;
+	struct server *server;
 	struct ends e = {.give = 1 << 20, .wait_at = 10};
 	struct fixture f;
 
 	(void)state;
+	assert_int_equal(sem_init(&waits, 0, 0), 0);
+	server = server_start(play_refuse_early, &waits, NULL);
 	fixture_server(&f, server);
 	start(&f, &e, HTTP_POST);
 	fixture_until(&f, is_waiting, &e);
 	http_cancel(e.call);
+	sem_post(&waits);
 	fixture_run(&f, 50);
 	assert_int_equal(e.result.ended, 0);
 	assert_int_equal(e.given, 10);
 	fixture_free(&f);
 	server_stop(server);
+	sem_destroy(&waits);
 }
 
 static int set_up(void **state)
