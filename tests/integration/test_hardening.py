@@ -203,4 +203,5 @@ def test_locked_memory_is_given_back_after_a_rush(daemon, site):
     for c in conns:
         c.close()
     process.wait_until(lambda: d.memory_kb() < before + 1500, 20, "memory is given back")
-    assert d.memory_kb("VmLck") >= 0.9 * d.memory_kb("VmSize")
+    # It is unlocked for as long as that takes.
+    process.wait_until(lambda: d.memory_kb("VmLck") >= 0.9 * d.memory_kb("VmSize"), 20, "memory is locked again")
