@@ -43,7 +43,10 @@ static int grow(struct buf *b, size_t n)
 	unsigned char *data;
 
 	cap = cap > b->limit / 2 ? b->limit : cap * 2;
-	/* A large piece is mostly the last but for a few bytes, as a frame's end: they are not to double what it takes. */
+	/*
+	 * A large piece is mostly the last but for a few bytes, as a frame's end: they are not to double what it
+	 * takes.
+	 */
 	if (cap < len + n)
 		cap = b->limit - len - n > LITTLE_MORE ? len + n + LITTLE_MORE : b->limit;
 	data = secmem_malloc(cap);

@@ -42,7 +42,7 @@ uint64_t clock_cpu_us(void)
 
 struct timeval clock_timeval(uint64_t ms)
 {
-	return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	return (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 }
 
 struct timeval clock_until(uint64_t until_ms)

@@ -19,7 +19,8 @@ static void drain_on_timer(evutil_socket_t fd, short what, void *arg)
 		drained(drain->arg);
 }
 
-void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
+void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
+    void *arg)
 {
 	struct timeval tv = clock_timeval(budget_ms);
 

@@ -17,10 +17,11 @@ struct drain {
 };
 
 /*
- * drained runs when drain_check() has been told that nothing is left, or after budget_ms; CLOCK_NEVER: however long
- * that takes. It takes the place of what was to be told before.
+ * drained runs when drain_check() has been told that nothing is left, or after budget_ms; CLOCK_NEVER: however
+ * long that takes. It takes the place of what was to be told before.
  */
-void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
+void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
+    void *arg);
 
 /* To be called when something has ended. idle: nothing is left. */
 void drain_check(struct drain *drain, bool idle);

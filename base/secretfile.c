@@ -60,7 +60,8 @@ static void strip(struct buf *content)
 {
 	size_t len = buf_len(content);
 
-	while (len > 0 && strchr(" \t\n\v\f\r", buf_data(content)[len - 1]) != NULL && buf_data(content)[len - 1] != '\0')
+	while (len > 0 && strchr(" \t\n\v\f\r", buf_data(content)[len - 1]) != NULL &&
+	    buf_data(content)[len - 1] != '\0')
 		len--;
 	buf_truncate(content, len);
 }

@@ -13,8 +13,9 @@
 #define SECRETFILE_MAX 65536 /* for a credential */
 
 /*
- * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space.
- * max: bytes that the file may have. 0; or -1 with error set (file name and reason, never content) and ret untouched. An empty file is an error.
+ * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space. max:
+ * bytes that the file may have. 0; or -1 with error set (file name and reason, never content) and ret untouched.
+ * An empty file is an error.
  */
 int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error);
 

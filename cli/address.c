@@ -10,12 +10,17 @@ int address_parse(struct address *ret, const struct command *command, const char
 {
 	const char *slash = strchr(operand, '/');
 
-	/* It is not repeated in the message: it may be a KEY=VALUE, with a secret in it, whose path was forgotten. */
-	if (mount == NULL && (slash == NULL || slash == operand || slash[1] == '\0' ||
-	        memchr(operand, '=', (size_t)(slash - operand)) != NULL))
-		return say_usage(command, "the first operand is not of the form MOUNT/PATH (-m MOUNT takes any mount)");
+	/*
+	 * It is not repeated in the message: it may be a KEY=VALUE, with a secret in it, whose path was forgotten.
+	 */
+	if (mount == NULL &&
+	    (slash == NULL || slash == operand || slash[1] == '\0' ||
+		memchr(operand, '=', (size_t)(slash - operand)) != NULL))
+		return say_usage(command,
+		    "the first operand is not of the form MOUNT/PATH (-m MOUNT takes any mount)");
 	if (mount == NULL) {
-		snprintf(ret->mount, sizeof(ret->mount), "%.*s", (int)(slash - operand < 263 ? slash - operand : 263), operand);
+		snprintf(ret->mount, sizeof(ret->mount), "%.*s",
+		    (int)(slash - operand < 263 ? slash - operand : 263), operand);
 		ret->path = slash + 1;
 	} else {
 		snprintf(ret->mount, sizeof(ret->mount), "%s", mount);

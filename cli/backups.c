@@ -90,8 +90,8 @@ int backups_choose_name(struct backups *b)
 /* -- removing ------------------------------------------------------------------------------------------------- */
 
 /*
- * Puts the names that are wanted into *ret, the oldest first: the dates are written so that their order is that of the
- * names. Gives how many, for free_names(); or -1 with *ret untouched, having said why.
+ * Puts the names that are wanted into *ret, the oldest first: the dates are written so that their order is that of
+ * the names. Gives how many, for free_names(); or -1 with *ret untouched, having said why.
  */
 static int list_names(const struct backups *b, int (*wanted)(const struct dirent *), struct dirent ***ret)
 {
@@ -130,14 +130,17 @@ int backups_sweep(const struct backups *b)
 	int n = list_names(b, is_leftover, &found), r = n < 0 ? SS_IO : 0;
 
 	for (int i = 0; i < n && r == 0; i++) {
-		if (is_file(b, found[i]->d_name, &status) && status.st_mtime < now && now - status.st_mtime > LEFTOVER_S)
+		if (is_file(b, found[i]->d_name, &status) && status.st_mtime < now &&
+		    now - status.st_mtime > LEFTOVER_S)
 			r = remove_file(b, found[i]->d_name);
 	}
 	free_names(found, n);
 	return r;
 }
 
-/* Only files count, and the new one is not for choice: with a clock that was set back it may look like the oldest. */
+/*
+ * Only files count, and the new one is not for choice: with a clock that was set back it may look like the oldest.
+ */
 static bool is_older_file(const struct backups *b, const char *name)
 {
 	struct stat status;

@@ -20,10 +20,11 @@ struct command;
 struct cli {
 	const char *socket; /* NULL: the library's default */
 	uint32_t timeout_ms;
-	bool timed;         /* the timeout was given, and is not the default */
+	bool timed; /* the timeout was given, and is not the default */
 	struct ss_client *client;
-	int status;         /* after OPTION_STOP */
-	const struct command *(*command_at)(size_t i); /* all there are, in the order of the help; NULL after the last */
+	int status; /* after OPTION_STOP */
+	/* all there are, in the order of the help; NULL after the last */
+	const struct command *(*command_at)(size_t i);
 };
 
 struct command {
@@ -31,7 +32,8 @@ struct command {
 	const char *arguments;
 	const char *summary;
 	const char *help; /* what --help says beyond these and the options that all commands have */
-	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command's name; gives the exit status */
+	/* argv[0] is the command's name; gives the exit status */
+	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
 const struct command *get_command(void);
@@ -45,6 +47,7 @@ const struct command *snapshot_command(void);
 
 #define OPTION_STOP (-2)
 
+/* clang-format off */
 #define OPTIONS_COMMON \
 	{ "socket", required_argument, NULL, 's' }, \
 	{ "timeout", required_argument, NULL, 't' }, \
@@ -52,11 +55,12 @@ const struct command *snapshot_command(void);
 #define OPTIONS_COMMON_SHORT "s:t:h"
 #define OPTION_PROGRAM_VERSION { "version", no_argument, NULL, 'V' }
 #define OPTIONS_END { NULL, 0, NULL, 0 }
+/* clang-format on */
 
 /*
- * The next option, as getopt_long gives it: its letter, or -1 after the last. Those that all commands have are dealt
- * with here. OPTION_STOP: the command is to end with cli->status; all has been said. command is NULL before one is
- * known.
+ * The next option, as getopt_long gives it: its letter, or -1 after the last. Those that all commands have are
+ * dealt with here. OPTION_STOP: the command is to end with cli->status; all has been said. command is NULL before
+ * one is known.
  */
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs);
@@ -66,7 +70,9 @@ int option_number(const char *text, uint64_t *ret);
 
 #define DURATION_INFINITE UINT32_MAX
 
-/* "500ms", "10s", "2m", "1h"; a bare number is seconds; "infinity", for who waits, is DURATION_INFINITE. 0, or -1. */
+/*
+ * "500ms", "10s", "2m", "1h"; a bare number is seconds; "infinity", for who waits, is DURATION_INFINITE. 0, or -1.
+ */
 int option_duration(const char *text, uint32_t *ret_ms);
 
 /* Opens cli->client. may_wait: the timeout is for more than one request. 0, or an exit status. */
@@ -101,7 +107,9 @@ int say_code(const char *what, int code);
 /* Writes to stdout, unbuffered since it may be a secret. 0, or -1 with errno set. */
 int say_out(const void *p, size_t n);
 
-/* After the last say_out: what may go wrong late. Gives result, or EXIT_LOCAL, having said why, if failed or late. */
+/*
+ * After the last say_out: what may go wrong late. Gives result, or EXIT_LOCAL, having said why, if failed or late.
+ */
 int say_end(int failed, int result);
 
 /* Text for people: --help (command is NULL: the program's), --version. Gives 0 or EXIT_LOCAL. */

@@ -44,11 +44,14 @@ static int write_full(const struct ss_secret *secret)
 	int failed;
 
 	buf_init(&head, 1 << 20);
-	failed = buf_printf(&head, "{\"version\":%llu,\"created_time\":", (unsigned long long)secret->version) != 0 ||
+	failed = buf_printf(&head, "{\"version\":%llu,\"created_time\":", (unsigned long long)secret->version) !=
+		0 ||
 	    jwrite_escaped(&head, secret->created_time, strlen(secret->created_time)) != 0 ||
-	    buf_puts(&head, ",\"metadata\":") != 0 || buf_put(&head, secret->metadata, secret->metadata_len) != 0 ||
-	    (secret->cached && buf_printf(&head, ",\"age_ms\":%llu,\"stale\":%s", (unsigned long long)secret->age_ms,
-	        secret->stale ? "true" : "false") != 0) ||
+	    buf_puts(&head, ",\"metadata\":") != 0 ||
+	    buf_put(&head, secret->metadata, secret->metadata_len) != 0 ||
+	    (secret->cached &&
+		buf_printf(&head, ",\"age_ms\":%llu,\"stale\":%s", (unsigned long long)secret->age_ms,
+		    secret->stale ? "true" : "false") != 0) ||
 	    buf_puts(&head, ",\"data\":") != 0;
 	if (failed) {
 		buf_free(&head);

@@ -41,8 +41,8 @@ static int harden(void)
 /* Those of the command line, in the order of the help; NULL after the last. */
 static const struct command *command_at(size_t i)
 {
-	static const struct command *(*const commands[])(void) = { get_command, put_command, ping_command, probe_command,
-		status_command, snapshot_command };
+	static const struct command *(*const commands[])(
+	    void) = { get_command, put_command, ping_command, probe_command, status_command, snapshot_command };
 
 	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }

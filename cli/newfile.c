@@ -26,7 +26,10 @@ static void remove_and_end(int number)
 {
 	if (unfinished != NULL)
 		(void)unlinkat(unfinished->directory, unfinished->temporary, 0);
-	/* The program ends as if the signal had never been caught, as soon as this returns and it is no longer blocked. */
+	/*
+	 * The program ends as if the signal had never been caught, as soon as this returns and it is no longer
+	 * blocked.
+	 */
 	(void)signal(number, SIG_DFL);
 	(void)raise(number);
 }

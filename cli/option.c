@@ -1,5 +1,6 @@
 /*
- * option: command line options, those that all commands have, the forms of their values, and the handle that they ask for.
+ * option: command line options, those that all commands have, the forms of their values, and the handle that they
+ * ask for.
  */
 #include <ctype.h>
 #include <string.h>
@@ -61,7 +62,8 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 		case 't':
 			cli->timed = true;
 			if (option_duration(optarg, &cli->timeout_ms) != 0)
-				return stop(cli, say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
+				return stop(cli,
+				    say_usage(command, "%s: a timeout looks like 500ms, 10s, 2m or 1h", optarg));
 			break;
 		case 'h':
 			return stop(cli, say_help(command, cli));
@@ -72,7 +74,8 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 		case '?':
 			given = argv[optind - 1];
 			if (optopt != 0 && given[1] != '-')
-				return stop(cli, say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
+				return stop(cli,
+				    say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
 			return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
 		default:
 			return what;

@@ -77,7 +77,8 @@ static int ask_until(struct cli *cli, bool ready, struct ss_ping *answer, struct
 			pause_ms = PAUSE_MAX_MS;
 		if (pause_ms > left_ms)
 			pause_ms = left_ms;
-		pause = (struct timespec){ .tv_sec = (time_t)(pause_ms / 1000), .tv_nsec = (long)(pause_ms % 1000) * 1000000 };
+		pause = (struct timespec){ .tv_sec = (time_t)(pause_ms / 1000),
+			.tv_nsec = (long)(pause_ms % 1000) * 1000000 };
 		nanosleep(&pause, NULL);
 		left_ms = left_until(deadline_ms);
 	} while (left_ms > 0);
@@ -86,8 +87,9 @@ static int ask_until(struct cli *cli, bool ready, struct ss_ping *answer, struct
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "ready", no_argument, NULL, 'r' },
-		{ "wait", no_argument, NULL, 'w' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "ready", no_argument, NULL, 'r' }, { "wait", no_argument, NULL, 'w' },
+		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	bool ready = false, wait = false, quiet = false;
 	struct ss_ping answer;
 	struct ss_error error;
@@ -106,13 +108,15 @@ static int run(struct cli *cli, int argc, char **argv)
 	status = option_open(&command, cli, wait);
 	if (status != 0)
 		return status;
-	if ((wait ? ask_until(cli, ready, &answer, &error) : ask(cli, ready, cli->timeout_ms, &answer, &error)) != 0)
+	if ((wait ? ask_until(cli, ready, &answer, &error) : ask(cli, ready, cli->timeout_ms, &answer, &error)) !=
+	    0)
 		return quiet ? error.code : say_failure(command.name, &error);
 	if (quiet)
 		return 0;
 	say_clean(state, sizeof(state), answer.state, strlen(answer.state));
 	say_clean(version, sizeof(version), answer.version, strlen(answer.version));
-	n = snprintf(line, sizeof(line), "%s: secretstored %s, %s\n", answer.ready ? "ready" : "not ready", version, state);
+	n = snprintf(line, sizeof(line), "%s: secretstored %s, %s\n", answer.ready ? "ready" : "not ready",
+	    version, state);
 	return say_end(say_out(line, (size_t)n), 0);
 }
 

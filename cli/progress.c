@@ -48,7 +48,8 @@ static void show(struct progress *p, const char *text)
 	size_t room = columns() - 1, len = strlen(text);
 	size_t width = len < room ? len : room, before = p->width < room ? p->width : room;
 
-	fprintf(stderr, "\r%.*s%*s%s", (int)width, text, before > width ? (int)(before - width) : 0, "", width == 0 ? "\r" : "");
+	fprintf(stderr, "\r%.*s%*s%s", (int)width, text, before > width ? (int)(before - width) : 0, "",
+	    width == 0 ? "\r" : "");
 	p->width = width;
 }
 

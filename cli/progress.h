@@ -1,6 +1,6 @@
 /*
- * progress: how far a transfer has come, on one line of standard error that is drawn again and again, and gone at the
- * end. Only on a terminal.
+ * progress: how far a transfer has come, on one line of standard error that is drawn again and again, and gone at
+ * the end. Only on a terminal.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
@@ -11,11 +11,11 @@
 
 struct progress {
 	bool on;
-	const char *what;  /* "saving" */
-	uint64_t total;    /* bytes; 0: not known */
+	const char *what; /* "saving" */
+	uint64_t total;   /* bytes; 0: not known */
 	uint64_t done;
 	uint64_t began_ms, drawn_ms;
-	size_t width;      /* of what stands there now */
+	size_t width; /* of what stands there now */
 };
 
 /* what and its first line. Nothing at all if quiet, or standard error is no terminal. */

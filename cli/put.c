@@ -1,6 +1,6 @@
 /*
- * put: writes a new version of a secret. Its JSON object is made of the operands or read from standard input, and all
- * of it stays in memory that is wiped.
+ * put: writes a new version of a secret. Its JSON object is made of the operands or read from standard input, and
+ * all of it stays in memory that is wiped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -97,15 +97,16 @@ static int put_file(struct buf *object, const char *key, const char *path)
 	if (!is_stdin)
 		close(fd);
 	if (status == 0)
-		status = put_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "", buf_len(&content));
+		status = put_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
+		    buf_len(&content));
 	buf_free(&content);
 	return status;
 }
 
 static int put_member(struct buf *object, const char *key, const char *value)
 {
-	if (buf_puts(object, buf_len(object) > 1 ? "," : "") != 0 || jwrite_escaped(object, key, strlen(key)) != 0 ||
-	    buf_puts(object, ":") != 0)
+	if (buf_puts(object, buf_len(object) > 1 ? "," : "") != 0 ||
+	    jwrite_escaped(object, key, strlen(key)) != 0 || buf_puts(object, ":") != 0)
 		return say_code(key, SS_NO_MEMORY);
 	if (value[0] == '@' && value[1] != '@')
 		return put_file(object, key, value + 1);
@@ -123,10 +124,12 @@ static int put_operands(struct buf *object, int count, char **operand)
 		char *equals = strchr(operand[i], '=');
 
 		if (equals == NULL || equals == operand[i])
-			return say_usage(&command, "operand %d after the path is not of the form KEY=VALUE", i + 1);
+			return say_usage(&command, "operand %d after the path is not of the form KEY=VALUE",
+			    i + 1);
 		*equals = '\0';
 		if (!utf8_valid(operand[i], strlen(operand[i])))
-			return say_usage(&command, "the key of operand %d after the path is not valid UTF-8", i + 1);
+			return say_usage(&command, "the key of operand %d after the path is not valid UTF-8",
+			    i + 1);
 		for (int before = 0; before < i; before++) {
 			if (strcmp(operand[before], operand[i]) == 0)
 				return say_usage(&command, "%s is given twice", operand[i]);
@@ -155,7 +158,8 @@ static int make_payload(struct buf *payload, int count, char **operand)
 	int status;
 
 	if (count == 0)
-		return say_usage(&command, "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
+		return say_usage(&command,
+		    "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
 	if (strcmp(operand[0], "-") != 0)
 		return put_operands(payload, count, operand);
 	if (count > 1)
@@ -203,8 +207,9 @@ static int run(struct cli *cli, int argc, char **argv)
 		return status;
 	buf_init(&payload, 2 * FRAME_BODY_MAX);
 	status = make_payload(&payload, argc - optind - 1, argv + optind + 1);
-	if (status == 0 && ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload),
-	        buf_len(&payload), has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
+	if (status == 0 &&
+	    ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload), buf_len(&payload),
+		has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
 		status = say_failure(address.what, ss_last_error(cli->client));
 	buf_free(&payload);
 	if (status != 0)

@@ -23,8 +23,7 @@ void say_clean(char *out, size_t cap, const char *text, size_t n)
 	out[len] = '\0';
 }
 
-__attribute__((format(printf, 1, 0)))
-static void complain(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list args)
 {
 	char text[MESSAGE], clean[MESSAGE];
 
@@ -108,8 +107,9 @@ int say_version(void)
 int say_help(const struct command *command, const struct cli *cli)
 {
 	if (command != NULL) {
-		printf("Usage: secretstorectl %s %s\n\n%s\n"
-		       "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",
+		printf(
+		    "Usage: secretstorectl %s %s\n\n%s\n"
+		    "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",
 		    command->name, command->arguments, command->help);
 		return say_text_end();
 	}
@@ -118,19 +118,21 @@ int say_help(const struct command *command, const struct cli *cli)
 	       "Commands (secretstorectl COMMAND --help tells more):\n");
 	for (size_t i = 0; (command = cli->command_at(i)) != NULL; i++)
 		printf("  %-8s %-44s %s\n", command->name, command->arguments, command->summary);
-	printf("\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
-	       "secretstorectl put --help shows how to do without.\n\n"
-	       "Options, before or after the command:\n"
-	       "  -s, --socket SOCKET    the daemon's socket; else $SECRETSTORE_SOCKET, else\n"
-	       "                         " SS_DEFAULT_SOCKET "\n"
-	       "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds\n"
-	       "                         (default 10s; none for snapshots)\n"
-	       "  -h, --help\n"
-	       "      --version\n\n"
-	       "Exit status:\n"
-	       "   0  it succeeded\n"
-	       "  %2d  trouble on this side: a file that cannot be read, output that cannot be written\n"
-	       "  %2d  wrong usage\n", EXIT_LOCAL, EXIT_USAGE);
+	printf(
+	    "\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
+	    "secretstorectl put --help shows how to do without.\n\n"
+	    "Options, before or after the command:\n"
+	    "  -s, --socket SOCKET    the daemon's socket; else $SECRETSTORE_SOCKET, else\n"
+	    "                         " SS_DEFAULT_SOCKET "\n"
+	    "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds\n"
+	    "                         (default 10s; none for snapshots)\n"
+	    "  -h, --help\n"
+	    "      --version\n\n"
+	    "Exit status:\n"
+	    "   0  it succeeded\n"
+	    "  %2d  trouble on this side: a file that cannot be read, output that cannot be written\n"
+	    "  %2d  wrong usage\n",
+	    EXIT_LOCAL, EXIT_USAGE);
 	for (int code = EXIT_USAGE + 1; code < 64; code++) {
 		if (ss_code_meaning(code) != NULL)
 			printf("  %2d  %s: %s\n", code, ss_code_name(code), ss_code_meaning(code));

@@ -22,15 +22,16 @@ static inline uint32_t snapshot_timeout_ms(const struct cli *cli)
 struct snapshot_file {
 	const char *path;
 	int fd;
-	uint64_t size;            /* 0: not known */
-	uint64_t whole;           /* bytes of it that were checked; 0: not yet */
-	uint64_t bytes;           /* read so far */
-	int error;                /* errno of reading */
+	uint64_t size;  /* 0: not known */
+	uint64_t whole; /* bytes of it that were checked; 0: not yet */
+	uint64_t bytes; /* read so far */
+	int error;      /* errno of reading */
 	struct progress progress;
 };
 
 /* Opens it. only_regular: it is to be read twice. 0, or an exit status when all has been said. */
-int snapshot_file_open(struct snapshot_file *f, const struct command *command, const char *path, bool only_regular);
+int snapshot_file_open(struct snapshot_file *f, const struct command *command, const char *path,
+    bool only_regular);
 void snapshot_file_close(struct snapshot_file *f);
 
 /* A source for the library. After a check it gives what was checked, or fails if there is more or less now. */

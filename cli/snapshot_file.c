@@ -67,7 +67,8 @@ int snapshot_file_say(const struct snapshot_file *f, const struct command *comma
 	char what[512];
 
 	if (error->code == SS_ABORTED)
-		return say_io(command, f->path, f->error != 0 ? strerror(f->error) : "it has changed since it was checked");
+		return say_io(command, f->path,
+		    f->error != 0 ? strerror(f->error) : "it has changed since it was checked");
 	snprintf(what, sizeof(what), "%s %.400s", command->name, f->path);
 	return say_failure(what, error);
 }

@@ -1,5 +1,6 @@
 /*
- * snapshot restore: replaces all that OpenBao stores, after a check, a question, and with a report of what was seen.
+ * snapshot restore: replaces all that OpenBao stores, after a check, a question, and with a report of what was
+ * seen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,8 @@ static const struct command command = {
 	.help =
 	    "Replaces all that OpenBao stores (secrets, policies, logins, tokens, everything) by what FILE holds. What was\n"
 	    "written since the snapshot was taken is gone, and tokens made since are void: the daemon logs in anew.\n\n"
-	    "FILE is checked here before any of it is sent. Then you are asked to type the word " WORD ", on the terminal.\n"
+	    "FILE is checked here before any of it is sent. Then you are asked to type the word " WORD
+	    ", on the terminal.\n"
 	    "The daemon sends it to the leader, and lets go of the last part only when all of it has come and was whole: if\n"
 	    "anything fails or is interrupted before, nothing is restored.\n\n"
 	    "      --yes    do not ask. Needed where there is no terminal.\n"
@@ -86,14 +88,15 @@ static int ask(const struct restore *restore, const struct snapshot_file *file)
 
 	progress_size(size, sizeof(size), file->whole);
 	say_clean(clean, sizeof(clean), file->path, strlen(file->path));
-	if (dprintf(restore->terminal, "This replaces all that OpenBao stores by the snapshot %s (%s).\n"
-	        "What was written since it was taken is gone.\n%s\nType the word " WORD " to go on: ", clean, size,
-	        restore->force ? forced : "") < 0)
+	if (dprintf(restore->terminal,
+		"This replaces all that OpenBao stores by the snapshot %s (%s).\n"
+		"What was written since it was taken is gone.\n%s\nType the word " WORD " to go on: ",
+		clean, size, restore->force ? forced : "") < 0)
 		return say_trouble("the terminal cannot be written to: %m");
 	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, WORD) == 0)
 		return 0;
-	return say_failure(command.name, &(struct ss_error){ .code = SS_ABORTED,
-	    .message = "not confirmed; nothing was restored" });
+	return say_failure(command.name,
+	    &(struct ss_error){ .code = SS_ABORTED, .message = "not confirmed; nothing was restored" });
 }
 
 /* -- restoring ------------------------------------------------------------------------------------------------ */
@@ -104,12 +107,16 @@ static int say_restored(enum ss_restored restored)
 
 	switch (restored) {
 	case SS_RESTORED_SEALED:
-		(void)say_trouble("%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys (or the seal) "
-		    "of the cluster that the snapshot was taken from, as they were then", command.name);
+		(void)say_trouble(
+		    "%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys (or the seal) "
+		    "of the cluster that the snapshot was taken from, as they were then",
+		    command.name);
 		return SS_SEALED;
 	case SS_RESTORED_WAITING:
-		(void)say_trouble("%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was over. "
-		    "Look at it before anything else: secretstorectl probe, secretstorectl status", command.name);
+		(void)say_trouble(
+		    "%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was over. "
+		    "Look at it before anything else: secretstorectl probe, secretstorectl status",
+		    command.name);
 		return SS_UNKNOWN_OUTCOME;
 	default:
 		if (say_end(say_out(applied, strlen(applied)), 0) == 0)
@@ -140,7 +147,8 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 		if (restore->terminal < 0 && isatty(STDIN_FILENO))
 			restore->terminal = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 		if (restore->terminal < 0)
-			return say_usage(&command, "there is no terminal to ask on: --yes restores without asking");
+			return say_usage(&command,
+			    "there is no terminal to ask on: --yes restores without asking");
 	}
 	status = snapshot_file_check(file, &command, cli, restore->quiet);
 	if (status == 0 && !restore->yes)
@@ -150,7 +158,8 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	if (lseek(file->fd, 0, SEEK_SET) != 0)
 		return say_trouble("%s: %m", file->path);
 	progress_begin(&file->progress, restore->quiet, "sending", file->whole);
-	code = ss_snapshot_restore(cli->client, restore->force, snapshot_timeout_ms(cli), read_and_tell, file, &restored);
+	code = ss_snapshot_restore(cli->client, restore->force, snapshot_timeout_ms(cli), read_and_tell, file,
+	    &restored);
 	progress_end(&file->progress);
 	if (code != SS_OK)
 		return snapshot_file_say(file, &command, ss_last_error(cli->client));
@@ -159,8 +168,9 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "force", no_argument, NULL, 'f' },
-		{ "yes", no_argument, NULL, 'y' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "force", no_argument, NULL, 'f' }, { "yes", no_argument, NULL, 'y' },
+		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct restore restore = { .terminal = -1 };
 	struct snapshot_file file;
 	int what, status;

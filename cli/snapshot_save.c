@@ -16,12 +16,12 @@
 #define KEEP_MAX 1000000u
 
 struct save {
-	const char *dir;       /* --dir */
-	uint64_t keep;         /* 0: all */
+	const char *dir; /* --dir */
+	uint64_t keep;   /* 0: all */
 	bool quiet;
-	char path[PATH_MAX];   /* of the new file, for messages */
+	char path[PATH_MAX]; /* of the new file, for messages */
 	struct newfile file;
-	int error;             /* errno of writing */
+	int error; /* errno of writing */
 	struct progress progress;
 };
 
@@ -98,8 +98,8 @@ static int save_as(struct save *save, struct cli *cli, int directory, const char
 	progress_end(&save->progress);
 	if (code != SS_OK) {
 		newfile_abandon(&save->file);
-		return code == SS_ABORTED ? say_io(save, "cannot be written", save->error) :
-		    say_failure(command.name, ss_last_error(cli->client));
+		return code == SS_ABORTED ? say_io(save, "cannot be written", save->error)
+					  : say_failure(command.name, ss_last_error(cli->client));
 	}
 	/* A dated name is given once; a name that was asked for is given to the newest. */
 	if (newfile_finish(&save->file, save->dir == NULL) != 0)
@@ -120,9 +120,10 @@ static int check_place(const struct save *save, int directory, const char *name)
 		return errno == ENOENT ? 0 : say_io(save, "cannot be written", errno);
 	if (S_ISREG(status.st_mode))
 		return 0;
-	return say_trouble("%s: is %s", save->path, S_ISDIR(status.st_mode) ? "a directory (for which there is --dir)" :
-	    S_ISLNK(status.st_mode) ? "a symbolic link, which would be replaced: name the file itself" :
-	    "no regular file, but a device, pipe or socket");
+	return say_trouble("%s: is %s", save->path,
+	    S_ISDIR(status.st_mode)       ? "a directory (for which there is --dir)"
+		: S_ISLNK(status.st_mode) ? "a symbolic link, which would be replaced: name the file itself"
+					  : "no regular file, but a device, pipe or socket");
 }
 
 static int save_to_file(struct save *save, struct cli *cli, const char *path)
@@ -165,7 +166,8 @@ static int save_to_directory(struct save *save, struct cli *cli)
 	status = backups_choose_name(&backups);
 	if (status != 0)
 		return status;
-	if ((size_t)snprintf(save->path, sizeof(save->path), "%s/%s", save->dir, backups.name) >= sizeof(save->path))
+	if ((size_t)snprintf(save->path, sizeof(save->path), "%s/%s", save->dir, backups.name) >=
+	    sizeof(save->path))
 		return say_usage(&command, "the directory's name is too long");
 	status = save_as(save, cli, backups.directory, backups.name, &snapshot);
 	if (status == 0)
@@ -177,8 +179,9 @@ static int save_to_directory(struct save *save, struct cli *cli)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "dir", required_argument, NULL, 'd' },
-		{ "keep", required_argument, NULL, 'k' }, { "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "dir", required_argument, NULL, 'd' }, { "keep", required_argument, NULL, 'k' },
+		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct save save = { .dir = NULL };
 	int what, status;
 
@@ -199,7 +202,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (save.dir == NULL && argc - optind != 1)
 		return say_usage(&command, "snapshot save takes one FILE, or --dir DIR");
 	if (save.dir == NULL && strcmp(argv[optind], "-") == 0)
-		return say_usage(&command, "a snapshot is known to be whole only at its end, when standard output could not be "
+		return say_usage(&command,
+		    "a snapshot is known to be whole only at its end, when standard output could not be "
 		    "taken back: give it a file");
 	status = option_open(&command, cli, false);
 	if (status != 0)

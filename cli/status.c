@@ -99,7 +99,8 @@ static int put_object(struct buf *out, struct jspan object)
 	if (jscan_object(&scan) != 0)
 		return -1;
 	while ((more = jscan_member(&scan, &key)) == 1 && failed == 0) {
-		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || jspan_decode_cut(key, name, sizeof(name)) < 0)
+		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 ||
+		    jspan_decode_cut(key, name, sizeof(name)) < 0)
 			return -1;
 		failed = buf_puts(out, comma) != 0 || put_name(out, name) != 0 || buf_puts(out, " ") != 0 ||
 		    put_scalar(out, name, value) != 0;
@@ -140,7 +141,8 @@ static int put_lines(struct buf *out, const char *json, size_t len)
 	while ((more = jscan_member(&scan, &key)) == 1) {
 		size_t mark = buf_len(out);
 
-		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || jspan_decode_cut(key, name, sizeof(name)) < 0)
+		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 ||
+		    jspan_decode_cut(key, name, sizeof(name)) < 0)
 			return -1;
 		if (strcmp(name, "id") == 0 || strcmp(name, "ok") == 0)
 			continue;
@@ -150,8 +152,10 @@ static int put_lines(struct buf *out, const char *json, size_t len)
 			if (buf_puts(out, " ") != 0)
 				return -1;
 		} while (buf_len(out) - mark < 12);
-		if ((value.type == JSON_OBJECT ? put_object(out, value) : value.type == JSON_ARRAY ? put_array(out, value) :
-		        put_scalar(out, name, value)) != 0 || buf_puts(out, "\n") != 0)
+		if ((value.type == JSON_OBJECT         ? put_object(out, value)
+			    : value.type == JSON_ARRAY ? put_array(out, value)
+						       : put_scalar(out, name, value)) != 0 ||
+		    buf_puts(out, "\n") != 0)
 			return -1;
 	}
 	return more;
@@ -159,8 +163,8 @@ static int put_lines(struct buf *out, const char *json, size_t len)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, { "json", no_argument, NULL, 'j' },
-		OPTIONS_END };
+	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
+		{ "json", no_argument, NULL, 'j' }, OPTIONS_END };
 	bool raw = false;
 	struct buf out;
 	char *json;

@@ -138,7 +138,8 @@ int ss_put(struct ss_client *c, const char *mount, const char *path, const char 
 
 	if (code != SS_OK)
 		return code;
-	code = wait_for(c, &answer, ss_submit_put(c, mount, path, json, json_len, cas, timeout_ms, on_put, &answer));
+	code = wait_for(c, &answer,
+	    ss_submit_put(c, mount, path, json, json_len, cas, timeout_ms, on_put, &answer));
 	if (code == SS_OK && ret_version != NULL)
 		*ret_version = answer.version;
 	return code;

@@ -1,7 +1,7 @@
 /*
- * client: a handle from its making to its end, and one turn of its work: the replies that have come are read and delivered,
- * what is due ends, a connection is made if one is needed, and what is queued is written. What becomes of requests whose
- * connection breaks is decided here, too.
+ * client: a handle from its making to its end, and one turn of its work: the replies that have come are read and
+ * delivered, what is due ends, a connection is made if one is needed, and what is queued is written. What becomes
+ * of requests whose connection breaks is decided here, too.
  */
 #include "client-lib/client.h"
 
@@ -18,7 +18,7 @@
 #define SILENCE_MS 90000u  /* more than the minute that the daemon gives a transfer: its own word is better */
 #define WRITE_FRAMES 128   /* most in one system call */
 #define READS_IN_A_TURN 32 /* so that writing gets its turn */
-#define EARLY 8            /* after so many replies what callbacks ask for anew does not wait for the other replies */
+#define EARLY 8 /* after so many replies what callbacks ask for anew does not wait for the other replies */
 #define RETRY_FIRST_MS 10u
 #define RETRY_MAX_MS 1000u
 
@@ -49,8 +49,12 @@ int client_fail(struct ss_client *c, int code, const char *message)
 
 struct ss_error client_error_of(const struct failure *why)
 {
-	return (struct ss_error){ .code = (int)why->code, .retryable = ss_code_retryable((int)why->code),
-		.status = why->status, .deleted = why->deleted, .version = why->version, .message = why->message };
+	return (struct ss_error){ .code = (int)why->code,
+		.retryable = ss_code_retryable((int)why->code),
+		.status = why->status,
+		.deleted = why->deleted,
+		.version = why->version,
+		.message = why->message };
 }
 
 const struct ss_error *ss_last_error(const struct ss_client *c)
@@ -126,7 +130,8 @@ static void deliver(struct ss_client *c, struct exchange *x, const struct ss_res
 }
 
 /* The daemon's reply, in the shape that callbacks get. */
-static void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body, size_t len)
+static void deliver_reply(struct ss_client *c, struct exchange *x, const struct reply *reply, const char *body,
+    size_t len)
 {
 	struct ss_error error = reply->ok ? plain_error(SS_OK, "") : client_error_of(&reply->failure);
 	struct ss_result result = { .code = error.code, .error = &error, .reply = body, .reply_len = len };
@@ -266,7 +271,8 @@ static bool write_queued(struct ss_client *c, uint64_t now_ms)
 	WRITTEN_FIRST struct iovec part[WRITE_FRAMES];
 
 	while (exchange_next(&c->exchanges) != NULL) {
-		ssize_t n = link_write(&c->link, part, exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
+		ssize_t n = link_write(&c->link, part,
+		    exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
 
 		if (n <= 0)
 			return n == 0;
@@ -305,10 +311,14 @@ static void take_reply(struct ss_client *c, const char *body, size_t len)
 		drop_connection(c, SS_PROTOCOL, "the daemon sent something that is no reply");
 		return;
 	}
-	/* A failure without an id is about the connection, or a request too large to be read: the oldest unanswered. */
+	/*
+	 * A failure without an id is about the connection, or a request too large to be read: the oldest
+	 * unanswered.
+	 */
 	if (!reply.ok && reply.id.type == JSON_NULL) {
 		x = exchange_oldest(&c->exchanges);
-		if (x == NULL && exchange_next(&c->exchanges) != NULL && exchange_next(&c->exchanges)->state == EXCHANGE_WRITING)
+		if (x == NULL && exchange_next(&c->exchanges) != NULL &&
+		    exchange_next(&c->exchanges)->state == EXCHANGE_WRITING)
 			x = exchange_next(&c->exchanges);
 		if (x != NULL && x->callback != NULL)
 			deliver_reply(c, x, &reply, body, len);
@@ -329,8 +339,8 @@ static void take_reply(struct ss_client *c, const char *body, size_t len)
 }
 
 /*
- * Reads once, and delivers all whole replies. A callback may close the handle or (in a child) lose the connection: then it
- * stops. The bytes read; 0: there are none now; -1: the connection is no more, or nobody wants it.
+ * Reads once, and delivers all whole replies. A callback may close the handle or (in a child) lose the connection:
+ * then it stops. The bytes read; 0: there are none now; -1: the connection is no more, or nobody wants it.
  */
 static ssize_t read_replies(struct ss_client *c)
 {
@@ -356,9 +366,10 @@ static ssize_t read_replies(struct ss_client *c)
 		}
 		take_reply(c, (const char *)frame.body, frame.len);
 		/*
-		 * With many replies the daemon has new requests while the callbacks of the others run, and neither side waits for
-		 * the other: that made a caller with 16 requests under way half as fast again, from memory. Not where something
-		 * is overdue: that is to fail as never sent. A daemon that has closed is noticed after this turn's replies.
+		 * With many replies the daemon has new requests while the callbacks of the others run, and neither
+		 * side waits for the other: that made a caller with 16 requests under way half as fast again, from
+		 * memory. Not where something is overdue: that is to fail as never sent. A daemon that has closed
+		 * is noticed after this turn's replies.
 		 */
 		if (++taken % EARLY == 0 && link_has_more(&c->link) && !c->closing) {
 			const struct exchange *due = exchange_due(&c->exchanges);
@@ -371,7 +382,9 @@ static ssize_t read_replies(struct ss_client *c)
 	return -1;
 }
 
-/* -- a turn ---------------------------------------------------------------------------------------------------- */
+/*
+ * -- a turn ----------------------------------------------------------------------------------------------------
+ */
 
 /* Ends those whose time is over. One that is on the wire stays in the books, without a callback. */
 static void expire(struct ss_client *c, uint64_t now_ms)

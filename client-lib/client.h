@@ -18,17 +18,17 @@
 
 struct ss_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	struct forked forked;  /* whose connection and requests these are: after a fork not the child's */
+	struct forked forked; /* whose connection and requests these are: after a fork not the child's */
 	struct link link;
-	uint64_t connection;   /* counts the connections made */
-	unsigned tries;        /* connections tried since the last good reply */
-	uint64_t retry_at_ms;  /* not connected: not to be tried before */
+	uint64_t connection;  /* counts the connections made */
+	unsigned tries;       /* connections tried since the last good reply */
+	uint64_t retry_at_ms; /* not connected: not to be tried before */
 	struct exchanges exchanges;
-	unsigned depth;        /* within client_step or a callback */
-	bool closing;          /* ss_close() was called from a callback */
+	unsigned depth; /* within client_step or a callback */
+	bool closing;   /* ss_close() was called from a callback */
 	struct ss_error last;
 	char last_text[CLIENT_TEXT];
-	unsigned silence_ms;   /* how long a snapshot's transfer may stand still; tests shorten it */
+	unsigned silence_ms; /* how long a snapshot's transfer may stand still; tests shorten it */
 };
 
 /*
@@ -48,8 +48,8 @@ struct ss_error client_error_of(const struct failure *why);
 int client_may_wait(struct ss_client *c);
 
 /*
- * Around a call that runs functions of the caller's: what a callback may not do with the handle, they may not either.
- * If one of them called ss_close(), client_release() does that: the handle is gone afterwards.
+ * Around a call that runs functions of the caller's: what a callback may not do with the handle, they may not
+ * either. If one of them called ss_close(), client_release() does that: the handle is gone afterwards.
  */
 void client_hold(struct ss_client *c);
 void client_release(struct ss_client *c);

@@ -28,11 +28,9 @@ struct fact {
 	bool retryable;
 };
 
-static const struct fact facts[] = {
-	{ SS_OK, "ok", "it succeeded", false },
+static const struct fact facts[] = { { SS_OK, "ok", "it succeeded", false },
 #define X(enumerator, name, number, retryable, meaning) { (number), (name), (meaning), (retryable) },
-	CODE_TABLE(X)
-	CODE_LOCAL_TABLE(X)
+	CODE_TABLE(X) CODE_LOCAL_TABLE(X)
 #undef X
 };
 

@@ -13,7 +13,7 @@
 #define SLOT_BITS 16
 #define ID_MASK ((UINT64_C(1) << 33) - 1) /* so that an id is a number of the protocol, of at most ten digits */
 #define FRAME_KEPT 4096                   /* a larger allocation is not kept for the next use */
-#define MARGIN_MAX_MS 250u                /* of the time left, what is kept from the daemon so that its answer comes in time */
+#define MARGIN_MAX_MS 250u /* of the time left, what is kept from the daemon so that its answer comes in time */
 
 _Static_assert(EXCHANGE_MAX == 1 << SLOT_BITS, "every slot has an id");
 

@@ -33,16 +33,16 @@ struct exchange {
 	TAILQ_ENTRY(exchange) due;   /* among those with a callback, by deadline */
 	enum exchange_state state;
 	enum op op;
-	uint64_t id;          /* on the wire: the slot in the lower 16 bits, above them a count of its uses */
+	uint64_t id; /* on the wire: the slot in the lower 16 bits, above them a count of its uses */
 	uint64_t deadline_ms;
-	bool lost;            /* it was written to a connection that broke, and is to be sent again */
+	bool lost; /* it was written to a connection that broke, and is to be sent again */
 	struct buf frame;
-	size_t written;       /* bytes of the frame */
-	size_t timeout_at;    /* where in the frame the time left is filled in when it is written; 0: nowhere */
+	size_t written;        /* bytes of the frame */
+	size_t timeout_at;     /* where in the frame the time left is filled in when it is written; 0: nowhere */
 	ss_callback *callback; /* NULL: nobody waits any more (it timed out), but its reply may still come */
 	void *arg;
-	int code;             /* EXCHANGE_ENDED: why */
-	const char *message;  /* likewise; not owned */
+	int code;            /* EXCHANGE_ENDED: why */
+	const char *message; /* likewise; not owned */
 };
 
 TAILQ_HEAD(exchange_list, exchange);
@@ -71,8 +71,8 @@ struct exchange *exchange_new(struct exchanges *all, int *ret_code);
 void exchange_queue(struct exchanges *all, struct exchange *x);
 
 /*
- * What is to be written next, at most max parts: what is left of the frames in the queue, from its front on. The time that
- * is left at now_ms is filled in where nothing of the frame was written.
+ * What is to be written next, at most max parts: what is left of the frames in the queue, from its front on. The
+ * time that is left at now_ms is filled in where nothing of the frame was written.
  */
 size_t exchanges_to_write(struct exchanges *all, uint64_t now_ms, struct iovec *part, size_t max);
 

@@ -1,6 +1,7 @@
 /*
- * forked: notices that this process is a child of the one that a handle belongs to, for the price of reading a byte. The
- * kernel clears a page of memory in every child, however that was made; where it cannot, the process's id is asked for.
+ * forked: notices that this process is a child of the one that a handle belongs to, for the price of reading a
+ * byte. The kernel clears a page of memory in every child, however that was made; where it cannot, the process's
+ * id is asked for.
  */
 #ifndef FORKED_H
 #define FORKED_H

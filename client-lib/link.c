@@ -15,7 +15,8 @@
 void link_init(struct link *link, size_t frame_max)
 {
 	*link = (struct link){ .fd = -1, .frame_max = frame_max };
-	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE); /* a frame, and what a read brings beyond it */
+	/* a frame, and what a read brings beyond it */
+	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE);
 }
 
 enum link_dialled link_dial(struct link *link, const char *path)
@@ -60,10 +61,11 @@ ssize_t link_read(struct link *link)
 	ssize_t n;
 
 	/*
-	 * All that is missing of a frame whose length is known. And not more, since the start of another large one behind it would
-	 * have to be moved.
+	 * All that is missing of a frame whose length is known. And not more, since the start of another large one
+	 * behind it would have to be moved.
 	 */
-	if (held >= FRAME_HEADER && frame_parse(buf_data(&link->in), held, link->frame_max, &frame) == FRAME_MORE &&
+	if (held >= FRAME_HEADER &&
+	    frame_parse(buf_data(&link->in), held, link->frame_max, &frame) == FRAME_MORE &&
 	    FRAME_HEADER + frame.len - held > LINK_READ_SIZE)
 		room = FRAME_HEADER + frame.len - held;
 	if (buf_reserve(&link->in, room) != 0)

@@ -1,5 +1,6 @@
 /*
- * link: a connection to the daemon: dialling, frames in, bytes out. It never blocks, and knows nothing of requests.
+ * link: a connection to the daemon: dialling, frames in, bytes out. It never blocks, and knows nothing of
+ * requests.
  */
 #ifndef LINK_H
 #define LINK_H
@@ -16,8 +17,8 @@
 #define LINK_READ_SIZE 65536 /* a read that brings less has taken all that was there */
 
 struct link {
-	int fd;                  /* -1: not connected */
-	size_t frame_max;        /* bytes of the largest body that is taken */
+	int fd;           /* -1: not connected */
+	size_t frame_max; /* bytes of the largest body that is taken */
 	struct buf in;
 	size_t taken;            /* bytes at its front that belong to the frame that was given last */
 	char trouble[LINK_TEXT]; /* why there is no connection */
@@ -32,8 +33,8 @@ void link_init(struct link *link, size_t frame_max);
 enum link_dialled { LINK_DIALLED, LINK_BUSY, LINK_NOBODY } link_dial(struct link *link, const char *path);
 
 /*
- * Closes the descriptor, but does not shut the connection down, which would end that of a parent process too. What had
- * come is wiped, and its memory stays until link_free().
+ * Closes the descriptor, but does not shut the connection down, which would end that of a parent process too. What
+ * had come is wiped, and its memory stays until link_free().
  */
 void link_close(struct link *link);
 void link_free(struct link *link);
@@ -41,7 +42,10 @@ void link_free(struct link *link);
 /* Reads once. The bytes read; 0: there are none now; LINK_CLOSED; LINK_NO_MEMORY. */
 ssize_t link_read(struct link *link);
 
-/* The next frame of what was read. Its body lies in the connection's memory until the next call of a function here. */
+/*
+ * The next frame of what was read. Its body lies in the connection's memory until the next call of a function
+ * here.
+ */
 enum frame_status link_next(struct link *link, struct frame *ret);
 
 /* Is there something behind the frame that was given last? */

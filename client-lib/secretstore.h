@@ -61,8 +61,9 @@ enum ss_code {
 	SS_NOT_KV_V2 = 25,         /* the mount is not a KV version 2 engine */
 	SS_OVERLOADED = 26,        /* the caller or the daemon is at one of its limits */
 	SS_UPSTREAM_ERROR = 27,    /* OpenBao answered with an error of its own */
-	SS_UNKNOWN_OUTCOME = 28,   /* the put or restore may or may not have happened: look before doing anything about it */
-	SS_INTERNAL = 29,          /* the daemon failed */
+	/* the put or restore may or may not have happened: look before doing anything about it */
+	SS_UNKNOWN_OUTCOME = 28,
+	SS_INTERNAL = 29, /* the daemon failed */
 
 	/* Known only on this side of the socket. With none of them has a put or restore changed anything. */
 	SS_NO_DAEMON = 30,    /* the daemon cannot be reached, or went in the middle of a snapshot */
@@ -101,14 +102,14 @@ struct ss_error {
  * after each text, not counted in its length. Members may be added at its end.
  */
 struct ss_secret {
-	const char *data;         /* the secret's JSON object, byte for byte as OpenBao sent it */
+	const char *data; /* the secret's JSON object, byte for byte as OpenBao sent it */
 	size_t data_len;
 	uint64_t version;
 	const char *created_time; /* of that version, as OpenBao writes it: "2026-11-23T22:30:00.123456789Z" */
 	const char *metadata;     /* the secret's custom metadata: a JSON object, or "null" */
 	size_t metadata_len;
-	bool cached;              /* from the daemon's cache, read from OpenBao age_ms ago */
-	bool stale;               /* OpenBao could not be asked, and this is older than the cache normally gives */
+	bool cached; /* from the daemon's cache, read from OpenBao age_ms ago */
+	bool stale;  /* OpenBao could not be asked, and this is older than the cache normally gives */
 	uint64_t age_ms;
 };
 
@@ -143,14 +144,14 @@ const struct ss_error *ss_last_error(const struct ss_client *client);
 /* -- calls that wait ------------------------------------------------------------------------------------------ */
 
 /*
- * timeout_ms: 1 to SS_MAX_TIMEOUT_MS, 0 for SS_DEFAULT_TIMEOUT_MS. It covers everything: connecting, writing,
- * the daemon's work, reading. The daemon is told a little less, so that its own answer, which knows more, comes
- * in time: what is left of the time when the request is written, less a tenth of that, but at most 250 ms.
+ * timeout_ms: 1 to SS_MAX_TIMEOUT_MS, 0 for SS_DEFAULT_TIMEOUT_MS. It covers everything: connecting, writing, the
+ * daemon's work, reading. The daemon is told a little less, so that its own answer, which knows more, comes in
+ * time: what is left of the time when the request is written, less a tenth of that, but at most 250 ms.
  *
  * The daemon not being there is SS_NO_DAEMON at once. If the connection breaks under a request (a restart of the
  * daemon), a get, ping, status or probe is sent again on a new one until the deadline, waiting for the daemon to
- * return. A put is sent again only if not one byte of it was written; else it ends as SS_UNKNOWN_OUTCOME, as it does
- * if the deadline passes, or an unintelligible reply comes, after that byte. A call that timed out takes the
+ * return. A put is sent again only if not one byte of it was written; else it ends as SS_UNKNOWN_OUTCOME, as it
+ * does if the deadline passes, or an unintelligible reply comes, after that byte. A call that timed out takes the
  * connection with it (unless others wait on it: see below), so that a late reply never answers a later request.
  *
  * mount and path are canonical: no slash at either end, no empty, "." or ".." segment, no control byte.
@@ -172,16 +173,17 @@ int ss_put(struct ss_client *client, const char *mount, const char *path, const 
 int ss_ping(struct ss_client *client, uint32_t timeout_ms, struct ss_ping *ret_ping);
 
 /*
- * The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len may be NULL.
+ * The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len may be
+ * NULL.
  */
 int ss_status(struct ss_client *client, uint32_t timeout_ms, char **ret_json, size_t *ret_len);
 
 /*
  * Is OpenBao there, and fit to serve secrets? The daemon asks it now, and tells what it found: SS_OK if it is
  * initialized and unsealed, be it active or standby, and the daemon has logged in to it since its start. Else
- * SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or the daemon is stopping),
- * SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. It needs a rule that allows "probe". Whether the daemon holds a live token
- * just now is what ss_ping() tells.
+ * SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or the daemon is
+ * stopping), SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. It needs a rule that allows "probe". Whether the daemon holds
+ * a live token just now is what ss_ping() tells.
  */
 int ss_probe(struct ss_client *client, uint32_t timeout_ms);
 
@@ -196,19 +198,21 @@ void ss_free(void *p); /* for what this header says so of */
  * through in pieces, in constant memory, over a connection of its own; requests on the handle's own connection are
  * not held up, but those of the event loop below get no turn until the call returns.
  *
- * timeout_ms: 1 to SS_MAX_TIMEOUT_MS for the whole transfer, 0 for no such limit. A transfer that makes no progress for
- * a minute ends in any case: SS_TIMEOUT. (It is the daemon that says so; if it says nothing for 90 s, the library does.)
- * The daemon not being there, or going in the middle, is SS_NO_DAEMON; nothing is sent again. Each needs a rule that names
- * its operation, snapshot.save or snapshot.restore; that all are allowed does not cover them.
+ * timeout_ms: 1 to SS_MAX_TIMEOUT_MS for the whole transfer, 0 for no such limit. A transfer that makes no
+ * progress for a minute ends in any case: SS_TIMEOUT. (It is the daemon that says so; if it says nothing for 90 s,
+ * the library does.) The daemon not being there, or going in the middle, is SS_NO_DAEMON; nothing is sent again.
+ * Each needs a rule that names its operation, snapshot.save or snapshot.restore; that all are allowed does not
+ * cover them.
  *
- * The functions that the caller gives may use the handle as a callback may (see below), and no more; after ss_close()
- * in one of them the transfer ends with SS_CLOSED.
+ * The functions that the caller gives may use the handle as a callback may (see below), and no more; after
+ * ss_close() in one of them the transfer ends with SS_CLOSED.
  */
 
 /* What is known of a snapshot that was saved. Members may be added at its end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	char sha256[65]; /* of the state in it, state.bin, in hexadecimal digits: equal for snapshots of an equal state */
+	/* of the state in it, state.bin, in hexadecimal digits: equal for snapshots of an equal state */
+	char sha256[65];
 };
 
 /*
@@ -218,28 +222,29 @@ struct ss_snapshot {
 typedef int ss_snapshot_sink(void *arg, const void *p, size_t n);
 
 /*
- * Has the daemon fetch a snapshot from the leader. SS_OK only if the snapshot was whole, by the sums it carries: until
- * then what the sink has got proves nothing, and is to be thrown away if the call fails. SS_RAFT_UNSUPPORTED: this
- * OpenBao does not run on raft storage and will never have snapshots. ret_snapshot may be NULL.
+ * Has the daemon fetch a snapshot from the leader. SS_OK only if the snapshot was whole, by the sums it carries:
+ * until then what the sink has got proves nothing, and is to be thrown away if the call fails.
+ * SS_RAFT_UNSUPPORTED: this OpenBao does not run on raft storage and will never have snapshots. ret_snapshot may
+ * be NULL.
  */
 int ss_snapshot_save(struct ss_client *client, uint32_t timeout_ms, ss_snapshot_sink *sink, void *arg,
     struct ss_snapshot *ret_snapshot);
 
 /*
- * The same into a file, from its current position on; not synced to disk. SS_IO: it could not be written. On failure
- * part of the snapshot may stand there.
+ * The same into a file, from its current position on; not synced to disk. SS_IO: it could not be written. On
+ * failure part of the snapshot may stand there.
  */
 int ss_snapshot_save_fd(struct ss_client *client, uint32_t timeout_ms, int fd, struct ss_snapshot *ret_snapshot);
 
 /*
- * Gives the next bytes of a snapshot, at most size of them, to p: how many (at least 1), 0 at its end, or -1 to end the
- * transfer, which then fails with SS_ABORTED.
+ * Gives the next bytes of a snapshot, at most size of them, to p: how many (at least 1), 0 at its end, or -1 to
+ * end the transfer, which then fails with SS_ABORTED.
  */
 typedef long ss_snapshot_source(void *arg, void *p, size_t size);
 
 /*
- * Looks whether it is a whole snapshot, here, without the daemon. SS_INVALID_REQUEST: it is not. The _fd form reads from
- * the file's current position to its end and, if it can, sets it back there.
+ * Looks whether it is a whole snapshot, here, without the daemon. SS_INVALID_REQUEST: it is not. The _fd form
+ * reads from the file's current position to its end and, if it can, sets it back there.
  */
 int ss_snapshot_check(struct ss_client *client, ss_snapshot_source *source, void *arg);
 int ss_snapshot_check_fd(struct ss_client *client, int fd);
@@ -252,17 +257,17 @@ enum ss_restored {
 };
 
 /*
- * Replaces all that OpenBao stores by what a snapshot holds. The daemon passes it on to the leader only, and lets go
- * of its last part only when it has come to its end and was whole; up to then a failure, or the end of this program,
- * leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, or may have been, and it was not learned what became
- * of it.
+ * Replaces all that OpenBao stores by what a snapshot holds. The daemon passes it on to the leader only, and lets
+ * go of its last part only when it has come to its end and was whole; up to then a failure, or the end of this
+ * program, leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, or may have been, and it was not
+ * learned what became of it.
  *
  * SS_OK means that OpenBao has taken the snapshot; *ret_restored says what it then was seen to do. force skips its
- * check that the snapshot is of a cluster with the same unseal keys. If it is not, OpenBao ends sealed, and from then on
- * needs the unseal (or seal) keys of the cluster that the snapshot was taken from, not its own.
+ * check that the snapshot is of a cluster with the same unseal keys. If it is not, OpenBao ends sealed, and from
+ * then on needs the unseal (or seal) keys of the cluster that the snapshot was taken from, not its own.
  *
- * The _fd form wants a file that can be read twice: it is checked as by ss_snapshot_check_fd() first, and if it is not
- * whole nothing is sent at all. With a source of your own, do that yourself before.
+ * The _fd form wants a file that can be read twice: it is checked as by ss_snapshot_check_fd() first, and if it is
+ * not whole nothing is sent at all. With a source of your own, do that yourself before.
  */
 int ss_snapshot_restore(struct ss_client *client, bool force, uint32_t timeout_ms, ss_snapshot_source *source,
     void *arg, enum ss_restored *ret_restored);
@@ -301,7 +306,9 @@ int ss_json_field(const char *json, size_t json_len, const char *name, const cha
  * right after submitting saves one turn of the loop; submitting much before calling it saves system calls.
  */
 
-/* What came of a request. It and all it points to is valid only until the callback returns. Members may be added. */
+/*
+ * What came of a request. It and all it points to is valid only until the callback returns. Members may be added.
+ */
 struct ss_result {
 	int code;                       /* SS_OK, or why it failed */
 	const struct ss_error *error;   /* the same in detail; never NULL */

@@ -19,7 +19,8 @@ static int begin(struct ss_client *c, bool has_function, uint32_t timeout_ms)
 	if (code != SS_OK)
 		return code;
 	if (!has_function)
-		return client_fail(c, SS_INVALID_REQUEST, "a snapshot needs a function that takes or gives its bytes");
+		return client_fail(c, SS_INVALID_REQUEST,
+		    "a snapshot needs a function that takes or gives its bytes");
 	if (timeout_ms > SS_MAX_TIMEOUT_MS)
 		return client_fail(c, SS_INVALID_REQUEST, "timeout_ms is over its limit");
 	client_hold(c);
@@ -97,7 +98,8 @@ static int save(struct stream *s, ss_snapshot_sink *sink, void *arg, struct ss_s
 	if (code != SS_OK)
 		return code;
 	if (!reply.verified || !reply.has_bytes || !take_digest(reply.sha256, ret->sha256))
-		return stream_fail(s, SS_PROTOCOL, "the daemon's last reply does not say that the snapshot is whole");
+		return stream_fail(s, SS_PROTOCOL,
+		    "the daemon's last reply does not say that the snapshot is whole");
 	if (reply.bytes != ret->bytes)
 		return stream_fail(s, SS_PROTOCOL, "the daemon has sent another number of bytes than it says");
 	return SS_OK;
@@ -150,7 +152,8 @@ static bool take_state(struct jspan state, enum ss_restored *ret)
 	static const struct {
 		const char *name;
 		enum ss_restored restored;
-	} states[] = { { "applied", SS_RESTORED_APPLIED }, { "sealed", SS_RESTORED_SEALED }, { "waiting", SS_RESTORED_WAITING } };
+	} states[] = { { "applied", SS_RESTORED_APPLIED }, { "sealed", SS_RESTORED_SEALED },
+		{ "waiting", SS_RESTORED_WAITING } };
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		if (state.len > 0 && jspan_equals(state, states[i].name)) {
@@ -181,12 +184,13 @@ static int restore(struct stream *s, bool force, ss_snapshot_source *source, voi
 	if (code != SS_OK)
 		return code;
 	if (!reply.has_bytes || reply.bytes != bytes || !take_state(reply.state, ret))
-		return stream_fail(s, SS_PROTOCOL, "the daemon's last reply does not say what became of the snapshot");
+		return stream_fail(s, SS_PROTOCOL,
+		    "the daemon's last reply does not say what became of the snapshot");
 	return SS_OK;
 }
 
-int ss_snapshot_restore(struct ss_client *c, bool force, uint32_t timeout_ms, ss_snapshot_source *source, void *arg,
-    enum ss_restored *ret_restored)
+int ss_snapshot_restore(struct ss_client *c, bool force, uint32_t timeout_ms, ss_snapshot_source *source,
+    void *arg, enum ss_restored *ret_restored)
 {
 	enum ss_restored restored;
 	struct stream s;
@@ -214,7 +218,8 @@ static int look_through(struct ss_client *c, struct snapshot_check *check, ss_sn
 
 	if (buffer == NULL)
 		return client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot");
-	while (step == SNAPSHOT_HUNGRY && (n = source(arg, buffer, FRAME_DATA_MAX)) > 0 && n <= (long)FRAME_DATA_MAX && !c->closing) {
+	while (step == SNAPSHOT_HUNGRY && (n = source(arg, buffer, FRAME_DATA_MAX)) > 0 &&
+	    n <= (long)FRAME_DATA_MAX && !c->closing) {
 		const unsigned char *p = buffer;
 		size_t left = (size_t)n;
 

@@ -15,11 +15,11 @@
 
 struct file {
 	int fd;
-	int error;        /* errno of what failed */
-	bool changed;     /* between the check and the restore */
-	bool seekable;    /* read at, without moving the descriptor's position */
+	int error;     /* errno of what failed */
+	bool changed;  /* between the check and the restore */
+	bool seekable; /* read at, without moving the descriptor's position */
 	off_t at;
-	uint64_t bytes;   /* that were read, or written */
+	uint64_t bytes; /* that were read, or written */
 };
 
 /* The transfer ended because of the file, and not of the caller, who has no function here. */
@@ -162,7 +162,8 @@ static long read_checked(void *arg, void *p, size_t size)
 
 	if (n < 0)
 		return -1;
-	checked->file.changed = checked->file.bytes > checked->bytes || (n == 0 && checked->file.bytes < checked->bytes);
+	checked->file.changed = checked->file.bytes > checked->bytes ||
+	    (n == 0 && checked->file.bytes < checked->bytes);
 	return checked->file.changed ? -1 : n;
 }
 
@@ -177,7 +178,8 @@ static int refuse_unless_regular(struct ss_client *c, int fd)
 	}
 	if (S_ISREG(status.st_mode))
 		return SS_OK;
-	return client_fail(c, SS_INVALID_REQUEST, "a snapshot is read twice, to be checked before any of it is sent: "
+	return client_fail(c, SS_INVALID_REQUEST,
+	    "a snapshot is read twice, to be checked before any of it is sent: "
 	    "it must be a regular file");
 }
 

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "proto/jwrite.h"
 
-#define ID 1u             /* the connection's only request */
+#define ID 1u /* the connection's only request */
 #define REQUEST_MAX 256u
 #define RETRY_MS 10
 
@@ -33,9 +33,10 @@ int stream_fail(struct stream *s, int code, const char *text)
 
 static int broken(struct stream *s)
 {
-	return stream_fail(s, SS_NO_DAEMON, s->fate == FATE_UNKNOWN ?
-	    "the connection to the daemon broke before it said what became of the snapshot" :
-	    "the connection to the daemon broke in the middle of the snapshot");
+	return stream_fail(s, SS_NO_DAEMON,
+	    s->fate == FATE_UNKNOWN
+		? "the connection to the daemon broke before it said what became of the snapshot"
+		: "the connection to the daemon broke in the middle of the snapshot");
 }
 
 static int garbled(struct stream *s)
@@ -153,7 +154,8 @@ static bool is_ours(const struct reply *reply)
 
 static bool decode(const struct frame *frame, struct reply *ret)
 {
-	return frame->kind == FRAME_JSON && reply_decode((const char *)frame->body, frame->len, ret) == 0 && is_ours(ret);
+	return frame->kind == FRAME_JSON && reply_decode((const char *)frame->body, frame->len, ret) == 0 &&
+	    is_ours(ret);
 }
 
 /* The daemon knows more than this side: what it says stands for itself. */

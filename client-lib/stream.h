@@ -1,6 +1,6 @@
 /*
- * stream: the connection that a snapshot's transfer has to itself: one request, its replies, data frames both ways.
- * Waits, but never for ever. What is known of OpenBao when a transfer fails (its fate) is said by it, too.
+ * stream: the connection that a snapshot's transfer has to itself: one request, its replies, data frames both
+ * ways. Waits, but never for ever. What is known of OpenBao when a transfer fails (its fate) is said by it, too.
  *
  * Functions that give an int give SS_OK, or a code that the handle's ss_last_error() explains.
  */
@@ -18,8 +18,8 @@
 #include "proto/reply.h"
 
 enum fate {
-	FATE_NONE,   /* nothing is to be changed */
-	FATE_KEPT,   /* OpenBao is as it was */
+	FATE_NONE, /* nothing is to be changed */
+	FATE_KEPT, /* OpenBao is as it was */
 	FATE_UNKNOWN /* what was sent may have been restored: every failure but the daemon's word is SS_UNKNOWN_OUTCOME */
 };
 
@@ -38,7 +38,9 @@ void stream_close(struct stream *s);
 /* Sends the request. */
 int stream_ask(struct stream *s, enum op op, bool force);
 
-/* Waits for the next frame, which lies in the stream until the next call: JSON, or data of at most FRAME_DATA_MAX. */
+/*
+ * Waits for the next frame, which lies in the stream until the next call: JSON, or data of at most FRAME_DATA_MAX.
+ */
 int stream_next(struct stream *s, struct frame *ret);
 
 /* Waits for the next frame, which must be a reply that says ok. Its spans are valid until the next call. */
@@ -48,9 +50,9 @@ int stream_reply(struct stream *s, struct reply *ret);
 int stream_refused(struct stream *s, const struct frame *frame);
 
 /*
- * Sends a data frame, unless the daemon has said something before: then that is the failure. frame has FRAME_HEADER
- * bytes of room for the header, and then len bytes. With len 0 it ends the data, and after its first byte the fate is
- * unknown.
+ * Sends a data frame, unless the daemon has said something before: then that is the failure. frame has
+ * FRAME_HEADER bytes of room for the header, and then len bytes. With len 0 it ends the data, and after its first
+ * byte the fate is unknown.
  */
 int stream_send(struct stream *s, unsigned char *frame, size_t len);
 

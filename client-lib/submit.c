@@ -86,7 +86,8 @@ static int submit(struct ss_client *c, const struct order *order)
 		return client_fail(c, code, why);
 	x = exchange_new(&c->exchanges, &code);
 	if (x == NULL)
-		return client_fail(c, code, code == SS_OVERLOADED ? "too many requests under way" : "out of memory");
+		return client_fail(c, code,
+		    code == SS_OVERLOADED ? "too many requests under way" : "out of memory");
 	if (write_frame(x, order) != 0)
 		return client_fail(c, SS_NO_MEMORY, "out of memory");
 	x->op = order->op;
@@ -102,8 +103,13 @@ static int submit(struct ss_client *c, const struct order *order)
 int ss_submit_get(struct ss_client *c, const char *mount, const char *path, uint64_t version, uint32_t timeout_ms,
     ss_callback *callback, void *arg)
 {
-	struct order order = { .op = OP_KV_GET, .mount = mount, .path = path, .version = version,
-		.timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+	struct order order = { .op = OP_KV_GET,
+		.mount = mount,
+		.path = path,
+		.version = version,
+		.timeout_ms = timeout_ms,
+		.callback = callback,
+		.arg = arg };
 
 	return submit(c, &order);
 }
@@ -123,8 +129,14 @@ static int check_object(const char *json, size_t len)
 int ss_submit_put(struct ss_client *c, const char *mount, const char *path, const char *json, size_t json_len,
     const uint64_t *cas, uint32_t timeout_ms, ss_callback *callback, void *arg)
 {
-	struct order order = { .op = OP_KV_PUT, .mount = mount, .path = path, .data = { json, json_len, JSON_OBJECT },
-		.cas = cas, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
+	struct order order = { .op = OP_KV_PUT,
+		.mount = mount,
+		.path = path,
+		.data = { json, json_len, JSON_OBJECT },
+		.cas = cas,
+		.timeout_ms = timeout_ms,
+		.callback = callback,
+		.arg = arg };
 
 	if (json == NULL || check_object(json, json_len) != 0)
 		return client_fail(c, SS_INVALID_REQUEST, "the secret is not a JSON object");

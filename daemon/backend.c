@@ -88,7 +88,8 @@ static struct keeper *make_keeper(struct backend *b)
 		return NULL;
 	auth_at_leader(b->auth, b->leader);
 	kept_watch(b->auth);
-	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress, c->openbao.revoke_on_stop);
+	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress,
+	    c->openbao.revoke_on_stop);
 }
 
 static struct kv_options kv_options(const struct config *c)
@@ -102,7 +103,8 @@ static struct kv_options kv_options(const struct config *c)
 
 static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
 {
-	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file, c->openbao.client_key_file };
+	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file,
+		c->openbao.client_key_file };
 	struct stat st;
 	for (size_t i = 0; i < TLS_FILES; i++) {
 		memset(&marks[i], 0, sizeof(marks[i]));
@@ -137,12 +139,13 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 	b->keeper = b->leader != NULL ? make_keeper(b) : NULL;
 	b->kv = b->keeper != NULL ? kv_new(b->base, b->api, b->keeper, b->leader, versions, &kv) : NULL;
 	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->keeper) : NULL;
-	b->transfers = b->probe != NULL ?
-	    transfers_new(b->base, b->api, b->keeper, b->leader, b->kv, STALL_MS) : NULL;
+	b->transfers = b->probe != NULL ? transfers_new(b->base, b->api, b->keeper, b->leader, b->kv, STALL_MS)
+					: NULL;
 	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
-struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error)
+struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions,
+    struct error *error)
 {
 	struct backend *b = calloc(1, sizeof(*b));
 	if (b == NULL) {
@@ -195,8 +198,11 @@ static void backend_on_revoked(void *arg)
 /* The only place where the state changes. */
 static void backend_enter(struct backend *b, enum backend_state state)
 {
-	static const char *const names[] = { [BACKEND_SERVING] = "serving", [BACKEND_RETIRING] = "retiring",
-		[BACKEND_IDLE] = "idle", [BACKEND_DRAINING] = "draining", [BACKEND_REVOKING] = "revoking" };
+	static const char *const names[] = { [BACKEND_SERVING] = "serving",
+		[BACKEND_RETIRING] = "retiring",
+		[BACKEND_IDLE] = "idle",
+		[BACKEND_DRAINING] = "draining",
+		[BACKEND_REVOKING] = "revoking" };
 	log_debug("backend: %s -> %s", names[b->state], names[state]);
 	b->state = state;
 }

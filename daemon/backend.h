@@ -23,7 +23,8 @@ struct versions;
  * Keeps a hold on config; versions are borrowed and may be those of other backends. The login starts with
  * backend_start. NULL with error set: no memory, or a TLS file that cannot be used.
  */
-struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions, struct error *error);
+struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions,
+    struct error *error);
 void backend_start(struct backend *backend);
 
 /* The cache is from now on as config says, which may be another than the backend's. */
@@ -51,14 +52,14 @@ bool backend_is_live(const struct backend *backend);
 typedef void backend_ended(void *arg);
 
 /*
- * Nobody asks it for anything new: when what is under way has ended, its token is revoked. That can take long. Nobody
- * watches its keeper from now on.
+ * Nobody asks it for anything new: when what is under way has ended, its token is revoked. That can take long.
+ * Nobody watches its keeper from now on.
  */
 void backend_retire(struct backend *backend, backend_ended *done, void *arg);
 
 /*
- * The daemon stops: reads fail, writes get some seconds to end, then its token is revoked. Of one that is retiring,
- * too, whose done does not run then.
+ * The daemon stops: reads fail, writes get some seconds to end, then its token is revoked. Of one that is
+ * retiring, too, whose done does not run then.
  */
 void backend_stop(struct backend *backend, backend_ended *done, void *arg);
 

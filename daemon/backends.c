@@ -25,8 +25,8 @@ struct place {
 struct backends {
 	struct event_base *base;
 	/*
-	 * What was written through any of them: the next one's reads must not fall behind it either, and what the one before
-	 * has still to write comes to be known here.
+	 * What was written through any of them: the next one's reads must not fall behind it either, and what the
+	 * one before has still to write comes to be known here.
 	 */
 	struct versions *versions;
 	struct place *current, *next, *retired;
@@ -88,7 +88,7 @@ static void backends_look(void *arg)
 	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
 		if (strcmp(backend_config(before->backend)->openbao.vault_namespace,
-		    backend_config(all->next->backend)->openbao.vault_namespace) != 0)
+			backend_config(all->next->backend)->openbao.vault_namespace) != 0)
 			versions_clear(all->versions);
 		all->current = all->next;
 		all->next = NULL;
@@ -145,7 +145,8 @@ int backends_change(struct backends *all, struct config *config, struct error *e
 	all->next = next;
 	if (next == NULL)
 		return 0;
-	log_info("the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
+	log_info(
+	    "the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
 	log_addresses(config, backend_config(all->current->backend));
 	backend_start(next->backend);
 	return 0;

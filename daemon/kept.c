@@ -20,7 +20,8 @@ static void on_kept(void *arg, const struct kept_secret *kept)
 	if (r > 0)
 		log_info("the SecretID that was unwrapped is left with systemd, for the daemon's next start");
 	else if (r == 0)
-		log_info("the SecretID that was unwrapped is in this process only: after a restart a new one is needed");
+		log_info(
+		    "the SecretID that was unwrapped is in this process only: after a restart a new one is needed");
 	else
 		log_warning("the SecretID that was unwrapped cannot be kept over a restart: %s", error.text);
 	if (fd >= 0)

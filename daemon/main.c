@@ -145,7 +145,8 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	if (d->backends == NULL)
 		return -1;
 	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
-	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation, error);
+	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation,
+	    error);
 	if (d->serving == NULL)
 		return -1;
 	activation_free(d->activation);
@@ -158,7 +159,8 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 
 	d->sigterm = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->sigint = evsignal_new(d->base, SIGINT, on_signal, d);
-	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 || event_add(d->sigint, NULL) != 0)
+	if (d->sigterm == NULL || d->sigint == NULL || event_add(d->sigterm, NULL) != 0 ||
+	    event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
 	harden_descriptors();
 	backends_start(d->backends);

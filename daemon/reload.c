@@ -93,14 +93,18 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 	notify_ready(r->notify);
 }
 
-struct reload *reload_new(struct event_base *base, const char *path, struct config *config, struct backends *backends,
-    struct serving *serving, struct notify *notify)
+struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
+    struct backends *backends, struct serving *serving, struct notify *notify)
 {
 	struct reload *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return NULL;
-	*r = (struct reload){ .path = path, .started = config_hold(config), .config = config_hold(config),
-		.backends = backends, .serving = serving, .notify = notify };
+	*r = (struct reload){ .path = path,
+		.started = config_hold(config),
+		.config = config_hold(config),
+		.backends = backends,
+		.serving = serving,
+		.notify = notify };
 	r->hangup = evsignal_new(base, SIGHUP, on_hangup, r);
 	if (r->hangup == NULL || event_add(r->hangup, NULL) != 0) {
 		reload_free(r);

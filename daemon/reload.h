@@ -1,6 +1,6 @@
 /*
- * reload: the configuration in force, and how another one takes its place: on SIGHUP, without a connection being lost. One
- * with an error in it changes nothing.
+ * reload: the configuration in force, and how another one takes its place: on SIGHUP, without a connection being
+ * lost. One with an error in it changes nothing.
  */
 #ifndef RELOAD_H
 #define RELOAD_H
@@ -15,11 +15,12 @@ struct serving;
 struct backends;
 
 /*
- * Keeps a hold on config, which is in force and was read from path. From now on it also sees to it that requests go to the
- * backend that serves, and that systemd is told how things are. All others are borrowed. NULL: no memory.
+ * Keeps a hold on config, which is in force and was read from path. From now on it also sees to it that requests
+ * go to the backend that serves, and that systemd is told how things are. All others are borrowed. NULL: no
+ * memory.
  */
-struct reload *reload_new(struct event_base *base, const char *path, struct config *config, struct backends *backends,
-    struct serving *serving, struct notify *notify);
+struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
+    struct backends *backends, struct serving *serving, struct notify *notify);
 
 /* The daemon stops: SIGHUP has no effect any more. */
 void reload_stop(struct reload *reload);

@@ -61,7 +61,8 @@ static struct ops_parts ops_parts(const struct serving *s, const struct config *
 	};
 }
 
-static struct credentials_parts credentials_parts(const struct serving *s, const struct config *c, const struct backend *b)
+static struct credentials_parts credentials_parts(const struct serving *s, const struct config *c,
+    const struct backend *b)
 {
 	return (struct credentials_parts){
 		.rules = &c->credentials,
@@ -103,7 +104,8 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 	s->listener = listener_new(base, &callers, ops_request, s->ops, error);
 	if (s->listener == NULL)
 		goto fail;
-	log_info("secretstored " SECRETSTORE_VERSION " serves %s", callers.accept.fd >= 0 ? "the socket of its unit" : callers.accept.socket);
+	log_info("secretstored " SECRETSTORE_VERSION " serves %s",
+	    callers.accept.fd >= 0 ? "the socket of its unit" : callers.accept.socket);
 	return s;
 fail:
 	serving_free(s);
@@ -131,7 +133,8 @@ void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
 		done(arg);
 }
 
-void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg), void *arg)
+void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
+    void *arg)
 {
 	ops_drain(s->ops, base, budget_ms, drained, arg);
 }

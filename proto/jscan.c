@@ -76,7 +76,14 @@ static int take_escape(struct jscan *s)
 	s->p++;
 	c = next(s);
 	switch (c) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
 		s->p++;
 		return 0;
 	case 'u':
@@ -187,7 +194,17 @@ static int peek(const struct jscan *s)
 		return JSON_FALSE;
 	case 'n':
 		return JSON_NULL;
-	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
 		return JSON_NUMBER;
 	default:
 		return -1;
@@ -344,15 +361,16 @@ static bool take_expected(struct jscan *s, struct jname name, struct jspan *key)
 {
 	const char *p = s->p;
 
-	if ((size_t)(s->end - p) < name.len + 3 || p[0] != '"' || p[name.len + 1] != '"' || p[name.len + 2] != ':' ||
-	    memcmp(p + 1, name.text, name.len) != 0)
+	if ((size_t)(s->end - p) < name.len + 3 || p[0] != '"' || p[name.len + 1] != '"' ||
+	    p[name.len + 2] != ':' || memcmp(p + 1, name.text, name.len) != 0)
 		return false;
 	*key = (struct jspan){ p, name.len + 2, JSON_STRING };
 	s->p = p + name.len + 3;
 	return true;
 }
 
-int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key, int *ret)
+int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key,
+    int *ret)
 {
 	int r = find_member(s);
 

@@ -69,29 +69,37 @@ struct jname {
 	size_t len;
 };
 
-#define JNAME(text) { text, sizeof(text) - 1 }
+#define JNAME(text) \
+	{ \
+		text, sizeof(text) - 1 \
+	}
 
-/* Whether the string span, which must be one, is written just as the name is: one with escapes can equal it and is not. */
+/*
+ * Whether the string span, which must be one, is written just as the name is: one with escapes can equal it and is
+ * not.
+ */
 static inline bool jspan_is_written(struct jspan string, struct jname name)
 {
 	return string.len - 2 == name.len && memcmp(string.p + 1, name.text, name.len) == 0;
 }
 
 /*
- * The index of the one of count names, all different, that the string span, unescaped, equals; -1 if there is none. The search
- * begins at `first`, where it is found soonest if members come in the names' order.
+ * The index of the one of count names, all different, that the string span, unescaped, equals; -1 if there is
+ * none. The search begins at `first`, where it is found soonest if members come in the names' order.
  */
 int jspan_among(struct jspan string, const struct jname names[], int count, int first);
 
 /*
- * jscan_member, and *ret which one of count names, all different and of characters that need no escapes, the member's name is, as
- * by jspan_among. Quickest is the one expected, an index, if it is written without escapes, and without a space before its colon.
+ * jscan_member, and *ret which one of count names, all different and of characters that need no escapes, the
+ * member's name is, as by jspan_among. Quickest is the one expected, an index, if it is written without escapes,
+ * and without a space before its colon.
  */
-int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key, int *ret);
+int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key,
+    int *ret);
 
 /*
- * The value of the member of that name in an object that is all of the text: of the last one, if there are several. 1; 0: there is
- * none; -1: the text is no object, or not JSON. *ret is untouched unless it is found.
+ * The value of the member of that name in an object that is all of the text: of the last one, if there are
+ * several. 1; 0: there is none; -1: the text is no object, or not JSON. *ret is untouched unless it is found.
  */
 int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret);
 

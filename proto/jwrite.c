@@ -27,7 +27,10 @@ static size_t plain(const char *p, size_t n)
 	}
 }
 
-/* Puts what stands in front of a member's value, and len bytes for that, which are to be written. Gives their place, or NULL. */
+/*
+ * Puts what stands in front of a member's value, and len bytes for that, which are to be written. Gives their
+ * place, or NULL.
+ */
 static char *put_front(struct jwrite *w, struct jname name, size_t len)
 {
 	size_t front = (w->comma ? 1 : 0) + (name.text != NULL ? name.len + 3 : 0);
@@ -146,7 +149,8 @@ static int put_escape(struct buf *out, unsigned char c)
 {
 	static const char meant[] = "\"\\\b\f\n\r\t", written[] = "\"\\bfnrt", hex[] = "0123456789abcdef";
 	const char *at = memchr(meant, c, sizeof(meant) - 1);
-	const char escape[] = { '\\', at != NULL ? written[at - meant] : 'u', '0', '0', hex[c >> 4], hex[c & 0xf] };
+	const char escape[] = { '\\', at != NULL ? written[at - meant] : 'u', '0', '0', hex[c >> 4],
+		hex[c & 0xf] };
 
 	return buf_put(out, escape, at != NULL ? 2 : sizeof(escape));
 }

@@ -15,8 +15,8 @@
 
 struct jwrite {
 	struct buf *out;
-	size_t mark;  /* buf_len(out) when the frame was begun */
-	bool comma;   /* the next member needs one before it */
+	size_t mark; /* buf_len(out) when the frame was begun */
+	bool comma;  /* the next member needs one before it */
 	bool failed;
 };
 
@@ -60,7 +60,8 @@ static inline void jwrite_span(struct jwrite *w, const char *name, struct jspan 
 
 static inline void jwrite_bool(struct jwrite *w, const char *name, bool value)
 {
-	jwrite_span(w, name, value ? (struct jspan){ "true", 4, JSON_TRUE } : (struct jspan){ "false", 5, JSON_FALSE });
+	jwrite_span(w, name,
+	    value ? (struct jspan){ "true", 4, JSON_TRUE } : (struct jspan){ "false", 5, JSON_FALSE });
 }
 
 static inline void jwrite_null(struct jwrite *w, const char *name)

@@ -9,7 +9,8 @@
 #define USUAL (USUAL_NEEDS | HAS(TIMEOUT))
 
 static const struct op_info infos[] = {
-#define X(enumerator, handler, name, takes, needs, flags, counter) { name, USUAL | (takes), USUAL_NEEDS | (needs), flags, counter },
+#define X(enumerator, handler, name, takes, needs, flags, counter) \
+	{ name, USUAL | (takes), USUAL_NEEDS | (needs), flags, counter },
 	OP_TABLE(X)
 #undef X
 };

@@ -1,9 +1,9 @@
 /*
- * ops: what a caller may ask for. This table is the one place that lists the ops: what is true of one stands in its row, as
- * flags for those who need to know, and nothing else in the tree tells ops apart by name.
+ * ops: what a caller may ask for. This table is the one place that lists the ops: what is true of one stands in
+ * its row, as flags for those who need to know, and nothing else in the tree tells ops apart by name.
  *
- * One more op is a row here, a handler in daemon/ops/ (which is found by this table, too), and what the handler asks for in
- * daemon/store/ and daemon/upstream/api_rows.h.
+ * One more op is a row here, a handler in daemon/ops/ (which is found by this table, too), and what the handler
+ * asks for in daemon/store/ and daemon/upstream/api_rows.h.
  */
 #ifndef OPS_H
 #define OPS_H
@@ -35,7 +35,7 @@ enum member {
 #define X(enumerator, name, least, greatest) MEMBER_##enumerator,
 	MEMBER_TABLE(X)
 #undef X
-	MEMBER_COUNT
+	    MEMBER_COUNT
 };
 
 /* Sets of members have a bit for each. */
@@ -45,21 +45,23 @@ enum member {
 enum op_flags {
 	OP_HAS_PATH = 1 << 0, /* is about one secret, by mount and path; rules may limit it to paths */
 	OP_READS = 1 << 1,    /* leaves everything as it was: the audit counts it, rather than list each */
-	OP_WRITES = 1 << 2,   /* changes something: never done twice, and its outcome may be unknown; the audit may have to know first */
-	OP_STREAM = 1 << 3,   /* moves data frames: has its connection to itself, and no time limit unless the request names one */
-	OP_AT_ONCE = 1 << 4,  /* is answered from memory, whatever OpenBao does */
-	OP_FREE = 1 << 5,     /* needs no rule */
+	/* changes something: never done twice, and its outcome may be unknown; the audit may have to know first */
+	OP_WRITES = 1 << 2,
+	/* moves data frames: has its connection to itself, and no time limit unless the request names one */
+	OP_STREAM = 1 << 3,
+	OP_AT_ONCE = 1 << 4, /* is answered from memory, whatever OpenBao does */
+	OP_FREE = 1 << 5,    /* needs no rule */
 	/*
-	 * The groups of access rules, which are closed: an op that comes later is in neither, so that it is allowed by no rule that
-	 * was written before. What is in no group can only be allowed by its name.
+	 * The groups of access rules, which are closed: an op that comes later is in neither, so that it is
+	 * allowed by no rule that was written before. What is in no group can only be allowed by its name.
 	 */
 	OP_IN_READ = 1 << 6,
 	OP_IN_WRITE = 1 << 7, /* beside all of OP_IN_READ */
 };
 
 /*
- * X(enumerator, its handler's name, name on the socket, members it takes beside id, op and timeout_ms, those it must have,
- * flags, its counter's name in status, or NULL)
+ * X(enumerator, its handler's name, name on the socket, members it takes beside id, op and timeout_ms, those it
+ * must have, flags, its counter's name in status, or NULL)
  */
 #define OP_TABLE(X) \
 	X(PING, ping, "ping", 0, 0, OP_READS | OP_AT_ONCE | OP_FREE | OP_IN_READ, NULL) \
@@ -70,13 +72,14 @@ enum op_flags {
 	X(KV_PUT, kv_put, "kv.put", HAS_SECRET | HAS(DATA) | HAS(CAS), HAS_SECRET | HAS(DATA), \
 	    OP_HAS_PATH | OP_WRITES | OP_IN_WRITE, "puts") \
 	X(SNAPSHOT_SAVE, snapshot_save, "snapshot.save", 0, 0, OP_STREAM, "snapshots_saved") \
-	X(SNAPSHOT_RESTORE, snapshot_restore, "snapshot.restore", HAS(FORCE), 0, OP_WRITES | OP_STREAM, "snapshots_restored")
+	X(SNAPSHOT_RESTORE, snapshot_restore, "snapshot.restore", HAS(FORCE), 0, OP_WRITES | OP_STREAM, \
+	    "snapshots_restored")
 
 enum op {
 #define X(enumerator, handler, name, takes, needs, flags, counter) OP_##enumerator,
 	OP_TABLE(X)
 #undef X
-	OP_COUNT
+	    OP_COUNT
 };
 
 /* A row. */
@@ -84,7 +87,7 @@ struct op_info {
 	const char *name;
 	unsigned takes, needs; /* sets of members; id, op and timeout_ms are in them */
 	unsigned flags;
-	const char *counter;   /* NULL: none */
+	const char *counter; /* NULL: none */
 };
 
 /* The row of an op that there is. */

@@ -18,8 +18,8 @@
 #define NONE (1u << JSON_NULL)
 
 /*
- * X(enumerator, name, types), those of a secret in the order in which the daemon writes them. "version" is a secret's, a number,
- * or in the answer to a ping or status the daemon's, a string.
+ * X(enumerator, name, types), those of a secret in the order in which the daemon writes them. "version" is a
+ * secret's, a number, or in the answer to a ping or status the daemon's, a string.
  */
 #define REPLY_TABLE(X) \
 	X(ID, "id", STRING | NUMBER | NONE) \

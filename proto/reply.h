@@ -23,24 +23,24 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 struct reply {
 	struct jspan id;
 	bool ok;
-	struct jspan data;        /* kv.get */
-	struct jspan metadata;    /* kv.get, kv.put: an object, or null */
+	struct jspan data;     /* kv.get */
+	struct jspan metadata; /* kv.get, kv.put: an object, or null */
 	struct jspan created_time;
 	uint64_t version;
-	bool ready;               /* ping */
-	struct jspan state;       /* ping: the login's; snapshot.restore: what is known of OpenBao */
-	struct jspan daemon;      /* ping: the daemon's version */
-	struct jspan name;        /* probe: of what is fit, a string */
-	bool stream;              /* snapshot.save: data frames follow */
-	bool go_on;               /* snapshot.restore, "continue": data frames are waited for */
+	bool ready;          /* ping */
+	struct jspan state;  /* ping: the login's; snapshot.restore: what is known of OpenBao */
+	struct jspan daemon; /* ping: the daemon's version */
+	struct jspan name;   /* probe: of what is fit, a string */
+	bool stream;         /* snapshot.save: data frames follow */
+	bool go_on;          /* snapshot.restore, "continue": data frames are waited for */
 	bool has_bytes;
-	uint64_t bytes;           /* the end of a stream: how long it was */
-	struct jspan sha256;      /* snapshot.save: a string */
-	bool verified;            /* snapshot.save */
+	uint64_t bytes;      /* the end of a stream: how long it was */
+	struct jspan sha256; /* snapshot.save: a string */
+	bool verified;       /* snapshot.save */
 	uint64_t age_ms;
 	bool has_age;
 	bool stale;
-	struct failure failure;   /* when not ok. Last, so that it costs nothing to leave its message untouched */
+	struct failure failure; /* when not ok. Last, so that it costs nothing to leave its message untouched */
 };
 
 /*

@@ -34,7 +34,7 @@ static const struct range {
 struct envelope {
 	struct jspan value[MEMBER_COUNT];
 	unsigned has, repeated, null;
-	int next;              /* the member to be expected: they mostly come in order */
+	int next;             /* the member to be expected: they mostly come in order */
 	struct jspan unknown; /* the first unknown member's name */
 	bool too_deep;        /* an unknown member is nested deeper than an envelope may be */
 };
@@ -191,7 +191,8 @@ static int check_members(const struct envelope *envelope, enum op op, struct fai
 	member = first_of(wrong);
 	if ((unknown & 1u << member) == 0)
 		return refuse(why, member, (envelope->has & 1u << member) != 0 ? "is null" : "is missing");
-	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text, info->name);
+	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text,
+	    info->name);
 	return -1;
 }
 
@@ -199,8 +200,8 @@ static int refuse_number(struct failure *why, enum member member)
 {
 	char what[80];
 
-	snprintf(what, sizeof(what), "must be an integer from %llu to %llu", (unsigned long long)ranges[member].least,
-	    (unsigned long long)ranges[member].greatest);
+	snprintf(what, sizeof(what), "must be an integer from %llu to %llu",
+	    (unsigned long long)ranges[member].least, (unsigned long long)ranges[member].greatest);
 	return refuse(why, member, what);
 }
 
@@ -222,7 +223,8 @@ static int take_number(const struct envelope *envelope, enum member member, bool
 }
 
 /* Decodes a mount or a path of at most max bytes to out. Gives its length with its NUL; 0: why is set. */
-static size_t take_part(const struct envelope *envelope, enum member member, char *out, size_t max, struct failure *why)
+static size_t take_part(const struct envelope *envelope, enum member member, char *out, size_t max,
+    struct failure *why)
 {
 	struct jspan span = envelope->value[member];
 	long n;
@@ -313,8 +315,9 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	if (check_shape(&envelope, why) < 0)
 		return -1;
 	if (request->id.len == 0)
-		return refuse(why, MEMBER_ID, id.len == 0 ? "is missing" :
-		    "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
+		return refuse(why, MEMBER_ID,
+		    id.len == 0 ? "is missing"
+				: "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
 	if (find_op(envelope.value[MEMBER_OP], &request->op, why) < 0 ||
 	    check_members(&envelope, request->op, why) < 0)
 		return -1;

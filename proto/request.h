@@ -15,13 +15,13 @@
 #include "proto/secret_name.h"
 
 #define PROTOCOL_VERSION 1
-#define REQUEST_ID_MAX 64            /* bytes of a string id as written, without its quotes */
+#define REQUEST_ID_MAX 64 /* bytes of a string id as written, without its quotes */
 #define REQUEST_ENVELOPE_DEPTH 8
 
 struct request {
 	struct jspan id; /* as written; len 0 if it could not be read */
 	enum op op;
-	struct jspan data;    /* kv.put: the object, byte for byte */
+	struct jspan data; /* kv.put: the object, byte for byte */
 	bool has_cas;
 	uint64_t cas;
 	uint64_t version;     /* kv.get: 0 means the latest */
@@ -31,8 +31,8 @@ struct request {
 	bool force;          /* snapshot.restore */
 	uint64_t timeout_ms; /* 0 means the daemon's default, for a stream none */
 	/*
-	 * Of an op that is about a secret; both parts are canonical: no empty, "." or ".." segment, no control byte. Last, so that
-	 * it costs nothing to leave most of it untouched.
+	 * Of an op that is about a secret; both parts are canonical: no empty, "." or ".." segment, no control
+	 * byte. Last, so that it costs nothing to leave most of it untouched.
 	 */
 	union {
 		struct secret_name name;

@@ -1,6 +1,6 @@
 /*
- * secret_name: which secret, by mount and path. It is made once for a request, and whatever is kept by a secret's name (reads
- * that are shared, the cache, versions seen) is kept by its key.
+ * secret_name: which secret, by mount and path. It is made once for a request, and whatever is kept by a secret's
+ * name (reads that are shared, the cache, versions seen) is kept by its key.
  */
 #ifndef SECRET_NAME_H
 #define SECRET_NAME_H

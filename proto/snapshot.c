@@ -1,10 +1,10 @@
 /*
- * snapshot: the outer layer of a snapshot, its compression. Drives zlib's inflate, which checks the gzip member's sum
- * and length, and hands what comes out to snapshot_tar.
+ * snapshot: the outer layer of a snapshot, its compression. Drives zlib's inflate, which checks the gzip member's
+ * sum and length, and hands what comes out to snapshot_tar.
  *
- * Where in the compressed bytes the archive's end lies is known by pages: inflate gets no more at a time than is left
- * of a page of the stream, and the next page only when all that this one gives has come out. The end is then taken to
- * be where its page begins: early rather than late, and the same in whatever pieces the stream comes.
+ * Where in the compressed bytes the archive's end lies is known by pages: inflate gets no more at a time than is
+ * left of a page of the stream, and the next page only when all that this one gives has come out. The end is then
+ * taken to be where its page begins: early rather than late, and the same in whatever pieces the stream comes.
  */
 #include "proto/snapshot.h"
 

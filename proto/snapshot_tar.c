@@ -1,6 +1,6 @@
 /*
- * snapshot_tar: a state machine over the bytes of the archive. Headers, extended records and SHA256SUMS are collected
- * until they are complete; meta.json and state.bin only pass through their hashes.
+ * snapshot_tar: a state machine over the bytes of the archive. Headers, extended records and SHA256SUMS are
+ * collected until they are complete; meta.json and state.bin only pass through their hashes.
  */
 #include "proto/snapshot_tar.h"
 
@@ -29,7 +29,8 @@ static const struct {
 	[META] = { "meta.json", "it holds no meta.json", "meta.json is empty or too large" },
 	[STATE] = { "state.bin", "it holds no state.bin", NULL },
 	[SUMS] = { "SHA256SUMS", "it holds no SHA256SUMS", "SHA256SUMS is empty or too large" },
-	[SEALED] = { "SHA256SUMS.sealed", "it holds no SHA256SUMS.sealed", "SHA256SUMS.sealed is empty or too large" },
+	[SEALED] = { "SHA256SUMS.sealed", "it holds no SHA256SUMS.sealed",
+	    "SHA256SUMS.sealed is empty or too large" },
 };
 
 enum place {

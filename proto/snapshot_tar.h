@@ -1,11 +1,11 @@
 /*
- * snapshot_tar: is this stream of bytes the archive of a whole snapshot? The layer inside of the compression: follows
- * the archive piece by piece, and compares the sums. What it finds does not depend on the pieces.
+ * snapshot_tar: is this stream of bytes the archive of a whole snapshot? The layer inside of the compression:
+ * follows the archive piece by piece, and compares the sums. What it finds does not depend on the pieces.
  *
- * Accepted are plain files named meta.json, state.bin, SHA256SUMS and SHA256SUMS.sealed, in this order and each once,
- * then the archive's end, two blocks of zeros, and then only zeros. All but state.bin hold at least one byte and fewer
- * than 8,192, as OpenBao wants them when it restores. The strictness is what the promise of snapshot.h stands on: an
- * archive that two readers can understand in two ways would end at two places.
+ * Accepted are plain files named meta.json, state.bin, SHA256SUMS and SHA256SUMS.sealed, in this order and each
+ * once, then the archive's end, two blocks of zeros, and then only zeros. All but state.bin hold at least one byte
+ * and fewer than 8,192, as OpenBao wants them when it restores. The strictness is what the promise of snapshot.h
+ * stands on: an archive that two readers can understand in two ways would end at two places.
  */
 #ifndef SNAPSHOT_TAR_H
 #define SNAPSHOT_TAR_H

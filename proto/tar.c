@@ -7,11 +7,15 @@
 
 /* Fields of a header: where they begin, and their size. */
 enum {
-	NAME = 0, NAME_SIZE = TAR_NAME_MAX,
-	SIZE = 124, SIZE_SIZE = 12,
-	SUM = 148, SUM_SIZE = 8,
+	NAME = 0,
+	NAME_SIZE = TAR_NAME_MAX,
+	SIZE = 124,
+	SIZE_SIZE = 12,
+	SUM = 148,
+	SUM_SIZE = 8,
 	TYPE = 156,
-	MAGIC = 257, MAGIC_SIZE = 8, /* with the version */
+	MAGIC = 257,
+	MAGIC_SIZE = 8, /* with the version */
 	PREFIX = 345
 };
 
@@ -60,15 +64,21 @@ enum tar_status tar_header_parse(const unsigned char block[TAR_BLOCK], struct ta
 
 	if (tar_all_zero(block, TAR_BLOCK))
 		return TAR_ZEROS;
-	if (memcmp(block + MAGIC, "ustar\0" "00", MAGIC_SIZE) != 0 || !sum_is_right(block))
+	if (memcmp(block + MAGIC,
+		"ustar\0"
+		"00",
+		MAGIC_SIZE) != 0 ||
+	    !sum_is_right(block))
 		return TAR_NONE;
 	memcpy(header.name, block + NAME, NAME_SIZE);
 	len = strlen(header.name);
 	if (header.type == '\0') /* as before POSIX */
 		header.type = TAR_FILE;
 	/* A prefix belongs to the name; what stands behind it would make it an archive of another kind (star). */
-	if (!tar_all_zero(block + NAME + len, NAME_SIZE - len) || !tar_all_zero(block + PREFIX, TAR_BLOCK - PREFIX) ||
-	    (header.type != TAR_FILE && header.type != TAR_RECORDS) || !octal(block + SIZE, SIZE_SIZE, &header.size))
+	if (!tar_all_zero(block + NAME + len, NAME_SIZE - len) ||
+	    !tar_all_zero(block + PREFIX, TAR_BLOCK - PREFIX) ||
+	    (header.type != TAR_FILE && header.type != TAR_RECORDS) ||
+	    !octal(block + SIZE, SIZE_SIZE, &header.size))
 		return TAR_ODD;
 	*ret = header;
 	return TAR_OK;
@@ -122,7 +132,8 @@ bool tar_records_parse(const unsigned char *p, size_t n, uint64_t *size)
 	while (p < all) {
 		const unsigned char *begin = p;
 
-		if (!decimal(&p, all, &length) || length > (uint64_t)(all - begin) || length <= (uint64_t)(p - begin))
+		if (!decimal(&p, all, &length) || length > (uint64_t)(all - begin) ||
+		    length <= (uint64_t)(p - begin))
 			return false;
 		end = begin + length - 1;
 		if (*end != '\n' || *p++ != ' ')
@@ -131,7 +142,8 @@ bool tar_records_parse(const unsigned char *p, size_t n, uint64_t *size)
 			if (sized || !decimal(&p, end, size) || p != end)
 				return false;
 			sized = true;
-		} else if (!(has_key(&p, end, "mtime") || has_key(&p, end, "atime") || has_key(&p, end, "ctime")) ||
+		} else if (!(has_key(&p, end, "mtime") || has_key(&p, end, "atime") ||
+			       has_key(&p, end, "ctime")) ||
 		    !is_time(p, end)) {
 			return false;
 		}

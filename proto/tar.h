@@ -1,7 +1,7 @@
 /*
- * tar: headers of a tar archive, of the plainest kind: POSIX ustar, and the extended ("pax") records that are for a
- * file's times and a size of 8 GiB or more. Anything else that a tar archive could hold is refused, so that what is
- * accepted means the same to every reader of archives.
+ * tar: headers of a tar archive, of the plainest kind: POSIX ustar, and the extended ("pax") records that are for
+ * a file's times and a size of 8 GiB or more. Anything else that a tar archive could hold is refused, so that what
+ * is accepted means the same to every reader of archives.
  */
 #ifndef TAR_H
 #define TAR_H
@@ -33,8 +33,8 @@ struct tar_header {
 enum tar_status tar_header_parse(const unsigned char block[TAR_BLOCK], struct tar_header *ret);
 
 /*
- * The n bytes of extended records at p. False if they are malformed, or any but one size and times. A size is at most
- * INT64_MAX; if there is none, *size is left as it is.
+ * The n bytes of extended records at p. False if they are malformed, or any but one size and times. A size is at
+ * most INT64_MAX; if there is none, *size is left as it is.
  */
 bool tar_records_parse(const unsigned char *p, size_t n, uint64_t *size);
 

@@ -1,6 +1,6 @@
 /*
- * credential_rules: which unit gets which secret as which credential. Pure: the name that systemd gives its end of the
- * connection in, the rule that decides out.
+ * credential_rules: which unit gets which secret as which credential. Pure: the name that systemd gives its end of
+ * the connection in, the rule that decides out.
  */
 #ifndef CREDENTIAL_RULES_H
 #define CREDENTIAL_RULES_H
@@ -17,10 +17,10 @@ struct credential_peer {
 };
 
 /*
- * Reads the address of the socket that connected, the len bytes after its family. systemd binds an abstract one (seen
- * with 252): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the credential's id. True, with ret filled in,
- * only for exactly that, with a unit of a kind that has processes and an id that systemd allows. Anybody may choose
- * such a name: what it says holds only for a peer whose uid is 0.
+ * Reads the address of the socket that connected, the len bytes after its family. systemd binds an abstract one
+ * (seen with 252): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the credential's id. True, with ret
+ * filled in, only for exactly that, with a unit of a kind that has processes and an id that systemd allows.
+ * Anybody may choose such a name: what it says holds only for a peer whose uid is 0.
  */
 bool credential_peer_parse(const char *name, size_t len, struct credential_peer *ret);
 

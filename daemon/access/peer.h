@@ -17,9 +17,15 @@ struct peer {
 	pid_t pid;     /* 0: the process lives in a PID namespace that this one cannot see into */
 	gid_t *groups; /* supplementary groups, ngroups of them */
 	size_t ngroups;
-	/* The systemd unit of the process: of the system's manager, and of the user's if it runs under one. NULL: none. */
+	/*
+	 * The systemd unit of the process: of the system's manager, and of the user's if it runs under one. NULL:
+	 * none.
+	 */
 	char *unit, *user_unit;
-	/* The kernel vouches that the units are those of the process that connected, not of a later one with its pid. */
+	/*
+	 * The kernel vouches that the units are those of the process that connected, not of a later one with its
+	 * pid.
+	 */
 	bool unit_is_sure;
 };
 

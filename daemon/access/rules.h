@@ -41,7 +41,7 @@ enum rule_verdict {
 	RULE_UID,
 	RULE_GID,
 	RULE_UNIT,
-	RULE_UNSURE,    /* the unit fits but is not sure, and neither uid nor gid is asked for beside it */
+	RULE_UNSURE, /* the unit fits but is not sure, and neither uid nor gid is asked for beside it */
 	RULE_USER_UNIT,
 	RULE_OP,
 	RULE_PATH
@@ -68,7 +68,9 @@ bool rules_match(const char *pattern, const char *text);
 /* Does one of n patterns match it? A text that is NULL none does. */
 bool rules_match_any(char *const *patterns, size_t n, const char *text);
 
-/* Says what a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it. */
+/*
+ * Says what a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it.
+ */
 const char *rules_pattern_warning(const char *pattern);
 
 void rules_free(struct rules *rules);

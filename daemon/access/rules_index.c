@@ -1,8 +1,9 @@
 /*
- * rules_index: a sorted list of (hash, rule). What is hashed is who, op and where: one of the ids or units that the rule
- * names, and for an op with a path that part of a pattern that holds for every path it matches: up to the last slash
- * before its first star, or all of it. A request looks up each of its own ids, with each beginning of its path that ends
- * with a slash, and the whole path. Two that have the same hash by chance cost a look at a rule, no more.
+ * rules_index: a sorted list of (hash, rule). What is hashed is who, op and where: one of the ids or units that
+ * the rule names, and for an op with a path that part of a pattern that holds for every path it matches: up to the
+ * last slash before its first star, or all of it. A request looks up each of its own ids, with each beginning of
+ * its path that ends with a slash, and the whole path. Two that have the same hash by chance cost a look at a
+ * rule, no more.
  */
 #include "daemon/access/rules_index.h"
 
@@ -38,7 +39,7 @@ static uint64_t hash_bytes(uint64_t hash, const void *p, size_t n)
 
 static uint64_t hash_caller(enum who who, enum op op, const void *p, size_t n)
 {
-	const unsigned char kind[2] = {(unsigned char)who, (unsigned char)op};
+	const unsigned char kind[2] = { (unsigned char)who, (unsigned char)op };
 
 	return hash_bytes(hash_bytes(HASH_START, kind, sizeof(kind)), p, n);
 }
@@ -56,7 +57,7 @@ static int index_add(struct rules_index *index, uint64_t hash, size_t rule)
 		index->entries = grown;
 		index->cap = cap;
 	}
-	index->entries[index->n++] = (struct entry){.hash = hash, .rule = (uint32_t)rule};
+	index->entries[index->n++] = (struct entry){ .hash = hash, .rule = (uint32_t)rule };
 	return 0;
 }
 
@@ -72,7 +73,8 @@ static size_t fixed_part(const char *pattern)
 }
 
 /* For an op without a path, and for one with any, the caller alone is looked up, too. */
-static int add_caller(struct rules_index *index, const struct rule *rule, size_t number, enum who who, const void *p, size_t n)
+static int add_caller(struct rules_index *index, const struct rule *rule, size_t number, enum who who,
+    const void *p, size_t n)
 {
 	for (int op = 0; op < OP_COUNT; op++) {
 		uint64_t caller = hash_caller(who, (enum op)op, p, n);
@@ -81,7 +83,8 @@ static int add_caller(struct rules_index *index, const struct rule *rule, size_t
 		if (!rule->ops[op])
 			continue;
 		for (size_t i = 0; i < npaths; i++)
-			if (index_add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])), number) != 0)
+			if (index_add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])),
+				number) != 0)
 				return -1;
 		if (npaths == 0 && index_add(index, caller, number) != 0)
 			return -1;
@@ -195,10 +198,15 @@ static void look_up_caller(struct search *s, enum who who, const void *p, size_t
 	}
 }
 
-const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules, const struct peer *peer,
-    enum op op, const char *path)
+const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules,
+    const struct peer *peer, enum op op, const char *path)
 {
-	struct search s = {.index = index, .rules = rules, .peer = peer, .op = op, .path = path, .best = rules->nrules};
+	struct search s = { .index = index,
+		.rules = rules,
+		.peer = peer,
+		.op = op,
+		.path = path,
+		.best = rules->nrules };
 
 	look_up_caller(&s, WHO_UID, &peer->uid, sizeof(peer->uid));
 	if (index->has_gids) {

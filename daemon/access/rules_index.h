@@ -1,6 +1,6 @@
 /*
- * rules_index: which of many rules may allow a request, so that not each has to be looked at. It only proposes: rule_judge()
- * decides.
+ * rules_index: which of many rules may allow a request, so that not each has to be looked at. It only proposes:
+ * rule_judge() decides.
  */
 #ifndef RULES_INDEX_H
 #define RULES_INDEX_H
@@ -14,7 +14,7 @@ struct rules_index *rules_index_new(const struct rules *rules);
 void rules_index_free(struct rules_index *index);
 
 /* Gives what rules_find() gives. */
-const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules, const struct peer *peer,
-    enum op op, const char *path);
+const struct rule *rules_index_find(const struct rules_index *index, const struct rules *rules,
+    const struct peer *peer, enum op op, const char *path);
 
 #endif

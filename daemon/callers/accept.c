@@ -59,22 +59,25 @@ static void accept_on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(&a->readable, NULL);
 }
 
-struct accept *accept_new(struct event_base *base, const struct accept_options *options, bool (*admit)(void *arg, int fd),
-    void *arg, struct error *error)
+struct accept *accept_new(struct event_base *base, const struct accept_options *options,
+    bool (*admit)(void *arg, int fd), void *arg, struct error *error)
 {
 	struct accept *a = calloc(1, sizeof(*a));
 	if (a == NULL) {
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	*a = (struct accept){ .fd = options->fd, .lock_fd = -1, .whom = options->whom, .admit = admit, .arg = arg };
-	if (a->fd < 0 && socket_listen(options->socket, options->mode, options->group, &a->fd, &a->lock_fd, error) != 0) {
+	*a =
+	    (struct accept){ .fd = options->fd, .lock_fd = -1, .whom = options->whom, .admit = admit, .arg = arg };
+	if (a->fd < 0 &&
+	    socket_listen(options->socket, options->mode, options->group, &a->fd, &a->lock_fd, error) != 0) {
 		free(a);
 		return NULL;
 	}
 	(void)event_assign(&a->readable, base, a->fd, EV_READ | EV_PERSIST, accept_on_readable, a);
 	(void)evtimer_assign(&a->resume, base, accept_on_resume, a);
-	if ((options->fd < 0 && (a->path = strdup(options->socket)) == NULL) || event_add(&a->readable, NULL) != 0) {
+	if ((options->fd < 0 && (a->path = strdup(options->socket)) == NULL) ||
+	    event_add(&a->readable, NULL) != 0) {
 		(void)error_set(error, "out of memory");
 		accept_free(a);
 		return NULL;

@@ -1,6 +1,7 @@
 /*
- * call: a connection's frames become calls, from the decision whether their user may have them to their replies. A call
- * whose op is a stream has its connection to itself; what one side cannot take yet, the other is not asked for.
+ * call: a connection's frames become calls, from the decision whether their user may have them to their replies. A
+ * call whose op is a stream has its connection to itself; what one side cannot take yet, the other is not asked
+ * for.
  */
 #include "daemon/callers/call.h"
 
@@ -22,8 +23,8 @@ struct caller_call {
 	struct call call; /* first, since the ops see that */
 	struct caller_call *prev, *next;
 	struct caller *caller;
-	bool is_write;   /* its answer is never refused: it may have been done */
-	uint64_t held;   /* counted in the quota's bytes */
+	bool is_write; /* its answer is never refused: it may have been done */
+	uint64_t held; /* counted in the quota's bytes */
 	size_t id_len;
 	char id[REQUEST_ID_MAX + 2];
 	void (*abandon)(void *work);
@@ -40,9 +41,10 @@ struct caller {
 	/* The call that has the connection to itself, as conn.mode says, is the only one. */
 	const struct call_stream *stream; /* NULL until it has begun */
 	void *stream_work;
-	bool data_over;   /* the caller's empty frame has come, or none is expected */
-	size_t growing;   /* bytes of data in the last frame of the output; 0: it is not to grow */
-	uint64_t grows_at; /* conn.sent when that was put there: if it is still so, nothing of the frame has been sent */
+	bool data_over; /* the caller's empty frame has come, or none is expected */
+	size_t growing; /* bytes of data in the last frame of the output; 0: it is not to grow */
+	/* conn.sent when that was put there: if it is still so, nothing of the frame has been sent */
+	uint64_t grows_at;
 };
 
 struct calls {
@@ -184,7 +186,8 @@ static void caller_call_answer_end(struct call *ops_call, struct jwrite *w)
 
 /* -- streams ------------------------------------------------------------------------------------------------- */
 
-static void caller_call_stream_begin(struct call *ops_call, const char *name, const struct call_stream *stream, void *work)
+static void caller_call_stream_begin(struct call *ops_call, const char *name, const struct call_stream *stream,
+    void *work)
 {
 	struct caller_call *call = caller_call_of(ops_call);
 	struct caller *caller = call->caller;
@@ -199,8 +202,8 @@ static void caller_call_stream_begin(struct call *ops_call, const char *name, co
 	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
 	(void)jwrite_end(&w);
 	/*
-	 * All of it at once: it stays while the stream lasts, so that it does not grow anew for each frame. With half of
-	 * STREAM_FULL left a frame finds room, if need be by moving that half to the front.
+	 * All of it at once: it stays while the stream lasts, so that it does not grow anew for each frame. With
+	 * half of STREAM_FULL left a frame finds room, if need be by moving that half to the front.
 	 */
 	if (stream->room != NULL)
 		(void)buf_reserve(out, STREAM_FULL + FRAME_HEADER + FRAME_DATA_MAX);
@@ -214,7 +217,10 @@ static int caller_call_stream_write(struct call *ops_call, const void *p, size_t
 	struct buf *out = conn_output(conn);
 	size_t growing = caller->grows_at == conn->sent ? caller->growing : 0;
 	if (n > 0 && growing > 0 && growing + n <= FRAME_DATA_MAX) {
-		/* Nothing of the last frame is sent yet, so these bytes go into it: large frames cost both sides less. */
+		/*
+		 * Nothing of the last frame is sent yet, so these bytes go into it: large frames cost both sides
+		 * less.
+		 */
 		if (buf_put(out, p, n) != 0)
 			return -1;
 		caller->growing = growing + n;
@@ -283,8 +289,8 @@ static bool is_admitted(struct caller *caller, const struct request *request, si
 	if (is_id_in_flight(caller, request->id))
 		failure_set(why, CODE_INVALID_REQUEST, "id: a request with the same id is in flight");
 	else if (op_is_stream(request->op) && caller->conn.in_flight > 0)
-		failure_set(why, CODE_INVALID_REQUEST, "%s needs its connection to itself: other requests are in flight",
-		    op_name(request->op));
+		failure_set(why, CODE_INVALID_REQUEST,
+		    "%s needs its connection to itself: other requests are in flight", op_name(request->op));
 	else if (op_is(request->op, OP_FREE)) /* tells of the daemon's health, and is over at once */
 		return true;
 	else if (!quota_may_call(quotas, quota)) {
@@ -312,7 +318,9 @@ static struct caller_call *begin_call(struct caller *caller, const struct reques
 	} else if ((call = calloc(1, sizeof(*call))) == NULL) {
 		return NULL;
 	}
-	call->call = (struct call){ .ops = &caller_call_ops, .peer = &caller->peer, .began_us = all->quotas.now_us };
+	call->call = (struct call){ .ops = &caller_call_ops,
+		.peer = &caller->peer,
+		.began_us = all->quotas.now_us };
 	call->caller = caller;
 	call->is_write = op_is(request->op, OP_WRITES | OP_STREAM);
 	call->held = len;
@@ -337,7 +345,8 @@ static void take_request(struct caller *caller, const struct frame *frame)
 	    is_admitted(caller, &request, frame->len, &why)) {
 		struct caller_call *call = begin_call(caller, &request, frame->len);
 		if (call != NULL) {
-			uint64_t timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : all->default_timeout_ms;
+			uint64_t timeout_ms = request.timeout_ms != 0 ? request.timeout_ms
+								      : all->default_timeout_ms;
 			uint64_t deadline_ms = caller->conn.arrived_ms + timeout_ms;
 			if (request.timeout_ms == 0 && op_is_stream(request.op))
 				deadline_ms = CLOCK_NEVER;
@@ -432,8 +441,10 @@ int calls_connect(struct calls *all, int fd, struct peer *peer)
 struct calls *calls_new(struct event_base *base, const struct call_limits *limits, uint64_t default_timeout_ms,
     call_request *request, void *request_arg)
 {
-	static const struct conn_ops ops = {
-		.frame = caller_frame, .room = caller_room, .ended = caller_ended, .gone = caller_gone };
+	static const struct conn_ops ops = { .frame = caller_frame,
+		.room = caller_room,
+		.ended = caller_ended,
+		.gone = caller_gone };
 	struct calls *all = calloc(1, sizeof(*all));
 	if (all == NULL)
 		return NULL;

@@ -1,7 +1,7 @@
 /*
- * call: the requests that come over connections, as struct call of daemon/ops/call.h: who may have how many, from when their
- * time counts, and their replies, which go out in the order in which they are ready. What a request means is the handler's
- * business.
+ * call: the requests that come over connections, as struct call of daemon/ops/call.h: who may have how many, from
+ * when their time counts, and their replies, which go out in the order in which they are ready. What a request
+ * means is the handler's business.
  */
 #ifndef CALL_H
 #define CALL_H

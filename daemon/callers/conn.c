@@ -1,6 +1,6 @@
 /*
- * conn: reading goes through one buffer that all connections share, and a buffer for output is there only while there
- * is output, so that an idle connection costs little more than its struct.
+ * conn: reading goes through one buffer that all connections share, and a buffer for output is there only while
+ * there is output, so that an idle connection costs little more than its struct.
  */
 #include "daemon/callers/conn.h"
 
@@ -26,7 +26,7 @@
 #define EARLY_REPLIES 2           /* so many are written together to one that is alone */
 #define LINGER_MS 5000u
 #define SWEEP_SECONDS 1
-#define RUSH_CONNECTIONS 256      /* so many at a time leave memory behind that is worth giving back */
+#define RUSH_CONNECTIONS 256 /* so many at a time leave memory behind that is worth giving back */
 
 struct conns {
 	struct event_base *base;
@@ -40,10 +40,11 @@ struct conns {
 	bool turn_ends; /* turn_end is active */
 
 	/* What goes on now. */
-	const struct conn *working; /* its event is handled; NULL: no event is, and an answer comes from elsewhere */
-	const struct conn *reading; /* the bytes that it was just sent are handled; NULL: nobody's are */
-	size_t unhandled;           /* how many of these bytes come after the frame that was handed up last */
-	unsigned replies;           /* how many there were to these bytes */
+	/* its event is handled; NULL: no event is, and an answer comes from elsewhere */
+	const struct conn *working;
+	const struct conn *reading;   /* the bytes that it was just sent are handled; NULL: nobody's are */
+	size_t unhandled;             /* how many of these bytes come after the frame that was handed up last */
+	unsigned replies;             /* how many there were to these bytes */
 	const struct conn *last_read; /* only to be compared: it may have gone */
 	uint64_t in_a_row;            /* how many more times than once it was read without another between */
 
@@ -80,8 +81,8 @@ static bool is_listened_to(enum conn_state state)
 }
 
 /*
- * Changes the state. libevent is told only of what changes: to be told the same again takes it as long as a look-up in
- * the cache, and both would happen with every request. -1: it has no memory, and the state stays.
+ * Changes the state. libevent is told only of what changes: to be told the same again takes it as long as a
+ * look-up in the cache, and both would happen with every request. -1: it has no memory, and the state stays.
  */
 static int set_conn_state(struct conn *c, enum conn_state state)
 {
@@ -102,8 +103,8 @@ static int set_conn_state(struct conn *c, enum conn_state state)
 		DL_APPEND2(all->parked, c, prev_parked, next_parked);
 		all->nparked++;
 	}
-	log_debug("connection %d of uid %lu: %s -> %s", c->fd, (unsigned long)c->quota->uid, conn_state_names[before],
-	    conn_state_names[state]);
+	log_debug("connection %d of uid %lu: %s -> %s", c->fd, (unsigned long)c->quota->uid,
+	    conn_state_names[before], conn_state_names[state]);
 	return 0;
 }
 
@@ -115,7 +116,9 @@ static void end_turn_soon(struct conns *all)
 	event_active(&all->turn_end, 0, 0);
 }
 
-/* Stand around what is done in an event of the connection; there is no end_work() where the connection ends in it. */
+/*
+ * Stand around what is done in an event of the connection; there is no end_work() where the connection ends in it.
+ */
 static void begin_work(struct conn *c)
 {
 	c->all->working = c;
@@ -197,7 +200,9 @@ static int write_output(struct conn *c)
 		c->sent += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
-	/* An idle connection holds no buffer. One is kept for whoever has output next; it is empty, hence wiped. */
+	/*
+	 * An idle connection holds no buffer. One is kept for whoever has output next; it is empty, hence wiped.
+	 */
 	if (c->mode == CONN_FRAMES && all->spare.data == NULL && c->out.cap <= SPARE_SIZE)
 		buf_move(&all->spare, &c->out);
 	else if (c->mode == CONN_FRAMES)
@@ -206,12 +211,12 @@ static int write_output(struct conn *c)
 }
 
 /*
- * Decides when what was put into the output is written. A caller who is alone has its reply before the daemon tidies up:
- * if nobody waits for another one, or when the last request that it sent is handled. Of several that it sent together it
- * has every other reply at once, and works on these meanwhile, so that neither side has to be woken as long as there are
- * requests: from memory that is twice as many a second. With many callers their replies together cost less: others'
- * requests fill the time, and who reads the replies is woken once. And of parts that wait for each other large frames
- * are made.
+ * Decides when what was put into the output is written. A caller who is alone has its reply before the daemon
+ * tidies up: if nobody waits for another one, or when the last request that it sent is handled. Of several that it
+ * sent together it has every other reply at once, and works on these meanwhile, so that neither side has to be
+ * woken as long as there are requests: from memory that is twice as many a second. With many callers their replies
+ * together cost less: others' requests fill the time, and who reads the replies is woken once. And of parts that
+ * wait for each other large frames are made.
  */
 static enum conn_due when_to_write(const struct conn *c, enum conn_output what)
 {
@@ -221,7 +226,8 @@ static enum conn_due when_to_write(const struct conn *c, enum conn_output what)
 		return may_be_now && what == CONN_LAST_REPLY ? CONN_DUE_NOW : CONN_DUE_AT_TURN_END;
 	if (c != all->reading)
 		return CONN_DUE_AT_TURN_END;
-	if (may_be_now && all->in_a_row >= ALONE_READS && (all->unhandled == 0 || all->replies % EARLY_REPLIES == 0))
+	if (may_be_now && all->in_a_row >= ALONE_READS &&
+	    (all->unhandled == 0 || all->replies % EARLY_REPLIES == 0))
 		return CONN_DUE_NOW;
 	return CONN_DUE_AFTER_READ;
 }
@@ -238,7 +244,8 @@ void conn_write(struct conn *c, enum conn_output what)
 			end_turn_soon(all);
 			begin_work(c);
 		}
-		bool written = write_output(c) == 0 && c->state == CONN_READING && buf_len(&c->in) + buf_len(&c->out) == 0;
+		bool written = write_output(c) == 0 && c->state == CONN_READING &&
+		    buf_len(&c->in) + buf_len(&c->out) == 0;
 		if (elsewhere)
 			end_work(c);
 		if (written)
@@ -300,8 +307,8 @@ static bool may_take(const struct conn *c)
 }
 
 /*
- * Hands up the whole frames at p, as long as they are taken and their user has time. Gives the bytes used up, which mean
- * nothing if the connection is not open any more.
+ * Hands up the whole frames at p, as long as they are taken and their user has time. Gives the bytes used up,
+ * which mean nothing if the connection is not open any more.
  */
 static size_t take_frames(struct conn *c, const unsigned char *p, size_t n)
 {
@@ -382,7 +389,8 @@ static int write_and_go_on(struct conn *c)
 {
 	if (write_output(c) != 0)
 		return -1;
-	if ((c->state == CONN_CLOSING || c->state == CONN_CLOSING_GENTLY) && c->in_flight == 0 && buf_len(&c->out) == 0) {
+	if ((c->state == CONN_CLOSING || c->state == CONN_CLOSING_GENTLY) && c->in_flight == 0 &&
+	    buf_len(&c->out) == 0) {
 		if (c->state == CONN_CLOSING)
 			return -1;
 		/* Closing with unread input would reset the connection under a caller that is still writing. */
@@ -407,7 +415,9 @@ static void write_in_turn(struct conn *c)
 		end_work(c);
 }
 
-/* Bytes arrive, whole frames of them are handed up, what is answered is written, and what is left waits for more. */
+/*
+ * Bytes arrive, whole frames of them are handed up, what is answered is written, and what is left waits for more.
+ */
 static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
@@ -452,9 +462,12 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	conn_count_bytes(c);
-	/* What is left of a frame may be more than its user may hold. It cannot be answered, as its id is not known. */
-	if (c->mode == CONN_FRAMES && c->state == CONN_READING && buf_len(&c->in) > READ_FIRST_SIZE && may_take(c) &&
-	    !quota_may_hold(all->quotas, c->quota, 0)) {
+	/*
+	 * What is left of a frame may be more than its user may hold. It cannot be answered, as its id is not
+	 * known.
+	 */
+	if (c->mode == CONN_FRAMES && c->state == CONN_READING && buf_len(&c->in) > READ_FIRST_SIZE &&
+	    may_take(c) && !quota_may_hold(all->quotas, c->quota, 0)) {
 		quota_warn(all->quotas, c->quota, "bytes_per_uid");
 		end_input(c, CONN_OVER_QUOTA);
 	}
@@ -502,7 +515,10 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 			all->working = NULL;
 			continue;
 		}
-		/* The time in which it was parked counts against an unfinished frame, or a flood were a way to have more. */
+		/*
+		 * The time in which it was parked counts against an unfinished frame, or a flood were a way to
+		 * have more.
+		 */
 		(void)set_conn_state(c, is_open(c) ? CONN_READING : CONN_LINGERING);
 		if (is_open(c))
 			take_kept(c);

@@ -1,8 +1,8 @@
 /*
  * conn: a connection, below all that its frames mean. Bytes that arrive are cut into frames and handed up one by
- * one; what the upper part puts into the output goes down the socket, and conn_write() alone decides when. A caller
- * that does not read is not read from, and the connections of one user together get so much of each turn of the loop
- * and no more.
+ * one; what the upper part puts into the output goes down the socket, and conn_write() alone decides when. A
+ * caller that does not read is not read from, and the connections of one user together get so much of each turn of
+ * the loop and no more.
  *
  * The upper part is told by four functions. None of them runs within a call from above, but for gone() within
  * conns_free(). What conn has to know of the upper part is set in struct conn.
@@ -22,19 +22,22 @@ struct conn;
 struct conns; /* what all connections share */
 
 enum conn_state {
-	CONN_READING,          /* it is read whenever something comes */
-	CONN_HELD,             /* it is not read, since it or its user has as much under way as it may */
-	CONN_PARKED,           /* it is not read until its user has time again */
-	CONN_CLOSING,          /* no frame is taken any more; what is in flight is answered and written, then it ends */
-	CONN_CLOSING_GENTLY,   /* the same, but it lingers before it ends */
-	CONN_LINGERING,        /* all is written; what still comes is thrown away, so that the caller gets to read it */
+	CONN_READING, /* it is read whenever something comes */
+	CONN_HELD,    /* it is not read, since it or its user has as much under way as it may */
+	CONN_PARKED,  /* it is not read until its user has time again */
+	/* no frame is taken any more; what is in flight is answered and written, then it ends */
+	CONN_CLOSING,
+	CONN_CLOSING_GENTLY, /* the same, but it lingers before it ends */
+	/* all is written; what still comes is thrown away, so that the caller gets to read it */
+	CONN_LINGERING,
 	CONN_PARKED_LINGERING, /* it lingers, and is not read until its user has time again */
 	CONN_GONE
 };
 
 /* What the upper part takes. */
 enum conn_mode {
-	CONN_FRAMES,     /* frames of up to limits->request_bytes, while fewer than limits->requests are in flight */
+	/* frames of up to limits->request_bytes, while fewer than limits->requests are in flight */
+	CONN_FRAMES,
 	CONN_STREAM,     /* a stream's frames, of up to FRAME_DATA_MAX: no frame time-out, and no quota of bytes */
 	CONN_STREAM_WAIT /* no frames, for now or for as long as the stream lasts */
 };
@@ -56,10 +59,10 @@ enum conn_output {
 
 /* Why no frame comes any more. */
 enum conn_end {
-	CONN_EOF,        /* the caller has shut down its writing side; it may still read */
-	CONN_TOO_LARGE,  /* a frame is longer than it may be */
-	CONN_BAD_KIND,   /* a frame is none */
-	CONN_OVER_QUOTA  /* an unfinished frame is more than the user may hold */
+	CONN_EOF,       /* the caller has shut down its writing side; it may still read */
+	CONN_TOO_LARGE, /* a frame is longer than it may be */
+	CONN_BAD_KIND,  /* a frame is none */
+	CONN_OVER_QUOTA /* an unfinished frame is more than the user may hold */
 };
 
 struct conn_ops {
@@ -80,7 +83,8 @@ struct conn_ops {
 struct conn {
 	/* The upper part sets these, and calls conn_write() when that means that more is taken than before. */
 	enum conn_mode mode;
-	uint32_t in_flight; /* frames that are still to be answered: with any the connection is not idle, and does not end */
+	/* frames that are still to be answered: with any the connection is not idle, and does not end */
+	uint32_t in_flight;
 	bool wants_room;
 
 	/* The upper part reads these. */
@@ -104,8 +108,8 @@ struct conn {
 };
 
 /*
- * size: that of the upper part's struct. quotas, with its limits, and ops are borrowed; the limits may change at any
- * time. NULL: no memory.
+ * size: that of the upper part's struct. quotas, with its limits, and ops are borrowed; the limits may change at
+ * any time. NULL: no memory.
  */
 struct conns *conns_new(struct event_base *base, struct quotas *quotas, const struct conn_ops *ops, size_t size);
 
@@ -119,14 +123,14 @@ void conns_finish(struct conns *all);
 uint64_t conns_count(const struct conns *all);
 
 /*
- * Takes over a connected, non-blocking socket. Gives the upper part's struct, which is zero behind its struct conn, and
- * lasts until gone() has run. NULL: no memory, and the socket stays whose it was.
+ * Takes over a connected, non-blocking socket. Gives the upper part's struct, which is zero behind its struct
+ * conn, and lasts until gone() has run. NULL: no memory, and the socket stays whose it was.
  */
 struct conn *conn_start(struct conns *all, int fd, uid_t uid);
 
 /*
- * No frame is taken any more; what is in flight is to be answered. gently: the caller may be in the middle of writing. Does
- * nothing if it was stopped already, but for making that gentle.
+ * No frame is taken any more; what is in flight is to be answered. gently: the caller may be in the middle of
+ * writing. Does nothing if it was stopped already, but for making that gentle.
  */
 void conn_stop(struct conn *conn, bool gently);
 

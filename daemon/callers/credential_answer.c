@@ -27,7 +27,8 @@ void credential_answer_clear(struct credential_answer *answer)
 void credential_answer_refuse(struct credential_answer *answer)
 {
 	buf_free(&answer->value);
-	answer->refusal_left = answer->sent < CREDENTIAL_REFUSAL_BYTES ? CREDENTIAL_REFUSAL_BYTES - answer->sent : 0;
+	answer->refusal_left = answer->sent < CREDENTIAL_REFUSAL_BYTES ? CREDENTIAL_REFUSAL_BYTES - answer->sent
+								       : 0;
 }
 
 enum credential_sent credential_answer_send(struct credential_answer *answer, int fd)
@@ -44,7 +45,8 @@ enum credential_sent credential_answer_send(struct credential_answer *answer, in
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? CREDENTIAL_WAITING : CREDENTIAL_GONE;
+			return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ? CREDENTIAL_WAITING
+										      : CREDENTIAL_GONE;
 		answer->sent += (size_t)n;
 		if (refuses)
 			answer->refusal_left -= (size_t)n;

@@ -1,7 +1,7 @@
 /*
  * credential_answer: the bytes that go to systemd in answer to LoadCredential=. All it can be told is a stream of
- * bytes and its end, and an end that comes too early is a valid credential, if a shorter or empty one. So the only way
- * to say no is to send more than the 1 MiB that systemd takes: then it refuses, and the unit fails with
+ * bytes and its end, and an end that comes too early is a valid credential, if a shorter or empty one. So the only
+ * way to say no is to send more than the 1 MiB that systemd takes: then it refuses, and the unit fails with
  * 243/CREDENTIALS.
  */
 #ifndef CREDENTIAL_ANSWER_H
@@ -13,7 +13,7 @@
 #define CREDENTIAL_REFUSAL_BYTES ((size_t)CREDENTIAL_VALUE_MAX + 1)
 
 struct credential_answer {
-	struct buf value;    /* what is left of it to be sent; wiped as it goes */
+	struct buf value; /* what is left of it to be sent; wiped as it goes */
 	size_t sent;
 	size_t refusal_left; /* bytes; 0: the answer is no refusal, or all of it was sent */
 };

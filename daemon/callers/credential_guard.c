@@ -1,5 +1,6 @@
 /*
- * credential_guard: the two ends of one socket, on which connections are handed over. Its end means that of the daemon.
+ * credential_guard: the two ends of one socket, on which connections are handed over. Its end means that of the
+ * daemon.
  */
 #include "daemon/callers/credential_guard.h"
 
@@ -107,7 +108,8 @@ void credential_guard_watch(struct credential_guard *guard, unsigned number, int
 	struct message m;
 
 	message_init(&m, true);
-	m.control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+	m.control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
 		.cmsg_len = CMSG_LEN(sizeof(fd)) };
 	memcpy(CMSG_DATA(&m.control.header), &fd, sizeof(fd));
 	tell_guard(guard, &m, number);
@@ -132,7 +134,9 @@ void credential_guard_free(struct credential_guard *guard)
 
 /* -- the guard's side ---------------------------------------------------------------------------------------- */
 
-/* systemd, or a terminal, sends these to all of the service's processes when the daemon is to end, or has ended. */
+/*
+ * systemd, or a terminal, sends these to all of the service's processes when the daemon is to end, or has ended.
+ */
 static void ignore_signals(void)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT, SIGPIPE };

@@ -1,7 +1,8 @@
 /*
- * credential_guard: a process beside the daemon that holds a copy of each connection on which a credential is owed.
- * When a process dies the kernel closes its connections, and systemd takes what came until then, or nothing, for the
- * credential. With the guard a connection stays open when the daemon crashes or is killed, and gets a refusal.
+ * credential_guard: a process beside the daemon that holds a copy of each connection on which a credential is
+ * owed. When a process dies the kernel closes its connections, and systemd takes what came until then, or nothing,
+ * for the credential. With the guard a connection stays open when the daemon crashes or is killed, and gets a
+ * refusal.
  */
 #ifndef CREDENTIAL_GUARD_H
 #define CREDENTIAL_GUARD_H

@@ -24,7 +24,8 @@ static int put_text_of(struct jspan string, struct buf *ret, struct failure *why
 		return set_failure(why, CODE_UPSTREAM_ERROR, "the field's text is not valid");
 	buf_commit(ret, (size_t)n);
 	if (memchr(buf_data(ret), '\0', buf_len(ret)) != NULL)
-		(void)set_failure(why, CODE_NOT_FOUND, "the field's text holds a NUL, which many programs would take for its end");
+		(void)set_failure(why, CODE_NOT_FOUND,
+		    "the field's text holds a NUL, which many programs would take for its end");
 	else if (n > CREDENTIAL_VALUE_MAX)
 		(void)set_failure(why, CODE_TOO_LARGE, larger_text);
 	else

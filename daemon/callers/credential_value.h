@@ -8,12 +8,14 @@
 #include "proto/codes.h"
 #include "proto/jscan.h"
 
-#define CREDENTIAL_VALUE_MAX (1024 * 1024) /* systemd's limit, for all credentials of a unit and their ids together */
+#define CREDENTIAL_VALUE_MAX \
+	(1024 * 1024) /* systemd's limit, for all credentials of a unit and their ids together */
 
 /*
- * Puts the credential into ret, an empty buffer that may hold as many bytes as data: the value of that field of the
- * object data, or with field NULL all of the object as it stands. A string is decoded, with nothing added at its end;
- * any other value is its JSON text. 0; or -1 with why set, which holds nothing of the secret, and ret is empty still.
+ * Puts the credential into ret, an empty buffer that may hold as many bytes as data: the value of that field of
+ * the object data, or with field NULL all of the object as it stands. A string is decoded, with nothing added at
+ * its end; any other value is its JSON text. 0; or -1 with why set, which holds nothing of the secret, and ret is
+ * empty still.
  */
 int credential_value(struct jspan data, const char *field, struct buf *ret, struct failure *why);
 

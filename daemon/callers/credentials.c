@@ -1,6 +1,6 @@
 /*
- * credentials: from a connection to its answer. The slots for connections are there from the start: a lack of memory
- * must not end one early, since systemd would take that for an empty credential.
+ * credentials: from a connection to its answer. The slots for connections are there from the start: a lack of
+ * memory must not end one early, since systemd would take that for an empty credential.
  */
 #include "daemon/callers/credentials.h"
 
@@ -51,12 +51,12 @@ struct connection {
 	int fd;
 	struct ucred cred;
 	struct credential_peer peer;
-	char *rule, *field; /* of the rule that it came under */
+	char *rule, *field;             /* of the rule that it came under */
 	const struct secret_name *name; /* likewise */
 	struct get *read;
-	uint64_t version;     /* of the secret; 0: not known */
+	uint64_t version; /* of the secret; 0: not known */
 	uint64_t accepted_us;
-	uint64_t deadline_ms;   /* for the secret */
+	uint64_t deadline_ms; /* for the secret */
 	struct event timer, writable;
 	struct credential_answer answer;
 };
@@ -141,12 +141,20 @@ static void end_connection(struct connection *c)
 static void record(struct connection *c, enum code code, bool gone)
 {
 	uint64_t now_us = clock_now_us();
-	const struct peer peer = { .uid = c->cred.uid, .gid = c->cred.gid, .pid = c->cred.pid,
+	const struct peer peer = { .uid = c->cred.uid,
+		.gid = c->cred.gid,
+		.pid = c->cred.pid,
 		.unit = c->peer.unit[0] != '\0' ? c->peer.unit : NULL };
-	const struct audit_record record = { .op = "credential", .peer = &peer,
-		.mount = c->name != NULL ? secret_mount(c->name) : NULL, .path = c->name != NULL ? secret_path(c->name) : NULL,
-		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL, .rule = c->rule, .version = c->version, .code = code,
-		.gone = gone, .microseconds = now_us - c->accepted_us };
+	const struct audit_record record = { .op = "credential",
+		.peer = &peer,
+		.mount = c->name != NULL ? secret_mount(c->name) : NULL,
+		.path = c->name != NULL ? secret_path(c->name) : NULL,
+		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL,
+		.rule = c->rule,
+		.version = c->version,
+		.code = code,
+		.gone = gone,
+		.microseconds = now_us - c->accepted_us };
 	audit_write(c->credentials->parts.audit, &record, now_us / 1000);
 }
 
@@ -181,8 +189,8 @@ static void begin_refusal(struct connection *c)
 static void refuse_failure(struct connection *c, const struct failure *why)
 {
 	if (c->rule != NULL)
-		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule, why->message,
-		    code_name(why->code));
+		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule,
+		    why->message, code_name(why->code));
 	else
 		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
 		    code_name(why->code));
@@ -299,7 +307,8 @@ static bool is_systemd(struct connection *c)
 	}
 	if (getpeername(c->fd, (struct sockaddr *)&name, &name_size) != 0 || name_size < sizeof(name.sun_family) ||
 	    !credential_peer_parse(name.sun_path, name_size - sizeof(name.sun_family), &c->peer)) {
-		log_warning("a credential was refused to pid %ld: it does not ask as systemd does", (long)c->cred.pid);
+		log_warning("a credential was refused to pid %ld: it does not ask as systemd does",
+		    (long)c->cred.pid);
 		return false;
 	}
 	return true;
@@ -337,7 +346,10 @@ static bool credentials_admit(void *arg, int fd)
 struct credentials *credentials_new(struct event_base *base, const struct credentials_options *options,
     const struct credentials_parts *parts, struct error *error)
 {
-	const struct accept_options accept = { .socket = options->socket, .mode = 0600, .group = (gid_t)-1, .fd = options->fd,
+	const struct accept_options accept = { .socket = options->socket,
+		.mode = 0600,
+		.group = (gid_t)-1,
+		.fd = options->fd,
 		.whom = "who asks for a credential," };
 	struct credentials *l = calloc(1, sizeof(*l));
 	if (l == NULL) {

@@ -1,11 +1,11 @@
 /*
- * credentials: the socket for LoadCredential=NAME:SOCKET. systemd connects as root from a socket whose name tells unit
- * and credential; a rule says which secret that is; it is fetched, and only then is a byte of the answer sent. What is
- * wrong is said by credential_answer's refusal, never by an early end, and in the log.
+ * credentials: the socket for LoadCredential=NAME:SOCKET. systemd connects as root from a socket whose name tells
+ * unit and credential; a rule says which secret that is; it is fetched, and only then is a byte of the answer
+ * sent. What is wrong is said by credential_answer's refusal, never by an early end, and in the log.
  *
- * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed. Nothing
- * ends a connection to root before all of its answer is written, not even the end of this process (credential_guard).
- * Up to 32 are served at a time, the others wait in the kernel's queue.
+ * While OpenBao cannot answer a unit waits, unlike a caller of the other socket: until wait_ms have passed.
+ * Nothing ends a connection to root before all of its answer is written, not even the end of this process
+ * (credential_guard). Up to 32 are served at a time, the others wait in the kernel's queue.
  */
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H
@@ -21,8 +21,10 @@ struct event_base;
 struct kv;
 
 struct credentials_options {
-	const char *socket; /* path of the socket to make, with mode 0600 and a lock beside it; removed at the end */
-	int fd;             /* instead: a listening one, non-blocking, taken over, that stays where it is; -1: none */
+	/* path of the socket to make, with mode 0600 and a lock beside it; removed at the end */
+	const char *socket;
+	/* instead: a listening one, non-blocking, taken over, that stays where it is; -1: none */
+	int fd;
 };
 
 /* Borrowed. */
@@ -30,7 +32,8 @@ struct credentials_parts {
 	const struct credential_rules *rules;
 	struct kv *kv;
 	struct audit *audit;
-	uint64_t wait_ms; /* for the secret; and again for the reader, then a value is wiped and the rest is a refusal */
+	/* for the secret; and again for the reader, then a value is wiped and the rest is a refusal */
+	uint64_t wait_ms;
 };
 
 /* Listens and accepts. NULL with error set. */
@@ -38,14 +41,14 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
     const struct credentials_parts *parts, struct error *error);
 
 /*
- * Others from here on, as after a reload; the rules before are not looked at any more. What is under way goes on to the
- * secret that they named, and a get that has begun ends at the kv where it is.
+ * Others from here on, as after a reload; the rules before are not looked at any more. What is under way goes on
+ * to the secret that they named, and a get that has begun ends at the kv where it is.
  */
 void credentials_use(struct credentials *credentials, const struct credentials_parts *parts);
 
 /*
- * Accepts no more and removes the socket that it made, refuses what is not fetched yet, and when all is written, or
- * budget_ms have passed, runs stopped, once, from the loop.
+ * Accepts no more and removes the socket that it made, refuses what is not fetched yet, and when all is written,
+ * or budget_ms have passed, runs stopped, once, from the loop.
  */
 void credentials_stop(struct credentials *credentials, uint64_t budget_ms, void (*stopped)(void *arg), void *arg);
 

@@ -34,8 +34,8 @@ static void turn_away(int fd, const char *message)
 }
 
 /*
- * Why the uid may not have another connection; NULL: it may. The last ones are for users that have hardly any, so that a
- * few greedy ones do not shut out all others.
+ * Why the uid may not have another connection; NULL: it may. The last ones are for users that have hardly any, so
+ * that a few greedy ones do not shut out all others.
  */
 static const char *refusal(const struct listener *l, uid_t uid)
 {
@@ -70,8 +70,8 @@ static bool listener_admit(void *arg, int fd)
 	return true;
 }
 
-struct listener *listener_new(struct event_base *base, const struct listener_options *options, call_request *request,
-    void *arg, struct error *error)
+struct listener *listener_new(struct event_base *base, const struct listener_options *options,
+    call_request *request, void *arg, struct error *error)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	if (l != NULL)

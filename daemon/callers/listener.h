@@ -1,5 +1,6 @@
 /*
- * listener: the socket on which callers arrive, and how many of them may: their connections are counted in all and per user.
+ * listener: the socket on which callers arrive, and how many of them may: their connections are counted in all and
+ * per user.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
@@ -21,10 +22,13 @@ struct listener_options {
 };
 
 /* Listens and accepts, as accept_new() does, and hands what is asked to request. NULL with error set. */
-struct listener *listener_new(struct event_base *base, const struct listener_options *options, call_request *request,
-    void *arg, struct error *error);
+struct listener *listener_new(struct event_base *base, const struct listener_options *options,
+    call_request *request, void *arg, struct error *error);
 
-/* From now on the limits are those of options, for connections that there are, too; the rest of options is not looked at. */
+/*
+ * From now on the limits are those of options, for connections that there are, too; the rest of options is not
+ * looked at.
+ */
 void listener_set_limits(struct listener *listener, const struct listener_options *options);
 
 /* Accepts no more, removes the socket if it made it, and lets what is in flight be answered. */

@@ -39,9 +39,9 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 }
 
 /*
- * A pid names its process only while the process lives: after that another may have the pid. So its units are looked up
- * first, and believed only if the process is found alive afterwards. They are sure where the kernel took the process's
- * descriptor when it connected, since that can be no other process that has got the pid since.
+ * A pid names its process only while the process lives: after that another may have the pid. So its units are
+ * looked up first, and believed only if the process is found alive afterwards. They are sure where the kernel took
+ * the process's descriptor when it connected, since that can be no other process that has got the pid since.
  */
 static void read_units(int fd, struct peer *peer)
 {
@@ -87,7 +87,11 @@ int peer_read(int fd, struct peer *ret)
 	size_t ngroups = 0;
 	if (read_groups(fd, &groups, &ngroups) != 0)
 		return -1;
-	*ret = (struct peer){ .uid = cred.uid, .gid = cred.gid, .pid = cred.pid, .groups = groups, .ngroups = ngroups };
+	*ret = (struct peer){ .uid = cred.uid,
+		.gid = cred.gid,
+		.pid = cred.pid,
+		.groups = groups,
+		.ngroups = ngroups };
 	read_units(fd, ret);
 	return 0;
 }

@@ -8,9 +8,9 @@
 #include "daemon/access/rules.h"
 
 /*
- * Fills in ret for the connected socket fd, the units too where the process lives still: also if no rule asks for them,
- * since one may when the configuration is reloaded, and then it is too late to ask. 0, or -1 with errno set and ret
- * untouched. Release with peer_clear.
+ * Fills in ret for the connected socket fd, the units too where the process lives still: also if no rule asks for
+ * them, since one may when the configuration is reloaded, and then it is too late to ask. 0, or -1 with errno set
+ * and ret untouched. Release with peer_clear.
  */
 int peer_read(int fd, struct peer *ret);
 

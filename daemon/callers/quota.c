@@ -1,6 +1,6 @@
 /*
- * quota: a table of users by uid. Time is counted as it is used, since what a request costs cannot be told beforehand: a
- * ping a microsecond, a put of a megabyte a thousand.
+ * quota: a table of users by uid. Time is counted as it is used, since what a request costs cannot be told
+ * beforehand: a ping a microsecond, a put of a megabyte a thousand.
  */
 #include "daemon/callers/quota.h"
 
@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
-#define ALONE_US 1000       /* a turn of a user without others costs nobody anything: the next to come waits so long, once */
-#define DEBT_MAX_US 20000   /* of a user that had more than its time */
+#define ALONE_US \
+	1000 /* a turn of a user without others costs nobody anything: the next to come waits so long, once */
+#define DEBT_MAX_US 20000 /* of a user that had more than its time */
 #define RECENT_US 1000000u
 #define PASSED_MAX_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
 #define WARN_MS 10000u
@@ -90,7 +91,8 @@ bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 		/* Time that was not used is not kept for later, but for one turn's. */
 		quota->turn = quotas->turn;
 		quota->refilled_us = now_us;
-		quota->left_us += (int64_t)(more < DEBT_MAX_US + QUOTA_TURN_US ? more : DEBT_MAX_US + QUOTA_TURN_US);
+		quota->left_us += (int64_t)(more < DEBT_MAX_US + QUOTA_TURN_US ? more
+									       : DEBT_MAX_US + QUOTA_TURN_US);
 		if (quota->left_us > (int64_t)most)
 			quota->left_us = (int64_t)most;
 	}
@@ -127,13 +129,15 @@ static void settle_work(struct quotas *quotas, uint64_t now_us)
 	uint64_t passed_us = now_us - quotas->began_us;
 	if (quotas->unsettled == NULL)
 		return;
-	quota_spend(quotas, quotas->unsettled, quotas->began_us, passed_us < PASSED_MAX_US ? passed_us : PASSED_MAX_US);
+	quota_spend(quotas, quotas->unsettled, quotas->began_us,
+	    passed_us < PASSED_MAX_US ? passed_us : PASSED_MAX_US);
 	quotas->unsettled = NULL;
 }
 
 /*
- * The processor's time is what counts, but it takes two system calls to ask for it, of the five that a get from memory is.
- * So a user who is alone is charged the time that has passed, within reason, until other work begins or the turn ends.
+ * The processor's time is what counts, but it takes two system calls to ask for it, of the five that a get from
+ * memory is. So a user who is alone is charged the time that has passed, within reason, until other work begins or
+ * the turn ends.
  */
 void quota_begin_work(struct quotas *quotas, struct quota *quota)
 {

@@ -1,7 +1,7 @@
 /*
- * quota: what each user has of the daemon, over all of its connections, and how much of the loop's time it gets. One that
- * floods the daemon takes its turn like everybody else; and where there are others it gets only a part of the time, even
- * if nobody else wants the rest, since OpenBao or the callers may need the processor.
+ * quota: what each user has of the daemon, over all of its connections, and how much of the loop's time it gets.
+ * One that floods the daemon takes its turn like everybody else; and where there are others it gets only a part of
+ * the time, even if nobody else wants the rest, since OpenBao or the callers may need the processor.
  */
 #ifndef QUOTA_H
 #define QUOTA_H
@@ -14,8 +14,9 @@
 #include "daemon/ops/limits.h"
 
 /*
- * Among others a user is heard for so long, and gets one part in so many of the time. A user with one request waits for
- * others' turns more than once, on the way there and back: with turns of 250 us its slowest gets took half again as long.
+ * Among others a user is heard for so long, and gets one part in so many of the time. A user with one request
+ * waits for others' turns more than once, on the way there and back: with turns of 250 us its slowest gets took
+ * half again as long.
  */
 #define QUOTA_TURN_US 60
 #define QUOTA_PART 4
@@ -41,9 +42,10 @@ struct quotas {
 	uint64_t last_us, other_us;      /* when that was, and when another user was heard before */
 	uint64_t began_us, began_cpu_us; /* the work; began_cpu_us 0: the time that passes is what it costs */
 	uint64_t now_us;                 /* when the clock was last looked at, in the work */
-	bool first_is_free;              /* the work's first request needs no look at the clock, which was just read */
-	struct quota *unsettled;         /* whose work has ended and is not charged yet; NULL: nobody's */
-	uint64_t warned_ms;              /* when the log was last told of a user at a limit; 0: never */
+	/* the work's first request needs no look at the clock, which was just read */
+	bool first_is_free;
+	struct quota *unsettled; /* whose work has ended and is not charged yet; NULL: nobody's */
+	uint64_t warned_ms;      /* when the log was last told of a user at a limit; 0: never */
 };
 
 /* The uid's quota, made if there is none, with one connection more. NULL: no memory. */
@@ -62,11 +64,13 @@ bool quota_may_hold(const struct quotas *quotas, const struct quota *quota, uint
 /* Tells the log that the user is at the limit of that name, though not every time. */
 void quota_warn(struct quotas *quotas, const struct quota *quota, const char *setting);
 
-/* -- work: what is done for one user at a time, and charged to it ---------------------------------------------- */
+/*
+ * -- work: what is done for one user at a time, and charged to it ----------------------------------------------
+ */
 
 /*
- * Stand around all that is done for a connection; quotas->began_us says when that began. There is no quota_end_work()
- * where the connection ends meanwhile, and such work is not charged.
+ * Stand around all that is done for a connection; quotas->began_us says when that began. There is no
+ * quota_end_work() where the connection ends meanwhile, and such work is not charged.
  */
 void quota_begin_work(struct quotas *quotas, struct quota *quota);
 void quota_end_work(struct quotas *quotas, struct quota *quota);
@@ -81,11 +85,13 @@ uint64_t quota_wait_us(const struct quotas *quotas, const struct quota *quota);
 /* All have had their turn; the work that ended last is charged. */
 void quota_end_turn(struct quotas *quotas);
 
-/* -- the time itself, told by whoever asks ---------------------------------------------------------------------- */
+/*
+ * -- the time itself, told by whoever asks ----------------------------------------------------------------------
+ */
 
 /*
- * Whether the user may be heard at now_us of clock_now_us(). If not, it may be in the next turn; or, where another user was
- * heard of late (quota_has_others), in some milliseconds.
+ * Whether the user may be heard at now_us of clock_now_us(). If not, it may be in the next turn; or, where another
+ * user was heard of late (quota_has_others), in some milliseconds.
  */
 bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us);
 bool quota_has_others(const struct quotas *quotas, const struct quota *quota, uint64_t now_us);

@@ -24,7 +24,8 @@ static int take_lock(const char *path, struct error *error)
 		return error_set(error, "%s: %s", name, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno == EWOULDBLOCK)
-			(void)error_set(error, "%s: another secretstored serves this socket (it holds %s)", path, name);
+			(void)error_set(error, "%s: another secretstored serves this socket (it holds %s)", path,
+			    name);
 		else
 			(void)error_set(error, "%s: %s", name, strerror(errno));
 		close(fd);
@@ -79,7 +80,8 @@ int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path, sizeof(address.sun_path) - 1);
+		return error_set(error, "%s: the path of a socket may have at most %zu bytes", path,
+		    sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	const char *slash = strrchr(path, '/');
 	char directory[sizeof(address.sun_path)];

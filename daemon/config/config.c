@@ -29,8 +29,10 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 	if (line > 0)
 		snprintf(where, sizeof(where), ":%u", line);
 	if (address == NULL || *address == '\0')
-		return error_set(error, "%.200s%s: openbao.address: is needed, here or as " ADDRESS_VARIABLE
-		    " in the environment (REQ-007, PX-0003)", path, where);
+		return error_set(error,
+		    "%.200s%s: openbao.address: is needed, here or as " ADDRESS_VARIABLE
+		    " in the environment (REQ-007, PX-0003)",
+		    path, where);
 	if (config_table_store(config, config_table_find("openbao", "address"), address, &why) != 0)
 		return error_set(error, ADDRESS_VARIABLE ": %s", why.text);
 	return 0;
@@ -47,9 +49,11 @@ static struct config *load_config(const char *path, struct config_credentials *e
 		return NULL;
 	}
 	config->holds = 1;
-	if (config_table_defaults(config, error) == 0 && config_file_read(path, config, &address_line, error) == 0 &&
-	    (env == NULL || (fill_in_address(config, path, address_line, error) == 0 &&
-	        config_auth_fill(config, env, path, error) == 0)))
+	if (config_table_defaults(config, error) == 0 &&
+	    config_file_read(path, config, &address_line, error) == 0 &&
+	    (env == NULL ||
+		(fill_in_address(config, path, address_line, error) == 0 &&
+		    config_auth_fill(config, env, path, error) == 0)))
 		return config;
 	config_free(config);
 	return NULL;
@@ -110,7 +114,8 @@ static void warn_of_tls(const struct config *config, void (*warn)(const char *fo
 			any_https = true;
 		else if (!config_address_is_loopback(address))
 			warn("openbao.address: number %zu is http:// to another machine: what is sent can be read "
-			    "on the way", i + 1);
+			     "on the way",
+			    i + 1);
 	}
 	if (config->openbao.tls_skip_verify)
 		warn("openbao.tls_skip_verify: whoever answers is taken for OpenBao; not for production");
@@ -141,14 +146,16 @@ void config_warn(const struct config *config, void (*warn)(const char *format, .
 
 		for (size_t i = 0; i < rule->nuids; i++)
 			if (rule->uids[i] == PEER_NOBODY)
-				warn("allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
+				warn(
+				    "allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
 				    rule->name, PEER_NOBODY);
 		for (size_t i = 0; i < rule->npaths; i++)
 			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
 				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
 	}
 	if (config->listen.credentials_socket != NULL && config->credentials.nrules == 0)
-		warn("listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
+		warn(
+		    "listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
 	for (size_t i = 0; i < config->credentials.nrules; i++) {
 		const struct credential_rule *rule = &config->credentials.rule[i];
 

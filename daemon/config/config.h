@@ -17,10 +17,7 @@
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"
 
-enum config_lock {
-	CONFIG_LOCK_TRY,
-	CONFIG_LOCK_REQUIRED
-};
+enum config_lock { CONFIG_LOCK_TRY, CONFIG_LOCK_REQUIRED };
 
 struct config {
 	unsigned holds; /* see config_hold */
@@ -39,8 +36,9 @@ struct config {
 		char *mount;
 		char *role_id, *role_id_file; /* one of them is set */
 		bool role_id_from_environment;
-		char *secret_id;              /* from the environment, one for all configurations; NULL if secret_id_file */
-		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
+		/* from the environment, one for all configurations; NULL if secret_id_file */
+		char *secret_id;
+		char *secret_id_file; /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
 	} approle;
 	struct {
@@ -56,7 +54,7 @@ struct config {
 	struct {
 		char *socket;
 		mode_t mode;
-		gid_t group; /* (gid_t)-1: leave it */
+		gid_t group;              /* (gid_t)-1: leave it */
 		char *credentials_socket; /* NULL: none */
 	} listen;
 	struct {
@@ -64,15 +62,15 @@ struct config {
 		uint64_t max_bytes;
 	} cache;
 	struct {
-		uint64_t request_bytes;              /* largest request frame */
-		uint64_t connections;                /* in all */
+		uint64_t request_bytes; /* largest request frame */
+		uint64_t connections;   /* in all */
 		uint64_t connections_per_uid;
-		uint64_t requests_per_connection;    /* in flight */
-		uint64_t requests_per_uid;           /* in flight */
-		uint64_t output_bytes;               /* a connection with more to be written is not read */
-		uint64_t bytes_per_uid;              /* of requests and replies */
-		uint64_t frame_timeout_ms;           /* from a frame's first byte to its last */
-		uint64_t idle_timeout_ms;            /* no request in flight and none begun; 0: no limit */
+		uint64_t requests_per_connection; /* in flight */
+		uint64_t requests_per_uid;        /* in flight */
+		uint64_t output_bytes;            /* a connection with more to be written is not read */
+		uint64_t bytes_per_uid;           /* of requests and replies */
+		uint64_t frame_timeout_ms;        /* from a frame's first byte to its last */
+		uint64_t idle_timeout_ms;         /* no request in flight and none begun; 0: no limit */
 	} limits;
 	struct {
 		enum log_level level;
@@ -86,7 +84,7 @@ struct config {
 	struct {
 		enum config_lock lock_memory;
 	} process;
-	struct rules rules; /* allow */
+	struct rules rules;                  /* allow */
 	struct credential_rules credentials; /* credential */
 };
 
@@ -97,7 +95,10 @@ struct config {
  */
 struct config *config_load(const char *path, struct error *error);
 
-/* Reads the file alone: address and credentials may be missing, since they may be there only where the daemon runs. */
+/*
+ * Reads the file alone: address and credentials may be missing, since they may be there only where the daemon
+ * runs.
+ */
 struct config *config_load_file(const char *path, struct error *error);
 
 /*

@@ -11,7 +11,10 @@
 
 #define HOST_MAX 253 /* RFC 1035, without the dot at the end */
 
-/* A name has labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL standard). */
+/*
+ * A name has labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL
+ * standard).
+ */
 bool config_address_host_ok(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";

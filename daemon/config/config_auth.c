@@ -116,14 +116,17 @@ static int find_credential(char **ret)
 	return 1;
 }
 
-static int fill_approle(struct config *config, struct config_credentials *env, const char *path, struct error *error)
+static int fill_approle(struct config *config, struct config_credentials *env, const char *path,
+    struct error *error)
 {
 	int found;
 
 	if (config->approle.role_id == NULL && config->approle.role_id_file == NULL) {
 		if (env->role_id == NULL)
-			return error_set(error, "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or "
-			    ROLE_ID_VARIABLE " in the environment (REQ-004, PX-0003)", path);
+			return error_set(error,
+			    "%.200s: approle: a RoleID is needed: role_id or role_id_file here, or " ROLE_ID_VARIABLE
+			    " in the environment (REQ-004, PX-0003)",
+			    path);
 		config->approle.role_id = secmem_strdup(env->role_id);
 		config->approle.role_id_from_environment = true;
 		if (config->approle.role_id == NULL)
@@ -137,27 +140,33 @@ static int fill_approle(struct config *config, struct config_credentials *env, c
 	if (found > 0)
 		return 0;
 	if (env->secret_id == NULL)
-		return error_set(error, "%.200s: approle: a SecretID is needed: secret_id_file here, systemd's credential "
-		    CREDENTIAL " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE
-		    " in the environment (REQ-004, PX-0003)", path);
+		return error_set(error,
+		    "%.200s: approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL
+		    " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE
+		    " in the environment (REQ-004, PX-0003)",
+		    path);
 	config->approle.secret_id = env->secret_id;
 	env->secret_id = NULL;
 	return 0;
 }
 
-static int fill_kubernetes(struct config *config, struct config_credentials *env, const char *path, struct error *error)
+static int fill_kubernetes(struct config *config, struct config_credentials *env, const char *path,
+    struct error *error)
 {
 	(void)env;
 	if (config->kubernetes.role == NULL)
-		return error_set(error, "%.200s: kubernetes.role: is needed, the role to log in with "
-		    "(REQ-004, PX-0003)", path);
+		return error_set(error,
+		    "%.200s: kubernetes.role: is needed, the role to log in with "
+		    "(REQ-004, PX-0003)",
+		    path);
 	if (config->kubernetes.token_file == NULL)
 		return error_set(error, "%.200s: kubernetes.token_file: is needed (REQ-004, PX-0003)", path);
 	return 0;
 }
 
 #ifdef SECRETSTORE_DEV_TOKEN
-static int fill_devtoken(struct config *config, struct config_credentials *env, const char *path, struct error *error)
+static int fill_devtoken(struct config *config, struct config_credentials *env, const char *path,
+    struct error *error)
 {
 	(void)env;
 	if (config->devtoken.token_file == NULL)
@@ -172,9 +181,8 @@ static int fill_devtoken(struct config *config, struct config_credentials *env, 
 
 int config_auth_fill(struct config *config, struct config_credentials *env, const char *path, struct error *error)
 {
-	static int (*const fill[])(struct config *, struct config_credentials *, const char *, struct error *) = {
-		AUTH_MODES(MODE_FILL)
-	};
+	static int (*const fill[])(struct config *, struct config_credentials *, const char *,
+	    struct error *) = { AUTH_MODES(MODE_FILL) };
 
 	return fill[config->openbao.auth](config, env, path, error);
 }

@@ -21,7 +21,9 @@ void config_auth_drop(char *secret_id);
 /* Copies the credentials that a configuration had from the environment. 0, or -1 with error set. */
 int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error);
 
-/* Fills in what the file leaves to the environment. 0; or -1 with error set: something is missing. path: the file. */
+/*
+ * Fills in what the file leaves to the environment. 0; or -1 with error set: something is missing. path: the file.
+ */
 int config_auth_fill(struct config *config, struct config_credentials *env, const char *path, struct error *error);
 
 /* The name of the mode that text is, or -1. */

@@ -1,6 +1,6 @@
 /*
- * config_credentials: reads the group credential of a config file. A rule names one secret, so that a unit's name never
- * becomes part of a path.
+ * config_credentials: reads the group credential of a config file. A rule names one secret, so that a unit's name
+ * never becomes part of a path.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -37,17 +37,21 @@ static int read_place(const struct config_file *file, const config_setting_t *ke
 	if (strchr(*ret, '*') != NULL)
 		return config_file_error(file, key, 0, "names one place: there can be no * in it");
 	if (!request_path_ok(*ret, max))
-		return config_file_error(file, key, 0, "must be a path, such as %s, without a slash at its ends and of at "
-		    "most %zu bytes", such_as, max);
+		return config_file_error(file, key, 0,
+		    "must be a path, such as %s, without a slash at its ends and of at "
+		    "most %zu bytes",
+		    such_as, max);
 	return 0;
 }
 
-static int read_credential_key(const struct config_file *file, const config_setting_t *key, struct credential_rule *rule)
+static int read_credential_key(const struct config_file *file, const config_setting_t *key,
+    struct credential_rule *rule)
 {
 	const char *name = config_setting_name(key);
 
 	if (strcmp(name, "unit") == 0)
-		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units, &rule->nunits);
+		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units,
+		    &rule->nunits);
 	if (strcmp(name, "id") == 0)
 		return config_file_patterns(file, key, "credential's name", id_error, &rule->ids, &rule->nids);
 	if (strcmp(name, "mount") == 0)
@@ -57,8 +61,10 @@ static int read_credential_key(const struct config_file *file, const config_sett
 	if (strcmp(name, "field") == 0) {
 		if (read_credential_text(file, key, &rule->field) != 0)
 			return -1;
-		return *rule->field != '\0' ? 0 :
-		    config_file_error(file, key, 0, "must not be empty; without it the credential is the whole secret");
+		return *rule->field != '\0'
+		    ? 0
+		    : config_file_error(file, key, 0,
+			  "must not be empty; without it the credential is the whole secret");
 	}
 	return config_file_error(file, key, 0, "there is no such setting; a credential has " KEYS);
 }
@@ -84,8 +90,11 @@ int config_credentials_read(const struct config_file *file, const config_setting
 		for (int k = 0; k < config_setting_length(group); k++)
 			if (read_credential_key(file, config_setting_get_elem(group, (unsigned)k), rule) != 0)
 				return -1;
-		missing = rule->nunits == 0 ? "unit" : rule->nids == 0 ? "id" : rule->mount == NULL ? "mount" :
-		    rule->path == NULL ? "path" : NULL;
+		missing = rule->nunits == 0 ? "unit"
+		    : rule->nids == 0       ? "id"
+		    : rule->mount == NULL   ? "mount"
+		    : rule->path == NULL    ? "path"
+					    : NULL;
 		if (missing != NULL)
 			return config_file_error(file, group, 0, "must have %s", missing);
 	}

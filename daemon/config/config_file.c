@@ -45,8 +45,7 @@ int config_file_error(const struct config_file *file, const config_setting_t *se
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	return error_set(file->error, PATH ":%u: %s" NAME ": %s%s", file->path,
-	    config_setting_source_line(setting),
-	    name, config_setting_name(setting), which, what);
+	    config_setting_source_line(setting), name, config_setting_name(setting), which, what);
 }
 
 size_t config_file_count(const config_setting_t *setting)
@@ -83,7 +82,8 @@ int config_file_patterns(const struct config_file *file, const config_setting_t 
 		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
 
 		if (text == NULL)
-			return config_file_error(file, list, i + 1, "must be a %s in quotes, or a list of them", what);
+			return config_file_error(file, list, i + 1, "must be a %s in quotes, or a list of them",
+			    what);
 		wrong = check(text);
 		if (wrong != NULL)
 			return config_file_error(file, list, i + 1, "%s", wrong);
@@ -95,7 +95,8 @@ int config_file_patterns(const struct config_file *file, const config_setting_t 
 	return 0;
 }
 
-int config_file_rule_name(const struct config_file *file, const config_setting_t *group, const char *keys, char **ret)
+int config_file_rule_name(const struct config_file *file, const config_setting_t *group, const char *keys,
+    char **ret)
 {
 	if (!config_setting_is_group(group))
 		return config_file_error(file, group, 0, "must be a group with %s", keys);
@@ -122,7 +123,8 @@ static int read_addresses(struct reader *r, const struct setting *setting, const
 		const char *text = config_setting_get_string(config_file_item(value, i));
 
 		if (text == NULL)
-			return config_file_error(&r->file, value, i + 1, "must be %s", config_table_kind(setting->type));
+			return config_file_error(&r->file, value, i + 1, "must be %s",
+			    config_table_kind(setting->type));
 		/* An empty text alone is no address; in a list it is a wrong one. */
 		if (!is_list(value) && *text == '\0')
 			return 0;
@@ -184,7 +186,8 @@ static int unknown_setting(struct reader *r, const config_setting_t *setting, co
 	}
 	if (best == NULL)
 		return config_file_error(&r->file, setting, 0, "there is no such setting");
-	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", best->group, best->name);
+	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", best->group,
+	    best->name);
 }
 
 static int read_group(struct reader *r, const config_setting_t *group)
@@ -247,25 +250,27 @@ static int check_pairs(struct reader *r)
 		bool wrong;
 		const char *setting, *why;
 	} pairs[] = {
-		{ c->approle.role_id != NULL && c->approle.role_id_file != NULL,
-		    "approle.role_id_file", "approle.role_id is set too; only one of them can be" },
+		{ c->approle.role_id != NULL && c->approle.role_id_file != NULL, "approle.role_id_file",
+		    "approle.role_id is set too; only one of them can be" },
 		{ c->openbao.client_cert_file != NULL && c->openbao.client_key_file == NULL,
 		    "openbao.client_cert_file", "needs openbao.client_key_file beside it" },
 		{ c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL,
 		    "openbao.client_key_file", "needs openbao.client_cert_file beside it" },
-		{ c->listen.credentials_socket != NULL && strcmp(c->listen.credentials_socket, c->listen.socket) == 0,
+		{ c->listen.credentials_socket != NULL &&
+			strcmp(c->listen.credentials_socket, c->listen.socket) == 0,
 		    "listen.credentials_socket", "is listen.socket too; it must be a socket of its own" },
-		{ c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE,
-		    "audit.on_failure", "\"deny\" needs audit.sink = \"file\" beside it" },
-		{ c->audit.sink == AUDIT_FILE && c->audit.file == NULL,
-		    "audit.sink", "needs audit.file beside it" },
-		{ c->audit.sink != AUDIT_FILE && c->audit.file != NULL,
-		    "audit.file", "needs audit.sink = \"file\" beside it" },
+		{ c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE, "audit.on_failure",
+		    "\"deny\" needs audit.sink = \"file\" beside it" },
+		{ c->audit.sink == AUDIT_FILE && c->audit.file == NULL, "audit.sink",
+		    "needs audit.file beside it" },
+		{ c->audit.sink != AUDIT_FILE && c->audit.file != NULL, "audit.file",
+		    "needs audit.sink = \"file\" beside it" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		if (pairs[i].wrong)
-			return config_file_error(&r->file, config_lookup(&r->lib, pairs[i].setting), 0, "%s", pairs[i].why);
+			return config_file_error(&r->file, config_lookup(&r->lib, pairs[i].setting), 0, "%s",
+			    pairs[i].why);
 	return 0;
 }
 
@@ -295,11 +300,12 @@ static int parse_error(struct reader *r)
 	if (what == NULL)
 		what = "cannot be read";
 	/*
-	 * libconfig gives the line, but not the name, of a setting that is there already. All names before it on that line
-	 * are in its tree by then, so it is the next one.
+	 * libconfig gives the line, but not the name, of a setting that is there already. All names before it on
+	 * that line are in its tree by then, so it is the next one.
 	 */
 	if (strstr(what, "duplicate") != NULL) {
-		if (!config_scan_name(text, buf_len(&r->text), line, count_at_line(root, line), name, sizeof(name)))
+		if (!config_scan_name(text, buf_len(&r->text), line, count_at_line(root, line), name,
+			sizeof(name)))
 			snprintf(name, sizeof(name), "a setting");
 		return error_set(r->file.error, PATH ":%u: %s: is set a second time", r->file.path, line, name);
 	}

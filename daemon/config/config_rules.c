@@ -59,7 +59,9 @@ static int read_ops(const struct config_file *file, const config_setting_t *list
 		if (text == NULL)
 			return config_file_error(file, list, i + 1, "must be an op in quotes, or a list of them");
 		named = op_by_name(text, strlen(text));
-		group = strcmp(text, "read") == 0 ? OP_IN_READ : strcmp(text, "write") == 0 ? OP_IN_READ | OP_IN_WRITE : 0;
+		group = strcmp(text, "read") == 0 ? OP_IN_READ
+		    : strcmp(text, "write") == 0  ? OP_IN_READ | OP_IN_WRITE
+						  : 0;
 		if (named == OP_COUNT && group == 0)
 			return config_file_error(file, list, i + 1, "\"%s\" is not an op; known: %s",
 			    config_value_shown(text, shown), known);
@@ -80,11 +82,14 @@ static int read_rule_key(const struct config_file *file, const config_setting_t 
 	if (strcmp(name, "ops") == 0)
 		return read_ops(file, key, rule->ops);
 	if (strcmp(name, "paths") == 0)
-		return config_file_patterns(file, key, "path", config_value_pattern_error, &rule->paths, &rule->npaths);
+		return config_file_patterns(file, key, "path", config_value_pattern_error, &rule->paths,
+		    &rule->npaths);
 	if (strcmp(name, "unit") == 0)
-		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units, &rule->nunits);
+		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units,
+		    &rule->nunits);
 	if (strcmp(name, "user_unit") == 0)
-		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->user_units, &rule->nuser_units);
+		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->user_units,
+		    &rule->nuser_units);
 	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
 }
 
@@ -95,7 +100,8 @@ static int check_rule(const struct config_file *file, const config_setting_t *at
 	if (rule->nuids == 0 && rule->ngids == 0 && rule->nunits == 0)
 		return config_file_error(file, at, 0, "must name callers by uid, gid or unit");
 	if (rule->nuser_units > 0 && rule->nuids == 0)
-		return config_file_error(file, at, 0, "must have a uid beside user_unit, since each user names his own units");
+		return config_file_error(file, at, 0,
+		    "must have a uid beside user_unit, since each user names his own units");
 	for (int op = 0; op < OP_COUNT; op++) {
 		any = any || rule->ops[op];
 		if (rule->ops[op] && op_has_path((enum op)op) && rule->npaths == 0)

@@ -12,7 +12,14 @@
 #define DEPTH_MAX 8 /* allow.web.uid = [ is at 3. libconfig recurses when it frees. */
 
 enum token_type {
-	TOKEN_END, TOKEN_NAME, TOKEN_ASSIGN, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_COMMA, TOKEN_STRING, TOKEN_NUMBER,
+	TOKEN_END,
+	TOKEN_NAME,
+	TOKEN_ASSIGN,
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_COMMA,
+	TOKEN_STRING,
+	TOKEN_NUMBER,
 	TOKEN_OTHER
 };
 
@@ -153,15 +160,20 @@ static int scan_token(struct scan *s, struct token *t, struct error *why)
 		return scan_number(s, t, why);
 	if (c == '@' || c == '.') {
 		s->name.len = 0;
-		return error_set(why, c == '@' ? "@include is not supported" :
-		    "a dot stands where none can be; a group is written as openbao: { address = \"...\"; };");
+		return error_set(why,
+		    c == '@'
+			? "@include is not supported"
+			: "a dot stands where none can be; a group is written as openbao: { address = \"...\"; };");
 	}
 	if (is_one_of(c, LETTERS "*")) {
 		t->type = TOKEN_NAME;
 		t->len = span_of(s, s->at, LETTERS DIGITS "*_-");
 	} else {
-		t->type = is_one_of(c, "=:") ? TOKEN_ASSIGN : is_one_of(c, "{[(") ? TOKEN_OPEN :
-		    is_one_of(c, "}])") ? TOKEN_CLOSE : c == ',' ? TOKEN_COMMA : TOKEN_OTHER;
+		t->type = is_one_of(c, "=:") ? TOKEN_ASSIGN
+		    : is_one_of(c, "{[(")    ? TOKEN_OPEN
+		    : is_one_of(c, "}])")    ? TOKEN_CLOSE
+		    : c == ','               ? TOKEN_COMMA
+					     : TOKEN_OTHER;
 		t->len = 1;
 	}
 	s->at += t->len;
@@ -246,7 +258,8 @@ static int scan_all(struct scan *s, char *text, struct config_scan *ret, struct 
 		if (check_string(s, &last, why) != 0)
 			return -1;
 		if (last.type == TOKEN_ASSIGN && s->name.len == strlen(role_id) &&
-		    memcmp(text + s->name.start, role_id, s->name.len) == 0 && keep_role_id(text, &t, ret, why) != 0)
+		    memcmp(text + s->name.start, role_id, s->name.len) == 0 &&
+		    keep_role_id(text, &t, ret, why) != 0)
 			return -1;
 	}
 }

@@ -35,7 +35,8 @@ static const struct setting table[] = {
 	{ "openbao", "client_cert_file", CHANGE_LOGIN, SETTING_FILE, AT(openbao.client_cert_file), .initial = "" },
 	{ "openbao", "client_key_file", CHANGE_LOGIN, SETTING_FILE, AT(openbao.client_key_file), .initial = "" },
 	{ "openbao", "server_name", CHANGE_LOGIN, SETTING_HOST, AT(openbao.server_name), .initial = "" },
-	{ "openbao", "tls_skip_verify", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.tls_skip_verify), .initial = "false" },
+	{ "openbao", "tls_skip_verify", CHANGE_LOGIN, SETTING_BOOL, AT(openbao.tls_skip_verify),
+	    .initial = "false" },
 	{ "openbao", "connect_timeout", CHANGE_LOGIN, SETTING_TIME, AT(openbao.connect_timeout_ms), "3s",
 	    RANGE("100ms", "60s") },
 	/* How long a caller's request may take is no matter of the login. */
@@ -46,7 +47,8 @@ static const struct setting table[] = {
 	{ "approle", "role_id", CHANGE_LOGIN, SETTING_SECRET, AT(approle.role_id), .initial = "" },
 	{ "approle", "role_id_file", CHANGE_LOGIN, SETTING_FILE, AT(approle.role_id_file), .initial = "" },
 	{ "approle", "secret_id_file", CHANGE_LOGIN, SETTING_FILE, AT(approle.secret_id_file), .initial = "" },
-	{ "approle", "secret_id_wrapped", CHANGE_LOGIN, SETTING_BOOL, AT(approle.secret_id_wrapped), .initial = "false" },
+	{ "approle", "secret_id_wrapped", CHANGE_LOGIN, SETTING_BOOL, AT(approle.secret_id_wrapped),
+	    .initial = "false" },
 	{ "kubernetes", "mount", CHANGE_LOGIN, SETTING_MOUNT, AT(kubernetes.mount), .initial = "kubernetes" },
 	{ "kubernetes", "role", CHANGE_LOGIN, SETTING_TEXT, AT(kubernetes.role), .initial = "" },
 	{ "kubernetes", "token_file", CHANGE_LOGIN, SETTING_FILE, AT(kubernetes.token_file),
@@ -60,12 +62,15 @@ static const struct setting table[] = {
 	{ "listen", "group", CHANGE_RESTART, SETTING_GROUP, AT(listen.group), .initial = "" },
 	{ "listen", "credentials_socket", CHANGE_RESTART, SETTING_OPTIONAL_SOCKET, AT(listen.credentials_socket),
 	    .initial = "" },
-	{ "cache", "max_age", CHANGE_NOW, SETTING_TIME, AT(cache.max_age_ms), "0s", RANGE("100ms", "24h"), .zero = true },
-	{ "cache", "serve_stale", CHANGE_NOW, SETTING_TIME, AT(cache.serve_stale_ms), "0s",
-	    RANGE("100ms", "168h"), .zero = true },
+	{ "cache", "max_age", CHANGE_NOW, SETTING_TIME, AT(cache.max_age_ms), "0s", RANGE("100ms", "24h"),
+	    .zero = true },
+	{ "cache", "serve_stale", CHANGE_NOW, SETTING_TIME, AT(cache.serve_stale_ms), "0s", RANGE("100ms", "168h"),
+	    .zero = true },
 	{ "cache", "max_bytes", CHANGE_NOW, SETTING_SIZE, AT(cache.max_bytes), "8M", RANGE("64K", "4096M") },
-	{ "limits", "request_bytes", CHANGE_NOW, SETTING_SIZE, AT(limits.request_bytes), "1M", RANGE("1K", "16777215") },
-	{ "limits", "connections", CHANGE_NOW, SETTING_COUNT, AT(limits.connections), "1024", RANGE("1", "65536") },
+	{ "limits", "request_bytes", CHANGE_NOW, SETTING_SIZE, AT(limits.request_bytes), "1M",
+	    RANGE("1K", "16777215") },
+	{ "limits", "connections", CHANGE_NOW, SETTING_COUNT, AT(limits.connections), "1024",
+	    RANGE("1", "65536") },
 	{ "limits", "connections_per_uid", CHANGE_NOW, SETTING_COUNT, AT(limits.connections_per_uid), "256",
 	    RANGE("1", "65536") },
 	{ "limits", "requests_per_connection", CHANGE_NOW, SETTING_COUNT, AT(limits.requests_per_connection), "64",
@@ -73,10 +78,12 @@ static const struct setting table[] = {
 	{ "limits", "requests_per_uid", CHANGE_NOW, SETTING_COUNT, AT(limits.requests_per_uid), "512",
 	    RANGE("1", "65536") },
 	{ "limits", "output_bytes", CHANGE_NOW, SETTING_SIZE, AT(limits.output_bytes), "1M", RANGE("64K", "64M") },
-	{ "limits", "bytes_per_uid", CHANGE_NOW, SETTING_SIZE, AT(limits.bytes_per_uid), "64M", RANGE("1M", "1024M") },
-	{ "limits", "frame_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.frame_timeout_ms), "10s", RANGE("1s", "10m") },
-	{ "limits", "idle_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.idle_timeout_ms), "0s",
-	    RANGE("1s", "24h"), .zero = true },
+	{ "limits", "bytes_per_uid", CHANGE_NOW, SETTING_SIZE, AT(limits.bytes_per_uid), "64M",
+	    RANGE("1M", "1024M") },
+	{ "limits", "frame_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.frame_timeout_ms), "10s",
+	    RANGE("1s", "10m") },
+	{ "limits", "idle_timeout", CHANGE_NOW, SETTING_TIME, AT(limits.idle_timeout_ms), "0s", RANGE("1s", "24h"),
+	    .zero = true },
 	{ "log", "level", CHANGE_NOW, SETTING_CHOICE, AT(log.level), "info", .choices = log_levels },
 	{ "audit", "level", CHANGE_NOW, SETTING_CHOICE, AT(audit.level), "changes", .choices = audit_levels },
 	{ "audit", "sink", CHANGE_RESTART, SETTING_CHOICE, AT(audit.sink), "journal", .choices = audit_sinks },
@@ -191,7 +198,8 @@ static int store_choice(unsigned *member, const char *const *choices, const char
 			*member = i;
 			return 0;
 		}
-		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "", choices[i]);
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
+		    choices[i]);
 	}
 	return error_set(why, "must be one of: %s; not \"%s\"", known, config_value_shown(text, shown));
 }
@@ -238,10 +246,11 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return replace_text(member, name, len, why);
 	case SETTING_AUTH:
 		if (len == 0)
-			return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)", config_auth_modes());
-		if (config_auth_mode(text, member) != 0)
-			return error_set(why, "\"%s\" is not a login method; known: %s", config_value_shown(text, shown),
+			return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)",
 			    config_auth_modes());
+		if (config_auth_mode(text, member) != 0)
+			return error_set(why, "\"%s\" is not a login method; known: %s",
+			    config_value_shown(text, shown), config_auth_modes());
 		return 0;
 	case SETTING_HOST:
 		if (len > 0 && !config_address_host_ok(text))
@@ -262,17 +271,21 @@ int config_table_store(struct config *config, const struct setting *setting, con
 		return store_number(member, setting, text, why);
 	case SETTING_MOUNT:
 		if (!request_path_ok(text, SECRET_MOUNT_MAX))
-			return error_set(why, "must be a mount's path, such as approle, without a slash at its ends and of at "
-			    "most %d bytes", SECRET_MOUNT_MAX);
+			return error_set(why,
+			    "must be a mount's path, such as approle, without a slash at its ends and of at "
+			    "most %d bytes",
+			    SECRET_MOUNT_MAX);
 		return replace_text(member, text, len, why);
 	case SETTING_SOCKET:
 	case SETTING_OPTIONAL_SOCKET:
 		if (len == 0 && setting->type == SETTING_OPTIONAL_SOCKET)
 			return replace_text(member, NULL, 0, why);
 		if (*text != '/' || text[len - 1] == '/')
-			return error_set(why, "must be a socket's full path, such as /run/secretstored/secretstored.sock");
+			return error_set(why,
+			    "must be a socket's full path, such as /run/secretstored/secretstored.sock");
 		if (len > SOCKET_MAX)
-			return error_set(why, "is too long for a socket: %zu bytes, at most %zu fit", len, SOCKET_MAX);
+			return error_set(why, "is too long for a socket: %zu bytes, at most %zu fit", len,
+			    SOCKET_MAX);
 		return replace_text(member, text, len, why);
 	case SETTING_MODE:
 		if (config_value_mode(text, member) != 0)

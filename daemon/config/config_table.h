@@ -42,10 +42,10 @@ struct setting {
 	const char *group, *name;
 	enum setting_change change;
 	enum setting_type type;
-	size_t offset, size;   /* of the member of struct config that the type says */
-	const char *initial;   /* the default, as it would be written in the file */
-	const char *low, *high; /* times, sizes, counts: the range, both included */
-	bool zero;             /* 0 is allowed too */
+	size_t offset, size;        /* of the member of struct config that the type says */
+	const char *initial;        /* the default, as it would be written in the file */
+	const char *low, *high;     /* times, sizes, counts: the range, both included */
+	bool zero;                  /* 0 is allowed too */
 	const char *const *choices; /* NULL after the last */
 };
 

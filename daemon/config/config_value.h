@@ -22,7 +22,9 @@ int config_value_mode(const char *text, mode_t *ret);         /* "660" "0660", o
 int config_value_user(const char *text, uid_t *ret, struct error *why);
 int config_value_group(const char *text, gid_t *ret, struct error *why);
 
-/* Says what is wrong with a rule's path pattern, or NULL: it is canonical as a request's path, but for its stars. */
+/*
+ * Says what is wrong with a rule's path pattern, or NULL: it is canonical as a request's path, but for its stars.
+ */
 const char *config_value_pattern_error(const char *pattern);
 
 /* Says what is wrong with a pattern for names of units, or NULL. */

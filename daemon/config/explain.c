@@ -79,11 +79,14 @@ static int take_op(struct question *q, int count, char *const *words, struct err
 		return error_set(error, "%s: is no operation", config_value_shown(words[0], shown));
 	has_path = op_has_path(q->op);
 	if (has_path != (count == 2) || count > 2)
-		return error_set(error, "%s takes %s", words[0], has_path ? "one path, such as secret/app/db" : "no path");
+		return error_set(error, "%s takes %s", words[0],
+		    has_path ? "one path, such as secret/app/db" : "no path");
 	q->path = has_path ? words[1] : NULL;
 	/* A path that no request could hold would be refused before any rule. */
-	if (has_path && (strchr(q->path, '/') == NULL || !request_path_ok(q->path, SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX)))
-		return error_set(error, "no request can have this path: a mount and a path, without empty, \".\" or \"..\" segments");
+	if (has_path &&
+	    (strchr(q->path, '/') == NULL || !request_path_ok(q->path, SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX)))
+		return error_set(error,
+		    "no request can have this path: a mount and a path, without empty, \".\" or \"..\" segments");
 	return 0;
 }
 
@@ -119,8 +122,9 @@ static int explain_rules(const struct rules *rules, const struct question *q, FI
 		enum rule_verdict verdict = rule_judge(rule, &q->peer, q->op, q->path);
 		bool only_named = verdict == RULE_OP && !op_is(q->op, OP_IN_READ | OP_IN_WRITE);
 
-		fprintf(out, "%s %s: %s\n", rule == decides ? "->" : "  ", rule->name, only_named ?
-		    "it does not name this operation, which is in none of the groups read and write" : rule_verdict_text(verdict));
+		fprintf(out, "%s %s: %s\n", rule == decides ? "->" : "  ", rule->name,
+		    only_named ? "it does not name this operation, which is in none of the groups read and write"
+			       : rule_verdict_text(verdict));
 	}
 	if (decides != NULL)
 		fprintf(out, "allowed by the rule %s\n", decides->name);

@@ -1,5 +1,6 @@
 /*
- * activation: sd_listen_fds_with_names(3) with a look at what came, and sd_pid_notify_with_fds(3) for the way back.
+ * activation: sd_listen_fds_with_names(3) with a look at what came, and sd_pid_notify_with_fds(3) for the way
+ * back.
  */
 #include "daemon/host/activation.h"
 
@@ -66,8 +67,10 @@ int activation_socket(struct activation *a, const char *name, int *ret_fd, struc
 
 	if (fd >= 0 && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
 		close(fd);
-		return error_set(error, "what systemd passed on as \"%s\" is no listening Unix stream socket: the socket unit "
-		    "needs ListenStream= with a path", name);
+		return error_set(error,
+		    "what systemd passed on as \"%s\" is no listening Unix stream socket: the socket unit "
+		    "needs ListenStream= with a path",
+		    name);
 	}
 	flags = fd >= 0 ? fcntl(fd, F_GETFL) : 0;
 	if (fd >= 0 && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {

@@ -1,6 +1,6 @@
 /*
- * audit: composes records and puts them into the writer's queue; tells the log when they are lost; and has changes wait
- * for theirs. What runs in the writer's thread touches the outlet only.
+ * audit: composes records and puts them into the writer's queue; tells the log when they are lost; and has changes
+ * wait for theirs. What runs in the writer's thread touches the outlet only.
  */
 #include "daemon/host/audit.h"
 
@@ -31,8 +31,8 @@ struct outlet {
 	struct audit_file file;
 	int loop_fd;
 	int write_error, sync_error; /* an errno of the last time; 0: it went well */
-	_Atomic int failing;      /* the one of them that is not 0, for the loop */
-	_Atomic uint64_t untold;  /* records that were lost and that the log has not said yet */
+	_Atomic int failing;         /* the one of them that is not 0, for the loop */
+	_Atomic uint64_t untold;     /* records that were lost and that the log has not said yet */
 };
 
 struct audit_wait {
@@ -40,8 +40,8 @@ struct audit_wait {
 	LIST_ENTRY(audit_wait) link;
 	struct audit *audit;
 	struct event timer;
-	bool queued;                 /* the ticket is still to come back */
-	audit_done *done;            /* NULL: told, or nobody wants to know */
+	bool queued;      /* the ticket is still to come back */
+	audit_done *done; /* NULL: told, or nobody wants to know */
 	void *arg;
 };
 
@@ -142,7 +142,8 @@ static struct outlet *outlet_new(const struct audit_options *options, struct err
 		rc = audit_file_open(&outlet->file, options->file);
 	if (rc == 0)
 		return outlet;
-	error_set(error, "audit.file: cannot be opened: %s", rc == EINVAL ? "it is no regular file" : strerror(rc));
+	error_set(error, "audit.file: cannot be opened: %s",
+	    rc == EINVAL ? "it is no regular file" : strerror(rc));
 	outlet_free(outlet);
 	return NULL;
 }
@@ -315,8 +316,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	a->failing = failing;
 	uint64_t untold = atomic_exchange(&a->outlet->untold, 0);
 	if (untold > 0)
-		log_warning("audit: %llu records were dropped, since %s did not take them", (unsigned long long)untold,
-		    sink_name(a));
+		log_warning("audit: %llu records were dropped, since %s did not take them",
+		    (unsigned long long)untold, sink_name(a));
 }
 
 /* -- all of it ----------------------------------------------------------------------------------------------- */
@@ -337,8 +338,10 @@ struct audit *audit_new(struct event_base *base, const struct audit_options *opt
 		free(a);
 		return NULL;
 	}
-	const struct writer_sink sink = {
-		.write = outlet_write, .sync = outlet_sync, .lost = outlet_lost, .arg = a->outlet };
+	const struct writer_sink sink = { .write = outlet_write,
+		.sync = outlet_sync,
+		.lost = outlet_lost,
+		.arg = a->outlet };
 	a->repeats = audit_repeats_new(write_repeats, a);
 	a->sweep = event_new(base, -1, 0, on_repeats_due, a);
 	a->wake = event_new(base, a->outlet->loop_fd, EV_READ | EV_PERSIST, on_wake, a);

@@ -1,6 +1,6 @@
 /*
- * audit_file: whether the path still leads to the open file is looked up before each line, which costs a microsecond and
- * spares logrotate and administrators a signal.
+ * audit_file: whether the path still leads to the open file is looked up before each line, which costs a
+ * microsecond and spares logrotate and administrators a signal.
  */
 #include "daemon/host/audit_file.h"
 

@@ -19,8 +19,8 @@ int audit_file_open(struct audit_file *file, const char *path);
 void audit_file_close(struct audit_file *file);
 
 /*
- * Appends a line; to a new file, if there is none by that path any more, or another one. 0, or an errno: then the line is
- * not there, or not whole, and the next one begins on a line of its own.
+ * Appends a line; to a new file, if there is none by that path any more, or another one. 0, or an errno: then the
+ * line is not there, or not whole, and the next one begins on a line of its own.
  */
 int audit_file_write(struct audit_file *file, const char *line, size_t n);
 

@@ -1,6 +1,6 @@
 /*
- * audit_repeats: a table whose key is all that makes requests equal. uthash keeps the order of insertion, and a kind whose
- * minute begins anew is inserted anew, so the first is the oldest.
+ * audit_repeats: a table whose key is all that makes requests equal. uthash keeps the order of insertion, and a
+ * kind whose minute begins anew is inserted anew, so the first is the oldest.
  */
 #include "daemon/host/audit_repeats.h"
 
@@ -10,8 +10,8 @@
 #include "base/table.h"
 
 /*
- * It is small, so that as many as can fit into the processor's nearest memory: most requests look up and count up nothing
- * but this. The rest of the record is in the key.
+ * It is small, so that as many as can fit into the processor's nearest memory: most requests look up and count up
+ * nothing but this. The rest of the record is in the key.
  */
 struct kind {
 	UT_hash_handle hh;
@@ -25,7 +25,8 @@ struct kind {
 
 struct audit_repeats {
 	struct kind *table;
-	char *scratch; /* where a key is made that is looked for, so that nothing is allocated for one that is known */
+	/* where a key is made that is looked for, so that nothing is allocated for one that is known */
+	char *scratch;
 	size_t scratch_size;
 	audit_repeats_write *write;
 	void *arg;
@@ -33,7 +34,10 @@ struct audit_repeats {
 
 #define TEXTS 7 /* op, mount, path, credential, rule, unit, user unit */
 
-/* A key is the numbers that count, then the texts, each with its NUL; one that there is not is told from an empty one. */
+/*
+ * A key is the numbers that count, then the texts, each with its NUL; one that there is not is told from an empty
+ * one.
+ */
 struct numbers {
 	uid_t uid;
 	gid_t gid;
@@ -65,8 +69,11 @@ static size_t key_make(struct audit_repeats *a, const struct audit_record *r)
 {
 	static const struct peer nobody;
 	const struct peer *peer = r->peer != NULL ? r->peer : &nobody;
-	const char *const text[TEXTS] = { r->op, r->mount, r->path, r->credential, r->rule, peer->unit, peer->user_unit };
-	struct numbers numbers = { .uid = peer->uid, .gid = peer->gid, .code = r->gone ? GONE : (int)r->code,
+	const char *const text[TEXTS] = { r->op, r->mount, r->path, r->credential, r->rule, peer->unit,
+		peer->user_unit };
+	struct numbers numbers = { .uid = peer->uid,
+		.gid = peer->gid,
+		.code = r->gone ? GONE : (int)r->code,
 		.absent = r->peer != NULL ? 0 : NO_PEER };
 	size_t len = key_append(a, 0, &numbers, sizeof(numbers));
 	for (unsigned i = 0; i < TEXTS && len > 0; i++) {
@@ -103,7 +110,11 @@ static void kind_write(struct audit_repeats *a, struct kind *k)
 		text[i] = (numbers.absent & 1u << i) == 0 ? at : NULL;
 		at += text[i] != NULL ? strlen(at) + 1 : 0;
 	}
-	const struct peer peer = { .uid = numbers.uid, .gid = numbers.gid, .pid = k->pid, .unit = text[5], .user_unit = text[6] };
+	const struct peer peer = { .uid = numbers.uid,
+		.gid = numbers.gid,
+		.pid = k->pid,
+		.unit = text[5],
+		.user_unit = text[6] };
 	const struct audit_record record = {
 		.op = text[0],
 		.peer = (numbers.absent & NO_PEER) == 0 ? &peer : NULL,

@@ -1,9 +1,9 @@
 /*
- * audit_repeats: equal requests that change nothing are audited once a minute, with their number. Times come from the
- * caller, in ms.
+ * audit_repeats: equal requests that change nothing are audited once a minute, with their number. Times come from
+ * the caller, in ms.
  *
- * The first is written at once. Those that follow within a minute are counted, and written as one when it is over, with
- * which the next minute begins; after a minute without any the next one is a first one again.
+ * The first is written at once. Those that follow within a minute are counted, and written as one when it is over,
+ * with which the next minute begins; after a minute without any the next one is a first one again.
  */
 #ifndef AUDIT_REPEATS_H
 #define AUDIT_REPEATS_H
@@ -28,8 +28,8 @@ struct audit_repeats *audit_repeats_new(audit_repeats_write *write, void *arg);
 void audit_repeats_free(struct audit_repeats *repeats);
 
 /*
- * Takes one request. Those are equal that one uid, gid and unit made for the same thing with the same outcome; pid and
- * version are written as the last one had them, and microseconds as the longest.
+ * Takes one request. Those are equal that one uid, gid and unit made for the same thing with the same outcome; pid
+ * and version are written as the last one had them, and microseconds as the longest.
  */
 void audit_repeats_take(struct audit_repeats *repeats, const struct audit_record *record, uint64_t now_ms);
 

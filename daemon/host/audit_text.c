@@ -163,7 +163,9 @@ size_t audit_text_json(char *out, size_t cap, const struct audit_entry *entry, c
 	return o.full ? 0 : o.n;
 }
 
-/* Its message reads like this: "uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web, 17 times". */
+/*
+ * Its message reads like this: "uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web, 17 times".
+ */
 size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry)
 {
 	struct out o = { .p = out, .cap = cap };

@@ -31,7 +31,10 @@ static bool locked;
 
 int harden_process(struct error *error)
 {
-	/* A heap for each thread would keep what one frees that another has allocated: 1.1 MB after two snapshots (glibc 2.36). */
+	/*
+	 * A heap for each thread would keep what one frees that another has allocated: 1.1 MB after two snapshots
+	 * (glibc 2.36).
+	 */
 	(void)mallopt(M_ARENA_MAX, 1);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return error_set(error, "cannot give up new privileges: %s", strerror(errno));
@@ -61,8 +64,9 @@ int harden_lock_memory(struct error *error)
 	if (getrlimit(RLIMIT_MEMLOCK, &before) != 0)
 		return error_set(error, "cannot lock memory: %s", strerror(errno));
 	/*
-	 * Under a limit that is not infinite it takes CAP_IPC_LOCK, which in a container may not be what it seems. With a soft
-	 * limit of 0 the kernel itself tells: it locks then only for those whom the limit does not concern.
+	 * Under a limit that is not infinite it takes CAP_IPC_LOCK, which in a container may not be what it seems.
+	 * With a soft limit of 0 the kernel itself tells: it locks then only for those whom the limit does not
+	 * concern.
 	 */
 	soft = before;
 	soft.rlim_cur = before.rlim_max == RLIM_INFINITY ? RLIM_INFINITY : 0;
@@ -73,7 +77,8 @@ int harden_lock_memory(struct error *error)
 	locked = failed == 0;
 	if (locked)
 		return 0;
-	return error_set(error, "cannot lock memory: %s; set LimitMEMLOCK=infinity in the unit, or give CAP_IPC_LOCK",
+	return error_set(error,
+	    "cannot lock memory: %s; set LimitMEMLOCK=infinity in the unit, or give CAP_IPC_LOCK",
 	    strerror(failed));
 }
 #endif

@@ -7,20 +7,21 @@
 #include "base/error.h"
 
 /*
- * No new privileges, no core dumps, no tracing or reading of memory by others; the last two not in a build for developers,
- * which warns of it. 0 or -1 with error set.
+ * No new privileges, no core dumps, no tracing or reading of memory by others; the last two not in a build for
+ * developers, which warns of it. 0 or -1 with error set.
  */
 int harden_process(struct error *error);
 
 /*
- * Keeps all memory from being swapped, what is allocated later too; pages that are never touched take no memory. -1 with
- * error set, and nothing locked: where memory to be locked is limited, an allocation beyond that would fail later.
+ * Keeps all memory from being swapped, what is allocated later too; pages that are never touched take no memory.
+ * -1 with error set, and nothing locked: where memory to be locked is limited, an allocation beyond that would
+ * fail later.
  */
 int harden_lock_memory(struct error *error);
 
 /*
- * Gives the kernel what the allocator keeps: what was freed below anything still in use, however little that is. Locked
- * memory is unlocked for the moment that it takes.
+ * Gives the kernel what the allocator keeps: what was freed below anything still in use, however little that is.
+ * Locked memory is unlocked for the moment that it takes.
  */
 void harden_give_memory_back(void);
 

@@ -14,8 +14,8 @@ bool journal_has_stderr(void);
 bool journal_is_there(void);
 
 /*
- * Sends one entry: n bytes of "FIELD=value", each with a NUL after it. Waits while the journal does not keep up. 0, or an
- * errno.
+ * Sends one entry: n bytes of "FIELD=value", each with a NUL after it. Waits while the journal does not keep up.
+ * 0, or an errno.
  */
 int journal_send(const char *fields, size_t n);
 

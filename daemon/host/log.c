@@ -1,6 +1,7 @@
 /*
- * log: composes lines and journal entries, and hands them to the writer. Before there is one, and after its end, each line
- * is one write: what cannot be written at once is dropped, and the next line that can be says how many were.
+ * log: composes lines and journal entries, and hands them to the writer. Before there is one, and after its end,
+ * each line is one write: what cannot be written at once is dropped, and the next line that can be says how many
+ * were.
  */
 #include "daemon/host/log.h"
 
@@ -24,12 +25,12 @@
 
 static struct {
 	_Atomic enum log_level most;
-	pthread_mutex_t lock;   /* while a line is made: for limit, dropped and the writer's queue */
-	bool journal;           /* standard error is one */
-	bool entries;           /* the writer sends entries with fields to it, not lines */
-	bool muted;             /* the writer is stuck for good */
-	unsigned long dropped;  /* without a writer */
-	struct writer *writer;  /* NULL: not started */
+	pthread_mutex_t lock;  /* while a line is made: for limit, dropped and the writer's queue */
+	bool journal;          /* standard error is one */
+	bool entries;          /* the writer sends entries with fields to it, not lines */
+	bool muted;            /* the writer is stuck for good */
+	unsigned long dropped; /* without a writer */
+	struct writer *writer; /* NULL: not started */
 	struct log_limit limit;
 } state = { .most = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -53,7 +54,10 @@ bool log_has_debug(void)
 
 /* -- lines --------------------------------------------------------------------------------------------------- */
 
-/* Puts what stands before the text: all of an entry's fields but the last one's value, each but that one with its NUL. */
+/*
+ * Puts what stands before the text: all of an entry's fields but the last one's value, each but that one with its
+ * NUL.
+ */
 static size_t put_prefix(char *out, size_t cap, enum log_level level)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
@@ -64,7 +68,8 @@ static size_t put_prefix(char *out, size_t cap, enum log_level level)
 	int n;
 
 	if (state.entries) {
-		n = snprintf(out, cap, "SYSLOG_IDENTIFIER=secretstored%cPRIORITY=%d%cMESSAGE=", 0, priorities[level], 0);
+		n = snprintf(out, cap, "SYSLOG_IDENTIFIER=secretstored%cPRIORITY=%d%cMESSAGE=", 0,
+		    priorities[level], 0);
 	} else if (state.journal) {
 		n = snprintf(out, cap, "<%d>", priorities[level]);
 	} else {
@@ -105,8 +110,8 @@ struct line {
 	char bytes[LINE_MAX_BYTES + 1]; /* the text with a NUL after it until it is ended */
 };
 
-static void __attribute__((format(printf, 3, 0))) compose(struct line *line, enum log_level level,
-    const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+compose(struct line *line, enum log_level level, const char *format, va_list args)
 {
 	size_t room;
 	int n;
@@ -161,8 +166,8 @@ static void put_line(struct line *line)
 		state.dropped++;
 }
 
-static void __attribute__((format(printf, 3, 4))) compose_text(struct line *line, enum log_level level,
-    const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+compose_text(struct line *line, enum log_level level, const char *format, ...)
 {
 	va_list args;
 
@@ -176,7 +181,8 @@ static bool log_lost(void *arg, uint64_t n)
 {
 	struct line line;
 
-	compose_text(&line, LOG_LEVEL_WARNING, "%llu log lines were dropped: nobody read them", (unsigned long long)n);
+	compose_text(&line, LOG_LEVEL_WARNING, "%llu log lines were dropped: nobody read them",
+	    (unsigned long long)n);
 	end_line(&line);
 	return write_record(arg, line.bytes, line.n) == 0;
 }
@@ -245,18 +251,20 @@ static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level,
 	tell_dropped();
 	tell_left_out(now);
 	compose(&line, level, format, args);
-	if (level == LOG_LEVEL_DEBUG || log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
+	if (level == LOG_LEVEL_DEBUG ||
+	    log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
 		put_line(&line);
 	pthread_mutex_unlock(&state.lock);
 	errno = saved;
 }
 
-#define LOG_AT(level) do {                \
-	va_list args;                     \
-	va_start(args, format);           \
-	log_line(level, format, args);    \
-	va_end(args);                     \
-} while (0)
+#define LOG_AT(level) \
+	do { \
+		va_list args; \
+		va_start(args, format); \
+		log_line(level, format, args); \
+		va_end(args); \
+	} while (0)
 
 void log_error(const char *format, ...)
 {

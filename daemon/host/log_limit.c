@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The kind of the format; or one for it, if need be in place of the oldest of which nothing was left out; or NULL. */
+/*
+ * The kind of the format; or one for it, if need be in place of the oldest of which nothing was left out; or NULL.
+ */
 static struct log_limit_kind *kind_of(struct log_limit *limit, const char *format)
 {
 	struct log_limit_kind *oldest = NULL;

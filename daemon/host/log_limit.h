@@ -17,8 +17,8 @@ struct log_limit_kind {
 	const char *format; /* NULL: not in use */
 	int level;
 	uint64_t began_ms;
-	unsigned lines;     /* since then */
-	unsigned left_out;  /* of these */
+	unsigned lines;            /* since then */
+	unsigned left_out;         /* of these */
 	char text[LOG_LIMIT_TEXT]; /* the last that was left out, cut */
 };
 

@@ -1,6 +1,7 @@
 /*
- * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. It does
- * nothing where systemd does not ask, and would wait for a systemd that hangs with hundreds of messages unread.
+ * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. It
+ * does nothing where systemd does not ask, and would wait for a systemd that hangs with hundreds of messages
+ * unread.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
@@ -8,7 +9,10 @@
 struct event_base;
 struct notify;
 
-/* Gives the sign of life from the loop, twice in each interval, so that a loop that hangs is noticed. NULL: no memory. */
+/*
+ * Gives the sign of life from the loop, twice in each interval, so that a loop that hangs is noticed. NULL: no
+ * memory.
+ */
 struct notify *notify_new(struct event_base *base);
 void notify_free(struct notify *notify);
 

@@ -1,6 +1,6 @@
 /*
- * writer: the queue is a ring of bytes. A record is a header and its bytes, in one piece: where it does not fit in before
- * the ring's end, the rest is skipped.
+ * writer: the queue is a ring of bytes. A record is a header and its bytes, in one piece: where it does not fit in
+ * before the ring's end, the rest is skipped.
  */
 #include "daemon/host/writer.h"
 
@@ -204,8 +204,9 @@ bool writer_put(struct writer *w, const void *record, size_t n, struct writer_ti
 	size_t unit = sizeof(struct header);
 	bool fits = n > 0 && n < w->bytes;
 	pthread_mutex_lock(&w->lock);
-	struct header *header =
-	    fits ? take_room(w, unit + (n + unit - 1) / unit * unit, ticket == NULL ? w->bytes / 4 : 0) : NULL;
+	struct header *header = fits
+	    ? take_room(w, unit + (n + unit - 1) / unit * unit, ticket == NULL ? w->bytes / 4 : 0)
+	    : NULL;
 	if (header != NULL) {
 		header->ticket = ticket;
 		header->n = (uint32_t)n;

@@ -1,9 +1,9 @@
 /*
- * writer: a thread that writes what may block, behind a queue of a fixed size, so that the event loop never waits. A
- * record for which there is no room, or that cannot be written, is lost and counted.
+ * writer: a thread that writes what may block, behind a queue of a fixed size, so that the event loop never waits.
+ * A record for which there is no room, or that cannot be written, is lost and counted.
  *
- * The queue's bytes are all the memory it takes, however long it runs; records are copied into it. What goes through it
- * must hold no secret: it is not wiped.
+ * The queue's bytes are all the memory it takes, however long it runs; records are copied into it. What goes
+ * through it must hold no secret: it is not wiped.
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -19,12 +19,13 @@ struct writer_sink {
 	/* Writes one record; it may take its time. 0, or an errno: the record is lost. */
 	int (*write)(void *arg, const void *record, size_t n);
 	/*
-	 * Runs before tickets come back: makes sure that what was written is safe. 0, or an errno. NULL: nothing to do.
+	 * Runs before tickets come back: makes sure that what was written is safe. 0, or an errno. NULL: nothing
+	 * to do.
 	 */
 	int (*sync)(void *arg);
 	/*
-	 * All that was in the queue is written, and n records were lost since this was last said. False: it could not be said,
-	 * and will be later. NULL: nobody wants to know.
+	 * All that was in the queue is written, and n records were lost since this was last said. False: it could
+	 * not be said, and will be later. NULL: nobody wants to know.
 	 */
 	bool (*lost)(void *arg, uint64_t n);
 	void *arg;
@@ -43,8 +44,9 @@ struct writer_ticket {
 struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop_fd);
 
 /*
- * From one thread, the loop's: copies a record into the queue. False: there is no room, and the record is counted as
- * lost; a ticket then does not come back. Records with a ticket find room, a quarter of the queue, that others leave.
+ * From one thread, the loop's: copies a record into the queue. False: there is no room, and the record is counted
+ * as lost; a ticket then does not come back. Records with a ticket find room, a quarter of the queue, that others
+ * leave.
  */
 bool writer_put(struct writer *writer, const void *record, size_t n, struct writer_ticket *ticket);
 
@@ -55,14 +57,15 @@ struct writer_ticket *writer_collect(struct writer *writer);
 uint64_t writer_lost(struct writer *writer);
 
 /*
- * Lets the thread write what is in the queue, for at most budget_ms, and frees all; tickets do not come back any more.
- * False: it is stuck. Then it stays, and the sink with it, until the process ends, which it does not hold up.
+ * Lets the thread write what is in the queue, for at most budget_ms, and frees all; tickets do not come back any
+ * more. False: it is stuck. Then it stays, and the sink with it, until the process ends, which it does not hold
+ * up.
  */
 bool writer_stop(struct writer *writer, uint64_t budget_ms);
 
 /*
- * For sinks: writes all of it, and waits where fd is non-blocking, as standard error may be, which others share. 0, or an
- * errno.
+ * For sinks: writes all of it, and waits where fd is non-blocking, as standard error may be, which others share.
+ * 0, or an errno.
  */
 int writer_write_all(int fd, const void *p, size_t n);
 

@@ -24,12 +24,13 @@ static void login_ready_words(const struct keeper_status *status, char *out, siz
 {
 	char at[16];
 	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
-		snprintf(out, size, "logged in until %s, but the next login failed: %s", login_clock_time(at, status->lease_left_ms),
-		    status->reason);
+		snprintf(out, size, "logged in until %s, but the next login failed: %s",
+		    login_clock_time(at, status->lease_left_ms), status->reason);
 	else if (status->next_renewal_ms != CLOCK_NEVER)
 		snprintf(out, size, "logged in, renewal due at %s", login_clock_time(at, status->next_renewal_ms));
 	else if (status->next_login_ms != CLOCK_NEVER)
-		snprintf(out, size, "logged in, next login due at %s", login_clock_time(at, status->next_login_ms));
+		snprintf(out, size, "logged in, next login due at %s",
+		    login_clock_time(at, status->next_login_ms));
 	else
 		snprintf(out, size, "logged in");
 }

@@ -1,6 +1,6 @@
 /*
- * login_words: the login in words, for one line that everybody may read. Nothing in it tells a secret, a token, OpenBao's
- * address or a namespace.
+ * login_words: the login in words, for one line that everybody may read. Nothing in it tells a secret, a token,
+ * OpenBao's address or a namespace.
  */
 #ifndef LOGIN_WORDS_H
 #define LOGIN_WORDS_H

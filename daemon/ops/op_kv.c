@@ -1,6 +1,6 @@
 /*
- * op_kv: the ops on one secret, between a request and the store. A get is answered from memory, without work, where the cache
- * has what will do.
+ * op_kv: the ops on one secret, between a request and the store. A get is answered from memory, without work,
+ * where the cache has what will do.
  */
 #include "daemon/store/kv.h"
 
@@ -46,8 +46,12 @@ struct getting {
 
 static struct kv_wanted get_wanted(const struct request *r, const struct secret_name *name, uint64_t number)
 {
-	return (struct kv_wanted){ .name = name, .row = API_KV_GET, .version = r->version, .min_version = r->min_version,
-		.max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE, .number = number };
+	return (struct kv_wanted){ .name = name,
+		.row = API_KV_GET,
+		.version = r->version,
+		.min_version = r->min_version,
+		.max_age_ms = r->has_max_age ? r->max_age_ms : KV_ANY_AGE,
+		.number = number };
 }
 
 static bool get_at_once(const struct asked *asked)
@@ -88,7 +92,8 @@ static bool get_begin(struct work *work)
 {
 	struct getting *getting = (struct getting *)work;
 
-	getting->get = kv_get(work->ops->parts.kv, work->peer.uid, &getting->wanted, work->deadline_ms, get_on_reply, getting);
+	getting->get = kv_get(work->ops->parts.kv, work->peer.uid, &getting->wanted, work->deadline_ms,
+	    get_on_reply, getting);
 	return getting->get != NULL;
 }
 
@@ -116,9 +121,9 @@ const struct op_handler op_kv_get = {
 
 struct putting {
 	struct work work;
-	const char *data;      /* valid while it begins */
+	const char *data; /* valid while it begins */
 	size_t data_len;
-	char *data_copy;       /* where it begins later */
+	char *data_copy; /* where it begins later */
 	bool has_cas;
 	uint64_t cas;
 	struct write *write;
@@ -157,9 +162,14 @@ static bool put_begin(struct work *work)
 {
 	struct putting *putting = (struct putting *)work;
 
-	const struct kv_write what = { .name = work->name, .row = API_KV_PUT, .data = putting->data,
-		.data_len = putting->data_len, .cas = putting->has_cas ? &putting->cas : NULL, .caller = work->peer.uid,
-		.deadline_ms = work->deadline_ms, .number = work->record.request };
+	const struct kv_write what = { .name = work->name,
+		.row = API_KV_PUT,
+		.data = putting->data,
+		.data_len = putting->data_len,
+		.cas = putting->has_cas ? &putting->cas : NULL,
+		.caller = work->peer.uid,
+		.deadline_ms = work->deadline_ms,
+		.number = work->record.request };
 
 	putting->write = kv_put(work->ops->parts.kv, &what, put_on_reply, putting);
 	return putting->write != NULL;

@@ -46,7 +46,8 @@ static bool save_begin(struct work *work)
 	static const struct save_ops ops = { .begin = save_on_begin, .data = save_on_data, .done = save_on_done };
 	struct saving *saving = (struct saving *)work;
 
-	saving->save = snapshot_save(work->ops->parts.transfers, work->record.request, work->deadline_ms, &ops, saving);
+	saving->save = snapshot_save(work->ops->parts.transfers, work->record.request, work->deadline_ms, &ops,
+	    saving);
 	return saving->save != NULL;
 }
 
@@ -139,11 +140,13 @@ static void restore_take(struct work *work, const struct request *r)
 
 static bool restore_begin(struct work *work)
 {
-	static const struct restore_ops ops = {
-		.begin = restore_on_begin, .room = restore_on_room, .done = restore_on_done };
+	static const struct restore_ops ops = { .begin = restore_on_begin,
+		.room = restore_on_room,
+		.done = restore_on_done };
 	struct restoring *restoring = (struct restoring *)work;
 
-	restoring->restore = snapshot_restore(work->ops->parts.transfers, restoring->force, work->record.request, work->deadline_ms, &ops, restoring);
+	restoring->restore = snapshot_restore(work->ops->parts.transfers, restoring->force, work->record.request,
+	    work->deadline_ms, &ops, restoring);
 	return restoring->restore != NULL;
 }
 

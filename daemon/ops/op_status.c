@@ -1,6 +1,6 @@
 /*
- * op_status: the ops that tell of the daemon itself, ping and status, from memory. Nothing in their replies tells a secret, a
- * token, OpenBao's address or a namespace.
+ * op_status: the ops that tell of the daemon itself, ping and status, from memory. Nothing in their replies tells
+ * a secret, a token, OpenBao's address or a namespace.
  */
 #include "base/clock.h"
 #include "daemon/access/rules.h"
@@ -70,7 +70,8 @@ static void status_write_counters(struct jwrite *w, const struct ops *ops, const
 	jwrite_uint(w, "requests", ops->requests);
 	for (enum op op = 0; op < OP_COUNT; op++) {
 		if (op_info(op)->counter != NULL)
-			jwrite_uint(w, op_info(op)->counter, op_is_stream(op) ? ops->of[op].done : ops->of[op].begun);
+			jwrite_uint(w, op_info(op)->counter,
+			    op_is_stream(op) ? ops->of[op].done : ops->of[op].begun);
 	}
 	jwrite_uint(w, "cache_hits", ops->cache_hits);
 	jwrite_uint(w, "cache_stale", ops->cache_stale);

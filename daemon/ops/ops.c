@@ -21,7 +21,8 @@ static const struct op_handler *const handlers[] = {
 _Static_assert(sizeof(handlers) / sizeof(*handlers) == OP_COUNT, "each op has a handler");
 
 /* The rule that allows it, or NULL. */
-static const struct rule *ops_find_rule(const struct rules *rules, const struct peer *peer, const struct request *r)
+static const struct rule *ops_find_rule(const struct rules *rules, const struct peer *peer,
+    const struct request *r)
 {
 	WRITTEN_FIRST char path[SECRET_KEY_MAX]; /* "mount/path" */
 
@@ -48,7 +49,11 @@ void ops_request(void *arg, struct call *call, const struct request *r, uint64_t
 {
 	struct ops *ops = arg;
 	const struct op_handler *handler = handlers[r->op];
-	struct asked asked = { .ops = ops, .call = call, .request = r, .number = ++ops->requests, .deadline_ms = deadline_ms };
+	struct asked asked = { .ops = ops,
+		.call = call,
+		.request = r,
+		.number = ++ops->requests,
+		.deadline_ms = deadline_ms };
 
 	log_request(asked.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
 	if (!op_is(r->op, OP_FREE)) {

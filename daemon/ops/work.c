@@ -1,7 +1,7 @@
 /*
- * work: from the rule that allows a request to its reply and its record. Read down: it starts, its intent is on file, the
- * store does it, it ends, its record is written, the caller is told; then what happens when the caller or the daemon goes
- * first.
+ * work: from the rule that allows a request to its reply and its record. Read down: it starts, its intent is on
+ * file, the store does it, it ends, its record is written, the caller is told; then what happens when the caller
+ * or the daemon goes first.
  */
 #include "daemon/ops/work.h"
 
@@ -16,7 +16,8 @@
 
 static void work_set_state(struct work *work, enum work_state state)
 {
-	static const char *const names[] = { [WORK_INTENT] = "intent", [WORK_BUSY] = "busy", [WORK_RESULT] = "result" };
+	static const char
+	    *const names[] = { [WORK_INTENT] = "intent", [WORK_BUSY] = "busy", [WORK_RESULT] = "result" };
 
 	log_request(work->record.request, "%s: %s", work->record.op, names[state]);
 	work->state = state;
@@ -77,7 +78,10 @@ static void work_begin(struct work *work)
 
 static void work_reply(struct work *work);
 
-/* Where the intent could not be put on file nothing was done, and nothing more is recorded, since that could not be either. */
+/*
+ * Where the intent could not be put on file nothing was done, and nothing more is recorded, since that could not
+ * be either.
+ */
 static void work_on_intent(void *arg, bool ok)
 {
 	struct work *work = arg;
@@ -88,7 +92,8 @@ static void work_on_intent(void *arg, bool ok)
 		return;
 	}
 	log_error("audit: a %s was refused, since its intent could not be put on file", work->record.op);
-	failure_set(&work->failure, CODE_UNAVAILABLE, "this daemon's audit cannot be written, so nothing was done");
+	failure_set(&work->failure, CODE_UNAVAILABLE,
+	    "this daemon's audit cannot be written, so nothing was done");
 	work_reply(work);
 }
 
@@ -100,7 +105,10 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	struct call *call = asked->call;
 	const struct request *r = asked->request;
 	const struct peer *peer = call->peer;
-	/* The rule and the caller's units may not last as long as the work does: they are copied behind the op's struct. */
+	/*
+	 * The rule and the caller's units may not last as long as the work does: they are copied behind the op's
+	 * struct.
+	 */
 	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
 	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
@@ -121,11 +129,17 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	work->began_us = call->began_us;
 	work->deadline_ms = asked->deadline_ms;
 	work->name = name;
-	work->peer = (struct peer){ .uid = peer->uid, .gid = peer->gid, .pid = peer->pid,
-		.unit = work_copy_text(&at, peer->unit), .user_unit = work_copy_text(&at, peer->user_unit) };
-	work->record = (struct audit_record){ .op = op_name(r->op), .peer = &work->peer,
-		.mount = name != NULL ? secret_mount(name) : NULL, .path = name != NULL ? secret_path(name) : NULL,
-		.rule = work_copy_text(&at, asked->rule), .request = asked->number };
+	work->peer = (struct peer){ .uid = peer->uid,
+		.gid = peer->gid,
+		.pid = peer->pid,
+		.unit = work_copy_text(&at, peer->unit),
+		.user_unit = work_copy_text(&at, peer->user_unit) };
+	work->record = (struct audit_record){ .op = op_name(r->op),
+		.peer = &work->peer,
+		.mount = name != NULL ? secret_mount(name) : NULL,
+		.path = name != NULL ? secret_path(name) : NULL,
+		.rule = work_copy_text(&at, asked->rule),
+		.request = asked->number };
 	DL_APPEND(ops->works, work);
 	call_wait(call, work_on_gone, work);
 	if (handler->take != NULL)
@@ -136,7 +150,8 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	}
 	work_set_state(work, WORK_INTENT);
 	if (handler->keep == NULL || handler->keep(work) == 0)
-		work->wait = audit_intent(ops->parts.audit, &work->record, work->deadline_ms, work_on_intent, work);
+		work->wait = audit_intent(ops->parts.audit, &work->record, work->deadline_ms, work_on_intent,
+		    work);
 	if (work->wait == NULL)
 		work_on_intent(work, false);
 }
@@ -205,7 +220,8 @@ void work_end(struct work *work, const struct failure *why)
 		uint64_t least = now_us / 1000 + RESULT_MIN_MS;
 
 		work->wait = audit_result(audit, &work->record,
-		    work->deadline_ms == CLOCK_NEVER || work->deadline_ms < least ? least : work->deadline_ms, work_on_result, work);
+		    work->deadline_ms == CLOCK_NEVER || work->deadline_ms < least ? least : work->deadline_ms,
+		    work_on_result, work);
 	}
 	if (work->wait == NULL)
 		work_on_result(work, false);
@@ -261,7 +277,8 @@ void work_end_all(struct ops *ops)
 
 /* -- without work -------------------------------------------------------------------------------------------- */
 
-void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us, const struct outcome *outcome)
+void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us,
+    const struct outcome *outcome)
 {
 	const struct request *r = asked->request;
 	bool has_path = op_has_path(r->op);
@@ -278,6 +295,7 @@ void work_audit(const struct asked *asked, const struct peer *peer, uint64_t beg
 		.request = asked->number,
 	};
 
-	log_request(asked->number, "%s: %s at once", record.op, outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
+	log_request(asked->number, "%s: %s at once", record.op,
+	    outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
 	audit_write(asked->ops->parts.audit, &record, now_us / 1000);
 }

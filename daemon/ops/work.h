@@ -1,6 +1,7 @@
 /*
- * work: an op's handler, and what all requests that take time go through around what the store does for them: the intent in
- * the audit where nothing may be done without it, the record, the reply, and a caller that may go away at any time.
+ * work: an op's handler, and what all requests that take time go through around what the store does for them: the
+ * intent in the audit where nothing may be done without it, the record, the reply, and a caller that may go away
+ * at any time.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -38,8 +39,8 @@ struct asked {
 };
 
 /*
- * What an op does. Either at_once ends the call; or a struct work is made, of size bytes and zeroed, and the functions below
- * it run. Those that an op does not need are NULL.
+ * What an op does. Either at_once ends the call; or a struct work is made, of size bytes and zeroed, and the
+ * functions below it run. Those that an op does not need are NULL.
  */
 struct op_handler {
 	/* Answers from memory and ends the call. False: it takes work. */
@@ -54,7 +55,9 @@ struct op_handler {
 	bool (*begin)(struct work *work);
 	/* It has worked: writes the reply's members. */
 	void (*answer)(struct work *work, struct jwrite *w);
-	/* The record has to be on file before the reply: copies what the store has only lent. 0, or -1: no memory. */
+	/*
+	 * The record has to be on file before the reply: copies what the store has only lent. 0, or -1: no memory.
+	 */
 	int (*hold)(struct work *work);
 	/* The caller has gone: has the store let go of it. True: it goes on there, and work_end() follows. */
 	bool (*abandon)(struct work *work);
@@ -82,17 +85,20 @@ struct work {
 	enum op op;
 	enum work_state state;
 	uint64_t began_us, deadline_ms;
-	const struct secret_name *name;   /* NULL: the op is about none */
+	const struct secret_name *name; /* NULL: the op is about none */
 	struct audit_record record;
-	struct peer peer;           /* the record's: without groups */
+	struct peer peer; /* the record's: without groups */
 	struct audit_wait *wait;
-	struct failure failure;     /* how it ended; code CODE_NONE: well */
+	struct failure failure; /* how it ended; code CODE_NONE: well */
 };
 
 /* Begins it, now or when its intent is on file. */
 void work_start(const struct asked *asked, const struct op_handler *handler);
 
-/* It has ended: why is NULL if it worked. The record is written, and then, or when it is on file, the caller is answered. */
+/*
+ * It has ended: why is NULL if it worked. The record is written, and then, or when it is on file, the caller is
+ * answered.
+ */
 void work_end(struct work *work, const struct failure *why);
 
 /* Ends all without an answer, each with a record. */
@@ -105,7 +111,8 @@ struct outcome {
 };
 
 /* Writes its record; peer is the call's, which may have ended. */
-void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us, const struct outcome *outcome);
+void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us,
+    const struct outcome *outcome);
 
 /* Ends a call with a failure, and counts that. */
 void work_refuse(struct ops *ops, struct call *call, const struct failure *why);

@@ -41,8 +41,13 @@ static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint
 	age = now_ms - value->sent_ms;
 	if (age >= most)
 		return false;
-	*ret = (struct kv_reply){ .data = value->data, .metadata = value->metadata, .created_time = value->created_time,
-		.version = value->version, .cached = true, .stale = age >= a->options.max_age_ms, .age_ms = age };
+	*ret = (struct kv_reply){ .data = value->data,
+		.metadata = value->metadata,
+		.created_time = value->created_time,
+		.version = value->version,
+		.cached = true,
+		.stale = age >= a->options.max_age_ms,
+		.age_ms = age };
 	return true;
 }
 
@@ -112,8 +117,11 @@ static void answers_expire(evutil_socket_t fd, short what, void *arg)
 
 void answers_keep(struct answers *a, struct claim *claim, const struct answer *answer, uint64_t sent_ms)
 {
-	const struct cache_value value = { .data = answer->data, .metadata = answer->metadata,
-		.created_time = answer->created_time, .version = answer->version, .sent_ms = sent_ms };
+	const struct cache_value value = { .data = answer->data,
+		.metadata = answer->metadata,
+		.created_time = answer->created_time,
+		.version = answer->version,
+		.sent_ms = sent_ms };
 
 	if (claim->path == NULL)
 		return;
@@ -123,7 +131,8 @@ void answers_keep(struct answers *a, struct claim *claim, const struct answer *a
 }
 
 /*
- * OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any more.
+ * OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any
+ * more.
  */
 void answers_refused(struct answers *a, struct claim *claim, int status, bool latest)
 {

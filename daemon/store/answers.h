@@ -32,12 +32,14 @@ bool answers_find(struct answers *answers, const struct kv_wanted *wanted, uint6
 /* Is there an answer that may be given where OpenBao cannot be asked? */
 bool answers_find_stale(struct answers *answers, const struct kv_wanted *wanted, struct kv_reply *ret);
 
-/* It says what a read or a write under way has to do with the cache, and is part of its struct. All zero: nothing. */
+/*
+ * It says what a read or a write under way has to do with the cache, and is part of its struct. All zero: nothing.
+ */
 struct claim {
 	struct cache_path *path; /* NULL: the cache is not for it */
 	uint64_t ticket;         /* a read's, since it was sent last */
 	bool is_put;
-	bool counted;            /* a put: the cache has been told that it was sent */
+	bool counted; /* a put: the cache has been told that it was sent */
 };
 
 /* A read, or a put, begins. 0; or -1: no memory, and it must not be sent. */

@@ -101,7 +101,10 @@ enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, 
 
 	a->failure = answer->failure;
 	if (answer->verdict == VERDICT_DENIED) {
-		/* A token that is replaced again and again is somebody else's trouble, and nobody can be asked who is not there. */
+		/*
+		 * A token that is replaced again and again is somebody else's trouble, and nobody can be asked who
+		 * is not there.
+		 */
 		return ++a->denials > a->denials_max || reach == REACH_DOWN ? ATTEMPT_FAILS : ATTEMPT_DENIED;
 	}
 	if (answer->verdict == VERDICT_AGAIN && closed) {
@@ -112,7 +115,9 @@ enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, 
 	/* Until OpenBao is known not to answer, this may be a hiccup. */
 	if (answer->verdict == VERDICT_AGAIN || code == CODE_UNAVAILABLE)
 		return ATTEMPT_PAUSES;
-	/* One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile. */
+	/*
+	 * One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile.
+	 */
 	if ((code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && reach == REACH_SUSPECT)
 		return ATTEMPT_PAUSES;
 	return ATTEMPT_FAILS;

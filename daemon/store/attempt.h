@@ -1,7 +1,7 @@
 /*
- * attempt: what a request to OpenBao has with it however often it is sent: the token, what it waits for, and what is
- * to be told if nothing better comes. Here is decided what follows an answer that is not good: for reads, writes and
- * snapshots alike.
+ * attempt: what a request to OpenBao has with it however often it is sent: the token, what it waits for, and what
+ * is to be told if nothing better comes. Here is decided what follows an answer that is not good: for reads,
+ * writes and snapshots alike.
  */
 #ifndef ATTEMPT_H
 #define ATTEMPT_H
@@ -31,21 +31,23 @@ struct attempt_ops {
 struct attempt {
 	const struct attempt_ops *ops;
 	struct keeper *keeper;
-	struct token *token;         /* the one that it is sent with, with a reference; NULL: none */
-	struct token_wait *wait;     /* this and the next three: what it waits for; NULL: not for that */
+	struct token *token;     /* the one that it is sent with, with a reference; NULL: none */
+	struct token_wait *wait; /* this and the next three: what it waits for; NULL: not for that */
 	struct mounts_wait *guard;
 	struct leader_wait *search;
 	struct http_call *http;
-	char *node;                  /* the leader's address, if it goes there */
-	unsigned tries;              /* pauses so far */
+	char *node;     /* the leader's address, if it goes there */
+	unsigned tries; /* pauses so far */
 	unsigned denials, denials_max;
-	struct failure failure;      /* what the last answer said, or what it fails with */
+	struct failure failure; /* what the last answer said, or what it fails with */
 };
 
 /* Takes the token that is live now, in the place of the one before. False: there is none. */
 bool attempt_take_token(struct attempt *a);
 
-/* These wait for a login; for what the keeper says of a 403 to the token; for the mount guard. False: no memory. */
+/*
+ * These wait for a login; for what the keeper says of a 403 to the token; for the mount guard. False: no memory.
+ */
 bool attempt_await_login(struct attempt *a);
 bool attempt_await_verdict(struct attempt *a, bool wrapped);
 bool attempt_await_guard(struct attempt *a, struct mounts *mounts, const char *mount, uint64_t number);
@@ -64,8 +66,8 @@ enum attempt_next {
 };
 
 /*
- * What follows an answer that is not VERDICT_OK; nothing was done so far. reach: the state of OpenBao as a whole, if
- * it is to count; for one who goes by the word of the node that was asked, REACH_UP.
+ * What follows an answer that is not VERDICT_OK; nothing was done so far. reach: the state of OpenBao as a whole,
+ * if it is to count; for one who goes by the word of the node that was asked, REACH_UP.
  */
 enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum reach_state reach);
 

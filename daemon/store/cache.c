@@ -12,7 +12,7 @@
 #include "base/table.h"
 
 #define NEVER UINT64_MAX
-#define USE_MS 1000 /* entries used within that are in no order: moving one costs more than finding it */
+#define USE_MS 1000   /* entries used within that are in no order: moving one costs more than finding it */
 #define BLOCK_COST 16 /* what the allocator keeps for a block */
 #define LINE_BYTES 64
 #define FETCH_BYTES 1024
@@ -24,9 +24,9 @@ struct cache_path {
 	unsigned holds;
 	size_t body_len;
 	TAILQ_ENTRY(cache_path) used, aged; /* if there is a body */
-	uint64_t used_ms;         /* when it was last moved in by_use */
-	char *body;               /* NULL: there is no entry */
-	struct cache_value value; /* its spans lie in body */
+	uint64_t used_ms;                   /* when it was last moved in by_use */
+	char *body;                         /* NULL: there is no entry */
+	struct cache_value value;           /* its spans lie in body */
 	UT_hash_handle hh;
 	unsigned key_len;
 	char key[]; /* its name's */
@@ -170,8 +170,9 @@ static void add_entry(struct cache *c, struct cache_path *p, const struct cache_
 }
 
 /*
- * The entry will be copied into a reply. Its bytes are on their way while the audit counts, instead of being waited for one line
- * of the processor's caches after the other; of a large one the processor fetches the rest by itself.
+ * The entry will be copied into a reply. Its bytes are on their way while the audit counts, instead of being
+ * waited for one line of the processor's caches after the other; of a large one the processor fetches the rest by
+ * itself.
  */
 static void fetch(const struct cache_path *p)
 {
@@ -204,7 +205,8 @@ uint64_t cache_ticket(const struct cache *c, const struct cache_path *p)
 
 void cache_fill(struct cache *c, struct cache_path *p, uint64_t ticket, const struct cache_value *value)
 {
-	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) || (p->body != NULL && p->value.sent_ms > value->sent_ms))
+	if (c->lifetime_ms == 0 || p->puts > 0 || ticket != cache_ticket(c, p) ||
+	    (p->body != NULL && p->value.sent_ms > value->sent_ms))
 		return;
 	drop_body(c, p);
 	add_entry(c, p, value);

@@ -1,8 +1,8 @@
 /*
- * cache: secrets that were read lately, bounded in bytes, the least recently used going first (to the second), wiped
- * when they go. It sees to it that nothing is kept that was read before a write through this daemon: a put takes the
- * entry away when it is sent and when it has ended, and a read that had begun before either, or while a put is under
- * way, leaves nothing here.
+ * cache: secrets that were read lately, bounded in bytes, the least recently used going first (to the second),
+ * wiped when they go. It sees to it that nothing is kept that was read before a write through this daemon: a put
+ * takes the entry away when it is sent and when it has ended, and a read that had begun before either, or while a
+ * put is under way, leaves nothing here.
  *
  * Pure but for memory: the caller brings the clock, in milliseconds. How old an answer may be is the caller's to
  * judge; what is older than the cache's lifetime nobody wants, and it goes with cache_expire.
@@ -27,7 +27,8 @@ struct cache_value {
 };
 
 /*
- * lifetime_ms: of an entry; 0: nothing is kept. max_bytes: of all, with what it takes to keep them. NULL: no memory.
+ * lifetime_ms: of an entry; 0: nothing is kept. max_bytes: of all, with what it takes to keep them. NULL: no
+ * memory.
  */
 struct cache *cache_new(uint64_t lifetime_ms, uint64_t max_bytes);
 void cache_free(struct cache *cache); /* nothing may be held any more */

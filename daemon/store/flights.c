@@ -24,8 +24,8 @@ struct route {
 	uint64_t due;                   /* when the open flight need not wait any longer */
 	struct running_flights running; /* the one that has run longest first */
 	unsigned nrunning;
-	struct flight *open;            /* waits or boards, and takes whoever comes; NULL: none */
-	struct flight_key key;          /* with a hold on its name */
+	struct flight *open;   /* waits or boards, and takes whoever comes; NULL: none */
+	struct flight_key key; /* with a hold on its name */
 };
 
 TAILQ_HEAD(routes, route);
@@ -237,7 +237,8 @@ static struct flight *open_flight(struct route *r)
 	return r->open;
 }
 
-int flights_join(struct flights *fs, const struct flight_key *key, struct seat *seat, uint64_t deadline, uint64_t now)
+int flights_join(struct flights *fs, const struct flight_key *key, struct seat *seat, uint64_t deadline,
+    uint64_t now)
 {
 	struct route *r = find_or_add_route(fs, key);
 	struct flight *flight = r != NULL ? open_flight(r) : NULL;
@@ -323,8 +324,10 @@ struct flight_key flight_key(const struct flight *flight)
 
 const char *flight_state_name(enum flight_state state)
 {
-	static const char *const names[] = { [FLIGHT_WAITING] = "waiting", [FLIGHT_BOARDING] = "boarding",
-		[FLIGHT_RUNNING] = "running", [FLIGHT_LANDED] = "landed" };
+	static const char *const names[] = { [FLIGHT_WAITING] = "waiting",
+		[FLIGHT_BOARDING] = "boarding",
+		[FLIGHT_RUNNING] = "running",
+		[FLIGHT_LANDED] = "landed" };
 
 	return names[state];
 }

@@ -1,9 +1,9 @@
 /*
- * flights: callers that read the same secret at the same time share reads. Who comes while a read is under way waits
- * for the next one and never joins the one that has departed: that may have seen the secret as it was before a write
- * of which the caller knows already. So for each key one flight runs and one waits, however many callers there are.
- * One that takes unusually long keeps the next one no longer on the ground; one that has begun but waits for
- * something before its read is sent, as for a login or a slot, takes in whoever comes.
+ * flights: callers that read the same secret at the same time share reads. Who comes while a read is under way
+ * waits for the next one and never joins the one that has departed: that may have seen the secret as it was before
+ * a write of which the caller knows already. So for each key one flight runs and one waits, however many callers
+ * there are. One that takes unusually long keeps the next one no longer on the ground; one that has begun but
+ * waits for something before its read is sent, as for a login or a slot, takes in whoever comes.
  *
  * Pure but for memory: no I/O and no clock of its own. Times are milliseconds of one clock; each call brings the
  * present one, which does not go backwards.
@@ -20,7 +20,7 @@
 
 #define FLIGHTS_RUNNING_MAX 3 /* of one key */
 #define FLIGHTS_SLOW_MS 50    /* a flight that has run for this long, and FLIGHTS_SLOW_TIMES … */
-#define FLIGHTS_SLOW_TIMES 4  /* … the 99th percentile of the last hundred, of a minute, does not block the next */
+#define FLIGHTS_SLOW_TIMES 4 /* … the 99th percentile of the last hundred, of a minute, does not block the next */
 
 #define FLIGHT_NO_EXAMPLE UINT64_MAX
 
@@ -55,25 +55,27 @@ const char *flight_state_name(enum flight_state state);
 /* To be read by others, but for work, which is theirs. */
 struct flight {
 	enum flight_state state;
-	struct route *route;    /* NULL when it has landed */
+	struct route *route; /* NULL when it has landed */
 	struct seats seats;
-	uint64_t deadline;      /* the latest of those who took a seat */
-	uint64_t departed;      /* FLIGHT_RUNNING: when */
+	uint64_t deadline; /* the latest of those who took a seat */
+	uint64_t departed; /* FLIGHT_RUNNING: when */
 	void *work;
 	TAILQ_ENTRY(flight) link;
 };
 
 struct flights_ops {
 	/*
-	 * Begins the flight's read, which departs now or later, and ends later, with flights_land. -1: no memory; it may be asked
-	 * for again.
+	 * Begins the flight's read, which departs now or later, and ends later, with flights_land. -1: no memory;
+	 * it may be asked for again.
 	 */
 	int (*begin)(void *arg, struct flight *flight);
 	/* Ends a read that was begun: there is nobody left to wait for it. The flight is gone afterwards. */
 	void (*cancel)(void *arg, struct flight *flight);
 };
 
-/* ops is borrowed. NULL: no memory. Freeing cancels nothing and calls nothing; seats and work are their owners'. */
+/*
+ * ops is borrowed. NULL: no memory. Freeing cancels nothing and calls nothing; seats and work are their owners'.
+ */
 struct flights *flights_new(const struct flights_ops *ops, void *arg);
 void flights_free(struct flights *flights);
 
@@ -91,9 +93,9 @@ void flights_leave(struct flights *flights, struct seat *seat, uint64_t now);
 void flight_depart(struct flight *flight, uint64_t now);
 
 /*
- * The flight's read has ended; the one that waits for it, if any, begins. took_ms: how long the read took if it is to
- * count as an example of how long reads take, else FLIGHT_NO_EXAMPLE. Whoever calls it then takes the seats one by
- * one, with flight_unseat, and frees the flight with flight_free.
+ * The flight's read has ended; the one that waits for it, if any, begins. took_ms: how long the read took if it is
+ * to count as an example of how long reads take, else FLIGHT_NO_EXAMPLE. Whoever calls it then takes the seats one
+ * by one, with flight_unseat, and frees the flight with flight_free.
  */
 void flights_land(struct flights *flights, struct flight *flight, uint64_t took_ms, uint64_t now);
 struct seat *flight_unseat(struct flight *flight); /* NULL: nobody is left */

@@ -14,7 +14,8 @@
 #include "daemon/store/read.h"
 #include "daemon/upstream/keeper.h"
 
-#define STALE_MS 300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
+#define STALE_MS \
+	300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
 
 struct get {
 	struct seat seat; /* first, so that a seat is found to be its */
@@ -24,7 +25,8 @@ struct get {
 	uint64_t deadline_ms;
 	uint64_t max_age_ms; /* as wanted */
 	struct event timer;  /* the deadline; or before it, to see whether a stale answer has to do */
-	kv_done *done;       /* NULL: it was told; it keeps its seat so that the flight brings the cache something newer */
+	/* NULL: it was told; it keeps its seat so that the flight brings the cache something newer */
+	kv_done *done;
 	void *arg;
 };
 
@@ -105,8 +107,11 @@ static void get_tell(struct get *g, const struct kv_reply *reply)
 
 static bool get_tell_stale(struct get *g, const struct flight_key *key)
 {
-	const struct kv_wanted wanted = { .name = key->name, .row = key->row, .version = key->version,
-		.min_version = key->min_version, .max_age_ms = g->max_age_ms };
+	const struct kv_wanted wanted = { .name = key->name,
+		.row = key->row,
+		.version = key->version,
+		.min_version = key->min_version,
+		.max_age_ms = g->max_age_ms };
 	struct kv_reply reply;
 
 	if (g->done == NULL || !answers_find_stale(g->gets->store->answers, &wanted, &reply))
@@ -142,11 +147,15 @@ static bool is_away(const struct store *store, enum code code)
 static void on_flight_read(void *arg, const struct answer *answer, uint64_t sent_ms)
 {
 	struct flight *flight = arg;
-	struct gets *gets = get_of(TAILQ_FIRST(&flight->seats))->gets; /* without seats it would have been cancelled */
+	/* without seats it would have been cancelled */
+	struct gets *gets = get_of(TAILQ_FIRST(&flight->seats))->gets;
 	const struct flight_key key = flight_key(flight); /* the read holds the name */
 	bool ok = answer->verdict == VERDICT_OK, away = !ok && is_away(gets->store, answer->failure.code);
-	const struct kv_reply reply = { .failure = ok ? NULL : &answer->failure, .data = answer->data,
-		.metadata = answer->metadata, .created_time = answer->created_time, .version = answer->version };
+	const struct kv_reply reply = { .failure = ok ? NULL : &answer->failure,
+		.data = answer->data,
+		.metadata = answer->metadata,
+		.created_time = answer->created_time,
+		.version = answer->version };
 	uint64_t now = clock_now_ms();
 	struct seat *seat;
 
@@ -173,7 +182,9 @@ static int begin_flight(void *arg, struct flight *flight)
 	struct gets *gets = arg;
 	struct seat *seat = TAILQ_FIRST(&flight->seats);
 	const struct get *first = get_of(seat);
-	const struct read_options options = { .key = flight_key(flight), .caller = first->caller, .number = first->number,
+	const struct read_options options = { .key = flight_key(flight),
+		.caller = first->caller,
+		.number = first->number,
 		.deadline_ms = flight->deadline };
 
 	flight->work = read_begin(gets->store, &options, &ops, flight);
@@ -238,7 +249,10 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (get_tell_stale(g, &key)) {
-		/* The last one keeps the flight in the air: were it called off, a slow OpenBao would never be heard again. */
+		/*
+		 * The last one keeps the flight in the air: were it called off, a slow OpenBao would never be
+		 * heard again.
+		 */
 		if (has_company(g) || now >= g->deadline_ms)
 			get_free(g);
 		else
@@ -248,7 +262,10 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 	} else if (!outlasts_read(g)) {
 		get_overdue(g);
 	} else if (g->seat.flight->state == FLIGHT_BOARDING) {
-		/* The read's end is due now; but until it is sent somebody who joins may give it more time than this caller has. */
+		/*
+		 * The read's end is due now; but until it is sent somebody who joins may give it more time than
+		 * this caller has.
+		 */
 		get_wake_at(g, now + 1);
 	}
 }
@@ -271,7 +288,9 @@ static void get_share_slots(const struct get *g)
 struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms,
     kv_done *done, void *arg)
 {
-	const struct flight_key key = { .name = wanted->name, .row = wanted->row, .version = wanted->version,
+	const struct flight_key key = { .name = wanted->name,
+		.row = wanted->row,
+		.version = wanted->version,
 		.min_version = wanted->min_version };
 	struct get *g = malloc(sizeof(*g));
 	uint64_t now = clock_now_ms(), half = deadline_ms > now ? (deadline_ms - now) / 2 : 0;
@@ -280,8 +299,13 @@ struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted
 
 	if (g == NULL)
 		return NULL;
-	*g = (struct get){ .gets = gets, .caller = caller, .number = wanted->number, .deadline_ms = deadline_ms,
-		.max_age_ms = wanted->max_age_ms, .done = done, .arg = arg };
+	*g = (struct get){ .gets = gets,
+		.caller = caller,
+		.number = wanted->number,
+		.deadline_ms = deadline_ms,
+		.max_age_ms = wanted->max_age_ms,
+		.done = done,
+		.arg = arg };
 	(void)evtimer_assign(&g->timer, gets->store->base, get_on_timer, g);
 	if (flights_join(gets->flights, &key, &g->seat, deadline_ms, now) != 0) {
 		free(g);
@@ -297,7 +321,8 @@ struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted
 	gets_arm(gets);
 	if (answers_find_stale(gets->store->answers, wanted, &stale))
 		get_wake_at(g, now + (half < STALE_MS ? half : STALE_MS));
-	else if (flight->state != FLIGHT_RUNNING || !outlasts_read(g)) /* who boards later may make a read last longer */
+	else if (flight->state != FLIGHT_RUNNING ||
+	    !outlasts_read(g)) /* who boards later may make a read last longer */
 		get_wake_at(g, deadline_ms);
 	return g;
 }

@@ -1,6 +1,6 @@
 /*
- * get: callers who want the same share reads (flights.h), each until a deadline of its own. Where the cache may stand
- * in for OpenBao, here is decided when it does.
+ * get: callers who want the same share reads (flights.h), each until a deadline of its own. Where the cache may
+ * stand in for OpenBao, here is decided when it does.
  */
 #ifndef GET_H
 #define GET_H
@@ -8,7 +8,7 @@
 #include "daemon/store/kv_types.h"
 #include "daemon/store/store.h"
 
-struct get;  /* one caller's */
+struct get; /* one caller's */
 struct gets;
 
 /* store is borrowed. NULL: no memory. */

@@ -29,7 +29,8 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keepe
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return NULL;
-	kv->store = (struct store){ .base = base, .api = api, .keeper = keeper, .leader = leader, .versions = versions };
+	kv->store =
+	    (struct store){ .base = base, .api = api, .keeper = keeper, .leader = leader, .versions = versions };
 	kv->store.mounts = mounts_new(api, leader);
 	kv->store.slots = slots_new(base, SLOTS);
 	kv->store.answers = answers_new(base, keeper, options);
@@ -61,8 +62,8 @@ bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, uint64_t now_ms, s
 	return answers_find(kv->store.answers, wanted, now_ms, ret);
 }
 
-struct get *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
-    void *arg)
+struct get *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms,
+    kv_done *done, void *arg)
 {
 	return get_begin(kv->gets, caller, wanted, deadline_ms, done, arg);
 }
@@ -119,7 +120,8 @@ static void kv_on_drained(void *arg)
 {
 	struct kv *kv = arg;
 	struct failure why;
-	failure_set(&why, CODE_UNKNOWN_OUTCOME, "the daemon stopped before OpenBao answered: the write may have been done");
+	failure_set(&why, CODE_UNKNOWN_OUTCOME,
+	    "the daemon stopped before OpenBao answered: the write may have been done");
 	writes_end(&kv->store, &why);
 	kv->drained(kv->drained_arg);
 }

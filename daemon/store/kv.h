@@ -1,7 +1,7 @@
 /*
  * kv: get, put and check-and-set of KV version 2 secrets. Waits for the login, asks the mount guard, sends, and
- * tries again what may be tried again within the deadline. Gets at the same time share reads (flights.h), and may be
- * answered from memory (cache.h).
+ * tries again what may be tried again within the deadline. Gets at the same time share reads (flights.h), and may
+ * be answered from memory (cache.h).
  */
 #ifndef KV_H
 #define KV_H
@@ -10,7 +10,7 @@
 
 struct api;
 struct event_base;
-struct get;   /* one caller's */
+struct get; /* one caller's */
 struct keeper;
 struct kv;
 struct leader;
@@ -35,24 +35,24 @@ void kv_set_cache(struct kv *kv, const struct kv_options *options);
 void kv_pause_cache(struct kv *kv, bool paused);
 
 /*
- * An answer from memory at now_ms of clock_now_ms(), if there is one that will do: young enough; or OpenBao is known
- * to be away, and it is not too old to be served stale. Its spans are valid until the next call. False: it takes
- * kv_get.
+ * An answer from memory at now_ms of clock_now_ms(), if there is one that will do: young enough; or OpenBao is
+ * known to be away, and it is not too old to be served stale. Its spans are valid until the next call. False: it
+ * takes kv_get.
  */
 bool kv_cached(struct kv *kv, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret);
 
 /*
- * Reads, with others who want the same, and sees what OpenBao holds now or later; but a stale answer from the cache,
- * where the options allow it, takes the place of failures to reach OpenBao, and of waiting longer than min(300 ms,
- * half of the time). Never older than what was written through this daemon in the last minute, whichever node
- * answers.
+ * Reads, with others who want the same, and sees what OpenBao holds now or later; but a stale answer from the
+ * cache, where the options allow it, takes the place of failures to reach OpenBao, and of waiting longer than
+ * min(300 ms, half of the time). Never older than what was written through this daemon in the last minute,
+ * whichever node answers.
  *
  * caller: whose request it is, by any number; where more is asked for than OpenBao is asked at a time, callers get
- * slots in turn. A shared read takes the first slot of all who wait for it. The name is held. NULL: no memory, done
- * does not run.
+ * slots in turn. A shared read takes the first slot of all who wait for it. The name is held. NULL: no memory,
+ * done does not run.
  */
-struct get *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms, kv_done *done,
-    void *arg);
+struct get *kv_get(struct kv *kv, uint64_t caller, const struct kv_wanted *wanted, uint64_t deadline_ms,
+    kv_done *done, void *arg);
 
 /* The caller has gone: done will not run. A read that nobody waits for any more is ended. */
 void kv_get_abandon(struct get *get);

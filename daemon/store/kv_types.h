@@ -27,19 +27,20 @@ struct kv_wanted {
 	enum api_row row;     /* the kind of read. Only API_KV_GET's answers are kept in memory */
 	uint64_t version;     /* 0: the latest */
 	uint64_t min_version; /* an older answer, or none, is asked for again until the deadline; 0: any */
-	uint64_t max_age_ms;  /* an answer from the cache must be younger, a stale one too; KV_ANY_AGE: as the options say */
-	uint64_t number;      /* the caller's request, for the log; 0: the daemon's own */
+	/* an answer from the cache must be younger, a stale one too; KV_ANY_AGE: as the options say */
+	uint64_t max_age_ms;
+	uint64_t number; /* the caller's request, for the log; 0: the daemon's own */
 };
 
 struct kv_write {
 	const struct secret_name *name;
-	enum api_row row;     /* the kind of write: API_KV_PUT */
-	const char *data;     /* the object, which is sent byte for byte; copied */
+	enum api_row row; /* the kind of write: API_KV_PUT */
+	const char *data; /* the object, which is sent byte for byte; copied */
 	size_t data_len;
-	const uint64_t *cas;  /* NULL: an unconditional write. Copied */
-	uint64_t caller;      /* as of kv_get() */
+	const uint64_t *cas; /* NULL: an unconditional write. Copied */
+	uint64_t caller;     /* as of kv_get() */
 	uint64_t deadline_ms;
-	uint64_t number;      /* as above */
+	uint64_t number; /* as above */
 };
 
 struct kv_reply {
@@ -48,8 +49,9 @@ struct kv_reply {
 	struct jspan metadata;         /* custom metadata: an object or null; len 0 if absent */
 	struct jspan created_time;     /* a JSON string */
 	uint64_t version;
-	bool cached;                   /* get: from the cache, read age_ms ago */
-	bool stale;                    /* OpenBao could not be asked, and it is older than max_age_ms of the options */
+	bool cached; /* get: from the cache, read age_ms ago */
+	/* OpenBao could not be asked, and it is older than max_age_ms of the options */
+	bool stale;
 	uint64_t age_ms;
 };
 

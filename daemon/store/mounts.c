@@ -22,7 +22,7 @@ struct mount {
 	char *node;             /* where the question went; NULL: to any */
 	uint64_t good_until_ms; /* 0: not known to be good */
 	struct http_call *question;
-	bool answering;         /* its waiters are being told */
+	bool answering; /* its waiters are being told */
 	struct waiters waiters;
 	UT_hash_handle hh;
 };
@@ -68,7 +68,10 @@ static struct mount *mount_of_or_new(struct mounts *mounts, const char *name)
 	struct mount *m = mount_of(mounts, name), *next;
 	if (m != NULL)
 		return m;
-	/* A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at once. */
+	/*
+	 * A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at
+	 * once.
+	 */
 	if (HASH_COUNT(mounts->table) >= TABLE_MAX) {
 		HASH_ITER(hh, mounts->table, m, next) {
 			if (mount_is_idle(m))
@@ -143,7 +146,10 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
 	struct mount *m = wait != NULL ? mount_of_or_new(mounts, name) : NULL;
 	if (m != NULL && m->question == NULL) {
 		const char *node = leader_known(mounts->leader);
-		const struct api_request request = { .token = token, .node = node, .mount = m->name, .number = number,
+		const struct api_request request = { .token = token,
+			.node = node,
+			.mount = m->name,
+			.number = number,
 			.deadline_ms = clock_now_ms() + QUESTION_MS };
 		free(m->node);
 		m->node = node != NULL ? strdup(node) : NULL;

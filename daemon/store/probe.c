@@ -1,6 +1,6 @@
 /*
- * probe: one question about OpenBao's health at a time, those who wait for its answer, each until a deadline of its
- * own, and what the answer means.
+ * probe: one question about OpenBao's health at a time, those who wait for its answer, each until a deadline of
+ * its own, and what the answer means.
  */
 #include "daemon/store/probe.h"
 
@@ -26,7 +26,7 @@
 struct probe_wait {
 	struct waiter waiter; /* first, so that it is found to be its */
 	struct probe *probe;
-	struct event timer;   /* the deadline */
+	struct event timer; /* the deadline */
 	probe_done *done;
 	void *arg;
 };
@@ -162,7 +162,7 @@ static void probe_on_health(void *arg, const struct control *control);
 static int probe_ask_health(struct probe *p)
 {
 	p->question = api_ask_control(p->api, API_HEALTH,
-	    &(struct api_request){.deadline_ms = clock_now_ms() + QUESTION_MS}, probe_on_health, p);
+	    &(struct api_request){ .deadline_ms = clock_now_ms() + QUESTION_MS }, probe_on_health, p);
 	return p->question != NULL ? 0 : -1;
 }
 

@@ -1,6 +1,6 @@
 /*
- * probe: is OpenBao there, and fit to serve secrets? For readiness checks. It is asked anew each time, but probes at
- * the same time share one request.
+ * probe: is OpenBao there, and fit to serve secrets? For readiness checks. It is asked anew each time, but probes
+ * at the same time share one request.
  */
 #ifndef PROBE_H
 #define PROBE_H
@@ -24,8 +24,8 @@ void probe_free(struct probe *probe);
 
 /*
  * Runs exactly once, never from within probe_ask. why is NULL if OpenBao is initialized and unsealed, active or
- * standby, and the daemon has logged in to it since its start, whether or not it holds a live token just now. Every
- * message ends with the reference's tag.
+ * standby, and the daemon has logged in to it since its start, whether or not it holds a live token just now.
+ * Every message ends with the reference's tag.
  */
 typedef void probe_done(void *arg, const struct failure *why);
 

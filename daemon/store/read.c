@@ -1,6 +1,6 @@
 /*
- * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on to
- * the next one at once.
+ * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on
+ * to the next one at once.
  */
 #include "daemon/store/read.h"
 
@@ -38,10 +38,17 @@ enum read_state {
 	READ_FAILED       /* waits for the loop, to tell its failure */
 };
 
-static const char *const read_state_names[] = {
-	[READ_TOKEN] = "token", [READ_SLOT] = "slot", [READ_MOUNT] = "mount", [READ_ANY] = "any",
-	[READ_FIND_LEADER] = "find leader", [READ_LEADER] = "leader", [READ_CONFIRM] = "confirm",
-	[READ_NO_LEADER] = "no leader", [READ_DENIED] = "denied", [READ_PAUSE] = "pause", [READ_FAILED] = "failed" };
+static const char *const read_state_names[] = { [READ_TOKEN] = "token",
+	[READ_SLOT] = "slot",
+	[READ_MOUNT] = "mount",
+	[READ_ANY] = "any",
+	[READ_FIND_LEADER] = "find leader",
+	[READ_LEADER] = "leader",
+	[READ_CONFIRM] = "confirm",
+	[READ_NO_LEADER] = "no leader",
+	[READ_DENIED] = "denied",
+	[READ_PAUSE] = "pause",
+	[READ_FAILED] = "failed" };
 
 /* Who waits for a read, and so asks for a slot for it. */
 struct asker {
@@ -54,15 +61,16 @@ struct read {
 	struct attempt attempt;   /* first, so that it is found to be its */
 	struct read *prev, *next; /* of store->reads */
 	struct store *store;
-	struct flight_key key;    /* with a hold on its name */
+	struct flight_key key; /* with a hold on its name */
 	uint64_t number, deadline_ms;
 	enum read_state state;
-	struct event timer;       /* the deadline, or the end of a pause; while a node is asked http keeps the time */
-	struct asker asker;       /* who began it; the others follow. They all ask for a slot, and one gets it */
-	bool behind;              /* since it was sent last an answer was too old, be it the leader's */
-	uint64_t sent_ms;         /* when it was sent last; 0: not yet */
-	uint64_t asked_ms;        /* when the leader was asked */
-	struct answer answer;     /* READ_CONFIRM: the leader's; its spans lie in body */
+	/* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	struct event timer;
+	struct asker asker;   /* who began it; the others follow. They all ask for a slot, and one gets it */
+	bool behind;          /* since it was sent last an answer was too old, be it the leader's */
+	uint64_t sent_ms;     /* when it was sent last; 0: not yet */
+	uint64_t asked_ms;    /* when the leader was asked */
+	struct answer answer; /* READ_CONFIRM: the leader's; its spans lie in body */
 	struct buf body;
 	struct claim claim;
 	const struct read_ops *ops;
@@ -263,7 +271,8 @@ static bool read_take_slot(struct read *r)
 	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
 		holder = a->slot.is_held ? a : NULL;
 	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
-		asked = a->slot.slots != NULL || slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
+		asked = a->slot.slots != NULL ||
+		    slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
 		holder = a->slot.is_held ? a : NULL;
 	}
 	if (holder == NULL) {
@@ -309,12 +318,17 @@ static void read_go_on(struct attempt *a)
 static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
 {
 	struct attempt *a = &r->attempt;
-	struct api_request request = { .token = token_text(a->token), .deadline_ms = deadline_ms, .number = r->number,
-		.mount = secret_mount(r->key.name), .path = secret_path(r->key.name), .version = r->key.version };
+	struct api_request request = { .token = token_text(a->token),
+		.deadline_ms = deadline_ms,
+		.number = r->number,
+		.mount = secret_mount(r->key.name),
+		.path = secret_path(r->key.name),
+		.version = r->key.version };
 
 	if (attempt_set_node(a, node)) {
 		request.node = a->node;
-		a->http = api_ask(r->store->api, r->key.row, &request, node != NULL ? read_on_leader : read_on_any, r);
+		a->http = api_ask(r->store->api, r->key.row, &request, node != NULL ? read_on_leader : read_on_any,
+		    r);
 	}
 	read_await(r, node != NULL ? READ_LEADER : READ_ANY, a->http != NULL);
 }
@@ -402,7 +416,9 @@ static int read_keep_answer(struct read *r, const struct answer *answer)
 	if (buf_reserve(&r->body, kept->data.len + kept->metadata.len + kept->created_time.len + 1) < 0)
 		return -1;
 	return keep_span(&r->body, &kept->data) < 0 || keep_span(&r->body, &kept->metadata) < 0 ||
-	    keep_span(&r->body, &kept->created_time) < 0 ? -1 : 0;
+		keep_span(&r->body, &kept->created_time) < 0
+	    ? -1
+	    : 0;
 }
 
 static void read_on_leader(void *arg, const struct answer *answer)
@@ -423,11 +439,14 @@ static void read_on_leader(void *arg, const struct answer *answer)
 		return;
 	}
 	if (read_keep_answer(r, answer) == 0)
-		a->http = leader_confirm(r->store->leader, a->node, r->deadline_ms, r->number, read_on_confirmed, r);
+		a->http = leader_confirm(r->store->leader, a->node, r->deadline_ms, r->number, read_on_confirmed,
+		    r);
 	read_await(r, READ_CONFIRM, a->http != NULL);
 }
 
-/* Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met. */
+/*
+ * Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met.
+ */
 static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct read *r = arg;
@@ -461,8 +480,8 @@ static void read_pause_for_leader(struct read *r)
 }
 
 /*
- * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps. But
- * where none was ever found none will be, and any node's word has to do.
+ * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps.
+ * But where none was ever found none will be, and any node's word has to do.
  */
 static void read_look_again(struct read *r)
 {
@@ -503,7 +522,8 @@ void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
 
 	if (deadline_ms > r->deadline_ms) {
 		r->deadline_ms = deadline_ms;
-		if (r->state == READ_TOKEN || r->state == READ_SLOT || r->state == READ_MOUNT || r->state == READ_DENIED)
+		if (r->state == READ_TOKEN || r->state == READ_SLOT || r->state == READ_MOUNT ||
+		    r->state == READ_DENIED)
 			read_enter(r, r->state, deadline_ms);
 	}
 	while (last->caller != caller && last->next != NULL)
@@ -520,9 +540,11 @@ uint64_t read_number(const struct read *r)
 	return r->number;
 }
 
-struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops, void *arg)
+struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops,
+    void *arg)
 {
-	static const struct attempt_ops attempt_ops = { .go_on = read_go_on, .failed = read_fail_later,
+	static const struct attempt_ops attempt_ops = { .go_on = read_go_on,
+		.failed = read_fail_later,
 		.refused = read_refused };
 	struct read *r = calloc(1, sizeof(*r));
 

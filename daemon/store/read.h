@@ -1,11 +1,11 @@
 /*
  * read: one read of a secret at OpenBao, from the token that it is sent with to the answer.
  *
- * It waits for a login, for a slot, and for the mount guard. Then any node's word will do where it is new enough: no
- * older than what was written through this daemon in the last minute (versions.h), nor than the caller wants it. Else
- * the leader's counts, who must say after the read that it still leads; without a leader it is asked again until the
- * deadline. Where somebody else may have written, or a write's outcome is unknown, only the leader's word counts.
- * What may be tried again is, within the deadline.
+ * It waits for a login, for a slot, and for the mount guard. Then any node's word will do where it is new enough:
+ * no older than what was written through this daemon in the last minute (versions.h), nor than the caller wants
+ * it. Else the leader's counts, who must say after the read that it still leads; without a leader it is asked
+ * again until the deadline. Where somebody else may have written, or a write's outcome is unknown, only the
+ * leader's word counts. What may be tried again is, within the deadline.
  */
 #ifndef READ_H
 #define READ_H
@@ -18,13 +18,13 @@ struct read;
 
 struct read_ops {
 	/*
-	 * It is about to be sent, or to fail: whoever comes from now on needs another read. May run more than once, and from
-	 * within read_begin().
+	 * It is about to be sent, or to fail: whoever comes from now on needs another read. May run more than
+	 * once, and from within read_begin().
 	 */
 	void (*departs)(void *arg);
 	/*
-	 * The answer: VERDICT_OK, or why there is none. Once, from the loop; the read is gone afterwards. sent_ms: when it was sent
-	 * last.
+	 * The answer: VERDICT_OK, or why there is none. Once, from the loop; the read is gone afterwards. sent_ms:
+	 * when it was sent last.
 	 */
 	void (*done)(void *arg, const struct answer *answer, uint64_t sent_ms);
 };
@@ -33,11 +33,12 @@ struct read_options {
 	struct flight_key key; /* what is read. Its name is held */
 	uint64_t caller;       /* as of kv_get() */
 	uint64_t deadline_ms;
-	uint64_t number;       /* the request it is made for, for the log */
+	uint64_t number; /* the request it is made for, for the log */
 };
 
 /* ops is borrowed. NULL: no memory. */
-struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops, void *arg);
+struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops,
+    void *arg);
 
 /* The caller's request that it was begun for. */
 uint64_t read_number(const struct read *read);

@@ -13,9 +13,9 @@
 #include "base/table.h"
 
 #define RECENT_MS 1000u
-#define SHARED_MAX 8u /* slots of one caller among others */
+#define SHARED_MAX 8u  /* slots of one caller among others */
 #define QUEUE_LONG 64u /* a caller that has so many waiting asks for more than it is given whatever that is: */
-#define FLOOD_MAX 1u  /* slots of such a one among others */
+#define FLOOD_MAX 1u   /* slots of such a one among others */
 
 struct slot_caller {
 	struct slot_caller *prev, *next; /* in rotation */

@@ -1,6 +1,6 @@
 /*
- * slots: whose request goes upstream next. There are only so many slots; callers get them in turn, and where there is
- * more than one caller none gets all of them, so that one with many requests never holds up another with one.
+ * slots: whose request goes upstream next. There are only so many slots; callers get them in turn, and where there
+ * is more than one caller none gets all of them, so that one with many requests never holds up another with one.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -14,10 +14,10 @@ struct slots;
 
 /* One request's, from its asking to its end; part of its owner's struct. All zero: not asked for. */
 struct slot {
-	struct slot *prev, *next;   /* while it waits */
-	struct slots *slots;        /* NULL: not asked for, or given back */
+	struct slot *prev, *next; /* while it waits */
+	struct slots *slots;      /* NULL: not asked for, or given back */
 	struct slot_caller *caller;
-	bool is_held;               /* else it waits */
+	bool is_held; /* else it waits */
 	void (*come)(void *arg);
 	void *arg;
 };

@@ -1,6 +1,6 @@
 /*
- * snapshot_pull: two buffers. The thread fills one with what it has checked; when the loop has emptied the other they are
- * exchanged. An eventfd each way tells that there is something to take, or room again.
+ * snapshot_pull: two buffers. The thread fills one with what it has checked; when the loop has emptied the other
+ * they are exchanged. An eventfd each way tells that there is something to take, or room again.
  */
 #include "daemon/store/snapshot_pull.h"
 
@@ -18,8 +18,8 @@
 #include "proto/snapshot.h"
 
 /*
- * Bytes checked and not handed over; then OpenBao waits until half of it is gone. With the piece that reaches it they are
- * 128 KiB at most, for which there is room at once: a buffer that grows leaves holes behind.
+ * Bytes checked and not handed over; then OpenBao waits until half of it is gone. With the piece that reaches it
+ * they are 128 KiB at most, for which there is room at once: a buffer that grows leaves holes behind.
  */
 #define FULL (128u * 1024 - HTTP_PIECE_MAX)
 
@@ -32,9 +32,9 @@ struct pull {
 	void *arg;
 
 	/* Set before the thread begins. */
-	struct api *api;        /* of base, with settings of its own */
+	struct api *api; /* of base, with settings of its own */
 	char *token, *node;
-	uint64_t number; /* of the request that it is for, for the log */
+	uint64_t number;        /* of the request that it is for, for the log */
 	int to_loop, to_thread; /* eventfds */
 
 	/* Of both, under the lock. */
@@ -50,15 +50,18 @@ struct pull {
 	struct event *woken, *hand_over;
 	struct http_call *http; /* NULL: not asked yet, or all has come */
 	struct snapshot_check *check;
-	struct buf fresh;       /* checked, not handed over */
+	struct buf fresh;        /* checked, not handed over */
 	struct pull_state known; /* as it is after that */
-	bool paused;            /* OpenBao waits */
+	bool paused;             /* OpenBao waits */
 };
 
 const char *pull_end_name(enum pull_end end)
 {
-	static const char *const names[] = { [PULL_GOES_ON] = "goes on", [PULL_WHOLE] = "whole", [PULL_NOT_WHOLE] = "not whole",
-		[PULL_REFUSED] = "refused", [PULL_FAILED] = "failed" };
+	static const char *const names[] = { [PULL_GOES_ON] = "goes on",
+		[PULL_WHOLE] = "whole",
+		[PULL_NOT_WHOLE] = "not whole",
+		[PULL_REFUSED] = "refused",
+		[PULL_FAILED] = "failed" };
 
 	return names[end];
 }
@@ -87,7 +90,9 @@ static void exchange_bufs(struct buf *a, struct buf *b)
 
 /* -- in the thread ------------------------------------------------------------------------------------------- */
 
-/* Gives the loop what there is for it, if it has taken what it got before. False: it is to stop, or all is told. */
+/*
+ * Gives the loop what there is for it, if it has taken what it got before. False: it is to stop, or all is told.
+ */
 static bool pull_give(struct pull *pull)
 {
 	bool tells = false, goes_on;
@@ -117,7 +122,8 @@ static void pull_on_hand_over(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(pull->base);
 		return;
 	}
-	if (pull->paused && pull->known.end == PULL_GOES_ON && pull->http != NULL && buf_len(&pull->fresh) < FULL / 2) {
+	if (pull->paused && pull->known.end == PULL_GOES_ON && pull->http != NULL &&
+	    buf_len(&pull->fresh) < FULL / 2) {
 		pull->paused = false;
 		http_resume(pull->http);
 	}
@@ -172,7 +178,8 @@ static void pull_check(struct pull *pull, const unsigned char *p, size_t n)
 	} while (step == SNAPSHOT_BUSY && !is_to_stop(pull));
 	if (step == SNAPSHOT_BAD)
 		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
-	else if (buf_reserve(&pull->fresh, FULL + HTTP_PIECE_MAX - buf_len(&pull->fresh)) != 0 || buf_put(&pull->fresh, p, n) != 0)
+	else if (buf_reserve(&pull->fresh, FULL + HTTP_PIECE_MAX - buf_len(&pull->fresh)) != 0 ||
+	    buf_put(&pull->fresh, p, n) != 0)
 		pull_out_of_memory(pull);
 }
 
@@ -220,10 +227,15 @@ static void pull_on_answer(void *arg, const struct answer *answer)
 
 static void pull_ask(struct pull *pull)
 {
-	const struct http_stream stream = {.sink = pull_sink, .arg = pull};
+	const struct http_stream stream = { .sink = pull_sink, .arg = pull };
 
-	pull->http = api_ask(pull->api, API_SNAPSHOT_SAVE, &(struct api_request){.token = pull->token, .node = pull->node,
-	    .number = pull->number, .stream = &stream, .deadline_ms = CLOCK_NEVER}, pull_on_answer, pull);
+	pull->http = api_ask(pull->api, API_SNAPSHOT_SAVE,
+	    &(struct api_request){ .token = pull->token,
+		.node = pull->node,
+		.number = pull->number,
+		.stream = &stream,
+		.deadline_ms = CLOCK_NEVER },
+	    pull_on_answer, pull);
 	if (pull->http == NULL)
 		pull_out_of_memory(pull);
 }
@@ -263,7 +275,8 @@ static int pull_prepare(struct pull *pull, struct event_base *base, const struct
 	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, pull_on_woken, pull);
 	pull->hand_over = event_new(pull->base, -1, 0, pull_on_hand_over, pull);
 	pull->check = snapshot_check_new(&sha256_openssl, false);
-	if (pull->api == NULL || pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL || pull->check == NULL)
+	if (pull->api == NULL || pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL ||
+	    pull->check == NULL)
 		return -1;
 	return event_add(pull->told, NULL) == 0 && event_add(pull->woken, NULL) == 0 ? 0 : -1;
 }

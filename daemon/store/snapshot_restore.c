@@ -1,6 +1,6 @@
 /*
- * snapshot_restore: the caller's bytes are checked as they come, and OpenBao gets those that can do no harm: all but the
- * last ones, until the check is content.
+ * snapshot_restore: the caller's bytes are checked as they come, and OpenBao gets those that can do no harm: all
+ * but the last ones, until the check is content.
  */
 #include "daemon/store/snapshot_restore.h"
 
@@ -19,8 +19,10 @@
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
-#define ROOM 131072u        /* so much waits to be sent, beside what is held back, before the caller is told to wait */
-#define DATA_MAX (SNAPSHOT_HOLD_BACK + ROOM + FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
+#define ROOM 131072u /* so much waits to be sent, beside what is held back, before the caller is told to wait */
+#define DATA_MAX \
+	(SNAPSHOT_HOLD_BACK + ROOM + \
+	    FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
 #define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
@@ -42,12 +44,12 @@ struct restore {
 	struct http_call *question;
 	struct watch *watch;
 	struct snapshot_check *check;
-	struct buf data;        /* came, and was not given to curl yet */
-	size_t checked;         /* of data */
-	bool busy;              /* the check has more to do with what it took */
+	struct buf data; /* came, and was not given to curl yet */
+	size_t checked;  /* of data */
+	bool busy;       /* the check has more to do with what it took */
 	bool has_room, begun_sending;
 	bool source_waits;
-	char *active_time;      /* since when the node led before */
+	char *active_time; /* since when the node led before */
 	uint64_t bytes;
 };
 
@@ -59,8 +61,11 @@ static struct restore *restore_of(struct transfer *t)
 /* The only place where the state changes. */
 static void restore_enter(struct restore *r, enum restore_state state)
 {
-	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving", [RESTORE_CHECKING] = "checking",
-		[RESTORE_CONFIRMING] = "confirming", [RESTORE_RELEASED] = "released", [RESTORE_WATCHING] = "watching" };
+	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving",
+		[RESTORE_CHECKING] = "checking",
+		[RESTORE_CONFIRMING] = "confirming",
+		[RESTORE_RELEASED] = "released",
+		[RESTORE_WATCHING] = "watching" };
 
 	log_request(r->transfer.number, "restore: %s -> %s", names[r->state], names[state]);
 	r->state = state;
@@ -112,7 +117,7 @@ static void forget_the_old_state(struct restore *r, enum restored restored)
 
 static void restore_report(struct restore *r, enum restored restored)
 {
-	const struct restore_result result = {.bytes = r->bytes, .restored = restored};
+	const struct restore_result result = { .bytes = r->bytes, .restored = restored };
 
 	log_warning("restore: a snapshot of %llu bytes was taken by OpenBao, %s: %s", (unsigned long long)r->bytes,
 	    r->force ? "by force" : "not by force", restored_name(restored));
@@ -131,7 +136,8 @@ static void restore_on_failed(struct transfer *t, const struct failure *why)
 		return;
 	}
 	if (r->state == RESTORE_RELEASED && why->code != CODE_UNKNOWN_OUTCOME && !restore_has_failed(r))
-		failure_set(&copy, CODE_UNKNOWN_OUTCOME, "the snapshot was sent, and OpenBao has not said what it did with it");
+		failure_set(&copy, CODE_UNKNOWN_OUTCOME,
+		    "the snapshot was sent, and OpenBao has not said what it did with it");
 	restore_finish(r, &copy, NULL);
 }
 
@@ -201,8 +207,11 @@ static void restore_taken(struct restore *r)
 	kv_forget(t->all->kv);
 	transfer_moved(t);
 	r->watch = snapshot_watch(t->all->base, t->all->api,
-	    &(struct watch_options){.node = t->attempt.node, .active_time = r->active_time, .number = t->number,
-	    .until_ms = until < t->deadline_ms ? until : t->deadline_ms}, restore_on_watched, r);
+	    &(struct watch_options){ .node = t->attempt.node,
+		.active_time = r->active_time,
+		.number = t->number,
+		.until_ms = until < t->deadline_ms ? until : t->deadline_ms },
+	    restore_on_watched, r);
 	if (r->watch == NULL)
 		restore_report(r, RESTORED_WAITING);
 }
@@ -211,13 +220,16 @@ static void restore_taken(struct restore *r)
 static void refused_early(struct restore *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK)
-		transfer_fail(&r->transfer, CODE_UNKNOWN_OUTCOME, "OpenBao took the snapshot before it had come to its end");
+		transfer_fail(&r->transfer, CODE_UNKNOWN_OUTCOME,
+		    "OpenBao took the snapshot before it had come to its end");
 	else if (answer->failure.code != CODE_UNKNOWN_OUTCOME)
 		transfer_fail_with(&r->transfer, &answer->failure);
 	else if (answer->failure.status != 0)
-		transfer_fail(&r->transfer, CODE_UPSTREAM_ERROR, "OpenBao answered with an error of its own; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UPSTREAM_ERROR,
+		    "OpenBao answered with an error of its own; nothing was restored");
 	else
-		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE,
+		    "the connection to OpenBao broke; nothing was restored");
 }
 
 static void restore_on_answer(void *arg, const struct answer *answer)
@@ -246,7 +258,7 @@ static void restore_on_answer(void *arg, const struct answer *answer)
 static void restore_send_on(struct restore *r)
 {
 	struct transfer *t = &r->transfer;
-	const struct http_stream stream = {.source = restore_source, .arg = r};
+	const struct http_stream stream = { .source = restore_source, .arg = r };
 
 	if (r->http != NULL) {
 		if (r->source_waits) {
@@ -259,8 +271,12 @@ static void restore_send_on(struct restore *r)
 		return;
 	r->begun_sending = true;
 	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
-	    &(struct api_request){.token = token_text(t->attempt.token), .node = t->attempt.node, .stream = &stream,
-	    .deadline_ms = CLOCK_NEVER, .number = t->number}, restore_on_answer, r);
+	    &(struct api_request){ .token = token_text(t->attempt.token),
+		.node = t->attempt.node,
+		.stream = &stream,
+		.deadline_ms = CLOCK_NEVER,
+		.number = t->number },
+	    restore_on_answer, r);
 	if (r->http == NULL)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
@@ -275,7 +291,8 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 	if (restore_has_failed(r))
 		return;
 	if (!leads) {
-		transfer_fail(&r->transfer, CODE_UNAVAILABLE, "OpenBao's leader is another one by now; nothing was restored");
+		transfer_fail(&r->transfer, CODE_UNAVAILABLE,
+		    "OpenBao's leader is another one by now; nothing was restored");
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
@@ -293,7 +310,8 @@ static void restore_confirm(struct restore *r)
 		return;
 	}
 	restore_enter(r, RESTORE_CONFIRMING);
-	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, restore_on_confirmed, r);
+	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, restore_on_confirmed,
+	    r);
 	if (r->question == NULL)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
@@ -366,7 +384,8 @@ static void restore_on_ready(struct transfer *t)
 
 static bool restore_may_stop(const struct transfer *t)
 {
-	const struct restore *r = (const struct restore *)(const void *)((const char *)t - offsetof(struct restore, transfer));
+	const struct restore *r = (const struct restore *)(const void *)((const char *)t -
+	    offsetof(struct restore, transfer));
 
 	return r->state < RESTORE_RELEASED;
 }
@@ -374,8 +393,10 @@ static bool restore_may_stop(const struct transfer *t)
 struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
     const struct restore_ops *ops, void *arg)
 {
-	static const struct transfer_ops transfer_ops = {
-		.ready = restore_on_ready, .turn = restore_on_turn, .failed = restore_on_failed, .may_stop = restore_may_stop };
+	static const struct transfer_ops transfer_ops = { .ready = restore_on_ready,
+		.turn = restore_on_turn,
+		.failed = restore_on_failed,
+		.may_stop = restore_may_stop };
 	struct restore *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)

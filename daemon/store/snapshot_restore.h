@@ -1,7 +1,7 @@
 /*
  * snapshot_restore: a raft snapshot from a caller to OpenBao's leader, in constant memory. OpenBao applies what it
- * got to the end of, even if the request is broken off then; so the last SNAPSHOT_HOLD_BACK bytes are let go of only
- * when all has come, was found whole, and the node has said that it still leads.
+ * got to the end of, even if the request is broken off then; so the last SNAPSHOT_HOLD_BACK bytes are let go of
+ * only when all has come, was found whole, and the node has said that it still leads.
  */
 #ifndef SNAPSHOT_RESTORE_H
 #define SNAPSHOT_RESTORE_H
@@ -28,8 +28,8 @@ struct restore_ops {
 	/* Whether there is room for more data. */
 	void (*room)(void *arg, bool room);
 	/*
-	 * Once, unless it is abandoned. why is NULL if OpenBao has taken the snapshot: result says what came of it. Else
-	 * nothing was restored, but for CODE_UNKNOWN_OUTCOME.
+	 * Once, unless it is abandoned. why is NULL if OpenBao has taken the snapshot: result says what came of
+	 * it. Else nothing was restored, but for CODE_UNKNOWN_OUTCOME.
 	 */
 	void (*done)(void *arg, const struct failure *why, const struct restore_result *result);
 };
@@ -45,8 +45,8 @@ void snapshot_restore_data(struct restore *restore, const void *p, size_t n);
 void snapshot_restore_end(struct restore *restore);
 
 /*
- * The caller has gone. Before snapshot_restore_end this ends the restore, done will not run: false. From then on it
- * goes its way: true, and done runs.
+ * The caller has gone. Before snapshot_restore_end this ends the restore, done will not run: false. From then on
+ * it goes its way: true, and done runs.
  */
 bool snapshot_restore_abandon(struct restore *restore);
 

@@ -1,6 +1,6 @@
 /*
- * snapshot_save: what the thread that fetches and checks it has ready goes to the caller in turns of the loop. When the
- * caller has no room the thread's buffers fill, and OpenBao waits.
+ * snapshot_save: what the thread that fetches and checks it has ready goes to the caller in turns of the loop.
+ * When the caller has no room the thread's buffers fill, and OpenBao waits.
  */
 #include "daemon/store/snapshot_save.h"
 
@@ -68,14 +68,15 @@ static void save_refused(struct save *save)
 		keeper_unreachable(t->all->keeper);
 	}
 	if (save->state.begun)
-		transfer_fail(&save->transfer, CODE_UNAVAILABLE, "the connection to OpenBao broke in the middle of the snapshot");
+		transfer_fail(&save->transfer, CODE_UNAVAILABLE,
+		    "the connection to OpenBao broke in the middle of the snapshot");
 	else
 		transfer_refused(t, answer, true);
 }
 
 static void save_end(struct save *save)
 {
-	struct save_result result = {.bytes = save->bytes};
+	struct save_result result = { .bytes = save->bytes };
 	struct failure why;
 
 	log_request(save->transfer.number, "save: %s after %llu bytes", pull_end_name(save->state.end),
@@ -91,7 +92,8 @@ static void save_end(struct save *save)
 		save_finish(save, NULL, &result);
 		break;
 	case PULL_NOT_WHOLE:
-		failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s", save->state.error);
+		failure_set(&why, CODE_UPSTREAM_ERROR, "the snapshot that OpenBao sent is not whole: %s",
+		    save->state.error);
 		transfer_fail_with(&save->transfer, &why);
 		break;
 	case PULL_REFUSED:
@@ -175,7 +177,9 @@ void snapshot_save_room(struct save *save)
 
 static void save_on_ready(struct transfer *t)
 {
-	const struct api_request what = {.token = token_text(t->attempt.token), .node = t->attempt.node, .number = t->number};
+	const struct api_request what = { .token = token_text(t->attempt.token),
+		.node = t->attempt.node,
+		.number = t->number };
 	struct save *save = save_of(t);
 
 	save->state.end = PULL_GOES_ON;
@@ -190,11 +194,13 @@ static bool save_may_stop(const struct transfer *t)
 	return true;
 }
 
-struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms, const struct save_ops *ops,
-    void *arg)
+struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms,
+    const struct save_ops *ops, void *arg)
 {
-	static const struct transfer_ops transfer_ops = {
-		.ready = save_on_ready, .turn = save_on_turn, .failed = save_on_failed, .may_stop = save_may_stop };
+	static const struct transfer_ops transfer_ops = { .ready = save_on_ready,
+		.turn = save_on_turn,
+		.failed = save_on_failed,
+		.may_stop = save_may_stop };
 	struct save *save = calloc(1, sizeof(*save));
 
 	if (save == NULL)

@@ -21,18 +21,21 @@ struct save_result {
 struct save_ops {
 	/* OpenBao has begun to send. */
 	void (*begin)(void *arg);
-	/* The next n bytes, at most FRAME_DATA_MAX. 1, or 0: no more before snapshot_save_room; or -1: no memory, they are lost. */
+	/*
+	 * The next n bytes, at most FRAME_DATA_MAX. 1, or 0: no more before snapshot_save_room; or -1: no memory,
+	 * they are lost.
+	 */
 	int (*data)(void *arg, const void *p, size_t n);
 	/*
-	 * Once, unless it is abandoned: why is NULL if the snapshot was whole. Else what came is to be thrown away; it may
-	 * be before begin.
+	 * Once, unless it is abandoned: why is NULL if the snapshot was whole. Else what came is to be thrown
+	 * away; it may be before begin.
 	 */
 	void (*done)(void *arg, const struct failure *why, const struct save_result *result);
 };
 
 /* number: the caller's request, for the log. deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
-struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms, const struct save_ops *ops,
-    void *arg);
+struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms,
+    const struct save_ops *ops, void *arg);
 
 /* There is room for data again. */
 void snapshot_save_room(struct save *save);

@@ -1,9 +1,9 @@
 /*
- * snapshot_watch: health, then leader, then a pause, and again. Neither needs a token, which may not exist any more
- * in the state that was restored.
+ * snapshot_watch: health, then leader, then a pause, and again. Neither needs a token, which may not exist any
+ * more in the state that was restored.
  *
- * While it applies a snapshot, a leader answers sys/health as ever and sys/leader not at all; then it either becomes
- * active anew, with another active_time, or seals itself (observed with OpenBao 2.7.2).
+ * While it applies a snapshot, a leader answers sys/health as ever and sys/leader not at all; then it either
+ * becomes active anew, with another active_time, or seals itself (observed with OpenBao 2.7.2).
  */
 #include "daemon/store/snapshot_watch.h"
 
@@ -39,8 +39,8 @@ struct watch {
 
 const char *restored_name(enum restored restored)
 {
-	static const char *const names[] = {
-		[RESTORED_APPLIED] = "applied", [RESTORED_SEALED] = "sealed", [RESTORED_WAITING] = "waiting" };
+	static const char *const names
+	    [] = { [RESTORED_APPLIED] = "applied", [RESTORED_SEALED] = "sealed", [RESTORED_WAITING] = "waiting" };
 
 	return names[restored];
 }
@@ -48,7 +48,8 @@ const char *restored_name(enum restored restored)
 /* The only place where the state changes. */
 static void watch_enter(struct watch *w, enum watch_state state)
 {
-	static const char *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
+	static const char
+	    *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
 
 	log_request(w->number, "watch: %s -> %s", names[w->state], names[state]);
 	w->state = state;
@@ -65,7 +66,7 @@ static void watch_finish(struct watch *w, enum restored restored)
 
 static void watch_pause(struct watch *w)
 {
-	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
+	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
 
 	if (w->state != WATCH_PAUSE)
 		watch_enter(w, WATCH_PAUSE);
@@ -74,7 +75,9 @@ static void watch_pause(struct watch *w)
 
 static void watch_ask(struct watch *w, enum watch_state state, enum api_row row, api_control *done)
 {
-	const struct api_request request = { .node = w->node, .deadline_ms = clock_now_ms() + QUESTION_MS, .number = w->number };
+	const struct api_request request = { .node = w->node,
+		.deadline_ms = clock_now_ms() + QUESTION_MS,
+		.number = w->number };
 
 	w->question = api_ask_control(w->api, row, &request, done, w);
 	if (w->question != NULL)
@@ -118,8 +121,8 @@ static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 		watch_ask(w, WATCH_HEALTH, API_HEALTH, watch_on_health);
 }
 
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options, watch_done *done,
-    void *arg)
+struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
+    watch_done *done, void *arg)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 

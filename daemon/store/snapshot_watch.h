@@ -14,7 +14,7 @@ struct watch;
 enum restored {
 	RESTORED_APPLIED, /* it has become active anew */
 	RESTORED_SEALED,
-	RESTORED_WAITING  /* neither, so far */
+	RESTORED_WAITING /* neither, so far */
 };
 
 /* "applied", "sealed", "waiting" */
@@ -27,15 +27,15 @@ struct watch_options {
 	const char *node;
 	const char *active_time; /* since when the node led before, as sys/leader said; NULL if it did not */
 	uint64_t until_ms;
-	uint64_t number;         /* the caller's request, for the log */
+	uint64_t number; /* the caller's request, for the log */
 };
 
 /*
- * Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory. Strings
- * are copied.
+ * Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory.
+ * Strings are copied.
  */
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options, watch_done *done,
-    void *arg);
+struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
+    watch_done *done, void *arg);
 void snapshot_watch_cancel(struct watch *watch);
 
 #endif

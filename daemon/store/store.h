@@ -29,11 +29,11 @@ struct store {
 	struct mounts *mounts;
 	struct slots *slots;
 	struct answers *answers;
-	struct read *reads;      /* under way; read.c's */
-	struct write *writes;    /* likewise; write.c's */
-	bool stopping;           /* whatever begins fails */
-	unsigned under_way;      /* reads, writes, and callers who wait for reads */
-	struct drain drain;      /* for when nothing is under way any more */
+	struct read *reads;   /* under way; read.c's */
+	struct write *writes; /* likewise; write.c's */
+	bool stopping;        /* whatever begins fails */
+	unsigned under_way;   /* reads, writes, and callers who wait for reads */
+	struct drain drain;   /* for when nothing is under way any more */
 };
 
 static inline void store_began(struct store *store)

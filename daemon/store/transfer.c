@@ -19,8 +19,11 @@ static void transfer_prepare(struct attempt *a);
 /* The only place where the state changes. */
 static void transfer_enter(struct transfer *t, enum transfer_state state)
 {
-	static const char *const names[] = { [TRANSFER_TOKEN] = "token", [TRANSFER_LEADER] = "leader",
-		[TRANSFER_READY] = "ready", [TRANSFER_DENIED] = "denied", [TRANSFER_PAUSE] = "pause",
+	static const char *const names[] = { [TRANSFER_TOKEN] = "token",
+		[TRANSFER_LEADER] = "leader",
+		[TRANSFER_READY] = "ready",
+		[TRANSFER_DENIED] = "denied",
+		[TRANSFER_PAUSE] = "pause",
 		[TRANSFER_FAILED] = "failed" };
 
 	if (state != t->state)
@@ -80,7 +83,7 @@ static void transfer_await(struct transfer *t, enum transfer_state state, bool b
 /* A timer, since what is made active at once would run before the loop looks at its sockets again. */
 void transfer_yield(struct transfer *t)
 {
-	struct timeval now = {.tv_sec = 0};
+	struct timeval now = { .tv_sec = 0 };
 
 	(void)evtimer_add(&t->next_turn, &now);
 }
@@ -160,7 +163,8 @@ static void transfer_prepare(struct attempt *a)
 	struct transfer *t = transfer_of(a);
 
 	if (t->state == TRANSFER_DENIED && !t->tries_again) {
-		transfer_fail(t, CODE_NOT_READY, "the daemon's token had been revoked, and it has logged in anew: try again");
+		transfer_fail(t, CODE_NOT_READY,
+		    "the daemon's token had been revoked, and it has logged in anew: try again");
 		return;
 	}
 	attempt_let_go(a);
@@ -169,7 +173,10 @@ static void transfer_prepare(struct attempt *a)
 	} else if (!attempt_take_token(a)) {
 		transfer_await(t, TRANSFER_TOKEN, attempt_await_login(a));
 	} else {
-		/* Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked each time. */
+		/*
+		 * Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked
+		 * each time.
+		 */
 		a->search = leader_find(t->all->leader, transfer_on_found, t);
 		transfer_await(t, TRANSFER_LEADER, a->search != NULL);
 	}
@@ -199,7 +206,7 @@ void transfer_start(struct transfer *t, struct transfers *all, const struct tran
     uint64_t deadline_ms)
 {
 	static const struct attempt_ops attempt_ops = { .go_on = transfer_prepare, .failed = transfer_fail_later };
-	struct timeval tick = {.tv_usec = TICK_MS * 1000};
+	struct timeval tick = { .tv_usec = TICK_MS * 1000 };
 
 	t->all = all;
 	t->ops = ops;
@@ -261,8 +268,8 @@ void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *a
 	drain_check(&all->drain, all->count == 0);
 }
 
-struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
-    struct kv *kv, uint64_t stall_ms)
+struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper,
+    struct leader *leader, struct kv *kv, uint64_t stall_ms)
 {
 	struct transfers *all = calloc(1, sizeof(*all));
 

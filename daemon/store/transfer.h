@@ -1,6 +1,6 @@
 /*
- * transfer: what a snapshot's save and its restore have in common: a token, the leader, turns of the loop, and an end
- * when nothing moves any more.
+ * transfer: what a snapshot's save and its restore have in common: a token, the leader, turns of the loop, and an
+ * end when nothing moves any more.
  */
 #ifndef TRANSFER_H
 #define TRANSFER_H
@@ -39,8 +39,8 @@ struct transfers {
 };
 
 /* All borrowed. stall_ms: how long a transfer may make no progress. NULL: no memory. */
-struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
-    struct kv *kv, uint64_t stall_ms);
+struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper,
+    struct leader *leader, struct kv *kv, uint64_t stall_ms);
 
 /* Ends all that are under way. */
 void transfers_free(struct transfers *all);
@@ -48,7 +48,9 @@ void transfers_free(struct transfers *all);
 /* idle runs once, from the loop, when none is under way. */
 void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *arg);
 
-/* No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop. */
+/*
+ * No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop.
+ */
 void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 
 struct transfer_ops {
@@ -78,11 +80,11 @@ struct transfer {
 	struct transfers *all;
 	const struct transfer_ops *ops;
 	enum transfer_state state;
-	bool tries_again;   /* TRANSFER_DENIED: with a new token it is made ready anew */
-	uint64_t number;    /* the caller's request, for the log */
+	bool tries_again; /* TRANSFER_DENIED: with a new token it is made ready anew */
+	uint64_t number;  /* the caller's request, for the log */
 	uint64_t deadline_ms;
-	uint64_t moved_ms;  /* of the last progress */
-	uint64_t again_ms;  /* TRANSFER_PAUSE: until then */
+	uint64_t moved_ms; /* of the last progress */
+	uint64_t again_ms; /* TRANSFER_PAUSE: until then */
 	struct event tick, next_turn;
 };
 

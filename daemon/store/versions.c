@@ -1,6 +1,6 @@
 /*
- * versions: a table in the order of its writes, so that the oldest entry is the first to go. An entry that is pushed
- * out before its time is not lost: until that time has come no read is trusted to a standby.
+ * versions: a table in the order of its writes, so that the oldest entry is the first to go. An entry that is
+ * pushed out before its time is not lost: until that time has come no read is trusted to a standby.
  */
 #include "daemon/store/versions.h"
 
@@ -57,7 +57,9 @@ static struct version_entry *live_entry(struct versions *v, const struct secret_
 	return e != NULL && now < e->until ? e : NULL;
 }
 
-/* The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side. */
+/*
+ * The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side.
+ */
 static struct version_entry *renew_entry(struct versions *v, const struct secret_name *name, uint64_t now)
 {
 	struct version_entry *e = live_entry(v, name, now);
@@ -128,7 +130,8 @@ void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t
 		e->leader_until = now + VERSIONS_MS;
 }
 
-void versions_confirm(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t since, uint64_t now)
+void versions_confirm(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t since,
+    uint64_t now)
 {
 	struct version_entry *e = live_entry(v, name, now);
 

@@ -1,6 +1,6 @@
 /*
- * write: the states of one put, in the order in which it goes through them; a step that waits for nothing leads on to
- * the next one at once.
+ * write: the states of one put, in the order in which it goes through them; a step that waits for nothing leads on
+ * to the next one at once.
  */
 #include "daemon/store/write.h"
 
@@ -34,25 +34,31 @@ enum write_state {
 	WRITE_FAILED       /* waits for the loop, to tell its failure */
 };
 
-static const char *const write_state_names[] = {
-	[WRITE_TOKEN] = "token", [WRITE_SLOT] = "slot", [WRITE_MOUNT] = "mount", [WRITE_FIND_LEADER] = "find leader",
-	[WRITE_SENT] = "sent", [WRITE_CONFIRM] = "confirm", [WRITE_DENIED] = "denied", [WRITE_PAUSE] = "pause",
+static const char *const write_state_names[] = { [WRITE_TOKEN] = "token",
+	[WRITE_SLOT] = "slot",
+	[WRITE_MOUNT] = "mount",
+	[WRITE_FIND_LEADER] = "find leader",
+	[WRITE_SENT] = "sent",
+	[WRITE_CONFIRM] = "confirm",
+	[WRITE_DENIED] = "denied",
+	[WRITE_PAUSE] = "pause",
 	[WRITE_FAILED] = "failed" };
 
 struct write {
 	struct attempt attempt;    /* first, so that it is found to be its; node: where it went, NULL: to any */
 	struct write *prev, *next; /* of store->writes */
 	struct store *store;
-	const struct secret_name *name;  /* with a hold on it */
+	const struct secret_name *name; /* with a hold on it */
 	enum api_row row;
 	uint64_t number, caller, deadline_ms, cas;
 	bool has_cas;
 	char *data;
 	size_t data_len;
 	enum write_state state;
-	struct event timer;        /* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	/* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	struct event timer;
 	struct slot slot;
-	struct answer mismatch;    /* WRITE_CONFIRM */
+	struct answer mismatch; /* WRITE_CONFIRM */
 	bool abandoned;
 	struct claim claim;
 	kv_done *done;
@@ -173,7 +179,8 @@ static void write_without_leader(struct write *w)
 {
 	struct answer answer = { .verdict = VERDICT_AGAIN, .again_ms = NO_LEADER_MS };
 
-	failure_set(&answer.failure, CODE_UNAVAILABLE, "OpenBao has no leader that can be reached; nothing was written");
+	failure_set(&answer.failure, CODE_UNAVAILABLE,
+	    "OpenBao has no leader that can be reached; nothing was written");
 	write_refused(&w->attempt, &answer);
 }
 
@@ -193,9 +200,15 @@ static void write_send(struct write *w, const char *node)
 	struct attempt *a = &w->attempt;
 	struct buf body;
 
-	if (attempt_set_node(a, node) && api_put_body(&body, w->data, w->data_len, w->has_cas ? &w->cas : NULL) == 0) {
-		const struct api_request request = { .token = token_text(a->token), .node = a->node, .deadline_ms = w->deadline_ms,
-			.number = w->number, .mount = secret_mount(w->name), .path = secret_path(w->name), .body = &body };
+	if (attempt_set_node(a, node) &&
+	    api_put_body(&body, w->data, w->data_len, w->has_cas ? &w->cas : NULL) == 0) {
+		const struct api_request request = { .token = token_text(a->token),
+			.node = a->node,
+			.deadline_ms = w->deadline_ms,
+			.number = w->number,
+			.mount = secret_mount(w->name),
+			.path = secret_path(w->name),
+			.body = &body };
 		a->http = api_ask(w->store->api, w->row, &request, write_on_answer, w);
 	}
 	write_await(w, WRITE_SENT, a->http != NULL);
@@ -266,15 +279,19 @@ static void write_on_answer(void *arg, const struct answer *answer)
 		leader_wrong(w->store->leader, a->node);
 	if (answer->verdict == VERDICT_OK) {
 		versions_wrote(versions, w->name, answer->version, clock_now_ms());
-		write_finish(w, &(struct kv_reply){ .data = answer->data, .metadata = answer->metadata,
-			.created_time = answer->created_time, .version = answer->version });
+		write_finish(w,
+		    &(struct kv_reply){ .data = answer->data,
+			.metadata = answer->metadata,
+			.created_time = answer->created_time,
+			.version = answer->version });
 		return;
 	}
 	if (code == CODE_CAS_MISMATCH || code == CODE_UNKNOWN_OUTCOME)
 		versions_doubt(versions, w->name, clock_now_ms());
 	if (code == CODE_CAS_MISMATCH && a->node != NULL) {
 		w->mismatch = *answer;
-		a->http = leader_confirm(w->store->leader, a->node, w->deadline_ms, w->number, write_on_confirmed, w);
+		a->http = leader_confirm(w->store->leader, a->node, w->deadline_ms, w->number, write_on_confirmed,
+		    w);
 		write_await(w, WRITE_CONFIRM, a->http != NULL);
 	} else {
 		write_refused(a, answer);
@@ -315,7 +332,8 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 
 struct write *write_begin(struct store *store, const struct kv_write *what, kv_done *done, void *arg)
 {
-	static const struct attempt_ops attempt_ops = { .go_on = write_go_on, .failed = write_fail_later,
+	static const struct attempt_ops attempt_ops = { .go_on = write_go_on,
+		.failed = write_fail_later,
 		.refused = write_refused };
 	struct write *w = calloc(1, sizeof(*w));
 

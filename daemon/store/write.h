@@ -1,11 +1,11 @@
 /*
  * write: one put of a secret at OpenBao, from the token that it is sent with to the answer.
  *
- * A standby passes writes on, but holds a check-and-set against its own old state first and so calls the version just
- * written a mismatch; and while the leader is lost it answers 307, which may be said of a write that was done (both
- * observed with OpenBao 2.7.2). So once a leader was found writes go to no other node, and wait while there is none.
- * Where none was ever found any node gets them. A mismatch counts only if the node that found it says afterwards that
- * it leads.
+ * A standby passes writes on, but holds a check-and-set against its own old state first and so calls the version
+ * just written a mismatch; and while the leader is lost it answers 307, which may be said of a write that was done
+ * (both observed with OpenBao 2.7.2). So once a leader was found writes go to no other node, and wait while there
+ * is none. Where none was ever found any node gets them. A mismatch counts only if the node that found it says
+ * afterwards that it leads.
  *
  * It is sent again only where nothing was done; what may have been done and was not answered is told as
  * CODE_UNKNOWN_OUTCOME.

@@ -27,7 +27,7 @@ static const struct {
 	void (*mount_answer)(const struct http_reply *reply, const char *mount, struct answer *ret);
 	void (*control)(const struct http_reply *reply, struct control *ret);
 } rows[] = {
-#define ROW_FACTS(row, name, method, path, flags, kind, read) [row] = {name, method, path, flags, .kind = read},
+#define ROW_FACTS(row, name, method, path, flags, kind, read) [row] = { name, method, path, flags, .kind = read },
 	API_TABLE(ROW_FACTS)
 #undef ROW_FACTS
 };
@@ -96,7 +96,8 @@ static int put_encoded(struct buf *out, const char *path)
 	while (*path != '\0') {
 		size_t n = strspn(path, plain);
 
-		if (n > 0 ? buf_put(out, path, n) < 0 : buf_printf(out, "%%%02X", (unsigned)(unsigned char)*path) < 0)
+		if (n > 0 ? buf_put(out, path, n) < 0
+			  : buf_printf(out, "%%%02X", (unsigned)(unsigned char)*path) < 0)
 			return -1;
 		path += n > 0 ? n : 1;
 	}
@@ -195,9 +196,10 @@ static void pass_answer(void *arg, const struct http_reply *reply)
 	call->answered(call->arg, &answer);
 }
 
-struct http_call *api_ask(struct api *api, enum api_row row, const struct api_request *request, api_answer *done, void *arg)
+struct http_call *api_ask(struct api *api, enum api_row row, const struct api_request *request, api_answer *done,
+    void *arg)
 {
-	struct call_arg call = {.row = row, .answered = done, .arg = arg};
+	struct call_arg call = { .row = row, .answered = done, .arg = arg };
 	size_t mount_size = 0;
 
 	if (rows[row].mount_answer != NULL) {
@@ -222,7 +224,7 @@ static void pass_control(void *arg, const struct http_reply *reply)
 struct http_call *api_ask_control(struct api *api, enum api_row row, const struct api_request *request,
     api_control *done, void *arg)
 {
-	struct call_arg call = {.row = row, .controlled = done, .arg = request->arg_size > 0 ? NULL : arg};
+	struct call_arg call = { .row = row, .controlled = done, .arg = request->arg_size > 0 ? NULL : arg };
 
 	if (request->arg_size > 0)
 		memcpy(call.copied.arg, arg, request->arg_size);

@@ -101,17 +101,20 @@ static void finish_gone(struct approle_wrapped *w)
 	struct digest digest = digest_of_token(w->token);
 
 	if (digest_equal(&digest, &w->lost))
-		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token is used up, perhaps by this daemon when the answer to its "
+		end_unwrapping(w, AUTH_CREDENTIAL,
+		    "the wrapping token is used up, perhaps by this daemon when the answer to its "
 		    "unwrapping was lost; a new one is needed");
 	else
-		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token is used up, expired or was never valid; unless this daemon "
+		end_unwrapping(w, AUTH_CREDENTIAL,
+		    "the wrapping token is used up, expired or was never valid; unless this daemon "
 		    "used it before a restart, somebody else may have done so");
 }
 
 /* A 403 here is none of a login, so that it does not count as a sign of a locked role. */
 static void finish_failed(struct approle_wrapped *w, const struct control *control)
 {
-	end_unwrapping(w, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED, control->reason);
+	end_unwrapping(w, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED,
+	    control->reason);
 }
 
 static void keep_secret_id(struct approle_wrapped *w, const char *secret_id)
@@ -156,11 +159,13 @@ static void on_wrapping_lookup(void *arg, const struct control *control)
 	} else if (control->result != CONTROL_OK) {
 		finish_failed(w, control);
 	} else if (!approle_wrapped_path_ok(control->creation_path, w->mount)) {
-		end_unwrapping(w, AUTH_CREDENTIAL, "the wrapping token was not made for a SecretID of the configured mount, and was "
+		end_unwrapping(w, AUTH_CREDENTIAL,
+		    "the wrapping token was not made for a SecretID of the configured mount, and was "
 		    "left alone; somebody may have put it in the place of the true one");
 	} else {
 		w->call = api_ask_control(w->api, API_UNWRAP,
-		    &(struct api_request){.token = w->token, .node = w->node, .deadline_ms = w->deadline_ms}, on_unwrap, w);
+		    &(struct api_request){ .token = w->token, .node = w->node, .deadline_ms = w->deadline_ms },
+		    on_unwrap, w);
 		if (w->call == NULL)
 			end_unwrapping(w, AUTH_FAILED, "out of memory");
 	}
@@ -177,7 +182,8 @@ int approle_wrapped_open(struct approle_wrapped *w, const char *token, const cha
 	w->done = done;
 	w->arg = arg;
 	w->call = api_ask_control(w->api, API_WRAPPING_LOOKUP,
-	    &(struct api_request){.token = w->token, .node = node, .deadline_ms = deadline_ms}, on_wrapping_lookup, w);
+	    &(struct api_request){ .token = w->token, .node = node, .deadline_ms = deadline_ms },
+	    on_wrapping_lookup, w);
 	if (w->call != NULL)
 		return 0;
 	forget_token(w);

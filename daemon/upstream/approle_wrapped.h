@@ -24,13 +24,13 @@ void approle_wrapped_free(struct approle_wrapped *wrapped);
 struct kept_secret *approle_wrapped_kept(struct approle_wrapped *wrapped);
 
 /*
- * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done runs once, from the loop: with AUTH_OK when
- * what is kept is that token's SecretID, else with the result of a login that fails for this reason. One at a time.
- * 0, or -1: no memory, and done does not run.
+ * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done
+ * runs once, from the loop: with AUTH_OK when what is kept is that token's SecretID, else with the result of a
+ * login that fails for this reason. One at a time. 0, or -1: no memory, and done does not run.
  */
 typedef void approle_wrapped_done(void *arg, enum auth_result result, const char *reason);
-int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node, uint64_t deadline_ms,
-    approle_wrapped_done *done, void *arg);
+int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node,
+    uint64_t deadline_ms, approle_wrapped_done *done, void *arg);
 
 /* Pure, for tests: whether a wrapping token created at this path holds a SecretID of that mount. */
 bool approle_wrapped_path_ok(const char *creation_path, const char *mount);

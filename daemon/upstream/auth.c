@@ -23,7 +23,7 @@
 struct auth *auth_new(struct event_base *base, struct api *api, const struct auth_options *options)
 {
 	switch (options->mode) {
-	AUTH_MODES(CASE_NEW)
+		AUTH_MODES(CASE_NEW)
 	}
 	return NULL;
 }
@@ -46,13 +46,18 @@ static void on_login_failed(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	finish_login(auth, &(struct auth_reply){.result = auth->result, .reason = reason.text});
+	finish_login(auth, &(struct auth_reply){ .result = auth->result, .reason = reason.text });
 }
 
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
 {
-	finish_login(auth, &(struct auth_reply){.result = AUTH_OK, .client_token = client_token, .lease_ms = lease_ms,
-	    .renewable = renewable, .borrowed = auth->ops->borrowed, .reason = ""});
+	finish_login(auth,
+	    &(struct auth_reply){ .result = AUTH_OK,
+		.client_token = client_token,
+		.lease_ms = lease_ms,
+		.renewable = renewable,
+		.borrowed = auth->ops->borrowed,
+		.reason = "" });
 }
 
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason)
@@ -74,7 +79,8 @@ void auth_fail_control(struct auth *auth, const struct control *control)
 		break;
 	case CONTROL_DENIED:
 	case CONTROL_DENIED_WRAPPED:
-		auth_fail(auth, auth->ops->denied, control->explained ? control->reason : auth->ops->denied_reason);
+		auth_fail(auth, auth->ops->denied,
+		    control->explained ? control->reason : auth->ops->denied_reason);
 		break;
 	case CONTROL_OK:
 	case CONTROL_WRAPPING_GONE:
@@ -125,8 +131,12 @@ void auth_send(struct auth *auth, const struct auth_member members[2])
 	buf_init(&body, BODY_MAX);
 	if (put_auth_member(&body, "{", &members[0]) == 0 && put_auth_member(&body, ",", &members[1]) == 0 &&
 	    buf_puts(&body, "}") == 0)
-		auth->call = api_ask_control(auth->api, API_LOGIN, &(struct api_request){.node = auth->node, .mount = auth->mount,
-		    .body = &body, .deadline_ms = auth->deadline_ms}, on_login_answer, auth);
+		auth->call = api_ask_control(auth->api, API_LOGIN,
+		    &(struct api_request){ .node = auth->node,
+			.mount = auth->mount,
+			.body = &body,
+			.deadline_ms = auth->deadline_ms },
+		    on_login_answer, auth);
 	buf_free(&body);
 	auth_credentials_forget(&auth->credentials);
 	if (auth->call == NULL)
@@ -135,7 +145,8 @@ void auth_send(struct auth *auth, const struct auth_member members[2])
 
 /* -- the login ----------------------------------------------------------------------------------------------- */
 
-int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount, const struct auth_ops *ops)
+int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount,
+    const struct auth_ops *ops)
 {
 	auth->ops = ops;
 	auth->api = api;

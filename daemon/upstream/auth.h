@@ -1,6 +1,6 @@
 /*
- * auth: how the daemon logs in. Sealed: the struct is opaque, the ways to log in are those of auth_modes.h, and nothing
- * outside upstream/ can make another.
+ * auth: how the daemon logs in. Sealed: the struct is opaque, the ways to log in are those of auth_modes.h, and
+ * nothing outside upstream/ can make another.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -53,8 +53,8 @@ struct auth *auth_new(struct event_base *base, struct api *api, const struct aut
 AUTH_MODES(AUTH_CONSTRUCTOR)
 
 /*
- * From here on logins go to the leader, where one is found: a standby answers them from a state of its own that lags
- * behind, and refuses a role or SecretID that is new (observed with OpenBao 2.7.2). Borrowed.
+ * From here on logins go to the leader, where one is found: a standby answers them from a state of its own that
+ * lags behind, and refuses a role or SecretID that is new (observed with OpenBao 2.7.2). Borrowed.
  */
 void auth_at_leader(struct auth *auth, struct leader *leader);
 
@@ -66,7 +66,7 @@ enum auth_result {
 	AUTH_UNREACHABLE, /* no answer, sealed, no active node */
 	AUTH_REJECTED,    /* 400 invalid role or secret id */
 	AUTH_DENIED,      /* 403, where that may be a lockout */
-	AUTH_CREDENTIAL,  /* no usable credential: a file that is missing or no regular file, a used-up wrapping token,
+	AUTH_CREDENTIAL, /* no usable credential: a file that is missing or no regular file, a used-up wrapping token,
 	                     a Kubernetes token that is not accepted */
 	AUTH_FAILED
 };
@@ -76,8 +76,8 @@ struct auth_reply {
 	const char *client_token; /* AUTH_OK; valid until the callback returns */
 	uint64_t lease_ms;
 	bool renewable;
-	bool borrowed;            /* the login did not make this token: it is not the daemon's to revoke */
-	const char *reason;       /* else: for the log and status; holds no credential, address or namespace */
+	bool borrowed;      /* the login did not make this token: it is not the daemon's to revoke */
+	const char *reason; /* else: for the log and status; holds no credential, address or namespace */
 };
 
 /* Runs exactly once, from the loop, never from within auth_login. */
@@ -93,10 +93,11 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 bool auth_credential_changed(struct auth *auth);
 
 /*
- * A wrapping token is used up by the login that opens it, so that what came out must outlive the auth. auth_kept: what this
- * one has, valid until its next login; NULL: nothing. auth_keep: a copy of what another one had, or a daemon before a restart,
- * for use where the token is still the same; before the first login. False: this way to log in has no use for it, or there is
- * no memory. auth_on_kept: runs when a token was opened, before the login goes on; it must not call the auth.
+ * A wrapping token is used up by the login that opens it, so that what came out must outlive the auth. auth_kept:
+ * what this one has, valid until its next login; NULL: nothing. auth_keep: a copy of what another one had, or a
+ * daemon before a restart, for use where the token is still the same; before the first login. False: this way to
+ * log in has no use for it, or there is no memory. auth_on_kept: runs when a token was opened, before the login
+ * goes on; it must not call the auth.
  */
 struct kept_secret;
 const struct kept_secret *auth_kept(const struct auth *auth);

@@ -19,7 +19,8 @@ static const char *text_of(const struct approle *a, size_t credential)
 
 static void send_login(struct approle *a, const char *secret_id)
 {
-	auth_send(&a->auth, (struct auth_member[]){{"role_id", text_of(a, ROLE_ID)}, {"secret_id", secret_id}});
+	auth_send(&a->auth,
+	    (struct auth_member[]){ { "role_id", text_of(a, ROLE_ID) }, { "secret_id", secret_id } });
 }
 
 static void on_opened(void *arg, enum auth_result result, const char *reason)
@@ -42,7 +43,8 @@ static void open_wrapped(struct approle *a)
 	if (kept != NULL)
 		send_login(a, kept);
 	else if (!auth_is_token(token))
-		auth_fail(&a->auth, AUTH_CREDENTIAL, "what should be a wrapping token holds characters that no token has");
+		auth_fail(&a->auth, AUTH_CREDENTIAL,
+		    "what should be a wrapping token holds characters that no token has");
 	else if (approle_wrapped_open(a->wrapped, token, a->auth.node, a->auth.deadline_ms, on_opened, a) < 0)
 		auth_fail(&a->auth, AUTH_FAILED, "out of memory");
 }

@@ -73,7 +73,8 @@ static void warn_of_public_files(struct auth_credentials *c)
 		const struct auth_credential *credential = &c->credential[i];
 		if (credential->file == NULL || !credential->is_private || !secretfile_is_public(credential->file))
 			continue;
-		log_warning("%s: every user of this host may read it: chmod 600 it, and replace what is in it", credential->file);
+		log_warning("%s: every user of this host may read it: chmod 600 it, and replace what is in it",
+		    credential->file);
 		c->warned_of = c->used;
 	}
 }

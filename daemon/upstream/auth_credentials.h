@@ -1,6 +1,6 @@
 /*
- * auth_credentials: what a way to log in must know: up to two texts, each from a file that is read again at each login,
- * so that new credentials need no restart, or given once. Of what was read only a digest stays.
+ * auth_credentials: what a way to log in must know: up to two texts, each from a file that is read again at each
+ * login, so that new credentials need no restart, or given once. Of what was read only a digest stays.
  */
 #ifndef AUTH_CREDENTIALS_H
 #define AUTH_CREDENTIALS_H
@@ -17,8 +17,8 @@
 struct auth_credential {
 	char *file;
 	const char *text; /* if there is no file */
-	bool is_private; /* a file that every user may read is warned of */
-	struct buf read; /* what these gave, with a NUL behind it; empty but while a login is under way */
+	bool is_private;  /* a file that every user may read is warned of */
+	struct buf read;  /* what these gave, with a NUL behind it; empty but while a login is under way */
 };
 
 struct auth_credentials {
@@ -35,7 +35,9 @@ void auth_credentials_free(struct auth_credentials *c);
 /* Adds one, which is from then on known by its number, from 0. text is borrowed. 0 or -1: no memory. */
 int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text);
 
-/* Reads all for a login, to be looked at until auth_credentials_forget. 0; or -1 with why set, and none is there. */
+/*
+ * Reads all for a login, to be looked at until auth_credentials_forget. 0; or -1 with why set, and none is there.
+ */
 int auth_credentials_read(struct auth_credentials *c, struct error *why);
 const char *auth_credentials_text(const struct auth_credentials *c, size_t i);
 void auth_credentials_forget(struct auth_credentials *c);

@@ -31,7 +31,7 @@ static void devtoken_login(struct auth *auth)
 		return;
 	}
 	auth->call = api_ask_control(auth->api, API_LOOKUP_SELF,
-	    &(struct api_request){.token = token, .deadline_ms = auth->deadline_ms}, on_devtoken_lookup, auth);
+	    &(struct api_request){ .token = token, .deadline_ms = auth->deadline_ms }, on_devtoken_lookup, auth);
 	if (auth->call == NULL)
 		auth_fail(auth, AUTH_FAILED, "out of memory");
 }
@@ -49,7 +49,8 @@ static const struct auth_ops devtoken_ops = {
 	.denied_reason = "OpenBao does not know the token",
 };
 
-struct auth *auth_devtoken_new(struct event_base *base, struct api *api, const struct auth_devtoken_options *options)
+struct auth *auth_devtoken_new(struct event_base *base, struct api *api,
+    const struct auth_devtoken_options *options)
 {
 	struct auth *auth = secmem_calloc(1, sizeof(*auth));
 

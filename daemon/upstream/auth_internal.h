@@ -25,25 +25,27 @@ struct auth_ops {
 struct auth {
 	const struct auth_ops *ops;
 	struct api *api;
-	struct leader *leader;   /* NULL: logins go to any node */
+	struct leader *leader; /* NULL: logins go to any node */
 	struct leader_wait *search;
-	char *node;              /* where this login goes; NULL: to any */
-	char *mount;             /* of the method; NULL: it has none */
+	char *node;  /* where this login goes; NULL: to any */
+	char *mount; /* of the method; NULL: it has none */
 	struct auth_credentials credentials;
-	struct http_call *call;  /* the login's own request */
+	struct http_call *call; /* the login's own request */
 	uint64_t deadline_ms;
 	struct event failed;     /* tells a failure from the loop */
 	enum auth_result result; /* of the failure */
 	struct error reason;
-	auth_done *done;         /* NULL: no login is under way */
+	auth_done *done; /* NULL: no login is under way */
 	void *arg;
-	struct kept_secret *kept; /* what outlives a login of this way; NULL: nothing does. Its way's own to free */
+	/* what outlives a login of this way; NULL: nothing does. Its way's own to free */
+	struct kept_secret *kept;
 	auth_kept_secret *on_kept; /* NULL: nobody asks */
 	void *on_kept_arg;
 };
 
 /* mount: copied; NULL for none. 0; or -1: no memory, and auth_free is to be called all the same. */
-int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount, const struct auth_ops *ops);
+int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount,
+    const struct auth_ops *ops);
 
 /* A member of the object that a login sends. */
 struct auth_member {
@@ -59,7 +61,10 @@ bool auth_is_token(const char *text);
 /* A wrapping token was opened, and what came out is in auth->kept. */
 void auth_has_kept(struct auth *auth);
 
-/* The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not outlive it. */
+/*
+ * The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not
+ * outlive it.
+ */
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable);
 
 /* The login has failed. May be called at any time, also from within ops->login; the reason is copied. */

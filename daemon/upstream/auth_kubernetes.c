@@ -1,6 +1,6 @@
 /*
- * auth_kubernetes: the login with a role's name and the token of a Kubernetes service account. The token's file is read
- * at each login: Kubernetes replaces it long before the token in it expires.
+ * auth_kubernetes: the login with a role's name and the token of a Kubernetes service account. The token's file is
+ * read at each login: Kubernetes replaces it long before the token in it expires.
  */
 #include "base/secmem.h"
 #include "daemon/upstream/auth_internal.h"
@@ -15,7 +15,7 @@ static void kubernetes_login(struct auth *auth)
 	const struct kubernetes *k = (const struct kubernetes *)auth;
 	const char *token = auth_credentials_text(&auth->credentials, 0);
 
-	auth_send(auth, (struct auth_member[]){{"role", k->role}, {"jwt", token}});
+	auth_send(auth, (struct auth_member[]){ { "role", k->role }, { "jwt", token } });
 }
 
 static void kubernetes_free(struct auth *auth)
@@ -34,11 +34,13 @@ static const struct auth_ops kubernetes_ops = {
 	.login = kubernetes_login,
 	.free = kubernetes_free,
 	.denied = AUTH_CREDENTIAL,
-	.denied_reason = "OpenBao denied the login: Kubernetes does not accept the service account's token or cannot "
+	.denied_reason =
+	    "OpenBao denied the login: Kubernetes does not accept the service account's token or cannot "
 	    "be asked by OpenBao, or there is no such auth mount",
 };
 
-struct auth *auth_kubernetes_new(struct event_base *base, struct api *api, const struct auth_kubernetes_options *options)
+struct auth *auth_kubernetes_new(struct event_base *base, struct api *api,
+    const struct auth_kubernetes_options *options)
 {
 	struct kubernetes *k = secmem_calloc(1, sizeof(*k));
 

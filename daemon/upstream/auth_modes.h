@@ -1,7 +1,7 @@
 /*
- * auth_modes: the table of the ways to log in, and the only one: the configuration and auth.c take from it what ways
- * there are. A way is added by a row here, and then nothing compiles until it has its struct auth_NAME_options, its
- * auth_NAME_new in an auth_NAME.c, and what config_auth.c must know of it.
+ * auth_modes: the table of the ways to log in, and the only one: the configuration and auth.c take from it what
+ * ways there are. A way is added by a row here, and then nothing compiles until it has its struct
+ * auth_NAME_options, its auth_NAME_new in an auth_NAME.c, and what config_auth.c must know of it.
  */
 #ifndef AUTH_MODES_H
 #define AUTH_MODES_H

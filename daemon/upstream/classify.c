@@ -27,7 +27,8 @@ static void failed(struct answer *ret, const struct http_reply *reply, enum code
 	set_answer(ret, reply, VERDICT_FAILED, code, message);
 }
 
-static void again(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code, const char *message)
+static void again(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code,
+    const char *message)
 {
 	set_answer(ret, reply, VERDICT_AGAIN, code, message);
 	ret->again_ms = ms;
@@ -39,7 +40,8 @@ static void odd(struct answer *ret, const struct http_reply *reply, enum code co
 	ret->odd = true;
 }
 
-static void denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase, const char *message)
+static void denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase,
+    const char *message)
 {
 	set_answer(ret, reply, VERDICT_DENIED, CODE_PERMISSION_DENIED, message);
 	ret->denied_wrapped = phrase == PHRASE_PERMISSION_DENIED_WRAPPED;
@@ -62,7 +64,8 @@ static bool take_refusal(struct answer *ret, const struct http_reply *reply, enu
 	else if (reply->status == 429)
 		rate_limited(ret, reply);
 	else if (reply->status == 400 && phrase == PHRASE_UPGRADING)
-		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "the mount is still being made ready by OpenBao");
+		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE,
+		    "the mount is still being made ready by OpenBao");
 	else if (reply->status == 404 && phrase == PHRASE_NAMESPACE_NOT_FOUND)
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "the configured namespace does not exist in OpenBao");
 	else if (reply->status == 503 && phrase == PHRASE_SEALED)
@@ -116,8 +119,8 @@ static void read_without_reply(struct answer *ret, const struct http_reply *repl
 }
 
 /*
- * An answer to a read that holds no document. A 307 is a standby's whose leader cannot be reached, as while another one is
- * elected.
+ * An answer to a read that holds no document. A 307 is a standby's whose leader cannot be reached, as while
+ * another one is elected.
  */
 static void read_failed(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
@@ -147,19 +150,19 @@ struct secret {
 static int secret_read(const struct http_reply *reply, struct secret *secret)
 {
 	const struct members metadata[] = {
-		{JNAME("version"), &secret->version, NULL},
-		{JNAME("created_time"), &secret->created_time, NULL},
-		{JNAME("deletion_time"), &secret->deletion_time, NULL},
-		{JNAME("destroyed"), &secret->destroyed, NULL},
-		{JNAME("custom_metadata"), &secret->custom_metadata, NULL},
-		{{NULL, 0}, NULL, NULL},
+		{ JNAME("version"), &secret->version, NULL },
+		{ JNAME("created_time"), &secret->created_time, NULL },
+		{ JNAME("deletion_time"), &secret->deletion_time, NULL },
+		{ JNAME("destroyed"), &secret->destroyed, NULL },
+		{ JNAME("custom_metadata"), &secret->custom_metadata, NULL },
+		{ { NULL, 0 }, NULL, NULL },
 	};
 	const struct members data[] = {
-		{JNAME("data"), &secret->data, NULL},
-		{JNAME("metadata"), &secret->metadata, metadata},
-		{{NULL, 0}, NULL, NULL},
+		{ JNAME("data"), &secret->data, NULL },
+		{ JNAME("metadata"), &secret->metadata, metadata },
+		{ { NULL, 0 }, NULL, NULL },
 	};
-	const struct members top[] = {{JNAME("data"), &secret->envelope, data}, {{NULL, 0}, NULL, NULL}};
+	const struct members top[] = { { JNAME("data"), &secret->envelope, data }, { { NULL, 0 }, NULL, NULL } };
 
 	memset(secret, 0, sizeof(*secret));
 	return members_take(reply->body, reply->body_len, top);
@@ -207,10 +210,11 @@ static void get_not_found(struct answer *ret, const struct http_reply *reply)
 	uint64_t version;
 	bool none;
 
-	if (secret_read(reply, &secret) == 0 && members_is(secret.data, JSON_NULL) && members_is(secret.version, JSON_NUMBER) &&
-	    jspan_number(secret.version, &version) == 0) {
-		failed(ret, reply, CODE_NOT_FOUND, members_is(secret.destroyed, JSON_TRUE) ?
-		    "this version of the secret is destroyed" : "this version of the secret is deleted");
+	if (secret_read(reply, &secret) == 0 && members_is(secret.data, JSON_NULL) &&
+	    members_is(secret.version, JSON_NUMBER) && jspan_number(secret.version, &version) == 0) {
+		failed(ret, reply, CODE_NOT_FOUND,
+		    members_is(secret.destroyed, JSON_TRUE) ? "this version of the secret is destroyed"
+							    : "this version of the secret is deleted");
 		ret->failure.deleted = true;
 		ret->failure.version = version;
 		return;
@@ -247,13 +251,15 @@ static void put_without_reply(struct answer *ret, const struct http_reply *reply
 	if (!reply->sent && no_connection(ret, reply))
 		return;
 	if (reply->sent)
-		unknown(ret, reply, reply->outcome == HTTP_DEADLINE ?
-		    "the write was sent, and OpenBao did not answer in time: it may or may not have been done" :
-		    "the write was sent, and no whole answer came: it may or may not have been done");
+		unknown(ret, reply,
+		    reply->outcome == HTTP_DEADLINE
+			? "the write was sent, and OpenBao did not answer in time: it may or may not have been done"
+			: "the write was sent, and no whole answer came: it may or may not have been done");
 	else if (reply->outcome == HTTP_DEADLINE)
 		failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time; nothing was sent");
 	else if (reply->outcome == HTTP_BROKEN)
-		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was sent");
+		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE,
+		    "the connection to OpenBao broke; nothing was sent");
 	else
 		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 	ret->unreachable = reply->outcome == HTTP_DEADLINE || reply->outcome == HTTP_BROKEN;
@@ -261,14 +267,15 @@ static void put_without_reply(struct answer *ret, const struct http_reply *reply
 
 static void put_done(struct answer *ret, const struct http_reply *reply)
 {
-	struct jspan envelope = {.len = 0}, version = envelope, created_time = envelope, custom_metadata = envelope;
+	struct jspan envelope = { .len = 0 }, version = envelope, created_time = envelope,
+		     custom_metadata = envelope;
 	const struct members data[] = {
-		{JNAME("version"), &version, NULL},
-		{JNAME("created_time"), &created_time, NULL},
-		{JNAME("custom_metadata"), &custom_metadata, NULL},
-		{{NULL, 0}, NULL, NULL},
+		{ JNAME("version"), &version, NULL },
+		{ JNAME("created_time"), &created_time, NULL },
+		{ JNAME("custom_metadata"), &custom_metadata, NULL },
+		{ { NULL, 0 }, NULL, NULL },
 	};
-	const struct members top[] = {{JNAME("data"), &envelope, data}, {{NULL, 0}, NULL, NULL}};
+	const struct members top[] = { { JNAME("data"), &envelope, data }, { { NULL, 0 }, NULL, NULL } };
 
 	if (members_take(reply->body, reply->body_len, top) == 0 &&
 	    take_version(ret, version, created_time, custom_metadata))
@@ -331,15 +338,16 @@ static bool is_mount_path(struct jspan path, const char *mount)
 static void mount_found(const struct http_reply *reply, const char *mount, struct answer *ret)
 {
 	static const char message[] = "the mount is not a KV version 2 engine, or no mount by itself";
-	struct jspan envelope = {.len = 0}, path = envelope, type = envelope, options = envelope, version = envelope;
-	const struct members option[] = {{JNAME("version"), &version, NULL}, {{NULL, 0}, NULL, NULL}};
+	struct jspan envelope = { .len = 0 }, path = envelope, type = envelope, options = envelope,
+		     version = envelope;
+	const struct members option[] = { { JNAME("version"), &version, NULL }, { { NULL, 0 }, NULL, NULL } };
 	const struct members data[] = {
-		{JNAME("path"), &path, NULL},
-		{JNAME("type"), &type, NULL},
-		{JNAME("options"), &options, option},
-		{{NULL, 0}, NULL, NULL},
+		{ JNAME("path"), &path, NULL },
+		{ JNAME("type"), &type, NULL },
+		{ JNAME("options"), &options, option },
+		{ { NULL, 0 }, NULL, NULL },
 	};
-	const struct members top[] = {{JNAME("data"), &envelope, data}, {{NULL, 0}, NULL, NULL}};
+	const struct members top[] = { { JNAME("data"), &envelope, data }, { { NULL, 0 }, NULL, NULL } };
 
 	if (members_take(reply->body, reply->body_len, top) < 0 || !members_is(envelope, JSON_OBJECT))
 		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");
@@ -364,7 +372,8 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
 	if (reply->status == 403)
-		denied(ret, reply, phrase, "there is no such mount, or OpenBao's policies do not allow it to the daemon");
+		denied(ret, reply, phrase,
+		    "there is no such mount, or OpenBao's policies do not allow it to the daemon");
 	else if ((reply->status == 404 && phrase != PHRASE_NAMESPACE_NOT_FOUND) ||
 	    (reply->status == 400 && phrase == PHRASE_OTHER))
 		failed(ret, reply, CODE_NOT_KV_V2, "there is no such mount in OpenBao");
@@ -377,14 +386,16 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 /* The reference knows a cluster without raft by its phrase, since the status differs between versions. */
 static bool no_raft(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
-	const char *said = phrase == PHRASE_RAFT_NOT_IN_USE ? "raft storage is not in use" :
-	    phrase == PHRASE_UNSUPPORTED_PATH ? "unsupported path" : NULL;
+	const char *said = phrase == PHRASE_RAFT_NOT_IN_USE ? "raft storage is not in use"
+	    : phrase == PHRASE_UNSUPPORTED_PATH             ? "unsupported path"
+							    : NULL;
 
 	if (said == NULL)
 		return false;
 	failed(ret, reply, CODE_RAFT_UNSUPPORTED, "");
 	snprintf(ret->failure.message, sizeof(ret->failure.message),
-	    "secretstore: raft storage not in use (OpenBao answered with HTTP status %d: %s)", reply->status, said);
+	    "secretstore: raft storage not in use (OpenBao answered with HTTP status %d: %s)", reply->status,
+	    said);
 	return true;
 }
 
@@ -436,13 +447,17 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 	if (take_refusal(ret, reply, phrase) || no_raft(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_OTHER_KEYS)
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "the snapshot is of a cluster with other unseal keys, which OpenBao "
+		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		    "the snapshot is of a cluster with other unseal keys, which OpenBao "
 		    "restores only by force; nothing was restored");
 	else if (phrase == PHRASE_NOT_A_SNAPSHOT)
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao could not read the snapshot to its end, or did not wait for it "
+		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		    "OpenBao could not read the snapshot to its end, or did not wait for it "
 		    "(its listener's http_read_timeout); nothing was restored");
 	else if (reply->status >= 300 && reply->status < 500)
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao did not accept the snapshot; nothing was restored");
+		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		    "OpenBao did not accept the snapshot; nothing was restored");
 	else
-		unknown(ret, reply, "OpenBao answered the restore with an error of its own: it may or may not have been done");
+		unknown(ret, reply,
+		    "OpenBao answered the restore with an error of its own: it may or may not have been done");
 }

@@ -39,13 +39,16 @@ struct answer {
  * - classify_get: data.data and data.metadata.version must be there.
  * - classify_put: whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME.
  * - classify_mount: VERDICT_OK only if it is a KV version 2 engine that is mounted right at mount.
- * - classify_save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the caller to judge,
+ * - classify_save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the
+ *   caller to judge,
  *   who knows whether something of it had come.
- * - classify_restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have left the cluster
+ * - classify_restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have
+ *   left the cluster
  *   as it was is CODE_UNKNOWN_OUTCOME, on the assumption that the last byte was sent.
  */
 #define CLASSIFY_answer(read) void read(const struct http_reply *reply, struct answer *ret);
-#define CLASSIFY_mount_answer(read) void read(const struct http_reply *reply, const char *mount, struct answer *ret);
+#define CLASSIFY_mount_answer(read) \
+	void read(const struct http_reply *reply, const char *mount, struct answer *ret);
 #define CLASSIFY_control(read) /* declared in control.h */
 #define CLASSIFY_DECLARE(row, name, method, path, flags, kind, read) CLASSIFY_##kind(read)
 API_TABLE(CLASSIFY_DECLARE)

@@ -15,41 +15,42 @@ static const struct {
 	const char *start; /* how the text begins */
 	enum upstream_phrase phrase;
 } phrases[] = {
-	{"permission denied", PHRASE_PERMISSION_DENIED},
+	{ "permission denied", PHRASE_PERMISSION_DENIED },
 	/* sys/internal/ui/mounts says so to a token that lives */
-	{"preflight capability check returned 403", PHRASE_PERMISSION_DENIED_WRAPPED},
-	{"check-and-set parameter required", PHRASE_CAS_REQUIRED},
-	{"Vault is sealed", PHRASE_SEALED},
-	{"OpenBao is sealed", PHRASE_SEALED},
-	{"Vault is not initialized", PHRASE_NOT_INITIALIZED},
-	{"OpenBao is not initialized", PHRASE_NOT_INITIALIZED},
-	{"security barrier not initialized", PHRASE_NOT_INITIALIZED},
-	{"local node not active but active cluster node not found", PHRASE_NO_ACTIVE_NODE},
-	{"no active Vault instance found", PHRASE_NO_ACTIVE_NODE},
-	{"no active OpenBao instance found", PHRASE_NO_ACTIVE_NODE},
-	{"active context canceled after getting state lock", PHRASE_STEPPING_DOWN},
-	{"Upgrading from non-versioned to versioned data", PHRASE_UPGRADING},
-	{"Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING}, /* a standby says it so */
-	{"put failed due to value being too large", PHRASE_VALUE_TOO_LARGE},
-	{"namespace not found", PHRASE_NAMESPACE_NOT_FOUND},
-	{"invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID},
-	{"wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN},
-	{"raft storage is not in use", PHRASE_RAFT_NOT_IN_USE},
-	{"unsupported path", PHRASE_UNSUPPORTED_PATH},
-	{"could not verify hash file", PHRASE_OTHER_KEYS},
-	{"failed to decompress snapshot", PHRASE_NOT_A_SNAPSHOT},
-	{"failed to read snapshot file", PHRASE_NOT_A_SNAPSHOT},
-	{"invalid role name", PHRASE_INVALID_ROLE_NAME},
-	{"service account name not authorized", PHRASE_SERVICE_ACCOUNT},
-	{"namespace not authorized", PHRASE_SERVICE_ACCOUNT},
-	{"invalid audience (aud) claim", PHRASE_AUDIENCE},
-	{"invalid expiration time (exp) claim", PHRASE_EXPIRED},
+	{ "preflight capability check returned 403", PHRASE_PERMISSION_DENIED_WRAPPED },
+	{ "check-and-set parameter required", PHRASE_CAS_REQUIRED },
+	{ "Vault is sealed", PHRASE_SEALED },
+	{ "OpenBao is sealed", PHRASE_SEALED },
+	{ "Vault is not initialized", PHRASE_NOT_INITIALIZED },
+	{ "OpenBao is not initialized", PHRASE_NOT_INITIALIZED },
+	{ "security barrier not initialized", PHRASE_NOT_INITIALIZED },
+	{ "local node not active but active cluster node not found", PHRASE_NO_ACTIVE_NODE },
+	{ "no active Vault instance found", PHRASE_NO_ACTIVE_NODE },
+	{ "no active OpenBao instance found", PHRASE_NO_ACTIVE_NODE },
+	{ "active context canceled after getting state lock", PHRASE_STEPPING_DOWN },
+	{ "Upgrading from non-versioned to versioned data", PHRASE_UPGRADING },
+	/* a standby says it so */
+	{ "Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING },
+	{ "put failed due to value being too large", PHRASE_VALUE_TOO_LARGE },
+	{ "namespace not found", PHRASE_NAMESPACE_NOT_FOUND },
+	{ "invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID },
+	{ "wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN },
+	{ "raft storage is not in use", PHRASE_RAFT_NOT_IN_USE },
+	{ "unsupported path", PHRASE_UNSUPPORTED_PATH },
+	{ "could not verify hash file", PHRASE_OTHER_KEYS },
+	{ "failed to decompress snapshot", PHRASE_NOT_A_SNAPSHOT },
+	{ "failed to read snapshot file", PHRASE_NOT_A_SNAPSHOT },
+	{ "invalid role name", PHRASE_INVALID_ROLE_NAME },
+	{ "service account name not authorized", PHRASE_SERVICE_ACCOUNT },
+	{ "namespace not authorized", PHRASE_SERVICE_ACCOUNT },
+	{ "invalid audience (aud) claim", PHRASE_AUDIENCE },
+	{ "invalid expiration time (exp) claim", PHRASE_EXPIRED },
 };
 
 /* "1 error occurred:\n\t* TEXT\n\n": what TEXT begins with, or NULL if the text is not wrapped. */
 static const char *unwrap(const char *text)
 {
-	static const char *const heads[] = {" error occurred:\n\t* ", " errors occurred:\n\t* "};
+	static const char *const heads[] = { " error occurred:\n\t* ", " errors occurred:\n\t* " };
 	const char *p = text + strspn(text, "0123456789");
 
 	for (size_t i = 0; p != text && i < sizeof(heads) / sizeof(heads[0]); i++) {
@@ -73,7 +74,8 @@ static enum upstream_phrase phrase_of(const char *text)
 		if (strncasecmp(p, phrases[i].start, strlen(phrases[i].start)) != 0)
 			continue;
 		/* Vault's own word for a dead token is a list of two. */
-		if (phrases[i].phrase == PHRASE_PERMISSION_DENIED && inner != NULL && strstr(p, "* invalid token") == NULL)
+		if (phrases[i].phrase == PHRASE_PERMISSION_DENIED && inner != NULL &&
+		    strstr(p, "* invalid token") == NULL)
 			return PHRASE_PERMISSION_DENIED_WRAPPED;
 		return phrases[i].phrase;
 	}
@@ -88,7 +90,10 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 	struct jspan item;
 	struct jscan s;
 
-	/* jscan walks objects only; but this array was scanned whole, so only white space and commas are between items. */
+	/*
+	 * jscan walks objects only; but this array was scanned whole, so only white space and commas are between
+	 * items.
+	 */
 	jscan_init(&s, array.p + 1, array.len - 2);
 	*none = jscan_peek(&s) < 0;
 	while (phrase == PHRASE_OTHER && jscan_peek(&s) >= 0 && jscan_value(&s, JSCAN_DEPTH_MAX, &item) == 0) {
@@ -106,8 +111,8 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none)
 {
-	struct jspan errors = {.len = 0};
-	const struct members top[] = {{JNAME("errors"), &errors, NULL}, {{NULL, 0}, NULL, NULL}};
+	struct jspan errors = { .len = 0 };
+	const struct members top[] = { { JNAME("errors"), &errors, NULL }, { { NULL, 0 }, NULL, NULL } };
 	bool none = false;
 	enum upstream_phrase phrase = PHRASE_OTHER;
 

@@ -43,7 +43,8 @@ static void set_no_reply(struct control *c, enum http_outcome outcome)
 		set_result(c, CONTROL_UNREACHABLE, "no connection to OpenBao");
 		break;
 	case HTTP_TLS:
-		set_result(c, CONTROL_UNREACHABLE, "OpenBao's certificate was not accepted, or the TLS handshake failed");
+		set_result(c, CONTROL_UNREACHABLE,
+		    "OpenBao's certificate was not accepted, or the TLS handshake failed");
 		c->tls = true;
 		break;
 	case HTTP_DEADLINE:
@@ -67,15 +68,16 @@ static const struct {
 	enum control_result result;
 	const char *reason;
 } meanings[] = {
-	{PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED, "OpenBao rejected the role id or the secret id"},
-	{PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
-	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did"},
-	{PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed"},
-	{PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized"},
-	{PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node"},
-	{PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down"},
-	{PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao"},
-	{PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role"},
+	{ PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED,
+	    "OpenBao rejected the role id or the secret id" },
+	{ PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
+	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did" },
+	{ PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed" },
+	{ PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized" },
+	{ PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node" },
+	{ PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down" },
+	{ PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao" },
+	{ PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role" },
 };
 
 /* A 403 is a denial, whatever it says; but these say why. */
@@ -83,9 +85,9 @@ static const struct {
 	enum upstream_phrase phrase;
 	const char *reason;
 } denials[] = {
-	{PHRASE_SERVICE_ACCOUNT, "the role is not for this service account or its namespace"},
-	{PHRASE_AUDIENCE, "the service account's token was not made for the role's audience"},
-	{PHRASE_EXPIRED, "the service account's token has expired"},
+	{ PHRASE_SERVICE_ACCOUNT, "the role is not for this service account or its namespace" },
+	{ PHRASE_AUDIENCE, "the service account's token was not made for the role's audience" },
+	{ PHRASE_EXPIRED, "the service account's token has expired" },
 };
 
 static void set_denied(struct control *c, enum upstream_phrase phrase)
@@ -112,7 +114,8 @@ static void set_error(struct control *c, const struct http_reply *reply)
 		return;
 	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-		if (phrase == meanings[i].phrase && (meanings[i].status == 0 || reply->status == meanings[i].status)) {
+		if (phrase == meanings[i].phrase &&
+		    (meanings[i].status == 0 || reply->status == meanings[i].status)) {
 			set_result(c, meanings[i].result, meanings[i].reason);
 			return;
 		}
@@ -189,7 +192,9 @@ static json_t *load_part(const struct http_reply *reply, const char *name, struc
 	return c->result == CONTROL_OK ? part : NULL;
 }
 
-/* Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED. */
+/*
+ * Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED.
+ */
 static void take_text(struct control *c, const json_t *part, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(part, name);
@@ -286,10 +291,12 @@ void control_unwrap(const struct http_reply *reply, struct control *ret)
 		take_credential(ret, data, "secret_id", &ret->secret_id);
 }
 
-/* Statuses with which sys/health sends its document: those asked for, and its own, should somebody drop the query. */
+/*
+ * Statuses with which sys/health sends its document: those asked for, and its own, should somebody drop the query.
+ */
 static bool is_health_status(int status)
 {
-	static const int statuses[] = {200, 299, 429, 472, 473, 501, 503};
+	static const int statuses[] = { 200, 299, 429, 472, 473, 501, 503 };
 
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		if (status == statuses[i])
@@ -308,7 +315,8 @@ static bool take_health(const struct http_reply *reply, struct control *c)
 	initialized = json_object_get(root, "initialized");
 	sealed = json_object_get(root, "sealed");
 	standby = json_object_get(root, "standby");
-	if (!json_is_boolean(initialized) || !json_is_boolean(sealed) || (standby != NULL && !json_is_boolean(standby)))
+	if (!json_is_boolean(initialized) || !json_is_boolean(sealed) ||
+	    (standby != NULL && !json_is_boolean(standby)))
 		return false;
 	c->health = true;
 	c->initialized = json_is_true(initialized);
@@ -332,13 +340,14 @@ void control_health(const struct http_reply *reply, struct control *ret)
 			set_result(ret, CONTROL_OK, "");
 	} else if (plain) {
 		set_result(ret, reply->body_len == 0 ? CONTROL_EMPTY : CONTROL_FAILED,
-		    reply->body_len == 0 ? "OpenBao sent an answer without content" : "OpenBao's answer cannot be read");
+		    reply->body_len == 0 ? "OpenBao sent an answer without content"
+					 : "OpenBao's answer cannot be read");
 	}
 }
 
 /*
- * A node that is not part of a highly available store says {"ha_enabled":false} and no more (OpenBao 2.7.2), and yet is
- * all there is.
+ * A node that is not part of a highly available store says {"ha_enabled":false} and no more (OpenBao 2.7.2), and
+ * yet is all there is.
  */
 void control_leader(const struct http_reply *reply, struct control *ret)
 {

@@ -12,7 +12,8 @@
 
 enum control_result {
 	CONTROL_OK,
-	CONTROL_UNREACHABLE,    /* no answer, or one that says "not now": sealed, not initialized, no active node, 5xx gateway */
+	/* no answer, or one that says "not now": sealed, not initialized, no active node, 5xx gateway */
+	CONTROL_UNREACHABLE,
 	CONTROL_REJECTED,       /* 400 invalid role or secret id */
 	CONTROL_DENIED,         /* 403, unwrapped: for a token's own request, the token is dead */
 	CONTROL_DENIED_WRAPPED, /* 403, wrapped: the token lives, policy forbids */
@@ -25,7 +26,7 @@ struct control {
 	enum control_result result;
 	enum http_outcome outcome; /* HTTP_REPLY: a whole answer came, whatever it says */
 	int status;
-	bool tls;          /* CONTROL_UNREACHABLE because the server's certificate was refused */
+	bool tls;           /* CONTROL_UNREACHABLE because the server's certificate was refused */
 	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */
 	bool explained;     /* CONTROL_DENIED: OpenBao said more than that, and reason tells it */
 	/* The fields asked for; NULL or 0 when absent. Valid until control_clear. */
@@ -34,21 +35,25 @@ struct control {
 	bool renewable;
 	const char *secret_id;     /* unwrap */
 	const char *creation_path; /* wrapping lookup */
-	bool health;              /* sys/health told the next three, whatever the result */
+	bool health;               /* sys/health told the next three, whatever the result */
 	bool initialized, sealed, standby;
 	bool is_self;               /* leader: the node asked leads, or there is nothing to lead */
 	const char *leader_address; /* leader: who leads; NULL if it knows of none */
-	const char *active_time;    /* leader, if is_self: since when, as OpenBao writes it; NULL if it does not say */
-	void *document;            /* owned; holds the strings */
+	/* leader, if is_self: since when, as OpenBao writes it; NULL if it does not say */
+	const char *active_time;
+	void *document; /* owned; holds the strings */
 };
 
-void control_login(const struct http_reply *reply, struct control *ret);  /* also renew-self: client_token may be absent there */
+/* also renew-self: client_token may be absent there */
+void control_login(const struct http_reply *reply, struct control *ret);
 void control_renew(const struct http_reply *reply, struct control *ret);
-void control_lookup(const struct http_reply *reply, struct control *ret); /* lookup-self: an unreadable lease is none */
-void control_plain(const struct http_reply *reply, struct control *ret);  /* revoke-self: only the result */
+/* lookup-self: an unreadable lease is none */
+void control_lookup(const struct http_reply *reply, struct control *ret);
+void control_plain(const struct http_reply *reply, struct control *ret); /* revoke-self: only the result */
 void control_wrapping(const struct http_reply *reply, struct control *ret);
 void control_unwrap(const struct http_reply *reply, struct control *ret);
-void control_health(const struct http_reply *reply, struct control *ret); /* CONTROL_OK: initialized and unsealed */
+/* CONTROL_OK: initialized and unsealed */
+void control_health(const struct http_reply *reply, struct control *ret);
 
 /* sys/leader. CONTROL_OK: is_self and leader_address are set. */
 void control_leader(const struct http_reply *reply, struct control *ret);

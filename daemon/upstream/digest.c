@@ -9,7 +9,7 @@
 
 struct digest digest_of(const void *a, size_t a_len, const void *b, size_t b_len)
 {
-	struct digest digest = {.valid = false};
+	struct digest digest = { .valid = false };
 	uint64_t length = a_len;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 

@@ -28,7 +28,7 @@
 
 /* Which requests a call must share the room with. */
 enum lane { LANE_ORDINARY, LANE_URGENT, LANE_STREAM, LANES };
-static const size_t lane_room[LANES] = {CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX};
+static const size_t lane_room[LANES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX };
 
 enum call_state {
 	CALL_QUEUED,  /* waits for others to end */
@@ -50,7 +50,7 @@ struct http_call {
 	enum lane lane;
 	bool is_post;
 	struct http_stream stream;
-	bool paused;                 /* its sink */
+	bool paused; /* its sink */
 	uint64_t deadline_ms;
 	struct event timer; /* the deadline; in CALL_ENDING, the callback */
 	char *path;
@@ -62,7 +62,8 @@ struct http_call {
 	size_t address;            /* which of these, for the attempt */
 	uint64_t attempt_ms;       /* when the attempt began */
 	uint64_t tried;            /* a bit for each address that was given up */
-	bool again;                /* a connection broke before anything was sent, and the address got another try */
+	/* a connection broke before anything was sent, and the address got another try */
+	bool again;
 	bool sent, no_memory;
 	bool head_whole; /* the reply's */
 	struct buf reply;
@@ -81,7 +82,8 @@ struct http {
 	struct http_handles handles;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: each address's own */
-	bool is_another;   /* made by http_another(), for the node that leads: it has no place among the addresses */
+	/* made by http_another(), for the node that leads: it has no place among the addresses */
+	bool is_another;
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running[LANES];
 };
@@ -116,7 +118,8 @@ static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
 
-	log_request(call->number, "%s: %s -> %s", call->name, call_state_names[call->state], call_state_names[state]);
+	log_request(call->number, "%s: %s -> %s", call->name, call_state_names[call->state],
+	    call_state_names[state]);
 	if (call->state == CALL_RUNNING)
 		http->running[call->lane]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);
@@ -160,8 +163,8 @@ static void log_attempt(const struct http_call *call, int status, const char *wh
 }
 
 /*
- * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. status: of a whole reply;
- * 0: there is none, why says what came instead.
+ * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. status: of a
+ * whole reply; 0: there is none, why says what came instead.
  */
 static void attempt_end(struct http_call *call, int status, const char *why)
 {
@@ -210,7 +213,7 @@ static void call_finish(struct http_call *call, struct http_reply *reply)
 
 static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
 {
-	struct http_reply reply = {.outcome = outcome};
+	struct http_reply reply = { .outcome = outcome };
 
 	if (call->state != CALL_RUNNING)
 		log_request(call->number, "%s: %s, and it was not sent", call->name, http_outcome_name(outcome));
@@ -242,7 +245,8 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (call->state == CALL_RUNNING) {
 		/* A node that takes connections and does not answer is worse than one that refuses them. */
-		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms && buf_len(&call->reply) == 0)
+		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms &&
+		    buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
 		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
@@ -300,8 +304,9 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 		call->stream.sink(call->stream.arg, data, size * count);
 		return size * count;
 	}
-	if (buf_len(&call->reply) == 0 && curl_easy_getinfo(call->handle.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
-	    &whole) == CURLE_OK && whole > 0 && whole <= HTTP_REPLY_MAX)
+	if (buf_len(&call->reply) == 0 &&
+	    curl_easy_getinfo(call->handle.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole) == CURLE_OK &&
+	    whole > 0 && whole <= HTTP_REPLY_MAX)
 		buf_reserve(&call->reply, (size_t)whole); /* best effort: saves moving it about while it grows */
 	if (buf_put(&call->reply, data, size * count) < 0) {
 		call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
@@ -333,18 +338,17 @@ static int attempt_start(struct http_call *call)
 	CURL *easy;
 
 	call->attempt_ms = clock_now_ms();
-	if (http_handle_init(handle, &http->settings, &http->handles, call_address(call), call->path, call->headers) < 0)
+	if (http_handle_init(handle, &http->settings, &http->handles, call_address(call), call->path,
+		call->headers) < 0)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
-	if (set_bodies(call) < 0 ||
-	    curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
+	if (set_bodies(call) < 0 || curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_head_line) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
-	    (call->again && http_handle_fresh(handle) < 0) ||
-	    http_multi_add(http->multi, easy) < 0) {
+	    (call->again && http_handle_fresh(handle) < 0) || http_multi_add(http->multi, easy) < 0) {
 		http_handle_end(handle, &http->handles, false);
 		return -1;
 	}
@@ -383,7 +387,9 @@ static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 	if (call->sent || now >= call->deadline_ms)
 		return false;
 	if (outcome == HTTP_BROKEN && !call->again) {
-		/* Mostly a connection that the server had closed for its age: it says nothing about the address. */
+		/*
+		 * Mostly a connection that the server had closed for its age: it says nothing about the address.
+		 */
 		call->again = true;
 		return true;
 	}
@@ -396,7 +402,7 @@ static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 
 static void transfer_done(struct http_call *call, CURLcode code)
 {
-	struct http_reply reply = {.outcome = HTTP_INTERNAL};
+	struct http_reply reply = { .outcome = HTTP_INTERNAL };
 	struct http_address *address = call_address(call);
 
 	reply.status = http_handle_status(&call->handle);
@@ -453,7 +459,9 @@ static bool is_whole(void *arg, CURL *easy)
 
 static struct http *http_make(struct event_base *base, const struct http_options *options, struct error *error)
 {
-	static const struct http_multi_ops ops = {.finished = on_finished, .drained = on_multi_drained, .is_whole = is_whole};
+	static const struct http_multi_ops ops = { .finished = on_finished,
+		.drained = on_multi_drained,
+		.is_whole = is_whole };
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {
@@ -464,7 +472,8 @@ static struct http *http_make(struct event_base *base, const struct http_options
 	for (size_t i = 0; i <= CALL_ENDING; i++)
 		TAILQ_INIT(&http->calls[i]);
 	if (http_handle_settings_init(&http->settings, options, error) < 0 ||
-	    http_addresses_init(&http->addresses, options->addresses, options->naddresses, options->server_name, error) < 0)
+	    http_addresses_init(&http->addresses, options->addresses, options->naddresses, options->server_name,
+		error) < 0)
 		goto fail;
 	error_set(error, "out of memory");
 	if (options->server_name != NULL && (http->server_name = strdup(options->server_name)) == NULL)
@@ -483,7 +492,8 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	return http_tls_check(options, error) == 0 ? http_make(base, options, error) : NULL;
 }
 
-struct http *http_another(const struct http *http, struct event_base *base, const char *address, struct error *error)
+struct http *http_another(const struct http *http, struct event_base *base, const char *address,
+    struct error *error)
 {
 	char *copy = strdup(address);
 	const struct http_handle_settings *settings = &http->settings;
@@ -549,7 +559,8 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	call->path = strdup(request->path);
 	if (call->path == NULL || evtimer_assign(&call->timer, http->base, call_timer, call) < 0)
 		return -1;
-	if (request->node == NULL || http_address_init(&call->node, request->node, http->server_name, &ignored) == 0)
+	if (request->node == NULL ||
+	    http_address_init(&call->node, request->node, http->server_name, &ignored) == 0)
 		call->headers = http_handle_headers(request);
 	return 0;
 }

@@ -18,7 +18,8 @@ static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
 /* An address is only scheme, host and port: anything else would be dropped or sent without anybody noticing. */
 static int has_more(CURLU *url)
 {
-	static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	static const CURLUPart parts[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+		CURLUPART_FRAGMENT };
 	char *path = url_part(url, CURLUPART_PATH, 0);
 	int more = path != NULL && strcmp(path, "/") != 0;
 
@@ -32,7 +33,8 @@ static int has_more(CURLU *url)
 	return more;
 }
 
-static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port, const char *server_name)
+static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port,
+    const char *server_name)
 {
 	entry->url = curl_url();
 	if (asprintf(&entry->text, "%s://%s:%s", scheme, host, port) < 0) {
@@ -52,7 +54,8 @@ static int entry_init(struct http_address *entry, const char *scheme, const char
 	return 0;
 }
 
-static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name, struct error *error)
+static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name,
+    struct error *error)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;
 	int result = -1;
@@ -87,8 +90,8 @@ int http_address_init(struct http_address *ret, const char *url, const char *ser
 	int result;
 
 	memset(ret, 0, sizeof(*ret));
-	result = parser == NULL ? error_set(error, "cannot be used: out of memory") :
-	    parse(ret, parser, url, server_name, error);
+	result = parser == NULL ? error_set(error, "cannot be used: out of memory")
+				: parse(ret, parser, url, server_name, error);
 	curl_url_cleanup(parser);
 	if (result < 0)
 		http_address_clear(ret);

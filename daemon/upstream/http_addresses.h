@@ -37,15 +37,18 @@ void http_addresses_free(struct http_addresses *addresses);
 /* The place of the address with that text; addresses->count: it is none of them. */
 size_t http_addresses_find(const struct http_addresses *addresses, const char *text);
 
-/* One address by itself, read in the same way. 0, or -1 with error set and ret empty. Freed with http_address_clear. */
+/*
+ * One address by itself, read in the same way. 0, or -1 with error set and ret empty. Freed with
+ * http_address_clear.
+ */
 int http_address_init(struct http_address *ret, const char *url, const char *server_name, struct error *error);
 void http_address_clear(struct http_address *address);
 
 /*
  * The address to try next of those whose bit is not set in tried: the first that has not failed lately, else the
- * one whose failure is longest ago. addresses->count when all were tried. An address whose time is over is given out
- * once, and passed over again until that attempt has worked (its owner clears failed_ms) or as long as before: one
- * request finds out for all whether it serves.
+ * one whose failure is longest ago. addresses->count when all were tried. An address whose time is over is given
+ * out once, and passed over again until that attempt has worked (its owner clears failed_ms) or as long as before:
+ * one request finds out for all whether it serves.
  */
 size_t http_addresses_next(struct http_addresses *addresses, uint64_t tried, uint64_t now_ms);
 

@@ -19,7 +19,7 @@
 #define RETRY_AFTER_MAX_S 3600
 #define STREAM_BUFFER 65536L /* read or written at a time */
 #define SMALL_BUFFER 2048L
-#define USUAL_HEAD 1024u     /* more than the bytes of a reply's head */
+#define USUAL_HEAD 1024u /* more than the bytes of a reply's head */
 
 /* Sets an option and remembers whether that failed: most failures are lack of memory. */
 #define SET(option, value) (failed |= curl_easy_setopt(easy, (option), (value)) != CURLE_OK)
@@ -35,8 +35,9 @@ int http_handle_settings_init(struct http_handle_settings *settings, const struc
 {
 	memset(settings, 0, sizeof(*settings));
 	settings->tls_skip_verify = options->tls_skip_verify;
-	settings->connect_timeout_ms = options->connect_timeout_ms < 1 ? 1 :
-	    options->connect_timeout_ms > 600000 ? 600000 : (long)options->connect_timeout_ms;
+	settings->connect_timeout_ms = options->connect_timeout_ms < 1 ? 1
+	    : options->connect_timeout_ms > 600000                     ? 600000
+								       : (long)options->connect_timeout_ms;
 	if (copy(&settings->ca_file, options->ca_file) < 0 ||
 	    copy(&settings->client_cert_file, options->client_cert_file) < 0 ||
 	    copy(&settings->client_key_file, options->client_key_file) < 0) {
@@ -55,15 +56,16 @@ void http_handle_settings_free(struct http_handle_settings *settings)
 }
 
 /*
- * What all requests of a kind have in common stands at the ends of their lists. Curl only reads these; its type for them
- * is not const. "Expect:" keeps it from asking for "100 Continue" before a large body.
+ * What all requests of a kind have in common stands at the ends of their lists. Curl only reads these; its type
+ * for them is not const. "Expect:" keeps it from asking for "100 Continue" before a large body.
  */
-static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION, vault_request[] = "X-Vault-Request: true",
-	no_expect[] = "Expect:", json[] = "Content-Type: application/json", gzip[] = "Content-Type: application/gzip",
-	in_chunks[] = "Transfer-Encoding: chunked";
-static struct curl_slist of_all[] = {{user_agent, &of_all[1]}, {vault_request, NULL}};
-static struct curl_slist of_posts[] = {{json, &of_posts[1]}, {no_expect, of_all}};
-static struct curl_slist of_chunked[] = {{gzip, &of_chunked[1]}, {in_chunks, &of_posts[1]}};
+static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION,
+	    vault_request[] = "X-Vault-Request: true",
+	    no_expect[] = "Expect:", json[] = "Content-Type: application/json",
+	    gzip[] = "Content-Type: application/gzip", in_chunks[] = "Transfer-Encoding: chunked";
+static struct curl_slist of_all[] = { { user_agent, &of_all[1] }, { vault_request, NULL } };
+static struct curl_slist of_posts[] = { { json, &of_posts[1] }, { no_expect, of_all } };
+static struct curl_slist of_chunked[] = { { gzip, &of_chunked[1] }, { in_chunks, &of_posts[1] } };
 
 /* Puts a header before the others. A control byte in its value would end it, and what follows would be another. */
 static int header_put(struct curl_slist **list, const char *name, const char *value)
@@ -93,7 +95,7 @@ struct curl_slist *http_handle_headers(const struct http_request *request)
 	struct curl_slist *list = chunked ? of_chunked : request->method == HTTP_POST ? of_posts : of_all;
 
 	if ((request->vault_namespace == NULL || request->vault_namespace[0] == '\0' ||
-	    header_put(&list, "X-Vault-Namespace", request->vault_namespace) == 0) &&
+		header_put(&list, "X-Vault-Namespace", request->vault_namespace) == 0) &&
 	    (request->token == NULL || header_put(&list, "X-Vault-Token", request->token) == 0))
 		return list;
 	http_handle_headers_free(list);
@@ -110,7 +112,10 @@ void http_handle_headers_free(struct curl_slist *list)
 	}
 }
 
-/* Runs when there is a connection for the request. Until then curl tells of the handle's last request, not of this one. */
+/*
+ * Runs when there is a connection for the request. Until then curl tells of the handle's last request, not of this
+ * one.
+ */
 static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
 {
 	struct http_handle *handle = arg;
@@ -139,7 +144,9 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	/* Both, so that no proxy comes from the environment. */
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NOPROXY, "*");
-	/* No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting. */
+	/*
+	 * No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting.
+	 */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
 	SET(CURLOPT_PREREQFUNCTION, about_to_send);
 	SET(CURLOPT_TCP_NODELAY, 1L);
@@ -178,8 +185,8 @@ static bool set_tls(CURL *easy, const struct http_handle_settings *settings)
 }
 
 /*
- * An address that was parsed before, and beside it what stands in the request line, which curl takes as it is: to take a
- * URL apart and to put it together again is a tenth of what a small GET costs.
+ * An address that was parsed before, and beside it what stands in the request line, which curl takes as it is: to
+ * take a URL apart and to put it together again is a tenth of what a small GET costs.
  */
 static bool set_target(CURL *easy, const struct http_address *address, const char *path)
 {
@@ -215,8 +222,9 @@ void http_handles_learn(struct http_handles *handles, size_t len)
 }
 
 /*
- * Each transfer has one of its own, which is wiped when it ends, and reads as much at a time. With 16 KiB, curl's default,
- * for small replies, 32 of them find nothing in the processor's caches; with less for large ones there are more calls.
+ * Each transfer has one of its own, which is wiped when it ends, and reads as much at a time. With 16 KiB, curl's
+ * default, for small replies, 32 of them find nothing in the processor's caches; with less for large ones there
+ * are more calls.
  */
 static long buffer_size(const struct http_handles *handles)
 {
@@ -227,13 +235,13 @@ static long buffer_size(const struct http_handles *handles)
 	return size;
 }
 
-int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings, struct http_handles *handles,
-    const struct http_address *address, const char *path, struct curl_slist *headers)
+int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
+    struct http_handles *handles, const struct http_address *address, const char *path, struct curl_slist *headers)
 {
 	CURL *easy = take_or_make(handles, settings);
 	bool failed;
 
-	*handle = (struct http_handle){.easy = easy, .plain = true};
+	*handle = (struct http_handle){ .easy = easy, .plain = true };
 	if (easy == NULL)
 		return -1;
 	failed = set_target(easy, address, path);
@@ -329,7 +337,7 @@ void http_handle_end(struct http_handle *handle, struct http_handles *handles, b
 	else
 		curl_easy_cleanup(handle->easy);
 	curl_slist_free_all(handle->connect_to);
-	*handle = (struct http_handle){.easy = NULL};
+	*handle = (struct http_handle){ .easy = NULL };
 }
 
 void http_handles_free(struct http_handles *handles)
@@ -393,7 +401,8 @@ int http_handle_status(const struct http_handle *handle)
 
 	if (handle->attempts == 0)
 		return 0;
-	if (curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 0 || status > 999)
+	if (curl_easy_getinfo(handle->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status < 0 ||
+	    status > 999)
 		return 0;
 	return (int)status;
 }
@@ -450,7 +459,7 @@ int http_global_init(void)
 	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
 		return -1;
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, secmem_malloc, secmem_free, secmem_realloc, secmem_strdup,
-	    secmem_calloc) != CURLE_OK)
+		secmem_calloc) != CURLE_OK)
 		return -1;
 	return 0;
 }

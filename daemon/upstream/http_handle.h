@@ -1,10 +1,10 @@
 /*
- * http_handle: a curl easy handle for one attempt at a request, with everything that does not depend on where
- * its bytes come from and go to. Part of http, and includes curl.h: not for others.
+ * http_handle: a curl easy handle for one attempt at a request, with everything that does not depend on where its
+ * bytes come from and go to. Part of http, and includes curl.h: not for others.
  *
- * To make a handle and to set its options is a fourth of what curl does for a small GET, so those that did nothing but
- * plain GETs, each of which went well, are kept for others. What a POST, a stream or a failure may leave behind in a handle
- * is so nobody's concern.
+ * To make a handle and to set its options is a fourth of what curl does for a small GET, so those that did nothing
+ * but plain GETs, each of which went well, are kept for others. What a POST, a stream or a failure may leave
+ * behind in a handle is so nobody's concern.
  */
 #ifndef HTTP_HANDLE_H
 #define HTTP_HANDLE_H
@@ -44,21 +44,24 @@ void http_handles_free(struct http_handles *handles);
 void http_handles_learn(struct http_handles *handles, size_t len);
 
 /*
- * A handle for an attempt at path on address: an idle one, else a new one. It stays where it is, and headers are borrowed,
- * until http_handle_end. The caller adds the functions for reading and writing, and what they get. 0, or -1: no memory.
+ * A handle for an attempt at path on address: an idle one, else a new one. It stays where it is, and headers are
+ * borrowed, until http_handle_end. The caller adds the functions for reading and writing, and what they get. 0, or
+ * -1: no memory.
  */
 struct http_handle {
 	CURL *easy;
 	struct curl_slist *connect_to;
-	bool plain;        /* nothing but a GET was made of it */
-	unsigned attempts; /* how often curl was about to send: more than once when a used connection turns out dead */
+	bool plain; /* nothing but a GET was made of it */
+	/* how often curl was about to send: more than once when a used connection turns out dead */
+	unsigned attempts;
 };
-int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings, struct http_handles *handles,
-    const struct http_address *address, const char *path, struct curl_slist *headers);
+int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
+    struct http_handles *handles, const struct http_address *address, const char *path,
+    struct curl_slist *headers);
 
 /*
- * For a POST of len bytes, asked of read; HTTP_HANDLE_CHUNKED: as many as come. Curl cannot start over: a second reading
- * fails.
+ * For a POST of len bytes, asked of read; HTTP_HANDLE_CHUNKED: as many as come. Curl cannot start over: a second
+ * reading fails.
  */
 #define HTTP_HANDLE_CHUNKED (-1)
 int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback read, void *arg);

@@ -1,9 +1,10 @@
 /*
  * http_multi: watches what curl wants watched, wakes it when its time has come, and tells of transfers that ended.
  *
- * Between two requests curl wants nothing of a connection. Such a one stays watched for reading, which the next request will
- * wait for, so that a request costs no call of epoll_ctl(2) but its connection's first. Curl tells before it closes one that
- * was in use (close_connection), but not one whose connecting or handshake failed (7.88.1), so these never stay.
+ * Between two requests curl wants nothing of a connection. Such a one stays watched for reading, which the next
+ * request will wait for, so that a request costs no call of epoll_ctl(2) but its connection's first. Curl tells
+ * before it closes one that was in use (close_connection), but not one whose connecting or handshake failed
+ * (7.88.1), so these never stay.
  */
 #include "daemon/upstream/http_multi.h"
 
@@ -64,8 +65,9 @@ static void watch_for(struct watch *watch, short what)
 }
 
 /*
- * Not if curl has read what there was while it was called for another socket: it then also goes on with the transfers whose
- * timers have run out, that of connecting among them, which it lets run for as long as the transfer does (7.88.1).
+ * Not if curl has read what there was while it was called for another socket: it then also goes on with the
+ * transfers whose timers have run out, that of connecting among them, which it lets run for as long as the
+ * transfer does (7.88.1).
  */
 static bool has_input(int fd)
 {
@@ -84,9 +86,9 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 		if (!has_input(fd))
 			return;
 		/*
-		 * The server has closed it, or sent what nobody asked for: of that curl would take the next request's answer
-		 * (7.88.1 does, later ones do not), and of what comes then the one's after that. A connection that is shut
-		 * down it leaves alone.
+		 * The server has closed it, or sent what nobody asked for: of that curl would take the next
+		 * request's answer (7.88.1 does, later ones do not), and of what comes then the one's after that.
+		 * A connection that is shut down it leaves alone.
 		 */
 		shutdown(fd, SHUT_RDWR);
 		watch_for(watch, 0);
@@ -112,13 +114,14 @@ static void timer_expired(evutil_socket_t fd, short what, void *arg)
 static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 {
 	struct http_multi *m = arg;
-	struct timeval tv = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+	struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
 
 	(void)multi;
 	if (timeout_ms < 0)
 		evtimer_del(m->timer);
 	else if (timeout_ms == 0 && m->adding)
-		event_active(m->timer, EV_TIMEOUT, 0); /* when what is ready has been seen to, without a look at the sockets first */
+		/* when what is ready has been seen to, without a look at the sockets first */
+		event_active(m->timer, EV_TIMEOUT, 0);
 	else
 		evtimer_add(m->timer, &tv);
 	return 0;
@@ -172,7 +175,8 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 		return 0;
 	watch->stays = what == CURL_POLL_REMOVE && watch->watched == EV_READ && m->ops.is_whole(m->arg, easy);
 	if (what != CURL_POLL_REMOVE)
-		watch_for(watch, (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0)));
+		watch_for(watch,
+		    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0)));
 	else if (!watch->stays)
 		watch_free(watch);
 	return 0;
@@ -209,7 +213,8 @@ static int set_options(struct http_multi *m, long connections)
 	return 0;
 }
 
-struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops, void *arg)
+struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops,
+    void *arg)
 {
 	struct http_multi *m = calloc(1, sizeof(*m));
 

@@ -17,14 +17,16 @@ struct http_multi_ops {
 	/* All that had come to their ends have been told. */
 	void (*drained)(void *arg);
 	/*
-	 * Curl wants nothing more of this transfer's connection. Tells whether the transfer can be at its end: a whole reply has
-	 * come, and it does not wait for CURLPAUSE_CONT. Runs within curl, which must not be called.
+	 * Curl wants nothing more of this transfer's connection. Tells whether the transfer can be at its end: a
+	 * whole reply has come, and it does not wait for CURLPAUSE_CONT. Runs within curl, which must not be
+	 * called.
 	 */
 	bool (*is_whole)(void *arg, CURL *easy);
 };
 
 /* connections: how many to keep open. ops are copied. NULL: no memory. */
-struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops, void *arg);
+struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops,
+    void *arg);
 void http_multi_free(struct http_multi *m);
 
 /* 0, or -1: no memory. The transfer begins from the loop. */

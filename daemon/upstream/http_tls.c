@@ -45,13 +45,16 @@ static int check_client(SSL_CTX *context, const char *certificate, const char *k
 {
 	if (certificate == NULL || key == NULL)
 		return error_set(error, "client_cert_file and client_key_file belong together");
-	if (check_tls_file("client_cert_file", certificate, error) < 0 || check_tls_file("client_key_file", key, error) < 0)
+	if (check_tls_file("client_cert_file", certificate, error) < 0 ||
+	    check_tls_file("client_key_file", key, error) < 0)
 		return -1;
 	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
 		return error_set(error, "client_cert_file: %s: no usable certificate in PEM form", certificate);
 	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
-		return error_set(error, "client_key_file: %s: no usable key in PEM form without a passphrase, "
-		    "or not that of the certificate", key);
+		return error_set(error,
+		    "client_key_file: %s: no usable key in PEM form without a passphrase, "
+		    "or not that of the certificate",
+		    key);
 	if (SSL_CTX_check_private_key(context) != 1)
 		return error_set(error, "client_key_file: %s: not the key of the certificate", key);
 	return 0;

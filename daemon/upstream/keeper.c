@@ -1,10 +1,10 @@
 /*
- * keeper: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the token that
- * came of them, and says in the log what happens. Those who wait for a token, or for the word on a denied one, stand in
- * lists.
+ * keeper: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the
+ * token that came of them, and says in the log what happens. Those who wait for a token, or for the word on a
+ * denied one, stand in lists.
  *
- * Nobody who waits is called back from within the function that decided it, but from the loop: the decided are one more
- * list, which a cancelled one just leaves.
+ * Nobody who waits is called back from within the function that decided it, but from the loop: the decided are one
+ * more list, which a cancelled one just leaves.
  */
 #include "daemon/upstream/keeper.h"
 
@@ -24,8 +24,8 @@
 #define LOOKUP_MS 5000
 #define WATCH_MS 250 /* between looks at the credentials, when new ones are hoped for */
 /*
- * libevent's timers stand still while the machine sleeps, leases do not. So the machine is looked at this often, and
- * by whoever wants the token, whatever the timer says.
+ * libevent's timers stand still while the machine sleeps, leases do not. So the machine is looked at this often,
+ * and by whoever wants the token, whatever the timer says.
  */
 #define SLEEP_MAX_MS 30000
 
@@ -47,22 +47,22 @@ struct keeper {
 	struct auth *auth;
 	struct reach *reach;
 	struct lease lease;
-	struct event timer;        /* when the lease machine has something to do */
+	struct event timer; /* when the lease machine has something to do */
 	struct tokens tokens;
-	struct token *current;     /* the keeper's reference; NULL when the machine holds none */
+	struct token *current; /* the keeper's reference; NULL when the machine holds none */
 	bool revoke_on_stop;
 	uint64_t login_since;
 	struct http_call *renewal; /* under way */
 	uint64_t renewal_since;
-	enum auth_result failed;   /* the last login's end, AUTH_OK if it worked */
-	struct error reason;       /* of that, for the log and status */
+	enum auth_result failed; /* the last login's end, AUTH_OK if it worked */
+	struct error reason;     /* of that, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
 	struct waiters for_login, for_lookup, decided;
-	struct http_call *lookup;  /* lookup-self of the current token, under way */
-	struct event deliver;      /* calls back those that are decided */
+	struct http_call *lookup;   /* lookup-self of the current token, under way */
+	struct event deliver;       /* calls back those that are decided */
 	void (*refused)(void *arg); /* keeper_on_refusal */
 	void *refused_arg;
-	struct event change;       /* to be told */
+	struct event change; /* to be told */
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
@@ -139,13 +139,14 @@ void token_wait_cancel(struct token_wait *w)
 /* why: NULL if there is a token. */
 static void wait_decide(struct token_wait *w, const struct failure *why)
 {
-	struct timeval now = {.tv_sec = 0};
+	struct timeval now = { .tv_sec = 0 };
 
 	w->failed = why != NULL;
 	if (why != NULL)
 		w->why = *why;
 	wait_move(w, &w->keeper->decided);
-	event_add(&w->keeper->deliver, &now); /* a timer, so that who always waits anew does not hold up the loop */
+	/* a timer, so that who always waits anew does not hold up the loop */
+	event_add(&w->keeper->deliver, &now);
 }
 
 /* Those that are decided by what is called back here get their turn in the next round of the loop. */
@@ -270,14 +271,16 @@ static void on_token_lookup(void *arg, const struct control *control)
 		decide_lookups(k, CODE_UNAVAILABLE, "OpenBao denied the request and then did not answer");
 		break;
 	default:
-		decide_lookups(k, CODE_UNAVAILABLE, "OpenBao denied the request and did not say whether the token is valid");
+		decide_lookups(k, CODE_UNAVAILABLE,
+		    "OpenBao denied the request and did not say whether the token is valid");
 		break;
 	}
 }
 
 static void ask_lookup(struct keeper *k)
 {
-	const struct api_request request = {.token = token_text(k->current), .deadline_ms = clock_now_ms() + LOOKUP_MS};
+	const struct api_request request = { .token = token_text(k->current),
+		.deadline_ms = clock_now_ms() + LOOKUP_MS };
 
 	k->lookup = api_ask_control(k->api, API_LOOKUP_SELF, &request, on_token_lookup, k);
 	if (k->lookup == NULL)
@@ -452,8 +455,8 @@ static void start_renewal(struct keeper *k, uint64_t now)
 {
 	/* Half of what is left of the lease is for a login, should no answer come. */
 	uint64_t half = (k->lease.expires - now) / 2;
-	const struct api_request request = {.token = token_text(k->current),
-	    .deadline_ms = now + (half < RENEW_MS ? half : RENEW_MS)};
+	const struct api_request request = { .token = token_text(k->current),
+		.deadline_ms = now + (half < RENEW_MS ? half : RENEW_MS) };
 
 	/* One of the token before, that the machine has given up. */
 	cancel_renewal(k);
@@ -484,7 +487,8 @@ static void tell_keeper_change(void *arg)
 
 static void arm_keeper(struct keeper *k, uint64_t now)
 {
-	uint64_t next = lease_next(&k->lease), most = lease_watches_credentials(&k->lease) ? WATCH_MS : SLEEP_MAX_MS;
+	uint64_t next = lease_next(&k->lease),
+		 most = lease_watches_credentials(&k->lease) ? WATCH_MS : SLEEP_MAX_MS;
 	uint64_t ms = next <= now ? 0 : next - now < most ? next - now : most;
 	struct timeval tv = clock_timeval(ms);
 

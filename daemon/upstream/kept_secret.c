@@ -97,7 +97,8 @@ int kept_secret_seal(const struct kept_secret *kept, struct error *error)
 	memcpy(header.name, form, sizeof(form));
 	memcpy(header.token, kept->token.bytes, sizeof(header.token));
 	if (fd >= 0 && write_all(fd, &header, sizeof(header), 0) &&
-	    write_all(fd, kept->secret_id, strlen(kept->secret_id), sizeof(header)) && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	    write_all(fd, kept->secret_id, strlen(kept->secret_id), sizeof(header)) &&
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
 		return fd;
 	(void)error_set(error, "memfd: %s", strerror(errno));
 	if (fd >= 0)
@@ -115,7 +116,8 @@ static size_t size_of(int fd, struct error *error)
 		(void)error_set(error, "it is no sealed memfd");
 	else if (fstat(fd, &st) != 0)
 		(void)error_set(error, "it cannot be looked at: %s", strerror(errno));
-	else if (st.st_size <= (off_t)sizeof(struct header) || st.st_size > (off_t)(sizeof(struct header) + SECRETFILE_MAX))
+	else if (st.st_size <= (off_t)sizeof(struct header) ||
+	    st.st_size > (off_t)(sizeof(struct header) + SECRETFILE_MAX))
 		(void)error_set(error, "it has an odd size");
 	else
 		return (size_t)st.st_size - sizeof(struct header);
@@ -131,7 +133,8 @@ int kept_secret_unseal(struct kept_secret *kept, int fd, struct error *error)
 
 	if (n == 0)
 		return -1;
-	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) || memcmp(header.name, form, sizeof(form)) != 0)
+	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+	    memcmp(header.name, form, sizeof(form)) != 0)
 		return error_set(error, "it is of another form");
 	memcpy(token.bytes, header.token, sizeof(header.token));
 	secret_id = secmem_calloc(1, n + 1);

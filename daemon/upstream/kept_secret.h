@@ -1,11 +1,11 @@
 /*
- * kept_secret: the SecretID that came out of a wrapping token. Such a token can be opened once, so this must outlive
- * whoever opened it: handed from one login to the next (auth_keep), or as a sealed memfd through systemd's fd store to
- * the daemon that comes after a restart.
+ * kept_secret: the SecretID that came out of a wrapping token. Such a token can be opened once, so this must
+ * outlive whoever opened it: handed from one login to the next (auth_keep), or as a sealed memfd through systemd's
+ * fd store to the daemon that comes after a restart.
  *
  * The memfd is written and read with pwrite and pread, never mapped: of the SecretID there is one copy in this
- * process's memory, the one here, which is locked and wiped as all of secmem is. What is in the memfd can be swapped
- * out.
+ * process's memory, the one here, which is locked and wiped as all of secmem is. What is in the memfd can be
+ * swapped out.
  */
 #ifndef KEPT_SECRET_H
 #define KEPT_SECRET_H
@@ -32,15 +32,15 @@ const char *kept_secret_of(const struct kept_secret *kept, const char *token);
 void kept_secret_clear(struct kept_secret *kept);
 
 /*
- * A memfd with what is kept, which is not nothing: CLOEXEC, sealed against every change, the caller's to close. -1 with
- * error set.
+ * A memfd with what is kept, which is not nothing: CLOEXEC, sealed against every change, the caller's to close. -1
+ * with error set.
  */
 int kept_secret_seal(const struct kept_secret *kept, struct error *error);
 
 /*
- * Reads one that kept_secret_seal has made, into kept, in the place of what was there. Only one with all of its seals,
- * its size and its form is taken. fd stays open. 0; or -1 with error set, which holds nothing of it, and kept is
- * unchanged.
+ * Reads one that kept_secret_seal has made, into kept, in the place of what was there. Only one with all of its
+ * seals, its size and its form is taken. fd stays open. 0; or -1 with error set, which holds nothing of it, and
+ * kept is unchanged.
  */
 int kept_secret_unseal(struct kept_secret *kept, int fd, struct error *error);
 

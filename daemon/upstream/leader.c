@@ -1,6 +1,6 @@
 /*
- * leader: asks all configured addresses, so that one that does not answer holds up nobody, and if none of them leads
- * the node that one of them named.
+ * leader: asks all configured addresses, so that one that does not answer holds up nobody, and if none of them
+ * leads the node that one of them named.
  */
 #include "daemon/upstream/leader.h"
 
@@ -31,14 +31,14 @@ struct question {
 
 struct leader {
 	struct api *api;
-	char *known;                 /* NULL: not known */
+	char *known; /* NULL: not known */
 	bool was_found;
 	struct waiters waits;
-	size_t asking;               /* questions without an answer so far */
-	char *named;                 /* whom a node named as its leader */
+	size_t asking; /* questions without an answer so far */
+	char *named;   /* whom a node named as its leader */
 	bool named_asked;
-	const char *why;             /* no leader is found so far, though nodes answer; NULL: none has */
-	const char *logged;          /* that why; NULL: a leader was found since */
+	const char *why;    /* no leader is found so far, though nodes answer; NULL: none has */
+	const char *logged; /* that why; NULL: a leader was found since */
 	size_t count;
 	struct question questions[]; /* one for each address, and one for the node that was named */
 };
@@ -52,7 +52,7 @@ struct leader *leader_new(struct api *api, char *const *addresses, size_t count)
 	l->api = api;
 	l->count = count;
 	for (size_t i = 0; i < count; i++)
-		l->questions[i] = (struct question){.leader = l, .node = addresses[i]};
+		l->questions[i] = (struct question){ .leader = l, .node = addresses[i] };
 	l->questions[count].leader = l;
 	return l;
 }
@@ -142,7 +142,7 @@ static void on_leader_answer(void *arg, const struct control *control);
 
 static void ask_node(struct question *q)
 {
-	const struct api_request request = {.node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS};
+	const struct api_request request = { .node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS };
 
 	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_leader_answer, q);
 	q->leader->asking += q->call != NULL;
@@ -243,10 +243,12 @@ static void take_confirmation(void *arg, const struct control *control)
 struct http_call *leader_confirm(struct leader *l, const char *node, uint64_t deadline_ms, uint64_t number,
     leader_confirmed *done, void *arg)
 {
-	struct confirmation confirmation = {.leader = l, .node = node, .done = done, .arg = arg};
+	struct confirmation confirmation = { .leader = l, .node = node, .done = done, .arg = arg };
 	uint64_t latest_ms = clock_now_ms() + QUESTION_MS;
-	const struct api_request request = {.node = node, .deadline_ms = deadline_ms < latest_ms ? deadline_ms : latest_ms,
-	    .number = number, .arg_size = sizeof(confirmation)};
+	const struct api_request request = { .node = node,
+		.deadline_ms = deadline_ms < latest_ms ? deadline_ms : latest_ms,
+		.number = number,
+		.arg_size = sizeof(confirmation) };
 
 	return api_ask_control(l->api, API_LEADER, &request, take_confirmation, &confirmation);
 }

@@ -15,8 +15,8 @@ struct leader;
 struct leader_wait;
 
 /*
- * addresses are borrowed, "https://host:port", at least one. NULL: no memory. Freeing ends all searches, and no callback
- * runs; who asked for a confirmation must have ended it before.
+ * addresses are borrowed, "https://host:port", at least one. NULL: no memory. Freeing ends all searches, and no
+ * callback runs; who asked for a confirmation must have ended it before.
  */
 struct leader *leader_new(struct api *api, char *const *addresses, size_t count);
 void leader_free(struct leader *leader);
@@ -25,8 +25,8 @@ void leader_free(struct leader *leader);
 const char *leader_known(const struct leader *leader);
 
 /*
- * Tells whether a leader was ever found. If not, that need not change: behind a load balancer that hides the nodes there is
- * none to be reached from here.
+ * Tells whether a leader was ever found. If not, that need not change: behind a load balancer that hides the nodes
+ * there is none to be reached from here.
  */
 bool leader_was_found(const struct leader *leader);
 
@@ -44,14 +44,14 @@ void leader_cancel(struct leader_wait *wait);
 void leader_wrong(struct leader *leader, const char *node);
 
 /*
- * Runs once, from the loop. leads: node said that it leads; else leader_wrong() has been done. active_time: since when it
- * leads, as OpenBao writes it, valid until it returns; NULL: it does not say, or does not lead.
+ * Runs once, from the loop. leads: node said that it leads; else leader_wrong() has been done. active_time: since
+ * when it leads, as OpenBao writes it, valid until it returns; NULL: it does not say, or does not lead.
  */
 typedef void leader_confirmed(void *arg, bool leads, const char *active_time);
 
 /*
- * Asks node whether it leads, within 3 s and the deadline. node is borrowed until done runs or the call, which it gives, is
- * ended with http_cancel. number: the caller's request behind it. NULL: no memory.
+ * Asks node whether it leads, within 3 s and the deadline. node is borrowed until done runs or the call, which it
+ * gives, is ended with http_cancel. number: the caller's request behind it. NULL: no memory.
  */
 struct http_call *leader_confirm(struct leader *leader, const char *node, uint64_t deadline_ms, uint64_t number,
     leader_confirmed *done, void *arg);

@@ -13,12 +13,12 @@
 #define MINUTE (60 * SECOND)
 
 #define LEASE_MOST (100 * 366 * 24 * 60 * MINUTE) /* a longer one is taken for this: keeps sums in range */
-#define RENEW_LEAST SECOND                         /* between renewals near the max TTL */
-#define LOGIN_LEAST SECOND                         /* between logins while they fail */
+#define RENEW_LEAST SECOND                        /* between renewals near the max TTL */
+#define LOGIN_LEAST SECOND                        /* between logins while they fail */
 #define BACK_OFF_MOST MINUTE
-#define OUTAGE_SHORT SECOND           /* OpenBao was there all the time, and yet the login got no answer */
-#define STAGGER_LEAST 200             /* most that a login waits after a short outage … */
-#define STAGGER_MOST MINUTE           /* … and after a long one */
+#define OUTAGE_SHORT SECOND /* OpenBao was there all the time, and yet the login got no answer */
+#define STAGGER_LEAST 200   /* most that a login waits after a short outage … */
+#define STAGGER_MOST MINUTE /* … and after a long one */
 #define DENIED_LOGIN_LEAST (30 * SECOND)
 /*
  * OpenBao locks a role_id for 15 minutes after five refused logins within 15 minutes, counting all hosts. So one

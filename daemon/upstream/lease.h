@@ -34,23 +34,24 @@ enum lease_failure {
 
 struct lease {
 	enum lease_state state;
-	bool held;               /* a token is held that is not known to be dead */
-	uint64_t expires;        /* end of the held token's lease; CLOCK_NEVER if it does not expire */
-	uint64_t login_due;      /* next login; CLOCK_NEVER if none is planned, or it is under way */
-	uint64_t renew_due;      /* next renewal; likewise */
+	bool held;          /* a token is held that is not known to be dead */
+	uint64_t expires;   /* end of the held token's lease; CLOCK_NEVER if it does not expire */
+	uint64_t login_due; /* next login; CLOCK_NEVER if none is planned, or it is under way */
+	uint64_t renew_due; /* next renewal; likewise */
 	bool login_under_way, renew_under_way;
-	uint64_t login_lease;    /* lease granted by the latest login */
-	uint64_t granted;        /* lease granted by the latest login or renewal */
-	bool near_max;           /* a fresh login is wanted while the held token goes on being renewed */
-	bool awaiting_recovery;  /* the next login waits for lease_recovered */
-	unsigned failures;       /* logins failed in a row with OpenBao up */
-	uint64_t refused[3];     /* when the last rejections came, newest first; 0: none */
+	uint64_t login_lease;   /* lease granted by the latest login */
+	uint64_t granted;       /* lease granted by the latest login or renewal */
+	bool near_max;          /* a fresh login is wanted while the held token goes on being renewed */
+	bool awaiting_recovery; /* the next login waits for lease_recovered */
+	unsigned failures;      /* logins failed in a row with OpenBao up */
+	uint64_t refused[3];    /* when the last rejections came, newest first; 0: none */
 	bool locked_out;
-	bool watching;           /* the credentials are to blame, new ones may help */
-	uint64_t last_login;     /* when the latest login was started; 0: never */
+	bool watching;              /* the credentials are to blame, new ones may help */
+	uint64_t last_login;        /* when the latest login was started; 0: never */
 	uint64_t last_denied_login; /* when a 403 last caused a login; 0: never */
 	uint64_t (*random)(void *arg, uint64_t low, uint64_t high);
-	void (*changed)(void *arg, enum lease_state from, enum lease_state to); /* after each change of state; may be NULL */
+	/* after each change of state; may be NULL */
+	void (*changed)(void *arg, enum lease_state from, enum lease_state to);
 	void *arg;
 };
 
@@ -64,8 +65,9 @@ void lease_start(struct lease *l, uint64_t now);
  * What is to be done now; it counts as under way until its result is told below. Also drops a token whose lease
  * has ended. Call until LEASE_NOTHING, whenever lease_next() has come and after each event.
  *
- * The machine gives a renewal up when the held token is replaced, ends or is found dead: renew_under_way turns false,
- * the driver cancels the request, and its result is not told any more (it would be taken for the next one's).
+ * The machine gives a renewal up when the held token is replaced, ends or is found dead: renew_under_way turns
+ * false, the driver cancels the request, and its result is not told any more (it would be taken for the next
+ * one's).
  */
 enum lease_action lease_step(struct lease *l, uint64_t now);
 
@@ -87,7 +89,10 @@ void lease_recovered(struct lease *l, uint64_t now, uint64_t outage_ms);
 /* The credentials differ from the ones last tried. */
 void lease_credential_changed(struct lease *l, uint64_t now);
 
-/* The held token is known to be dead (OpenBao said so). One login now, or when 30 s have passed since the last such. */
+/*
+ * The held token is known to be dead (OpenBao said so). One login now, or when 30 s have passed since the last
+ * such.
+ */
 void lease_dead(struct lease *l, uint64_t now);
 
 /* The held token may have been lost with what OpenBao stored: a login now, while it goes on being used. */
@@ -101,7 +106,9 @@ bool lease_live(const struct lease *l, uint64_t now);
 /* Requests without a live token wait (else they get not_ready at once). */
 bool lease_waits(const struct lease *l);
 
-/* The driver must watch the credentials and call lease_credential_changed: the last login failed because of them. */
+/*
+ * The driver must watch the credentials and call lease_credential_changed: the last login failed because of them.
+ */
 bool lease_watches_credentials(const struct lease *l);
 
 #endif

@@ -18,12 +18,15 @@ struct members {
 };
 
 /*
- * Walks a document that must be an object. wanted ends with one whose name's text is NULL, and nests as deep as the caller
- * built it. 0; or -1: not an object, not JSON, or a wanted member stands there twice (values are then not to be used).
+ * Walks a document that must be an object. wanted ends with one whose name's text is NULL, and nests as deep as
+ * the caller built it. 0; or -1: not an object, not JSON, or a wanted member stands there twice (values are then
+ * not to be used).
  */
 int members_take(const char *text, size_t len, const struct members *wanted);
 
-/* The first tells whether the member is there and of the type, the second whether it is of the type or not there. */
+/*
+ * The first tells whether the member is there and of the type, the second whether it is of the type or not there.
+ */
 bool members_is(struct jspan value, enum jtype type);
 bool members_may_be(struct jspan value, enum jtype type);
 

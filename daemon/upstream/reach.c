@@ -32,14 +32,14 @@ struct reach {
 	void (*changed)(void *arg);
 	void *changed_arg;
 	enum reach_state state;
-	bool tls;                    /* REACH_DOWN: because of the certificate, or of the handshake */
-	uint64_t failed_ms;          /* when the first failure was told */
-	uint64_t asked_ms;           /* when sys/health was asked last; 0: never */
-	bool undecided;              /* a round of questions is under way, and no node was fit so far */
-	enum reach_state found;      /* the best of its answers */
-	bool found_tls;              /* REACH_DOWN: as above */
-	struct event timer;          /* the next questions */
-	size_t asking;               /* questions without an answer so far */
+	bool tls;               /* REACH_DOWN: because of the certificate, or of the handshake */
+	uint64_t failed_ms;     /* when the first failure was told */
+	uint64_t asked_ms;      /* when sys/health was asked last; 0: never */
+	bool undecided;         /* a round of questions is under way, and no node was fit so far */
+	enum reach_state found; /* the best of its answers */
+	bool found_tls;         /* REACH_DOWN: as above */
+	struct event timer;     /* the next questions */
+	size_t asking;          /* questions without an answer so far */
 	size_t count;
 	struct question questions[]; /* one for each address */
 };
@@ -152,8 +152,8 @@ static void set_down(struct reach *r, enum reach_state state, bool tls)
 }
 
 /*
- * An answer that is none of OpenBao's own, as from a proxy in front that keeps sys/health to itself, has to do: were
- * it taken for silence, one lost request would end the service for good.
+ * An answer that is none of OpenBao's own, as from a proxy in front that keeps sys/health to itself, has to do:
+ * were it taken for silence, one lost request would end the service for good.
  */
 static bool is_answer(const struct control *control)
 {
@@ -204,7 +204,7 @@ static void on_reach_timer(evutil_socket_t fd, short what, void *arg)
 	r->found_tls = false;
 	for (size_t i = 0; i < r->count; i++) {
 		struct question *q = &r->questions[i];
-		const struct api_request request = {.node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS};
+		const struct api_request request = { .node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS };
 
 		if (q->call != NULL)
 			continue; /* it is still being asked since the last time */
@@ -228,7 +228,7 @@ struct reach *reach_new(struct event_base *base, struct api *api, char *const *a
 	r->arg = arg;
 	r->count = count;
 	for (size_t i = 0; i < count; i++)
-		r->questions[i] = (struct question){.reach = r, .address = addresses[i]};
+		r->questions[i] = (struct question){ .reach = r, .address = addresses[i] };
 	if (evtimer_assign(&r->timer, base, on_reach_timer, r) == 0)
 		return r;
 	free(r);
@@ -260,7 +260,8 @@ void reach_failed(struct reach *r)
 	reach_set_state(r, REACH_SUSPECT);
 	r->tls = false;
 	r->failed_ms = now;
-	ask_after(r, r->asked_ms != 0 && now < r->asked_ms + HEALTH_LEAST_MS ? r->asked_ms + HEALTH_LEAST_MS - now : 0);
+	ask_after(r,
+	    r->asked_ms != 0 && now < r->asked_ms + HEALTH_LEAST_MS ? r->asked_ms + HEALTH_LEAST_MS - now : 0);
 }
 
 enum reach_state reach_state(const struct reach *r)

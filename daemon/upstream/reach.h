@@ -1,8 +1,8 @@
 /*
- * reach: whether OpenBao is there. Told of requests that got no answer, it asks sys/health of every node at once, and
- * while none is fit again every 1-4 s (jittered), logs it, and says when OpenBao is back. One node that is fit will do,
- * leader or standby: a cluster without a leader is there, and about to have one. Of those that are not, requests keep away
- * for a while.
+ * reach: whether OpenBao is there. Told of requests that got no answer, it asks sys/health of every node at once,
+ * and while none is fit again every 1-4 s (jittered), logs it, and says when OpenBao is back. One node that is fit
+ * will do, leader or standby: a cluster without a leader is there, and about to have one. Of those that are not,
+ * requests keep away for a while.
  */
 #ifndef REACH_H
 #define REACH_H
@@ -18,14 +18,17 @@ struct reach;
 
 enum reach_state {
 	REACH_UP,
-	REACH_SUSPECT,         /* a request got no answer; sys/health is being asked for the first time */
-	REACH_DOWN,            /* no node answers: requests fail at once as unavailable */
-	REACH_SEALED,          /* those that answer are sealed */
+	REACH_SUSPECT, /* a request got no answer; sys/health is being asked for the first time */
+	REACH_DOWN,    /* no node answers: requests fail at once as unavailable */
+	REACH_SEALED,  /* those that answer are sealed */
 	REACH_NOT_INITIALIZED
 };
 const char *reach_state_name(enum reach_state state);
 
-/* What a request fails with in that state, and what is then said to its caller: CODE_NONE and "" if it may be made. */
+/*
+ * What a request fails with in that state, and what is then said to its caller: CODE_NONE and "" if it may be
+ * made.
+ */
 enum code reach_code(enum reach_state state);
 const char *reach_words(enum reach_state state);
 

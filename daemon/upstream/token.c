@@ -17,7 +17,7 @@ struct token {
 	TAILQ_ENTRY(token) link;
 	struct tokens *tokens; /* NULL: they are gone */
 	unsigned references;
-	bool dead;             /* ended, or known to OpenBao no more, or being revoked */
+	bool dead; /* ended, or known to OpenBao no more, or being revoked */
 	bool borrowed;
 	char text[];
 };
@@ -80,7 +80,7 @@ static void on_token_revoked(void *arg, const struct control *control)
 
 static void token_revoke(struct token *t, uint64_t budget_ms)
 {
-	const struct api_request request = {.token = t->text, .deadline_ms = clock_now_ms() + budget_ms};
+	const struct api_request request = { .token = t->text, .deadline_ms = clock_now_ms() + budget_ms };
 	struct token_revocation *r;
 
 	if (t->dead || t->borrowed)

@@ -1,6 +1,6 @@
 /*
- * token: client tokens in wiped memory, with counted references. When the last reference to one goes it is revoked, unless
- * it has ended already or no login made it.
+ * token: client tokens in wiped memory, with counted references. When the last reference to one goes it is
+ * revoked, unless it has ended already or no login made it.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -35,8 +35,8 @@ void token_init_all(struct tokens *tokens, struct event_base *base, struct api *
 void token_free_all(struct tokens *tokens);
 
 /*
- * From now on none is revoked with its last reference. With revoke those that have not ended are revoked at once, within
- * budget_ms each.
+ * From now on none is revoked with its last reference. With revoke those that have not ended are revoked at once,
+ * within budget_ms each.
  */
 void token_end_all(struct tokens *tokens, bool revoke, uint64_t budget_ms);
 

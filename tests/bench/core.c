@@ -45,7 +45,8 @@ static uint64_t number(const char *text, uint64_t least, uint64_t most)
 	unsigned long long n = strtoull(text, &end, 10);
 
 	if (*text == '\0' || *end != '\0' || n < least || n > most)
-		die("not a number from %llu to %llu: %s", (unsigned long long)least, (unsigned long long)most, text);
+		die("not a number from %llu to %llu: %s", (unsigned long long)least, (unsigned long long)most,
+		    text);
 	return n;
 }
 
@@ -73,29 +74,58 @@ static void make_paths(struct core *core, const char *prefix)
 enum { TO = 1, AS, CALLERS, DEPTH, PATHS, PREFIX, MOUNT, SECONDS, WARM, REQUESTS, WATCH };
 
 static const struct option options[] = {
-	{ "to", required_argument, NULL, TO }, { "as", required_argument, NULL, AS },
-	{ "callers", required_argument, NULL, CALLERS }, { "depth", required_argument, NULL, DEPTH },
-	{ "paths", required_argument, NULL, PATHS }, { "prefix", required_argument, NULL, PREFIX },
-	{ "mount", required_argument, NULL, MOUNT }, { "seconds", required_argument, NULL, SECONDS },
-	{ "warm", required_argument, NULL, WARM }, { "requests", required_argument, NULL, REQUESTS },
-	{ "watch", required_argument, NULL, WATCH }, { NULL, 0, NULL, 0 },
+	{ "to", required_argument, NULL, TO },
+	{ "as", required_argument, NULL, AS },
+	{ "callers", required_argument, NULL, CALLERS },
+	{ "depth", required_argument, NULL, DEPTH },
+	{ "paths", required_argument, NULL, PATHS },
+	{ "prefix", required_argument, NULL, PREFIX },
+	{ "mount", required_argument, NULL, MOUNT },
+	{ "seconds", required_argument, NULL, SECONDS },
+	{ "warm", required_argument, NULL, WARM },
+	{ "requests", required_argument, NULL, REQUESTS },
+	{ "watch", required_argument, NULL, WATCH },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void take_option(struct core *core, int option, const char **prefix)
 {
 	switch (option) {
-	case TO: core->to = optarg; break;
-	case AS: core->as = optarg; break;
-	case CALLERS: core->callers = (unsigned)number(optarg, 1, 60000); break;
-	case DEPTH: core->depth = (unsigned)number(optarg, 1, 4096); break;
-	case PATHS: core->npaths = (unsigned)number(optarg, 1, 1000000); break;
-	case PREFIX: *prefix = optarg; break;
-	case MOUNT: core->mount = optarg; break;
-	case SECONDS: core->seconds = seconds(optarg); break;
-	case WARM: core->warm_seconds = seconds(optarg); break;
-	case WATCH: core->watched = (long)number(optarg, 1, INT32_MAX); break;
-	case REQUESTS: core->most = number(optarg, 1, UINT32_MAX); break;
-	default: exit(2);
+	case TO:
+		core->to = optarg;
+		break;
+	case AS:
+		core->as = optarg;
+		break;
+	case CALLERS:
+		core->callers = (unsigned)number(optarg, 1, 60000);
+		break;
+	case DEPTH:
+		core->depth = (unsigned)number(optarg, 1, 4096);
+		break;
+	case PATHS:
+		core->npaths = (unsigned)number(optarg, 1, 1000000);
+		break;
+	case PREFIX:
+		*prefix = optarg;
+		break;
+	case MOUNT:
+		core->mount = optarg;
+		break;
+	case SECONDS:
+		core->seconds = seconds(optarg);
+		break;
+	case WARM:
+		core->warm_seconds = seconds(optarg);
+		break;
+	case WATCH:
+		core->watched = (long)number(optarg, 1, INT32_MAX);
+		break;
+	case REQUESTS:
+		core->most = number(optarg, 1, UINT32_MAX);
+		break;
+	default:
+		exit(2);
 	}
 }
 
@@ -149,7 +179,10 @@ void core_answered(struct core *core, uint64_t asked_ns, bool ok, size_t bytes)
 		event_base_loopbreak(core->base);
 }
 
-/* What the threads of a process have run for. A thread that ends takes its share with it; those watched keep theirs. */
+/*
+ * What the threads of a process have run for. A thread that ends takes its share with it; those watched keep
+ * theirs.
+ */
 static uint64_t running_ns(long pid)
 {
 	char path[300];
@@ -185,10 +218,11 @@ static void report(const struct core *core, const struct rusage *end, uint64_t w
 {
 	double took = (double)(core->until - core->from) / 1e9, n = (double)core->answered;
 
-	printf("{\"as\": \"%s\", \"callers\": %u, \"depth\": %u, \"paths\": %u, \"seconds\": %.6f, ", core->as, core->callers,
-	    core->depth, core->npaths, took);
-	printf("\"requests\": %llu, \"failures\": %llu, \"rps\": %.1f, \"bytes\": %llu, ", (unsigned long long)core->answered,
-	    (unsigned long long)core->failed, (double)core->answered / took, (unsigned long long)core->bytes);
+	printf("{\"as\": \"%s\", \"callers\": %u, \"depth\": %u, \"paths\": %u, \"seconds\": %.6f, ", core->as,
+	    core->callers, core->depth, core->npaths, took);
+	printf("\"requests\": %llu, \"failures\": %llu, \"rps\": %.1f, \"bytes\": %llu, ",
+	    (unsigned long long)core->answered, (unsigned long long)core->failed, (double)core->answered / took,
+	    (unsigned long long)core->bytes);
 	printf("\"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, \"max_us\": %.2f, ",
 	    (double)histogram_at(&core->took, 0.5) / 1e3, (double)histogram_at(&core->took, 0.99) / 1e3,
 	    (double)histogram_at(&core->took, 0.999) / 1e3, (double)core->took.max / 1e3);

@@ -1,9 +1,9 @@
 /*
- * core: what all load generators have in common, so that they differ in how they speak and in nothing else: the command
- * line, which path is asked for next, the time each answer took, and the report.
+ * core: what all load generators have in common, so that they differ in how they speak and in nothing else: the
+ * command line, which path is asked for next, the time each answer took, and the report.
  *
- * Callers are closed loops: each keeps `depth` requests under way and sends the next one when an answer has come. Only
- * answers that come after the warming up count.
+ * Callers are closed loops: each keeps `depth` requests under way and sends the next one when an answer has come.
+ * Only answers that come after the warming up count.
  */
 #ifndef BENCH_CORE_H
 #define BENCH_CORE_H
@@ -23,22 +23,22 @@ struct core {
 	struct event_base *base;
 
 	/* the command line */
-	const char *to;     /* a socket's path, or host:port */
-	const char *as;     /* the protocol: what main makes of it */
+	const char *to; /* a socket's path, or host:port */
+	const char *as; /* the protocol: what main makes of it */
 	const char *mount;
 	unsigned callers, depth;
 	unsigned npaths;
 	double seconds, warm_seconds;
-	long watched;       /* the process whose CPU time is reported per answer; 0: none */
-	uint64_t most;      /* requests in all, without warming up; 0: as many as there is time for */
+	long watched;  /* the process whose CPU time is reported per answer; 0: none */
+	uint64_t most; /* requests in all, without warming up; 0: as many as there is time for */
 
 	char (*paths)[PATH_ROOM];
 	unsigned next_path;
 	uint64_t asked, answered, failed; /* answered and failed only since `from` */
-	uint64_t bytes;     /* of the answers that counted, as far as the speaker tells */
+	uint64_t bytes;                   /* of the answers that counted, as far as the speaker tells */
 	uint64_t from, until;
 	bool measuring;
-	struct rusage used; /* up to from */
+	struct rusage used;  /* up to from */
 	uint64_t watched_ns; /* likewise */
 	struct histogram took;
 };

@@ -1,8 +1,8 @@
 /*
- * curlmulti: the least that a program on libcurl's multi interface and libevent can do to get secrets from an OpenBao over
- * HTTP: `callers` transfers at a time, each handle and its connection used again for the next path. What it takes is what
- * curl takes, so it is the measure for what the daemon adds. --to HOST:PORT, else as in core.h; the report's own_cpu_us is
- * the figure.
+ * curlmulti: the least that a program on libcurl's multi interface and libevent can do to get secrets from an
+ * OpenBao over HTTP: `callers` transfers at a time, each handle and its connection used again for the next path.
+ * What it takes is what curl takes, so it is the measure for what the daemon adds. --to HOST:PORT, else as in
+ * core.h; the report's own_cpu_us is the figure.
  */
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -74,8 +74,8 @@ static void ready(evutil_socket_t fd, short what, void *arg)
 	int running;
 
 	(void)arg;
-	curl_multi_socket_action(multi, fd, ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0),
-	    &running);
+	curl_multi_socket_action(multi, fd,
+	    ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), &running);
 	drain();
 }
 
@@ -119,8 +119,9 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 	if (event == NULL && (event = calloc(1, sizeof(*event))) == NULL)
 		die("out of memory");
 	curl_multi_assign(multi, fd, event);
-	event_assign(event, core.base, fd, (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0) |
-	    EV_PERSIST), ready, NULL);
+	event_assign(event, core.base, fd,
+	    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0) | EV_PERSIST),
+	    ready, NULL);
 	event_add(event, NULL);
 	return 0;
 }
@@ -128,8 +129,8 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 /* The headers are those that the daemon sends. */
 static struct curl_slist *headers(void)
 {
-	static const char *const fixed[] = { "User-Agent: curlmulti", "X-Vault-Request: true", "Expect:",
-		"Content-Type: application/json" };
+	static const char *const fixed[] = { "User-Agent: curlmulti", "X-Vault-Request: true",
+		"Expect:", "Content-Type: application/json" };
 	const char *token = getenv("BENCH_TOKEN");
 	struct curl_slist *list = NULL;
 	char line[512];
@@ -163,7 +164,8 @@ int main(int argc, char **argv)
 	core_init(&core, argc, argv);
 	core.as = "curlmulti";
 	transfers = calloc(core.callers, sizeof(*transfers));
-	if (transfers == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (multi = curl_multi_init()) == NULL)
+	if (transfers == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (multi = curl_multi_init()) == NULL)
 		die("out of memory");
 	evtimer_assign(&timer, core.base, timer_expired, NULL);
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);

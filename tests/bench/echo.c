@@ -1,6 +1,7 @@
 /*
- * echo: the least that a server on libevent can do: for each frame that comes it sends one of the size of the daemon's
- * reply. What it takes is what the socket and the loop take, so it is the measure for what the daemon adds.
+ * echo: the least that a server on libevent can do: for each frame that comes it sends one of the size of the
+ * daemon's reply. What it takes is what the socket and the loop take, so it is the measure for what the daemon
+ * adds.
  *
  * echo SOCKET REPLY_BYTES (the frame's word included)
  */
@@ -96,7 +97,8 @@ static void accepted(int fd)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
-	if (s == NULL || event_assign(&s->event, base, fd, EV_READ | EV_PERSIST, ready, s) != 0 || event_add(&s->event, NULL) != 0)
+	if (s == NULL || event_assign(&s->event, base, fd, EV_READ | EV_PERSIST, ready, s) != 0 ||
+	    event_add(&s->event, NULL) != 0)
 		die("out of memory");
 }
 

@@ -1,13 +1,14 @@
 /*
- * fleet: ten thousand hosts and one OpenBao, hours of it in a moment. The hosts are the daemon's own lease machine and its
- * pauses (lease.c, reach.c), driven by a clock of this program's; beside them the schedule of `bao agent`, and the best
- * there could be. Prints how many logins reach OpenBao in its worst second, and when all hosts have a token again.
+ * fleet: ten thousand hosts and one OpenBao, hours of it in a moment. The hosts are the daemon's own lease machine
+ * and its pauses (lease.c, reach.c), driven by a clock of this program's; beside them the schedule of `bao agent`,
+ * and the best there could be. Prints how many logins reach OpenBao in its worst second, and when all hosts have a
+ * token again.
  *
- * Of OpenBao: it answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least; while it
- * is away, connections are refused at once. Callers on each host ask for a secret every second or so.
+ * Of OpenBao: it answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least;
+ * while it is away, connections are refused at once. Callers on each host ask for a secret every second or so.
  *
- * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x): after a failed login it waits, at first 1 s,
- * then twice the last wait less a random quarter of it, at most 5 min.
+ * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x): after a failed login it waits, at
+ * first 1 s, then twice the last wait less a random quarter of it, at most 5 min.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,10 +25,10 @@
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
-#define RATE 1000u          /* logins and renewals that OpenBao answers in a second */
+#define RATE 1000u /* logins and renewals that OpenBao answers in a second */
 #define RTT_MS 3
-#define LOGIN_MS 10000      /* what a login may take (token.c) */
-#define CALLERS_MS 1000     /* somebody on a host asks at least so often */
+#define LOGIN_MS 10000  /* what a login may take (token.c) */
+#define CALLERS_MS 1000 /* somebody on a host asks at least so often */
 #define AGENT_FIRST_MS SECOND
 #define AGENT_MOST_MS (5 * MINUTE)
 #define LONGEST (30 * HOUR)
@@ -71,7 +72,7 @@ static void later(uint64_t at, enum what what, unsigned host, uint64_t of)
 	}
 	for (; i > 0 && heap[(i - 1) / 2].at > at; i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
-	heap[i] = (struct event){.at = at, .of = of, .host = host, .what = what};
+	heap[i] = (struct event){ .at = at, .of = of, .host = host, .what = what };
 }
 
 static bool next_event(struct event *ret)
@@ -95,8 +96,8 @@ static bool next_event(struct event *ret)
 /* -- the world ----------------------------------------------------------------------------------------------- */
 
 struct host {
-	struct lease lease;           /* of a secretstored */
-	bool down;                    /* OpenBao, as far as this host knows */
+	struct lease lease; /* of a secretstored */
+	bool down;          /* OpenBao, as far as this host knows */
 	uint64_t down_since;
 	uint64_t backoff, next_login; /* of a bao agent; next_login: CLOCK_NEVER while one is under way */
 	uint64_t expires;             /* its token's end; 0: none */
@@ -104,14 +105,14 @@ struct host {
 };
 
 struct world {
-	bool agents;              /* the hosts run bao agent */
+	bool agents; /* the hosts run bao agent */
 	uint64_t ttl;
 	uint64_t away_from, away_until;
-	uint64_t answered_until;  /* OpenBao's queue */
+	uint64_t answered_until; /* OpenBao's queue */
 	/* results */
 	unsigned logins[LONGEST / SECOND], renewals[LONGEST / SECOND]; /* that reached it, in each second */
-	unsigned without;         /* hosts without a token now */
-	uint64_t all_have;        /* since when all have one */
+	unsigned without;                                              /* hosts without a token now */
+	uint64_t all_have;                                             /* since when all have one */
 	struct host hosts[HOSTS];
 };
 
@@ -290,7 +291,8 @@ static void happens(struct world *w, const struct event *e)
 		agents ? agent_answered(w, e->host, e->of, e->at, true) : login_answered(w, e->host, e->of, e->at);
 		break;
 	case RENEWAL_ANSWERED:
-		agents ? agent_answered(w, e->host, e->of, e->at, false) : renewal_answered(w, e->host, e->of, e->at);
+		agents ? agent_answered(w, e->host, e->of, e->at, false)
+		       : renewal_answered(w, e->host, e->of, e->at);
 		break;
 	}
 }
@@ -344,7 +346,8 @@ static void tell(const char *what, const struct world *w, uint64_t from, uint64_
 	unsigned logins = sum(w->logins, from, until), peak = most(w->logins, from, until);
 
 	if (w->without > 0) {
-		printf("%-24s %6u logins, peak %5u/s, %u hosts still without a token\n", what, logins, peak, w->without);
+		printf("%-24s %6u logins, peak %5u/s, %u hosts still without a token\n", what, logins, peak,
+		    w->without);
 		return;
 	}
 	if (w->all_have < from) {
@@ -353,7 +356,8 @@ static void tell(const char *what, const struct world *w, uint64_t from, uint64_
 	}
 	double took = (double)(w->all_have - from) / SECOND, even = logins / took;
 
-	printf("%-24s %6u logins, peak %5u/s, the last after %5.1f s; evenly spread: %4.0f/s, peak/even %.2f\n", what, logins, peak, took, even, peak / even);
+	printf("%-24s %6u logins, peak %5u/s, the last after %5.1f s; evenly spread: %4.0f/s, peak/even %.2f\n",
+	    what, logins, peak, took, even, peak / even);
 }
 
 static void outage(const char *title, uint64_t ttl, uint64_t away)
@@ -387,8 +391,9 @@ static void steady(void)
 		struct world *w = run(agents, HOUR, HOUR, 0, 0, until);
 		double mean = (double)sum(w->renewals, from, until) / (double)((until - from) / SECOND);
 
-		printf("%-24s %.1f renewals/s, peak %u/s, %u logins\n", agents ? "  bao agent's schedule" : "  secretstored",
-		    mean, most(w->renewals, from, until), sum(w->logins, from, until));
+		printf("%-24s %.1f renewals/s, peak %u/s, %u logins\n",
+		    agents ? "  bao agent's schedule" : "  secretstored", mean, most(w->renewals, from, until),
+		    sum(w->logins, from, until));
 		free(w);
 	}
 }
@@ -396,7 +401,8 @@ static void steady(void)
 int main(void)
 {
 	printf("%u hosts, an OpenBao that answers %u logins or renewals a second\n", HOSTS, RATE);
-	outage("10 minutes without OpenBao, leases of 5 minutes (no host has a token left):", 5 * MINUTE, 10 * MINUTE);
+	outage("10 minutes without OpenBao, leases of 5 minutes (no host has a token left):", 5 * MINUTE,
+	    10 * MINUTE);
 	outage("10 minutes without OpenBao, leases of an hour (which outlast it):", HOUR, 10 * MINUTE);
 	outage("10 seconds without OpenBao, leases of an hour:", HOUR, 10 * SECOND);
 	printf("all hosts started within a second (first logins are not spread):\n");

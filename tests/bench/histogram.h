@@ -1,6 +1,6 @@
 /*
- * histogram: how often something took how long, in nanoseconds, with an error under 1 %: 128 buckets for each power of
- * two (the idea is HdrHistogram's). Counting takes no longer for a long time than for a short one.
+ * histogram: how often something took how long, in nanoseconds, with an error under 1 %: 128 buckets for each
+ * power of two (the idea is HdrHistogram's). Counting takes no longer for a long time than for a short one.
  */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H

@@ -1,6 +1,6 @@
 /*
- * hop: the least that can stand between callers and OpenBao: what comes from a caller goes to a connection of its own there, and
- * back, unread. So it is the measure for what any hop costs, whatever it does.
+ * hop: the least that can stand between callers and OpenBao: what comes from a caller goes to a connection of its
+ * own there, and back, unread. So it is the measure for what any hop costs, whatever it does.
  *
  * hop SOCKET PORT (of 127.0.0.1)
  */
@@ -55,7 +55,8 @@ static int connect_upstream(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&upstream, sizeof(upstream)) != 0 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 || evutil_make_socket_nonblocking(fd) != 0)
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+	    evutil_make_socket_nonblocking(fd) != 0)
 		die("cannot connect: %s", strerror(errno));
 	return fd;
 }

@@ -35,8 +35,9 @@ static void connections_wait(evutil_socket_t fd, short what, void *arg)
 
 void serve(struct event_base *base, const char *path, void (*accepted)(int fd))
 {
-	struct event *listener =
-	    base != NULL ? event_new(base, listen_at(path), EV_READ | EV_PERSIST, connections_wait, &accepted) : NULL;
+	struct event *listener = base != NULL
+	    ? event_new(base, listen_at(path), EV_READ | EV_PERSIST, connections_wait, &accepted)
+	    : NULL;
 
 	if (listener == NULL || event_add(listener, NULL) != 0)
 		die("out of memory");

@@ -1,5 +1,6 @@
 /*
- * serve: what the little servers of the benchmark have in common: a loop, and a Unix socket whose connections they get.
+ * serve: what the little servers of the benchmark have in common: a loop, and a Unix socket whose connections they
+ * get.
  */
 #ifndef BENCH_SERVE_H
 #define BENCH_SERVE_H

@@ -1,6 +1,6 @@
 /*
- * speak: the ways to ask, for load.c. Each opens all callers' connections and sends their first requests, which the loop
- * then goes on from.
+ * speak: the ways to ask, for load.c. Each opens all callers' connections and sends their first requests, which
+ * the loop then goes on from.
  */
 #ifndef BENCH_SPEAK_H
 #define BENCH_SPEAK_H

@@ -1,8 +1,8 @@
 /*
- * speak_bare: callers that speak a peer's protocol over a socket with as little as that takes, so that what is measured is
- * the peer: HTTP/1.1 with keep-alive, memcached's text protocol, and the daemon's frames, for the daemon without its library and
- * for the echo. Replies are taken to come in the order of the requests, which in frames with more than one under way is only
- * so from the cache and the echo.
+ * speak_bare: callers that speak a peer's protocol over a socket with as little as that takes, so that what is
+ * measured is the peer: HTTP/1.1 with keep-alive, memcached's text protocol, and the daemon's frames, for the
+ * daemon without its library and for the echo. Replies are taken to come in the order of the requests, which in
+ * frames with more than one under way is only so from the cache and the echo.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,8 +26,8 @@
 #define EARLY 8 /* replies after which is asked anew before the others are looked at, as by the library */
 
 /*
- * reply: the bytes of the first whole reply in what has come; 0: it is not whole yet; -1: it is none. *ok tells whether it
- * holds what was asked for.
+ * reply: the bytes of the first whole reply in what has come; 0: it is not whole yet; -1: it is none. *ok tells
+ * whether it holds what was asked for.
  */
 struct dialect {
 	const char *name;
@@ -53,8 +53,9 @@ static const char *token; /* from the environment: not for the command line; NUL
 
 static int http_request(const struct core *core, const char *path, char *out, size_t room)
 {
-	return snprintf(out, room, "GET /v1/%s/data/%s HTTP/1.1\r\nHost: localhost\r\nX-Vault-Request: true\r\n%s%s%s\r\n",
-	    core->mount, path, token != NULL ? "X-Vault-Token: " : "", token != NULL ? token : "", token != NULL ? "\r\n" : "");
+	return snprintf(out, room,
+	    "GET /v1/%s/data/%s HTTP/1.1\r\nHost: localhost\r\nX-Vault-Request: true\r\n%s%s%s\r\n", core->mount,
+	    path, token != NULL ? "X-Vault-Token: " : "", token != NULL ? token : "", token != NULL ? "\r\n" : "");
 }
 
 /* The end of a chunked body, from its start. */
@@ -145,7 +146,8 @@ static long memcached_reply(const char *in, size_t len, bool *ok)
 static int frames_request(const struct core *core, const char *path, char *out, size_t room)
 {
 	uint32_t word;
-	int n = snprintf(out + 4, room - 4, "{\"id\":%llu,\"op\":\"kv.get\",\"timeout_ms\": 59750,\"mount\":\"%s\",\"path\":\"%s\"}",
+	int n = snprintf(out + 4, room - 4,
+	    "{\"id\":%llu,\"op\":\"kv.get\",\"timeout_ms\": 59750,\"mount\":\"%s\",\"path\":\"%s\"}",
 	    (unsigned long long)core->asked + 65536, core->mount, path);
 
 	word = htonl((uint32_t)n);
@@ -192,7 +194,10 @@ static void ask(struct caller *c)
 	}
 }
 
-/* Requests are small, and the peer reads while it owes answers: what does not fit would be a fault of this program. */
+/*
+ * Requests are small, and the peer reads while it owes answers: what does not fit would be a fault of this
+ * program.
+ */
 static void flush(struct caller *c)
 {
 	ssize_t n;
@@ -279,7 +284,8 @@ static int connect_tcp(const char *to)
 	unsigned port;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
-	if (sscanf(to, "%63[0-9.]:%u", host, &port) != 2 || port > 65535 || inet_pton(AF_INET, host, &address.sin_addr) != 1)
+	if (sscanf(to, "%63[0-9.]:%u", host, &port) != 2 || port > 65535 ||
+	    inet_pton(AF_INET, host, &address.sin_addr) != 1)
 		die("not an IPv4 address and a port: %s", to);
 	address.sin_port = htons((uint16_t)port);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
@@ -299,7 +305,8 @@ static void connect_caller(struct core *core, struct caller *c, const struct dia
 	c->asked_ns = calloc(core->depth, sizeof(*c->asked_ns));
 	if (c->in == NULL || c->out == NULL || c->asked_ns == NULL || evutil_make_socket_nonblocking(c->fd) != 0)
 		die("out of memory");
-	if (event_assign(&c->event, core->base, c->fd, EV_READ | EV_PERSIST, ready, c) != 0 || event_add(&c->event, NULL) != 0)
+	if (event_assign(&c->event, core->base, c->fd, EV_READ | EV_PERSIST, ready, c) != 0 ||
+	    event_add(&c->event, NULL) != 0)
 		die("cannot watch a socket");
 }
 

@@ -66,7 +66,8 @@ static void watch(struct caller *c)
 	c->connection = ss_connection(c->client);
 	c->events = events;
 	if (event_assign(&c->event, c->core->base, ss_fd(c->client),
-	    (short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0) | EV_PERSIST), ready, c) != 0 ||
+		(short)((events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0) | EV_PERSIST), ready,
+		c) != 0 ||
 	    event_add(&c->event, NULL) != 0)
 		die("cannot watch a socket");
 }

@@ -1,7 +1,7 @@
 /*
- * secretstored as it would be if its users took no turns, neither at its loop nor at OpenBao, to see what the turns do. It is
- * linked of all the daemon's objects but quota.c's and slots.c's, in whose place stands what is here. With every limit at
- * its highest in its configuration it is the daemon without limits.
+ * secretstored as it would be if its users took no turns, neither at its loop nor at OpenBao, to see what the
+ * turns do. It is linked of all the daemon's objects but quota.c's and slots.c's, in whose place stands what is
+ * here. With every limit at its highest in its configuration it is the daemon without limits.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
- * fuzz_answer: the input of the targets that read OpenBao's answers: a letter for what was asked, three digits for the
- * HTTP status, and the body.
+ * fuzz_answer: the input of the targets that read OpenBao's answers: a letter for what was asked, three digits for
+ * the HTTP status, and the body.
  */
 #ifndef FUZZ_ANSWER_H
 #define FUZZ_ANSWER_H
@@ -20,8 +20,11 @@ static inline int fuzz_answer(const uint8_t *data, size_t size, char *ret_asked,
 	for (int i = 1; i < FUZZ_ANSWER_HEAD; i++)
 		status = status * 10 + (uint8_t)(data[i] - '0') % 10;
 	*ret_asked = (char)data[0];
-	*ret = (struct http_reply){.outcome = HTTP_REPLY, .sent = true, .status = status,
-	    .body = exact_copy(data + FUZZ_ANSWER_HEAD, size - FUZZ_ANSWER_HEAD), .body_len = size - FUZZ_ANSWER_HEAD};
+	*ret = (struct http_reply){ .outcome = HTTP_REPLY,
+		.sent = true,
+		.status = status,
+		.body = exact_copy(data + FUZZ_ANSWER_HEAD, size - FUZZ_ANSWER_HEAD),
+		.body_len = size - FUZZ_ANSWER_HEAD };
 	return 0;
 }
 

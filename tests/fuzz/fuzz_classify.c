@@ -1,6 +1,6 @@
 /*
- * Answers to gets ('g'), puts ('p'), the mount guard ('m') and snapshots ('s', 'r'): what is taken lies within the body
- * and is JSON of its type, and a write counts as not done only with a status that allows it.
+ * Answers to gets ('g'), puts ('p'), the mount guard ('m') and snapshots ('s', 'r'): what is taken lies within the
+ * body and is JSON of its type, and a write counts as not done only with a status that allows it.
  */
 #include <stdbool.h>
 
@@ -31,7 +31,8 @@ static void check_answer(const struct answer *a, const struct http_reply *reply,
 		return;
 	}
 	HOLDS(a->failure.code != CODE_NONE && a->failure.status == reply->status);
-	HOLDS(memchr(a->failure.message, '\0', sizeof(a->failure.message)) != NULL && a->failure.message[0] != '\0');
+	HOLDS(
+	    memchr(a->failure.message, '\0', sizeof(a->failure.message)) != NULL && a->failure.message[0] != '\0');
 	HOLDS(a->data.len == 0);
 	HOLDS((a->verdict == VERDICT_DENIED) == (reply->status == 403));
 	HOLDS((a->verdict == VERDICT_AGAIN) == (a->again_ms > 0));
@@ -40,7 +41,7 @@ static void check_answer(const struct answer *a, const struct http_reply *reply,
 
 static void check_put(const struct answer *a, int status)
 {
-	static const int may_be_not_done[] = {400, 403, 404, 405, 413, 429, 500, 503};
+	static const int may_be_not_done[] = { 400, 403, 404, 405, 413, 429, 500, 503 };
 	bool known = a->verdict == VERDICT_OK;
 
 	HOLDS(a->verdict != VERDICT_OK || (a->version > 0 && a->data.len == 0));

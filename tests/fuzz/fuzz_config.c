@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	HOLDS(config->openbao.naddress > 0 && config->listen.socket != NULL && config->limits.connections > 0);
 	for (size_t i = 0; i < config->rules.nrules; i++)
-		HOLDS(config->rules.rule[i].nuids + config->rules.rule[i].ngids + config->rules.rule[i].nunits > 0);
+		HOLDS(
+		    config->rules.rule[i].nuids + config->rules.rule[i].ngids + config->rules.rule[i].nunits > 0);
 	config_warn(config, ignore);
 	config_free(config);
 	return 0;

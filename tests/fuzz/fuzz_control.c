@@ -1,6 +1,6 @@
 /*
- * Control documents: logins ('l'), renewals ('r'), lookups ('s'), revocations ('p'), wrapping lookups ('w'), unwrapping
- * ('u'), health ('h'): what is taken is sane and can stand in a header, and everything is given back.
+ * Control documents: logins ('l'), renewals ('r'), lookups ('s'), revocations ('p'), wrapping lookups ('w'),
+ * unwrapping ('u'), health ('h'): what is taken is sane and can stand in a header, and everything is given back.
  */
 #include <stdbool.h>
 
@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS(control.result == CONTROL_OK || control.reason[0] != '\0');
 	HOLDS(control.result != CONTROL_OK || (reply.status >= 200 && reply.status < 300) || control.health);
 	HOLDS(control.lease_ms <= UINT64_C(315360000000));
-	HOLDS((control.result == CONTROL_DENIED || control.result == CONTROL_DENIED_WRAPPED) == (reply.status == 403));
+	HOLDS((control.result == CONTROL_DENIED || control.result == CONTROL_DENIED_WRAPPED) ==
+	    (reply.status == 403));
 	control_clear(&control);
 	HOLDS(control.document == NULL && control.client_token == NULL);
 	fuzz_answer_free(&reply);

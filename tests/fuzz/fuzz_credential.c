@@ -1,6 +1,6 @@
 /*
- * Any bytes as the address of whoever asks for a credential, and as a secret that one is taken from: what is accepted
- * reads the same when it is put together again, and a value is no longer than what it came from.
+ * Any bytes as the address of whoever asks for a credential, and as a secret that one is taken from: what is
+ * accepted reads the same when it is put together again, and a value is no longer than what it came from.
  */
 #include "daemon/access/credential_rules.h"
 #include "daemon/callers/credential_value.h"

@@ -43,13 +43,16 @@ static void check_string(struct jspan string)
 	HOLDS(jspan_decode(span, again, string.len) == n && memcmp(decoded, again, (size_t)n + 1) == 0);
 	HOLDS((jspan_decode(string, few, sizeof(few)) == n) == ((size_t)n < sizeof(few)));
 	n = jspan_decode_cut(string, few, sizeof(few));
-	HOLDS(n >= 0 && (size_t)n < sizeof(few) && memcmp(few, decoded, (size_t)n) == 0 && utf8_valid(few, (size_t)n));
+	HOLDS(n >= 0 && (size_t)n < sizeof(few) && memcmp(few, decoded, (size_t)n) == 0 &&
+	    utf8_valid(few, (size_t)n));
 	buf_free(&b);
 	free(decoded);
 	free(again);
 }
 
-/* At the next member, of which jscan_member() says r and key: the same is said when a name is expected, whichever. */
+/*
+ * At the next member, of which jscan_member() says r and key: the same is said when a name is expected, whichever.
+ */
 static void check_among(const struct jscan *at, const struct jscan *after, int r, struct jspan key)
 {
 	static const struct jname names[] = { JNAME("id"), JNAME("ok"), JNAME(""), JNAME("a") };

@@ -31,7 +31,8 @@ static void check_failure(const struct reply *reply)
 	HOLDS(memchr(f->message, '\0', sizeof(f->message)) != NULL && utf8_valid(f->message, strlen(f->message)));
 	buf_init(&out, FRAME_HEADER + FRAME_BODY_MAX);
 	HOLDS(reply_failure(&out, reply->id, f) == 0);
-	HOLDS(reply_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again) == 0);
+	HOLDS(
+	    reply_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again) == 0);
 	HOLDS(!again.ok && again.failure.code == f->code && again.failure.status == f->status);
 	HOLDS(f->message[0] == '\0' || strcmp(again.failure.message, f->message) == 0);
 	if (f->code == CODE_NOT_FOUND)

@@ -61,7 +61,7 @@ static void check_accepted(const struct request *r)
 	buf_init(&out, FRAME_HEADER + FRAME_BODY_MAX);
 	write_request(&out, r);
 	HOLDS(request_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &again,
-	    &why) == 0);
+		  &why) == 0);
 	HOLDS(again.op == r->op && same(again.id, r->id) && same(again.data, r->data));
 	HOLDS(again.name.key_len == r->name.key_len && again.name.path_at == r->name.path_at);
 	HOLDS(memcmp(again.name.key, r->name.key, r->name.key_len) == 0);
@@ -80,7 +80,8 @@ static void check_refused(const struct request *r, const struct failure *why)
 	HOLDS(why->message[0] != '\0' && utf8_valid(why->message, strlen(why->message)));
 	buf_init(&out, 4096);
 	HOLDS(reply_failure(&out, r->id, why) == 0);
-	HOLDS(reply_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &reply) == 0);
+	HOLDS(
+	    reply_decode((const char *)buf_data(&out) + FRAME_HEADER, buf_len(&out) - FRAME_HEADER, &reply) == 0);
 	HOLDS(!reply.ok && reply.failure.code == why->code && strcmp(reply.failure.message, why->message) == 0);
 	HOLDS(r->id.len > 0 ? same(reply.id, r->id) : reply.id.type == JSON_NULL);
 	buf_free(&out);

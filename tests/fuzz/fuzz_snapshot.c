@@ -1,8 +1,8 @@
 /*
- * Snapshots out of any bytes: whatever the pieces in which they come, the verdict is the same, and no step does more
- * than its share. The first byte's bits choose what is looked at, since few inputs get through the compression's sums:
- * 1 the archive alone, without compression; 2 with the sums of its headers set right; 4 with a hash that is easy to
- * forge. The second byte chooses the pieces.
+ * Snapshots out of any bytes: whatever the pieces in which they come, the verdict is the same, and no step does
+ * more than its share. The first byte's bits choose what is looked at, since few inputs get through the
+ * compression's sums: 1 the archive alone, without compression; 2 with the sums of its headers set right; 4 with a
+ * hash that is easy to forge. The second byte chooses the pieces.
  */
 #include "proto/snapshot.h"
 

@@ -37,7 +37,7 @@ void auth_helper_done(void *arg, const struct auth_reply *reply)
 
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth)
 {
-	struct auth_ended e = {.inside = true};
+	struct auth_ended e = { .inside = true };
 
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	e.inside = false;

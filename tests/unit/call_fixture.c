@@ -27,7 +27,10 @@ bool bench_gone(const struct bench *b)
 
 void bench_start(struct bench *b, const struct call_limits *limits, call_request *request, void *arg)
 {
-	const struct call_limits usual = { .request_bytes = 4096, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits usual = { .request_bytes = 4096,
+		.requests = 8,
+		.requests_per_uid = 64,
+		.output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	memset(b, 0, sizeof(*b));

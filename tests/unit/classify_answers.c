@@ -15,13 +15,19 @@ struct http_reply answers_reply(int status, const char *body, size_t len, char *
 	*copy = malloc(len > 0 ? len : 1);
 	assert_non_null(*copy);
 	memcpy(*copy, body, len);
-	return (struct http_reply){.outcome = HTTP_REPLY, .sent = true, .status = status, .body = *copy, .body_len = len};
+	return (struct http_reply){ .outcome = HTTP_REPLY,
+		.sent = true,
+		.status = status,
+		.body = *copy,
+		.body_len = len };
 }
 
 struct answer answers_classify(enum what what, struct http_reply *reply)
 {
-	static void (*const readers[])(const struct http_reply *, struct answer *) = {
-		[GET] = classify_get, [PUT] = classify_put, [SAVE] = classify_save, [RESTORE] = classify_restore };
+	static void (*const readers[])(const struct http_reply *, struct answer *) = { [GET] = classify_get,
+		[PUT] = classify_put,
+		[SAVE] = classify_save,
+		[RESTORE] = classify_restore };
 	struct answer ret;
 
 	memset(&ret, 0x55, sizeof(ret));
@@ -41,7 +47,7 @@ struct answer answers_read(enum what what, int status, const char *body)
 
 struct answer answers_none(enum what what, enum http_outcome outcome, bool sent)
 {
-	struct http_reply reply = {.outcome = outcome, .sent = sent};
+	struct http_reply reply = { .outcome = outcome, .sent = sent };
 
 	return answers_classify(what, &reply);
 }

@@ -21,7 +21,8 @@
 /* cmocka's assertions are for the test's own thread. */
 static void give_up(const char *function, int line, const char *condition)
 {
-	fprintf(stderr, "fake daemon: %s, line %d: %s does not hold (%s)\n", function, line, condition, strerror(errno));
+	fprintf(stderr, "fake daemon: %s, line %d: %s does not hold (%s)\n", function, line, condition,
+	    strerror(errno));
 	abort();
 }
 
@@ -202,22 +203,27 @@ void client_fake_answer(struct client_fake *fake, int fd)
 
 	switch (fake->request.op) {
 	case OP_KV_GET:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":7,\"created_time\":\"2026-11-23T22:30:00Z\","
-		    "\"metadata\":null,\"data\":{\"path\":\"%s\"}}", secret_path(&fake->request.name));
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":7,\"created_time\":\"2026-11-23T22:30:00Z\","
+		    "\"metadata\":null,\"data\":{\"path\":\"%s\"}}",
+		    secret_path(&fake->request.name));
 		break;
 	case OP_KV_PUT:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":8,\"created_time\":\"2026-11-23T22:30:00Z\","
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":8,\"created_time\":\"2026-11-23T22:30:00Z\","
 		    "\"metadata\":null}");
 		break;
 	case OP_PING:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"ready\":true,\"state\":\"serving\",\"version\":\"0.1.0\","
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"ready\":true,\"state\":\"serving\",\"version\":\"0.1.0\","
 		    "\"protocol\":1,\"ops\":[\"ping\"],\"limits\":{}}");
 		break;
 	case OP_PROBE:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"name\":\"secretstore\"}");
 		break;
 	default:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"ready\":true,\"uptime_ms\":5}");
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"ready\":true,\"uptime_ms\":5}");
 	}
 	client_fake_say(fake, fd, body);
 }

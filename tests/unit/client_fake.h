@@ -1,6 +1,6 @@
 /*
- * A daemon that a test scripts: a thread that listens on a socket of its own and does, connection by connection and
- * byte by byte, what the test's script says. Frames are decoded as strictly as the real daemon does.
+ * A daemon that a test scripts: a thread that listens on a socket of its own and does, connection by connection
+ * and byte by byte, what the test's script says. Frames are decoded as strictly as the real daemon does.
  */
 #ifndef CLIENT_FAKE_H
 #define CLIENT_FAKE_H
@@ -36,7 +36,7 @@ void client_fake_stop(struct client_fake *fake);
 
 /* For scripts. Whatever takes longer than the patience ends the test program. */
 int client_fake_accept(struct client_fake *fake);
-bool client_fake_read(struct client_fake *fake, int fd); /* false: the client has closed */
+bool client_fake_read(struct client_fake *fake, int fd);       /* false: the client has closed */
 void client_fake_expect_end(struct client_fake *fake, int fd); /* no more request comes before the client closes */
 void client_fake_send(int fd, const void *p, size_t n);
 void client_fake_unlisten(struct client_fake *fake);
@@ -53,7 +53,9 @@ long client_fake_read_data(struct client_fake *fake, int fd);
 /* Gives the latest request the good answer of its op; a get's data is {"path":PATH}. */
 void client_fake_answer(struct client_fake *fake, int fd);
 
-/* A script: answers everything well, on one connection after the other, until the client closes without a frame. */
+/*
+ * A script: answers everything well, on one connection after the other, until the client closes without a frame.
+ */
 void client_fake_serve_one(struct client_fake *fake);
 
 /* A script: answers one request, closes, reaches stage 1; then client_fake_serve_one. */

@@ -52,7 +52,9 @@ static void say_the_end(struct client_fake *fake, const struct client_stream *st
 	char body[256];
 
 	if (fake->request.op == OP_SNAPSHOT_SAVE)
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"bytes\":%llu,\"sha256\":\"" CLIENT_STREAM_DIGEST "\",\"verified\":true}",
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"bytes\":%llu,\"sha256\":\"" CLIENT_STREAM_DIGEST
+		    "\",\"verified\":true}",
 		    (unsigned long long)stream->sent);
 	else
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"bytes\":%llu,\"state\":\"%s\"}",

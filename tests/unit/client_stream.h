@@ -30,7 +30,7 @@ struct client_stream {
 	uint64_t sent, received;
 	unsigned char *kept; /* NULL, or where what is received goes, up to room bytes */
 	size_t room;
-	bool ended;          /* the empty frame has come */
+	bool ended; /* the empty frame has come */
 };
 
 /* For scripts. */

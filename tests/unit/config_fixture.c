@@ -17,9 +17,8 @@ static char directory[64], file[96];
 
 int fixture_setup(void **state)
 {
-	static const char *const variables[] = {
-		"BAO_ADDR", "OPENBAO_APPROLE_ROLE_ID", "OPENBAO_APPROLE_SECRET_ID", "CREDENTIALS_DIRECTORY"
-	};
+	static const char *const variables[] = { "BAO_ADDR", "OPENBAO_APPROLE_ROLE_ID",
+		"OPENBAO_APPROLE_SECRET_ID", "CREDENTIALS_DIRECTORY" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)

@@ -132,8 +132,9 @@ void fakebao_grant(struct fakebao *f, const char *path, const char *token, unsig
 	char body[256];
 
 	if (token != NULL)
-		snprintf(body, sizeof(body), "{\"auth\":{\"client_token\":\"%s\",\"lease_duration\":%u,\"renewable\":%s}}", token,
-		    lease_s, renewable ? "true" : "false");
+		snprintf(body, sizeof(body),
+		    "{\"auth\":{\"client_token\":\"%s\",\"lease_duration\":%u,\"renewable\":%s}}", token, lease_s,
+		    renewable ? "true" : "false");
 	else
 		snprintf(body, sizeof(body), "{\"auth\":{\"lease_duration\":%u,\"renewable\":%s}}", lease_s,
 		    renewable ? "true" : "false");
@@ -242,7 +243,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* One round of the loop, that ends soon even if nothing happens: what the server's threads do does not wake it. */
 static void turn(struct fakebao *f)
 {
-	struct timeval tv = {.tv_usec = TURN_MS * 1000};
+	struct timeval tv = { .tv_usec = TURN_MS * 1000 };
 
 	event_base_once(f->base, -1, EV_TIMEOUT, on_tick, NULL, &tv);
 	event_base_loop(f->base, EVLOOP_ONCE);
@@ -297,7 +298,9 @@ static void stop_server(struct fakebao *f)
 
 static void open_client(struct fakebao *f, size_t known)
 {
-	struct http_options options = {.addresses = f->addresses, .naddresses = known, .connect_timeout_ms = 1000};
+	struct http_options options = { .addresses = f->addresses,
+		.naddresses = known,
+		.connect_timeout_ms = 1000 };
 	struct error error;
 
 	f->base = event_base_new();

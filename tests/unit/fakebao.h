@@ -36,9 +36,9 @@ struct fakebao {
 	struct api *api;
 	struct server *server;
 	struct fakebao_table *table;
-	char address[64];                /* the server's */
-	char *addresses[FAKEBAO_NODES];  /* those that http knows */
-	int log, stderr_kept; /* a file in the place of standard error, and that */
+	char address[64];               /* the server's */
+	char *addresses[FAKEBAO_NODES]; /* those that http knows */
+	int log, stderr_kept;           /* a file in the place of standard error, and that */
 	char log_text[65536];
 };
 
@@ -50,8 +50,8 @@ int fakebao_setup(void **state);
 int fakebao_teardown(void **state);
 
 /*
- * The same for a cluster: *state becomes an array of as many struct fakebao as it has nodes. They share the loop, http and
- * api, which know the first `known` addresses; the log is the first one's. No node leads.
+ * The same for a cluster: *state becomes an array of as many struct fakebao as it has nodes. They share the loop,
+ * http and api, which know the first `known` addresses; the log is the first one's. No node leads.
  */
 int fakebao_cluster(void **state, size_t known);
 int fakebao_cluster_setup(void **state); /* all are known */

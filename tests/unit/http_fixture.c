@@ -38,7 +38,7 @@ void fixture_url(struct fixture *f, const char *scheme, const char *host, unsign
 
 void fixture_open(struct fixture *f)
 {
-	struct error error = {""};
+	struct error error = { "" };
 
 	f->options.addresses = f->urls;
 	f->options.naddresses = f->nurls;
@@ -72,7 +72,7 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 void fixture_until(struct fixture *f, bool (*holds)(const void *arg), const void *arg)
 {
 	uint64_t end = clock_now_ms() + WAIT_MS;
-	struct timeval often = {.tv_usec = 2000};
+	struct timeval often = { .tv_usec = 2000 };
 	struct event *timer = event_new(f->base, -1, EV_PERSIST, tick, NULL);
 
 	assert_non_null(timer);
@@ -109,7 +109,7 @@ static bool is_least(const void *arg)
 
 void fixture_until_count(struct fixture *f, const void *counter, unsigned least)
 {
-	struct least wanted = {counter, least};
+	struct least wanted = { counter, least };
 
 	fixture_until(f, is_least, &wanted);
 }
@@ -156,20 +156,25 @@ void result_free(struct result *result)
 
 struct http_call *fixture_get(struct fixture *f, const char *path, uint64_t timeout_ms, struct result *result)
 {
-	struct http_request request = {.method = HTTP_GET, .path = path, .token = "s.token",
-	    .deadline_ms = clock_now_ms() + timeout_ms};
+	struct http_request request = { .method = HTTP_GET,
+		.path = path,
+		.token = "s.token",
+		.deadline_ms = clock_now_ms() + timeout_ms };
 	struct http_call *call = http_start(f->http, &request, fixture_done, result);
 
 	assert_non_null(call);
 	return call;
 }
 
-struct http_call *fixture_post(struct fixture *f, const char *path, const char *body, size_t len, uint64_t timeout_ms,
-    struct result *result)
+struct http_call *fixture_post(struct fixture *f, const char *path, const char *body, size_t len,
+    uint64_t timeout_ms, struct result *result)
 {
 	struct buf buf;
-	struct http_request request = {.method = HTTP_POST, .path = path, .token = "s.token", .body = &buf,
-	    .deadline_ms = clock_now_ms() + timeout_ms};
+	struct http_request request = { .method = HTTP_POST,
+		.path = path,
+		.token = "s.token",
+		.body = &buf,
+		.deadline_ms = clock_now_ms() + timeout_ms };
 	struct http_call *call;
 
 	buf_init(&buf, len);
@@ -197,7 +202,7 @@ void fixture_posted(struct fixture *f, const char *path, const char *body, size_
 /* Non-blocking, so that a test can look whether anybody came. */
 static int bound(unsigned *ret_port)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -215,7 +220,7 @@ int fixture_refusing(unsigned *ret_port)
 /* A listener whose queue is full drops what asks for a connection, and does not say so. */
 unsigned fixture_blackhole(struct blackhole *hole)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	unsigned port;
 
 	hole->listener = bound(&port);

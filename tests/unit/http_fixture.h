@@ -56,8 +56,8 @@ http_done fixture_done;
 
 /* Starts a request that ends within timeout_ms. */
 struct http_call *fixture_get(struct fixture *f, const char *path, uint64_t timeout_ms, struct result *result);
-struct http_call *fixture_post(struct fixture *f, const char *path, const char *body, size_t len, uint64_t timeout_ms,
-    struct result *result);
+struct http_call *fixture_post(struct fixture *f, const char *path, const char *body, size_t len,
+    uint64_t timeout_ms, struct result *result);
 
 /* The same, and waits for the end. */
 void fixture_got(struct fixture *f, const char *path, struct result *result);
@@ -65,7 +65,10 @@ void fixture_posted(struct fixture *f, const char *path, const char *body, size_
 
 void result_free(struct result *result);
 
-/* A socket at 127.0.0.1: bound, so that nobody else gets the port, but refusing connections. Or listening, but full. */
+/*
+ * A socket at 127.0.0.1: bound, so that nobody else gets the port, but refusing connections. Or listening, but
+ * full.
+ */
 int fixture_refusing(unsigned *ret_port);
 struct blackhole {
 	int listener, fill[8];

@@ -129,8 +129,8 @@ void server_hold(struct server_connection *c)
 void server_write(struct server_connection *c, const char *data, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, data, len > INT32_MAX ? INT32_MAX : (int)len) :
-		    send(c->fd, data, len, MSG_NOSIGNAL);
+		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, data, len > INT32_MAX ? INT32_MAX : (int)len)
+					   : send(c->fd, data, len, MSG_NOSIGNAL);
 
 		if (n <= 0)
 			return;
@@ -142,7 +142,8 @@ void server_write(struct server_connection *c, const char *data, size_t len)
 void server_reply(struct server_connection *c, int status, const char *headers, const char *body)
 {
 	char *text;
-	int len = asprintf(&text, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body), headers, body);
+	int len = asprintf(&text, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s", status, strlen(body),
+	    headers, body);
 
 	if (len < 0)
 		return;
@@ -152,7 +153,7 @@ void server_reply(struct server_connection *c, int status, const char *headers, 
 
 void server_reset(struct server_connection *c)
 {
-	struct linger now = {.l_onoff = 1, .l_linger = 0};
+	struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
@@ -218,7 +219,7 @@ static void *run_acceptor(void *arg)
 			close(fd);
 			free(start);
 		} else {
-			*start = (struct start){server, server->nthreads, fd, ++number};
+			*start = (struct start){ server, server->nthreads, fd, ++number };
 			server->fds[server->nthreads] = fd;
 			server->counts.connections++;
 			server->counts.open++;
@@ -232,7 +233,7 @@ static void *run_acceptor(void *arg)
 struct server *server_start(server_play *play, void *arg, SSL_CTX *tls)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 
 	assert_non_null(server);

@@ -27,11 +27,11 @@ struct server_connection {
 typedef void server_play(struct server_connection *connection, void *arg);
 
 struct server_counts {
-	atomic_uint connections;  /* accepted */
-	atomic_uint open;         /* of them not ended yet */
-	atomic_uint heads;        /* request heads read */
-	atomic_uint requests;     /* requests read to the end of their bodies */
-	atomic_uint working;      /* for the test: server_work raises and lowers it */
+	atomic_uint connections; /* accepted */
+	atomic_uint open;        /* of them not ended yet */
+	atomic_uint heads;       /* request heads read */
+	atomic_uint requests;    /* requests read to the end of their bodies */
+	atomic_uint working;     /* for the test: server_work raises and lowers it */
 	atomic_uint most_working;
 };
 
@@ -55,7 +55,10 @@ bool server_read_head(struct server_connection *connection);
 bool server_read_body(struct server_connection *connection);
 bool server_read(struct server_connection *connection);
 
-/* Reads a chunk to the end of body, for a request that has no length. False: it was the last, or the connection ended. */
+/*
+ * Reads a chunk to the end of body, for a request that has no length. False: it was the last, or the connection
+ * ended.
+ */
 bool server_read_chunk(struct server_connection *connection);
 
 /* Waits for server_release or the end of the test, while counted as working. */

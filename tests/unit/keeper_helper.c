@@ -13,7 +13,9 @@
 
 struct keeper *keeper_helper_new(struct fakebao *f, bool revoke_on_stop)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id = "ROLE-CANARY", .secret_id = "SECRET-CANARY"};
+	struct auth_approle_options options = { .mount = "approle",
+		.role_id = "ROLE-CANARY",
+		.secret_id = "SECRET-CANARY" };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 	struct keeper *keeper;
 
@@ -37,7 +39,8 @@ struct keeper *keeper_helper_serving(struct fakebao *f, unsigned lease_s, bool r
 bool keeper_helper_has(struct keeper *keeper, const char *text)
 {
 	struct token *token = keeper_token(keeper);
-	bool same = token == NULL || text == NULL ? token == NULL && text == NULL : strcmp(token_text(token), text) == 0;
+	bool same = token == NULL || text == NULL ? token == NULL && text == NULL
+						  : strcmp(token_text(token), text) == 0;
 
 	if (token != NULL)
 		token_release(token);

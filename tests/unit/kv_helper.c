@@ -56,7 +56,7 @@ void kv_helper_cluster_setup(void **state, struct kv_bench *b)
 {
 	fakebao_cluster_setup(state);
 	b->f = *state;
-	make_parts(b, FAKEBAO_NODES, &(struct kv_options){.max_bytes = 0}, 3600);
+	make_parts(b, FAKEBAO_NODES, &(struct kv_options){ .max_bytes = 0 }, 3600);
 	*state = b;
 }
 

@@ -20,7 +20,10 @@ struct kv_bench {
 void kv_helper_setup(void **state, struct kv_bench *b, const struct kv_options *options, unsigned lease_s);
 int kv_helper_teardown(void **state);
 
-/* The same of a cluster, all of whose nodes know the mount: b->f is an array, as of fakebao_cluster(). Without a cache. */
+/*
+ * The same of a cluster, all of whose nodes know the mount: b->f is an array, as of fakebao_cluster(). Without a
+ * cache.
+ */
 void kv_helper_cluster_setup(void **state, struct kv_bench *b);
 int kv_helper_cluster_teardown(void **state);
 

@@ -18,7 +18,9 @@ static uint64_t dice(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
 	assert_true(low <= high);
-	return lease_helper_chance == LOWEST ? low : lease_helper_chance == HIGHEST ? high : low + (high - low) / 2;
+	return lease_helper_chance == LOWEST ? low
+	    : lease_helper_chance == HIGHEST ? high
+					     : low + (high - low) / 2;
 }
 
 static void on_changed(void *arg, enum lease_state from, enum lease_state to)

@@ -1,6 +1,6 @@
 /*
- * lease_helper: lease machines in the states that tests start from, with a clock that the test sets and chance that
- * always gives the lowest, the middle or the highest number.
+ * lease_helper: lease machines in the states that tests start from, with a clock that the test sets and chance
+ * that always gives the lowest, the middle or the highest number.
  */
 #ifndef LEASE_HELPER_H
 #define LEASE_HELPER_H

@@ -1,5 +1,6 @@
 /*
- * snapshot_feed: gives streams to the check of snapshots in pieces, and holds at each step what its header promises.
+ * snapshot_feed: gives streams to the check of snapshots in pieces, and holds at each step what its header
+ * promises.
  */
 #ifndef SNAPSHOT_FEED_H
 #define SNAPSHOT_FEED_H
@@ -16,7 +17,9 @@ const char *feed(const void *p, size_t n, size_t piece);
 /* The same, and the same error, in whatever pieces: all at once, byte by byte, and at random. */
 const char *feed_all_ways(const void *p, size_t n);
 
-/* For streams whose archive's end comes with the first end bytes: it must stay among the last that are held back. */
+/*
+ * For streams whose archive's end comes with the first end bytes: it must stay among the last that are held back.
+ */
 const char *feed_holding_back(const void *p, size_t n, size_t piece, size_t end);
 
 /* The archive alone, without compression. */

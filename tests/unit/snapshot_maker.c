@@ -63,7 +63,8 @@ static void octal(unsigned char *field, size_t size, uint64_t value)
 {
 	char digits[32];
 
-	assert_int_equal(snprintf(digits, sizeof(digits), "%0*llo", (int)size - 1, (unsigned long long)value), size - 1);
+	assert_int_equal(snprintf(digits, sizeof(digits), "%0*llo", (int)size - 1, (unsigned long long)value),
+	    size - 1);
 	memcpy(field, digits, size);
 }
 
@@ -88,7 +89,10 @@ void maker_header(unsigned char block[MAKER_BLOCK], const char *name, char type,
 	octal(block + 124, 12, size);
 	octal(block + 136, 12, 015301321174);
 	block[156] = (unsigned char)type;
-	memcpy(block + 257, "ustar\0" "00", 8);
+	memcpy(block + 257,
+	    "ustar\0"
+	    "00",
+	    8);
 	octal(block + 329, 8, 0);
 	octal(block + 337, 8, 0);
 	maker_sum(block);
@@ -120,7 +124,8 @@ void maker_record(char records[1024], const char *key, const char *value)
 
 	while (snprintf(NULL, 0, "%zu", rest + digits) != (int)digits)
 		digits++;
-	assert_in_range(snprintf(records + have, 1024 - have, "%zu %s=%s\n", rest + digits, key, value), 1, 1023 - have);
+	assert_in_range(snprintf(records + have, 1024 - have, "%zu %s=%s\n", rest + digits, key, value), 1,
+	    1023 - have);
 }
 
 static void sum_line(char *line, const void *p, size_t n, const char *name)
@@ -156,7 +161,8 @@ void maker_archive_of(struct buf *tar, const void *state, size_t n)
 
 	meta_n = snprintf(meta, sizeof(meta),
 	    "{\"Version\":1,\"ID\":\"bolt-snapshot\",\"Index\":32,\"Term\":3,\"Peers\":null,\"Configuration\":{\"Servers\":"
-	    "[{\"Suffrage\":0,\"ID\":\"n1\",\"Address\":\"127.0.0.1:8201\"}]},\"ConfigurationIndex\":1,\"Size\":%zu}\n", n);
+	    "[{\"Suffrage\":0,\"ID\":\"n1\",\"Address\":\"127.0.0.1:8201\"}]},\"ConfigurationIndex\":1,\"Size\":%zu}\n",
+	    n);
 	assert_in_range(meta_n, 1, sizeof(meta) - 1);
 	maker_sums(sums, meta, (size_t)meta_n, state, n);
 	buf_init(&sealed, 192);

@@ -1,6 +1,6 @@
 /*
- * snapshot_maker: makes snapshots, whole ones and any other kind: the archive file by file, and the compression block
- * by block. All functions append to a buffer; the test fails where there is no memory.
+ * snapshot_maker: makes snapshots, whole ones and any other kind: the archive file by file, and the compression
+ * block by block. All functions append to a buffer; the test fails where there is no memory.
  */
 #ifndef SNAPSHOT_MAKER_H
 #define SNAPSHOT_MAKER_H

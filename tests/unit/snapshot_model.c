@@ -30,7 +30,9 @@ struct inflated {
 static struct inflated inflate_all(const unsigned char *p, size_t n)
 {
 	struct inflated all = { .out = malloc(OUT_MAX) };
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)p, .avail_in = (unsigned)n, .next_out = all.out,
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)p,
+		.avail_in = (unsigned)n,
+		.next_out = all.out,
 		.avail_out = OUT_MAX };
 	int answer;
 
@@ -189,7 +191,8 @@ static bool next_file(struct model *m, const char *name, const char **content, s
 		return false;
 	block = m->p + m->at;
 	memcpy(padded, name, strlen(name));
-	if (!is_sound_header(block) || memcmp(block, padded, 100) != 0 || (block[156] != '0' && block[156] != '\0'))
+	if (!is_sound_header(block) || memcmp(block, padded, 100) != 0 ||
+	    (block[156] != '0' && block[156] != '\0'))
 		return false;
 	size = extended >= 0 ? extended : octal_field(block + 124, 12);
 	if (size > OUT_MAX || m->len - m->at < 512 + rounded_up((size_t)size))
@@ -216,11 +219,12 @@ static size_t archive_is_whole(struct model m)
 	size_t meta_n, state_n, sums_n, sealed_n;
 
 	if (!next_file(&m, "meta.json", &meta, &meta_n) || meta_n < 1 || meta_n > 8191 ||
-	    !next_file(&m, "state.bin", &state, &state_n) ||
-	    !next_file(&m, "SHA256SUMS", &sums, &sums_n) || sums_n != 152 ||
-	    !next_file(&m, "SHA256SUMS.sealed", &sealed, &sealed_n) || sealed_n < 1 || sealed_n > 8191)
+	    !next_file(&m, "state.bin", &state, &state_n) || !next_file(&m, "SHA256SUMS", &sums, &sums_n) ||
+	    sums_n != 152 || !next_file(&m, "SHA256SUMS.sealed", &sealed, &sealed_n) || sealed_n < 1 ||
+	    sealed_n > 8191)
 		return 0;
-	if (m.len - m.at < 1024 || !is_zero(m.p + m.at, m.len - m.at) || !sums_fit(meta, meta_n, state, state_n, sums))
+	if (m.len - m.at < 1024 || !is_zero(m.p + m.at, m.len - m.at) ||
+	    !sums_fit(meta, meta_n, state, state_n, sums))
 		return 0;
 	return m.at + 1024;
 }

@@ -1,6 +1,6 @@
 /*
- * snapshot_model: what snapshots are, written down a second time, without a look at the first: on whole buffers, and as
- * plainly as it goes.
+ * snapshot_model: what snapshots are, written down a second time, without a look at the first: on whole buffers,
+ * and as plainly as it goes.
  */
 #ifndef SNAPSHOT_MODEL_H
 #define SNAPSHOT_MODEL_H

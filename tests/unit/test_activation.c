@@ -54,7 +54,9 @@ static bool is_open(int fd)
 
 static void take_all(void)
 {
-	int fds[] = { unix_socket(SOCK_STREAM, true), open("/dev/null", O_RDONLY), unix_socket(SOCK_STREAM, true) }, fd;
+	int fds[] = { unix_socket(SOCK_STREAM, true), open("/dev/null", O_RDONLY),
+		unix_socket(SOCK_STREAM, true) },
+	    fd;
 	struct error error;
 	struct activation *a;
 

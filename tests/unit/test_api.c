@@ -80,8 +80,9 @@ static void on_answer(void *arg, const struct answer *answer)
 static void on_control(void *arg, const struct control *control)
 {
 	struct ended *ended = arg;
-	const char *text = control->client_token != NULL ? control->client_token :
-	    control->secret_id != NULL ? control->secret_id : control->creation_path;
+	const char *text = control->client_token != NULL ? control->client_token
+	    : control->secret_id != NULL                 ? control->secret_id
+							 : control->creation_path;
 
 	ended->times++;
 	ended->result = control->result;
@@ -115,7 +116,8 @@ static void bench_answers(struct bench *b, int status, const char *answer)
 }
 
 /* The call has ended by answer, and the server saw the request. */
-static void expect_sent(struct bench *b, struct http_call *call, const char *line, const char *token, const char *body)
+static void expect_sent(struct bench *b, struct http_call *call, const char *line, const char *token,
+    const char *body)
 {
 	char header[256];
 
@@ -165,7 +167,7 @@ static struct http_call *put(struct bench *b, const char *data, size_t data_len,
 	struct buf body;
 
 	assert_int_equal(api_put_body(&body, data, data_len, cas), 0);
-	return ask(b, API_KV_PUT, (struct api_request){.mount = "secret", .path = "a", .body = &body});
+	return ask(b, API_KV_PUT, (struct api_request){ .mount = "secret", .path = "a", .body = &body });
 }
 
 static void test_get_asks_for_the_secret(void **state)
@@ -175,7 +177,8 @@ static void test_get_asks_for_the_secret(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"data\":{\"k\":1.10},\"metadata\":{\"version\":4}}}");
-	expect_sent(&b, ask(&b, API_KV_GET, (struct api_request){.mount = "team/kv", .path = "a b", .version = 4}),
+	expect_sent(&b,
+	    ask(&b, API_KV_GET, (struct api_request){ .mount = "team/kv", .path = "a b", .version = 4 }),
 	    "GET /v1/team/kv/data/a%20b?version=4 HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
@@ -192,8 +195,8 @@ static void test_put_wraps_the_payload_byte_for_byte(void **state)
 	(void)state;
 	bench_open(&b, "");
 	bench_answers(&b, 200, "{\"data\":{\"version\":5}}");
-	expect_sent(&b, put(&b, data, strlen(data), NULL),
-	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", "{\"data\":{\"big\":12345678901234567000, \"a\":\"\\u0000\xc3\xa9\"}}");
+	expect_sent(&b, put(&b, data, strlen(data), NULL), "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t",
+	    "{\"data\":{\"big\":12345678901234567000, \"a\":\"\\u0000\xc3\xa9\"}}");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	assert_int_equal(b.ended.version, 5);
@@ -205,15 +208,17 @@ static void test_put_with_cas_says_so_for_0_too(void **state)
 	static const struct {
 		uint64_t cas;
 		const char *body;
-	} cases[] = {{0, "{\"data\":{},\"options\":{\"cas\":0}}"}, {9999999999, "{\"data\":{},\"options\":{\"cas\":9999999999}}"}};
+	} cases[] = { { 0, "{\"data\":{},\"options\":{\"cas\":0}}" },
+		{ 9999999999, "{\"data\":{},\"options\":{\"cas\":9999999999}}" } };
 	struct bench b;
 
 	(void)state;
 	bench_open(&b, NULL);
 	for (size_t i = 0; i < 2; i++) {
-		bench_answers(&b, 400, "{\"errors\":[\"check-and-set parameter did not match the current version\"]}");
-		expect_sent(&b, put(&b, "{}", 2, &cases[i].cas),
-		    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", cases[i].body);
+		bench_answers(&b, 400,
+		    "{\"errors\":[\"check-and-set parameter did not match the current version\"]}");
+		expect_sent(&b, put(&b, "{}", 2, &cases[i].cas), "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t",
+		    cases[i].body);
 		assert_int_equal(b.ended.verdict, VERDICT_FAILED);
 		assert_int_equal(b.ended.code, CODE_CAS_MISMATCH);
 	}
@@ -236,8 +241,7 @@ static void test_put_of_a_large_payload_arrives_whole(void **state)
 	strcat(body, "}");
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{\"data\":{\"version\":1}}");
-	expect_sent(&b, put(&b, data, len, NULL),
-	    "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", body);
+	expect_sent(&b, put(&b, data, len, NULL), "POST /v1/secret/data/a HTTP/1.1\r\n", "s.t", body);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	bench_close(&b);
 	free(data);
@@ -251,12 +255,12 @@ static void test_mount_is_compared_with_the_answer(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"path\":\"a b/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}");
-	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){.mount = "a b"}),
+	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){ .mount = "a b" }),
 	    "GET /v1/sys/internal/ui/mounts/a%20b HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	b.ended.times = 0;
-	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){.mount = "a b/data/c"}),
+	expect_sent(&b, ask(&b, API_MOUNT, (struct api_request){ .mount = "a b/data/c" }),
 	    "GET /v1/sys/internal/ui/mounts/a%20b/data/c HTTP/1.1\r\n", "s.t", "");
 	assert_int_equal(b.ended.code, CODE_NOT_KV_V2);
 	bench_close(&b);
@@ -272,7 +276,7 @@ static void test_login_sends_the_body_without_a_token(void **state)
 	assert_int_equal(buf_puts(&body, "{\"role_id\":\"r\"}"), 0);
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"auth\":{\"client_token\":\"s.new\",\"lease_duration\":6,\"renewable\":true}}");
-	expect_sent(&b, ask_control(&b, API_LOGIN, (struct api_request){.mount = "app role", .body = &body}),
+	expect_sent(&b, ask_control(&b, API_LOGIN, (struct api_request){ .mount = "app role", .body = &body }),
 	    "POST /v1/auth/app%20role/login HTTP/1.1\r\n", NULL, "{\"role_id\":\"r\"}");
 	expect_namespace(&b, true);
 	assert_int_equal(buf_len(&body), 0);
@@ -289,17 +293,17 @@ static void test_calls_of_a_token_about_itself(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"auth\":{\"client_token\":\"s.t\",\"lease_duration\":60,\"renewable\":true}}");
-	expect_sent(&b, ask_control(&b, API_RENEW_SELF, (struct api_request){.token = "s.t"}),
+	expect_sent(&b, ask_control(&b, API_RENEW_SELF, (struct api_request){ .token = "s.t" }),
 	    "POST /v1/auth/token/renew-self HTTP/1.1\r\n", "s.t", "{}");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.lease_ms, 60000);
 	bench_answers(&b, 403, "{\"errors\":[\"permission denied\"]}");
-	expect_sent(&b, ask_control(&b, API_LOOKUP_SELF, (struct api_request){.token = "s.t"}),
+	expect_sent(&b, ask_control(&b, API_LOOKUP_SELF, (struct api_request){ .token = "s.t" }),
 	    "GET /v1/auth/token/lookup-self HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.result, CONTROL_DENIED);
 	bench_answers(&b, 204, "");
-	expect_sent(&b, ask_control(&b, API_REVOKE_SELF, (struct api_request){.token = "s.t"}),
+	expect_sent(&b, ask_control(&b, API_REVOKE_SELF, (struct api_request){ .token = "s.t" }),
 	    "POST /v1/auth/token/revoke-self HTTP/1.1\r\n", "s.t", "{}");
 	expect_namespace(&b, true);
 	assert_int_equal(b.ended.result, CONTROL_OK);
@@ -313,12 +317,12 @@ static void test_calls_about_a_wrapping_token(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"data\":{\"creation_path\":\"auth/approle/role/r/secret-id\"}}");
-	expect_sent(&b, ask_control(&b, API_WRAPPING_LOOKUP, (struct api_request){.token = "s.w"}),
+	expect_sent(&b, ask_control(&b, API_WRAPPING_LOOKUP, (struct api_request){ .token = "s.w" }),
 	    "POST /v1/sys/wrapping/lookup HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "auth/approle/role/r/secret-id");
 	bench_answers(&b, 200, "{\"data\":{\"secret_id\":\"sid\"}}");
-	expect_sent(&b, ask_control(&b, API_UNWRAP, (struct api_request){.token = "s.w"}),
+	expect_sent(&b, ask_control(&b, API_UNWRAP, (struct api_request){ .token = "s.w" }),
 	    "POST /v1/sys/wrapping/unwrap HTTP/1.1\r\n", "s.w", "{}");
 	expect_namespace(&b, true);
 	assert_string_equal(b.ended.text, "sid");
@@ -333,9 +337,10 @@ static void test_health_carries_neither_token_nor_namespace(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"initialized\":true,\"sealed\":false,\"standby\":false}");
-	expect_sent(&b, ask_control(&b, API_HEALTH, (struct api_request){.node = NULL}),
+	expect_sent(&b, ask_control(&b, API_HEALTH, (struct api_request){ .node = NULL }),
 	    "GET /v1/sys/health?standbyok=true&perfstandbyok=true&uninitcode=299&sealedcode=299&standbycode=299"
-	    "&drsecondarycode=299&performancestandbycode=299 HTTP/1.1\r\n", NULL, "");
+	    "&drsecondarycode=299&performancestandbycode=299 HTTP/1.1\r\n",
+	    NULL, "");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.result, CONTROL_OK);
 	bench_close(&b);
@@ -348,7 +353,7 @@ static void test_leader_carries_neither_token_nor_namespace(void **state)
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"\"}");
-	expect_sent(&b, ask_control(&b, API_LEADER, (struct api_request){.node = b.f.urls[0]}),
+	expect_sent(&b, ask_control(&b, API_LEADER, (struct api_request){ .node = b.f.urls[0] }),
 	    "GET /v1/sys/leader HTTP/1.1\r\n", NULL, "");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.result, CONTROL_OK);
@@ -378,25 +383,31 @@ static void test_snapshots_are_of_no_namespace(void **state)
 {
 	char got[64] = "";
 	const char *text = "snapshot";
-	const struct http_stream sink = {.sink = take, .arg = got}, source = {.source = give, .arg = &text};
+	const struct http_stream sink = { .sink = take, .arg = got }, source = { .source = give, .arg = &text };
 	struct bench b;
 
 	(void)state;
 	bench_open(&b, "team");
 	bench_answers(&b, 200, "a snapshot");
-	expect_sent(&b, ask(&b, API_SNAPSHOT_SAVE, (struct api_request){.node = b.f.urls[0], .stream = &sink, .deadline_ms = CLOCK_NEVER}),
+	expect_sent(&b,
+	    ask(&b, API_SNAPSHOT_SAVE,
+		(struct api_request){ .node = b.f.urls[0], .stream = &sink, .deadline_ms = CLOCK_NEVER }),
 	    "GET /v1/sys/storage/raft/snapshot HTTP/1.1\r\n", "s.t", "");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	assert_string_equal(got, "a snapshot");
 	bench_answers(&b, 204, "");
-	expect_sent(&b, ask(&b, API_SNAPSHOT_RESTORE, (struct api_request){.node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER}),
+	expect_sent(&b,
+	    ask(&b, API_SNAPSHOT_RESTORE,
+		(struct api_request){ .node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER }),
 	    "POST /v1/sys/storage/raft/snapshot HTTP/1.1\r\n", "s.t", "snapshot");
 	expect_namespace(&b, false);
 	assert_int_equal(b.ended.verdict, VERDICT_OK);
 	text = "by force";
 	bench_answers(&b, 204, "");
-	expect_sent(&b, ask(&b, API_SNAPSHOT_RESTORE_FORCE, (struct api_request){.node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER}),
+	expect_sent(&b,
+	    ask(&b, API_SNAPSHOT_RESTORE_FORCE,
+		(struct api_request){ .node = b.f.urls[0], .stream = &source, .deadline_ms = CLOCK_NEVER }),
 	    "POST /v1/sys/storage/raft/snapshot-force HTTP/1.1\r\n", "s.t", "by force");
 	bench_close(&b);
 }
@@ -415,8 +426,8 @@ static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state
 {
 	enum { MANY = 100 };
 	struct server *server = server_start(play_secrets_never, NULL, NULL);
-	struct ended secrets = {0}, own = {0};
-	const struct api_request request = {.token = "s.t", .deadline_ms = soon()};
+	struct ended secrets = { 0 }, own = { 0 };
+	const struct api_request request = { .token = "s.t", .deadline_ms = soon() };
 	struct api *api;
 	struct fixture f;
 
@@ -424,8 +435,9 @@ static void test_calls_without_a_caller_do_not_queue_behind_secrets(void **state
 	fixture_server(&f, server);
 	api = api_new(f.http, NULL);
 	for (int i = 0; i < MANY; i++)
-		assert_non_null(api_ask(api, API_KV_GET, &(struct api_request){.token = "s.t", .mount = "secret", .path = "a",
-		    .deadline_ms = soon()}, on_answer, &secrets));
+		assert_non_null(api_ask(api, API_KV_GET,
+		    &(struct api_request){ .token = "s.t", .mount = "secret", .path = "a", .deadline_ms = soon() },
+		    on_answer, &secrets));
 	assert_non_null(api_ask_control(api, API_REVOKE_SELF, &request, on_control, &own));
 	assert_non_null(api_ask_control(api, API_LOOKUP_SELF, &request, on_control, &own));
 	fixture_until_count(&f, &own.times, 2);
@@ -443,9 +455,9 @@ static void test_cancelled_call_tells_nothing(void **state)
 	(void)state;
 	bench_open(&b, NULL);
 	bench_answers(&b, 200, "{}");
-	calls[0] = ask(&b, API_KV_GET, (struct api_request){.mount = "m", .path = "p"});
+	calls[0] = ask(&b, API_KV_GET, (struct api_request){ .mount = "m", .path = "p" });
 	calls[1] = put(&b, "{}", 2, NULL);
-	calls[2] = ask_control(&b, API_UNWRAP, (struct api_request){.token = "s.w"});
+	calls[2] = ask_control(&b, API_UNWRAP, (struct api_request){ .token = "s.w" });
 	for (size_t i = 0; i < 3; i++)
 		http_cancel(calls[i]);
 	fixture_run(&b.f, 30);

@@ -25,10 +25,15 @@ static void on_answer(void *arg, const struct answer *answer)
 	(*times)++;
 }
 
-static struct http_call *get(struct fakebao *f, const char *node, uint64_t deadline_ms, uint64_t number, unsigned *times)
+static struct http_call *get(struct fakebao *f, const char *node, uint64_t deadline_ms, uint64_t number,
+    unsigned *times)
 {
-	const struct api_request request = {.token = "s.the-token", .node = node, .mount = "the-mount", .path = "the-path",
-	    .deadline_ms = deadline_ms, .number = number};
+	const struct api_request request = { .token = "s.the-token",
+		.node = node,
+		.mount = "the-mount",
+		.path = "the-path",
+		.deadline_ms = deadline_ms,
+		.number = number };
 	struct http_call *call = api_ask(f->api, API_KV_GET, &request, on_answer, times);
 
 	*times = 0;
@@ -109,11 +114,14 @@ static void test_nothing_of_it_is_logged_at_info(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_each_request_is_a_line_with_node_and_status, fakebao_setup, fakebao_teardown),
-		cmocka_unit_test_setup_teardown(test_a_request_without_an_answer_says_what_became_of_it, fakebao_setup,
+		cmocka_unit_test_setup_teardown(test_each_request_is_a_line_with_node_and_status, fakebao_setup,
 		    fakebao_teardown),
-		cmocka_unit_test_setup_teardown(test_a_node_that_is_not_configured_is_not_named, fakebao_setup, fakebao_teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_of_it_is_logged_at_info, fakebao_setup, fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_a_request_without_an_answer_says_what_became_of_it,
+		    fakebao_setup, fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_a_node_that_is_not_configured_is_not_named, fakebao_setup,
+		    fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_of_it_is_logged_at_info, fakebao_setup,
+		    fakebao_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, fakebao_global_setup, NULL);

@@ -14,7 +14,7 @@
 
 static void expect(const char *mount, const char *path, uint64_t version, const char *url)
 {
-	const struct api_request request = {.mount = mount, .path = path, .version = version};
+	const struct api_request request = { .mount = mount, .path = path, .version = version };
 	struct buf out;
 
 	buf_init(&out, 65536);
@@ -53,7 +53,7 @@ static void test_every_byte_is_plain_or_encoded(void **state)
 	(void)state;
 	for (unsigned byte = 1; byte < 256; byte++) {
 		static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-		char path[2] = {(char)byte, '\0'}, url[64];
+		char path[2] = { (char)byte, '\0' }, url[64];
 
 		if (strchr(plain, (int)byte) != NULL)
 			snprintf(url, sizeof(url), "/v1/m/data/%c", (int)byte);
@@ -65,7 +65,7 @@ static void test_every_byte_is_plain_or_encoded(void **state)
 
 static void test_url_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
 {
-	const struct api_request request = {.mount = "secret", .path = "0123456789"};
+	const struct api_request request = { .mount = "secret", .path = "0123456789" };
 	struct buf out;
 
 	(void)state;

@@ -14,7 +14,7 @@
 
 static struct answer answer_of(enum verdict verdict, enum code code)
 {
-	struct answer answer = {.verdict = verdict};
+	struct answer answer = { .verdict = verdict };
 
 	failure_set(&answer.failure, code, "said of the answer");
 	return answer;
@@ -24,13 +24,13 @@ static enum attempt_next judge(enum verdict verdict, enum code code, enum reach_
 {
 	const struct answer answer = answer_of(verdict, code);
 
-	*ret = (struct attempt){.denials_max = DENIALS_MAX};
+	*ret = (struct attempt){ .denials_max = DENIALS_MAX };
 	return attempt_judge(ret, &answer, reach);
 }
 
 static void test_what_may_pass_is_tried_again(void **state)
 {
-	static const enum reach_state there[] = {REACH_UP, REACH_SUSPECT, REACH_DOWN};
+	static const enum reach_state there[] = { REACH_UP, REACH_SUSPECT, REACH_DOWN };
 	struct attempt a;
 
 	(void)state;
@@ -43,7 +43,8 @@ static void test_what_may_pass_is_tried_again(void **state)
 
 static void test_what_will_not_pass_fails_as_the_answer_says(void **state)
 {
-	static const enum code final[] = {CODE_NOT_FOUND, CODE_CAS_MISMATCH, CODE_UNKNOWN_OUTCOME, CODE_TIMEOUT, CODE_NOT_KV_V2};
+	static const enum code final[] = { CODE_NOT_FOUND, CODE_CAS_MISMATCH, CODE_UNKNOWN_OUTCOME, CODE_TIMEOUT,
+		CODE_NOT_KV_V2 };
 	struct attempt a;
 
 	(void)state;
@@ -96,7 +97,7 @@ static void test_a_denial_is_asked_about_so_often_and_no_more(void **state)
 
 static void test_pauses_grow_and_last_as_long_as_is_asked_for(void **state)
 {
-	struct attempt a = {.tries = 0};
+	struct attempt a = { .tries = 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 10; i++) {

@@ -39,7 +39,10 @@ static struct told {
 
 static void start(enum audit_level level, enum audit_sink sink, enum audit_on_failure on_failure)
 {
-	const struct audit_options options = { .level = level, .sink = sink, .on_failure = on_failure, .file = path };
+	const struct audit_options options = { .level = level,
+		.sink = sink,
+		.on_failure = on_failure,
+		.file = path };
 	struct error error = { "" };
 
 	audit = audit_new(base, &options, &error);
@@ -64,7 +67,8 @@ static int setup(void **state)
 	nsaid = 0;
 	log_init(LOG_LEVEL_INFO);
 	peer = (struct peer){ .uid = 33, .gid = 33, .pid = 100 };
-	record = (struct audit_record){ .op = "kv.get", .peer = &peer, .mount = "secret", .path = "a", .rule = "web" };
+	record =
+	    (struct audit_record){ .op = "kv.get", .peer = &peer, .mount = "secret", .path = "a", .rule = "web" };
 	base = event_base_new();
 	return base != NULL ? 0 : -1;
 }
@@ -185,7 +189,8 @@ static void test_level_changes_counts_what_changes_nothing(void **state)
 	assert_int_equal(count(text, "snapshot.save"), 5);
 	assert_int_equal(count(text, "status"), 0);
 	for (const char *const *p = (const char *const[]){ "\"path\":\"a\"", "\"path\":\"b\"", "\"path\":\"c\"",
-		 "\"path\":\"f\"", "\"code\":\"sealed\"", NULL }; *p != NULL; p++)
+		 "\"path\":\"f\"", "\"code\":\"sealed\"", NULL };
+	     *p != NULL; p++)
 		assert_int_equal(count(text, *p), 2);
 	assert_int_equal(count(text, "\"count\":1,"), 5);
 	assert_int_equal(count(text, "\"count\":4,"), 5);
@@ -271,9 +276,9 @@ static void test_waits_end_in_order_when_their_record_is_on_file(void **state)
 	assert_true(audit_denies(audit));
 	record.op = "kv.put";
 	record.request = 7;
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"a"));
-	assert_non_null(audit_intent(audit, &record, CLOCK_NEVER, on_done, (void *)(uintptr_t)"b"));
-	assert_non_null(audit_result(audit, &record, later(), on_done, (void *)(uintptr_t)"c"));
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
+	assert_non_null(audit_intent(audit, &record, CLOCK_NEVER, on_done, (void *)(uintptr_t) "b"));
+	assert_non_null(audit_result(audit, &record, later(), on_done, (void *)(uintptr_t) "c"));
 	assert_int_equal(told.n, 0); /* never from within */
 	run_until(3);
 	assert_string_equal(told.text, "abc");
@@ -296,9 +301,9 @@ static void test_an_abandoned_wait_is_not_told_but_written(void **state)
 
 	(void)state;
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_DENY);
-	wait = audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"a");
+	wait = audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a");
 	audit_abandon(wait);
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"b"));
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "b"));
 	run_until(1);
 	assert_string_equal(told.text, "b");
 	assert_int_equal(count(written(), "\n"), 2);
@@ -312,18 +317,20 @@ static void test_waits_fail_while_the_file_cannot_be_written_and_the_log_says_wh
 	unlink(path);
 	rmdir(directory);
 	for (unsigned i = 0; i < 3; i++)
-		assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"a"));
+		assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
 	run_until(3);
 	assert_string_equal(told.text, "---");
 	assert_int_equal(audit_dropped(audit), 3);
 	assert_int_equal(mkdir(directory, 0700), 0);
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"b"));
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "b"));
 	run_until(4);
 	assert_string_equal(told.text, "---b");
 	run_until_said("info: audit: its file can be written again\n");
 	run_until_said("warning: audit: 3 records were dropped, since its file did not take them\n");
-	assert_int_equal(count(said, "error: audit: its file cannot be written: No such file or directory; "
-	    "writes are refused until it can\n"), 1);
+	assert_int_equal(count(said,
+			     "error: audit: its file cannot be written: No such file or directory; "
+			     "writes are refused until it can\n"),
+	    1);
 }
 
 /* A pipe that nobody reads stands for a disk that hangs. */
@@ -345,12 +352,12 @@ static void test_a_wait_ends_at_its_deadline(void **state)
 	take_stderr();
 	start(AUDIT_CHANGES, AUDIT_STDERR, AUDIT_DENY);
 	fill_the_pipe();
-	assert_non_null(audit_intent(audit, &record, clock_now_ms() + 20, on_done, (void *)(uintptr_t)"a"));
+	assert_non_null(audit_intent(audit, &record, clock_now_ms() + 20, on_done, (void *)(uintptr_t) "a"));
 	run_until(1);
 	assert_string_equal(told.text, "-");
-	audit_abandon(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"b"));
+	audit_abandon(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "b"));
 	read_said();
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"c"));
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "c"));
 	run_until(2);
 	assert_string_equal(told.text, "-c"); /* each only once */
 }
@@ -362,16 +369,17 @@ static void test_a_flood_is_counted_and_told_and_leaves_room_for_waits(void **st
 
 	(void)state;
 	take_stderr();
-	assert_int_equal(log_start(), 0); /* else the warning is dropped where the last records have filled the pipe */
+	/* else the warning is dropped where the last records have filled the pipe */
+	assert_int_equal(log_start(), 0);
 	start(AUDIT_ALL, AUDIT_STDERR, AUDIT_DENY);
 	fill_the_pipe();
 	for (unsigned i = 0; i < 20000; i++)
 		put("kv.get", "flood", CODE_NONE);
 	dropped = audit_dropped(audit);
 	assert_in_range(dropped, 1, 20000);
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"a"));
-	snprintf(wanted, sizeof(wanted), "warning: audit: %lu records were dropped, since standard error did not take them\n",
-	    dropped);
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
+	snprintf(wanted, sizeof(wanted),
+	    "warning: audit: %lu records were dropped, since standard error did not take them\n", dropped);
 	run_until_said(wanted);
 	assert_string_equal(told.text, "a");
 	lines = count(said, "\"path\":\"flood\"");
@@ -382,7 +390,7 @@ static void test_freeing_with_waits_left_tells_nobody(void **state)
 {
 	(void)state;
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_DENY);
-	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t)"a"));
+	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
 	stop();
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(told.n, 0);

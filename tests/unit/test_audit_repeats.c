@@ -1,6 +1,6 @@
 /*
- * Once a minute: what is written at once, what is counted, and that no request is lost or counted twice. With times of the
- * test's own.
+ * Once a minute: what is written at once, what is counted, and that no request is lost or counted twice. With
+ * times of the test's own.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,8 +49,13 @@ static int setup(void **state)
 	(void)state;
 	memset(&written, 0, sizeof(written));
 	peer = (struct peer){ .uid = 33, .gid = 33, .pid = 100 };
-	record = (struct audit_record){ .op = "kv.get", .peer = &peer, .mount = "secret", .path = "a", .rule = "web",
-		.version = 1, .microseconds = 10 };
+	record = (struct audit_record){ .op = "kv.get",
+		.peer = &peer,
+		.mount = "secret",
+		.path = "a",
+		.rule = "web",
+		.version = 1,
+		.microseconds = 10 };
 	now = 1000000;
 	repeats = audit_repeats_new(on_write, NULL);
 	return repeats != NULL ? 0 : -1;
@@ -176,7 +181,12 @@ static void test_what_makes_requests_equal(void **state)
 	unsigned records = 0;
 
 	(void)state;
-#define OTHER(change) do { change; take(2); assert_int_equal(written.records, ++records); } while (0)
+#define OTHER(change) \
+	do { \
+		change; \
+		take(2); \
+		assert_int_equal(written.records, ++records); \
+	} while (0)
 	OTHER((void)0);
 	OTHER(record.path = "b");
 	OTHER(record.path = "");
@@ -193,9 +203,9 @@ static void test_what_makes_requests_equal(void **state)
 	OTHER(record.gone = true);
 	OTHER(peer.uid = 34);
 	OTHER(peer.gid = 34);
-	OTHER(peer.unit = (char *)(uintptr_t)"a.service");
-	OTHER(peer.user_unit = (char *)(uintptr_t)"b.service");
-	OTHER(peer.unit = (char *)(uintptr_t)"b.service"; peer.user_unit = NULL);
+	OTHER(peer.unit = (char *)(uintptr_t) "a.service");
+	OTHER(peer.user_unit = (char *)(uintptr_t) "b.service");
+	OTHER(peer.unit = (char *)(uintptr_t) "b.service"; peer.user_unit = NULL);
 #undef OTHER
 	audit_repeats_sweep(repeats, UINT64_MAX);
 	assert_int_equal(written.requests, 2 * records);
@@ -293,8 +303,13 @@ static void test_a_counted_record_is_as_it_was(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
 		peer = (struct peer){ .uid = 33, .gid = 34, .pid = 101, .user_unit = user_unit };
-		record = (struct audit_record){ .op = "kv.get", .mount = "secret", .path = "", .version = 7,
-			.peer = i % 2 == 0 ? &peer : NULL, .gone = i / 2 == 0, .code = CODE_FORBIDDEN };
+		record = (struct audit_record){ .op = "kv.get",
+			.mount = "secret",
+			.path = "",
+			.version = 7,
+			.peer = i % 2 == 0 ? &peer : NULL,
+			.gone = i / 2 == 0,
+			.code = CODE_FORBIDDEN };
 		for (unsigned n = 0; n < 3; n++)
 			audit_repeats_take(checked, &record, now);
 		(void)audit_repeats_sweep(checked, now += MINUTE);

@@ -23,9 +23,14 @@ static char out[AUDIT_TEXT_MAX + 1];
 static int setup(void **state)
 {
 	(void)state;
-	peer = (struct peer){ .uid = 33, .gid = 34, .pid = 4711, .unit = (char *)(uintptr_t)"web.service" };
-	record = (struct audit_record){ .op = "kv.get", .peer = &peer, .mount = "secret", .path = "web/db", .rule = "web",
-		.version = 3, .microseconds = 412 };
+	peer = (struct peer){ .uid = 33, .gid = 34, .pid = 4711, .unit = (char *)(uintptr_t) "web.service" };
+	record = (struct audit_record){ .op = "kv.get",
+		.peer = &peer,
+		.mount = "secret",
+		.path = "web/db",
+		.rule = "web",
+		.version = 3,
+		.microseconds = 412 };
 	entry = (struct audit_entry){ .record = &record };
 	return 0;
 }
@@ -118,7 +123,8 @@ static void test_an_intent_and_its_result_have_the_same_number(void **state)
 	record.op = "kv.put";
 	record.request = 17;
 	entry.stage = AUDIT_INTENT;
-	assert_has(json(), "\"op\":\"kv.put\",\"verdict\":\"allowed\",\"stage\":\"intent\",\"request\":17,\"rule\":\"web\"");
+	assert_has(json(),
+	    "\"op\":\"kv.put\",\"verdict\":\"allowed\",\"stage\":\"intent\",\"request\":17,\"rule\":\"web\"");
 	assert_lacks(out, "code");
 	assert_lacks(out, "microseconds");
 	assert_has(fields(), ": kv.put secret/web/db: to be done");
@@ -141,7 +147,7 @@ static void test_a_count_is_told(void **state)
 static void test_a_credential_and_a_user_unit_are_told(void **state)
 {
 	(void)state;
-	peer.user_unit = (char *)(uintptr_t)"app.service";
+	peer.user_unit = (char *)(uintptr_t) "app.service";
 	record.op = "credential";
 	record.credential = "db-password";
 	assert_has(json(), "\"unit\":\"web.service\",\"user_unit\":\"app.service\"");
@@ -192,7 +198,7 @@ static void test_names_cannot_forge_a_record(void **state)
 	assert_has(fields(), "MESSAGE=uid 33 (web.service): kv.get secret/a?b??z: ok");
 	record.path = "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91";
 	assert_same_in_json("path", record.path);
-	peer.unit = (char *)(uintptr_t)"x\xff\xc3.service";
+	peer.unit = (char *)(uintptr_t) "x\xff\xc3.service";
 	assert_same_in_json("unit", "x\xef\xbf\xbd\xef\xbf\xbd.service");
 	assert_has(fields(), "SECRETSTORE_UNIT=x??.service\n");
 }

@@ -60,7 +60,7 @@ static int teardown(void **state)
 
 static struct auth *from_text(struct fakebao *f, const char *role_id, const char *secret_id)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id = role_id, .secret_id = secret_id};
+	struct auth_approle_options options = { .mount = "approle", .role_id = role_id, .secret_id = secret_id };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	assert_non_null(auth);
@@ -69,7 +69,9 @@ static struct auth *from_text(struct fakebao *f, const char *role_id, const char
 
 static struct auth *from_files(struct fakebao *f, const char *role_id, const char *secret_id)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id_file = role_file, .secret_id_file = secret_file};
+	struct auth_approle_options options = { .mount = "approle",
+		.role_id_file = role_file,
+		.secret_id_file = secret_file };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	assert_non_null(auth);
@@ -82,8 +84,10 @@ static struct auth *from_files(struct fakebao *f, const char *role_id, const cha
 
 static struct auth *from_wrapped(struct fakebao *f, const char *token)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = secret_file,
-	    .secret_id_wrapped = true};
+	struct auth_approle_options options = { .mount = "approle",
+		.role_id = "R",
+		.secret_id_file = secret_file,
+		.secret_id_wrapped = true };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	assert_non_null(auth);
@@ -109,7 +113,7 @@ static void test_a_login_gives_token_and_lease(void **state)
 static void test_the_mount_can_be_another(void **state)
 {
 	struct fakebao *f = *state;
-	struct auth_approle_options options = {.mount = "team/app role", .role_id = "R", .secret_id = "S"};
+	struct auth_approle_options options = { .mount = "team/app role", .role_id = "R", .secret_id = "S" };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
 
 	fakebao_grant(f, "/v1/auth/team/app%20role/login", "T-1", 60, true);
@@ -143,18 +147,24 @@ static void test_credentials_that_are_not_utf8_are_not_sent(void **state)
 
 static void test_each_answer_to_a_login_has_its_result(void **state)
 {
-	static const struct { int status; const char *body; enum auth_result result; } rows[] = {
-		{400, FAKEBAO_REFUSED, AUTH_REJECTED},
-		{403, FAKEBAO_DENIED, AUTH_DENIED},
-		{403, FAKEBAO_DENIED_WRAPPED, AUTH_DENIED},
-		{503, "{\"errors\":[\"Vault is sealed\"]}", AUTH_UNREACHABLE},
-		{500, "{\"errors\":[\"local node not active but active cluster node not found\"]}", AUTH_UNREACHABLE},
-		{0, "", AUTH_UNREACHABLE},
-		{200, "{\"auth\":{\"client_token\":\"\",\"lease_duration\":60,\"renewable\":true}}", AUTH_FAILED},
-		{200, "{}", AUTH_FAILED},
-		{200, "not JSON", AUTH_FAILED},
-		{500, "{\"errors\":[\"something\"]}", AUTH_FAILED},
-		{404, "{\"errors\":[]}", AUTH_FAILED},
+	static const struct {
+		int status;
+		const char *body;
+		enum auth_result result;
+	} rows[] = {
+		{ 400, FAKEBAO_REFUSED, AUTH_REJECTED },
+		{ 403, FAKEBAO_DENIED, AUTH_DENIED },
+		{ 403, FAKEBAO_DENIED_WRAPPED, AUTH_DENIED },
+		{ 503, "{\"errors\":[\"Vault is sealed\"]}", AUTH_UNREACHABLE },
+		{ 500, "{\"errors\":[\"local node not active but active cluster node not found\"]}",
+		    AUTH_UNREACHABLE },
+		{ 0, "", AUTH_UNREACHABLE },
+		{ 200, "{\"auth\":{\"client_token\":\"\",\"lease_duration\":60,\"renewable\":true}}",
+		    AUTH_FAILED },
+		{ 200, "{}", AUTH_FAILED },
+		{ 200, "not JSON", AUTH_FAILED },
+		{ 500, "{\"errors\":[\"something\"]}", AUTH_FAILED },
+		{ 404, "{\"errors\":[]}", AUTH_FAILED },
 	};
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "ROLE-CANARY", "SECRET-CANARY");
@@ -176,7 +186,7 @@ static void test_a_login_ends_by_its_deadline(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct auth_ended e = {.times = 0};
+	struct auth_ended e = { .times = 0 };
 	uint64_t before = clock_now_ms();
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
@@ -191,7 +201,7 @@ static void test_freeing_ends_a_login_without_a_callback(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct auth_ended e = {.times = 0};
+	struct auth_ended e = { .times = 0 };
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
@@ -473,7 +483,7 @@ static void test_a_wrapping_token_without_a_secret_id_inside_is_no_credential(vo
 
 static void test_what_cannot_be_a_wrapping_token_is_not_sent(void **state)
 {
-	static const char *const contents[] = {"W-1\nX-Vault-Token: W-2", "W 1", "W\x7f", "W\xc3\xa9"};
+	static const char *const contents[] = { "W-1\nX-Vault-Token: W-2", "W 1", "W\x7f", "W\xc3\xa9" };
 	struct fakebao *f = *state;
 
 	for (size_t i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
@@ -489,7 +499,7 @@ static void test_freeing_ends_an_opening(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct auth_ended e = {.times = 0};
+	struct auth_ended e = { .times = 0 };
 
 	fakebao_hold(f, FAKEBAO_UNWRAP, true);
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
@@ -505,7 +515,7 @@ static void test_looking_for_changes_does_not_disturb_a_login(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1");
-	struct auth_ended e = {.times = 0};
+	struct auth_ended e = { .times = 0 };
 
 	fakebao_hold(f, FAKEBAO_UNWRAP, true);
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
@@ -532,7 +542,7 @@ static void test_what_was_unwrapped_is_told_and_serves_another_login(void **stat
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1"), *next;
-	struct kept_secret kept = {.secret_id = NULL};
+	struct kept_secret kept = { .secret_id = NULL };
 
 	assert_null(auth_kept(auth));
 	auth_on_kept(auth, note_kept, &kept);
@@ -559,7 +569,7 @@ static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct kept_secret kept = {.secret_id = NULL};
+	struct kept_secret kept = { .secret_id = NULL };
 
 	assert_int_equal(kept_secret_set(&kept, "S", "S-1"), 0);
 	assert_false(auth_keep(auth, &kept));
@@ -571,10 +581,21 @@ static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
 static void test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens(void **state)
 {
 	static const char *const wrong[] = {
-		"", "auth/approle/role/r1/secret-id/", "auth/approle/role/r1/custom-secret-id", "auth/approle/role//secret-id",
-		"auth/approle/role/a/b/secret-id", "auth/approle/role/secret-id", "auth/approle/login", "sys/wrapping/wrap",
-		"auth/approle2/role/r1/secret-id", "auth/elorppa/role/r1/secret-id", "auth/team/approle/role/r1/secret-id", "ns1/auth/approle/role/r1/secret-id",
-		"/auth/approle/role/r1/secret-id", "auth/approle/role/r1/role-id", "auth/approle",
+		"",
+		"auth/approle/role/r1/secret-id/",
+		"auth/approle/role/r1/custom-secret-id",
+		"auth/approle/role//secret-id",
+		"auth/approle/role/a/b/secret-id",
+		"auth/approle/role/secret-id",
+		"auth/approle/login",
+		"sys/wrapping/wrap",
+		"auth/approle2/role/r1/secret-id",
+		"auth/elorppa/role/r1/secret-id",
+		"auth/team/approle/role/r1/secret-id",
+		"ns1/auth/approle/role/r1/secret-id",
+		"/auth/approle/role/r1/secret-id",
+		"auth/approle/role/r1/role-id",
+		"auth/approle",
 		"cubbyhole/auth/approle/role/r1/secret-id",
 	};
 

@@ -1,6 +1,6 @@
 /*
- * The Kubernetes login against an OpenBao that answers as told: what is sent, what each answer means, and token files
- * that are replaced.
+ * The Kubernetes login against an OpenBao that answers as told: what is sent, what each answer means, and token
+ * files that are replaced.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,8 +44,8 @@ static int teardown(void **state)
 /* token: NULL for no file. */
 static struct auth *with_token(struct fakebao *f, const char *token)
 {
-	const struct auth_options options = {.mode = AUTH_MODE_KUBERNETES,
-	    .kubernetes = {.mount = "kubernetes", .role = "app", .token_file = token_file}};
+	const struct auth_options options = { .mode = AUTH_MODE_KUBERNETES,
+		.kubernetes = { .mount = "kubernetes", .role = "app", .token_file = token_file } };
 	struct auth *auth = auth_new(f->base, f->api, &options);
 
 	assert_non_null(auth);
@@ -67,7 +67,7 @@ static void test_a_login_sends_role_and_token(void **state)
 static void test_the_mount_can_be_another(void **state)
 {
 	static const char name[] = "a \"role\"\xc3\xa9";
-	struct auth_kubernetes_options options = {.mount = "team/k8s", .role = name, .token_file = token_file};
+	struct auth_kubernetes_options options = { .mount = "team/k8s", .role = name, .token_file = token_file };
 	struct fakebao *f = *state;
 	struct auth *auth = auth_kubernetes_new(f->base, f->api, &options);
 
@@ -94,19 +94,26 @@ static void test_the_token_is_read_at_each_login(void **state)
 
 static void test_each_answer_to_a_login_has_its_result(void **state)
 {
-	static const struct { int status; const char *body; enum auth_result result; const char *why; } rows[] = {
+	static const struct {
+		int status;
+		const char *body;
+		enum auth_result result;
+		const char *why;
+	} rows[] = {
 		/* No lockout: the daemon goes on trying, and looks out for another token. */
-		{403, FAKEBAO_DENIED, AUTH_CREDENTIAL, "Kubernetes does not accept"},
-		{403, FAKEBAO_DENIED_WRAPPED, AUTH_CREDENTIAL, "Kubernetes does not accept"},
-		{403, ERRORS("service account name not authorized"), AUTH_CREDENTIAL, "not for this service account"},
-		{403, ERRORS("invalid expiration time (exp) claim: token is expired"), AUTH_CREDENTIAL, "expired"},
+		{ 403, FAKEBAO_DENIED, AUTH_CREDENTIAL, "Kubernetes does not accept" },
+		{ 403, FAKEBAO_DENIED_WRAPPED, AUTH_CREDENTIAL, "Kubernetes does not accept" },
+		{ 403, ERRORS("service account name not authorized"), AUTH_CREDENTIAL,
+		    "not for this service account" },
+		{ 403, ERRORS("invalid expiration time (exp) claim: token is expired"), AUTH_CREDENTIAL,
+		    "expired" },
 		/* The role may come to be there. */
-		{400, ERRORS("invalid role name \\\"app\\\""), AUTH_FAILED, "does not know the configured role"},
-		{400, ERRORS("missing jwt"), AUTH_FAILED, "did not accept"},
-		{500, ERRORS("decoding failed"), AUTH_FAILED, "an error of its own"},
-		{503, ERRORS("Vault is sealed"), AUTH_UNREACHABLE, "sealed"},
-		{0, "", AUTH_UNREACHABLE, "broke"},
-		{200, "{}", AUTH_FAILED, "does not hold"},
+		{ 400, ERRORS("invalid role name \\\"app\\\""), AUTH_FAILED, "does not know the configured role" },
+		{ 400, ERRORS("missing jwt"), AUTH_FAILED, "did not accept" },
+		{ 500, ERRORS("decoding failed"), AUTH_FAILED, "an error of its own" },
+		{ 503, ERRORS("Vault is sealed"), AUTH_UNREACHABLE, "sealed" },
+		{ 0, "", AUTH_UNREACHABLE, "broke" },
+		{ 200, "{}", AUTH_FAILED, "does not hold" },
 	};
 	struct fakebao *f = *state;
 	struct auth *auth = with_token(f, "JWT-CANARY");
@@ -164,7 +171,7 @@ static void test_freeing_ends_a_login_without_a_callback(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = with_token(f, "J");
-	struct auth_ended e = {.times = 0};
+	struct auth_ended e = { .times = 0 };
 
 	fakebao_hold(f, LOGIN, true);
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);

@@ -1,5 +1,6 @@
 /*
- * Logins on a cluster go to its leader: a standby may not know a role or SecretID yet, and its refusal would count.
+ * Logins on a cluster go to its leader: a standby may not know a role or SecretID yet, and its refusal would
+ * count.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,7 @@ static struct auth *new_auth(struct fakebao *nodes, const struct auth_approle_op
 
 static struct auth *from_text(struct fakebao *nodes)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id = "S"};
+	struct auth_approle_options options = { .mount = "approle", .role_id = "R", .secret_id = "S" };
 
 	return new_auth(nodes, &options);
 }
@@ -87,8 +88,10 @@ static void test_a_wrapping_token_is_looked_at_and_opened_at_the_leader(void **s
 {
 	char file[] = "/tmp/test_auth_leader_XXXXXX";
 	struct fakebao *nodes = *state;
-	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = file,
-	    .secret_id_wrapped = true};
+	struct auth_approle_options options = { .mount = "approle",
+		.role_id = "R",
+		.secret_id_file = file,
+		.secret_id_wrapped = true };
 	int fd = mkstemp(file);
 	struct auth *auth;
 
@@ -99,7 +102,8 @@ static void test_a_wrapping_token_is_looked_at_and_opened_at_the_leader(void **s
 	fakebao_elect(nodes, 2);
 	for (size_t i = 0; i < 2; i++)
 		fakebao_answer(&nodes[i], FAKEBAO_WRAPPING_LOOKUP, 400, FAKEBAO_WRAPPING_GONE);
-	fakebao_answer(&nodes[2], FAKEBAO_WRAPPING_LOOKUP, 200, "{\"data\":{\"creation_path\":\"auth/approle/role/r1/secret-id\"}}");
+	fakebao_answer(&nodes[2], FAKEBAO_WRAPPING_LOOKUP, 200,
+	    "{\"data\":{\"creation_path\":\"auth/approle/role/r1/secret-id\"}}");
 	fakebao_answer(&nodes[2], FAKEBAO_UNWRAP, 200, "{\"data\":{\"secret_id\":\"S\"}}");
 	auth_helper_granted(&nodes[2], auth, FAKEBAO_LOGIN);
 	assert_int_equal(fakebao_count(&nodes[2], FAKEBAO_UNWRAP), 1);
@@ -111,7 +115,7 @@ static void test_freeing_ends_a_login_that_looks_for_the_leader(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct auth *auth = from_text(nodes);
-	struct auth_ended e = {.inside = false};
+	struct auth_ended e = { .inside = false };
 
 	fakebao_elect(nodes, 0);
 	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);

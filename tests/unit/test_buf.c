@@ -308,7 +308,10 @@ static void test_random_calls_agree_with_a_plain_array(void **state)
 		random = random * 1664525 + 1013904223;
 		n = (random >> 8) % (i % 1000 < 500 ? 60 : 1500);
 		switch (random >> 29) {
-		case 0: case 1: case 2: case 3:
+		case 0:
+		case 1:
+		case 2:
+		case 3:
 			memset(block, (int)(random >> 16 & 0xff), n);
 			r = buf_put(&b, block, n);
 			assert_int_equal(r, n > LIMIT - held ? -1 : 0);

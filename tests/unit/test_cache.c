@@ -57,19 +57,23 @@ static int teardown(void **state)
 
 static struct jspan span(const char *text, enum jtype type)
 {
-	return (struct jspan){.p = text, .len = strlen(text), .type = type};
+	return (struct jspan){ .p = text, .len = strlen(text), .type = type };
 }
 
 static struct cache_value value_of(const char *data, uint64_t version, uint64_t sent_ms)
 {
-	return (struct cache_value){.data = span(data, JSON_OBJECT), .metadata = span("null", JSON_NULL),
-		.created_time = span("\"2026\"", JSON_STRING), .version = version, .sent_ms = sent_ms};
+	return (struct cache_value){ .data = span(data, JSON_OBJECT),
+		.metadata = span("null", JSON_NULL),
+		.created_time = span("\"2026\"", JSON_STRING),
+		.version = version,
+		.sent_ms = sent_ms };
 }
 
 /* A read by itself. */
 static void read_in(struct cache *c, const char *path, const char *data, uint64_t version, uint64_t sent_ms)
 {
-	const struct secret_name *name = secret_name_new("secret", path); /* its own, so that memory can be counted */
+	/* its own, so that memory can be counted */
+	const struct secret_name *name = secret_name_new("secret", path);
 	struct cache_path *p = cache_hold(c, name);
 	struct cache_value value = value_of(data, version, sent_ms);
 
@@ -283,14 +287,17 @@ static void test_a_put_takes_the_entry_away_when_sent_and_when_ended(void **stat
 	assert_int_equal(version_of(c, "a"), 2);
 }
 
-/* The read begins, the put begins and ends, the read ends: in this order, and with the read begun within the put. */
+/*
+ * The read begins, the put begins and ends, the read ends: in this order, and with the read begun within the put.
+ */
 static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 {
 	struct cache *c = *state;
 	struct cache_value value = value_of("{}", 1, 0);
 
 	for (int within = 0; within < 2; within++) {
-		struct cache_path *reader = cache_hold(c, name_of("secret", "a")), *writer = cache_hold(c, name_of("secret", "a"));
+		struct cache_path *reader = cache_hold(c, name_of("secret", "a")),
+				  *writer = cache_hold(c, name_of("secret", "a"));
 		uint64_t ticket = cache_ticket(c, reader);
 
 		cache_put_sent(c, writer);

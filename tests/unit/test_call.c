@@ -158,9 +158,11 @@ static void test_bad_json_is_answered_and_the_session_goes_on(void **state)
 	(void)state;
 	start(&f, NULL);
 	bench_send_frame(&f.bench, FRAME_JSON, "");
-	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
+	assert_non_null(
+	    strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
 	bench_send_frame(&f.bench, FRAME_JSON, "[1]");
-	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
+	assert_non_null(
+	    strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"invalid_request\""));
 	bench_send_frame(&f.bench, FRAME_JSON, PING("1"));
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	bench_stop(&f.bench);
@@ -214,7 +216,8 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 	bench_expect_nothing(&f.bench);
 	answer_held(&f, 0);
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
-	assert_non_null(strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\""));
+	assert_non_null(
+	    strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\""));
 	/* A caller still busy writing is let write, so that it gets to read the answer. */
 	char rest[65536] = { 0 };
 	bench_send(&f.bench, rest, sizeof(rest));
@@ -231,7 +234,10 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 
 static void test_largest_request_is_taken(void **state)
 {
-	const struct call_limits limits = { .request_bytes = 300000, .requests = 8, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 300000,
+		.requests = 8,
+		.requests_per_uid = 64,
+		.output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -274,7 +280,10 @@ static void test_unknown_frame_kind_closes(void **state)
 
 static void test_at_the_request_limit_the_caller_waits(void **state)
 {
-	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096,
+		.requests = 2,
+		.requests_per_uid = 64,
+		.output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10000 };
 	struct fixture f;
@@ -304,14 +313,18 @@ static void test_caller_that_does_not_read_is_not_read_from(void **state)
 		bench_turn(&f.bench);
 	assert_int_equal(f.requests, 1); /* its reply alone is over output_bytes */
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(strlen(bench_next(&f.bench)), sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
+		assert_int_equal(strlen(bench_next(&f.bench)),
+		    sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
 	assert_int_equal(f.requests, 6);
 	bench_stop(&f.bench);
 }
 
 static void test_unfinished_frame_is_ended_after_its_time(void **state)
 {
-	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096,
+		.requests = 2,
+		.requests_per_uid = 64,
+		.output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
 		.frame_timeout_ms = 10 };
 	struct fixture f;
@@ -325,9 +338,13 @@ static void test_unfinished_frame_is_ended_after_its_time(void **state)
 
 static void test_idle_time_does_not_run_while_a_request_is_in_flight(void **state)
 {
-	const struct call_limits limits = { .request_bytes = 4096, .requests = 2, .requests_per_uid = 64, .output_bytes = 65536,
+	const struct call_limits limits = { .request_bytes = 4096,
+		.requests = 2,
+		.requests_per_uid = 64,
+		.output_bytes = 65536,
 		.bytes_per_uid = 8 << 20,
-		.frame_timeout_ms = 10000, .idle_timeout_ms = 10 };
+		.frame_timeout_ms = 10000,
+		.idle_timeout_ms = 10 };
 	struct fixture f;
 	(void)state;
 	start(&f, &limits);
@@ -483,7 +500,8 @@ static void test_what_the_socket_does_not_take_of_such_a_reply_follows(void **st
 	jwrite_string(&w, "much", f.answer, sizeof(f.answer));
 	call_answer_end(f.held[0], &w);
 	assert_true(has_reply(&f));
-	assert_int_equal(strlen(bench_next(&f.bench)), sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
+	assert_int_equal(strlen(bench_next(&f.bench)),
+	    sizeof(f.answer) + strlen("{\"id\":1,\"ok\":true,\"much\":\"\"}"));
 	exchange(&f);
 	bench_stop(&f.bench);
 }

@@ -55,8 +55,12 @@ static void on_request(void *arg, struct call *call, const struct request *reque
 
 static struct fixture *start(void)
 {
-	const struct call_limits limits = { .request_bytes = BYTES, .requests = 64, .requests_per_uid = 3,
-		.output_bytes = 1 << 20, .bytes_per_uid = BYTES, .frame_timeout_ms = 10000 };
+	const struct call_limits limits = { .request_bytes = BYTES,
+		.requests = 64,
+		.requests_per_uid = 3,
+		.output_bytes = 1 << 20,
+		.bytes_per_uid = BYTES,
+		.frame_timeout_ms = 10000 };
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
 	memset(f->much, 'x', sizeof(f->much));
@@ -218,7 +222,8 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 		turn_to(f, more[i] = bench_another(&f->bench, getuid()));
 		send_half(f, 400000); /* the third of them is over the limit */
 	}
-	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
+	assert_non_null(
+	    strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	bench_expect_close(&f->bench);
 	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4); /* it lingers for a while */
 	/* Small requests of the same user go on, and so does another user with large ones. */
@@ -254,7 +259,8 @@ static void test_replies_not_read_count_and_no_writes_answer_is_refused(void **s
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":3,\"ok\":true,"));
 	turn_to(f, first);
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":1,\"ok\":true,"));
-	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":2,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
+	assert_non_null(
+	    strstr(bench_next(&f->bench), "{\"id\":2,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	/* Now that they are read there is room again. */
 	bench_send_frame(&f->bench, FRAME_JSON, GET("4"));
 	until_requests(f, 4);
@@ -291,7 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests_in_flight_are_limited_over_all_connections_of_a_user),
 		cmocka_unit_test(test_a_flood_does_not_keep_another_user_from_its_turn),
-		cmocka_unit_test(test_what_comes_after_the_last_word_is_thrown_away_though_its_user_has_had_its_time),
+		cmocka_unit_test(
+		    test_what_comes_after_the_last_word_is_thrown_away_though_its_user_has_had_its_time),
 		cmocka_unit_test(test_half_requests_of_a_user_are_refused_when_they_are_too_many_bytes),
 		cmocka_unit_test(test_replies_not_read_count_and_no_writes_answer_is_refused),
 		cmocka_unit_test(test_of_a_user_with_too_many_bytes_a_connection_that_does_not_read_is_not_read),

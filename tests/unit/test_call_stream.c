@@ -224,7 +224,8 @@ static void test_a_timeout_of_the_request_counts(void **state)
 	struct fixture *f = start();
 	uint64_t now = clock_now_ms();
 	(void)state;
-	begin(f, "{\"id\":7,\"op\":\"snapshot.save\",\"timeout_ms\":5000}", "{\"id\":7,\"ok\":true,\"stream\":true}");
+	begin(f, "{\"id\":7,\"op\":\"snapshot.save\",\"timeout_ms\":5000}",
+	    "{\"id\":7,\"ok\":true,\"stream\":true}");
 	assert_true(f->deadline_ms >= now + 5000 && f->deadline_ms <= clock_now_ms() + 5000);
 	stop(f);
 }
@@ -365,7 +366,9 @@ static void test_data_comes_in_to_its_empty_frame(void **state)
 
 static void test_data_may_come_byte_by_byte(void **state)
 {
-	static const char bytes[] = "\x01\0\0\x02" "dd" "\x01\0\0\0";
+	static const char bytes[] = "\x01\0\0\x02"
+				    "dd"
+				    "\x01\0\0\0";
 	struct fixture *f = start();
 	(void)state;
 	begin(f, RESTORE("7"), "{\"id\":7,\"ok\":true,\"continue\":true}");
@@ -480,8 +483,12 @@ static void test_what_is_no_data_ends_it(void **state)
 		const char *code;
 	} cases[] = {
 		{ "\0\0\0\x14" PING("8"), 24, "\"invalid_request\"" },
-		{ "\x01\x01\0\x01" "d", 5, "\"too_large\"" },
-		{ "\x02\0\0\x01" "d", 5, "\"invalid_request\"" },
+		{ "\x01\x01\0\x01"
+		  "d",
+		    5, "\"too_large\"" },
+		{ "\x02\0\0\x01"
+		  "d",
+		    5, "\"invalid_request\"" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

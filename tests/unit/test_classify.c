@@ -37,7 +37,8 @@ static void test_get_gives_the_payload_byte_for_byte(void **state)
 
 static void test_get_takes_what_jansson_would_refuse(void **state)
 {
-	static const char body[] = "{\"data\":{\"metadata\":{\"version\":7,\"custom_metadata\":{\"k\":\"v\"}},\"data\": "
+	static const char body[] =
+	    "{\"data\":{\"metadata\":{\"version\":7,\"custom_metadata\":{\"k\":\"v\"}},\"data\": "
 	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2} }}";
 	char *copy;
 	struct http_reply reply = answers_reply(200, body, strlen(body), &copy);
@@ -45,7 +46,8 @@ static void test_get_takes_what_jansson_would_refuse(void **state)
 
 	(void)state;
 	assert_int_equal(a.verdict, VERDICT_OK);
-	answers_expect_span(a.data, "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2}");
+	answers_expect_span(a.data,
+	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2}");
 	answers_expect_span(a.metadata, "{\"k\":\"v\"}");
 	assert_int_equal(a.created_time.len, 0);
 	assert_int_equal(a.version, 7);
@@ -157,9 +159,11 @@ static void test_deleted_and_destroyed_versions_are_told_with_their_number(void 
 /* A proxy's 404 page, or a mount that is gone, must not read as "there is no such secret". */
 static void test_other_404s_are_not_not_found(void **state)
 {
-	static const char *const bodies[] = {"", "<html>Not Found</html>", "{}", "{\"errors\":null}", "{\"errors\":{}}",
-	    "{\"errors\":[\"\"]}", "{\"errors\":[],\"errors\":[]}", ERRORS("no handler for route \\\"nope/data/a\\\". route entry not found."),
-	    "{\"data\":{\"data\":null,\"metadata\":{}}}", "{\"data\":{\"data\":{},\"metadata\":{\"version\":1}}}"};
+	static const char *const bodies[] = { "", "<html>Not Found</html>", "{}", "{\"errors\":null}",
+		"{\"errors\":{}}", "{\"errors\":[\"\"]}", "{\"errors\":[],\"errors\":[]}",
+		ERRORS("no handler for route \\\"nope/data/a\\\". route entry not found."),
+		"{\"data\":{\"data\":null,\"metadata\":{}}}",
+		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}}}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -172,7 +176,7 @@ static void test_other_404s_are_not_not_found(void **state)
 
 static void test_unknown_namespace_is_told_as_such(void **state)
 {
-	static const enum what both[] = {GET, PUT};
+	static const enum what both[] = { GET, PUT };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -190,10 +194,12 @@ static void test_transient_answers_to_gets_are_asked_again(void **state)
 		int status;
 		const char *body;
 	} cases[] = {
-		{500, ERRORS("local node not active but active cluster node not found")},
-		{503, ERRORS("no active Vault instance found")},
-		{500, ERRORS("active context canceled after getting state lock")},
-		{502, "<html>"}, {503, "<html>"}, {504, ""},
+		{ 500, ERRORS("local node not active but active cluster node not found") },
+		{ 503, ERRORS("no active Vault instance found") },
+		{ 500, ERRORS("active context canceled after getting state lock") },
+		{ 502, "<html>" },
+		{ 503, "<html>" },
+		{ 504, "" },
 	};
 	struct answer a;
 
@@ -203,8 +209,9 @@ static void test_transient_answers_to_gets_are_asked_again(void **state)
 		answers_expect_again(a, 100, CODE_UNAVAILABLE);
 		assert_true(a.unreachable);
 	}
-	a = answers_read(GET, 400, ERRORS("Upgrading from non-versioned to versioned data. This backend will be unavailable "
-	    "for a brief period and will resume service shortly."));
+	a = answers_read(GET, 400,
+	    ERRORS("Upgrading from non-versioned to versioned data. This backend will be unavailable "
+		   "for a brief period and will resume service shortly."));
 	answers_expect_again(a, 100, CODE_UNAVAILABLE);
 	assert_false(a.unreachable);
 }
@@ -222,11 +229,12 @@ static void test_get_that_a_standby_could_not_pass_on_may_be_tried_again(void **
 
 static void test_other_answers_to_gets_are_upstream_errors(void **state)
 {
-	static const int statuses[] = {301, 302, 308, 400, 401, 405, 412, 418, 472, 500, 501, 599};
+	static const int statuses[] = { 301, 302, 308, 400, 401, 405, 412, 418, 472, 500, 501, 599 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		answers_expect_failed(answers_read(GET, statuses[i], ERRORS("canary")), CODE_UPSTREAM_ERROR, statuses[i]);
+		answers_expect_failed(answers_read(GET, statuses[i], ERRORS("canary")), CODE_UPSTREAM_ERROR,
+		    statuses[i]);
 	assert_true(answers_read(GET, 302, "").odd);
 	assert_true(answers_read(GET, 405, "").odd);
 	assert_false(answers_read(GET, 500, "").odd);
@@ -268,9 +276,13 @@ static struct answer read_mount(int status, const char *body, const char *mount)
 static void test_mount_of_kv_v2_is_accepted(void **state)
 {
 	(void)state;
-	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret").verdict, VERDICT_OK);
-	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\",\"x\":\"y\"}", "team/kv/", "kv"), "team/kv").verdict, VERDICT_OK);
-	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\"}", "caf\\u00e9/", "kv"), "caf\xc3\xa9").verdict, VERDICT_OK);
+	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret").verdict,
+	    VERDICT_OK);
+	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\",\"x\":\"y\"}", "team/kv/", "kv"), "team/kv")
+			     .verdict,
+	    VERDICT_OK);
+	assert_int_equal(read_mount(200, MOUNT("{\"version\":\"2\"}", "caf\\u00e9/", "kv"), "caf\xc3\xa9").verdict,
+	    VERDICT_OK);
 }
 
 static void test_mount_of_another_kind_is_refused(void **state)
@@ -279,21 +291,21 @@ static void test_mount_of_another_kind_is_refused(void **state)
 		const char *body, *mount;
 	} cases[] = {
 		/* OpenBao answers about the mount that the path lies in */
-		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret/metadata"},
-		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret/data/a"},
-		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secre"},
-		{MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret2"},
-		{MOUNT("{\"version\":\"2\"}", "secret", "kv"), "secret"},
-		{MOUNT("{\"version\":\"2\"}", "secretx", "kv"), "secret"},
-		{MOUNT("{\"version\":\"2\"}", "secret/\\u0000", "kv"), "secret"},
-		{MOUNT("{\"version\":\"2\"}", "", "kv"), ""},
-		{MOUNT("{\"version\":\"1\"}", "secret/", "kv"), "secret"},
-		{MOUNT("{\"version\":2}", "secret/", "kv"), "secret"},
-		{MOUNT("{}", "secret/", "kv"), "secret"},
-		{MOUNT("null", "secret/", "kv"), "secret"},
-		{MOUNT("null", "cubbyhole/", "cubbyhole"), "cubbyhole"},
-		{MOUNT("{\"version\":\"2\"}", "secret/", "generic"), "secret"},
-		{"{\"data\":{}}", "secret"},
+		{ MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret/metadata" },
+		{ MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret/data/a" },
+		{ MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secre" },
+		{ MOUNT("{\"version\":\"2\"}", "secret/", "kv"), "secret2" },
+		{ MOUNT("{\"version\":\"2\"}", "secret", "kv"), "secret" },
+		{ MOUNT("{\"version\":\"2\"}", "secretx", "kv"), "secret" },
+		{ MOUNT("{\"version\":\"2\"}", "secret/\\u0000", "kv"), "secret" },
+		{ MOUNT("{\"version\":\"2\"}", "", "kv"), "" },
+		{ MOUNT("{\"version\":\"1\"}", "secret/", "kv"), "secret" },
+		{ MOUNT("{\"version\":2}", "secret/", "kv"), "secret" },
+		{ MOUNT("{}", "secret/", "kv"), "secret" },
+		{ MOUNT("null", "secret/", "kv"), "secret" },
+		{ MOUNT("null", "cubbyhole/", "cubbyhole"), "cubbyhole" },
+		{ MOUNT("{\"version\":\"2\"}", "secret/", "generic"), "secret" },
+		{ "{\"data\":{}}", "secret" },
 	};
 
 	(void)state;
@@ -303,8 +315,8 @@ static void test_mount_of_another_kind_is_refused(void **state)
 
 static void test_mount_answers_that_cannot_be_read_are_upstream_errors(void **state)
 {
-	static const char *const bodies[] = {"<html>", "{}", "{\"data\":null}", "{\"data\":[]}",
-	    "{\"data\":{\"path\":\"secret/\",\"path\":\"secret/\"}}"};
+	static const char *const bodies[] = { "<html>", "{}", "{\"data\":null}", "{\"data\":[]}",
+		"{\"data\":{\"path\":\"secret/\",\"path\":\"secret/\"}}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
@@ -314,12 +326,14 @@ static void test_mount_answers_that_cannot_be_read_are_upstream_errors(void **st
 
 static void test_mount_refusals_and_failures(void **state)
 {
-	struct http_reply none = {.outcome = HTTP_CONNECT};
+	struct http_reply none = { .outcome = HTTP_CONNECT };
 	struct answer a;
 
 	(void)state;
-	a = read_mount(403, ERRORS("preflight capability check returned 403, please ensure client's policies grant access to "
-	    "path \\\"nope/\\\""), "nope");
+	a = read_mount(403,
+	    ERRORS("preflight capability check returned 403, please ensure client's policies grant access to "
+		   "path \\\"nope/\\\""),
+	    "nope");
 	assert_int_equal(a.verdict, VERDICT_DENIED);
 	assert_true(a.denied_wrapped);
 	assert_int_equal(a.failure.code, CODE_PERMISSION_DENIED);
@@ -328,7 +342,8 @@ static void test_mount_refusals_and_failures(void **state)
 	answers_expect_failed(read_mount(404, NONE, "nope"), CODE_NOT_KV_V2, 404);
 	answers_expect_failed(read_mount(400, NONE, "nope"), CODE_NOT_KV_V2, 400);
 	answers_expect_failed(read_mount(404, ERRORS("namespace not found"), "secret"), CODE_UPSTREAM_ERROR, 404);
-	answers_expect_again(read_mount(503, ERRORS("no active Vault instance found"), "secret"), 100, CODE_UNAVAILABLE);
+	answers_expect_again(read_mount(503, ERRORS("no active Vault instance found"), "secret"), 100,
+	    CODE_UNAVAILABLE);
 	answers_expect_failed(read_mount(503, ERRORS("Vault is sealed"), "secret"), CODE_SEALED, 503);
 	answers_expect_failed(read_mount(500, "", "secret"), CODE_UPSTREAM_ERROR, 500);
 	classify_mount(&none, "secret", &a);
@@ -343,22 +358,24 @@ static void test_phrases_are_found(void **state)
 		const char *body;
 		enum upstream_phrase phrase;
 	} cases[] = {
-		{ERRORS("permission denied"), PHRASE_PERMISSION_DENIED},
-		{ERRORS(WRAPPED), PHRASE_PERMISSION_DENIED_WRAPPED},
-		{ERRORS("invalid role or secret ID"), PHRASE_INVALID_ROLE_OR_SECRET_ID},
-		{ERRORS("wrapping token is not valid or does not exist"), PHRASE_WRAPPING_TOKEN},
-		{"{\"errors\":[\"nothing\", \"Vault is sealed\"]}", PHRASE_SEALED},
-		{"{\"errors\":[1,{\"a\":[\"Vault is sealed\"]} , null,\t\"no active Vault instance found\"]}", PHRASE_NO_ACTIVE_NODE},
-		{"{\"warnings\":[\"Vault is sealed\"],\"errors\":[\"namespace not found\"],\"data\":null}", PHRASE_NAMESPACE_NOT_FOUND},
-		{ERRORS("V\\u0061ult is sealed"), PHRASE_SEALED},
-		{ERRORS("the Vault is sealed"), PHRASE_OTHER},
-		{"{\"errors\":[[\"Vault is sealed\"]]}", PHRASE_OTHER},
-		{"{\"errors\":\"Vault is sealed\"}", PHRASE_OTHER},
-		{"{\"errors\":[\"Vault is sealed\"],\"errors\":[]}", PHRASE_OTHER},
-		{"{\"errors\":[\"Vault is sealed\"]", PHRASE_OTHER},
-		{"[\"Vault is sealed\"]", PHRASE_OTHER},
-		{"Vault is sealed", PHRASE_OTHER},
-		{"", PHRASE_OTHER},
+		{ ERRORS("permission denied"), PHRASE_PERMISSION_DENIED },
+		{ ERRORS(WRAPPED), PHRASE_PERMISSION_DENIED_WRAPPED },
+		{ ERRORS("invalid role or secret ID"), PHRASE_INVALID_ROLE_OR_SECRET_ID },
+		{ ERRORS("wrapping token is not valid or does not exist"), PHRASE_WRAPPING_TOKEN },
+		{ "{\"errors\":[\"nothing\", \"Vault is sealed\"]}", PHRASE_SEALED },
+		{ "{\"errors\":[1,{\"a\":[\"Vault is sealed\"]} , null,\t\"no active Vault instance found\"]}",
+		    PHRASE_NO_ACTIVE_NODE },
+		{ "{\"warnings\":[\"Vault is sealed\"],\"errors\":[\"namespace not found\"],\"data\":null}",
+		    PHRASE_NAMESPACE_NOT_FOUND },
+		{ ERRORS("V\\u0061ult is sealed"), PHRASE_SEALED },
+		{ ERRORS("the Vault is sealed"), PHRASE_OTHER },
+		{ "{\"errors\":[[\"Vault is sealed\"]]}", PHRASE_OTHER },
+		{ "{\"errors\":\"Vault is sealed\"}", PHRASE_OTHER },
+		{ "{\"errors\":[\"Vault is sealed\"],\"errors\":[]}", PHRASE_OTHER },
+		{ "{\"errors\":[\"Vault is sealed\"]", PHRASE_OTHER },
+		{ "[\"Vault is sealed\"]", PHRASE_OTHER },
+		{ "Vault is sealed", PHRASE_OTHER },
+		{ "", PHRASE_OTHER },
 	};
 
 	(void)state;

@@ -1,6 +1,6 @@
 /*
- * What answers to puts mean, and what holds for gets and puts alike. Bodies are those of OpenBao 2.7.2 unless a test
- * says otherwise.
+ * What answers to puts mean, and what holds for gets and puts alike. Bodies are those of OpenBao 2.7.2 unless a
+ * test says otherwise.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 static void test_no_connection_is_unavailable(void **state)
 {
-	static const enum what both[] = {GET, PUT};
+	static const enum what both[] = { GET, PUT };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -35,7 +35,7 @@ static void test_no_connection_is_unavailable(void **state)
 
 static void test_sealed_is_told_at_once(void **state)
 {
-	static const enum what both[] = {GET, PUT};
+	static const enum what both[] = { GET, PUT };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -43,7 +43,8 @@ static void test_sealed_is_told_at_once(void **state)
 
 		answers_expect_failed(a, CODE_SEALED, 503);
 		assert_true(a.unreachable);
-		answers_expect_failed(answers_read(both[i], 503, ERRORS("Vault is not initialized")), CODE_NOT_INITIALIZED, 503);
+		answers_expect_failed(answers_read(both[i], 503, ERRORS("Vault is not initialized")),
+		    CODE_NOT_INITIALIZED, 503);
 	}
 }
 
@@ -53,14 +54,16 @@ static void test_denied_tells_wrapped_from_unwrapped(void **state)
 		const char *body;
 		bool wrapped;
 	} cases[] = {
-		{ERRORS("permission denied"), false},
-		{ERRORS(WRAPPED), true},
-		{ERRORS("preflight capability check returned 403, please ensure client's policies grant access to path \\\"nope/\\\""), true},
-		{ERRORS("2 errors occurred:\\n\\t* permission denied\\n\\t* invalid token\\n\\n"), false},
-		{"<html>Forbidden</html>", false},
-		{"", false},
+		{ ERRORS("permission denied"), false },
+		{ ERRORS(WRAPPED), true },
+		{ ERRORS(
+		      "preflight capability check returned 403, please ensure client's policies grant access to path \\\"nope/\\\""),
+		    true },
+		{ ERRORS("2 errors occurred:\\n\\t* permission denied\\n\\t* invalid token\\n\\n"), false },
+		{ "<html>Forbidden</html>", false },
+		{ "", false },
 	};
-	static const enum what both[] = {GET, PUT};
+	static const enum what both[] = { GET, PUT };
 
 	(void)state;
 	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
@@ -75,11 +78,15 @@ static void test_denied_tells_wrapped_from_unwrapped(void **state)
 
 static void test_rate_limit_waits_as_long_as_openbao_says(void **state)
 {
-	static const enum what both[] = {GET, PUT};
+	static const enum what both[] = { GET, PUT };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct http_reply reply = {.outcome = HTTP_REPLY, .sent = true, .status = 429, .body = "", .retry_after_ms = 7000};
+		struct http_reply reply = { .outcome = HTTP_REPLY,
+			.sent = true,
+			.status = 429,
+			.body = "",
+			.retry_after_ms = 7000 };
 
 		answers_expect_again(answers_classify(both[i], &reply), 7000, CODE_OVERLOADED);
 		reply.retry_after_ms = 0;
@@ -89,9 +96,10 @@ static void test_rate_limit_waits_as_long_as_openbao_says(void **state)
 
 static void test_no_text_of_openbao_is_passed_on(void **state)
 {
-	static const int statuses[] = {200, 204, 302, 400, 403, 404, 405, 413, 429, 500, 502, 503};
-	static const char *const bodies[] = {ERRORS("canary"), ERRORS("permission denied canary"), ERRORS("Vault is sealed canary"),
-	    ERRORS("cas mismatch canary"), ERRORS("namespace not found canary"), "canary", "{\"data\":{\"data\":\"canary\"}}"};
+	static const int statuses[] = { 200, 204, 302, 400, 403, 404, 405, 413, 429, 500, 502, 503 };
+	static const char *const bodies[] = { ERRORS("canary"), ERRORS("permission denied canary"),
+		ERRORS("Vault is sealed canary"), ERRORS("cas mismatch canary"),
+		ERRORS("namespace not found canary"), "canary", "{\"data\":{\"data\":\"canary\"}}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
@@ -142,17 +150,25 @@ static void test_cas_mismatch_is_final_and_carries_the_tags(void **state)
 static void test_puts_that_were_not_done(void **state)
 {
 	(void)state;
-	answers_expect_failed(answers_read(PUT, 400, ERRORS("check-and-set parameter required for this call")), CODE_CAS_REQUIRED, 400);
-	answers_expect_failed(answers_read(PUT, 400, ERRORS("failed to decode JSON input: json: cannot unmarshal number 1e400 into Go "
-	    "value of type float64")), CODE_UPSTREAM_ERROR, 400);
+	answers_expect_failed(answers_read(PUT, 400, ERRORS("check-and-set parameter required for this call")),
+	    CODE_CAS_REQUIRED, 400);
+	answers_expect_failed(answers_read(PUT, 400,
+				  ERRORS(
+				      "failed to decode JSON input: json: cannot unmarshal number 1e400 into Go "
+				      "value of type float64")),
+	    CODE_UPSTREAM_ERROR, 400);
 	answers_expect_failed(answers_read(PUT, 404, NONE), CODE_UPSTREAM_ERROR, 404);
 	assert_true(answers_read(PUT, 404, NONE).odd);
 	answers_expect_failed(answers_read(PUT, 405, ERRORS("unsupported operation")), CODE_UPSTREAM_ERROR, 405);
 	assert_true(answers_read(PUT, 405, "").odd);
 	answers_expect_failed(answers_read(PUT, 413, ERRORS("http: request body too large")), CODE_TOO_LARGE, 413);
-	answers_expect_failed(answers_read(PUT, 500, ERRORS("put failed due to value being too large; got 1572990 bytes, max: 1048576 bytes")),
+	answers_expect_failed(
+	    answers_read(PUT, 500,
+		ERRORS("put failed due to value being too large; got 1572990 bytes, max: 1048576 bytes")),
 	    CODE_TOO_LARGE, 500);
-	answers_expect_failed(answers_read(PUT, 500, ERRORS("1 error occurred:\\n\\t* put failed due to value being too large; got 2 bytes\\n\\n")),
+	answers_expect_failed(
+	    answers_read(PUT, 500,
+		ERRORS("1 error occurred:\\n\\t* put failed due to value being too large; got 2 bytes\\n\\n")),
 	    CODE_TOO_LARGE, 500);
 }
 
@@ -167,8 +183,10 @@ static void test_puts_that_were_not_done_and_may_be_tried_again(void **state)
 	a = answers_read(PUT, 503, ERRORS("no active Vault instance found"));
 	answers_expect_again(a, 100, CODE_UNAVAILABLE);
 	assert_true(a.unreachable);
-	answers_expect_again(answers_read(PUT, 400, ERRORS("Upgrading from non-versioned to versioned data. This backend will be "
-	    "unavailable for a brief period and will resume service shortly.")), 100, CODE_UNAVAILABLE);
+	answers_expect_again(answers_read(PUT, 400,
+				 ERRORS("Upgrading from non-versioned to versioned data. This backend will be "
+					"unavailable for a brief period and will resume service shortly.")),
+	    100, CODE_UNAVAILABLE);
 }
 
 static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **state)
@@ -178,23 +196,48 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 		const char *body;
 	} cases[] = {
 		/* odd successes: a v1 mount takes the write with 204 and stores something else */
-		{200, ""}, {200, "{}"}, {200, GET_OK}, {200, "{\"data\":{}}"}, {200, "{\"data\":{\"version\":0}}"},
-		{200, "{\"data\":{\"version\":2}"}, {200, "{\"data\":{\"version\":2,\"version\":2}}"}, {200, "{\"data\":{\"version\":null}}"},
-		{201, PUT_OK}, {202, ""}, {204, ""}, {206, PUT_OK}, {299, PUT_OK},
-		{302, ""}, {307, ""}, {401, ""}, {408, ""}, {409, ""}, {412, ""}, {418, ""},
-		{500, ""}, {500, ERRORS("internal error")}, {500, ERRORS("1 error occurred:\\n\\t* internal error\\n\\n")},
-		{500, ERRORS("active context canceled after getting state lock")},
+		{ 200, "" },
+		{ 200, "{}" },
+		{ 200, GET_OK },
+		{ 200, "{\"data\":{}}" },
+		{ 200, "{\"data\":{\"version\":0}}" },
+		{ 200, "{\"data\":{\"version\":2}" },
+		{ 200, "{\"data\":{\"version\":2,\"version\":2}}" },
+		{ 200, "{\"data\":{\"version\":null}}" },
+		{ 201, PUT_OK },
+		{ 202, "" },
+		{ 204, "" },
+		{ 206, PUT_OK },
+		{ 299, PUT_OK },
+		{ 302, "" },
+		{ 307, "" },
+		{ 401, "" },
+		{ 408, "" },
+		{ 409, "" },
+		{ 412, "" },
+		{ 418, "" },
+		{ 500, "" },
+		{ 500, ERRORS("internal error") },
+		{ 500, ERRORS("1 error occurred:\\n\\t* internal error\\n\\n") },
+		{ 500, ERRORS("active context canceled after getting state lock") },
 		/* a phrase counts only at the beginning of a text, and with its own status */
-		{500, ERRORS("key \\\"local node not active but active cluster node not found\\\"")},
-		{500, ERRORS("Vault is sealed")}, {500, ERRORS("check-and-set parameter did not match the current version")},
-		{500, ERRORS("Upgrading from non-versioned to versioned data")}, {502, ERRORS("no active Vault instance found")},
-		{502, ""}, {503, ""}, {503, "<html>"}, {503, ERRORS("put failed due to value being too large")}, {504, ""},
-		{503, ERRORS("active context canceled after getting state lock")},
+		{ 500, ERRORS("key \\\"local node not active but active cluster node not found\\\"") },
+		{ 500, ERRORS("Vault is sealed") },
+		{ 500, ERRORS("check-and-set parameter did not match the current version") },
+		{ 500, ERRORS("Upgrading from non-versioned to versioned data") },
+		{ 502, ERRORS("no active Vault instance found") },
+		{ 502, "" },
+		{ 503, "" },
+		{ 503, "<html>" },
+		{ 503, ERRORS("put failed due to value being too large") },
+		{ 504, "" },
+		{ 503, ERRORS("active context canceled after getting state lock") },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		answers_expect_failed(answers_read(PUT, cases[i].status, cases[i].body), CODE_UNKNOWN_OUTCOME, cases[i].status);
+		answers_expect_failed(answers_read(PUT, cases[i].status, cases[i].body), CODE_UNKNOWN_OUTCOME,
+		    cases[i].status);
 	assert_true(answers_read(PUT, 204, "").odd);
 	assert_true(answers_read(PUT, 200, "{}").odd);
 	assert_false(answers_read(PUT, 500, "").odd);
@@ -204,7 +247,8 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 
 static void test_put_without_reply_is_unknown_only_if_something_was_sent(void **state)
 {
-	static const enum http_outcome outcomes[] = {HTTP_CONNECT, HTTP_TLS, HTTP_DEADLINE, HTTP_BROKEN, HTTP_TOO_BIG, HTTP_INTERNAL};
+	static const enum http_outcome outcomes[] = { HTTP_CONNECT, HTTP_TLS, HTTP_DEADLINE, HTTP_BROKEN,
+		HTTP_TOO_BIG, HTTP_INTERNAL };
 	struct answer a;
 
 	(void)state;

@@ -1,5 +1,6 @@
 /*
- * What answers to a snapshot's save and restore mean. Bodies are those of OpenBao 2.7.2 unless a test says otherwise.
+ * What answers to a snapshot's save and restore mean. Bodies are those of OpenBao 2.7.2 unless a test says
+ * otherwise.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,10 +40,10 @@ static void test_no_raft_is_known_by_its_phrase_whatever_the_status(void **state
 		int status;
 		const char *body, *cause;
 	} cases[] = {
-		{404, WRAPPED_ERROR("unsupported path"), "404: unsupported path"},
-		{400, ERRORS("raft storage is not in use"), "400: raft storage is not in use"},
-		{500, WRAPPED_ERROR("raft storage is not in use"), "500: raft storage is not in use"},
-		{404, ERRORS("Raft storage is not in use"), "404: raft storage is not in use"},
+		{ 404, WRAPPED_ERROR("unsupported path"), "404: unsupported path" },
+		{ 400, ERRORS("raft storage is not in use"), "400: raft storage is not in use" },
+		{ 500, WRAPPED_ERROR("raft storage is not in use"), "500: raft storage is not in use" },
+		{ 404, ERRORS("Raft storage is not in use"), "404: raft storage is not in use" },
 	};
 
 	(void)state;
@@ -50,7 +51,8 @@ static void test_no_raft_is_known_by_its_phrase_whatever_the_status(void **state
 		struct answer a = (i % 2 ? save : restore)(cases[i / 2].status, cases[i / 2].body);
 
 		answers_expect_failed(a, CODE_RAFT_UNSUPPORTED, cases[i / 2].status);
-		assert_ptr_equal(strstr(a.failure.message, "secretstore: raft storage not in use"), a.failure.message);
+		assert_ptr_equal(strstr(a.failure.message, "secretstore: raft storage not in use"),
+		    a.failure.message);
 		assert_non_null(strstr(a.failure.message, cases[i / 2].cause));
 		assert_false(a.unreachable);
 	}
@@ -71,8 +73,8 @@ static void test_a_refusal_is_told_as_that_of_others(void **state)
 		assert_false(read(403, ERRORS("permission denied")).denied_wrapped);
 		answers_expect_failed(read(503, ERRORS("Vault is sealed")), CODE_SEALED, 503);
 		assert_int_equal(read(429, "").verdict, VERDICT_AGAIN);
-		answers_expect_again(read(500, ERRORS("local node not active but active cluster node not found")), 100,
-		    CODE_UNAVAILABLE);
+		answers_expect_again(read(500, ERRORS("local node not active but active cluster node not found")),
+		    100, CODE_UNAVAILABLE);
 	}
 }
 
@@ -82,17 +84,26 @@ static void test_a_restore_that_openbao_did_not_take_changed_nothing(void **stat
 		int status;
 		const char *body, *says;
 	} cases[] = {
-		{400, ERRORS("could not verify hash file, possibly the snapshot is using a different set of unseal keys; use the "
-		    "snapshot-force API to bypass this check"), "other unseal keys"},
-		{400, ERRORS("could not verify hash file, possibly the snapshot is using a different autoseal key; use the "
-		    "snapshot-force API to bypass this check"), "by force"},
-		{500, WRAPPED_ERROR("failed to decompress snapshot: gzip: invalid header"), "could not read"},
-		{500, WRAPPED_ERROR("failed to read snapshot file: failed reading snapshot: unexpected EOF"), "could not read"},
-		{500, WRAPPED_ERROR("failed to read snapshot file: failed reading snapshot: read tcp 127.0.0.1:8200: i/o timeout"),
-		    "http_read_timeout"},
-		{400, ERRORS("something else"), "did not accept"},
-		{413, "", "did not accept"},
-		{307, "", "did not accept"},
+		{ 400,
+		    ERRORS(
+			"could not verify hash file, possibly the snapshot is using a different set of unseal keys; use the "
+			"snapshot-force API to bypass this check"),
+		    "other unseal keys" },
+		{ 400,
+		    ERRORS(
+			"could not verify hash file, possibly the snapshot is using a different autoseal key; use the "
+			"snapshot-force API to bypass this check"),
+		    "by force" },
+		{ 500, WRAPPED_ERROR("failed to decompress snapshot: gzip: invalid header"), "could not read" },
+		{ 500, WRAPPED_ERROR("failed to read snapshot file: failed reading snapshot: unexpected EOF"),
+		    "could not read" },
+		{ 500,
+		    WRAPPED_ERROR(
+			"failed to read snapshot file: failed reading snapshot: read tcp 127.0.0.1:8200: i/o timeout"),
+		    "http_read_timeout" },
+		{ 400, ERRORS("something else"), "did not accept" },
+		{ 413, "", "did not accept" },
+		{ 307, "", "did not accept" },
 	};
 
 	(void)state;
@@ -107,7 +118,7 @@ static void test_a_restore_that_openbao_did_not_take_changed_nothing(void **stat
 
 static void test_a_restore_whose_fate_is_not_known_is_told_so(void **state)
 {
-	static const enum http_outcome outcomes[] = {HTTP_DEADLINE, HTTP_BROKEN, HTTP_TOO_BIG};
+	static const enum http_outcome outcomes[] = { HTTP_DEADLINE, HTTP_BROKEN, HTTP_TOO_BIG };
 
 	(void)state;
 	answers_expect_failed(restore(500, ERRORS("internal error")), CODE_UNKNOWN_OUTCOME, 500);

@@ -19,7 +19,8 @@
 #include "proto/frame.h"
 #include "tests/unit/client_fake.h"
 
-#define SECRET "{\"password\":\"p\\u00e4ss\\n\\\"w\\\"\",\"port\":5432,\"big\":12345678901234567000,\"nul\":\"a\\u0000b\"," \
+#define SECRET \
+	"{\"password\":\"p\\u00e4ss\\n\\\"w\\\"\",\"port\":5432,\"big\":12345678901234567000,\"nul\":\"a\\u0000b\"," \
 	"\"face\":\"\\ud83d\\ude00\",\"twice\":\"first\",\"twice\":\"last\",\"p\\u0061th\":\"escaped name\", \"f\" : 1e-7 }"
 
 static struct client_fake fake;
@@ -49,8 +50,10 @@ static void give_secret(struct client_fake *f)
 	int fd = client_fake_accept(f);
 
 	while (client_fake_read(f, fd))
-		client_fake_say(f, fd, "{\"id\":%,\"ok\":true,\"version\":3,\"created_time\":\"2026-11-23T22:30:00.5Z\","
-		    "\"metadata\":{\"owner\":\"me\"},\"data\":" SECRET ",\"age_ms\":1200,\"stale\":true,\"newer\":[1]}");
+		client_fake_say(f, fd,
+		    "{\"id\":%,\"ok\":true,\"version\":3,\"created_time\":\"2026-11-23T22:30:00.5Z\","
+		    "\"metadata\":{\"owner\":\"me\"},\"data\":" SECRET
+		    ",\"age_ms\":1200,\"stale\":true,\"newer\":[1]}");
 	close(fd);
 }
 
@@ -225,13 +228,15 @@ static void test_put_without_cas_names_none_and_cas_0_is_one(void **state)
 
 static void test_what_is_no_object_is_refused_before_anything_is_sent(void **state)
 {
-	static const char *const bad[] = { "", " ", "[]", "\"a\"", "null", "{", "{}}", "{},\"cas\":1", "{\"a\":1},\"x\":{}",
-		"{'a':1}", "{\"a\":\"\xff\"}", "{\"a\":01}", "{} {}", "{\"a\":\"\\ud800\"}" };
+	static const char *const bad[] = { "", " ", "[]", "\"a\"", "null", "{", "{}}", "{},\"cas\":1",
+		"{\"a\":1},\"x\":{}", "{'a':1}", "{\"a\":\"\xff\"}", "{\"a\":01}", "{} {}",
+		"{\"a\":\"\\ud800\"}" };
 
 	(void)state;
 	start(client_fake_serve_one);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_int_equal(ss_put(client, "secret", "a", bad[i], strlen(bad[i]), NULL, 5000, NULL), SS_INVALID_REQUEST);
+		assert_int_equal(ss_put(client, "secret", "a", bad[i], strlen(bad[i]), NULL, 5000, NULL),
+		    SS_INVALID_REQUEST);
 	assert_int_equal(ss_put(client, "secret", "a", "{\0}", 3, NULL, 5000, NULL), SS_INVALID_REQUEST);
 	assert_string_equal(ss_last_error(client)->message, "the secret is not a JSON object");
 	assert_int_equal(fake.connections, 0);
@@ -339,9 +344,10 @@ static void test_a_failure_is_told_in_full(void **state)
 	const struct ss_error *error;
 
 	(void)state;
-	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"version 4 is deleted\","
-		     "\"status\":404,"
-		     "\"retryable\":false,\"deleted\":true,\"version\":4}}";
+	fake.reply =
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"version 4 is deleted\","
+	    "\"status\":404,"
+	    "\"retryable\":false,\"deleted\":true,\"version\":4}}";
 	start(refuse);
 	assert_int_equal(get(&secret), SS_NOT_FOUND);
 	error = ss_last_error(client);
@@ -358,8 +364,9 @@ static void test_a_failure_is_told_in_full(void **state)
 static void test_a_refused_put_keeps_the_daemons_word(void **state)
 {
 	(void)state;
-	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"timeout\",\"message\":\"nothing was sent\",\"status\":0,"
-		     "\"retryable\":true}}";
+	fake.reply =
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"timeout\",\"message\":\"nothing was sent\",\"status\":0,"
+	    "\"retryable\":true}}";
 	start(refuse);
 	assert_int_equal(ss_put(client, "secret", "a", "{}", 2, NULL, 5000, NULL), SS_TIMEOUT);
 	assert_true(ss_last_error(client)->retryable);
@@ -386,8 +393,9 @@ static void test_a_probe_that_fails_keeps_the_daemons_word(void **state)
 static void test_a_code_of_a_newer_daemon_is_internal(void **state)
 {
 	(void)state;
-	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"moonphase\",\"message\":\"wait for it\",\"status\":0,"
-		     "\"retryable\":true}}";
+	fake.reply =
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"moonphase\",\"message\":\"wait for it\",\"status\":0,"
+	    "\"retryable\":true}}";
 	start(refuse);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_INTERNAL);
 	assert_string_equal(ss_last_error(client)->message, "wait for it");

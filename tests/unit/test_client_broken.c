@@ -479,8 +479,9 @@ static void say_reply(struct client_fake *f)
 
 static void test_a_reply_that_lacks_what_it_must_have_is_no_reply(void **state)
 {
-	static const char *const get_replies[] = { "{\"id\":%,\"ok\":true}", "{\"id\":%,\"ok\":true,\"version\":1}",
-		"{\"id\":%,\"ok\":true,\"data\":{}}", "{\"id\":%,\"ok\":true,\"version\":1,\"data\":[]}",
+	static const char *const get_replies[] = { "{\"id\":%,\"ok\":true}",
+		"{\"id\":%,\"ok\":true,\"version\":1}", "{\"id\":%,\"ok\":true,\"data\":{}}",
+		"{\"id\":%,\"ok\":true,\"version\":1,\"data\":[]}",
 		"{\"id\":%,\"ok\":true,\"version\":1,\"data\":null}" };
 
 	(void)state;
@@ -553,8 +554,10 @@ static void refuse_the_connection(struct client_fake *f)
 	int fd = client_fake_accept(f);
 
 	wait_for_the_request(fd);
-	client_fake_say_for(fd, "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\",\"message\":\"too many\","
-	    "\"status\":0,\"retryable\":true}}", "", 0);
+	client_fake_say_for(fd,
+	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\",\"message\":\"too many\","
+	    "\"status\":0,\"retryable\":true}}",
+	    "", 0);
 	f->stage = 1;
 	close(fd);
 	client_fake_serve_one(f);
@@ -578,8 +581,10 @@ static void find_too_large(struct client_fake *f)
 
 	if (recv(fd, some, sizeof(some), MSG_WAITALL) != sizeof(some))
 		abort();
-	client_fake_say_for(fd, "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\",\"message\":\"over the limit\","
-	    "\"status\":0,\"retryable\":false}}", "", 0);
+	client_fake_say_for(fd,
+	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\",\"message\":\"over the limit\","
+	    "\"status\":0,\"retryable\":false}}",
+	    "", 0);
 	close(fd);
 	client_fake_serve_one(f);
 }

@@ -23,8 +23,8 @@
 static struct client_fake fake;
 static struct ss_client *client;
 
-static unsigned answered;           /* of the first */
-static unsigned anew, refused;      /* what their callbacks asked for: done, and failed */
+static unsigned answered;      /* of the first */
+static unsigned anew, refused; /* what their callbacks asked for: done, and failed */
 static int refused_code;
 
 static void wait_for(atomic_uint *count, unsigned least)

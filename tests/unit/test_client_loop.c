@@ -58,7 +58,8 @@ static void note(struct ss_client *c, const struct ss_result *result, void *arg)
 		return;
 	outcome->version = result->secret->version;
 	if (result->secret->data != NULL)
-		snprintf(outcome->data, sizeof(outcome->data), "%.*s", (int)result->secret->data_len, result->secret->data);
+		snprintf(outcome->data, sizeof(outcome->data), "%.*s", (int)result->secret->data_len,
+		    result->secret->data);
 }
 
 /* One turn of an application's loop. */
@@ -184,8 +185,8 @@ static void answer_backwards(struct client_fake *f)
 	}
 	for (int i = SCRAMBLED - 1; i >= 0; i--) {
 		unsigned char frame[512];
-		int n = snprintf(body, sizeof(body), "{\"data\":{\"path\":\"%s\"},\"version\":%d,\"ok\":true,\"id\":%s}", path[i],
-		    i + 1, id[i]);
+		int n = snprintf(body, sizeof(body),
+		    "{\"data\":{\"path\":\"%s\"},\"version\":%d,\"ok\":true,\"id\":%s}", path[i], i + 1, id[i]);
 
 		frame_header(frame, FRAME_JSON, (size_t)n);
 		memcpy(frame + FRAME_HEADER, body, (size_t)n);
@@ -218,7 +219,8 @@ static void test_replies_out_of_order_and_in_pieces_find_their_requests(void **s
 }
 
 /* Around what is read at a time, what a socket's buffer holds, and what is kept for the next reply. */
-static const size_t large_sizes[] = { 300000, 65000, 65536, 1, 262144, 1040000, 270000, 1100000, 66000, 500000, 10, 900000 };
+static const size_t large_sizes[] = { 300000, 65000, 65536, 1, 262144, 1040000, 270000, 1100000, 66000, 500000, 10,
+	900000 };
 #define LARGE (sizeof(large_sizes) / sizeof(large_sizes[0]))
 
 static void serve_large(struct client_fake *f)
@@ -270,7 +272,8 @@ static void test_large_replies_behind_each_other_are_taken_whole_and_wiped(void 
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < LARGE; i++) {
 			which[i] = i;
-			assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[i]), SS_OK);
+			assert_int_equal(ss_submit_get(client, "secret", "a", 0, 20000, check_large, &which[i]),
+			    SS_OK);
 		}
 		run_until_done();
 		assert_int_equal(buf_len(&client->link.in), 0);

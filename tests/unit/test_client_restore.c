@@ -21,7 +21,8 @@
 #include "tests/unit/client_stream.h"
 
 #define ERROR(code, status) \
-	"{\"id\":%,\"ok\":false,\"error\":{\"code\":\"" code "\",\"message\":\"so it is\",\"status\":" status ",\"retryable\":false}}"
+	"{\"id\":%,\"ok\":false,\"error\":{\"code\":\"" code "\",\"message\":\"so it is\",\"status\":" status \
+	",\"retryable\":false}}"
 
 static struct client_fake fake;
 static struct client_stream stream;
@@ -32,8 +33,8 @@ static unsigned char kept[1 << 20];
 /* What the source gives. */
 static struct {
 	uint64_t size, at;
-	size_t piece;            /* most at a time; 0: what is asked for */
-	uint64_t fail_at;        /* the offset at which it gives up; 0: nowhere */
+	size_t piece;     /* most at a time; 0: what is asked for */
+	uint64_t fail_at; /* the offset at which it gives up; 0: nowhere */
 	unsigned sleep_ms;
 	void (*meanwhile)(void); /* at its first call */
 	long odd;                /* given in place of a length, if not 0 */
@@ -164,7 +165,8 @@ static void test_each_state_is_told(void **state)
 	static const struct {
 		const char *state;
 		enum ss_restored restored;
-	} states[] = { { "applied", SS_RESTORED_APPLIED }, { "sealed", SS_RESTORED_SEALED }, { "waiting", SS_RESTORED_WAITING } };
+	} states[] = { { "applied", SS_RESTORED_APPLIED }, { "sealed", SS_RESTORED_SEALED },
+		{ "waiting", SS_RESTORED_WAITING } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
@@ -267,8 +269,10 @@ static void test_the_daemons_word_counts_after_the_end_too(void **state)
 		const char *reply;
 		int code;
 	} words[] = { { ERROR("timeout", "0"), SS_TIMEOUT }, { ERROR("unknown_outcome", "0"), SS_UNKNOWN_OUTCOME },
-		{ ERROR("invalid_request", "0"), SS_INVALID_REQUEST }, { ERROR("unavailable", "503"), SS_UNAVAILABLE },
-		{ "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\",\"message\":\"so it is\"}}", SS_OVERLOADED } };
+		{ ERROR("invalid_request", "0"), SS_INVALID_REQUEST },
+		{ ERROR("unavailable", "503"), SS_UNAVAILABLE },
+		{ "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\",\"message\":\"so it is\"}}",
+		    SS_OVERLOADED } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -290,9 +294,10 @@ static void test_what_breaks_before_the_end_has_restored_nothing(void **state)
 		const char *steps;
 		uint64_t size;
 		int code;
-	} cases[] = { { "", 3000, SS_NO_DAEMON }, { "r", 3000, SS_NO_DAEMON }, { "rc", UINT64_C(1) << 40, SS_NO_DAEMON },
-		{ "rcuuu", UINT64_C(1) << 40, SS_NO_DAEMON }, { "rsw", 3000, SS_PROTOCOL }, { "rfw", 3000, SS_PROTOCOL },
-		{ "rdw", 3000, SS_PROTOCOL }, { "rKw", 3000, SS_PROTOCOL }, { "rJw", 3000, SS_PROTOCOL },
+	} cases[] = { { "", 3000, SS_NO_DAEMON }, { "r", 3000, SS_NO_DAEMON },
+		{ "rc", UINT64_C(1) << 40, SS_NO_DAEMON }, { "rcuuu", UINT64_C(1) << 40, SS_NO_DAEMON },
+		{ "rsw", 3000, SS_PROTOCOL }, { "rfw", 3000, SS_PROTOCOL }, { "rdw", 3000, SS_PROTOCOL },
+		{ "rKw", 3000, SS_PROTOCOL }, { "rJw", 3000, SS_PROTOCOL },
 		{ "rccw", UINT64_C(1) << 40, SS_PROTOCOL }, { "rcfw", UINT64_C(1) << 40, SS_PROTOCOL },
 		{ "rcudw", UINT64_C(1) << 40, SS_PROTOCOL }, { "rcKw", UINT64_C(1) << 40, SS_PROTOCOL } };
 
@@ -320,7 +325,8 @@ static void test_without_a_daemon_nothing_was_restored(void **state)
 
 static void test_what_breaks_after_the_end_may_have_restored(void **state)
 {
-	static const char *const steps[] = { "rcU", "rcUcw", "rcUsw", "rcUdw", "rcUew", "rcUKw", "rcULw", "rcUJw" };
+	static const char *const steps[] = { "rcU", "rcUcw", "rcUsw", "rcUdw", "rcUew", "rcUKw", "rcULw",
+		"rcUJw" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -338,8 +344,10 @@ static void test_what_breaks_after_the_end_may_have_restored(void **state)
 static void test_a_last_reply_that_does_not_say_all_leaves_it_unknown(void **state)
 {
 	static const char *const last[] = { "{\"id\":%,\"ok\":true}", "{\"id\":%,\"ok\":true,\"bytes\":3000}",
-		"{\"id\":%,\"ok\":true,\"state\":\"applied\"}", "{\"id\":%,\"ok\":true,\"bytes\":2999,\"state\":\"applied\"}",
-		"{\"id\":%,\"ok\":true,\"bytes\":3000,\"state\":\"well\"}", "{\"id\":8,\"ok\":true,\"bytes\":3000,\"state\":\"applied\"}",
+		"{\"id\":%,\"ok\":true,\"state\":\"applied\"}",
+		"{\"id\":%,\"ok\":true,\"bytes\":2999,\"state\":\"applied\"}",
+		"{\"id\":%,\"ok\":true,\"bytes\":3000,\"state\":\"well\"}",
+		"{\"id\":8,\"ok\":true,\"bytes\":3000,\"state\":\"applied\"}",
 		"{\"id\":null,\"ok\":true,\"bytes\":3000,\"state\":\"applied\"}", "nonsense" };
 
 	(void)state;
@@ -358,7 +366,8 @@ static void test_a_daemon_that_says_nothing_is_given_up(void **state)
 		const char *steps;
 		uint64_t size;
 		int code;
-	} cases[] = { { "rw", 3000, SS_TIMEOUT }, { "rcSw", UINT64_C(1) << 40, SS_TIMEOUT }, { "rcUw", 3000, SS_UNKNOWN_OUTCOME } };
+	} cases[] = { { "rw", 3000, SS_TIMEOUT }, { "rcSw", UINT64_C(1) << 40, SS_TIMEOUT },
+		{ "rcUw", 3000, SS_UNKNOWN_OUTCOME } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -367,7 +376,8 @@ static void test_a_daemon_that_says_nothing_is_given_up(void **state)
 		client->silence_ms = i < 2 ? 200 : 1000;
 		assert_int_equal(restore(), cases[i].code);
 		assert_error(cases[i].code, "nothing came from the daemon");
-		assert_error(cases[i].code, i < 2 ? "; nothing was restored" : "; the snapshot may have been restored");
+		assert_error(cases[i].code,
+		    i < 2 ? "; nothing was restored" : "; the snapshot may have been restored");
 		fake.stage = 1;
 		stop();
 		assert_int_equal(stream.ended, i == 2);
@@ -380,7 +390,8 @@ static void test_the_timeout_is_for_all_of_it(void **state)
 		const char *steps;
 		uint64_t size;
 		int code;
-	} cases[] = { { "rw", 3000, SS_TIMEOUT }, { "rcSw", UINT64_C(1) << 40, SS_TIMEOUT }, { "rcUw", 3000, SS_UNKNOWN_OUTCOME } };
+	} cases[] = { { "rw", 3000, SS_TIMEOUT }, { "rcSw", UINT64_C(1) << 40, SS_TIMEOUT },
+		{ "rcUw", 3000, SS_UNKNOWN_OUTCOME } };
 	uint64_t began_ms;
 
 	(void)state;

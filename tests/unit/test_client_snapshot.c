@@ -1,6 +1,6 @@
 /*
- * Saving raft snapshots with the client library, from a daemon that answers as it should, breaks off, hangs or talks
- * nonsense.
+ * Saving raft snapshots with the client library, from a daemon that answers as it should, breaks off, hangs or
+ * talks nonsense.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,8 @@
 #include "tests/unit/client_stream.h"
 
 #define ERROR(code, status) \
-	"{\"id\":%,\"ok\":false,\"error\":{\"code\":\"" code "\",\"message\":\"so it is\",\"status\":" status ",\"retryable\":false}}"
+	"{\"id\":%,\"ok\":false,\"error\":{\"code\":\"" code "\",\"message\":\"so it is\",\"status\":" status \
+	",\"retryable\":false}}"
 
 static struct client_fake fake;
 static struct client_stream stream;
@@ -349,13 +350,16 @@ static void test_a_last_reply_that_does_not_say_all_proves_nothing(void **state)
 		"{\"id\":%,\"ok\":true,\"bytes\":1001," SUM "\"verified\":true}",
 		"{\"id\":%,\"ok\":true," BYTES "\"sha256\":\"\",\"verified\":true}",
 		"{\"id\":%,\"ok\":true," BYTES "\"sha256\":\"0" CLIENT_STREAM_DIGEST "\",\"verified\":true}",
-		"{\"id\":%,\"ok\":true," BYTES "\"sha256\":\"x123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
+		"{\"id\":%,\"ok\":true," BYTES
+		"\"sha256\":\"x123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
 		"\"verified\":true}",
 		"{\"id\":%,\"ok\":true,\"stream\":true}",
 		"{\"id\":7,\"ok\":true," BYTES SUM "\"verified\":true}",
 		"{\"id\":null,\"ok\":true," BYTES SUM "\"verified\":true}",
 		"{\"id\":\"1\",\"ok\":true," BYTES SUM "\"verified\":true}",
-		"[]", "{", "",
+		"[]",
+		"{",
+		"",
 	};
 
 	(void)state;
@@ -374,8 +378,8 @@ static void test_a_last_reply_that_does_not_say_all_proves_nothing(void **state)
 
 static void test_what_comes_out_of_turn_ends_the_transfer(void **state)
 {
-	static const char *const steps[] = { "rfw", "rcw", "rdw", "rew", "rssw", "rsdsw", "rsdfw", "rsdedw", "rsdeew", "rLw", "rJw",
-		"rKw", "rsLw", "rsJw", "rsKw", "rsdeLw", "rsdeJw" };
+	static const char *const steps[] = { "rfw", "rcw", "rdw", "rew", "rssw", "rsdsw", "rsdfw", "rsdedw",
+		"rsdeew", "rLw", "rJw", "rKw", "rsLw", "rsJw", "rsKw", "rsdeLw", "rsdeJw" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -99,7 +99,8 @@ static pid_t fork_daemon(void)
 
 		make_canary(canary);
 		canary[CANARY] = '\0';
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":1,\"data\":{\"a\":\"%s\"}}", canary);
+		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":1,\"data\":{\"a\":\"%s\"}}",
+		    canary);
 		while (client_fake_read(&fake, fd)) {
 			if (fake.request.op == OP_KV_GET)
 				client_fake_say(&fake, fd, body);
@@ -215,7 +216,8 @@ static void test_a_put_is_wiped_once_it_is_written_not_only_when_it_is_answered(
 	memcpy(json, "{\"a\":\"", 6);
 	make_canary(json + 6);
 	memcpy(json + 6 + CANARY, "\"}", 3);
-	assert_int_equal(ss_submit_put(client, "secret", "a", json, strlen(json), NULL, 5000, ignore, NULL), SS_OK);
+	assert_int_equal(ss_submit_put(client, "secret", "a", json, strlen(json), NULL, 5000, ignore, NULL),
+	    SS_OK);
 	assert_int_equal(count_in_buffer(&client->exchanges.slot[0]->frame), 1);
 	ss_process(client);
 	assert_int_equal(ss_pending(client), 1);

@@ -39,10 +39,10 @@ static void test_names_and_codes_stand_for_each_other(void **state)
 /* Scripts depend on these numbers and programs on these names: neither may ever change. */
 static void test_numbers_and_names_are_as_promised(void **state)
 {
-	static const char *const names[] = { "invalid_request", "unknown_op", "too_large", "forbidden", "not_found",
-		"cas_mismatch", "cas_required", "permission_denied", "not_ready", "unavailable", "timeout", "sealed",
-		"not_initialized", "empty_response", "raft_unsupported", "not_kv_v2", "overloaded", "upstream_error",
-		"unknown_outcome", "internal" };
+	static const char *const names[] = { "invalid_request", "unknown_op", "too_large", "forbidden",
+		"not_found", "cas_mismatch", "cas_required", "permission_denied", "not_ready", "unavailable",
+		"timeout", "sealed", "not_initialized", "empty_response", "raft_unsupported", "not_kv_v2",
+		"overloaded", "upstream_error", "unknown_outcome", "internal" };
 	size_t i;
 
 	(void)state;

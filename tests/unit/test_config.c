@@ -120,7 +120,11 @@ static void test_a_secret_id_is_needed(void **state)
 static void test_a_kubernetes_login_needs_a_role_and_no_approle(void **state)
 {
 	static const char *const lacking[] = {
-		"", "kubernetes: { };", "kubernetes: { role = \"\"; };", "kubernetes: { mount = \"k8s\"; };", FIXTURE_APPROLE,
+		"",
+		"kubernetes: { };",
+		"kubernetes: { role = \"\"; };",
+		"kubernetes: { mount = \"k8s\"; };",
+		FIXTURE_APPROLE,
 	};
 	char text[400];
 	struct config *c;
@@ -148,8 +152,8 @@ static void test_settings_of_a_login_that_is_not_selected_are_allowed(void **sta
 	c = fixture_load(FIXTURE_GOOD "kubernetes: { role = \"app\"; token_file = \"/t\"; };");
 	assert_int_equal(c->openbao.auth, AUTH_MODE_APPROLE);
 	config_free(c);
-	c = fixture_load(OPENBAO_KUBERNETES
-	    "approle: { role_id = \"the-role\"; }; kubernetes: { role = \"app\"; };");
+	c = fixture_load(
+	    OPENBAO_KUBERNETES "approle: { role_id = \"the-role\"; }; kubernetes: { role = \"app\"; };");
 	assert_int_equal(c->openbao.auth, AUTH_MODE_KUBERNETES);
 	assert_string_equal(c->approle.role_id, "the-role");
 	config_free(c);
@@ -310,16 +314,14 @@ static void test_credentials_in_the_environment_are_wiped_when_the_config_is_ref
 
 static void test_no_error_quotes_a_credential(void **state)
 {
-	static const char *const texts[] = {
-		"approle: { role_id = \"canary\" secret_id_file = };",
+	static const char *const texts[] = { "approle: { role_id = \"canary\" secret_id_file = };",
 		"approle: { role_id = \"canary\"; role_id = \"x\"; };", "approle: { role_id = [\"canary\"]; };",
 		"approle: { role_id = \"canary\\x00\"; };", "approle: { role_id = \"canary\\x01\"; };",
 		"approle: { role_id = \"canary\\\\\"; };", "approle: { secret_id = \"canary\"; };",
 		"approle: \"canary\";", "approle: { secret_id_wrapped = \"canary\"; };",
 		"openbao: { token = \"canary\"; };", "openbao: { connect_timeout = \"canary\"; };",
 		"listen: { mode = \"canary\"; };", "openbao: { namespace = \"canary//\"; };",
-		"openbao: { server_name = \"canary!\"; };"
-	};
+		"openbao: { server_name = \"canary!\"; };" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -332,8 +334,8 @@ static void test_no_error_quotes_a_credential(void **state)
 
 static void test_the_role_id_of_the_file_is_taken_as_it_stands(void **state)
 {
-	struct config *c = fixture_load(FIXTURE_OPENBAO
-	    "approle: { secret_id_file = \"/s\"; role_id: \"a b/*#\xc3\xa9\"; };");
+	struct config *c = fixture_load(
+	    FIXTURE_OPENBAO "approle: { secret_id_file = \"/s\"; role_id: \"a b/*#\xc3\xa9\"; };");
 
 	(void)state;
 	assert_string_equal(c->approle.role_id, "a b/*#\xc3\xa9");
@@ -369,8 +371,10 @@ static void test_nothing_doubtful_gives_no_warning(void **state)
 {
 	(void)state;
 	assert_string_equal(warnings_of(fixture_accepted(RULE)), "");
-	assert_string_equal(warnings_of(fixture_load("openbao: { address = [\"https://a\", \"http://[::1]:8200\"];"
-	    " ca_file = \"/ca\"; };" FIXTURE_APPROLE RULE "listen: { mode = \"0666\"; };")), "");
+	assert_string_equal(warnings_of(fixture_load(
+				"openbao: { address = [\"https://a\", \"http://[::1]:8200\"];"
+				" ca_file = \"/ca\"; };" FIXTURE_APPROLE RULE "listen: { mode = \"0666\"; };")),
+	    "");
 }
 
 static void test_doubtful_settings_are_warned_of(void **state)
@@ -380,23 +384,27 @@ static void test_doubtful_settings_are_warned_of(void **state)
 	(void)state;
 	assert_string_equal(warnings_of(fixture_load(FIXTURE_GOOD)),
 	    "allow: there is no rule, so nobody may do anything but ping\n");
-	all = warnings_of(fixture_load("openbao: { address = [\"https://a\", \"http://canary:8200\"]; };"
-	    FIXTURE_APPROLE RULE));
+	all = warnings_of(
+	    fixture_load("openbao: { address = [\"https://a\", \"http://canary:8200\"]; };" FIXTURE_APPROLE RULE));
 	starts_with(all, "openbao.address: number 2 is http:// to another machine");
 	assert_null(strstr(all, "canary"));
 	starts_with(warnings_of(fixture_accepted(RULE "cache: { max_age = \"1m\"; serve_stale = \"1m\"; };")),
 	    "cache.serve_stale: has no effect");
-	starts_with(warnings_of(fixture_load("openbao: { address = \"https://a\"; tls_skip_verify = true; };"
-	    FIXTURE_APPROLE RULE)), "openbao.tls_skip_verify: ");
-	starts_with(warnings_of(fixture_accepted(RULE "limits: { request_bytes = \"8M\"; bytes_per_uid = \"15M\"; };")),
+	starts_with(warnings_of(fixture_load(
+			"openbao: { address = \"https://a\"; tls_skip_verify = true; };" FIXTURE_APPROLE RULE)),
+	    "openbao.tls_skip_verify: ");
+	starts_with(warnings_of(
+			fixture_accepted(RULE "limits: { request_bytes = \"8M\"; bytes_per_uid = \"15M\"; };")),
 	    "limits.bytes_per_uid: ");
-	starts_with(warnings_of(fixture_load("openbao: { address = \"http://localhost\"; ca_file = \"/ca\"; };"
-	    FIXTURE_APPROLE RULE)), "openbao: settings for TLS have no effect");
+	starts_with(warnings_of(fixture_load(
+			"openbao: { address = \"http://localhost\"; ca_file = \"/ca\"; };" FIXTURE_APPROLE RULE)),
+	    "openbao: settings for TLS have no effect");
 }
 
 static void test_doubtful_rules_are_warned_of(void **state)
 {
-	const char *all = warnings_of(fixture_accepted("allow: {\n"
+	const char *all = warnings_of(fixture_accepted(
+	    "allow: {\n"
 	    "web: { uid = (65534, 0); ops = \"write\"; paths = [\"secret/web*\", \"secret/fine/*\"]; };\n"
 	    "api: { uid = 0; ops = \"write\"; paths = \"secret/data/api/*\"; };\n"
 	    "};"));

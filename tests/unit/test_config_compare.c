@@ -39,18 +39,15 @@ static void expect_same(bool same, const char *openbao, const char *approle, con
 
 static void test_settings_of_openbao_and_of_logins_make_another_openbao(void **state)
 {
-	static const char *const openbao[] = {
-		"address = \"http://127.0.0.1:8201\";", "address = [\"http://127.0.0.1:8200\", \"http://127.0.0.1:8201\"];",
-		ADDRESS "namespace = \"a\";", ADDRESS "ca_file = \"/ca\";", ADDRESS "client_cert_file = \"/cert\"; client_key_file = \"/key\";",
-		ADDRESS "server_name = \"bao\";", ADDRESS "tls_skip_verify = true;", ADDRESS "connect_timeout = \"4s\";",
-		ADDRESS "revoke_on_stop = false;"
-	};
-	static const char *const approle[] = {
-		"role_id = \"another\"; secret_id_file = \"/run/secret_id\";",
+	static const char *const openbao[] = { "address = \"http://127.0.0.1:8201\";",
+		"address = [\"http://127.0.0.1:8200\", \"http://127.0.0.1:8201\"];", ADDRESS "namespace = \"a\";",
+		ADDRESS "ca_file = \"/ca\";", ADDRESS "client_cert_file = \"/cert\"; client_key_file = \"/key\";",
+		ADDRESS "server_name = \"bao\";", ADDRESS "tls_skip_verify = true;",
+		ADDRESS "connect_timeout = \"4s\";", ADDRESS "revoke_on_stop = false;" };
+	static const char *const approle[] = { "role_id = \"another\"; secret_id_file = \"/run/secret_id\";",
 		"role_id_file = \"/run/role_id\"; secret_id_file = \"/run/secret_id\";",
-		"role_id = \"the-role\"; secret_id_file = \"/run/another\";",
-		APPROLE "mount = \"another\";", APPROLE "secret_id_wrapped = true;"
-	};
+		"role_id = \"the-role\"; secret_id_file = \"/run/another\";", APPROLE "mount = \"another\";",
+		APPROLE "secret_id_wrapped = true;" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(openbao) / sizeof(*openbao); i++)
@@ -84,7 +81,8 @@ static void __attribute__((format(printf, 1, 2))) warn(const char *format, ...)
 static void test_what_takes_a_restart_is_named(void **state)
 {
 	struct config *a = with(ADDRESS, APPROLE, "listen: { mode = \"0660\"; group = \"root\"; };");
-	struct config *b = with(ADDRESS, APPROLE, "limits: { connections = 5; }; listen: { mode = \"0666\"; };"
+	struct config *b = with(ADDRESS, APPROLE,
+	    "limits: { connections = 5; }; listen: { mode = \"0666\"; };"
 	    "log: { level = \"debug\"; }; audit: { level = \"all\"; sink = \"stderr\"; };");
 
 	(void)state;
@@ -159,15 +157,18 @@ static void test_the_last_who_holds_it_frees_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_settings_of_openbao_and_of_logins_make_another_openbao, fixture_setup,
+		cmocka_unit_test_setup_teardown(test_settings_of_openbao_and_of_logins_make_another_openbao,
+		    fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_all_others_leave_it_the_same, fixture_setup,
 		    fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_all_others_leave_it_the_same, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_what_takes_a_restart_is_named, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_what_the_environment_gave_is_there_when_loaded_again, fixture_setup,
+		cmocka_unit_test_setup_teardown(test_what_takes_a_restart_is_named, fixture_setup,
 		    fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_what_the_environment_gave_is_there_when_loaded_again,
+		    fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_a_role_of_the_file_that_has_gone_is_missing, fixture_setup,
 		    fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_the_last_who_holds_it_frees_it, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_the_last_who_holds_it_frees_it, fixture_setup,
+		    fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

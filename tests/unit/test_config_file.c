@@ -133,16 +133,20 @@ static void test_everything_else_has_a_default(void **state)
 static void test_one_of_a_few_words_is_taken_as_it_is_written(void **state)
 {
 	static const char *const good[] = {
-		"log: { level = \"error\"; };", "log: { level = \"warning\"; };", "log: { level = \"info\"; };",
-		"audit: { level = \"changes\"; };", "audit: { sink = \"stderr\"; };", "audit: { sink = \"journal\"; };",
+		"log: { level = \"error\"; };",
+		"log: { level = \"warning\"; };",
+		"log: { level = \"info\"; };",
+		"audit: { level = \"changes\"; };",
+		"audit: { sink = \"stderr\"; };",
+		"audit: { sink = \"journal\"; };",
 		"audit: { on_failure = \"continue\"; };",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		accepts(good[i]);
-	refuses("log: { level = \"Info\"; };", "2: log.level: ",
-	    "must be one of: error, warning, info, debug; not \"Info\"");
+	refuses("log: { level = \"Info\"; };",
+	    "2: log.level: ", "must be one of: error, warning, info, debug; not \"Info\"");
 	refuses("log: { level = \"\"; };", "2: log.level: ", "must be one of: error");
 	refuses("log: { level = 3; };", "2: log.level: ", "must be a text in quotes");
 	refuses("audit: { level = \"off\"; };", "2: audit.level: ", "must be one of: changes, all; not \"off\"");
@@ -172,9 +176,10 @@ static void test_ranges_hold_at_their_ends(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *good[] = { cases[i].low, cases[i].high }, *bad[] = { cases[i].below, cases[i].above };
-		const char *before = strcmp(cases[i].group, "limits") == 0 ? FIXTURE_GOOD "limits: {" :
-		    strcmp(cases[i].group, "cache") == 0 ? FIXTURE_GOOD "cache: {" :
-		    FIXTURE_APPROLE "openbao: { address = \"http://localhost\";";
+		const char *before = strcmp(cases[i].group, "limits") == 0 ? FIXTURE_GOOD "limits: {"
+		    : strcmp(cases[i].group, "cache") == 0                 ? FIXTURE_GOOD "cache: {"
+									   : FIXTURE_APPROLE
+		    "openbao: { address = \"http://localhost\";";
 
 		for (int j = 0; j < 2; j++) {
 			snprintf(text, sizeof(text), "%s %s = \"%s\"; };", before, cases[i].name, good[j]);
@@ -203,7 +208,7 @@ static void test_an_error_names_file_line_setting_and_range(void **state)
 static void test_some_times_may_be_off(void **state)
 {
 	struct config *c = fixture_accepted("limits: { idle_timeout = \"0s\"; };"
-	    "cache: { max_age = \"0s\"; serve_stale = \"0s\"; };");
+					    "cache: { max_age = \"0s\"; serve_stale = \"0s\"; };");
 
 	(void)state;
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
@@ -258,8 +263,8 @@ static void test_unknown_settings_are_refused_and_the_likely_one_is_named(void *
 {
 	(void)state;
 	refuses("limits: { connection = 5; };", "2: limits.connection: ", "limits.connections is meant?");
-	refuses("listen: { connect_timeout = \"1s\"; };", "2: listen.connect_timeout: ",
-	    "openbao.connect_timeout is meant?");
+	refuses("listen: { connect_timeout = \"1s\"; };",
+	    "2: listen.connect_timeout: ", "openbao.connect_timeout is meant?");
 	refuses("address = \"https://a\";", "2: address: ", "openbao.address is meant?");
 	refuses("dev_token: { };", "2: dev_token: ", "there is no such setting");
 	refuses("limits: { Connections = 5; };", "2: limits.Connections: ", "limits.connections is meant?");
@@ -415,8 +420,8 @@ static void test_settings_that_go_together(void **state)
 	    "2: audit.on_failure: \"deny\" needs audit.sink = \"file\" beside it");
 	assert_string_equal(fixture_refused_whole("openbao: {\nclient_key_file = \"/f\"; };"),
 	    "2: openbao.client_key_file: needs openbao.client_cert_file beside it");
-	config_free(fixture_load(FIXTURE_OPENBAO
-	    "approle: { role_id = \"\"; role_id_file = \"/f\"; secret_id_file = \"/s\"; };"));
+	config_free(fixture_load(
+	    FIXTURE_OPENBAO "approle: { role_id = \"\"; role_id_file = \"/f\"; secret_id_file = \"/s\"; };"));
 }
 
 static void test_auth_must_be_known(void **state)
@@ -434,10 +439,8 @@ static void test_auth_must_be_known(void **state)
 /* What libconfig 1.5 does with each of these is told in config_scan.h. */
 static void test_numbers_libconfig_would_change_are_refused(void **state)
 {
-	static const char *const bad[] = {
-		"3000000000", "4294967297", "99999999999999999999", "0x10", "0x100000001", "10L", "10LL", "1e3",
-		"010", "1.5", "0660", "10s", "64K", "-0x1", "+", "1_000"
-	};
+	static const char *const bad[] = { "3000000000", "4294967297", "99999999999999999999", "0x10",
+		"0x100000001", "10L", "10LL", "1e3", "010", "1.5", "0660", "10s", "64K", "-0x1", "+", "1_000" };
 	char text[100];
 
 	(void)state;
@@ -457,23 +460,21 @@ static void test_strings_in_a_row_are_not_one(void **state)
 	(void)state;
 	refuses("allow: { a: { paths = [\"a/x\" \"b/y\"]; }; };", "2: allow.a.paths: ", "a comma is missing");
 	refuses("listen: { socket = \"/a\"\n  \"/b\"; };", "3: listen.socket: ", "a comma is missing");
-	refuses("listen: { socket = \"/a\" /* and */ # also\n  \"/b\"; };", "3: listen.socket: ",
-	    "a comma is missing");
+	refuses("listen: { socket = \"/a\" /* and */ # also\n  \"/b\"; };",
+	    "3: listen.socket: ", "a comma is missing");
 }
 
 static void test_strings_stand_only_where_values_can(void **state)
 {
-	static const char *const bad[] = {
-		"\"x\";", "listen \"x\";", "listen: { \"x\" };", "listen: { }, \"x\";",
+	static const char *const bad[] = { "\"x\";", "listen \"x\";", "listen: { \"x\" };", "listen: { }, \"x\";",
 		"listen: { mode = = \"x\"; };", "listen: { mode = \"0600\", \"0700\"; };",
-		"allow: { a: { paths = [1 \"x\"]; }; };", "allow: { a: { paths = [(1) \"x\"]; }; };"
-	};
+		"allow: { a: { paths = [1 \"x\"]; }; };", "allow: { a: { paths = [(1) \"x\"]; }; };" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuses(bad[i], "2: ", "");
-	refuses("listen: { mode = \"0600\", \"0700\"; };", "2: listen.mode: ",
-	    "a string stands where none can be");
+	refuses("listen: { mode = \"0600\", \"0700\"; };",
+	    "2: listen.mode: ", "a string stands where none can be");
 }
 
 static void test_what_is_not_closed_is_refused(void **state)
@@ -567,8 +568,8 @@ static void test_syntax_errors_have_a_line(void **state)
 static void test_mixed_arrays_are_refused_and_mixed_lists_are_not(void **state)
 {
 	(void)state;
-	refuses("allow: { a: { uid = [0,\n \"root\"]; ops = \"status\"; }; };", "2: allow.a.uid: ",
-	    "in [ ] all items");
+	refuses("allow: { a: { uid = [0,\n \"root\"]; ops = \"status\"; }; };",
+	    "2: allow.a.uid: ", "in [ ] all items");
 	refuses("allow: { a: { uid = 0; ops = [\"status\", 5]; }; };", "2: allow.a.ops: ", "in [ ] all items");
 	accepts("allow: { a: { uid = (0, \"root\"); ops = \"status\"; }; };");
 }

@@ -16,7 +16,8 @@
 
 static void test_rules_come_in_the_order_of_the_file(void **state)
 {
-	struct config *c = fixture_accepted("allow: {\n"
+	struct config *c = fixture_accepted(
+	    "allow: {\n"
 	    "  web: { uid = (\"root\", 33, \"1000\"); gid = \"root\"; ops = [\"kv.get\", \"kv.put\"];\n"
 	    "         paths = [\"secret/web/*\", \"secret/shared\"]; };\n"
 	    "  a-2_B: { gid = [4, 5]; ops = (\"status\", \"probe\"); };\n"
@@ -53,7 +54,9 @@ static bool is_among(const char *name, const char *const *names)
 	return *names != NULL;
 }
 
-/* The ops are spelt out here, so that one that is added to the table later is not allowed by rules that there are. */
+/*
+ * The ops are spelt out here, so that one that is added to the table later is not allowed by rules that there are.
+ */
 static void test_the_groups_of_ops_are_closed(void **state)
 {
 	static const char *const reads[] = { "ping", "status", "probe", "kv.get", NULL };
@@ -62,8 +65,12 @@ static void test_the_groups_of_ops_are_closed(void **state)
 		const char *text;
 		const char *const *ops;
 	} cases[] = {
-		{ "\"read\"", reads }, { "[\"read\"]", reads }, { "(\"kv.get\", \"read\")", reads },
-		{ "\"write\"", writes }, { "[\"write\"]", writes }, { "(\"read\", \"write\")", writes },
+		{ "\"read\"", reads },
+		{ "[\"read\"]", reads },
+		{ "(\"kv.get\", \"read\")", reads },
+		{ "\"write\"", writes },
+		{ "[\"write\"]", writes },
+		{ "(\"read\", \"write\")", writes },
 		{ "(\"read\", \"kv.put\")", writes },
 	};
 	char text[200];
@@ -72,7 +79,8 @@ static void test_the_groups_of_ops_are_closed(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct config *c;
 
-		snprintf(text, sizeof(text), "allow: { a: { uid = 0; paths = \"*\"; ops = %s; }; };", cases[i].text);
+		snprintf(text, sizeof(text), "allow: { a: { uid = 0; paths = \"*\"; ops = %s; }; };",
+		    cases[i].text);
 		c = fixture_accepted(text);
 		for (enum op op = 0; op < OP_COUNT; op++)
 			assert_int_equal(c->rules.rule[0].ops[op], is_among(op_name(op), cases[i].ops));
@@ -97,12 +105,12 @@ static void test_ops_of_snapshots_are_named(void **state)
 static void test_a_rule_must_name_callers(void **state)
 {
 	(void)state;
-	refuses("allow: {\na: { ops = \"write\"; paths = \"*\"; }; };", "3: allow.a: ",
-	    "must name callers by uid, gid or unit");
+	refuses("allow: {\na: { ops = \"write\"; paths = \"*\"; }; };",
+	    "3: allow.a: ", "must name callers by uid, gid or unit");
 	refuses("allow: { a: { }; };", "2: allow.a: ", "must name callers");
 	refuses("allow: { a: { uid = []; ops = \"status\"; }; };", "2: allow.a.uid: ", "must not be empty");
-	refuses("allow: { a: { gid = (); uid = 0; ops = \"status\"; }; };", "2: allow.a.gid: ",
-	    "must not be empty");
+	refuses("allow: { a: { gid = (); uid = 0; ops = \"status\"; }; };",
+	    "2: allow.a.gid: ", "must not be empty");
 	refuses("allow: { a: { uid = \"\"; ops = \"status\"; }; };", "2: allow.a.uid: ", "must name a user");
 }
 
@@ -111,7 +119,8 @@ static void test_units_are_read(void **state)
 	struct config *c;
 
 	(void)state;
-	c = fixture_accepted("allow: { a: { unit = [\"web.service\", \"web@*.service\"]; ops = \"status\"; };"
+	c = fixture_accepted(
+	    "allow: { a: { unit = [\"web.service\", \"web@*.service\"]; ops = \"status\"; };"
 	    " b: { uid = 0; user_unit = \"app-*\"; unit = \"user@0.service\"; ops = \"status\"; }; };");
 	assert_int_equal(c->rules.rule[0].nunits, 2);
 	assert_string_equal(c->rules.rule[0].units[1], "web@*.service");
@@ -127,13 +136,14 @@ static void test_units_must_be_able_to_match(void **state)
 	refuses("allow: { a: { unit = \"web\"; ops = \"status\"; }; };", "2: allow.a.unit: ", "as in web.service");
 	refuses("allow: { a: { unit = \"\"; ops = \"status\"; }; };", "2: allow.a.unit: ", "is empty");
 	refuses("allow: { a: { unit = []; ops = \"status\"; }; };", "2: allow.a.unit: ", "must not be empty");
-	refuses("allow: { a: { unit = 5; ops = \"status\"; }; };", "2: allow.a.unit: ", "must be a unit in quotes");
-	refuses("allow: { a: { unit = [\"a.service\", \"/b.service\"]; ops = \"status\"; }; };", "2: allow.a.unit: item 2: ",
-	    "no name of a unit");
-	refuses("allow: { a: { user_unit = \"a.service\"; gid = 0; ops = \"status\"; }; };", "2: allow.a: ",
-	    "must have a uid beside user_unit");
-	refuses("allow: { a: { user_unit = \"a.service\"; unit = \"b.service\"; ops = \"status\"; }; };", "2: allow.a: ",
-	    "must have a uid beside user_unit");
+	refuses("allow: { a: { unit = 5; ops = \"status\"; }; };",
+	    "2: allow.a.unit: ", "must be a unit in quotes");
+	refuses("allow: { a: { unit = [\"a.service\", \"/b.service\"]; ops = \"status\"; }; };",
+	    "2: allow.a.unit: item 2: ", "no name of a unit");
+	refuses("allow: { a: { user_unit = \"a.service\"; gid = 0; ops = \"status\"; }; };",
+	    "2: allow.a: ", "must have a uid beside user_unit");
+	refuses("allow: { a: { user_unit = \"a.service\"; unit = \"b.service\"; ops = \"status\"; }; };",
+	    "2: allow.a: ", "must have a uid beside user_unit");
 }
 
 static void test_callers_must_exist(void **state)
@@ -143,8 +153,8 @@ static void test_callers_must_exist(void **state)
 	refuses("allow: { a: {\ngid = (0,\n\"no-such\"); }; };", "3: allow.a.gid: item 2: there is no group", "");
 	refuses("allow: { a: { uid = -1; }; };", "2: allow.a.uid: ", "");
 	refuses("allow: { a: { uid = \"4294967295\"; }; };", "2: allow.a.uid: ", "up to 4294967294");
-	refuses("allow: { a: { uid = true; }; };", "2: allow.a.uid: ",
-	    "must be a name in quotes, a number, or a list");
+	refuses("allow: { a: { uid = true; }; };",
+	    "2: allow.a.uid: ", "must be a name in quotes, a number, or a list");
 	refuses("allow: { a: { uid = ((0)); }; };", "2: allow.a.uid: item 1: ", "must be a name in quotes");
 	refuses("allow: { a: { uid = { a = 1; }; }; };", "2: allow.a.uid: ", "must be a name in quotes");
 }
@@ -157,32 +167,32 @@ static void test_a_rule_must_have_ops_that_are_known(void **state)
 	refuses("allow: { a: { uid = 0; ops = \"\"; }; };", "2: allow.a.ops: ", "is not an op");
 	refuses("allow: { a: { uid = 0; ops = \"kv.gte\"; }; };",
 	    "2: allow.a.ops: \"kv.gte\" is not an op; known: ping, status, probe, kv.get, kv.put, snapshot.save, "
-	    "snapshot.restore, and the groups read and write", "");
-	refuses("allow: { a: { uid = 0; ops = [\"kv.get\", \"kv.get \"]; }; };", "2: allow.a.ops: item 2: ",
-	    "\"kv.get \"");
+	    "snapshot.restore, and the groups read and write",
+	    "");
+	refuses("allow: { a: { uid = 0; ops = [\"kv.get\", \"kv.get \"]; }; };",
+	    "2: allow.a.ops: item 2: ", "\"kv.get \"");
 	refuses("allow: { a: { uid = 0; ops = \"ALL\"; }; };", "2: allow.a.ops: ", "is not an op");
 	refuses("allow: { a: { uid = 0; ops = 5; }; };", "2: allow.a.ops: ", "must be an op in quotes");
-	refuses("allow: { a: { uid = 0; ops = (\"write\", 5); }; };", "2: allow.a.ops: item 2: ",
-	    "must be an op in quotes");
+	refuses("allow: { a: { uid = 0; ops = (\"write\", 5); }; };",
+	    "2: allow.a.ops: item 2: ", "must be an op in quotes");
 }
 
 static void test_ops_with_a_path_need_paths(void **state)
 {
 	(void)state;
 	refuses("allow: { a: { uid = 0; ops = \"kv.get\"; }; };", "2: allow.a: ", "must have paths for kv.get");
-	refuses("allow: { a: { uid = 0; ops = [\"status\", \"kv.put\"]; }; };", "2: allow.a: ",
-	    "must have paths for kv.put");
+	refuses("allow: { a: { uid = 0; ops = [\"status\", \"kv.put\"]; }; };",
+	    "2: allow.a: ", "must have paths for kv.put");
 	refuses("allow: { a: { uid = 0; ops = \"write\"; }; };", "2: allow.a: ", "must have paths");
-	refuses("allow: { a: { uid = 0; ops = \"write\"; paths = []; }; };", "2: allow.a.paths: ",
-	    "must not be empty");
+	refuses("allow: { a: { uid = 0; ops = \"write\"; paths = []; }; };",
+	    "2: allow.a.paths: ", "must not be empty");
 	config_free(fixture_accepted("allow: { a: { uid = 0; ops = [\"status\", \"ping\", \"probe\"]; }; };"));
 }
 
 static void test_paths_must_be_able_to_match(void **state)
 {
-	static const char *const bad[] = {
-		"", "/secret/a", "secret/a/", "secret//a", "secret/../a", "./a", "secret/a\\n"
-	};
+	static const char *const bad[] = { "", "/secret/a", "secret/a/", "secret//a", "secret/../a", "./a",
+		"secret/a\\n" };
 	char text[200];
 
 	(void)state;
@@ -190,15 +200,15 @@ static void test_paths_must_be_able_to_match(void **state)
 		strcpy(text, "allow: { a: { uid = 0; ops = \"write\"; paths = (\"secret/*\", \"");
 		refuses(strcat(strcat(text, bad[i]), "\"); }; };"), "2: allow.a.paths: item 2: ", "");
 	}
-	refuses("allow: { a: { uid = 0; ops = \"write\"; paths = 5; }; };", "2: allow.a.paths: ",
-	    "must be a path in quotes");
+	refuses("allow: { a: { uid = 0; ops = \"write\"; paths = 5; }; };",
+	    "2: allow.a.paths: ", "must be a path in quotes");
 }
 
 static void test_unknown_keys_are_refused(void **state)
 {
 	(void)state;
-	refuses("allow: { a: { uid = 0; path = \"*\"; }; };", "2: allow.a.path: ",
-	    "a rule has uid, gid, unit, user_unit, ops, paths");
+	refuses("allow: { a: { uid = 0; path = \"*\"; }; };",
+	    "2: allow.a.path: ", "a rule has uid, gid, unit, user_unit, ops, paths");
 	refuses("allow: { a: { units = \"x\"; }; };", "2: allow.a.units: ", "there is no such setting");
 	refuses("allow: { a*: { uid = 0; ops = \"status\"; }; };", "2: allow.a*: ", "letters, digits");
 	refuses("allow: { *: { uid = 0; ops = \"status\"; }; };", "2: allow.*: ", "letters, digits");

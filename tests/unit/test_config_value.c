@@ -36,10 +36,11 @@ static void refuses(parser *parse, const char *const *texts, size_t n)
 	}
 }
 
-#define REFUSES(parse, ...) do {                                                        \
-	static const char *const texts_[] = { __VA_ARGS__ };                            \
-	refuses(parse, texts_, sizeof(texts_) / sizeof(*texts_));                       \
-} while (0)
+#define REFUSES(parse, ...) \
+	do { \
+		static const char *const texts_[] = { __VA_ARGS__ }; \
+		refuses(parse, texts_, sizeof(texts_) / sizeof(*texts_)); \
+	} while (0)
 
 static void test_times_are_a_number_and_a_unit(void **state)
 {
@@ -57,8 +58,8 @@ static void test_times_that_are_none_are_refused(void **state)
 {
 	(void)state;
 	REFUSES(config_value_time, "", "s", "10", "0", "10 s", " 10s", "10s ", "-1s", "+1s", "1.5s", "1e3s",
-	    "0x1s", "10S",
-	    "10sec", "10d", "1m30s", "18446744073709551616ms", "18446744073709552s", "99999999999999999999h");
+	    "0x1s", "10S", "10sec", "10d", "1m30s", "18446744073709551616ms", "18446744073709552s",
+	    "99999999999999999999h");
 }
 
 static void test_sizes_are_bytes_or_count_in_1024(void **state)
@@ -83,9 +84,8 @@ static void test_counts_are_plain_numbers(void **state)
 
 static void test_modes_are_octal(void **state)
 {
-	static const char *const bad[] = {
-		"", "0", "66", "1660", "00660", "0888", "rw-", "0o660", "-660", "+660", "660 ", "7777", "0666\n"
-	};
+	static const char *const bad[] = { "", "0", "66", "1660", "00660", "0888", "rw-", "0o660", "-660", "+660",
+		"660 ", "7777", "0666\n" };
 	mode_t mode = 01;
 
 	(void)state;
@@ -154,11 +154,9 @@ static void test_unknown_users_and_groups_are_named(void **state)
 
 static void test_addresses_are_taken_without_the_slash_at_their_end(void **state)
 {
-	static const char *const good[] = {
-		"http://127.0.0.1:8200", "https://bao.internal", "https://bao-1.internal:8200",
-		"http://localhost:1", "https://[::1]:8200", "https://[2001:db8::1]", "https://bao_1:65535",
-		"https://a.b.c.d1", "https://10.0.0.1", "http://xn--bcher-kva.example"
-	};
+	static const char *const good[] = { "http://127.0.0.1:8200", "https://bao.internal",
+		"https://bao-1.internal:8200", "http://localhost:1", "https://[::1]:8200", "https://[2001:db8::1]",
+		"https://bao_1:65535", "https://a.b.c.d1", "https://10.0.0.1", "http://xn--bcher-kva.example" };
 	char with_slash[80], *address = NULL;
 	struct error why;
 
@@ -177,20 +175,19 @@ static void test_addresses_are_taken_without_the_slash_at_their_end(void **state
 
 static void test_addresses_with_anything_else_are_refused_and_not_quoted(void **state)
 {
-	static const char *const bad[] = {
-		"", "canary", "canary:8200", "ftp://canary", "HTTP://canary", "https:/canary", "https://",
-		"https:///", "https://:8200", "https://canary:", "https://canary:0", "https://canary:65536",
-		"https://canary:123456", "https://canary:080", "https://canary:82o0", "https://canary:+80",
-		"https://canary: 80", "https://user@canary", "https://user:pw@canary", "https://canary/v1",
-		"https://canary//", "https://canary:1/x", "https://canary?x", "https://canary/?x",
-		"https://canary#x", "https://canary:1#x", "https://can ary", "https://canary ", " https://canary",
-		"https://canary\r\nX: y", "https://canary\n", "https://canary\x7f", "https://canary\\x",
-		"https://can%41ry", "https://\303\274ber", "https://canary..x", "https://.canary",
-		"https://canary.", "https://[::1", "https://::1", "https://[::g]", "https://[]",
-		"https://[canary]", "https://[127.0.0.1]", "https://[fe80::1%25eth0]", "https://[::1]x",
-		"https://[::1]:", "https://1.2.3", "https://1.2.3.4.5", "https://256.0.0.1", "https://1",
-		"https://010.0.0.1", "https://0x7f.0.0.0x1", "https://canary:80:80", "https://[::1]:80]"
-	};
+	static const char *const bad[] = { "", "canary", "canary:8200", "ftp://canary", "HTTP://canary",
+		"https:/canary", "https://", "https:///", "https://:8200", "https://canary:", "https://canary:0",
+		"https://canary:65536", "https://canary:123456", "https://canary:080", "https://canary:82o0",
+		"https://canary:+80", "https://canary: 80", "https://user@canary", "https://user:pw@canary",
+		"https://canary/v1", "https://canary//", "https://canary:1/x", "https://canary?x",
+		"https://canary/?x", "https://canary#x", "https://canary:1#x", "https://can ary",
+		"https://canary ", " https://canary", "https://canary\r\nX: y", "https://canary\n",
+		"https://canary\x7f", "https://canary\\x", "https://can%41ry", "https://\303\274ber",
+		"https://canary..x", "https://.canary", "https://canary.", "https://[::1", "https://::1",
+		"https://[::g]", "https://[]", "https://[canary]", "https://[127.0.0.1]",
+		"https://[fe80::1%25eth0]", "https://[::1]x", "https://[::1]:", "https://1.2.3",
+		"https://1.2.3.4.5", "https://256.0.0.1", "https://1", "https://010.0.0.1", "https://0x7f.0.0.0x1",
+		"https://canary:80:80", "https://[::1]:80]" };
 	struct error why;
 
 	(void)state;
@@ -252,14 +249,10 @@ static void test_server_names_are_hosts(void **state)
 
 static void test_patterns_are_canonical_but_for_their_stars(void **state)
 {
-	static const char *const good[] = {
-		"secret/web/*", "*", "secret/*/db", "secret/web*", "secret/.*", "secret/a b", "secret/...",
-		"secret/\xc3\xa9"
-	};
-	static const char *const bad[] = {
-		"", "/", "/secret/a", "secret/a/", "secret//a", "secret/./a", "secret/../a", "..", ".",
-		"secret/..", "secret/a\n", "secret/\x7f"
-	};
+	static const char *const good[] = { "secret/web/*", "*", "secret/*/db", "secret/web*", "secret/.*",
+		"secret/a b", "secret/...", "secret/\xc3\xa9" };
+	static const char *const bad[] = { "", "/", "/secret/a", "secret/a/", "secret//a", "secret/./a",
+		"secret/../a", "..", ".", "secret/..", "secret/a\n", "secret/\x7f" };
 	char longest[256 + 1 + 1024 + 2];
 
 	(void)state;

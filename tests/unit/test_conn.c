@@ -25,7 +25,7 @@ struct fixture {
 	struct quotas quotas;
 	struct conns *all;
 	struct upper *upper;
-	int fd; /* the other end */
+	int fd;         /* the other end */
 	char told[256]; /* each frame's body and each other thing that was told, with a comma behind it */
 	bool stops_at_frame, answers;
 };
@@ -83,8 +83,12 @@ static void start(struct fixture *f)
 {
 	int fds[2];
 	memset(f, 0, sizeof(*f));
-	f->limits = (struct call_limits){ .request_bytes = 100, .requests = 2, .requests_per_uid = 64, .output_bytes = 1 << 20,
-		.bytes_per_uid = 8 << 20, .frame_timeout_ms = 10000 };
+	f->limits = (struct call_limits){ .request_bytes = 100,
+		.requests = 2,
+		.requests_per_uid = 64,
+		.output_bytes = 1 << 20,
+		.bytes_per_uid = 8 << 20,
+		.frame_timeout_ms = 10000 };
 	f->quotas.limits = &f->limits;
 	f->base = event_base_new();
 	f->all = conns_new(f->base, &f->quotas, &ops, sizeof(struct upper));
@@ -128,7 +132,8 @@ static void send_frame(struct fixture *f, enum frame_kind kind, const char *body
 	char bytes[256];
 	frame_header((unsigned char *)bytes, kind, strlen(body));
 	memcpy(bytes + FRAME_HEADER, body, strlen(body));
-	assert_int_equal(send(f->fd, bytes, FRAME_HEADER + strlen(body), MSG_NOSIGNAL), FRAME_HEADER + strlen(body));
+	assert_int_equal(send(f->fd, bytes, FRAME_HEADER + strlen(body), MSG_NOSIGNAL),
+	    FRAME_HEADER + strlen(body));
 }
 
 /* What there is to read, without a turn of the loop. */

@@ -1,6 +1,6 @@
 /*
- * Control documents: what is taken of them, and what their failures mean. Bodies are those of OpenBao 2.7.2 unless a
- * test says otherwise.
+ * Control documents: what is taken of them, and what their failures mean. Bodies are those of OpenBao 2.7.2 unless
+ * a test says otherwise.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +14,17 @@
 
 #include "daemon/upstream/control.h"
 
-#define HEAD "{\"request_id\":\"e3f4bc53-1845-4fd5-f3b9-76d0c8400dcd\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,"
-#define AUTH(token, duration, renewable) HEAD "\"data\":null,\"wrap_info\":null,\"warnings\":null,\"auth\":{\"client_token\":" \
-	token ",\"accessor\":\"MILL8rgwfRK6CPHtoZ07fSy0\",\"policies\":[\"default\"],\"token_policies\":[\"default\"],\"metadata\":" \
-	"{\"role_name\":\"r\"},\"lease_duration\":" duration ",\"renewable\":" renewable ",\"entity_id\":" \
-	"\"60266a64-df49-18f8-0c63-01e3af0bf722\",\"token_type\":\"service\",\"orphan\":true,\"mfa_requirement\":null,\"num_uses\":0}}\n"
+#define HEAD \
+	"{\"request_id\":\"e3f4bc53-1845-4fd5-f3b9-76d0c8400dcd\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,"
+#define AUTH(token, duration, renewable) \
+	HEAD \
+	    "\"data\":null,\"wrap_info\":null,\"warnings\":null,\"auth\":{\"client_token\":" token \
+	    ",\"accessor\":\"MILL8rgwfRK6CPHtoZ07fSy0\",\"policies\":[\"default\"],\"token_policies\":[\"default\"],\"metadata\":" \
+	    "{\"role_name\":\"r\"},\"lease_duration\":" duration ",\"renewable\":" renewable ",\"entity_id\":" \
+	    "\"60266a64-df49-18f8-0c63-01e3af0bf722\",\"token_type\":\"service\",\"orphan\":true,\"mfa_requirement\":null,\"num_uses\":0}}\n"
 #define DATA(data) HEAD "\"data\":" data ",\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n"
-#define HEALTH(initialized, sealed, standby) "{\"initialized\":" initialized ",\"sealed\":" sealed ",\"standby\":" standby \
+#define HEALTH(initialized, sealed, standby) \
+	"{\"initialized\":" initialized ",\"sealed\":" sealed ",\"standby\":" standby \
 	",\"replication_performance_mode\":\"disabled\",\"replication_dr_mode\":\"disabled\",\"server_time_utc\":1795474461," \
 	"\"version\":\"2.7.2\",\"cluster_name\":\"vault-cluster-4149c662\",\"cluster_id\":\"a823da13-f74a-591b-bb9c-13115f556565\"}\n"
 #define ERRORS(text) "{\"errors\":[\"" text "\"]}\n"
@@ -32,7 +36,11 @@ static struct control read_reply(read_function *read, int status, const char *bo
 {
 	size_t len = strlen(body);
 	char *copy = malloc(len > 0 ? len : 1);
-	struct http_reply reply = {.outcome = HTTP_REPLY, .sent = true, .status = status, .body = copy, .body_len = len};
+	struct http_reply reply = { .outcome = HTTP_REPLY,
+		.sent = true,
+		.status = status,
+		.body = copy,
+		.body_len = len };
 	struct control c;
 
 	assert_non_null(copy);
@@ -45,7 +53,7 @@ static struct control read_reply(read_function *read, int status, const char *bo
 
 static struct control read_none(read_function *read, enum http_outcome outcome)
 {
-	struct http_reply reply = {.outcome = outcome, .sent = true};
+	struct http_reply reply = { .outcome = outcome, .sent = true };
 	struct control c;
 
 	memset(&c, 0x55, sizeof(c));
@@ -99,16 +107,30 @@ static void test_login_waiting_for_a_second_factor_is_empty(void **state)
 static void test_login_of_odd_types_is_not_guessed_at(void **state)
 {
 	static const char *const bodies[] = {
-		AUTH("5", "6", "true"), AUTH("true", "6", "true"), AUTH("[\"s.x\"]", "6", "true"),
+		AUTH("5", "6", "true"),
+		AUTH("true", "6", "true"),
+		AUTH("[\"s.x\"]", "6", "true"),
 		/* what cannot stand in a header is no token */
-		AUTH("\"s.x\\r\\nX-Vault-Namespace: a\"", "6", "true"), AUTH("\"s. x\"", "6", "true"), AUTH("\"s.\xc3\xa9\"", "6", "true"),
+		AUTH("\"s.x\\r\\nX-Vault-Namespace: a\"", "6", "true"),
+		AUTH("\"s. x\"", "6", "true"),
+		AUTH("\"s.\xc3\xa9\"", "6", "true"),
 		AUTH("\"s.\\u0000x\"", "6", "true"),
-		AUTH("\"s.x\"", "-1", "true"), AUTH("\"s.x\"", "6.5", "true"), AUTH("\"s.x\"", "\"6\"", "true"),
-		AUTH("\"s.x\"", "null", "true"), AUTH("\"s.x\"", "99999999999999999999", "true"),
-		AUTH("\"s.x\"", "6", "1"), AUTH("\"s.x\"", "6", "\"true\""), AUTH("\"s.x\"", "6", "null"),
+		AUTH("\"s.x\"", "-1", "true"),
+		AUTH("\"s.x\"", "6.5", "true"),
+		AUTH("\"s.x\"", "\"6\"", "true"),
+		AUTH("\"s.x\"", "null", "true"),
+		AUTH("\"s.x\"", "99999999999999999999", "true"),
+		AUTH("\"s.x\"", "6", "1"),
+		AUTH("\"s.x\"", "6", "\"true\""),
+		AUTH("\"s.x\"", "6", "null"),
 		"{\"auth\":{\"client_token\":\"s.x\",\"renewable\":true}}",
 		"{\"auth\":{\"client_token\":\"s.x\",\"client_token\":\"s.y\",\"lease_duration\":6}}",
-		"{\"auth\":[]}", "{\"auth\":\"s.x\"}", "[]", "\"s.x\"", "<html>", "{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}",
+		"{\"auth\":[]}",
+		"{\"auth\":\"s.x\"}",
+		"[]",
+		"\"s.x\"",
+		"<html>",
+		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}",
 		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}} {}",
 	};
 
@@ -129,7 +151,8 @@ static void test_lease_is_at_most_ten_years(void **state)
 
 static void test_absent_renewable_is_not_renewable(void **state)
 {
-	struct control c = read_reply(control_login, 200, "{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}}");
+	struct control c = read_reply(control_login, 200,
+	    "{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}}");
 
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);
@@ -158,8 +181,8 @@ static void test_document_over_a_mebibyte_is_refused(void **state)
 
 static void test_renewal_gives_the_lease_with_or_without_a_token(void **state)
 {
-	static const char *const bodies[] = {AUTH("\"s.x\"", "60", "true"), AUTH("\"\"", "60", "true"), AUTH("null", "60", "true"),
-	    "{\"auth\":{\"lease_duration\":60,\"renewable\":true}}"};
+	static const char *const bodies[] = { AUTH("\"s.x\"", "60", "true"), AUTH("\"\"", "60", "true"),
+		AUTH("null", "60", "true"), "{\"auth\":{\"lease_duration\":60,\"renewable\":true}}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
@@ -180,8 +203,15 @@ static void test_renewal_gives_the_lease_with_or_without_a_token(void **state)
 static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 {
 	static const char *const none[] = {
-		DATA("{\"ttl\":0,\"renewable\":false}"), DATA("{\"id\":\"s.x\"}"), DATA("{\"ttl\":\"60\",\"renewable\":true}"),
-		DATA("{\"ttl\":60,\"renewable\":1}"), DATA("null"), "{}", "[]", "<html>", "",
+		DATA("{\"ttl\":0,\"renewable\":false}"),
+		DATA("{\"id\":\"s.x\"}"),
+		DATA("{\"ttl\":\"60\",\"renewable\":true}"),
+		DATA("{\"ttl\":60,\"renewable\":1}"),
+		DATA("null"),
+		"{}",
+		"[]",
+		"<html>",
+		"",
 	};
 	struct control c = read_reply(control_lookup, 200, DATA("{\"id\":\"s.x\",\"ttl\":60,\"renewable\":true}"));
 
@@ -207,14 +237,17 @@ static void test_revocation_only_has_a_result(void **state)
 	expect(read_reply(control_plain, 200, DATA("{\"id\":\"s.x\"}")), CONTROL_OK);
 	expect(read_reply(control_plain, 204, ""), CONTROL_OK);
 	expect(read_reply(control_plain, 403, ERRORS("permission denied")), CONTROL_DENIED);
-	expect(read_reply(control_plain, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")), CONTROL_DENIED_WRAPPED);
+	expect(read_reply(control_plain, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
+	    CONTROL_DENIED_WRAPPED);
 	expect(read_reply(control_plain, 302, ""), CONTROL_FAILED);
 }
 
 static void test_unwrapping_gives_the_secret_id(void **state)
 {
-	struct control c = read_reply(control_unwrap, 200, DATA("{\"secret_id\":\"d04ce2b2-9c57-f181-f105-3aef259396bc\","
-	    "\"secret_id_accessor\":\"85247b04-24d2-f201-8bff-ba2482cd802d\",\"secret_id_num_uses\":0,\"secret_id_ttl\":0}"));
+	struct control c = read_reply(control_unwrap, 200,
+	    DATA(
+		"{\"secret_id\":\"d04ce2b2-9c57-f181-f105-3aef259396bc\","
+		"\"secret_id_accessor\":\"85247b04-24d2-f201-8bff-ba2482cd802d\",\"secret_id_num_uses\":0,\"secret_id_ttl\":0}"));
 
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);
@@ -227,8 +260,9 @@ static void test_unwrapping_gives_the_secret_id(void **state)
 
 static void test_wrapping_lookup_gives_the_creation_path(void **state)
 {
-	struct control c = read_reply(control_wrapping, 200, DATA("{\"creation_path\":\"auth/approle/role/r/secret-id\","
-	    "\"creation_time\":\"2026-11-23T22:54:21.298844134Z\",\"creation_ttl\":60}"));
+	struct control c = read_reply(control_wrapping, 200,
+	    DATA("{\"creation_path\":\"auth/approle/role/r/secret-id\","
+		 "\"creation_time\":\"2026-11-23T22:54:21.298844134Z\",\"creation_ttl\":60}"));
 
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);
@@ -244,8 +278,10 @@ static void test_wrapping_lookup_gives_the_creation_path(void **state)
 static void test_used_up_wrapping_token_is_told_as_such(void **state)
 {
 	(void)state;
-	expect(read_reply(control_wrapping, 400, ERRORS("wrapping token is not valid or does not exist")), CONTROL_WRAPPING_GONE);
-	expect(read_reply(control_unwrap, 400, ERRORS("wrapping token is not valid or does not exist")), CONTROL_WRAPPING_GONE);
+	expect(read_reply(control_wrapping, 400, ERRORS("wrapping token is not valid or does not exist")),
+	    CONTROL_WRAPPING_GONE);
+	expect(read_reply(control_unwrap, 400, ERRORS("wrapping token is not valid or does not exist")),
+	    CONTROL_WRAPPING_GONE);
 }
 
 static void test_rejected_credentials_are_told_from_other_refusals(void **state)
@@ -272,15 +308,17 @@ static void test_refused_kubernetes_logins_say_why(void **state)
 		enum control_result result;
 		bool explained;
 	} cases[] = {
-		{400, "invalid role name \\\"canary\\\"", "does not know the configured role", CONTROL_FAILED, false},
-		{403, "service account name not authorized", "not for this service account", CONTROL_DENIED, true},
-		{403, "namespace not authorized", "or its namespace", CONTROL_DENIED, true},
-		{403, "invalid audience (aud) claim: audience claim does not match any expected audience", "audience",
-		    CONTROL_DENIED, true},
-		{403, "invalid expiration time (exp) claim: token is expired", "expired", CONTROL_DENIED, true},
-		{403, "invalid role name \\\"canary\\\"", "denied permission", CONTROL_DENIED, false},
-		{403, "permission denied", "denied permission", CONTROL_DENIED, false},
-		{400, "missing jwt", "did not accept", CONTROL_FAILED, false},
+		{ 400, "invalid role name \\\"canary\\\"", "does not know the configured role", CONTROL_FAILED,
+		    false },
+		{ 403, "service account name not authorized", "not for this service account", CONTROL_DENIED,
+		    true },
+		{ 403, "namespace not authorized", "or its namespace", CONTROL_DENIED, true },
+		{ 403, "invalid audience (aud) claim: audience claim does not match any expected audience",
+		    "audience", CONTROL_DENIED, true },
+		{ 403, "invalid expiration time (exp) claim: token is expired", "expired", CONTROL_DENIED, true },
+		{ 403, "invalid role name \\\"canary\\\"", "denied permission", CONTROL_DENIED, false },
+		{ 403, "permission denied", "denied permission", CONTROL_DENIED, false },
+		{ 400, "missing jwt", "did not accept", CONTROL_FAILED, false },
 	};
 
 	(void)state;
@@ -303,13 +341,17 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 		int status;
 		const char *body;
 	} cases[] = {
-		{503, ERRORS("Vault is sealed")}, {503, ERRORS("no active Vault instance found")}, {503, "<html>"}, {502, ""}, {504, ""},
-		{307, ""}, /* of a standby whose leader is lost */
-		{500, ERRORS("local node not active but active cluster node not found")},
-		{500, ERRORS("active context canceled after getting state lock")},
-		{400, ERRORS("local node not active but active cluster node not found")},
+		{ 503, ERRORS("Vault is sealed") },
+		{ 503, ERRORS("no active Vault instance found") },
+		{ 503, "<html>" },
+		{ 502, "" },
+		{ 504, "" },
+		{ 307, "" }, /* of a standby whose leader is lost */
+		{ 500, ERRORS("local node not active but active cluster node not found") },
+		{ 500, ERRORS("active context canceled after getting state lock") },
+		{ 400, ERRORS("local node not active but active cluster node not found") },
 	};
-	static const enum http_outcome outcomes[] = {HTTP_CONNECT, HTTP_DEADLINE, HTTP_BROKEN};
+	static const enum http_outcome outcomes[] = { HTTP_CONNECT, HTTP_DEADLINE, HTTP_BROKEN };
 	struct control c;
 
 	(void)state;
@@ -331,10 +373,11 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 
 static void test_no_text_of_openbao_is_passed_on(void **state)
 {
-	static const int statuses[] = {200, 302, 400, 403, 404, 429, 500, 503};
-	static const char *const bodies[] = {ERRORS("canary"), ERRORS("Vault is sealed canary"), "canary", "{\"auth\":\"canary\"}"};
-	static read_function *const reads[] = {control_login, control_renew, control_lookup, control_plain, control_wrapping,
-	    control_unwrap, control_health};
+	static const int statuses[] = { 200, 302, 400, 403, 404, 429, 500, 503 };
+	static const char *const bodies[] = { ERRORS("canary"), ERRORS("Vault is sealed canary"), "canary",
+		"{\"auth\":\"canary\"}" };
+	static read_function *const reads[] = { control_login, control_renew, control_lookup, control_plain,
+		control_wrapping, control_unwrap, control_health };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
@@ -366,7 +409,7 @@ static void test_health_is_good_when_initialized_and_unsealed(void **state)
 
 static void test_health_tells_sealed_from_not_initialized_from_no_answer(void **state)
 {
-	static const int statuses[] = {299, 501, 503};
+	static const int statuses[] = { 299, 501, 503 };
 	struct control c;
 
 	(void)state;
@@ -390,9 +433,10 @@ static void test_health_tells_sealed_from_not_initialized_from_no_answer(void **
 
 static void test_health_of_odd_content_is_not_good(void **state)
 {
-	static const char *const bodies[] = {"{}", "[]", "<html>", "{\"initialized\":true}", "{\"initialized\":1,\"sealed\":0}",
-	    "{\"initialized\":true,\"sealed\":\"false\"}", "{\"initialized\":true,\"sealed\":false,\"standby\":1}",
-	    "{\"initialized\":true,\"sealed\":true,\"sealed\":false}"};
+	static const char *const bodies[] = { "{}", "[]", "<html>", "{\"initialized\":true}",
+		"{\"initialized\":1,\"sealed\":0}", "{\"initialized\":true,\"sealed\":\"false\"}",
+		"{\"initialized\":true,\"sealed\":false,\"standby\":1}",
+		"{\"initialized\":true,\"sealed\":true,\"sealed\":false}" };
 	struct control c;
 
 	(void)state;

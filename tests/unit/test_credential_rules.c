@@ -24,7 +24,9 @@ static bool parse(const char *after_nul, struct credential_peer *ret)
 
 static void test_names_as_systemd_makes_them(void **state)
 {
-	static const struct { const char *name, *unit, *id; } rows[] = {
+	static const struct {
+		const char *name, *unit, *id;
+	} rows[] = {
 		{ "e62e8c622b5a2b70/unit/postgresql.service/db-password", "postgresql.service", "db-password" },
 		{ "0/unit/a.service/x", "a.service", "x" },
 		{ "f/unit/t@x\\x2dy:z.service/a b", "t@x\\x2dy:z.service", "a b" },
@@ -46,17 +48,57 @@ static void test_names_as_systemd_makes_them(void **state)
 static void test_all_else_is_refused(void **state)
 {
 	static const char *const names[] = {
-		"", "/", "unit/a.service/x", "/unit/a.service/x", "1", "1/unit", "1/unit/", "1/unit//", "1/unit/a.service",
-		"1/unit/a.service/", "1/unit//x", "1//a.service/x", "1/unit/a.service/x/", "1/unit/a.service/x/y",
-		"1/unit/a.service//x", "1/unit/../a.service/x", "1/unit/a/b.service/x", "12345678901234567/unit/a.service/x",
-		"G/unit/a.service/x", "A/unit/a.service/x", "0x1/unit/a.service/x", " 1/unit/a.service/x", "-1/unit/a.service/x",
-		"1/Unit/a.service/x", "1/user/a.service/x", "1/unit /a.service/x",
-		"1/unit/a/x", "1/unit/.service/x", "1/unit/service/x", "1/unit/a.service.d/x", "1/unit/a.target/x",
-		"1/unit/a.timer/x", "1/unit/a.slice/x", "1/unit/a.scope/x", "1/unit/a.device/x", "1/unit/a.SERVICE/x",
-		"1/unit/a b.service/x", "1/unit/*.service/x", "1/unit/@a.service/x", "1/unit/a\n.service/x",
-		"1/unit/\xc3\xa9.service/x", "1/unit/a.service /x", "1/unit/a%.service/x",
-		"1/unit/a.service/.", "1/unit/a.service/..", "1/unit/a.service/a:b", "1/unit/a.service/a\n", "1/unit/a.service/\t",
-		"1/unit/a.service/\x7f", "1/unit/a.service/\xc3\xa9", "1/unit/a.service/\x01",
+		"",
+		"/",
+		"unit/a.service/x",
+		"/unit/a.service/x",
+		"1",
+		"1/unit",
+		"1/unit/",
+		"1/unit//",
+		"1/unit/a.service",
+		"1/unit/a.service/",
+		"1/unit//x",
+		"1//a.service/x",
+		"1/unit/a.service/x/",
+		"1/unit/a.service/x/y",
+		"1/unit/a.service//x",
+		"1/unit/../a.service/x",
+		"1/unit/a/b.service/x",
+		"12345678901234567/unit/a.service/x",
+		"G/unit/a.service/x",
+		"A/unit/a.service/x",
+		"0x1/unit/a.service/x",
+		" 1/unit/a.service/x",
+		"-1/unit/a.service/x",
+		"1/Unit/a.service/x",
+		"1/user/a.service/x",
+		"1/unit /a.service/x",
+		"1/unit/a/x",
+		"1/unit/.service/x",
+		"1/unit/service/x",
+		"1/unit/a.service.d/x",
+		"1/unit/a.target/x",
+		"1/unit/a.timer/x",
+		"1/unit/a.slice/x",
+		"1/unit/a.scope/x",
+		"1/unit/a.device/x",
+		"1/unit/a.SERVICE/x",
+		"1/unit/a b.service/x",
+		"1/unit/*.service/x",
+		"1/unit/@a.service/x",
+		"1/unit/a\n.service/x",
+		"1/unit/\xc3\xa9.service/x",
+		"1/unit/a.service /x",
+		"1/unit/a%.service/x",
+		"1/unit/a.service/.",
+		"1/unit/a.service/..",
+		"1/unit/a.service/a:b",
+		"1/unit/a.service/a\n",
+		"1/unit/a.service/\t",
+		"1/unit/a.service/\x7f",
+		"1/unit/a.service/\xc3\xa9",
+		"1/unit/a.service/\x01",
 	};
 	struct credential_peer peer = { .unit = "untouched" };
 
@@ -69,15 +111,16 @@ static void test_all_else_is_refused(void **state)
 
 static void test_lengths_and_nul_bytes(void **state)
 {
-	static const char good[] = "\0" "1/unit/a.service/x";
+	static const char good[] = "\0"
+				   "1/unit/a.service/x";
 	char name[300] = "";
 	struct credential_peer peer;
 
 	(void)state;
 	assert_true(credential_peer_parse(good, sizeof(good) - 1, &peer));
-	assert_false(credential_peer_parse(good, sizeof(good), &peer)); /* a NUL behind it */
+	assert_false(credential_peer_parse(good, sizeof(good), &peer));         /* a NUL behind it */
 	assert_false(credential_peer_parse(good + 1, sizeof(good) - 2, &peer)); /* a path, not abstract */
-	assert_false(credential_peer_parse(good, 0, &peer)); /* not bound */
+	assert_false(credential_peer_parse(good, 0, &peer));                    /* not bound */
 	assert_false(credential_peer_parse(good, 1, &peer));
 	memcpy(name, good, sizeof(good));
 	name[8] = '\0';
@@ -92,7 +135,8 @@ static void test_lengths_and_nul_bytes(void **state)
 /* No shorter part of a good name is one too, unless only the id is shorter; no good name has a byte to spare. */
 static void test_every_cut_and_every_byte(void **state)
 {
-	static const char good[] = "\0" "1f/unit/a@b.service/id";
+	static const char good[] = "\0"
+				   "1f/unit/a@b.service/id";
 	const size_t len = sizeof(good) - 1, id_at = len - 2;
 	struct credential_peer peer;
 	char name[sizeof(good)];
@@ -130,21 +174,29 @@ static void test_ids(void **state)
 
 static void test_the_first_rule_for_unit_and_id_decides(void **state)
 {
-	char *web[] = { (char []){"web.service"}, (char []){"web@*.service"} }, *any[] = { (char []){"*"} };
-	char *keys[] = { (char []){"tls-*"}, (char []){"key"} };
+	char *web[] = { (char[]){ "web.service" }, (char[]){ "web@*.service" } }, *any[] = { (char[]){ "*" } };
+	char *keys[] = { (char[]){ "tls-*" }, (char[]){ "key" } };
 	struct credential_rule rule[] = {
-		{ .name = (char []){"web"}, .units = web, .nunits = 2, .ids = keys, .nids = 2 },
-		{ .name = (char []){"all"}, .units = any, .nunits = 1, .ids = keys + 1, .nids = 1 },
-		{ .name = (char []){"web2"}, .units = web, .nunits = 1, .ids = any, .nids = 1 },
-		{ .name = (char []){"none"}, .units = NULL, .ids = any, .nids = 1 },
+		{ .name = (char[]){ "web" }, .units = web, .nunits = 2, .ids = keys, .nids = 2 },
+		{ .name = (char[]){ "all" }, .units = any, .nunits = 1, .ids = keys + 1, .nids = 1 },
+		{ .name = (char[]){ "web2" }, .units = web, .nunits = 1, .ids = any, .nids = 1 },
+		{ .name = (char[]){ "none" }, .units = NULL, .ids = any, .nids = 1 },
 	};
 	const struct credential_rules rules = { rule, 4 }, none = { NULL, 0 };
-	static const struct { struct credential_peer peer; const char *rule; } rows[] = {
-		{ { "web.service", "tls-key" }, "web" }, { { "web@1.service", "key" }, "web" },
-		{ { "web@1.service", "tls" }, NULL }, { { "db.service", "key" }, "all" },
-		{ { "db.service", "tls-key" }, NULL }, { { "web.service", "other" }, "web2" },
-		{ { "web.service.service", "other" }, NULL }, { { "web.service", "key2" }, "web2" },
-		{ { "WEB.service", "other" }, NULL }, { { "web.service", "KEY" }, "web2" },
+	static const struct {
+		struct credential_peer peer;
+		const char *rule;
+	} rows[] = {
+		{ { "web.service", "tls-key" }, "web" },
+		{ { "web@1.service", "key" }, "web" },
+		{ { "web@1.service", "tls" }, NULL },
+		{ { "db.service", "key" }, "all" },
+		{ { "db.service", "tls-key" }, NULL },
+		{ { "web.service", "other" }, "web2" },
+		{ { "web.service.service", "other" }, NULL },
+		{ { "web.service", "key2" }, "web2" },
+		{ { "WEB.service", "other" }, NULL },
+		{ { "web.service", "KEY" }, "web2" },
 	};
 
 	(void)state;

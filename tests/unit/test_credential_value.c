@@ -41,8 +41,10 @@ static void fails_with(struct jspan data, const char *field, enum code code, con
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	if (credential_value(data, field, &b, &why) == 0 || why.code != code || strstr(why.message, message) == NULL)
-		fail_msg("%.100s, %s: %s (%s)", data.p, field, why.message, why.code == CODE_NONE ? "given" : code_name(why.code));
+	if (credential_value(data, field, &b, &why) == 0 || why.code != code ||
+	    strstr(why.message, message) == NULL)
+		fail_msg("%.100s, %s: %s (%s)", data.p, field, why.message,
+		    why.code == CODE_NONE ? "given" : code_name(why.code));
 	assert_int_equal(buf_len(&b), 0);
 	buf_free(&b);
 }
@@ -59,7 +61,8 @@ static void test_a_text_is_decoded_and_nothing_is_added(void **state)
 	(void)state;
 	GIVES("{\"a\":\"x\",\"b\":\"pass word\",\"c\":1}", "b", "pass word");
 	GIVES("{\"b\":\"\"}", "b", "");
-	GIVES(" { \"b\" : \"x\\n\\t\\\"\\\\\\/\\u00e9\\ud83d\\ude00\xc3\xa9\\u003c\\u0026\" } ", "b", "x\n\t\"\\/\xc3\xa9\xf0\x9f\x98\x80\xc3\xa9<&");
+	GIVES(" { \"b\" : \"x\\n\\t\\\"\\\\\\/\\u00e9\\ud83d\\ude00\xc3\xa9\\u003c\\u0026\" } ", "b",
+	    "x\n\t\"\\/\xc3\xa9\xf0\x9f\x98\x80\xc3\xa9<&");
 	GIVES("{\"b\":\"\\u0001\\u007f\\n\"}", "b", "\x01\x7f\n");
 }
 
@@ -117,10 +120,35 @@ static void test_texts_that_no_program_would_read_whole_are_refused(void **state
 static void test_hostile_json(void **state)
 {
 	static const char *const texts[] = {
-		"", "[", "[]", "null", "\"a\"", "{", "{\"a\"", "{\"a\":", "{\"a\":\"x", "{\"a\":\"x\"", "{\"a\":\"x\",", "{\"a\":\"x\",}",
-		"{\"a\":\"x\"}x", "{\"a\":\"x\"}{}", "{\"a\" \"x\"}", "{a:\"x\"}", "{'a':\"x\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}",
-		"{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\x01\"}", "{\"a\":01}",
-		"{\"a\":tru}", "{\"a\":\"x\",\"b\":}", "{\"a\":\"x\" \"b\":1}", "{\"b\":\"\\ud800\",\"a\":\"x\"}",
+		"",
+		"[",
+		"[]",
+		"null",
+		"\"a\"",
+		"{",
+		"{\"a\"",
+		"{\"a\":",
+		"{\"a\":\"x",
+		"{\"a\":\"x\"",
+		"{\"a\":\"x\",",
+		"{\"a\":\"x\",}",
+		"{\"a\":\"x\"}x",
+		"{\"a\":\"x\"}{}",
+		"{\"a\" \"x\"}",
+		"{a:\"x\"}",
+		"{'a':\"x\"}",
+		"{\"a\":\"\\ud800\"}",
+		"{\"a\":\"\\udc00\"}",
+		"{\"a\":\"\\ud800\\u0041\"}",
+		"{\"a\":\"\\x\"}",
+		"{\"a\":\"\xff\"}",
+		"{\"a\":\"\xed\xa0\x80\"}",
+		"{\"a\":\"\x01\"}",
+		"{\"a\":01}",
+		"{\"a\":tru}",
+		"{\"a\":\"x\",\"b\":}",
+		"{\"a\":\"x\" \"b\":1}",
+		"{\"b\":\"\\ud800\",\"a\":\"x\"}",
 	};
 
 	(void)state;

@@ -54,22 +54,27 @@ static void answer(struct client_fake *f, int fd)
 	switch (f->request.op) {
 	case OP_KV_PUT:
 		snprintf(stored, sizeof(stored), "%.*s", (int)f->request.data.len, f->request.data.p);
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"now\",\"metadata\":null}",
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"now\",\"metadata\":null}",
 		    ++version);
 		break;
 	case OP_KV_GET:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},"
-		    "\"data\":%s}", version > 0 ? version : 1, stored);
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},"
+		    "\"data\":%s}",
+		    version > 0 ? version : 1, stored);
 		break;
 	case OP_PING:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"ready\":%s,\"state\":\"%s\",\"version\":\"0.1.0\"}",
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"ready\":%s,\"state\":\"%s\",\"version\":\"0.1.0\"}",
 		    ready ? "true" : "false", ready ? "serving" : "logging_in\\u001b[31m");
 		break;
 	case OP_PROBE:
 		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"name\":\"secretstore\"}");
 		break;
 	default:
-		snprintf(body, sizeof(body), "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"uptime_ms\":3723000,\"ready\":true,"
+		snprintf(body, sizeof(body),
+		    "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"uptime_ms\":3723000,\"ready\":true,"
 		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},\"rules\":[\"web\" , \"\\u001b[31m\"],"
 		    "\"newer\":{\"list\":[1,{}]},\"none\":[]}");
 	}
@@ -237,7 +242,8 @@ static void test_get_full_gives_version_and_metadata_too(void **state)
 	strcpy(stored, SECRET);
 	version = 7;
 	ctl("get", "--full", "secret/a");
-	assert_ran(0, "{\"version\":7,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},\"data\":" SECRET "}\n");
+	assert_ran(0,
+	    "{\"version\":7,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},\"data\":" SECRET "}\n");
 }
 
 /* -- put ------------------------------------------------------------------------------------------------------ */
@@ -247,7 +253,8 @@ static void test_put_makes_an_object_of_its_operands_and_prints_the_version(void
 	(void)state;
 	ctl("put", "secret/a", "user=app", "eq=a=b", "at=@@x", "empty=", "q\"k=\"\\\n\x01");
 	assert_ran(0, "1\n");
-	assert_string_equal(stored, "{\"user\":\"app\",\"eq\":\"a=b\",\"at\":\"@x\",\"empty\":\"\",\"q\\\"k\":\"\\\"\\\\\\n\\u0001\"}");
+	assert_string_equal(stored,
+	    "{\"user\":\"app\",\"eq\":\"a=b\",\"at\":\"@x\",\"empty\":\"\",\"q\\\"k\":\"\\\"\\\\\\n\\u0001\"}");
 	assert_false(fake.request.has_cas);
 	ctl("put", "--cas", "1", "-m", "team/kv", "a", "k=v");
 	assert_ran(0, "2\n");
@@ -296,7 +303,8 @@ static void test_put_takes_a_whole_object_as_it_is(void **state)
 
 static void test_put_sends_nothing_that_is_no_object(void **state)
 {
-	static const char *const bad[] = { "", "[]", "{", "{\"hunter2\":1} x", "{\"hunter2\":\"\xff\"}", "hunter2" };
+	static const char *const bad[] = { "", "[]", "{", "{\"hunter2\":1} x", "{\"hunter2\":\"\xff\"}",
+		"hunter2" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -426,8 +434,8 @@ static void test_ping_wait_ends_when_the_daemon_is_ready(void **state)
 
 static void test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status(void **state)
 {
-	static const char *const codes[][2] = { { "not_ready", "18" }, { "unavailable", "19" }, { "timeout", "20" },
-		{ "sealed", "21" }, { "not_initialized", "22" }, { "empty_response", "23" },
+	static const char *const codes[][2] = { { "not_ready", "18" }, { "unavailable", "19" },
+		{ "timeout", "20" }, { "sealed", "21" }, { "not_initialized", "22" }, { "empty_response", "23" },
 		{ "upstream_error", "27" } };
 	char reply[200];
 
@@ -438,8 +446,10 @@ static void test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status(
 	assert_ran(0, "");
 	fake.reply = reply;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		snprintf(reply, sizeof(reply), "{\"id\":%%,\"ok\":false,"
-		    "\"error\":{\"code\":\"%s\",\"message\":\"so (REQ-006, PX-0003)\"}}", codes[i][0]);
+		snprintf(reply, sizeof(reply),
+		    "{\"id\":%%,\"ok\":false,"
+		    "\"error\":{\"code\":\"%s\",\"message\":\"so (REQ-006, PX-0003)\"}}",
+		    codes[i][0]);
 		ctl("probe");
 		assert_ran(atoi(codes[i][1]), "");
 		assert_non_null(strstr(ran.err, codes[i][0]));
@@ -457,13 +467,14 @@ static void test_status_is_for_people_and_shows_what_it_does_not_know(void **sta
 {
 	(void)state;
 	ctl("status");
-	assert_ran(0, "version     0.1.0\n"
-		      "uptime      1 h 2 m\n"
-		      "ready       yes\n"
-		      "token       state serving, lease left unlimited, next renewal 900 ms\n"
-		      "rules       web, ?[31m\n"
-		      "newer       list [1,{}]\n"
-		      "none        none\n");
+	assert_ran(0,
+	    "version     0.1.0\n"
+	    "uptime      1 h 2 m\n"
+	    "ready       yes\n"
+	    "token       state serving, lease left unlimited, next renewal 900 ms\n"
+	    "rules       web, ?[31m\n"
+	    "newer       list [1,{}]\n"
+	    "none        none\n");
 	ctl("status", "--json");
 	assert_int_equal(ran.status, 0);
 	assert_memory_equal(ran.out, "{\"id\":", 6);
@@ -475,8 +486,9 @@ static void test_status_is_for_people_and_shows_what_it_does_not_know(void **sta
 static void test_a_failure_is_told_with_its_name_and_status(void **state)
 {
 	(void)state;
-	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b (REQ-004)\","
-		     "\"status\":400,\"retryable\":false}}";
+	fake.reply =
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b (REQ-004)\","
+	    "\"status\":400,\"retryable\":false}}";
 	ctl("put", "secret/app/db", "--cas", "0", "a=b");
 	assert_ran(15, "");
 	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");
@@ -491,7 +503,8 @@ static void test_timeouts_are_kept(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		ctl("get", "secret/hang", "-t", forms[i][0]);
 		assert_ran(20, "");
-		assert_in_range(fake.request.timeout_ms, (uint64_t)atoi(forms[i][1]) / 2, (uint64_t)atoi(forms[i][1]));
+		assert_in_range(fake.request.timeout_ms, (uint64_t)atoi(forms[i][1]) / 2,
+		    (uint64_t)atoi(forms[i][1]));
 	}
 	assert_in_range(clock_now_ms() - began_ms, 2250, 9000);
 	ctl("--timeout=300ms", "put", "secret/hang", "a=b");
@@ -502,17 +515,21 @@ static void test_timeouts_are_kept(void **state)
 
 static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 {
-	static const char *const bad[][6] = { { NULL }, { "gut" }, { "--nonsense" }, { "get" }, { "get", "secret" }, { "get", "/a" },
-		{ "get", "secret/" }, { "get", "secret/a", "b" }, { "get", "-x", "secret/a" }, { "get", "secret/a", "-f" },
-		{ "get", "-v", "0", "secret/a" }, { "get", "-v", "1x", "secret/a" }, { "get", "--full", "-f", "x", "secret/a" },
-		{ "get", "--full=1", "secret/a" }, { "get", "secret/a", "-t", "11m" }, { "get", "secret/a", "-t", "0" },
-		{ "get", "secret/a", "-t", "1d" }, { "get", "secret/a", "-t", "infinity" }, { "get", "secret/a", "-t", "" }, { "-t", "-1s", "get", "secret/a" },
-		{ "-s", "", "get", "secret/a" }, { "put" }, { "put", "secret/a" }, { "put", "secret/a", "=v" },
-		{ "put", "secret/a", "k=1", "k=2" }, { "put", "secret/a", "-", "k=2" }, { "put", "secret/a", "k=@-", "l=@-" },
-		{ "put", "secret/a", "--cas", "-1", "k=v" }, { "put", "secret/a", "--cas", "", "k=v" }, { "ping", "x" },
-		{ "probe", "x" }, { "probe", "--wait" }, { "probe", "-t", "11m" }, { "status", "x" }, { "status", "-q" },
-		{ "help", "gut" }, { "snapshot" }, { "snapshot", "gut" }, { "snapshot", "-x", "save" }, { "help", "snapshot", "gut" },
-		{ "snapshot", "save" }, { "snapshot", "-s", "", "save", "x" }, { "snapshot", "restore", "-t", "0", "x" } };
+	static const char *const bad[][6] = { { NULL }, { "gut" }, { "--nonsense" }, { "get" },
+		{ "get", "secret" }, { "get", "/a" }, { "get", "secret/" }, { "get", "secret/a", "b" },
+		{ "get", "-x", "secret/a" }, { "get", "secret/a", "-f" }, { "get", "-v", "0", "secret/a" },
+		{ "get", "-v", "1x", "secret/a" }, { "get", "--full", "-f", "x", "secret/a" },
+		{ "get", "--full=1", "secret/a" }, { "get", "secret/a", "-t", "11m" },
+		{ "get", "secret/a", "-t", "0" }, { "get", "secret/a", "-t", "1d" },
+		{ "get", "secret/a", "-t", "infinity" }, { "get", "secret/a", "-t", "" },
+		{ "-t", "-1s", "get", "secret/a" }, { "-s", "", "get", "secret/a" }, { "put" },
+		{ "put", "secret/a" }, { "put", "secret/a", "=v" }, { "put", "secret/a", "k=1", "k=2" },
+		{ "put", "secret/a", "-", "k=2" }, { "put", "secret/a", "k=@-", "l=@-" },
+		{ "put", "secret/a", "--cas", "-1", "k=v" }, { "put", "secret/a", "--cas", "", "k=v" },
+		{ "ping", "x" }, { "probe", "x" }, { "probe", "--wait" }, { "probe", "-t", "11m" },
+		{ "status", "x" }, { "status", "-q" }, { "help", "gut" }, { "snapshot" }, { "snapshot", "gut" },
+		{ "snapshot", "-x", "save" }, { "help", "snapshot", "gut" }, { "snapshot", "save" },
+		{ "snapshot", "-s", "", "save", "x" }, { "snapshot", "restore", "-t", "0", "x" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -525,9 +542,9 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 
 static void test_output_that_cannot_be_written_is_a_failure(void **state)
 {
-	static const char *const commands[][4] = { { "get", "secret/a" }, { "get", "secret/a", "-fs" }, { "get", "secret/a", "--full" },
-		{ "put", "secret/a", "a=b" }, { "ping" }, { "probe" }, { "status" },
-		{ "status", "--json" }, { "--help" }, { "--version" } };
+	static const char *const commands[][4] = { { "get", "secret/a" }, { "get", "secret/a", "-fs" },
+		{ "get", "secret/a", "--full" }, { "put", "secret/a", "a=b" }, { "ping" }, { "probe" },
+		{ "status" }, { "status", "--json" }, { "--help" }, { "--version" } };
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	(void)state;

@@ -24,7 +24,7 @@ static void test_the_same_is_equal_and_anything_else_is_not(void **state)
 
 static void test_nothing_equals_nothing(void **state)
 {
-	struct digest none = {.valid = false}, other = none, one = digest_of("", 0, "", 0);
+	struct digest none = { .valid = false }, other = none, one = digest_of("", 0, "", 0);
 
 	(void)state;
 	assert_false(digest_equal(&none, &other));

@@ -59,7 +59,7 @@ static void cancel(void *arg, struct flight *flight)
 
 static int setup(void **state)
 {
-	static const struct flights_ops ops = {.begin = begin, .cancel = cancel};
+	static const struct flights_ops ops = { .begin = begin, .cancel = cancel };
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
@@ -164,9 +164,13 @@ static void test_a_thousand_at_once_are_two_reads(void **state)
 static void test_different_reads_share_nothing(void **state)
 {
 	const struct flight_key keys[] = {
-		{.name = name_of("secret", "a")}, {.name = name_of("secret", "b")}, {.name = name_of("secre", "ta")},
-		{.name = name_of("secret", "a"), .version = 1}, {.name = name_of("secret", "a"), .min_version = 1},
-		{.name = name_of("secret", "a"), .version = 2}, {.name = name_of("secret", "a"), .row = API_MOUNT},
+		{ .name = name_of("secret", "a") },
+		{ .name = name_of("secret", "b") },
+		{ .name = name_of("secre", "ta") },
+		{ .name = name_of("secret", "a"), .version = 1 },
+		{ .name = name_of("secret", "a"), .min_version = 1 },
+		{ .name = name_of("secret", "a"), .version = 2 },
+		{ .name = name_of("secret", "a"), .row = API_MOUNT },
 	};
 	struct world *w = *state;
 	struct seat seats[7];
@@ -364,7 +368,7 @@ static void test_what_took_long_counts_for_a_minute(void **state)
 
 static void test_the_soonest_is_due_first(void **state)
 {
-	const struct flight_key b = {.name = name_of("secret", "b")};
+	const struct flight_key b = { .name = name_of("secret", "b") };
 	struct world *w = *state;
 	struct seat first, second, third, fourth;
 

@@ -77,7 +77,10 @@ static void test_it_is_noticed_where_the_kernel_has_no_such_memory(void **state)
 	forked_free(&f);
 }
 
-/* Neither functions that libc is to call after a fork nor the id helps there: a first process of its own namespace has id 1. */
+/*
+ * Neither functions that libc is to call after a fork nor the id helps there: a first process of its own namespace
+ * has id 1.
+ */
 static void test_a_child_that_has_its_parents_id_or_was_made_without_libc_notices(void **state)
 {
 	struct forked f;

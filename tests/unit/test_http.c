@@ -1,6 +1,6 @@
 /*
- * What a request carries and how its reply is told. Deadlines and cancelling are test_http_calls', broken connections
- * and addresses test_http_broken's, TLS is test_http_tls's.
+ * What a request carries and how its reply is told. Deadlines and cancelling are test_http_calls', broken
+ * connections and addresses test_http_broken's, TLS is test_http_tls's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,12 +42,15 @@ static void play_remember(struct server_connection *c, void *arg)
 
 static void test_get_carries_the_headers_and_nothing_from_the_environment(void **state)
 {
-	struct seen seen = {.body = NULL};
+	struct seen seen = { .body = NULL };
 	struct server *server = server_start(play_remember, &seen, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/a/../b%2fc?version=3", .token = "s.abc",
-	    .vault_namespace = "team/", .deadline_ms = clock_now_ms() + LONG_MS};
+	struct http_request request = { .method = HTTP_GET,
+		.path = "/v1/a/../b%2fc?version=3",
+		.token = "s.abc",
+		.vault_namespace = "team/",
+		.deadline_ms = clock_now_ms() + LONG_MS };
 
 	(void)state;
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
@@ -79,9 +82,9 @@ static void test_large_post_arrives_whole_without_asking_for_100_continue(void *
 {
 	size_t len = 3 << 20;
 	char *body = malloc(len);
-	struct seen seen = {.body = NULL};
+	struct seen seen = { .body = NULL };
 	struct server *server = server_start(play_remember, &seen, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -108,10 +111,12 @@ static void test_large_post_arrives_whole_without_asking_for_100_continue(void *
 
 static void test_post_without_body_is_sent(void **state)
 {
-	struct seen seen = {.body = NULL};
+	struct seen seen = { .body = NULL };
 	struct server *server = server_start(play_remember, &seen, NULL);
-	struct http_request request = {.method = HTTP_POST, .path = "/v1/x", .deadline_ms = clock_now_ms() + LONG_MS};
-	struct result result = {0};
+	struct http_request request = { .method = HTTP_POST,
+		.path = "/v1/x",
+		.deadline_ms = clock_now_ms() + LONG_MS };
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -131,9 +136,11 @@ static void test_post_without_body_is_sent(void **state)
 static void test_token_that_would_add_a_header_is_not_sent(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/x", .token = "s.a\r\nX-Vault-Namespace: root",
-	    .deadline_ms = clock_now_ms() + LONG_MS};
-	struct result result = {0};
+	struct http_request request = { .method = HTTP_GET,
+		.path = "/v1/x",
+		.token = "s.a\r\nX-Vault-Namespace: root",
+		.deadline_ms = clock_now_ms() + LONG_MS };
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -158,9 +165,11 @@ static void on_copied(void *arg, const struct http_reply *reply)
 static void test_argument_of_a_given_size_is_copied(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct result result = {0}, *arg = &result;
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/x", .deadline_ms = clock_now_ms() + LONG_MS,
-	    .arg_size = sizeof(arg)};
+	struct result result = { 0 }, *arg = &result;
+	struct http_request request = { .method = HTTP_GET,
+		.path = "/v1/x",
+		.deadline_ms = clock_now_ms() + LONG_MS,
+		.arg_size = sizeof(arg) };
 	struct fixture f;
 
 	(void)state;
@@ -199,21 +208,26 @@ static void canned(const char *text, struct result *result)
 
 static void test_reply_keeps_its_bytes(void **state)
 {
-	struct result result = {0};
+	struct result result = { 0 };
 
 	(void)state;
-	canned("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\xff" "b\r\n1\r\n{\r\n0\r\n\r\n", &result);
+	canned("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\xff"
+	       "b\r\n1\r\n{\r\n0\r\n\r\n",
+	    &result);
 	assert_int_equal(result.outcome, HTTP_REPLY);
 	assert_int_equal(result.status, 404);
 	assert_int_equal(result.body_len, 4);
-	assert_memory_equal(result.body, "a\xff" "b{", 4);
+	assert_memory_equal(result.body,
+	    "a\xff"
+	    "b{",
+	    4);
 	assert_int_equal(result.retry_after_ms, 0);
 	result_free(&result);
 }
 
 static void test_empty_reply_has_an_empty_body(void **state)
 {
-	struct result result = {0};
+	struct result result = { 0 };
 
 	(void)state;
 	canned("HTTP/1.1 204 No Content\r\n\r\n", &result);
@@ -229,15 +243,17 @@ static void test_retry_after_is_seconds_up_to_an_hour(void **state)
 	static const struct {
 		const char *value;
 		uint64_t ms;
-	} cases[] = {{"7", 7000}, {"0", 0}, {"3600", 3600000}, {"3601", 3600000}, {"99999999999999999999999999", 3600000},
-	    {"-5", 0}, {"1.5", 0}, {"12x", 0}, {"", 0}, {"Wed, 21 Oct 2065 07:28:00 GMT", 0}};
+	} cases[] = { { "7", 7000 }, { "0", 0 }, { "3600", 3600000 }, { "3601", 3600000 },
+		{ "99999999999999999999999999", 3600000 }, { "-5", 0 }, { "1.5", 0 }, { "12x", 0 }, { "", 0 },
+		{ "Wed, 21 Oct 2065 07:28:00 GMT", 0 } };
 	char text[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct result result = {0};
+		struct result result = { 0 };
 
-		snprintf(text, sizeof(text), "HTTP/1.1 429 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", cases[i].value);
+		snprintf(text, sizeof(text), "HTTP/1.1 429 X\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n",
+		    cases[i].value);
 		canned(text, &result);
 		assert_int_equal(result.status, 429);
 		assert_int_equal(result.retry_after_ms, cases[i].ms);
@@ -255,7 +271,7 @@ static void play_redirect(struct server_connection *c, void *arg)
 static void test_redirect_is_not_followed(void **state)
 {
 	struct server *server = server_start(play_redirect, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -284,7 +300,8 @@ static void play_large(struct server_connection *c, void *arg)
 		abort();
 	memset(body, 'x', large->len);
 	if (large->chunked)
-		snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", large->len);
+		snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+		    large->len);
 	else
 		snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", large->len);
 	server_write(c, head, strlen(head));
@@ -299,14 +316,14 @@ static void test_replies_up_to_the_limit_are_taken_and_larger_ones_not(void **st
 	static const struct {
 		struct large large;
 		enum http_outcome outcome;
-	} cases[] = {{{HTTP_REPLY_MAX, false}, HTTP_REPLY}, {{HTTP_REPLY_MAX, true}, HTTP_REPLY},
-	    {{HTTP_REPLY_MAX + 1, false}, HTTP_TOO_BIG}, {{HTTP_REPLY_MAX + 1, true}, HTTP_TOO_BIG}};
+	} cases[] = { { { HTTP_REPLY_MAX, false }, HTTP_REPLY }, { { HTTP_REPLY_MAX, true }, HTTP_REPLY },
+		{ { HTTP_REPLY_MAX + 1, false }, HTTP_TOO_BIG }, { { HTTP_REPLY_MAX + 1, true }, HTTP_TOO_BIG } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct large large = cases[i].large;
 		struct server *server = server_start(play_large, &large, NULL);
-		struct result result = {0};
+		struct result result = { 0 };
 		struct fixture f;
 
 		fixture_server(&f, server);
@@ -334,7 +351,7 @@ static void play_drip(struct server_connection *c, void *arg)
 static void test_reply_in_single_bytes_is_put_together(void **state)
 {
 	struct server *server = server_start(play_drip, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -350,7 +367,7 @@ static void test_reply_in_single_bytes_is_put_together(void **state)
 static void test_connection_is_used_again(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;

@@ -12,7 +12,8 @@
 
 #include "daemon/upstream/http_addresses.h"
 
-static int read_one(struct http_addresses *addresses, const char *url, const char *server_name, struct error *error)
+static int read_one(struct http_addresses *addresses, const char *url, const char *server_name,
+    struct error *error)
 {
 	char *copy = strdup(url);
 	int result = http_addresses_init(addresses, &copy, 1, server_name, error);
@@ -35,15 +36,15 @@ static void test_urls_are_scheme_host_and_port(void **state)
 	static const struct {
 		const char *address, *url;
 	} cases[] = {
-		{"https://bao-1.internal:8200", "https://bao-1.internal:8200/"},
-		{"http://127.0.0.1:8200/", "http://127.0.0.1:8200/"},
-		{"https://bao", "https://bao:443/"},
-		{"http://bao", "http://bao:80/"},
-		{"HTTPS://bao:8200", "https://bao:8200/"},
-		{"https://[::1]:8200", "https://[::1]:8200/"},
+		{ "https://bao-1.internal:8200", "https://bao-1.internal:8200/" },
+		{ "http://127.0.0.1:8200/", "http://127.0.0.1:8200/" },
+		{ "https://bao", "https://bao:443/" },
+		{ "http://bao", "http://bao:80/" },
+		{ "HTTPS://bao:8200", "https://bao:8200/" },
+		{ "https://[::1]:8200", "https://[::1]:8200/" },
 	};
 	struct http_addresses addresses;
-	struct error error = {""};
+	struct error error = { "" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -57,7 +58,7 @@ static void test_urls_are_scheme_host_and_port(void **state)
 static void test_server_name_stands_in_the_url(void **state)
 {
 	struct http_addresses addresses;
-	struct error error = {""};
+	struct error error = { "" };
 
 	(void)state;
 	assert_int_equal(read_one(&addresses, "https://[::1]:8200", "bao.internal", &error), 0);
@@ -68,9 +69,10 @@ static void test_server_name_stands_in_the_url(void **state)
 
 static void test_what_is_no_address_is_refused_without_quoting_it(void **state)
 {
-	static const char *const urls[] = {"", "canary", "canary:8200", "ftp://canary", "file:///canary", "unix:///canary",
-	    "https://", "https://canary:99999", "https://canary:8200/v1", "https://canary:8200?x=1", "https://canary:8200#x",
-	    "https://user@canary:8200", "https://user:canary@bao:8200", "https://can ary:8200", "https://canary\n:8200"};
+	static const char *const urls[] = { "", "canary", "canary:8200", "ftp://canary", "file:///canary",
+		"unix:///canary", "https://", "https://canary:99999", "https://canary:8200/v1",
+		"https://canary:8200?x=1", "https://canary:8200#x", "https://user@canary:8200",
+		"https://user:canary@bao:8200", "https://can ary:8200", "https://canary\n:8200" };
 	struct http_addresses addresses;
 	struct error error;
 
@@ -87,7 +89,7 @@ static void test_what_is_no_address_is_refused_without_quoting_it(void **state)
 static void test_no_address_is_an_error_with_its_tag(void **state)
 {
 	struct http_addresses addresses;
-	struct error error = {""};
+	struct error error = { "" };
 
 	(void)state;
 	assert_int_equal(http_addresses_init(&addresses, NULL, 0, NULL, &error), -1);
@@ -99,7 +101,7 @@ static void test_more_addresses_than_bits_are_refused(void **state)
 	char *urls[HTTP_ADDRESSES_MAX + 1];
 	char url[] = "http://bao:8200";
 	struct http_addresses addresses;
-	struct error error = {""};
+	struct error error = { "" };
 
 	(void)state;
 	for (size_t i = 0; i < HTTP_ADDRESSES_MAX + 1; i++)
@@ -113,8 +115,8 @@ static void test_more_addresses_than_bits_are_refused(void **state)
 
 static void test_addresses_are_tried_in_order_and_failed_ones_last(void **state)
 {
-	struct http_address entries[3] = {{.failed_ms = 0}};
-	struct http_addresses addresses = {.entries = entries, .count = 3};
+	struct http_address entries[3] = { { .failed_ms = 0 } };
+	struct http_addresses addresses = { .entries = entries, .count = 3 };
 	uint64_t now = 1000000;
 
 	(void)state;
@@ -135,11 +137,14 @@ static void test_addresses_are_tried_in_order_and_failed_ones_last(void **state)
 	assert_int_equal(http_addresses_next(&addresses, 0, now + 6), 1);
 }
 
-/* A node that takes requests and does not answer would else hold up all there are, every time that its time is over. */
+/*
+ * A node that takes requests and does not answer would else hold up all there are, every time that its time is
+ * over.
+ */
 static void test_one_request_at_a_time_tries_an_address_that_failed_once_more(void **state)
 {
-	struct http_address entries[2] = {{.failed_ms = 0}};
-	struct http_addresses addresses = {.entries = entries, .count = 2};
+	struct http_address entries[2] = { { .failed_ms = 0 } };
+	struct http_addresses addresses = { .entries = entries, .count = 2 };
 	uint64_t now = 1000000;
 
 	(void)state;

@@ -1,6 +1,6 @@
 /*
- * Connections that break, addresses that do not answer, and what may be sent again: never a POST of which something
- * was sent.
+ * Connections that break, addresses that do not answer, and what may be sent again: never a POST of which
+ * something was sent.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -32,7 +32,12 @@
 /* -- connections that break -- */
 
 enum cut {
-	CUT_AFTER_HEAD, CUT_AFTER_BODY, CUT_IN_REPLY_HEAD, CUT_AFTER_REPLY_LINE, CUT_AFTER_CONTINUE, CUT_IN_REPLY_BODY,
+	CUT_AFTER_HEAD,
+	CUT_AFTER_BODY,
+	CUT_IN_REPLY_HEAD,
+	CUT_AFTER_REPLY_LINE,
+	CUT_AFTER_CONTINUE,
+	CUT_IN_REPLY_BODY,
 	CUT_IN_REPLY_CHUNKS
 };
 
@@ -72,9 +77,9 @@ static void play_cut(struct server_connection *c, void *arg)
 /* Cuts a POST on a new connection (good 0) or a used one, and expects that it came there once and ended broken. */
 static void expect_one_post(unsigned good, enum cut cut, bool reset)
 {
-	struct cutter cutter = {.good = good, .cut = cut, .reset = reset};
+	struct cutter cutter = { .good = good, .cut = cut, .reset = reset };
 	struct server *server = server_start(play_cut, &cutter, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	fixture_server(&f, server);
@@ -108,14 +113,16 @@ static void test_post_cut_after_its_body_on_a_new_connection_is_made_once(void *
 	expect_one_post(0, CUT_AFTER_BODY, true);
 }
 
-/* How far curl got is chance here: either something was sent and it ends there, or nothing, and it is made anew. */
+/*
+ * How far curl got is chance here: either something was sent and it ends there, or nothing, and it is made anew.
+ */
 static void test_post_cut_after_its_head_is_made_at_most_once(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 40; i++) {
-		struct cutter cutter = {.good = 1, .cut = CUT_AFTER_HEAD, .reset = i % 2 == 0};
+		struct cutter cutter = { .good = 1, .cut = CUT_AFTER_HEAD, .reset = i % 2 == 0 };
 		struct server *server = server_start(play_cut, &cutter, NULL);
-		struct result result = {0};
+		struct result result = { 0 };
 		struct fixture f;
 
 		fixture_server(&f, server);
@@ -144,10 +151,12 @@ static void test_post_whose_reply_is_cut_is_made_once(void **state)
 /* Without a body there is nothing that curl cannot read again, so it must not get a used connection. */
 static void test_post_without_body_is_made_once(void **state)
 {
-	struct cutter cutter = {.good = 1, .cut = CUT_AFTER_BODY};
+	struct cutter cutter = { .good = 1, .cut = CUT_AFTER_BODY };
 	struct server *server = server_start(play_cut, &cutter, NULL);
-	struct http_request request = {.method = HTTP_POST, .path = "/v1/empty", .deadline_ms = clock_now_ms() + LONG_MS};
-	struct result result = {0};
+	struct http_request request = { .method = HTTP_POST,
+		.path = "/v1/empty",
+		.deadline_ms = clock_now_ms() + LONG_MS };
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -182,7 +191,7 @@ static void test_post_on_a_connection_that_the_server_had_closed_succeeds_on_ano
 {
 	atomic_uint closed = 0;
 	struct server *server = server_start(play_close_idle, &closed, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -200,9 +209,9 @@ static void test_post_on_a_connection_that_the_server_had_closed_succeeds_on_ano
 
 static void test_get_cut_on_a_used_connection_is_asked_again(void **state)
 {
-	struct cutter cutter = {.good = 1, .cut = CUT_AFTER_BODY};
+	struct cutter cutter = { .good = 1, .cut = CUT_AFTER_BODY };
 	struct server *server = server_start(play_cut, &cutter, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -223,14 +232,15 @@ static void test_get_cut_on_a_new_connection_is_broken(void **state)
 		enum cut cut;
 		bool reset;
 		int status;
-	} cases[] = {{CUT_AFTER_HEAD, false, 0}, {CUT_AFTER_BODY, true, 0}, {CUT_IN_REPLY_BODY, false, 200},
-	    {CUT_IN_REPLY_HEAD, false, 200}, {CUT_AFTER_REPLY_LINE, false, 200}, {CUT_AFTER_CONTINUE, false, 100}, {CUT_IN_REPLY_CHUNKS, false, 200}};
+	} cases[] = { { CUT_AFTER_HEAD, false, 0 }, { CUT_AFTER_BODY, true, 0 }, { CUT_IN_REPLY_BODY, false, 200 },
+		{ CUT_IN_REPLY_HEAD, false, 200 }, { CUT_AFTER_REPLY_LINE, false, 200 },
+		{ CUT_AFTER_CONTINUE, false, 100 }, { CUT_IN_REPLY_CHUNKS, false, 200 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct cutter cutter = {.cut = cases[i].cut, .reset = cases[i].reset};
+		struct cutter cutter = { .cut = cases[i].cut, .reset = cases[i].reset };
 		struct server *server = server_start(play_cut, &cutter, NULL);
-		struct result result = {0};
+		struct result result = { 0 };
 		struct fixture f;
 
 		fixture_server(&f, server);
@@ -255,14 +265,15 @@ static void play_garbage(struct server_connection *c, void *arg)
 
 static void test_what_is_not_http_is_broken(void **state)
 {
-	static const char *const texts[] = {"SSH-2.0-OpenSSH_9.2\r\n", "{\"errors\":[]}", "HTTP/1.1 banana\r\n\r\n",
-	    "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n"};
+	static const char *const texts[] = { "SSH-2.0-OpenSSH_9.2\r\n", "{\"errors\":[]}",
+		"HTTP/1.1 banana\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *text = strdup(texts[i]);
 		struct server *server = server_start(play_garbage, text, NULL);
-		struct result get = {0}, post = {0};
+		struct result get = { 0 }, post = { 0 };
 		struct fixture f;
 
 		fixture_server(&f, server);
@@ -287,7 +298,7 @@ static void play_reset_at_once(struct server_connection *c, void *arg)
 static void test_connections_reset_at_once_end_the_call(void **state)
 {
 	struct server *server = server_start(play_reset_at_once, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -378,7 +389,7 @@ static void test_address_that_does_not_answer_is_followed_by_the_next_after_the_
 static void test_deadline_while_connecting_is_told_as_such(void **state)
 {
 	struct blackhole hole;
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -396,7 +407,7 @@ static void test_deadline_while_connecting_is_told_as_such(void **state)
 static void test_connect_timeout_is_no_deadline(void **state)
 {
 	struct blackhole hole;
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -413,7 +424,7 @@ static void test_connect_timeout_is_no_deadline(void **state)
 
 static void test_only_address_is_asked_again_though_it_failed(void **state)
 {
-	struct result result = {0};
+	struct result result = { 0 };
 	unsigned port;
 	int refusing = fixture_refusing(&port), fd;
 	struct fixture f;
@@ -475,7 +486,7 @@ static void play_slow(struct server_connection *c, void *arg)
 static void test_address_that_answers_after_all_is_tried_first_again(void **state)
 {
 	struct server *slow = server_start(play_slow, NULL, NULL);
-	struct result patient = {0};
+	struct result patient = { 0 };
 	struct two two;
 
 	(void)state;
@@ -497,7 +508,7 @@ static void test_address_that_answers_after_all_is_tried_first_again(void **stat
 static void test_address_that_failed_is_tried_again_by_a_request_that_goes_there(void **state)
 {
 	struct server *failed = server_start(server_play_ok, NULL, NULL);
-	struct http_request to_good = {.method = HTTP_GET, .path = "/v1/x"};
+	struct http_request to_good = { .method = HTTP_GET, .path = "/v1/x" };
 	struct two two;
 
 	(void)state;
@@ -520,7 +531,7 @@ static void test_address_that_failed_is_tried_again_by_a_request_that_goes_there
 
 static void test_sent_post_does_not_go_to_the_next_address(void **state)
 {
-	struct cutter cutter = {.cut = CUT_AFTER_BODY};
+	struct cutter cutter = { .cut = CUT_AFTER_BODY };
 	struct server *cutting = server_start(play_cut, &cutter, NULL);
 	struct two two;
 
@@ -536,14 +547,16 @@ static void test_sent_post_does_not_go_to_the_next_address(void **state)
 
 static void test_unknown_name_is_no_connection(void **state)
 {
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
 	fixture_init(&f);
 	fixture_url(&f, "http", "bao.invalid", 8200);
 	fixture_open(&f);
-	/* Where there is no name server at all, the resolver may take its time: then the connect timeout ends it. */
+	/*
+	 * Where there is no name server at all, the resolver may take its time: then the connect timeout ends it.
+	 */
 	fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &result);
 	assert_int_equal(result.outcome, HTTP_CONNECT);
 	assert_false(result.sent);
@@ -557,8 +570,10 @@ static void test_unknown_name_is_no_connection(void **state)
 /* In a network of its own, where a socket that nobody reads is the name server. */
 static bool enter_black_hole(void)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct ifreq request = {.ifr_name = "lo"};
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(53),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct ifreq request = { .ifr_name = "lo" };
 	char path[] = "/tmp/resolv.XXXXXX";
 	int fd, file;
 
@@ -572,7 +587,8 @@ static bool enter_black_hole(void)
 	if (file < 0 || dprintf(file, "nameserver 127.0.0.1\n") < 0)
 		return false;
 	close(file);
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) < 0)
 		return false;
 	unlink(path);
 	return true;
@@ -580,7 +596,7 @@ static bool enter_black_hole(void)
 
 static void in_black_hole(void)
 {
-	struct result timed_out = {0}, late = {0}, gone = {0};
+	struct result timed_out = { 0 }, late = { 0 }, gone = { 0 };
 	uint64_t last, longest = 0, now;
 	struct http_call *call;
 	struct fixture f;
@@ -610,7 +626,9 @@ static void in_black_hole(void)
 	fixture_free(&f);
 	now = clock_now_ms();
 	longest = now - last > longest ? now - last : longest;
-	/* Without CURLOPT_QUICK_EXIT the loop stands still until the resolver has given up, which takes it 10 s. */
+	/*
+	 * Without CURLOPT_QUICK_EXIT the loop stands still until the resolver has given up, which takes it 10 s.
+	 */
 	assert_true(longest < 2000);
 }
 
@@ -661,7 +679,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_http_is_broken),
 		cmocka_unit_test(test_connections_reset_at_once_end_the_call),
 		cmocka_unit_test(test_refused_address_is_followed_by_the_next_and_remembered),
-		cmocka_unit_test(test_address_that_does_not_answer_is_followed_by_the_next_after_the_connect_timeout),
+		cmocka_unit_test(
+		    test_address_that_does_not_answer_is_followed_by_the_next_after_the_connect_timeout),
 		cmocka_unit_test(test_deadline_while_connecting_is_told_as_such),
 		cmocka_unit_test(test_connect_timeout_is_no_deadline),
 		cmocka_unit_test(test_only_address_is_asked_again_though_it_failed),

@@ -32,8 +32,10 @@ static void play_hold(struct server_connection *c, void *arg)
 static void test_deadline_that_has_passed_is_told_later_and_sends_nothing(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct http_request long_ago = {.method = HTTP_GET, .path = "/v1/x", .deadline_ms = clock_now_ms() - 1000};
-	struct result get = {0}, post = {0}, past = {0};
+	struct http_request long_ago = { .method = HTTP_GET,
+		.path = "/v1/x",
+		.deadline_ms = clock_now_ms() - 1000 };
+	struct result get = { 0 }, post = { 0 }, past = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -58,7 +60,7 @@ static void test_deadline_that_has_passed_is_told_later_and_sends_nothing(void *
 static void test_deadline_while_the_server_is_silent(void **state)
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
-	struct result get = {0}, post = {0};
+	struct result get = { 0 }, post = { 0 };
 	uint64_t begun = clock_now_ms();
 	struct fixture f;
 
@@ -88,8 +90,8 @@ static void test_deadline_while_the_server_is_silent(void **state)
 static void test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through(void **state)
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
-	struct result busy[BUSY] = {{0}}, queued = {0}, post = {0}, late = {0}, urgent = {0};
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/quick", .urgent = true};
+	struct result busy[BUSY] = { { 0 } }, queued = { 0 }, post = { 0 }, late = { 0 }, urgent = { 0 };
+	struct http_request request = { .method = HTTP_GET, .path = "/v1/quick", .urgent = true };
 	struct fixture f;
 
 	(void)state;
@@ -127,7 +129,8 @@ static void test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through(v
 }
 
 /* Fills all places with calls that end within timeout_ms. */
-static void fill(struct fixture *f, struct server *server, uint64_t timeout_ms, struct http_call **calls, struct result *results)
+static void fill(struct fixture *f, struct server *server, uint64_t timeout_ms, struct http_call **calls,
+    struct result *results)
 {
 	for (size_t i = 0; i < BUSY; i++)
 		calls[i] = fixture_get(f, "/v1/x", timeout_ms, &results[i]);
@@ -137,7 +140,7 @@ static void fill(struct fixture *f, struct server *server, uint64_t timeout_ms, 
 static void test_queued_call_takes_the_place_of_one_that_was_cancelled(void **state)
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
-	struct result busy[BUSY] = {{0}}, queued = {0};
+	struct result busy[BUSY] = { { 0 } }, queued = { 0 };
 	struct http_call *calls[BUSY];
 	struct fixture f;
 
@@ -158,7 +161,7 @@ static void test_queued_call_takes_the_place_of_one_that_was_cancelled(void **st
 static void test_queued_call_takes_the_place_of_one_whose_deadline_passed(void **state)
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
-	struct result busy[BUSY] = {{0}}, queued = {0};
+	struct result busy[BUSY] = { { 0 } }, queued = { 0 };
 	struct http_call *calls[BUSY];
 	struct fixture f;
 
@@ -228,7 +231,7 @@ static void test_cancelled_calls_tell_nothing_whatever_they_were_at(void **state
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
 	struct blackhole hole;
-	struct result results[BUSY + 4] = {{0}};
+	struct result results[BUSY + 4] = { { 0 } };
 	struct http_call *calls[BUSY + 4];
 	struct fixture f, connecting;
 	size_t n = 0;
@@ -283,7 +286,7 @@ static void play_half(struct server_connection *c, void *arg)
 static void test_call_cancelled_in_the_middle_of_its_reply_ends_the_connection(void **state)
 {
 	struct server *server = server_start(play_half, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct http_call *call;
 	struct fixture f;
 
@@ -303,7 +306,7 @@ static void test_call_cancelled_in_the_middle_of_its_reply_ends_the_connection(v
 static void test_free_ends_calls_in_every_state_without_a_word(void **state)
 {
 	struct server *server = server_start(play_hold, NULL, NULL);
-	struct result results[BUSY + 12] = {{0}};
+	struct result results[BUSY + 12] = { { 0 } };
 	size_t n = sizeof(results) / sizeof(results[0]);
 	struct fixture f;
 
@@ -332,7 +335,9 @@ struct chain {
 static void on_link(void *arg, const struct http_reply *reply)
 {
 	struct chain *chain = arg;
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/x", .deadline_ms = clock_now_ms() + LONG_MS};
+	struct http_request request = { .method = HTTP_GET,
+		.path = "/v1/x",
+		.deadline_ms = clock_now_ms() + LONG_MS };
 
 	if (reply->outcome != HTTP_REPLY || chain->left-- == 0)
 		fixture_done(&chain->result, reply);
@@ -344,8 +349,8 @@ static void test_callback_may_start_the_next_call(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
 	struct fixture f;
-	struct chain chain = {.f = &f, .left = 100};
-	struct http_reply begin = {.outcome = HTTP_REPLY};
+	struct chain chain = { .f = &f, .left = 100 };
+	struct http_reply begin = { .outcome = HTTP_REPLY };
 
 	(void)state;
 	fixture_server(&f, server);
@@ -375,10 +380,12 @@ static void on_first_of_pair(void *arg, const struct http_reply *reply)
 /* One timer ends both: the first callback must still keep the second from running. */
 static void test_callback_may_cancel_a_call_that_ends_with_it(void **state)
 {
-	struct http_request request = {.method = HTTP_GET, .path = "/v1/x", .deadline_ms = clock_now_ms() + LONG_MS};
+	struct http_request request = { .method = HTTP_GET,
+		.path = "/v1/x",
+		.deadline_ms = clock_now_ms() + LONG_MS };
 	struct blackhole hole;
 	unsigned ended = 0;
-	struct pair pairs[2] = {{.ended = &ended}, {.ended = &ended}};
+	struct pair pairs[2] = { { .ended = &ended }, { .ended = &ended } };
 	struct fixture f;
 
 	(void)state;

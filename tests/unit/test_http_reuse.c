@@ -31,12 +31,16 @@ static void play_mirror(struct server_connection *c, void *arg)
 	}
 }
 
-static void mirror(struct fixture *f, enum http_method method, const char *path, const char *token, const char *namespace,
-    const char *text, struct result *result)
+static void mirror(struct fixture *f, enum http_method method, const char *path, const char *token,
+    const char *namespace, const char *text, struct result *result)
 {
 	struct buf body;
-	struct http_request request = {.method = method, .path = path, .token = token, .vault_namespace = namespace,
-	    .body = text != NULL ? &body : NULL, .deadline_ms = clock_now_ms() + LONG_MS};
+	struct http_request request = { .method = method,
+		.path = path,
+		.token = token,
+		.vault_namespace = namespace,
+		.body = text != NULL ? &body : NULL,
+		.deadline_ms = clock_now_ms() + LONG_MS };
 
 	buf_init(&body, 100);
 	if (text != NULL)
@@ -50,7 +54,7 @@ static void mirror(struct fixture *f, enum http_method method, const char *path,
 static void test_nothing_of_a_request_goes_with_the_next(void **state)
 {
 	struct server *server = server_start(play_mirror, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -88,7 +92,7 @@ static void test_nothing_of_a_request_goes_with_the_next(void **state)
 static void test_a_get_that_finds_nobody_says_nothing_of_the_one_before(void **state)
 {
 	struct server *server = server_start(play_mirror, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -119,7 +123,7 @@ static void play_once(struct server_connection *c, void *arg)
 static void test_gets_are_made_again_however_many_connections_have_died(void **state)
 {
 	struct server *server = server_start(play_once, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -160,19 +164,20 @@ static bool none_is_open(const void *arg)
 
 static void test_what_happens_to_a_connection_between_requests_harms_none(void **state)
 {
-	static char what[][8] = {"close", "reset", "speak"};
+	static char what[][8] = { "close", "reset", "speak" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
 		struct server *server = server_start(play_answer_and, what[i], NULL);
-		struct result result = {0};
+		struct result result = { 0 };
 		struct fixture f;
 
 		fixture_server(&f, server);
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
 		server_release(server);
-		fixture_until(&f, none_is_open, &server_counts(server)->open); /* which the one that speaks is until we shut it down */
+		/* which the one that speaks is until we shut it down */
+		fixture_until(&f, none_is_open, &server_counts(server)->open);
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
 		assert_string_equal(result.body, "once");
@@ -214,14 +219,14 @@ static void until_together(struct fixture *f, struct result *results)
 }
 
 /*
- * Curl leaves the timer of connecting to run out during the transfer, and looks then at all whose timers have, whichever
- * socket it was called for. So it has read others' answers before the loop comes to tell of them.
+ * Curl leaves the timer of connecting to run out during the transfer, and looks then at all whose timers have,
+ * whichever socket it was called for. So it has read others' answers before the loop comes to tell of them.
  */
 static void test_an_answer_that_was_read_already_costs_no_connection(void **state)
 {
 	atomic_uint answered = 0;
 	struct server *server = server_start(play_answer_together, &answered, NULL);
-	struct result results[TOGETHER] = {0};
+	struct result results[TOGETHER] = { 0 };
 	uint64_t over_ms;
 	struct fixture f;
 
@@ -235,7 +240,7 @@ static void test_an_answer_that_was_read_already_costs_no_connection(void **stat
 	over_ms = clock_now_ms() + CONNECT_MS;
 	server_release(server);
 	while (answered < TOGETHER || clock_now_ms() < over_ms)
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	until_together(&f, results);
 	get_together(&f, results);
 	until_together(&f, results);
@@ -246,12 +251,14 @@ static void test_an_answer_that_was_read_already_costs_no_connection(void **stat
 		result_free(&results[i]);
 }
 
-/* Of a name's two addresses, ::1 and 127.0.0.1, one is refused; curl says little of the socket it tried that with. */
+/*
+ * Of a name's two addresses, ::1 and 127.0.0.1, one is refused; curl says little of the socket it tried that with.
+ */
 static void test_nothing_is_left_of_connections_that_never_were(void **state)
 {
 	static char what[] = "close";
 	struct server *server = server_start(play_answer_and, what, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -286,9 +293,10 @@ static void play_so_many(struct server_connection *c, void *arg)
 /* The buffer they are read into changes with what came before. */
 static void test_replies_arrive_whole_whatever_came_before(void **state)
 {
-	static const unsigned lengths[] = {0, 100, 1024, 1025, 3000, LONGEST, 1, 16384, 65536, 64511, 64513, 10, 10, 10, LONGEST};
+	static const unsigned lengths[] = { 0, 100, 1024, 1025, 3000, LONGEST, 1, 16384, 65536, 64511, 64513, 10,
+		10, 10, LONGEST };
 	struct server *server = server_start(play_so_many, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 	char path[32];
 
@@ -313,7 +321,7 @@ static void test_replies_arrive_whole_whatever_came_before(void **state)
 static void test_a_crowd_comes_and_goes_and_comes_again(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);
-	struct result results[100] = {0};
+	struct result results[100] = { 0 };
 	struct fixture f;
 
 	(void)state;

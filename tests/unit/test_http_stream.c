@@ -54,7 +54,8 @@ static void sink(void *arg, const void *p, size_t n)
 static size_t source(void *arg, void *p, size_t size)
 {
 	struct ends *e = arg;
-	size_t until = e->wait_at > 0 ? e->wait_at : e->give, n = until - e->given < size ? until - e->given : size;
+	size_t until = e->wait_at > 0 ? e->wait_at : e->give,
+	       n = until - e->given < size ? until - e->given : size;
 
 	if (n == 0 && e->wait_at > 0) {
 		e->waits++;
@@ -68,10 +69,14 @@ static size_t source(void *arg, void *p, size_t size)
 
 static void start(struct fixture *f, struct ends *e, enum http_method method)
 {
-	const struct http_stream stream = {.sink = method == HTTP_GET ? sink : NULL,
-	    .source = method == HTTP_POST ? source : NULL, .arg = e};
-	struct http_request request = {.method = method, .path = "/v1/x", .token = "s.token", .stream = &stream,
-	    .deadline_ms = CLOCK_NEVER};
+	const struct http_stream stream = { .sink = method == HTTP_GET ? sink : NULL,
+		.source = method == HTTP_POST ? source : NULL,
+		.arg = e };
+	struct http_request request = { .method = method,
+		.path = "/v1/x",
+		.token = "s.token",
+		.stream = &stream,
+		.deadline_ms = CLOCK_NEVER };
 
 	e->intact = true;
 	e->call = http_start(f->http, &request, fixture_done, &e->result);
@@ -136,7 +141,7 @@ static void play_large(struct server_connection *c, void *arg)
 static void test_a_sink_gets_all_of_a_large_reply_in_pieces(void **state)
 {
 	struct server *server = server_start(play_large, NULL, NULL);
-	struct ends e = {.got = 0};
+	struct ends e = { .got = 0 };
 	struct fixture f;
 
 	(void)state;
@@ -157,7 +162,7 @@ static void test_a_sink_gets_all_of_a_large_reply_in_pieces(void **state)
 static void test_a_paused_sink_gets_nothing_until_it_goes_on(void **state)
 {
 	struct server *server = server_start(play_large, NULL, NULL);
-	struct ends e = {.pause_after = 3000000};
+	struct ends e = { .pause_after = 3000000 };
 	struct fixture f;
 	size_t got;
 
@@ -197,7 +202,7 @@ static void play_refused(struct server_connection *c, void *arg)
 static void test_an_error_is_collected_and_no_business_of_the_sink(void **state)
 {
 	struct server *server = server_start(play_refused, NULL, NULL);
-	struct ends e = {.got = 0};
+	struct ends e = { .got = 0 };
 	struct fixture f;
 
 	(void)state;
@@ -225,7 +230,7 @@ static void play_cut(struct server_connection *c, void *arg)
 static void test_a_reply_that_is_cut_off_is_broken_and_not_asked_for_again(void **state)
 {
 	struct server *server = server_start(play_cut, NULL, NULL);
-	struct ends e = {.got = 0};
+	struct ends e = { .got = 0 };
 	struct fixture f;
 
 	(void)state;
@@ -246,7 +251,7 @@ static void test_paused_streams_take_no_room_from_others(void **state)
 	enum { STREAMS = 40 };
 	struct server *server = server_start(play_large, NULL, NULL);
 	static struct ends ends[STREAMS];
-	struct result small = {0};
+	struct result small = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -289,13 +294,13 @@ static void play_upload(struct server_connection *c, void *arg)
 
 static void test_a_source_is_sent_in_chunks(void **state)
 {
-	size_t sizes[] = {0, 1, 65536, 5000000};
+	size_t sizes[] = { 0, 1, 65536, 5000000 };
 	struct fixture f;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct server *server = server_start(play_upload, &sizes[i], NULL);
-		struct ends e = {.give = sizes[i]};
+		struct ends e = { .give = sizes[i] };
 
 		fixture_server(&f, server);
 		start(&f, &e, HTTP_POST);
@@ -313,7 +318,7 @@ static void test_a_source_that_has_none_is_asked_again_when_it_goes_on(void **st
 {
 	size_t size = 3000000;
 	struct server *server = server_start(play_upload, &size, NULL);
-	struct ends e = {.give = size, .wait_at = 1000000};
+	struct ends e = { .give = size, .wait_at = 1000000 };
 	struct fixture f;
 
 	(void)state;
@@ -350,7 +355,7 @@ static void test_a_refusal_ends_a_source_that_waits(void **state)
 {
 	sem_t waits;
 	struct server *server;
-	struct ends e = {.give = 100, .wait_at = 50};
+	struct ends e = { .give = 100, .wait_at = 50 };
 	struct fixture f;
 
 	(void)state;
@@ -383,7 +388,7 @@ static void play_accept_early(struct server_connection *c, void *arg)
 static void test_an_early_acceptance_does_not_cut_a_source_off(void **state)
 {
 	struct server *server = server_start(play_accept_early, NULL, NULL);
-	struct ends e = {.give = 300000, .wait_at = 50};
+	struct ends e = { .give = 300000, .wait_at = 50 };
 	struct fixture f;
 
 	(void)state;
@@ -416,7 +421,7 @@ static void test_a_source_is_never_begun_again(void **state)
 {
 	unsigned chunks = 3;
 	struct server *server = server_start(play_die, &chunks, NULL);
-	struct ends e = {.give = 5000000};
+	struct ends e = { .give = 5000000 };
 	struct fixture f;
 
 	(void)state;
@@ -434,7 +439,7 @@ static void test_a_stream_that_is_cancelled_is_not_told(void **state)
 {
 	sem_t waits;
 	struct server *server;
-	struct ends e = {.give = 1 << 20, .wait_at = 10};
+	struct ends e = { .give = 1 << 20, .wait_at = 10 };
 	struct fixture f;
 
 	(void)state;

@@ -200,7 +200,7 @@ static void test_tls_before_1_2_is_refused(void **state)
 	static const struct {
 		int most;
 		enum http_outcome outcome;
-	} cases[] = {{TLS1_1_VERSION, HTTP_TLS}, {TLS1_2_VERSION, HTTP_REPLY}};
+	} cases[] = { { TLS1_1_VERSION, HTTP_TLS }, { TLS1_2_VERSION, HTTP_REPLY } };
 	struct bench b;
 
 	(void)state;
@@ -218,7 +218,7 @@ static void test_tls_before_1_2_is_refused(void **state)
 static void test_server_without_tls_is_refused(void **state)
 {
 	struct server *plain = server_start(server_play_ok, NULL, NULL);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -264,7 +264,9 @@ static void test_client_certificate_is_shown(void **state)
 	b.f.options.client_key_file = client.key_file;
 	expect_accepted(&b);
 	bench_close(&b);
-	/* With TLS 1.3 the client is done with the handshake when the refusal comes, and may have sent something. */
+	/*
+	 * With TLS 1.3 the client is done with the handshake when the refusal comes, and may have sent something.
+	 */
 	bench_init(&b, &by_address, &authority);
 	bench_post(&b);
 	assert_true((b.result.outcome == HTTP_TLS && !b.result.sent) || b.result.outcome == HTTP_BROKEN);
@@ -286,7 +288,7 @@ static void test_post_cut_on_a_used_connection_is_made_once(void **state)
 {
 	SSL_CTX *context = tls_server(&by_address, NULL);
 	struct server *server = server_start(play_cut_second, NULL, context);
-	struct result result = {0};
+	struct result result = { 0 };
 	struct fixture f;
 
 	(void)state;
@@ -350,7 +352,9 @@ static void hasty_open(struct hasty_bench *b, unsigned count)
 	fixture_open(&b->f);
 }
 
-/* Posts, and turns the loop so slowly that the server is mostly ahead: curl then reads before it takes the body. */
+/*
+ * Posts, and turns the loop so slowly that the server is mostly ahead: curl then reads before it takes the body.
+ */
 static void hasty_post(struct hasty_bench *b)
 {
 	uint64_t end = clock_now_ms() + 20000;
@@ -423,12 +427,17 @@ static void write_text(const char *path, const char *text)
 	fclose(file);
 }
 
-static void expect_unusable(const char *ca, const char *certificate, const char *key, const char *setting, const char *why)
+static void expect_unusable(const char *ca, const char *certificate, const char *key, const char *setting,
+    const char *why)
 {
-	char *urls[] = {strdup("https://127.0.0.1:1")};
-	struct http_options options = {.addresses = urls, .naddresses = 1, .ca_file = ca, .client_cert_file = certificate,
-	    .client_key_file = key, .connect_timeout_ms = 100};
-	struct error error = {""};
+	char *urls[] = { strdup("https://127.0.0.1:1") };
+	struct http_options options = { .addresses = urls,
+		.naddresses = 1,
+		.ca_file = ca,
+		.client_cert_file = certificate,
+		.client_key_file = key,
+		.connect_timeout_ms = 100 };
+	struct error error = { "" };
 	struct fixture f;
 
 	fixture_init(&f);
@@ -466,7 +475,8 @@ static void test_files_that_cannot_be_used_are_told_at_start(void **state)
 	expect_unusable(NULL, garbage, client.key_file, "client_cert_file:", "PEM");
 	expect_unusable(NULL, client.certificate_file, missing, "client_key_file:", "No such file");
 	expect_unusable(NULL, client.certificate_file, fifo, "client_key_file:", "regular file");
-	expect_unusable(NULL, client.certificate_file, authority.key_file, "client_key_file:", "that of the certificate");
+	expect_unusable(NULL, client.certificate_file, authority.key_file,
+	    "client_key_file:", "that of the certificate");
 	expect_unusable(NULL, client.certificate_file, encrypted, "client_key_file:", "passphrase");
 }
 
@@ -487,7 +497,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct tls_identity *const identities[] = {&authority, &stranger, &by_address, &by_name, &expired, &client};
+	struct tls_identity *const identities[] = { &authority, &stranger, &by_address, &by_name, &expired,
+		&client };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++)

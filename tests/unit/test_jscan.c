@@ -44,41 +44,263 @@ static int scan(const char *text, size_t len)
 }
 
 static const char *const accepted[] = {
-	"{}", "[]", "\"\"", "0", "-0", "1", "-1", "10", "1234567890123456789012345678901234567890", "true", "false",
-	"null", "0.0", "-0.0", "1.5", "1e1", "1E1", "1e+1", "1e-1", "1.25e10", "0e0", "0E-0", "0.1e+01", "1e400",
-	"-1.7976931348623157e308", " 1 ", "\t\n\r [] \t\n\r ", "[1,2,3]", "[ 1 , 2 , 3 ]", "[[],[[]],{}]", "[{}]",
-	"[\"\"]", "[null,true,false]", "{\"a\":1}", "{ \"a\" : 1 , \"b\" : 2 }", "{\"a\":{\"b\":{}}}", "{\"\":0}",
-	"{\"a\":1,\"a\":2}", "{\"a\":[]}", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u0000\"", "\"\\u00e9\\u00E9\"",
-	"\"\\uABCD\\uabcd\"", "\"\\ud83d\\udd11\"", "\"\\uDBFF\\uDFFF\"", "\"\\uD800\\uDC00x\"",
-	"\"\\ud7ff\\ue000\\uffff\"", "\"\x7f\"", "\"\xc2\x80\"", "\"\xdf\xbf\"", "\"\xe0\xa0\x80\"",
-	"\"\xed\x9f\xbf\"", "\"\xee\x80\x80\"", "\"\xef\xbf\xbf\"", "\"\xf0\x90\x80\x80\"", "\"\xf4\x8f\xbf\xbf\"",
-	"\"\xe2\x80\xa8\"", "\"\xef\xbb\xbf\"", "\"\\\\u12\"", "\"\\u005C\\u0022\"", "{\"\\u0061\":\"b\"}",
-	"{\"\xc3\xa9\":1}", "[0,-0,0.0,0e1,-1e-1]", "\"'\"", "\"/\"", "\"12345678\"", "\"1234567\xc3\xa9\"",
+	"{}",
+	"[]",
+	"\"\"",
+	"0",
+	"-0",
+	"1",
+	"-1",
+	"10",
+	"1234567890123456789012345678901234567890",
+	"true",
+	"false",
+	"null",
+	"0.0",
+	"-0.0",
+	"1.5",
+	"1e1",
+	"1E1",
+	"1e+1",
+	"1e-1",
+	"1.25e10",
+	"0e0",
+	"0E-0",
+	"0.1e+01",
+	"1e400",
+	"-1.7976931348623157e308",
+	" 1 ",
+	"\t\n\r [] \t\n\r ",
+	"[1,2,3]",
+	"[ 1 , 2 , 3 ]",
+	"[[],[[]],{}]",
+	"[{}]",
+	"[\"\"]",
+	"[null,true,false]",
+	"{\"a\":1}",
+	"{ \"a\" : 1 , \"b\" : 2 }",
+	"{\"a\":{\"b\":{}}}",
+	"{\"\":0}",
+	"{\"a\":1,\"a\":2}",
+	"{\"a\":[]}",
+	"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+	"\"\\u0000\"",
+	"\"\\u00e9\\u00E9\"",
+	"\"\\uABCD\\uabcd\"",
+	"\"\\ud83d\\udd11\"",
+	"\"\\uDBFF\\uDFFF\"",
+	"\"\\uD800\\uDC00x\"",
+	"\"\\ud7ff\\ue000\\uffff\"",
+	"\"\x7f\"",
+	"\"\xc2\x80\"",
+	"\"\xdf\xbf\"",
+	"\"\xe0\xa0\x80\"",
+	"\"\xed\x9f\xbf\"",
+	"\"\xee\x80\x80\"",
+	"\"\xef\xbf\xbf\"",
+	"\"\xf0\x90\x80\x80\"",
+	"\"\xf4\x8f\xbf\xbf\"",
+	"\"\xe2\x80\xa8\"",
+	"\"\xef\xbb\xbf\"",
+	"\"\\\\u12\"",
+	"\"\\u005C\\u0022\"",
+	"{\"\\u0061\":\"b\"}",
+	"{\"\xc3\xa9\":1}",
+	"[0,-0,0.0,0e1,-1e-1]",
+	"\"'\"",
+	"\"/\"",
+	"\"12345678\"",
+	"\"1234567\xc3\xa9\"",
 	"{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]]}",
 };
 
 static const char *const refused[] = {
-	"", " ", "\n", "x", "tru", "truE", "True", "TRUE", "nul", "nil", "fals", "falsee", "truee", "nulll", "NaN",
-	"Infinity", "-Infinity", "undefined", "'a'", "a", "+1", "-", "--1", "-a", "01", "-01", "00", "0x10", "1.",
-	".5", "-.5", "1.e1", "1e", "1E", "1e+", "1e-", "1e1.5", "1e1e1", "1.2.3", "0.", "1 2", "1,", ",1", "1a",
-	"1_000", "0b1", "1e 1", "- 1", "1. 0", "\xef\xbb\xbf{}", "{}\xef\xbb\xbf", "\xfe\xff{}", "[", "]", "{", "}",
-	"[}", "{]", "[1", "[1,", "[1,]", "[,1]", "[,]", "[1,,2]", "[1 2]", "[1}", "[1]]", "[[1]", "[\"a\"", "[\"a\",",
-	"[1:2]", "[\"a\":1]", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{,\"a\":1}",
-	"{\"a\":1,,\"b\":2}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{\"a\":1]", "{a:1}", "{'a':1}", "{1:1}", "{null:1}",
-	"{[]:1}", "{{}:1}", "{\"a\"::1}", "{\"a\":1:2}", "{\"a\",\"b\"}", "{\"a\":1}}", "{}{}", "{} x", "[]x", "\"",
-	"\"a", "\"\\\"", "\"\\", "\"\\x\"", "\"\\a\"", "\"\\v\"", "\"\\0\"", "\"\\'\"", "\"\\ \"", "\"\\\n\"",
-	"\"\\U0041\"", "\"\\u\"", "\"\\u1\"", "\"\\u12\"", "\"\\u123\"", "\"\\u123g\"", "\"\\u 123\"", "\"\\u-123\"",
-	"\"\\u+123\"", "\"\\u00\xc3\xa9\"", "\"\\ud800\"", "\"\\udbff\"", "\"\\udc00\"", "\"\\udfff\"",
-	"\"\\ud800\\ud800\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\\\udc00\"",
-	"\"\\ud800\\udbff\"", "\"\\ud800\\ue000\"", "\"\\ud800\\udc0\"", "\"\\ud800\\udc0g\"", "\"\\udc00\\ud800\"",
-	"\"\\udc00\\udc00\"", "\"\\udfff\\udc00\"", "\"\\ud800 \\udc00\"", "\"\\ud800\\u\"", "\"a\"b", "\"a\" \"b\"",
-	"\"\n\"", "\"\t\"", "\"\r\"", "\"\x01\"", "\"\x1f\"", "\"\x80\"", "\"\xbf\"", "\"\xc0\x80\"", "\"\xc1\xbf\"",
-	"\"\xc2\"", "\"\xc2\x22", "\"\xe0\x80\x80\"", "\"\xe0\x9f\xbf\"", "\"\xed\xa0\x80\"", "\"\xed\xbf\xbf\"",
-	"\"\xe2\x82\"", "\"\xf0\x80\x80\x80\"", "\"\xf0\x8f\xbf\xbf\"", "\"\xf4\x90\x80\x80\"", "\"\xf5\x80\x80\x80\"",
-	"\"\xf8\x88\x80\x80\x80\"", "\"\xfe\"", "\"\xff\"", "\xc3\xa9", "\xa0" "1", "\v1", "\f1", "\xc2\xa0" "1",
-	"1\v", "/**/1", "1//", "#1", "[1]#", "<>", "\\u0031", "\"\\uD8", "\"\\uD800\\", "\"\\uD800\\uDC",
-	"{\"a\":tru}", "{\"a\":01}", "{\"a\":1.}", "[-]", "[1e]", "{\"a\":\"\x02\"}", "{\"\xff\":1}",
-	"{\"\\ud800\":1}", "[\"\\ud800\",\"\\udc00\"]",
+	"",
+	" ",
+	"\n",
+	"x",
+	"tru",
+	"truE",
+	"True",
+	"TRUE",
+	"nul",
+	"nil",
+	"fals",
+	"falsee",
+	"truee",
+	"nulll",
+	"NaN",
+	"Infinity",
+	"-Infinity",
+	"undefined",
+	"'a'",
+	"a",
+	"+1",
+	"-",
+	"--1",
+	"-a",
+	"01",
+	"-01",
+	"00",
+	"0x10",
+	"1.",
+	".5",
+	"-.5",
+	"1.e1",
+	"1e",
+	"1E",
+	"1e+",
+	"1e-",
+	"1e1.5",
+	"1e1e1",
+	"1.2.3",
+	"0.",
+	"1 2",
+	"1,",
+	",1",
+	"1a",
+	"1_000",
+	"0b1",
+	"1e 1",
+	"- 1",
+	"1. 0",
+	"\xef\xbb\xbf{}",
+	"{}\xef\xbb\xbf",
+	"\xfe\xff{}",
+	"[",
+	"]",
+	"{",
+	"}",
+	"[}",
+	"{]",
+	"[1",
+	"[1,",
+	"[1,]",
+	"[,1]",
+	"[,]",
+	"[1,,2]",
+	"[1 2]",
+	"[1}",
+	"[1]]",
+	"[[1]",
+	"[\"a\"",
+	"[\"a\",",
+	"[1:2]",
+	"[\"a\":1]",
+	"{\"a\"}",
+	"{\"a\":}",
+	"{\"a\":1",
+	"{\"a\":1,",
+	"{\"a\":1,}",
+	"{,}",
+	"{,\"a\":1}",
+	"{\"a\":1,,\"b\":2}",
+	"{\"a\" 1}",
+	"{\"a\":1 \"b\":2}",
+	"{\"a\":1]",
+	"{a:1}",
+	"{'a':1}",
+	"{1:1}",
+	"{null:1}",
+	"{[]:1}",
+	"{{}:1}",
+	"{\"a\"::1}",
+	"{\"a\":1:2}",
+	"{\"a\",\"b\"}",
+	"{\"a\":1}}",
+	"{}{}",
+	"{} x",
+	"[]x",
+	"\"",
+	"\"a",
+	"\"\\\"",
+	"\"\\",
+	"\"\\x\"",
+	"\"\\a\"",
+	"\"\\v\"",
+	"\"\\0\"",
+	"\"\\'\"",
+	"\"\\ \"",
+	"\"\\\n\"",
+	"\"\\U0041\"",
+	"\"\\u\"",
+	"\"\\u1\"",
+	"\"\\u12\"",
+	"\"\\u123\"",
+	"\"\\u123g\"",
+	"\"\\u 123\"",
+	"\"\\u-123\"",
+	"\"\\u+123\"",
+	"\"\\u00\xc3\xa9\"",
+	"\"\\ud800\"",
+	"\"\\udbff\"",
+	"\"\\udc00\"",
+	"\"\\udfff\"",
+	"\"\\ud800\\ud800\"",
+	"\"\\ud800\\u0041\"",
+	"\"\\ud800x\"",
+	"\"\\ud800\\n\"",
+	"\"\\ud800\\\\udc00\"",
+	"\"\\ud800\\udbff\"",
+	"\"\\ud800\\ue000\"",
+	"\"\\ud800\\udc0\"",
+	"\"\\ud800\\udc0g\"",
+	"\"\\udc00\\ud800\"",
+	"\"\\udc00\\udc00\"",
+	"\"\\udfff\\udc00\"",
+	"\"\\ud800 \\udc00\"",
+	"\"\\ud800\\u\"",
+	"\"a\"b",
+	"\"a\" \"b\"",
+	"\"\n\"",
+	"\"\t\"",
+	"\"\r\"",
+	"\"\x01\"",
+	"\"\x1f\"",
+	"\"\x80\"",
+	"\"\xbf\"",
+	"\"\xc0\x80\"",
+	"\"\xc1\xbf\"",
+	"\"\xc2\"",
+	"\"\xc2\x22",
+	"\"\xe0\x80\x80\"",
+	"\"\xe0\x9f\xbf\"",
+	"\"\xed\xa0\x80\"",
+	"\"\xed\xbf\xbf\"",
+	"\"\xe2\x82\"",
+	"\"\xf0\x80\x80\x80\"",
+	"\"\xf0\x8f\xbf\xbf\"",
+	"\"\xf4\x90\x80\x80\"",
+	"\"\xf5\x80\x80\x80\"",
+	"\"\xf8\x88\x80\x80\x80\"",
+	"\"\xfe\"",
+	"\"\xff\"",
+	"\xc3\xa9",
+	"\xa0"
+	"1",
+	"\v1",
+	"\f1",
+	"\xc2\xa0"
+	"1",
+	"1\v",
+	"/**/1",
+	"1//",
+	"#1",
+	"[1]#",
+	"<>",
+	"\\u0031",
+	"\"\\uD8",
+	"\"\\uD800\\",
+	"\"\\uD800\\uDC",
+	"{\"a\":tru}",
+	"{\"a\":01}",
+	"{\"a\":1.}",
+	"[-]",
+	"[1e]",
+	"{\"a\":\"\x02\"}",
+	"{\"\xff\":1}",
+	"{\"\\ud800\":1}",
+	"[\"\\ud800\",\"\\udc00\"]",
 };
 
 static void test_json_is_accepted(void **state)
@@ -230,11 +452,13 @@ static void test_nesting_is_accepted_to_its_limit_and_not_deeper(void **state)
 	for (i = 0; i < COUNT(cases); i++)
 		for (limit = 8; limit <= JSCAN_DEPTH_MAX; limit += JSCAN_DEPTH_MAX - 8) {
 			deep = strcmp(cases[i].inner, "{}") == 0 ? 1 : 0;
-			text = nested(cases[i].open, cases[i].inner, cases[i].close, limit / cases[i].per - deep, &len);
+			text = nested(cases[i].open, cases[i].inner, cases[i].close, limit / cases[i].per - deep,
+			    &len);
 			assert_int_equal(scan_to(text, len, limit), 0);
 			assert_int_equal(scan_to(text, len, limit - 1), -1);
 			free(text);
-			text = nested(cases[i].open, cases[i].inner, cases[i].close, limit / cases[i].per - deep + 1, &len);
+			text = nested(cases[i].open, cases[i].inner, cases[i].close,
+			    limit / cases[i].per - deep + 1, &len);
 			assert_int_equal(scan_to(text, len, limit), -1);
 			free(text);
 		}
@@ -274,7 +498,8 @@ static void test_spans_are_the_texts_own_bytes(void **state)
 	struct jscan s;
 
 	(void)state;
-	snprintf(text, sizeof(text), " { \"request\\u005fid\" : null ,\"data\": %s\t, \"x\":-1.50E+3\n}\r\n", payload);
+	snprintf(text, sizeof(text), " { \"request\\u005fid\" : null ,\"data\": %s\t, \"x\":-1.50E+3\n}\r\n",
+	    payload);
 	jscan_init(&s, text, strlen(text));
 	assert_int_equal(jscan_object(&s), 0);
 	assert_int_equal(jscan_member(&s, &key), 1);
@@ -300,9 +525,21 @@ static void test_each_type_is_told_before_and_after_it_is_taken(void **state)
 		const char *text;
 		int type;
 	} cases[] = {
-		{ "{}", JSON_OBJECT }, { " []", JSON_ARRAY }, { "\"\"", JSON_STRING }, { "\n-1", JSON_NUMBER },
-		{ "0", JSON_NUMBER }, { "9", JSON_NUMBER }, { "true", JSON_TRUE }, { "false", JSON_FALSE },
-		{ "null", JSON_NULL }, { "", -1 }, { " ", -1 }, { "}", -1 }, { "x", -1 }, { "+1", -1 }, { "\xff", -1 },
+		{ "{}", JSON_OBJECT },
+		{ " []", JSON_ARRAY },
+		{ "\"\"", JSON_STRING },
+		{ "\n-1", JSON_NUMBER },
+		{ "0", JSON_NUMBER },
+		{ "9", JSON_NUMBER },
+		{ "true", JSON_TRUE },
+		{ "false", JSON_FALSE },
+		{ "null", JSON_NULL },
+		{ "", -1 },
+		{ " ", -1 },
+		{ "}", -1 },
+		{ "x", -1 },
+		{ "+1", -1 },
+		{ "\xff", -1 },
 	};
 	struct jspan value;
 	struct jscan s;
@@ -379,9 +616,10 @@ static int only_member(const char *text, size_t len, int expected)
 
 	assert_non_null(copy);
 	jscan_init(&s, memcpy(copy, text, len), len);
-	if (jscan_object(&s) < 0 || jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &index) <= 0 ||
-	    jscan_value(&s, 0, &value) < 0 || jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &none) != 0 ||
-	    jscan_end(&s) < 0)
+	if (jscan_object(&s) < 0 ||
+	    jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &index) <= 0 ||
+	    jscan_value(&s, 0, &value) < 0 ||
+	    jscan_member_among(&s, expectable, COUNT(expectable), expected, &key, &none) != 0 || jscan_end(&s) < 0)
 		index = BROKEN;
 	free(copy);
 	return index;
@@ -394,10 +632,25 @@ static void test_an_expected_member_is_taken_as_any_other(void **state)
 		const char *text;
 		int index;
 	} members[] = {
-		{ "{\"id\":7}", 0 }, { "{ \"id\" : 7 }", 0 }, { "{\"id\": 7}", 0 }, { "{\"id\" :7}", 0 }, { "{\"\\u0069d\":7}", 0 },
-		{ "{\"version\":7}", 1 }, { "{\"versio\":7}", -1 }, { "{\"versions\":7}", -1 }, { "{\"\":7}", 2 }, { "{\"i\":7}", 3 },
-		{ "{\"i:\":7}", -1 }, { "{\"id\"7}", BROKEN }, { "{id:7}", BROKEN }, { "{\"id\\\":7}", BROKEN },
-		{ "{xid\":7}", BROKEN }, { "{\"idx:7}", BROKEN }, { "{,\"id\":7}", BROKEN }, { "{\"id\":7,}", BROKEN }, { "{}", BROKEN },
+		{ "{\"id\":7}", 0 },
+		{ "{ \"id\" : 7 }", 0 },
+		{ "{\"id\": 7}", 0 },
+		{ "{\"id\" :7}", 0 },
+		{ "{\"\\u0069d\":7}", 0 },
+		{ "{\"version\":7}", 1 },
+		{ "{\"versio\":7}", -1 },
+		{ "{\"versions\":7}", -1 },
+		{ "{\"\":7}", 2 },
+		{ "{\"i\":7}", 3 },
+		{ "{\"i:\":7}", -1 },
+		{ "{\"id\"7}", BROKEN },
+		{ "{id:7}", BROKEN },
+		{ "{\"id\\\":7}", BROKEN },
+		{ "{xid\":7}", BROKEN },
+		{ "{\"idx:7}", BROKEN },
+		{ "{,\"id\":7}", BROKEN },
+		{ "{\"id\":7,}", BROKEN },
+		{ "{}", BROKEN },
 	};
 
 	(void)state;
@@ -406,7 +659,8 @@ static void test_an_expected_member_is_taken_as_any_other(void **state)
 
 		for (size_t len = 1; len <= whole; len++)
 			for (int expected = 0; expected < (int)COUNT(expectable); expected++)
-				assert_int_equal(only_member(members[k].text, len, expected), len == whole ? members[k].index : BROKEN);
+				assert_int_equal(only_member(members[k].text, len, expected),
+				    len == whole ? members[k].index : BROKEN);
 	}
 }
 
@@ -417,16 +671,29 @@ static void test_a_member_is_found_by_its_name(void **state)
 		int found;
 		const char *value;
 	} objects[] = {
-		{ "{\"a\":1}", 1, "1" }, { " { \"a\" : {\"b\":[]} } ", 1, "{\"b\":[]}" }, { "{\"\\u0061\":1}", 1, "1" },
-		{ "{\"a\":1,\"b\":2,\"a\":3}", 1, "3" }, { " { \"b\":{\"a\":0}, \"a\": 1, \"\\u0061\":[2] }\n", 1, "[2]" }, { "{}", 0, "" }, { "{\"b\":{\"a\":1}}", 0, "" }, { "\"a\"", -1, "" }, { "[]", -1, "" }, { "[\"a\",1]", -1, "" },
-		{ "{\"a\":1", -1, "" }, { "{\"a\":1}x", -1, "" }, { "{\"a\":1,\"b\":}", -1, "" }, { "{\"a\":1,}", -1, "" }, { "", -1, "" },
+		{ "{\"a\":1}", 1, "1" },
+		{ " { \"a\" : {\"b\":[]} } ", 1, "{\"b\":[]}" },
+		{ "{\"\\u0061\":1}", 1, "1" },
+		{ "{\"a\":1,\"b\":2,\"a\":3}", 1, "3" },
+		{ " { \"b\":{\"a\":0}, \"a\": 1, \"\\u0061\":[2] }\n", 1, "[2]" },
+		{ "{}", 0, "" },
+		{ "{\"b\":{\"a\":1}}", 0, "" },
+		{ "\"a\"", -1, "" },
+		{ "[]", -1, "" },
+		{ "[\"a\",1]", -1, "" },
+		{ "{\"a\":1", -1, "" },
+		{ "{\"a\":1}x", -1, "" },
+		{ "{\"a\":1,\"b\":}", -1, "" },
+		{ "{\"a\":1,}", -1, "" },
+		{ "", -1, "" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(objects); i++) {
 		struct jspan value = { "", 0, JSON_NULL };
 
-		assert_int_equal(jscan_find(objects[i].text, strlen(objects[i].text), "a", &value), objects[i].found);
+		assert_int_equal(jscan_find(objects[i].text, strlen(objects[i].text), "a", &value),
+		    objects[i].found);
 		assert_int_equal(value.len, strlen(objects[i].value));
 		assert_memory_equal(value.p, objects[i].value, value.len);
 	}

@@ -78,7 +78,14 @@ static long model_escape(const struct model *m, long i)
 	long unit, low;
 
 	switch (at(m, i + 1)) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
 		return i + 2;
 	case 'u':
 		break;
@@ -243,9 +250,9 @@ static void add_space(struct text *t)
 static void add_string(struct text *t)
 {
 	static const char *const parts[] = { "a", "secret", "01234567", "longer than a word of it", "\\n", "\\\"",
-		"\\\\", "\\/", "\\u0000", "\\u00e9", "\\uD83D\\uDD11", "\\udbff\\udfff", "\xc3\xa9", "\xe2\x82\xac",
-		"\xed\x9f\xbf", "\xf0\x9f\x94\x91",
-		"\xf4\x8f\xbf\xbf", "\x7f", "{", "]", ",", ":", "'" };
+		"\\\\", "\\/", "\\u0000", "\\u00e9", "\\uD83D\\uDD11", "\\udbff\\udfff", "\xc3\xa9",
+		"\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x94\x91", "\xf4\x8f\xbf\xbf", "\x7f", "{", "]", ",", ":",
+		"'" };
 	unsigned n = chance(5);
 
 	add(t, "\"");
@@ -256,9 +263,8 @@ static void add_string(struct text *t)
 
 static void add_scalar(struct text *t)
 {
-	static const char *const scalars[] = { "true", "false", "null", "0", "-0", "1", "-12", "12345678901234567000",
-		"1e-7", "0.5",
-		"1E+2", "-1.25e10", "0e0", "10.010" };
+	static const char *const scalars[] = { "true", "false", "null", "0", "-0", "1", "-12",
+		"12345678901234567000", "1e-7", "0.5", "1E+2", "-1.25e10", "0e0", "10.010" };
 
 	if (chance(2) == 0)
 		add_string(t);
@@ -295,7 +301,8 @@ static void add_value(struct text *t, int depth)
 
 static void damage(struct text *t)
 {
-	static const char telling[] = "{}[]\",:\\u0123456789abcdefABCDEFeE+-.tfn \t\n\r\xc3\xa9\xed\xa0\x80\xbf\xf4\x90\xe0\x1f\x7f";
+	static const char telling[] =
+	    "{}[]\",:\\u0123456789abcdefABCDEFeE+-.tfn \t\n\r\xc3\xa9\xed\xa0\x80\xbf\xf4\x90\xe0\x1f\x7f";
 	size_t i = chance((unsigned)t->len + 1), n;
 
 	switch (chance(6)) {

@@ -105,10 +105,10 @@ static void test_a_cut_string_ends_with_a_whole_character(void **state)
 
 static void test_what_is_no_string_is_not_decoded(void **state)
 {
-	static const char *const bad[] = { "", "\"", "x", "\"a", "a\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-		"\"\\ud800\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\\udc00\"",
-		"\"\\udc00\\udc00\"",
-		"\"\\udfff\\udfff\"", "\"\\ud800\\udc0\"", "\"abc\\\"", "\"\\ud800\\\"" };
+	static const char *const bad[] = { "", "\"", "x", "\"a", "a\"", "\"\\\"", "\"\\x\"", "\"\\u12\"",
+		"\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"",
+		"\"\\udc00\"", "\"\\udc00\\udc00\"", "\"\\udfff\\udfff\"", "\"\\ud800\\udc0\"", "\"abc\\\"",
+		"\"\\ud800\\\"" };
 	char out[20], *copy;
 	size_t i, len;
 
@@ -138,12 +138,26 @@ static void test_names_compare_after_unescaping(void **state)
 		const char *span, *name;
 		int equal;
 	} cases[] = {
-		{ "\"cas\"", "cas", 1 }, { "\"c\\u0061s\"", "cas", 1 }, { "\"\\u0063\\u0061\\u0073\"", "cas", 1 },
-		{ "\"Cas\"", "cas", 0 }, { "\"cas \"", "cas", 0 }, { "\"ca\"", "cas", 0 }, { "\"cass\"", "cas", 0 },
-		{ "\"\"", "cas", 0 }, { "\"\"", "", 1 }, { "\"x\"", "", 0 }, { "\"cas\\u0000\"", "cas", 0 },
-		{ "\"\\u0000\"", "", 0 }, { "\"\\u0000as\"", "", 0 }, { "\"ca\\u0073\"", "ca", 0 },
-		{ "\"\\u00e9\"", "\xc3\xa9", 1 }, { "\"\xc3\xa9\"", "\xc3\xa9", 1 }, { "\"e\\u0301\"", "\xc3\xa9", 0 },
-		{ "\"a\\/b\"", "a/b", 1 }, { "\"\\ud83d\\udd11\"", "\xf0\x9f\x94\x91", 1 }, { "\"cas", "cas", 0 },
+		{ "\"cas\"", "cas", 1 },
+		{ "\"c\\u0061s\"", "cas", 1 },
+		{ "\"\\u0063\\u0061\\u0073\"", "cas", 1 },
+		{ "\"Cas\"", "cas", 0 },
+		{ "\"cas \"", "cas", 0 },
+		{ "\"ca\"", "cas", 0 },
+		{ "\"cass\"", "cas", 0 },
+		{ "\"\"", "cas", 0 },
+		{ "\"\"", "", 1 },
+		{ "\"x\"", "", 0 },
+		{ "\"cas\\u0000\"", "cas", 0 },
+		{ "\"\\u0000\"", "", 0 },
+		{ "\"\\u0000as\"", "", 0 },
+		{ "\"ca\\u0073\"", "ca", 0 },
+		{ "\"\\u00e9\"", "\xc3\xa9", 1 },
+		{ "\"\xc3\xa9\"", "\xc3\xa9", 1 },
+		{ "\"e\\u0301\"", "\xc3\xa9", 0 },
+		{ "\"a\\/b\"", "a/b", 1 },
+		{ "\"\\ud83d\\udd11\"", "\xf0\x9f\x94\x91", 1 },
+		{ "\"cas", "cas", 0 },
 		{ "cas", "cas", 0 },
 	};
 	size_t i;
@@ -182,10 +196,9 @@ static void test_numbers_are_plain_and_at_most_ten_digits(void **state)
 		const char *text;
 		uint64_t value;
 	} good[] = { { "0", 0 }, { "1", 1 }, { "10", 10 }, { "4294967296", UINT64_C(4294967296) },
-	    { "9999999999", UINT64_C(9999999999) } };
+		{ "9999999999", UINT64_C(9999999999) } };
 	static const char *const bad[] = { "", "-0", "-1", "+1", "00", "01", "1.0", "1e3", "1E3", "12345678901",
-		"00000000001", " 1", "1 ",
-		"0x1", "a", "1a" };
+		"00000000001", " 1", "1 ", "0x1", "a", "1a" };
 	uint64_t value;
 	size_t i;
 

@@ -1,6 +1,6 @@
 /*
- * Puts on a cluster: they go to the leader, wait for one while there is none, and a mismatch is the leader's own word. And
- * reads of what was written.
+ * Puts on a cluster: they go to the leader, wait for one while there is none, and a mismatch is the leader's own
+ * word. And reads of what was written.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,8 +49,10 @@ static void on_done(void *arg, const struct kv_reply *reply)
 
 static void get_path(struct ended *e, const char *path, uint64_t min_version, uint64_t ms)
 {
-	const struct kv_wanted wanted = {.name = name_of("secret", path), .row = API_KV_GET, .min_version = min_version,
-		.max_age_ms = KV_ANY_AGE};
+	const struct kv_wanted wanted = { .name = name_of("secret", path),
+		.row = API_KV_GET,
+		.min_version = min_version,
+		.max_age_ms = KV_ANY_AGE };
 
 	e->times = 0;
 	assert_non_null(kv_get(kv, 1, &wanted, clock_now_ms() + ms, on_done, e));
@@ -84,8 +86,13 @@ static int teardown(void **state)
 
 static struct write *start(struct ended *e, const uint64_t *cas, uint64_t ms)
 {
-	const struct kv_write what = {.name = name_of("secret", "a"), .row = API_KV_PUT, .data = DATA, .data_len = strlen(DATA),
-		.cas = cas, .caller = 1, .deadline_ms = clock_now_ms() + ms};
+	const struct kv_write what = { .name = name_of("secret", "a"),
+		.row = API_KV_PUT,
+		.data = DATA,
+		.data_len = strlen(DATA),
+		.cas = cas,
+		.caller = 1,
+		.deadline_ms = clock_now_ms() + ms };
 	struct write *put;
 
 	e->times = 0;
@@ -129,7 +136,7 @@ static void elect(struct fakebao *nodes, size_t node)
 
 static void expect_puts(struct fakebao *nodes, unsigned first, unsigned second, unsigned third)
 {
-	const unsigned wanted[] = {first, second, third};
+	const unsigned wanted[] = { first, second, third };
 
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		assert_int_equal(fakebao_count(&nodes[i], SECRET), wanted[i]);
@@ -334,7 +341,7 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 	uint64_t begin = clock_now_ms();
 
 	elect(nodes, 1);
-	assert_int_equal(put(nodes, NULL), CODE_NONE); /* version 1 */
+	assert_int_equal(put(nodes, NULL), CODE_NONE);             /* version 1 */
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}"); /* a standby that does not have it yet */
 	fakebao_answer(&nodes[2], SECRET, 200, read);
 	fakebao_hold(&nodes[1], SECRET, true);
@@ -379,7 +386,8 @@ static void test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_whil
 	struct ended e;
 
 	elect(nodes, 1);
-	versions_doubt(versions, name_of("secret", "a"), clock_now_ms()); /* so that the leader is asked, and nobody else */
+	/* so that the leader is asked, and nobody else */
+	versions_doubt(versions, name_of("secret", "a"), clock_now_ms());
 	fakebao_answer(&nodes[1], SECRET, 404, "{\"errors\":[]}");
 	get(&e, 1, 1500);
 	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) > 1);
@@ -440,10 +448,13 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 static void test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log(void **state)
 {
 	static const char read[] = "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":5}}}";
-	const struct kv_wanted wanted = {.name = name_of("secret", "a"), .row = API_KV_GET, .min_version = 5,
-		.max_age_ms = KV_ANY_AGE, .number = 12};
+	const struct kv_wanted wanted = { .name = name_of("secret", "a"),
+		.row = API_KV_GET,
+		.min_version = 5,
+		.max_age_ms = KV_ANY_AGE,
+		.number = 12 };
 	struct fakebao *nodes = *state;
-	struct ended e = {.times = 0};
+	struct ended e = { .times = 0 };
 
 	elect(nodes, 1);
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
@@ -479,7 +490,8 @@ int main(void)
 		WITH_CLUSTER(test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_next_one),
 		WITH_CLUSTER(test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however_it_ends),
 		WITH_CLUSTER(test_a_read_that_found_too_old_an_answer_ends_unavailable_while_the_leader_is_asked),
-		WITH_CLUSTER(test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again),
+		WITH_CLUSTER(
+		    test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again),
 		WITH_CLUSTER(test_a_read_that_no_node_answered_ends_as_a_timeout),
 		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
 		WITH_CLUSTER(test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log),

@@ -1,5 +1,6 @@
 /*
- * Gets as callers see them: who shares a read, whose time is over, and when the cache answers in the place of OpenBao.
+ * Gets as callers see them: who shares a read, whose time is over, and when the cache answers in the place of
+ * OpenBao.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,18 +19,21 @@
 #define SECRET "/v1/secret/data/a"
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
 /* n is the number of the read. */
-#define GIVEN "{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+#define GIVEN \
+	"{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
 #define WRITTEN "{\"data\":{\"version\":8,\"created_time\":\"2026\",\"custom_metadata\":null}}"
 #define SEALED "{\"errors\":[\"Vault is sealed\"]}"
 #define STALE_MS 300
 #define EARLY_MS 20 /* the loop's timers count from the turn in which they are set */
 
-static struct kv_wanted latest = {.max_age_ms = KV_ANY_AGE};
+static struct kv_wanted latest = { .max_age_ms = KV_ANY_AGE };
 
 static void open_with(void **state, uint64_t max_age_ms, uint64_t serve_stale_ms, unsigned lease_s)
 {
 	static struct kv_bench b;
-	const struct kv_options options = {.max_age_ms = max_age_ms, .serve_stale_ms = serve_stale_ms, .max_bytes = 1 << 20};
+	const struct kv_options options = { .max_age_ms = max_age_ms,
+		.serve_stale_ms = serve_stale_ms,
+		.max_bytes = 1 << 20 };
 
 	latest.name = name_of("secret", "a");
 	kv_helper_setup(state, &b, &options, lease_s);
@@ -86,7 +90,7 @@ static struct get *get(struct kv_bench *b, struct told *t, uint64_t ms)
 {
 	struct get *read;
 
-	*t = (struct told){.times = 0};
+	*t = (struct told){ .times = 0 };
 	read = kv_get(b->kv, 1, &latest, clock_now_ms() + ms, on_told, t);
 	assert_non_null(read);
 	assert_int_equal(t->times, 0);
@@ -106,7 +110,7 @@ static struct told get_now(struct kv_bench *b)
 /* What the cache answers at once; times 0: nothing. */
 static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 {
-	struct told t = {.times = 0};
+	struct told t = { .times = 0 };
 	struct kv_reply reply;
 
 	if (kv_cached(b->kv, wanted, clock_now_ms(), &reply)) {
@@ -118,15 +122,19 @@ static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 
 static void put_told(struct kv_bench *b, struct told *t)
 {
-	const struct kv_write what = {.name = latest.name, .row = API_KV_PUT, .data = "{}", .data_len = 2, .caller = 1,
-		.deadline_ms = clock_now_ms() + 5000};
+	const struct kv_write what = { .name = latest.name,
+		.row = API_KV_PUT,
+		.data = "{}",
+		.data_len = 2,
+		.caller = 1,
+		.deadline_ms = clock_now_ms() + 5000 };
 
 	assert_non_null(kv_put(b->kv, &what, on_told, t));
 }
 
 static bool put(struct kv_bench *b)
 {
-	struct told t = {.times = 0};
+	struct told t = { .times = 0 };
 
 	put_told(b, &t);
 	fakebao_until(b->f, t.times > 0);
@@ -404,7 +412,7 @@ static void test_a_read_that_was_under_way_before_a_put_is_not_kept(void **state
 	fakebao_hold(b->f, SECRET, true);
 	get(b, &t, 5000);
 	fakebao_until(b->f, reads(b) == 2);
-	put_told(b, &(struct told){.times = 0});
+	put_told(b, &(struct told){ .times = 0 });
 	fakebao_until(b->f, reads(b) == 3);
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, t.times > 0);
@@ -418,7 +426,8 @@ static void test_no_or_no_more_takes_it_away(void **state)
 	static const struct {
 		int status;
 		const char *body;
-	} says[] = {{404, "{\"errors\":[]}"}, {403, FAKEBAO_DENIED_WRAPPED}, {400, "{\"errors\":[\"no\"]}"}};
+	} says[] = { { 404, "{\"errors\":[]}" }, { 403, FAKEBAO_DENIED_WRAPPED },
+		{ 400, "{\"errors\":[\"no\"]}" } };
 	struct kv_bench *b = *state;
 
 	fakebao_answer(b->f, FAKEBAO_LOOKUP, 200, "{\"data\":{}}");
@@ -455,13 +464,13 @@ static void test_a_refused_login_takes_all_away(void **state)
 
 static void set_max_age(struct kv_bench *b, uint64_t ms)
 {
-	kv_set_cache(b->kv, &(struct kv_options){.max_age_ms = ms, .max_bytes = 1 << 20});
+	kv_set_cache(b->kv, &(struct kv_options){ .max_age_ms = ms, .max_bytes = 1 << 20 });
 }
 
 static void test_it_can_be_turned_on_and_off(void **state)
 {
 	struct kv_bench *b = *state;
-	struct told t, written = {.times = 0};
+	struct told t, written = { .times = 0 };
 
 	(void)get_now(b);
 	fakebao_hold(b->f, SECRET, true);
@@ -472,7 +481,8 @@ static void test_it_can_be_turned_on_and_off(void **state)
 	fakebao_until(b->f, reads(b) == 3);
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, t.times > 0 && written.times > 0);
-	assert_int_equal(ask_cache(b, &latest).times, 0); /* read before a put had ended that had begun without the cache */
+	/* read before a put had ended that had begun without the cache */
+	assert_int_equal(ask_cache(b, &latest).times, 0);
 	(void)get_now(b);
 	assert_int_equal(ask_cache(b, &latest).times, 1);
 	set_max_age(b, 0);
@@ -684,7 +694,8 @@ int main(void)
 		TEST_STALE(test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away),
 		TEST_STALE(test_a_stale_answer_comes_after_a_while_where_it_is_not),
 		cmocka_unit_test_teardown(test_the_read_goes_on_and_brings_something_newer, kv_helper_teardown),
-		cmocka_unit_test_teardown(test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile, kv_helper_teardown),
+		cmocka_unit_test_teardown(test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile,
+		    kv_helper_teardown),
 		TEST_STALE(test_a_stale_answer_stands_in_for_a_sealed_openbao_only),
 		TEST_STALE(test_nothing_stale_for_one_who_wants_it_younger_or_newer),
 		TEST_STALE(test_nothing_stale_while_the_login_is_rejected),

@@ -1,5 +1,6 @@
 /*
- * Shared reads among users who get slots in turn: one with a long queue holds up nobody's read, not even one that it shares.
+ * Shared reads among users who get slots in turn: one with a long queue holds up nobody's read, not even one that
+ * it shares.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,8 @@
 #define FIRST "/v1/secret/data/first"
 #define HELD "/v1/secret/data/held"
 #define OTHERS "/v1/secret/data/others"
-#define GIVEN "{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+#define GIVEN \
+	"{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
 #define TIME_MS 20000u
 
 #define GREEDY 1u
@@ -46,9 +48,11 @@ static void on_told(void *arg, const struct kv_reply *reply)
 /* Of each version there is a read of its own. */
 static void get_version(struct kv_bench *b, uint64_t caller, const char *path, uint64_t version, struct told *t)
 {
-	const struct kv_wanted wanted = {.name = name_of("secret", path), .version = version, .max_age_ms = KV_ANY_AGE};
+	const struct kv_wanted wanted = { .name = name_of("secret", path),
+		.version = version,
+		.max_age_ms = KV_ANY_AGE };
 
-	*t = (struct told){.times = 0};
+	*t = (struct told){ .times = 0 };
 	assert_non_null(kv_get(b->kv, caller, &wanted, clock_now_ms() + TIME_MS, on_told, t));
 }
 
@@ -67,7 +71,7 @@ static int setup(void **state)
 	static struct kv_bench b;
 	struct told first;
 
-	kv_helper_setup(state, &b, &(struct kv_options){.max_bytes = 0}, 3600);
+	kv_helper_setup(state, &b, &(struct kv_options){ .max_bytes = 0 }, 3600);
 	fakebao_answer(b.f, SECRET, 200, GIVEN);
 	get(&b, VICTIM, "a", &first);
 	fakebao_until(b.f, first.times > 0);
@@ -176,8 +180,8 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 }
 
 /*
- * Two users share a read that waits for a slot; then the token dies, and while the daemon logs in both get one. The read waits
- * for the login once: it was sent twice, and was used after its end, when each slot made it wait.
+ * Two users share a read that waits for a slot; then the token dies, and while the daemon logs in both get one.
+ * The read waits for the login once: it was sent twice, and was used after its end, when each slot made it wait.
  */
 static void test_a_second_slot_does_not_make_a_read_wait_for_the_login_twice(void **state)
 {

@@ -13,7 +13,10 @@
 
 static struct control read_leader(int status, const char *body)
 {
-	struct http_reply reply = {.outcome = HTTP_REPLY, .status = status, .body = body, .body_len = strlen(body)};
+	struct http_reply reply = { .outcome = HTTP_REPLY,
+		.status = status,
+		.body = body,
+		.body_len = strlen(body) };
 	struct control control;
 
 	control_leader(&reply, &control);
@@ -22,7 +25,8 @@ static struct control read_leader(int status, const char *body)
 
 static void test_node_that_leads_says_so(void **state)
 {
-	struct control c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"https://a:1\"}");
+	struct control c = read_leader(200,
+	    "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"https://a:1\"}");
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);
 	assert_true(c.is_self);
@@ -32,7 +36,8 @@ static void test_node_that_leads_says_so(void **state)
 
 static void test_node_that_leads_says_since_when(void **state)
 {
-	struct control c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":\"2026-11-24T14:42:11.5Z\"}");
+	struct control c = read_leader(200,
+	    "{\"ha_enabled\":true,\"is_self\":true,\"active_time\":\"2026-11-24T14:42:11.5Z\"}");
 	(void)state;
 	assert_string_equal(c.active_time, "2026-11-24T14:42:11.5Z");
 	control_clear(&c);
@@ -44,7 +49,8 @@ static void test_node_that_leads_says_since_when(void **state)
 
 static void test_standby_names_its_leader(void **state)
 {
-	struct control c = read_leader(200, "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"https://b:1\"}");
+	struct control c = read_leader(200,
+	    "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"https://b:1\"}");
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);
 	assert_false(c.is_self);
@@ -79,8 +85,8 @@ static void test_single_node_counts_as_its_own_leader(void **state)
 
 static void test_anything_else_is_no_answer(void **state)
 {
-	static const char *const bodies[] = {"", "{}", "[]", "{\"ha_enabled\":true,\"is_self\":1}",
-	    "{\"ha_enabled\":true}", "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":7}"};
+	static const char *const bodies[] = { "", "{}", "[]", "{\"ha_enabled\":true,\"is_self\":1}",
+		"{\"ha_enabled\":true}", "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":7}" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		struct control c = read_leader(200, bodies[i]);

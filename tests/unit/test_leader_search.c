@@ -17,7 +17,7 @@
 
 struct found {
 	unsigned times;
-	char node[64]; /* "": none */
+	char node[64];        /* "": none */
 	struct leader *again; /* not NULL: searches once more from within the callback */
 };
 
@@ -56,7 +56,7 @@ static void test_a_configured_node_that_leads_is_found_and_remembered(void **sta
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	fakebao_elect(nodes, 1);
 	find(nodes, leader, &found);
@@ -75,24 +75,28 @@ static void test_a_leader_that_a_standby_names_is_asked_itself(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 1);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	fakebao_elect(nodes, 2);
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, nodes[2].address);
 	assert_int_equal(fakebao_count(&nodes[1], FAKEBAO_LEADER), 0);
 	/* It was deposed, and the standby does not know yet. */
-	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200, "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\"}");
+	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200,
+	    "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\"}");
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");
 	assert_null(leader_known(leader));
 	assert_true(leader_was_found(leader));
-	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the one that is named does not lead"), 1);
+	assert_int_equal(fakebao_logged(nodes,
+			     "no leader that can be reached: the one that is named does not lead"),
+	    1);
 	fakebao_down(&nodes[2]);
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");
 	find(nodes, leader, &found);
-	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the connection to OpenBao broke"), 1);
+	assert_int_equal(fakebao_logged(nodes, "no leader that can be reached: the connection to OpenBao broke"),
+	    1);
 	assert_int_equal(fakebao_logged(nodes, "warning"), 2);
 	fakebao_back(&nodes[2]);
 	fakebao_elect(nodes, 2);
@@ -106,17 +110,19 @@ static void test_a_leader_is_called_by_its_configured_address(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 	char body[200];
 
 	fakebao_elect(nodes, 1);
-	snprintf(body, sizeof(body), "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"http://localhost:%s\"}",
+	snprintf(body, sizeof(body),
+	    "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"http://localhost:%s\"}",
 	    strrchr(nodes[1].address, ':') + 1);
 	fakebao_answer(&nodes[0], FAKEBAO_LEADER, 200, body);
 	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200, body);
 	fakebao_hold(&nodes[1], FAKEBAO_LEADER, true);
 	assert_non_null(leader_find(leader, on_found, &found));
-	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1 && fakebao_count(&nodes[2], FAKEBAO_LEADER) == 1);
+	fakebao_until(nodes,
+	    fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1 && fakebao_count(&nodes[2], FAKEBAO_LEADER) == 1);
 	fakebao_pass(nodes, 50);
 	fakebao_hold(&nodes[1], FAKEBAO_LEADER, false);
 	fakebao_until(nodes, found.times == 1);
@@ -128,7 +134,7 @@ static void test_a_node_that_does_not_answer_holds_up_nobody(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 	uint64_t begin = clock_now_ms();
 
 	fakebao_elect(nodes, 2);
@@ -144,7 +150,7 @@ static void test_without_a_leader_none_is_found(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		fakebao_answer(&nodes[i], FAKEBAO_LEADER, 404, ""); /* something else in OpenBao's place */
@@ -154,7 +160,9 @@ static void test_without_a_leader_none_is_found(void **state)
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");
 	assert_false(leader_was_found(leader));
-	assert_int_equal(fakebao_logged(nodes, "warning: OpenBao has no leader that can be reached: none is named"), 1);
+	assert_int_equal(fakebao_logged(nodes,
+			     "warning: OpenBao has no leader that can be reached: none is named"),
+	    1);
 	leader_free(leader);
 }
 
@@ -162,7 +170,7 @@ static void test_only_the_node_that_was_wrong_is_forgotten(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	fakebao_elect(nodes, 0);
 	find(nodes, leader, &found);
@@ -178,7 +186,7 @@ static void test_searches_at_the_same_time_are_one(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found[3] = {{.again = leader}};
+	struct found found[3] = { { .again = leader } };
 
 	fakebao_elect(nodes, 0);
 	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
@@ -197,7 +205,7 @@ static void test_what_a_cancelled_search_finds_is_remembered(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	fakebao_elect(nodes, 1);
 	leader_cancel(leader_find(leader, on_found, &found));
@@ -210,7 +218,7 @@ static void test_freeing_ends_a_search(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct found found = {0};
+	struct found found = { 0 };
 
 	fakebao_hold(&nodes[0], FAKEBAO_LEADER, true);
 	assert_non_null(leader_find(leader, on_found, &found));
@@ -236,7 +244,8 @@ static void on_confirmed(void *arg, bool leads, const char *active_time)
 	snprintf(c->active_time, sizeof(c->active_time), "%s", active_time != NULL ? active_time : "");
 }
 
-static void confirm(struct fakebao *nodes, struct leader *leader, uint64_t deadline_ms, struct confirmed *confirmed)
+static void confirm(struct fakebao *nodes, struct leader *leader, uint64_t deadline_ms,
+    struct confirmed *confirmed)
 {
 	confirmed->times = 0;
 	assert_non_null(leader_confirm(leader, nodes[1].address, deadline_ms, 7, on_confirmed, confirmed));
@@ -248,8 +257,8 @@ static void test_a_leader_that_does_not_confirm_is_forgotten(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct confirmed confirmed = {0};
-	struct found found = {0};
+	struct confirmed confirmed = { 0 };
+	struct found found = { 0 };
 	uint64_t soon = clock_now_ms() + 20000;
 
 	fakebao_elect(nodes, 1);
@@ -280,7 +289,7 @@ static void test_a_cancelled_confirmation_tells_nothing(void **state)
 {
 	struct fakebao *nodes = *state;
 	struct leader *leader = open_leader(nodes, 3);
-	struct confirmed confirmed = {0};
+	struct confirmed confirmed = { 0 };
 
 	http_cancel(leader_confirm(leader, nodes[1].address, CLOCK_NEVER, 0, on_confirmed, &confirmed));
 	fakebao_pass(nodes, 50);
@@ -294,8 +303,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CLUSTER(test_a_configured_node_that_leads_is_found_and_remembered),
-		cmocka_unit_test_setup_teardown(test_a_leader_that_a_standby_names_is_asked_itself, one_known_setup,
-		    fakebao_cluster_teardown),
+		cmocka_unit_test_setup_teardown(test_a_leader_that_a_standby_names_is_asked_itself,
+		    one_known_setup, fakebao_cluster_teardown),
 		WITH_CLUSTER(test_a_leader_is_called_by_its_configured_address),
 		WITH_CLUSTER(test_a_node_that_does_not_answer_holds_up_nobody),
 		WITH_CLUSTER(test_without_a_leader_none_is_found),

@@ -321,7 +321,7 @@ static void test_a_new_login_ends_the_care_for_the_old_token(void **state)
 
 static void test_after_the_stop_nothing_happens_any_more(void **state)
 {
-	struct lease l = lease_helper_near_max(LOWEST, &(uint64_t){0});
+	struct lease l = lease_helper_near_max(LOWEST, &(uint64_t){ 0 });
 
 	(void)state;
 	lease_stop(&l);

@@ -24,7 +24,7 @@ static struct lease failed(enum chance how, enum lease_failure failure)
 
 static void test_failures_back_off_with_full_jitter_up_to_a_minute(void **state)
 {
-	static const uint64_t most[] = {2, 4, 8, 16, 32, 60, 60, 60};
+	static const uint64_t most[] = { 2, 4, 8, 16, 32, 60, 60, 60 };
 	struct lease l;
 	uint64_t now = START, before;
 
@@ -74,8 +74,14 @@ static void test_unreachable_waits_until_openbao_is_back(void **state)
 
 static void test_the_login_after_an_outage_is_staggered_by_its_length(void **state)
 {
-	static const struct { uint64_t outage, most; } rows[] = {
-		{SECOND, 200}, {2 * SECOND, 200}, {20 * SECOND, 2 * SECOND}, {10 * MINUTE, MINUTE}, {24 * HOUR, MINUTE},
+	static const struct {
+		uint64_t outage, most;
+	} rows[] = {
+		{ SECOND, 200 },
+		{ 2 * SECOND, 200 },
+		{ 20 * SECOND, 2 * SECOND },
+		{ 10 * MINUTE, MINUTE },
+		{ 24 * HOUR, MINUTE },
 	};
 
 	(void)state;
@@ -252,7 +258,7 @@ static void test_credentials_that_keep_changing_do_not_make_a_storm(void **state
 
 static void test_credentials_are_not_watched_while_they_are_not_to_blame(void **state)
 {
-	static const enum lease_failure failures[] = {LEASE_UNREACHABLE, LEASE_FAILED, LEASE_DENIED};
+	static const enum lease_failure failures[] = { LEASE_UNREACHABLE, LEASE_FAILED, LEASE_DENIED };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
@@ -319,7 +325,11 @@ static void test_a_token_found_dead_by_its_renewal_is_dropped(void **state)
 static void test_a_dead_token_does_not_shorten_a_wait(void **state)
 {
 	static const enum lease_failure failures[] = {
-		LEASE_UNREACHABLE, LEASE_FAILED, LEASE_CREDENTIAL, LEASE_REFUSED, LEASE_DENIED,
+		LEASE_UNREACHABLE,
+		LEASE_FAILED,
+		LEASE_CREDENTIAL,
+		LEASE_REFUSED,
+		LEASE_DENIED,
 	};
 
 	(void)state;

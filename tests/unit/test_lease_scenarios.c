@@ -53,7 +53,7 @@ struct world {
 
 static struct world world_new(uint64_t ttl, uint64_t max_ttl)
 {
-	struct world w = {.now = HOUR, .ttl = ttl, .max_ttl = max_ttl, .rtt = 3};
+	struct world w = { .now = HOUR, .ttl = ttl, .max_ttl = max_ttl, .rtt = 3 };
 
 	lease_init(&w.l, dice, NULL, NULL);
 	lease_start(&w.l, w.now);
@@ -295,7 +295,8 @@ static void check(const struct lease *l, const struct history *h, uint64_t now)
 	if (!l->held)
 		assert_true(l->login_under_way || l->awaiting_recovery || l->login_due != CLOCK_NEVER);
 	if (l->login_due != CLOCK_NEVER)
-		assert_true(l->login_due <= now + 24 * MINUTE || l->state == LEASE_SERVING || l->state == LEASE_RENEWING);
+		assert_true(
+		    l->login_due <= now + 24 * MINUTE || l->state == LEASE_SERVING || l->state == LEASE_RENEWING);
 	assert_false(l->login_under_way && (l->awaiting_recovery || l->login_due != CLOCK_NEVER));
 }
 
@@ -316,7 +317,7 @@ static void steps(struct lease *l, struct history *h, uint64_t now)
 
 static uint64_t some_lease(void)
 {
-	static const uint64_t seconds[] = {1, 2, 6, 20, 90, 3600, 86400};
+	static const uint64_t seconds[] = { 1, 2, 6, 20, 90, 3600, 86400 };
 
 	return roll(0, 50) == 0 ? 0 : seconds[roll(0, 6)] * SECOND;
 }
@@ -415,11 +416,11 @@ static void some_event(struct lease *l, struct history *h, uint64_t now)
 
 static void test_the_promises_hold_over_random_events(void **state)
 {
-	unsigned visited[LEASE_STOPPING + 1] = {0}, near_max = 0, locked_out = 0;
+	unsigned visited[LEASE_STOPPING + 1] = { 0 }, near_max = 0, locked_out = 0;
 
 	(void)state;
 	for (uint64_t run = 1; run <= 10; run++) {
-		struct history h = {.expires = 0};
+		struct history h = { .expires = 0 };
 		struct lease l;
 		uint64_t now = HOUR;
 

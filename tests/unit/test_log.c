@@ -151,7 +151,9 @@ static void test_another_stream_than_stderr_is_no_journal(void **state)
 static void test_a_text_cannot_pass_for_a_line_of_its_own(void **state)
 {
 	(void)state;
-	log_info("%s", "a\n2026-01-01T00:00:00.000Z error: b\r\t\x1b[31m\x7f\xc2\x9b" "31mc\xc2\xa0\xc3\xa9");
+	log_info("%s",
+	    "a\n2026-01-01T00:00:00.000Z error: b\r\t\x1b[31m\x7f\xc2\x9b"
+	    "31mc\xc2\xa0\xc3\xa9");
 	assert_string_equal(next_text(),
 	    "info: a?2026-01-01T00:00:00.000Z error: b???[31m???31mc\xc2\xa0\xc3\xa9\n");
 	assert_string_equal(next(), "");

@@ -1,5 +1,6 @@
 /*
- * Tests of the ops, with a call of their own: who is denied, who is answered at once, and what is counted and recorded.
+ * Tests of the ops, with a call of their own: who is denied, who is answered at once, and what is counted and
+ * recorded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,8 +64,9 @@ static void heard_answer_end(struct call *call, struct jwrite *w)
 	heard->ended++;
 }
 
-static const struct call_ops heard_ops = {
-	.refuse = heard_refuse, .answer_begin = heard_answer_begin, .answer_end = heard_answer_end };
+static const struct call_ops heard_ops = { .refuse = heard_refuse,
+	.answer_begin = heard_answer_begin,
+	.answer_end = heard_answer_end };
 
 static int setup(void **state)
 {

@@ -44,7 +44,7 @@ static void on_told(void *arg, const struct failure *why)
 	if (why != NULL)
 		asker->why = *why;
 	if (asker->next != NULL)
-		ask(&(struct bench){.probe = asker->probe}, asker->next, 10000);
+		ask(&(struct bench){ .probe = asker->probe }, asker->next, 10000);
 }
 
 static void ask(struct bench *b, struct asker *asker, uint64_t timeout_ms)
@@ -69,7 +69,7 @@ static unsigned told(const struct asker *askers, size_t n, enum code code)
 /* Asks alone, and waits for the word. */
 static struct asker asked(struct bench *b)
 {
-	struct asker asker = {0};
+	struct asker asker = { 0 };
 
 	ask(b, &asker, 10000);
 	fakebao_until(b->f, asker.times > 0);
@@ -86,7 +86,7 @@ static bool ends_with_tag(const char *message)
 
 static struct bench bench_with(struct fakebao *f, struct keeper *keeper)
 {
-	struct bench b = {.f = f, .keeper = keeper, .probe = probe_new(f->base, f->api, keeper)};
+	struct bench b = { .f = f, .keeper = keeper, .probe = probe_new(f->base, f->api, keeper) };
 
 	assert_non_null(b.probe);
 	return b;
@@ -108,8 +108,15 @@ static void bench_close(struct bench *b)
 
 static void test_a_healthy_openbao_is_fit_and_so_is_a_standby(void **state)
 {
-	static const struct { int status; const char *body; } rows[] = {
-		{200, FAKEBAO_UP}, {200, STANDBY}, {299, STANDBY}, {429, STANDBY}, {473, STANDBY},
+	static const struct {
+		int status;
+		const char *body;
+	} rows[] = {
+		{ 200, FAKEBAO_UP },
+		{ 200, STANDBY },
+		{ 299, STANDBY },
+		{ 429, STANDBY },
+		{ 473, STANDBY },
 	};
 	struct bench b = bench_open(*state);
 
@@ -123,27 +130,33 @@ static void test_a_healthy_openbao_is_fit_and_so_is_a_standby(void **state)
 
 static void test_every_other_answer_has_its_class_and_the_tag(void **state)
 {
-	static const struct { int status; const char *body; enum code code; const char *message; } rows[] = {
-		{299, FAKEBAO_SEALED, CODE_SEALED, "OpenBao is sealed" TAG},
-		{503, FAKEBAO_SEALED, CODE_SEALED, "OpenBao is sealed" TAG},
-		{299, FAKEBAO_UNINITIALIZED, CODE_NOT_INITIALIZED, "OpenBao is not initialized" TAG},
-		{501, FAKEBAO_UNINITIALIZED, CODE_NOT_INITIALIZED, "OpenBao is not initialized" TAG},
-		{200, "", CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content" TAG},
-		{204, "", CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content" TAG},
-		{200, "{}", CODE_UPSTREAM_ERROR, "OpenBao's answer cannot be read" TAG},
-		{200, "<html>s.canary</html>", CODE_UPSTREAM_ERROR, "OpenBao's answer cannot be read" TAG},
-		{307, "", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 307" TAG},
-		{400, "{\"errors\":[\"operation unavailable in namespaces: canary\"]}", CODE_UPSTREAM_ERROR,
-		    "OpenBao answered with HTTP status 400" TAG},
-		{403, FAKEBAO_DENIED, CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 403" TAG},
-		{404, "", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 404" TAG},
-		{429, "{\"errors\":[]}", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 429" TAG},
-		{500, "{\"errors\":[\"canary\"]}", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 500" TAG},
-		{500, "{\"errors\":[\"local node not active but active cluster node not found\"]}", CODE_UNAVAILABLE,
-		    "OpenBao answered with HTTP status 500" TAG},
-		{502, "<html>canary</html>", CODE_UNAVAILABLE, "OpenBao answered with HTTP status 502" TAG},
-		{503, "", CODE_UNAVAILABLE, "OpenBao answered with HTTP status 503" TAG},
-		{0, "", CODE_UNAVAILABLE, "the connection to OpenBao broke" TAG},
+	static const struct {
+		int status;
+		const char *body;
+		enum code code;
+		const char *message;
+	} rows[] = {
+		{ 299, FAKEBAO_SEALED, CODE_SEALED, "OpenBao is sealed" TAG },
+		{ 503, FAKEBAO_SEALED, CODE_SEALED, "OpenBao is sealed" TAG },
+		{ 299, FAKEBAO_UNINITIALIZED, CODE_NOT_INITIALIZED, "OpenBao is not initialized" TAG },
+		{ 501, FAKEBAO_UNINITIALIZED, CODE_NOT_INITIALIZED, "OpenBao is not initialized" TAG },
+		{ 200, "", CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content" TAG },
+		{ 204, "", CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content" TAG },
+		{ 200, "{}", CODE_UPSTREAM_ERROR, "OpenBao's answer cannot be read" TAG },
+		{ 200, "<html>s.canary</html>", CODE_UPSTREAM_ERROR, "OpenBao's answer cannot be read" TAG },
+		{ 307, "", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 307" TAG },
+		{ 400, "{\"errors\":[\"operation unavailable in namespaces: canary\"]}", CODE_UPSTREAM_ERROR,
+		    "OpenBao answered with HTTP status 400" TAG },
+		{ 403, FAKEBAO_DENIED, CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 403" TAG },
+		{ 404, "", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 404" TAG },
+		{ 429, "{\"errors\":[]}", CODE_UPSTREAM_ERROR, "OpenBao answered with HTTP status 429" TAG },
+		{ 500, "{\"errors\":[\"canary\"]}", CODE_UPSTREAM_ERROR,
+		    "OpenBao answered with HTTP status 500" TAG },
+		{ 500, "{\"errors\":[\"local node not active but active cluster node not found\"]}",
+		    CODE_UNAVAILABLE, "OpenBao answered with HTTP status 500" TAG },
+		{ 502, "<html>canary</html>", CODE_UNAVAILABLE, "OpenBao answered with HTTP status 502" TAG },
+		{ 503, "", CODE_UNAVAILABLE, "OpenBao answered with HTTP status 503" TAG },
+		{ 0, "", CODE_UNAVAILABLE, "the connection to OpenBao broke" TAG },
 	};
 	struct bench b = bench_open(*state);
 
@@ -216,7 +229,7 @@ static void test_a_token_that_is_lost_later_is_not_the_probes_matter(void **stat
 static void test_probes_at_the_same_time_share_one_request(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker askers[MANY] = {{0}};
+	struct asker askers[MANY] = { { 0 } };
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
 	for (size_t i = 0; i < MANY / 2; i++)
@@ -245,7 +258,7 @@ static void test_an_answer_is_not_kept_for_the_next_probe(void **state)
 static void test_who_asks_when_told_waits_for_a_new_answer(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker first = {0}, second = {0}, third = {0};
+	struct asker first = { 0 }, second = { 0 }, third = { 0 };
 
 	first.next = &third;
 	ask(&b, &first, 10000);
@@ -261,7 +274,7 @@ static void test_who_asks_when_told_waits_for_a_new_answer(void **state)
 static void test_a_deadline_removes_only_that_caller(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker hasty = {0}, patient = {0};
+	struct asker hasty = { 0 }, patient = { 0 };
 	uint64_t begin = clock_now_ms();
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
@@ -282,7 +295,7 @@ static void test_a_deadline_removes_only_that_caller(void **state)
 static void test_a_deadline_that_has_passed_already_is_told_from_the_loop(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker late = {0};
+	struct asker late = { 0 };
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
 	late.wait = probe_ask(b.probe, clock_now_ms() - 1000, on_told, &late);
@@ -296,7 +309,7 @@ static void test_a_deadline_that_has_passed_already_is_told_from_the_loop(void *
 static void test_who_leaves_is_not_told_and_the_others_are(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker gone[3] = {{0}}, stays = {0};
+	struct asker gone[3] = { { 0 } }, stays = { 0 };
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
 	ask(&b, &gone[0], 10000);
@@ -317,7 +330,7 @@ static void test_who_leaves_is_not_told_and_the_others_are(void **state)
 static void test_a_request_that_nobody_waits_for_is_cancelled(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker gone = {0}, next = {0};
+	struct asker gone = { 0 }, next = { 0 };
 	uint64_t begin = clock_now_ms();
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
@@ -337,7 +350,7 @@ static void test_a_request_that_nobody_waits_for_is_cancelled(void **state)
 static void test_a_request_that_hangs_is_sent_again(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker asker = {0};
+	struct asker asker = { 0 };
 	uint64_t begin = clock_now_ms();
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
@@ -360,7 +373,7 @@ static void test_a_request_that_hangs_is_sent_again(void **state)
 static void test_stopping_tells_those_who_wait_and_those_who_come(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker before[2] = {{0}}, after = {0};
+	struct asker before[2] = { { 0 } }, after = { 0 };
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
 	ask(&b, &before[0], 10000);
@@ -380,7 +393,7 @@ static void test_stopping_tells_those_who_wait_and_those_who_come(void **state)
 static void test_freeing_ends_the_waits_and_tells_nobody(void **state)
 {
 	struct bench b = bench_open(*state);
-	struct asker askers[2] = {{0}};
+	struct asker askers[2] = { { 0 } };
 
 	fakebao_hold(b.f, FAKEBAO_HEALTH, true);
 	ask(&b, &askers[0], 10000);

@@ -179,17 +179,21 @@ static void test_sealed_and_not_initialized_are_named(void **state)
 
 static void test_what_an_answer_to_the_question_means(void **state)
 {
-	static const struct { int status; const char *body; enum reach_state means; } rows[] = {
-		{200, FAKEBAO_UP, REACH_UP},
-		{429, "{\"initialized\":true,\"sealed\":false,\"standby\":true}", REACH_UP},
-		{503, FAKEBAO_SEALED, REACH_SEALED},
-		{501, FAKEBAO_UNINITIALIZED, REACH_NOT_INITIALIZED},
-		{200, "<html>a page</html>", REACH_UP},
-		{403, "<html>not for you</html>", REACH_UP},
-		{404, "", REACH_UP},
-		{400, "{\"errors\":[\"local node not active but active cluster node not found\"]}", REACH_DOWN},
-		{502, "<html>bad gateway</html>", REACH_DOWN},
-		{503, "", REACH_DOWN},
+	static const struct {
+		int status;
+		const char *body;
+		enum reach_state means;
+	} rows[] = {
+		{ 200, FAKEBAO_UP, REACH_UP },
+		{ 429, "{\"initialized\":true,\"sealed\":false,\"standby\":true}", REACH_UP },
+		{ 503, FAKEBAO_SEALED, REACH_SEALED },
+		{ 501, FAKEBAO_UNINITIALIZED, REACH_NOT_INITIALIZED },
+		{ 200, "<html>a page</html>", REACH_UP },
+		{ 403, "<html>not for you</html>", REACH_UP },
+		{ 404, "", REACH_UP },
+		{ 400, "{\"errors\":[\"local node not active but active cluster node not found\"]}", REACH_DOWN },
+		{ 502, "<html>bad gateway</html>", REACH_DOWN },
+		{ 503, "", REACH_DOWN },
 	};
 	struct fakebao *f = *state;
 
@@ -271,7 +275,7 @@ static size_t goes_to(struct fakebao *nodes)
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		before[i] = fakebao_count(&nodes[i], FAKEBAO_LOOKUP);
 	assert_non_null(api_ask_control(nodes->api, API_LOOKUP_SELF,
-	    &(struct api_request){.token = "s.t", .deadline_ms = clock_now_ms() + 5000}, on_looked_up, &times));
+	    &(struct api_request){ .token = "s.t", .deadline_ms = clock_now_ms() + 5000 }, on_looked_up, &times));
 	fakebao_until(nodes, times == 1);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++) {
 		if (fakebao_count(&nodes[i], FAKEBAO_LOOKUP) > before[i])
@@ -310,10 +314,12 @@ static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
 	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 0, "");
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, true);
 	reach_failed(w.reach);
-	fakebao_until(nodes, fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
+	fakebao_until(nodes,
+	    fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
 	fakebao_pass(nodes, 20);
 	assert_int_equal(w.times, 1);
-	reach_failed(w.reach); /* the next questions are due a moment later; before that comes the answer to the last one */
+	/* the next questions are due a moment later; before that comes the answer to the last one */
+	reach_failed(w.reach);
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
 	fakebao_until(nodes, w.times == 2);
 	assert_string_equal(fakebao_log(nodes), "");
@@ -343,7 +349,8 @@ static void test_standbys_without_a_leader_are_no_outage(void **state)
 	watch_cluster(nodes, &w);
 	fakebao_down(&nodes[0]);
 	for (size_t i = 1; i < FAKEBAO_NODES; i++)
-		fakebao_answer(&nodes[i], FAKEBAO_HEALTH, 299, "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
+		fakebao_answer(&nodes[i], FAKEBAO_HEALTH, 299,
+		    "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
 	reach_failed(w.reach);
 	fakebao_until(nodes, reach_state(w.reach) != REACH_SUSPECT);
 	assert_int_equal(reach_state(w.reach), REACH_UP);

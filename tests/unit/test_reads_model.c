@@ -1,8 +1,9 @@
 /*
- * Shared reads and the cache, in a simulated world: callers get and put by chance, give up by chance, and a cluster of
- * simulated nodes answers when it likes, its standbys with what they know so far. Whatever the order in which things happen,
- * no get gives less than what was acknowledged to a put before it began, and nothing from the cache is older than it
- * says or may be. What is simulated is time and OpenBao; flights, cache and versions are the daemon's own.
+ * Shared reads and the cache, in a simulated world: callers get and put by chance, give up by chance, and a
+ * cluster of simulated nodes answers when it likes, its standbys with what they know so far. Whatever the order in
+ * which things happen, no get gives less than what was acknowledged to a put before it began, and nothing from the
+ * cache is older than it says or may be. What is simulated is time and OpenBao; flights, cache and versions are
+ * the daemon's own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,12 +63,12 @@ static uint64_t newer(uint64_t a, uint64_t b)
 
 struct secret {
 	char name[8];
-	uint64_t version;          /* the leader's */
-	uint64_t wrote[HISTORY];   /* when each version was made, modulo HISTORY */
-	uint64_t known[NODES];     /* what each node knows */
-	uint64_t acknowledged;     /* the newest of those that a put through the daemon was acknowledged with … */
-	uint64_t foreign;          /* … and of those by somebody else */
-	uint64_t put_sent;         /* when the daemon sent its latest put */
+	uint64_t version;        /* the leader's */
+	uint64_t wrote[HISTORY]; /* when each version was made, modulo HISTORY */
+	uint64_t known[NODES];   /* what each node knows */
+	uint64_t acknowledged;   /* the newest of those that a put through the daemon was acknowledged with … */
+	uint64_t foreign;        /* … and of those by somebody else */
+	uint64_t put_sent;       /* when the daemon sent its latest put */
 };
 
 enum what { READ_DEPARTS, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
@@ -135,7 +136,10 @@ static struct event *plan(struct world *w, enum what what, struct secret *s, uin
 	return e;
 }
 
-/* -- the daemon's side: what get.c, read.c, write.c and answers.c do ----------------------------------------------- */
+/*
+ * -- the daemon's side: what get.c, read.c, write.c and answers.c do
+ * -----------------------------------------------
+ */
 
 static void ask_a_node(struct world *w, struct event *from, bool leader)
 {
@@ -154,7 +158,7 @@ static void ask_a_node(struct world *w, struct event *from, bool leader)
 
 static void send_read(struct world *w, struct flight *flight, struct secret *s)
 {
-	struct event first = {.flight = flight, .sent = w->now, .secret = s};
+	struct event first = { .flight = flight, .sent = w->now, .secret = s };
 	bool ask_leader;
 
 	flight_depart(flight, w->now);
@@ -211,9 +215,9 @@ static void told(struct world *w, struct caller *c, uint64_t version)
 {
 	w->answers++;
 	if (version < c->least)
-		fail_msg("a get of %s that began at %llu, after version %llu was acknowledged, gives %llu at %llu", c->secret->name,
-		    (unsigned long long)c->began, (unsigned long long)c->least, (unsigned long long)version,
-		    (unsigned long long)w->now);
+		fail_msg("a get of %s that began at %llu, after version %llu was acknowledged, gives %llu at %llu",
+		    c->secret->name, (unsigned long long)c->began, (unsigned long long)c->least,
+		    (unsigned long long)version, (unsigned long long)w->now);
 }
 
 /* As read.c: what is too old is asked for again at the leader. */
@@ -231,8 +235,9 @@ static void read_answered(struct world *w, struct event *e)
 		return;
 	}
 	if (e->held != NULL) {
-		const struct cache_value value = {.data = {.p = "{}", .len = 2, .type = JSON_OBJECT}, .version = e->version,
-			.sent_ms = e->sent};
+		const struct cache_value value = { .data = { .p = "{}", .len = 2, .type = JSON_OBJECT },
+			.version = e->version,
+			.sent_ms = e->sent };
 
 		cache_fill(w->cache, e->held, e->ticket, &value);
 	}
@@ -250,7 +255,8 @@ static void read_answered(struct world *w, struct event *e)
 /* An answer from the cache may be as old as it says, and no older than it may be. */
 static bool cached(struct world *w, const struct secret *s)
 {
-	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, name_of("m", s->name), w->now) : NULL;
+	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, name_of("m", s->name), w->now)
+							   : NULL;
 	uint64_t next;
 
 	if (value == NULL || w->now - value->sent_ms >= w->max_age)
@@ -273,7 +279,7 @@ static bool cached(struct world *w, const struct secret *s)
 static void get(struct world *w)
 {
 	struct secret *s = &w->secrets[chance(PATHS)];
-	const struct flight_key key = {.name = name_of("m", s->name)};
+	const struct flight_key key = { .name = name_of("m", s->name) };
 	struct caller *c;
 
 	if (w->ncallers >= CALLERS_MOST || (chance(4) != 0 && cached(w, s)))
@@ -468,7 +474,7 @@ static void step(struct world *w)
 
 static void open_world(struct world *w, uint64_t max_age, bool standbys)
 {
-	static const struct flights_ops ops = {.begin = begin_flight, .cancel = cancel_flight};
+	static const struct flights_ops ops = { .begin = begin_flight, .cancel = cancel_flight };
 
 	memset(w, 0, sizeof(*w));
 	w->now = 1;
@@ -507,7 +513,8 @@ static void live(uint64_t max_age, bool standbys)
 	open_world(&w, max_age, standbys);
 	for (unsigned i = 0; i < STEPS; i++)
 		step(&w);
-	print_message("%llu gets, %llu from the cache; %llu reads, %llu of them at the leader; %llu puts, %llu gave up\n",
+	print_message(
+	    "%llu gets, %llu from the cache; %llu reads, %llu of them at the leader; %llu puts, %llu gave up\n",
 	    (unsigned long long)(w.answers + w.hits), (unsigned long long)w.hits, (unsigned long long)w.reads,
 	    (unsigned long long)w.at_leader, (unsigned long long)w.puts, (unsigned long long)w.gone);
 	assert_true(w.answers > STEPS / 100);

@@ -104,7 +104,8 @@ static void test_a_failure_is_written_with_all_its_facts(void **state)
 	f.deleted = true; /* means nothing for this code */
 	f.version = 7;
 	assert_int_equal(reply_failure(&out, (struct jspan){ "7", 1, JSON_NUMBER }, &f), 0);
-	assert_written("{\"id\":7,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\",\"status\":400,"
+	assert_written(
+	    "{\"id\":7,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\",\"status\":400,"
 	    "\"retryable\":false}}");
 	buf_truncate(&out, 0);
 	failure_set(&f, CODE_NOT_FOUND, "deleted");
@@ -112,12 +113,14 @@ static void test_a_failure_is_written_with_all_its_facts(void **state)
 	f.deleted = true;
 	f.version = 3;
 	assert_int_equal(reply_failure(&out, no_id, &f), 0);
-	assert_written("{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"deleted\",\"status\":404,"
+	assert_written(
+	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"deleted\",\"status\":404,"
 	    "\"retryable\":false,\"deleted\":true,\"version\":3}}");
 	buf_truncate(&out, 0);
 	failure_set(&f, CODE_NOT_FOUND, "no such secret");
 	assert_int_equal(reply_failure(&out, no_id, &f), 0);
-	assert_written("{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"no such secret\",\"status\":0,"
+	assert_written(
+	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"no such secret\",\"status\":0,"
 	    "\"retryable\":false}}");
 }
 
@@ -192,8 +195,11 @@ static void test_failures_of_all_codes_survive_the_journey(void **state)
 static void test_a_get_is_read_back(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"2026-01-01T00:00:00Z\",\"metadata\":{\"a\":\"b\"},"
-	    "\"age_ms\":12,\"stale\":true,\"data\":{\"big\":12345678901234567000,\"u\":\"\\u0000\"}}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"2026-01-01T00:00:00Z\",\"metadata\":{\"a\":\"b\"},"
+		"\"age_ms\":12,\"stale\":true,\"data\":{\"big\":12345678901234567000,\"u\":\"\\u0000\"}}"),
+	    0);
 	assert_true(reply.ok);
 	assert_span(reply.id, "7");
 	assert_int_equal(reply.version, 3);
@@ -209,9 +215,9 @@ static void test_a_get_is_read_back(void **state)
 /* One of the members of a get's reply, its name as it is or with its first letter escaped. */
 static char *put_member(char *p, size_t i, bool escaped)
 {
-	static const char *const members[][2] = { { "id", "7" }, { "ok", "true" }, { "version", "3" }, { "created_time", "\"now\"" },
-		{ "metadata", "{}" }, { "age_ms", "12" }, { "stale", "true" }, { "data", "{\"a\":1}" }, { "unknown", "0" },
-		{ "unkn\\u006fwn", "[]" } };
+	static const char *const members[][2] = { { "id", "7" }, { "ok", "true" }, { "version", "3" },
+		{ "created_time", "\"now\"" }, { "metadata", "{}" }, { "age_ms", "12" }, { "stale", "true" },
+		{ "data", "{\"a\":1}" }, { "unknown", "0" }, { "unkn\\u006fwn", "[]" } };
 	const char *name = members[i][0], *value = members[i][1];
 
 	if (escaped)
@@ -222,7 +228,8 @@ static char *put_member(char *p, size_t i, bool escaped)
 static void test_members_are_found_in_any_order_and_under_any_escapes(void **state)
 {
 	enum { MEMBERS = 10 };
-	static const size_t steps[] = { 1, 3, 7, 9 }; /* none shares a divisor with MEMBERS: each visits them all */
+	/* none shares a divisor with MEMBERS: each visits them all */
+	static const size_t steps[] = { 1, 3, 7, 9 };
 	char text[1000], *p;
 	size_t step, first, i;
 
@@ -231,10 +238,12 @@ static void test_members_are_found_in_any_order_and_under_any_escapes(void **sta
 		for (first = 0; first < 2 * MEMBERS; first++) {
 			p = text + sprintf(text, "{");
 			for (i = 0; i < MEMBERS; i++)
-				p = put_member(p, (first + i * steps[step]) % MEMBERS, first >= MEMBERS && i % 3 != 0);
+				p = put_member(p, (first + i * steps[step]) % MEMBERS,
+				    first >= MEMBERS && i % 3 != 0);
 			strcpy(p - 1, "}");
 			assert_int_equal(decode(text), 0);
-			assert_true(reply.ok && reply.stale && reply.has_age && reply.age_ms == 12 && reply.version == 3);
+			assert_true(
+			    reply.ok && reply.stale && reply.has_age && reply.age_ms == 12 && reply.version == 3);
 			assert_span(reply.id, "7");
 			assert_span(reply.created_time, "\"now\"");
 			assert_span(reply.metadata, "{}");
@@ -267,8 +276,11 @@ static void test_absent_members_are_empty(void **state)
 static void test_a_ping_is_read_back(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"ready\":true,\"state\":\"serving\",\"version\":\"0.1.0\",\"protocol\":1,"
-	    "\"ops\":[\"ping\"],\"limits\":{\"request_bytes\":1048576}}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"id\":1,\"ok\":true,\"ready\":true,\"state\":\"serving\",\"version\":\"0.1.0\",\"protocol\":1,"
+		"\"ops\":[\"ping\"],\"limits\":{\"request_bytes\":1048576}}"),
+	    0);
 	assert_true(reply.ready);
 	assert_span(reply.state, "\"serving\"");
 	assert_span(reply.daemon, "\"0.1.0\"");
@@ -291,7 +303,8 @@ static void test_the_replies_of_a_stream_are_read_back(void **state)
 	assert_true(reply.stream && !reply.go_on && !reply.has_bytes && !reply.verified);
 	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"continue\":true}"), 0);
 	assert_true(reply.go_on && !reply.stream);
-	assert_int_equal(decode("{\"id\":1,\"ok\":true,\"bytes\":9007199254740991,\"sha256\":\"9f\",\"verified\":true}"), 0);
+	assert_int_equal(
+	    decode("{\"id\":1,\"ok\":true,\"bytes\":9007199254740991,\"sha256\":\"9f\",\"verified\":true}"), 0);
 	assert_true(reply.has_bytes && reply.verified && !reply.stream);
 	assert_int_equal(reply.bytes, 9007199254740991);
 	assert_span(reply.sha256, "\"9f\"");
@@ -307,9 +320,15 @@ static void test_the_replies_of_a_stream_are_read_back(void **state)
 static void test_members_it_does_not_know_are_passed_over(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"new\":{\"ok\":[1e400,null]},\"id\":1,\"newer\":7,\"newer\":8,\"\":0,\"ok\":true,\"Version\":[]}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"new\":{\"ok\":[1e400,null]},\"id\":1,\"newer\":7,\"newer\":8,\"\":0,\"ok\":true,\"Version\":[]}"),
+	    0);
 	assert_true(reply.ok);
-	assert_int_equal(decode("{\"id\":1,\"ok\":false,\"error\":{\"hint\":{\"code\":1},\"message\":\"m\",\"code\":\"sealed\"}}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"id\":1,\"ok\":false,\"error\":{\"hint\":{\"code\":1},\"message\":\"m\",\"code\":\"sealed\"}}"),
+	    0);
 	assert_int_equal(reply.failure.code, CODE_SEALED);
 	assert_string_equal(reply.failure.message, "m");
 	assert_int_equal(reply.failure.status, 0);
@@ -318,13 +337,18 @@ static void test_members_it_does_not_know_are_passed_over(void **state)
 static void test_a_code_it_does_not_know_is_internal_and_keeps_its_message(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"id\":1,\"ok\":false,\"error\":{\"code\":\"melted\",\"message\":\"too hot\",\"status\":503,"
-	    "\"retryable\":true}}"), 0);
+	assert_int_equal(
+	    decode("{\"id\":1,\"ok\":false,\"error\":{\"code\":\"melted\",\"message\":\"too hot\",\"status\":503,"
+		   "\"retryable\":true}}"),
+	    0);
 	assert_int_equal(reply.failure.code, CODE_INTERNAL);
 	assert_int_equal(reply.failure.status, 503);
 	assert_string_equal(reply.failure.message, "too hot");
-	assert_int_equal(decode("{\"id\":1,\"ok\":false,\"error\":{\"code\":\"a code whose name is longer than any that there is\","
-	    "\"message\":\"m\"}}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"a code whose name is longer than any that there is\","
+		"\"message\":\"m\"}}"),
+	    0);
 	assert_int_equal(reply.failure.code, CODE_INTERNAL);
 }
 
@@ -335,8 +359,9 @@ static void test_a_long_message_is_cut_between_characters(void **state)
 
 	(void)state;
 	for (shift = 0; shift < 3; shift++) {
-		p = text + sprintf(text, "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"%.*s", shift,
-		    "xx");
+		p = text +
+		    sprintf(text, "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"%.*s",
+			shift, "xx");
 		for (i = 0; i < 100; i++)
 			p += sprintf(p, "%s", i % 2 == 0 ? "\xe2\x82\xac" : "\\u20ac");
 		strcpy(p, "\"}}");
@@ -350,27 +375,54 @@ static void test_a_long_message_is_cut_between_characters(void **state)
 static void test_what_is_no_reply_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "x", "[]", "null", "{}", "{\"id\":1}", "{\"ok\":true}", "{\"id\":1,\"ok\":true", "{\"id\":1,\"ok\":true}x",
-		"{\"id\":1,\"ok\":true,}", "{\"id\":1,\"ok\":1}", "{\"id\":1,\"ok\":null}", "{\"id\":1,\"ok\":\"true\"}",
-		"{\"id\":[],\"ok\":true}", "{\"id\":{},\"ok\":true}", "{\"id\":true,\"ok\":true}",
+		"",
+		"x",
+		"[]",
+		"null",
+		"{}",
+		"{\"id\":1}",
+		"{\"ok\":true}",
+		"{\"id\":1,\"ok\":true",
+		"{\"id\":1,\"ok\":true}x",
+		"{\"id\":1,\"ok\":true,}",
+		"{\"id\":1,\"ok\":1}",
+		"{\"id\":1,\"ok\":null}",
+		"{\"id\":1,\"ok\":\"true\"}",
+		"{\"id\":[],\"ok\":true}",
+		"{\"id\":{},\"ok\":true}",
+		"{\"id\":true,\"ok\":true}",
 		/* known members of other types */
-		"{\"id\":1,\"ok\":true,\"data\":[]}", "{\"id\":1,\"ok\":true,\"data\":null}",
-		"{\"id\":1,\"ok\":true,\"data\":\"{}\"}", "{\"id\":1,\"ok\":true,\"metadata\":[]}",
-		"{\"id\":1,\"ok\":true,\"metadata\":\"x\"}", "{\"id\":1,\"ok\":true,\"created_time\":1}",
-		"{\"id\":1,\"ok\":true,\"version\":null}", "{\"id\":1,\"ok\":true,\"version\":-1}",
-		"{\"id\":1,\"ok\":true,\"version\":1.5}", "{\"id\":1,\"ok\":true,\"version\":[]}",
-		"{\"id\":1,\"ok\":true,\"ready\":1}", "{\"id\":1,\"ok\":true,\"ready\":\"true\"}",
-		"{\"id\":1,\"ok\":true,\"state\":1}", "{\"id\":1,\"ok\":true,\"name\":1}",
+		"{\"id\":1,\"ok\":true,\"data\":[]}",
+		"{\"id\":1,\"ok\":true,\"data\":null}",
+		"{\"id\":1,\"ok\":true,\"data\":\"{}\"}",
+		"{\"id\":1,\"ok\":true,\"metadata\":[]}",
+		"{\"id\":1,\"ok\":true,\"metadata\":\"x\"}",
+		"{\"id\":1,\"ok\":true,\"created_time\":1}",
+		"{\"id\":1,\"ok\":true,\"version\":null}",
+		"{\"id\":1,\"ok\":true,\"version\":-1}",
+		"{\"id\":1,\"ok\":true,\"version\":1.5}",
+		"{\"id\":1,\"ok\":true,\"version\":[]}",
+		"{\"id\":1,\"ok\":true,\"ready\":1}",
+		"{\"id\":1,\"ok\":true,\"ready\":\"true\"}",
+		"{\"id\":1,\"ok\":true,\"state\":1}",
+		"{\"id\":1,\"ok\":true,\"name\":1}",
 		"{\"id\":1,\"ok\":true,\"age_ms\":\"1\"}",
-		"{\"id\":1,\"ok\":true,\"age_ms\":-1}", "{\"id\":1,\"ok\":true,\"stale\":0}",
+		"{\"id\":1,\"ok\":true,\"age_ms\":-1}",
+		"{\"id\":1,\"ok\":true,\"stale\":0}",
 		/* repeated */
-		"{\"id\":1,\"id\":1,\"ok\":true}", "{\"id\":1,\"ok\":true,\"ok\":true}",
-		"{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}", "{\"id\":1,\"ok\":true,\"data\":{},\"dat\\u0061\":{}}", "{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}",
+		"{\"id\":1,\"id\":1,\"ok\":true}",
+		"{\"id\":1,\"ok\":true,\"ok\":true}",
+		"{\"id\":1,\"ok\":true,\"data\":{},\"data\":{}}",
+		"{\"id\":1,\"ok\":true,\"data\":{},\"dat\\u0061\":{}}",
+		"{\"id\":1,\"ok\":true,\"d\\u0061ta\":{},\"data\":{}}",
 		"{\"id\":1,\"ok\":true,\"version\":1,\"version\":\"1\"}",
 		/* errors */
-		"{\"id\":1,\"ok\":false}", "{\"id\":1,\"ok\":true,\"error\":{\"code\":\"sealed\",\"message\":\"m\"}}",
-		"{\"id\":1,\"ok\":false,\"error\":null}", "{\"id\":1,\"ok\":false,\"error\":\"sealed\"}",
-		"{\"id\":1,\"ok\":false,\"error\":{}}", "{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\"}}",
+		"{\"id\":1,\"ok\":false}",
+		"{\"id\":1,\"ok\":true,\"error\":{\"code\":\"sealed\",\"message\":\"m\"}}",
+		"{\"id\":1,\"ok\":false,\"error\":null}",
+		"{\"id\":1,\"ok\":false,\"error\":\"sealed\"}",
+		"{\"id\":1,\"ok\":false,\"error\":{}}",
+		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\"}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"message\":\"m\"}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"code\":21,\"message\":\"m\"}}",
 		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":null}}",

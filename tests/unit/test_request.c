@@ -113,8 +113,8 @@ static void test_snapshots_take_a_timeout_and_a_restore_may_be_forced(void **sta
 	assert_refused("{\"id\":1,\"op\":\"snapshot.restore\",\"path\":\"p\"}", CODE_INVALID_REQUEST,
 	    "member \"path\" is unknown for snapshot.restore");
 	assert_true(op_is_stream(OP_SNAPSHOT_SAVE) && op_is_stream(OP_SNAPSHOT_RESTORE));
-	assert_false(op_is_stream(OP_PING) || op_is_stream(OP_STATUS) || op_is_stream(OP_PROBE) || op_is_stream(OP_KV_GET) ||
-	    op_is_stream(OP_KV_PUT));
+	assert_false(op_is_stream(OP_PING) || op_is_stream(OP_STATUS) || op_is_stream(OP_PROBE) ||
+	    op_is_stream(OP_KV_GET) || op_is_stream(OP_KV_PUT));
 }
 
 static void test_a_probe_takes_a_timeout_and_nothing_else(void **state)
@@ -136,8 +136,11 @@ static void test_a_probe_takes_a_timeout_and_nothing_else(void **state)
 static void test_a_get_with_everything(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"id\":7,\"op\":\"kv.get\",\"mount\":\"team/kv\",\"path\":\"app/db\",\"version\":3,\"min_version\":2,"
-	    "\"max_age_ms\":0,\"timeout_ms\":600000}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"id\":7,\"op\":\"kv.get\",\"mount\":\"team/kv\",\"path\":\"app/db\",\"version\":3,\"min_version\":2,"
+		"\"max_age_ms\":0,\"timeout_ms\":600000}"),
+	    0);
 	assert_int_equal(request.op, OP_KV_GET);
 	assert_string_equal(secret_mount(&request.name), "team/kv");
 	assert_string_equal(secret_path(&request.name), "app/db");
@@ -162,7 +165,8 @@ static void test_a_get_with_only_what_it_needs(void **state)
 
 static void test_a_puts_data_is_its_own_bytes(void **state)
 {
-	static const char data[] = "{ \"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"k\":1,\"k\":null }";
+	static const char data[] =
+	    "{ \"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"k\":1,\"k\":null }";
 	char text[300];
 
 	(void)state;
@@ -178,20 +182,26 @@ static void test_a_puts_data_is_its_own_bytes(void **state)
 	assert_int_equal(decode("{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{}}"), 0);
 	assert_false(request.has_cas);
 	assert_int_equal(request.data.len, 2);
-	assert_int_equal(decode("{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{},\"cas\":9999999999}"), 0);
+	assert_int_equal(
+	    decode("{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{},\"cas\":9999999999}"),
+	    0);
 	assert_true(request.cas == UINT64_C(9999999999));
 }
 
 static void test_names_and_ops_compare_after_unescaping(void **state)
 {
 	(void)state;
-	assert_int_equal(decode("{\"i\\u0064\":1,\"\\u006fp\":\"kv\\u002eput\",\"p\\u0061th\":\"\\u0070\",\"mount\":\"m\",\"data\":{},"
-	    "\"c\\u0061s\":5}"), 0);
+	assert_int_equal(
+	    decode(
+		"{\"i\\u0064\":1,\"\\u006fp\":\"kv\\u002eput\",\"p\\u0061th\":\"\\u0070\",\"mount\":\"m\",\"data\":{},"
+		"\"c\\u0061s\":5}"),
+	    0);
 	assert_int_equal(request.op, OP_KV_PUT);
 	assert_string_equal(secret_path(&request.name), "p");
 	assert_true(request.has_cas);
 	assert_int_equal(request.cas, 5);
-	assert_refused("{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{},\"cas\":5,\"c\\u0061s\":6}",
+	assert_refused(
+	    "{\"id\":1,\"op\":\"kv.put\",\"path\":\"p\",\"mount\":\"m\",\"data\":{},\"cas\":5,\"c\\u0061s\":6}",
 	    CODE_INVALID_REQUEST, "member \"cas\" is repeated");
 }
 
@@ -233,24 +243,30 @@ static void test_every_member_is_refused_if_repeated_or_null(void **state)
 	static const struct {
 		const char *name, *text;
 	} cases[] = {
-		{ "id", "{" GET ",\"id\":1}" }, { "op", "{" GET ",\"op\":\"kv.get\"}" },
-		{ "mount", "{" GET ",\"mount\":\"m\"}" }, { "path", "{" GET ",\"path\":\"p\"}" },
+		{ "id", "{" GET ",\"id\":1}" },
+		{ "op", "{" GET ",\"op\":\"kv.get\"}" },
+		{ "mount", "{" GET ",\"mount\":\"m\"}" },
+		{ "path", "{" GET ",\"path\":\"p\"}" },
 		{ "version", "{" GET ",\"version\":1,\"version\":1}" },
 		{ "min_version", "{" GET ",\"min_version\":1,\"min_version\":1}" },
 		{ "max_age_ms", "{" GET ",\"max_age_ms\":1,\"max_age_ms\":1}" },
 		{ "timeout_ms", "{" PING ",\"timeout_ms\":1,\"timeout_ms\":1,\"timeout_ms\":1}" },
-		{ "data", "{" PUT ",\"data\":{}}" }, { "cas", "{" PUT ",\"cas\":1,\"cas\":1}" },
+		{ "data", "{" PUT ",\"data\":{}}" },
+		{ "cas", "{" PUT ",\"cas\":1,\"cas\":1}" },
 		{ "cas", "{" PUT ",\"cas\":null,\"cas\":1}" },
 	};
 	static const struct {
 		const char *name, *text;
 	} nulls[] = {
-		{ "id", "{\"id\":null,\"op\":\"ping\"}" }, { "op", "{\"id\":1,\"op\":null}" },
+		{ "id", "{\"id\":null,\"op\":\"ping\"}" },
+		{ "op", "{\"id\":1,\"op\":null}" },
 		{ "mount", "{\"id\":1,\"op\":\"kv.get\",\"mount\":null,\"path\":\"p\"}" },
 		{ "path", "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\",\"path\":null}" },
 		{ "data", "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":null}" },
-		{ "cas", "{" PUT ",\"cas\":null}" }, { "version", "{" GET ",\"version\":null}" },
-		{ "min_version", "{" GET ",\"min_version\":null}" }, { "max_age_ms", "{" GET ",\"max_age_ms\":null}" },
+		{ "cas", "{" PUT ",\"cas\":null}" },
+		{ "version", "{" GET ",\"version\":null}" },
+		{ "min_version", "{" GET ",\"min_version\":null}" },
+		{ "max_age_ms", "{" GET ",\"max_age_ms\":null}" },
 		{ "timeout_ms", "{" PING ",\"timeout_ms\":null}" },
 	};
 	char message[60];
@@ -288,17 +304,23 @@ static void test_types_are_not_converted(void **state)
 	static const struct {
 		const char *text, *name;
 	} cases[] = {
-		{ "{\"id\":true,\"op\":\"ping\"}", "id" }, { "{\"id\":[1],\"op\":\"ping\"}", "id" },
-		{ "{\"id\":{},\"op\":\"ping\"}", "id" }, { "{\"id\":1,\"op\":1}", "op" },
-		{ "{\"id\":1,\"op\":[\"ping\"]}", "op" }, { "{\"id\":1,\"op\":{}}", "op" },
+		{ "{\"id\":true,\"op\":\"ping\"}", "id" },
+		{ "{\"id\":[1],\"op\":\"ping\"}", "id" },
+		{ "{\"id\":{},\"op\":\"ping\"}", "id" },
+		{ "{\"id\":1,\"op\":1}", "op" },
+		{ "{\"id\":1,\"op\":[\"ping\"]}", "op" },
+		{ "{\"id\":1,\"op\":{}}", "op" },
 		{ "{\"id\":1,\"op\":\"kv.get\",\"mount\":1,\"path\":\"p\"}", "mount" },
 		{ "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\",\"path\":[\"p\"]}", "path" },
 		{ "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":[]}", "data" },
 		{ "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":\"{}\"}", "data" },
 		{ "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":1}", "data" },
 		{ "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":true}", "data" },
-		{ "{" PUT ",\"cas\":\"7\"}", "cas" }, { "{" PUT ",\"cas\":true}", "cas" }, { "{" PUT ",\"cas\":[7]}", "cas" },
-		{ "{" PUT ",\"cas\":{}}", "cas" }, { "{" PING ",\"timeout_ms\":\"10s\"}", "timeout_ms" },
+		{ "{" PUT ",\"cas\":\"7\"}", "cas" },
+		{ "{" PUT ",\"cas\":true}", "cas" },
+		{ "{" PUT ",\"cas\":[7]}", "cas" },
+		{ "{" PUT ",\"cas\":{}}", "cas" },
+		{ "{" PING ",\"timeout_ms\":\"10s\"}", "timeout_ms" },
 	};
 	char message[40];
 	size_t i;
@@ -316,12 +338,25 @@ static void test_numbers_are_plain_and_in_their_range(void **state)
 		const char *member;
 		int ok;
 	} cases[] = {
-		{ "\"version\":1", 1 }, { "\"version\":9999999999", 1 }, { "\"version\":0", 0 },
-		{ "\"version\":10000000000", 0 }, { "\"version\":-1", 0 }, { "\"version\":1.0", 0 }, { "\"version\":1e0", 0 },
-		{ "\"version\":-0", 0 }, { "\"version\":12345678901234567000", 0 }, { "\"min_version\":0", 1 },
-		{ "\"min_version\":1.5", 0 }, { "\"max_age_ms\":0", 1 }, { "\"max_age_ms\":9999999999", 1 },
-		{ "\"max_age_ms\":-1", 0 }, { "\"timeout_ms\":1", 1 }, { "\"timeout_ms\":600000", 1 },
-		{ "\"timeout_ms\":0", 0 }, { "\"timeout_ms\":600001", 0 }, { "\"timeout_ms\":1E3", 0 },
+		{ "\"version\":1", 1 },
+		{ "\"version\":9999999999", 1 },
+		{ "\"version\":0", 0 },
+		{ "\"version\":10000000000", 0 },
+		{ "\"version\":-1", 0 },
+		{ "\"version\":1.0", 0 },
+		{ "\"version\":1e0", 0 },
+		{ "\"version\":-0", 0 },
+		{ "\"version\":12345678901234567000", 0 },
+		{ "\"min_version\":0", 1 },
+		{ "\"min_version\":1.5", 0 },
+		{ "\"max_age_ms\":0", 1 },
+		{ "\"max_age_ms\":9999999999", 1 },
+		{ "\"max_age_ms\":-1", 0 },
+		{ "\"timeout_ms\":1", 1 },
+		{ "\"timeout_ms\":600000", 1 },
+		{ "\"timeout_ms\":0", 0 },
+		{ "\"timeout_ms\":600001", 0 },
+		{ "\"timeout_ms\":1E3", 0 },
 	};
 	char text[200];
 	size_t i;
@@ -346,11 +381,12 @@ static void test_an_unknown_op_is_told_apart_from_a_bad_request(void **state)
 	(void)state;
 	assert_refused("{\"id\":1,\"op\":\"kv.list\"}", CODE_UNKNOWN_OP, "operation");
 	assert_id("1");
-	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"mount\":\"m\",\"recursive\":true}", CODE_UNKNOWN_OP, "operation");
+	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"mount\":\"m\",\"recursive\":true}", CODE_UNKNOWN_OP,
+	    "operation");
 	assert_refused("{\"id\":1,\"op\":\"\"}", CODE_UNKNOWN_OP, "");
 	assert_refused("{\"id\":1,\"op\":\"ping\\u0000\"}", CODE_UNKNOWN_OP, "");
-	assert_refused("{\"id\":1,\"op\":\"an operation whose name is longer than any that there is\"}", CODE_UNKNOWN_OP,
-	    "");
+	assert_refused("{\"id\":1,\"op\":\"an operation whose name is longer than any that there is\"}",
+	    CODE_UNKNOWN_OP, "");
 	assert_refused("{\"id\":1,\"op\":\"kv.list\",\"op\":\"ping\"}", CODE_INVALID_REQUEST,
 	    "member \"op\" is repeated");
 }
@@ -358,11 +394,11 @@ static void test_an_unknown_op_is_told_apart_from_a_bad_request(void **state)
 static void test_ids_come_back_as_they_are_written(void **state)
 {
 	static const char *const good[] = { "0", "1", "9007199254740991", "\"\"", "\"x\"", "\"\\u0041\\n\"",
-		"\"\xc3\xa9\"", "\"a b\"",
-		"\"0123456789012345678901234567890123456789012345678901234567890123\"", "\"12345678901234567890\"" };
+		"\"\xc3\xa9\"", "\"a b\"", "\"0123456789012345678901234567890123456789012345678901234567890123\"",
+		"\"12345678901234567890\"" };
 	static const char *const bad[] = { "-1", "-0", "1.0", "1e3", "9007199254740992", "12345678901234567",
-		"99999999999999999999", "null",
-		"true", "[]", "{}", "\"01234567890123456789012345678901234567890123456789012345678901234\"" };
+		"99999999999999999999", "null", "true", "[]", "{}",
+		"\"01234567890123456789012345678901234567890123456789012345678901234\"" };
 	char text[200];
 	size_t i;
 
@@ -382,10 +418,18 @@ static void test_ids_come_back_as_they_are_written(void **state)
 static void test_the_id_is_found_although_something_else_is_wrong(void **state)
 {
 	static const char *const bad[] = {
-		"{\"id\":77,\"op\":\"none\"}", "{\"op\":\"none\",\"id\":77}", "{\"Cas\":1,\"op\":\"ping\",\"id\":77}",
-		"{\"op\":\"ping\",\"op\":\"ping\",\"id\":77}", "{\"mount\":null,\"op\":\"ping\",\"id\":77}",
-		"{\"op\":7,\"id\":77}", "{\"id\":77}", "{\"id\":77,\"op\":\"ping\"", "{\"id\":77,\"op\":ping}",
-		"{\"id\":77,}", "{\"id\":77} x", "{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"op\":\"ping\",\"id\":77}",
+		"{\"id\":77,\"op\":\"none\"}",
+		"{\"op\":\"none\",\"id\":77}",
+		"{\"Cas\":1,\"op\":\"ping\",\"id\":77}",
+		"{\"op\":\"ping\",\"op\":\"ping\",\"id\":77}",
+		"{\"mount\":null,\"op\":\"ping\",\"id\":77}",
+		"{\"op\":7,\"id\":77}",
+		"{\"id\":77}",
+		"{\"id\":77,\"op\":\"ping\"",
+		"{\"id\":77,\"op\":ping}",
+		"{\"id\":77,}",
+		"{\"id\":77} x",
+		"{\"x\":[[[[[[[[[[[[]]]]]]]]]]]],\"op\":\"ping\",\"id\":77}",
 		"{\"op\":\"kv.get\",\"mount\":\"//\",\"path\":\"p\",\"id\":77}",
 	};
 	size_t i;
@@ -417,7 +461,8 @@ static void test_what_is_not_a_json_object_is_an_invalid_request(void **state)
 
 static void test_every_truncation_of_a_request_is_refused(void **state)
 {
-	static const char text[] = "{\"id\":\"a\",\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p/q\",\"data\":{\"k\":[1,\"\\u00e9\"]},\"cas\":3}";
+	static const char text[] =
+	    "{\"id\":\"a\",\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p/q\",\"data\":{\"k\":[1,\"\\u00e9\"]},\"cas\":3}";
 	size_t n;
 
 	(void)state;
@@ -430,27 +475,28 @@ static void test_every_truncation_of_a_request_is_refused(void **state)
 
 static void test_paths_are_canonical(void **state)
 {
-	static const char *const good[] = { "a", "a/b", "a/b/c", "...", ".a", "a.", "a/.b/..c", "a b", "a%2Fb", "100%",
-		"a+b#c?d", "\xc3\xa9",
-		"-", "*", "~", "a\\\\b", "\\u00e9" };
-	static const char *const bad[] = { "", "/", "//", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/..", "../a",
-		"a/./b", "a/../b", "a\\n", "a\\u0000", "\\u0000", "a\\u0000/b", "a\\u001fb", "a\\u007f", "a\x7f",
-		"\\u002e\\u002e", "a\\u002f",
-		"a\\/\\/b", "\\/a" };
+	static const char *const good[] = { "a", "a/b", "a/b/c", "...", ".a", "a.", "a/.b/..c", "a b", "a%2Fb",
+		"100%", "a+b#c?d", "\xc3\xa9", "-", "*", "~", "a\\\\b", "\\u00e9" };
+	static const char *const bad[] = { "", "/", "//", "/a", "a/", "a//b", ".", "..", "./a", "a/.", "a/..",
+		"../a", "a/./b", "a/../b", "a\\n", "a\\u0000", "\\u0000", "a\\u0000/b", "a\\u001fb", "a\\u007f",
+		"a\x7f", "\\u002e\\u002e", "a\\u002f", "a\\/\\/b", "\\/a" };
 	char text[200];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(good); i++) {
-		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"%s\"}", good[i], good[i]);
+		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"%s\"}",
+		    good[i], good[i]);
 		if (decode(text) != 0)
 			fail_msg("refused: %s", text);
 		assert_string_equal(secret_mount(&request.name), secret_path(&request.name));
 	}
 	for (i = 0; i < COUNT(bad); i++) {
-		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"p\"}", bad[i]);
+		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"%s\",\"path\":\"p\"}",
+		    bad[i]);
 		assert_refused(text, CODE_INVALID_REQUEST, "member \"mount\" has an empty");
-		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\",\"path\":\"%s\"}", bad[i]);
+		snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"m\",\"path\":\"%s\"}",
+		    bad[i]);
 		assert_refused(text, CODE_INVALID_REQUEST, "member \"path\" has an empty");
 	}
 }
@@ -469,12 +515,12 @@ static void test_lengths_of_paths_count_after_unescaping(void **state)
 			for (i = 0; i < n; i++)
 				memcpy(segment + 6 * i, "\\u0061", 7);
 			snprintf(text, sizeof(text), "{\"id\":1,\"op\":\"kv.get\",\"%s\":\"%s\",\"%s\":\"x\"}",
-			    is_mount ? "mount" : "path",
-			    segment, is_mount ? "path" : "mount");
+			    is_mount ? "mount" : "path", segment, is_mount ? "path" : "mount");
 			if (n <= max)
 				assert_int_equal(decode(text), 0);
 			else
-				assert_refused(text, CODE_INVALID_REQUEST, is_mount ? "\"mount\" is too long" : "\"path\" is too long");
+				assert_refused(text, CODE_INVALID_REQUEST,
+				    is_mount ? "\"mount\" is too long" : "\"path\" is too long");
 		}
 	}
 }
@@ -542,12 +588,18 @@ static void test_data_may_be_deep_and_the_envelope_may_not(void **state)
 static void test_no_message_holds_a_value_or_a_long_name(void **state)
 {
 	static const char *const bad[] = {
-		"{" PUT ",\"cas\":\"hvs.hunter2\"}", "{" PUT ",\"hvs.hunter2hvs.hunter2\":1}",
-		"{\"id\":1,\"op\":\"hunter2\"}", "{\"id\":1,\"op\":\"kv.get\",\"mount\":\"hunter2/\",\"path\":\"p\"}",
+		"{" PUT ",\"cas\":\"hvs.hunter2\"}",
+		"{" PUT ",\"hvs.hunter2hvs.hunter2\":1}",
+		"{\"id\":1,\"op\":\"hunter2\"}",
+		"{\"id\":1,\"op\":\"kv.get\",\"mount\":\"hunter2/\",\"path\":\"p\"}",
 		"{\"id\":{\"hunter2\":\"hunter2\"},\"op\":\"ping\"}",
-		"{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":\"hunter2\"}", "{\"hunter2\":hunter2}",
-		"hunter2", "{" PUT ",\"hunter2 hunter2\":1}", "{" PUT ",\"timeout_ms\":\"hunter2\"}",
-		"{" GET ",\"data\":{\"hunter2\":1}}", "{" GET ",\"version\":77777}hunter2",
+		"{\"id\":1,\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p\",\"data\":\"hunter2\"}",
+		"{\"hunter2\":hunter2}",
+		"hunter2",
+		"{" PUT ",\"hunter2 hunter2\":1}",
+		"{" PUT ",\"timeout_ms\":\"hunter2\"}",
+		"{" GET ",\"data\":{\"hunter2\":1}}",
+		"{" GET ",\"version\":77777}hunter2",
 		"{" GET ",\"version\":77777777777}",
 	};
 	size_t i;
@@ -569,7 +621,8 @@ static void test_each_byte_is_told_apart_in_a_path(void **state)
 		snprintf(path, sizeof(path), "a%cb", (int)byte);
 		assert_int_equal(request_path_ok(path, sizeof(path)), byte >= 0x20 && byte < 0x7f);
 		snprintf(path, sizeof(path), "a/%c", (int)byte);
-		assert_int_equal(request_path_ok(path, sizeof(path)), byte >= 0x20 && byte < 0x7f && byte != '/' && byte != '.');
+		assert_int_equal(request_path_ok(path, sizeof(path)),
+		    byte >= 0x20 && byte < 0x7f && byte != '/' && byte != '.');
 	}
 }
 

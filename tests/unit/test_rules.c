@@ -12,11 +12,18 @@
 
 #include "daemon/access/rules.h"
 
-#define ANYBODY { .uid = 1000, .gid = 100, .pid = 1 }
+#define ANYBODY \
+	{ \
+		.uid = 1000, .gid = 100, .pid = 1 \
+	}
 
 static struct rule rule_for(uid_t *uid, gid_t *gid, char **path)
 {
-	struct rule rule = { .uids = uid, .nuids = uid != NULL, .gids = gid, .ngids = gid != NULL, .paths = path,
+	struct rule rule = { .uids = uid,
+		.nuids = uid != NULL,
+		.gids = gid,
+		.ngids = gid != NULL,
+		.paths = path,
 		.npaths = path != NULL };
 
 	memset(rule.ops, true, sizeof(rule.ops));
@@ -228,7 +235,7 @@ static void test_a_number_that_is_no_op_is_forbidden(void **state)
 
 	(void)state;
 	assert_null(rules_find(&rules, &peer, OP_COUNT, NULL));
-	assert_null(rules_find(&rules, &peer, (enum op)-1, NULL));
+	assert_null(rules_find(&rules, &peer, (enum op) - 1, NULL));
 }
 
 static void test_path_must_match_one_pattern(void **state)
@@ -268,7 +275,9 @@ static void test_the_first_rule_that_allows_is_given(void **state)
 	char a[] = "secret/a", any[] = "secret/*";
 	char *first[] = { a }, *second[] = { any };
 	struct rule rule[] = {
-		rule_for(&other, NULL, second), rule_for(&uid, NULL, first), rule_for(&uid, NULL, second),
+		rule_for(&other, NULL, second),
+		rule_for(&uid, NULL, first),
+		rule_for(&uid, NULL, second),
 		rule_for(&uid, NULL, second),
 	};
 	struct rules rules = { .rule = rule, .nrules = 4 };
@@ -372,14 +381,10 @@ static void test_many_stars_do_not_blow_up(void **state)
 
 static void test_odd_patterns_get_a_warning(void **state)
 {
-	static const char *const odd[] = {
-		"secret/web*", "secret/a*/b", "secret", "*", "*/web", "*web", "secret/data/web",
-		"secret/metadata/*", "secret/data", "secret/metadata", "a*"
-	};
-	static const char *const plain[] = {
-		"secret/web", "secret/web/*", "secret/*", "secret/*/db", "secret/**", "secret/database",
-		"secret/a/data", "team/kv/*", "data/x", "secret/datax/*"
-	};
+	static const char *const odd[] = { "secret/web*", "secret/a*/b", "secret", "*", "*/web", "*web",
+		"secret/data/web", "secret/metadata/*", "secret/data", "secret/metadata", "a*" };
+	static const char *const plain[] = { "secret/web", "secret/web/*", "secret/*", "secret/*/db", "secret/**",
+		"secret/database", "secret/a/data", "team/kv/*", "data/x", "secret/datax/*" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)

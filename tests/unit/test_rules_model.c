@@ -1,5 +1,6 @@
 /*
- * The rules, one by one and by their index, against another, naive matcher, over random rules, callers and requests.
+ * The rules, one by one and by their index, against another, naive matcher, over random rules, callers and
+ * requests.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,12 +94,14 @@ static const char *one_of(const char *const *texts, size_t n)
 
 #define ONE_OF(texts) one_of(texts, sizeof(texts) / sizeof((texts)[0]))
 
-static const char *const unit_patterns[] = {"web.service", "web@*.service", "*", "*.service", "w*b.service", "db.service"};
-static const char *const unit_names[] = {"web.service", "web@1.service", "db.service", "user@1000.service", "init.scope"};
-static const char *const path_patterns[] = {"secret/a", "secret/*", "*", "secret/a/*", "secret/*/b", "s*t/a*", "kv/a*b*c",
-    "secret/web*", "*/b", "**"};
-static const char *const paths[] = {"secret/a", "secret/a/b", "secret/web", "secret/website", "kv/abc", "kv/aXbXc", "kv/ab",
-    "secretx/a", "secret/A", "a/b"};
+static const char *const unit_patterns[] = { "web.service", "web@*.service", "*", "*.service", "w*b.service",
+	"db.service" };
+static const char *const unit_names[] = { "web.service", "web@1.service", "db.service", "user@1000.service",
+	"init.scope" };
+static const char *const path_patterns[] = { "secret/a", "secret/*", "*", "secret/a/*", "secret/*/b", "s*t/a*",
+	"kv/a*b*c", "secret/web*", "*/b", "**" };
+static const char *const paths[] = { "secret/a", "secret/a/b", "secret/web", "secret/website", "kv/abc",
+	"kv/aXbXc", "kv/ab", "secretx/a", "secret/A", "a/b" };
 
 static uint32_t *ids(size_t *ret_count)
 {
@@ -133,7 +136,8 @@ static void make_rule(struct rule *rule, size_t number)
 	rule->uids = ids(&rule->nuids);
 	rule->gids = ids(&rule->ngids);
 	rule->units = texts(unit_patterns, sizeof(unit_patterns) / sizeof(unit_patterns[0]), &rule->nunits);
-	rule->user_units = texts(unit_patterns, sizeof(unit_patterns) / sizeof(unit_patterns[0]), &rule->nuser_units);
+	rule->user_units = texts(unit_patterns, sizeof(unit_patterns) / sizeof(unit_patterns[0]),
+	    &rule->nuser_units);
 	rule->paths = texts(path_patterns, sizeof(path_patterns) / sizeof(path_patterns[0]), &rule->npaths);
 	for (int op = 0; op < OP_COUNT; op++)
 		rule->ops[op] = roll(3) > 0;
@@ -141,8 +145,12 @@ static void make_rule(struct rule *rule, size_t number)
 
 static void make_peer(struct peer *peer, gid_t groups[VALUES_MAX])
 {
-	*peer = (struct peer){ .uid = roll(16) ? 1000 + roll(4) : 65534, .gid = 1000 + roll(4), .pid = roll(16) ? 77 : 0,
-	    .groups = groups, .ngroups = roll(VALUES_MAX + 1), .unit_is_sure = roll(3) > 0 };
+	*peer = (struct peer){ .uid = roll(16) ? 1000 + roll(4) : 65534,
+		.gid = 1000 + roll(4),
+		.pid = roll(16) ? 77 : 0,
+		.groups = groups,
+		.ngroups = roll(VALUES_MAX + 1),
+		.unit_is_sure = roll(3) > 0 };
 	for (size_t i = 0; i < peer->ngroups; i++)
 		groups[i] = 1000 + roll(4);
 	/* Const in the table, and nobody writes to them. */
@@ -158,7 +166,8 @@ static void test_random_rules_agree_with_a_naive_matcher(void **state)
 	print_message("seed %u\n", seed);
 	srandom(seed);
 	for (int set = 0; set < RULE_SETS; set++) {
-		struct rules rules = { .rule = calloc(RULES_MAX, sizeof(struct rule)), .nrules = roll(RULES_MAX + 1) };
+		struct rules rules = { .rule = calloc(RULES_MAX, sizeof(struct rule)),
+			.nrules = roll(RULES_MAX + 1) };
 
 		assert_non_null(rules.rule);
 		for (size_t i = 0; i < rules.nrules; i++)
@@ -191,7 +200,7 @@ static void test_random_rules_agree_with_a_naive_matcher(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_rules_agree_with_a_naive_matcher)};
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_random_rules_agree_with_a_naive_matcher) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * The check of snapshots as compressed streams: what is accepted, what is found at each place that can be wrong, how
- * much may follow the archive's end, and how much is done at a time.
+ * The check of snapshots as compressed streams: what is accepted, what is found at each place that can be wrong,
+ * how much may follow the archive's end, and how much is done at a time.
  */
 #include <malloc.h>
 #include <setjmp.h>
@@ -104,7 +104,9 @@ static void replace_header(const void *header, size_t n)
 static void test_what_a_gzip_header_may_hold_does_not_matter(void **state)
 {
 	/* Flags for extra field, name, comment and the header's own sum; time, compression and system. */
-	unsigned char header[] = "\x1f\x8b\x08\x1e\1\2\3\4\2\3" "\3\0abc" "name\0comment\0??";
+	unsigned char header[] = "\x1f\x8b\x08\x1e\1\2\3\4\2\3"
+				 "\3\0abc"
+				 "name\0comment\0??";
 	size_t n = sizeof(header) - 1;
 	uLong crc = crc32(crc32(0, NULL, 0), header, (unsigned)n - 2);
 
@@ -121,8 +123,8 @@ static void test_what_a_gzip_header_may_hold_does_not_matter(void **state)
 
 static void test_what_is_not_gzip_is_called_so(void **state)
 {
-	static const char *const others[] = { "{\"errors\":[\"permission denied\"]}\n", "BZh91AY&SY", "\x1f\x9d\x90",
-		"PK\3\4", "\x28\xb5\x2f\xfd", "\x1f\x8b\x07", "\x1f\x8b\x08\x20", "ustar" };
+	static const char *const others[] = { "{\"errors\":[\"permission denied\"]}\n", "BZh91AY&SY",
+		"\x1f\x9d\x90", "PK\3\4", "\x28\xb5\x2f\xfd", "\x1f\x8b\x07", "\x1f\x8b\x08\x20", "ustar" };
 	static unsigned char zlib[8192];
 	uLongf compressed;
 	size_t i;
@@ -171,7 +173,10 @@ static void test_compressed_data_that_is_no_archive_is_called_so(void **state)
 	expect(MIDDLE);
 }
 
-/* Where the archive's last byte is complete, of a stored one: then come the end of the compression, sum and length. */
+/*
+ * Where the archive's last byte is complete, of a stored one: then come the end of the compression, sum and
+ * length.
+ */
 #define AFTER_STORED 10u
 
 static void test_cut_short_anywhere_it_is_not_whole(void **state)
@@ -195,8 +200,8 @@ static void test_cut_short_anywhere_it_is_not_whole(void **state)
 }
 
 /*
- * Bits of a stored snapshot that say nothing: in the gzip header a flag for "probably text", the time, how well it was
- * compressed, and the system; and what fills up the bytes of the first block's header and of the last block.
+ * Bits of a stored snapshot that say nothing: in the gzip header a flag for "probably text", the time, how well it
+ * was compressed, and the system; and what fills up the bytes of the first block's header and of the last block.
  */
 static bool says_nothing(size_t i, int bit, size_t n)
 {
@@ -225,7 +230,9 @@ static void test_every_changed_bit_is_found_but_those_that_say_nothing(void **st
 static bool holds_the_archive(void)
 {
 	static unsigned char out[65536];
-	z_stream z = { .next_in = buf_data(&stream), .avail_in = (unsigned)buf_len(&stream), .next_out = out,
+	z_stream z = { .next_in = buf_data(&stream),
+		.avail_in = (unsigned)buf_len(&stream),
+		.next_out = out,
 		.avail_out = sizeof(out) };
 	bool same;
 
@@ -306,7 +313,9 @@ static void test_nothing_may_follow_the_end(void **state)
 	expect(FOLLOWS);
 }
 
-/* OpenBao takes the end of the stream for the archive's end, and members in a row for one. Here one holds it all. */
+/*
+ * OpenBao takes the end of the stream for the archive's end, and members in a row for one. Here one holds it all.
+ */
 static void test_a_member_that_ends_before_the_archive_is_refused(void **state)
 {
 	size_t left;
@@ -333,8 +342,8 @@ static void test_a_member_that_ends_before_the_archive_is_refused(void **state)
 enum kind { ZEROS, NOTHING };
 
 /*
- * The archive, its end so many bytes behind the begin of a page of 4,096; 0: it ends with the page before. Then a tail
- * of so many bytes, the last ten included: zeros that fill up the archive, or stored blocks of nothing.
+ * The archive, its end so many bytes behind the begin of a page of 4,096; 0: it ends with the page before. Then a
+ * tail of so many bytes, the last ten included: zeros that fill up the archive, or stored blocks of nothing.
  */
 static void with_tail(int level, size_t offset, size_t tail, enum kind kind)
 {
@@ -588,7 +597,8 @@ static void test_a_flood_of_nothing_is_taken_in_portions(void **state)
 	maker_gzip_nothing(&gzip, 1000000);
 	maker_gzip_stored(&gzip, archive() + 1000, buf_len(&tar) - 1000);
 	maker_gzip_end(&gzip);
-	feed_expect(feed(buf_data(&stream), buf_len(&stream), buf_len(&stream)), ""); /* which looks at each step */
+	/* which looks at each step */
+	feed_expect(feed(buf_data(&stream), buf_len(&stream), buf_len(&stream)), "");
 }
 
 static void test_memory_does_not_grow_with_the_stream(void **state)

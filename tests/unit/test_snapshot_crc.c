@@ -49,7 +49,10 @@ static void test_the_sums_inside_are_compared_in_any_case(void **state)
 		assert_true(is_whole(&stream, false) || !is_whole(&stream, true));
 		buf_data(&stream)[at] ^= 0x04;
 	}
-	/* All but what OpenBao finds itself: the content of SHA256SUMS.sealed, and what fills up and surrounds the archive. */
+	/*
+	 * All but what OpenBao finds itself: the content of SHA256SUMS.sealed, and what fills up and surrounds the
+	 * archive.
+	 */
 	assert_true(found > len / 11 * 95 / 100);
 	buf_free(&stream);
 }

@@ -1,6 +1,7 @@
 /*
- * The check of snapshots against a model, on snapshots of all kinds, whole and damaged at every layer. With the same
- * streams: the archive's end, as the most lenient reader would see it, stays among the bytes that are held back.
+ * The check of snapshots against a model, on snapshots of all kinds, whole and damaged at every layer. With the
+ * same streams: the archive's end, as the most lenient reader would see it, stays among the bytes that are held
+ * back.
  *
  * SNAPSHOT_SEED=N and SNAPSHOT_CASES=N choose others than these.
  */
@@ -45,11 +46,12 @@ static void note_header(void)
 
 static void add_records(void)
 {
-	static const char *const texts[] = { "11 mtime=1\n", "20 mtime=1700000000\n", "30 mtime=1700000000.123456789\n",
-		"11 ctime=1\n11 atime=2\n", "9 size=7\n", "12 size=152\n", "12 size=192\n", "13 size=8191\n", "13 size=8192\n",
-		"19 size=8589934592\n", "28 size=9223372036854775807\n", "28 size=9223372036854775808\n",
-		"9 size=1\n9 size=1\n",
-		"12 path=a/b\n", "11 size=-1\n", "10 size=1\n", "8 size=\n", "9 size=1", "011 size=1\n", "12 size=007\n", "x" };
+	static const char *const texts[] = { "11 mtime=1\n", "20 mtime=1700000000\n",
+		"30 mtime=1700000000.123456789\n", "11 ctime=1\n11 atime=2\n", "9 size=7\n", "12 size=152\n",
+		"12 size=192\n", "13 size=8191\n", "13 size=8192\n", "19 size=8589934592\n",
+		"28 size=9223372036854775807\n", "28 size=9223372036854775808\n", "9 size=1\n9 size=1\n",
+		"12 path=a/b\n", "11 size=-1\n", "10 size=1\n", "8 size=\n", "9 size=1", "011 size=1\n",
+		"12 size=007\n", "x" };
 
 	note_header();
 	maker_records(&tar, texts[maker_chance(sizeof(texts) / sizeof(texts[0]))]);
@@ -164,8 +166,9 @@ static size_t some_block(void)
 /* Changes a header, and makes its sum right. */
 static void damage_header(void)
 {
-	static const char *const sizes[] = { "00000000000", "00000000001", "00000000230", "77777777777", "777777777777", "1",
-		" 1", "0000000023 ", "-1", "\x80\0\0\0\0\0\0\0\0\0\0\1", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "" };
+	static const char *const sizes[] = { "00000000000", "00000000001", "00000000230", "77777777777",
+		"777777777777", "1", " 1", "0000000023 ", "-1", "\x80\0\0\0\0\0\0\0\0\0\0\1",
+		"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "" };
 	static const char types[] = "01234567xgLKSV7A";
 	unsigned char *block = buf_data(&tar) + headers[maker_chance((unsigned)header_count)];
 	unsigned i;
@@ -357,7 +360,8 @@ static unsigned the_case;
 
 static void test_the_check_agrees_with_the_model_and_the_end_is_held_back(void **state)
 {
-	const unsigned seed = from_environment("SNAPSHOT_SEED", 1), cases = from_environment("SNAPSHOT_CASES", CASES);
+	const unsigned seed = from_environment("SNAPSHOT_SEED", 1),
+		       cases = from_environment("SNAPSHOT_CASES", CASES);
 	struct counts counts = { 0 };
 	unsigned n;
 
@@ -380,8 +384,9 @@ static void test_the_check_agrees_with_the_model_and_the_end_is_held_back(void *
 		buf_free(&stream);
 	}
 	the_case = UINT32_MAX;
-	print_message("whole: %u of %u undamaged, %u of %u damaged; ends in %u, of these %u not whole\n", counts.whole,
-	    cases - counts.damaged, counts.damaged_whole, counts.damaged, counts.ends, counts.ends_of_bad);
+	print_message("whole: %u of %u undamaged, %u of %u damaged; ends in %u, of these %u not whole\n",
+	    counts.whole, cases - counts.damaged, counts.damaged_whole, counts.damaged, counts.ends,
+	    counts.ends_of_bad);
 	/* Were nearly all of one kind, agreeing would say little. */
 	assert_in_range(counts.whole, (cases - counts.damaged) / 2, (cases - counts.damaged) * 9 / 10);
 	assert_in_range(counts.damaged_whole, counts.damaged / 50, counts.damaged / 2);

@@ -1,5 +1,6 @@
 /*
- * The archive of a snapshot: what is accepted, and what each thing that is not is called. All of it piece by piece.
+ * The archive of a snapshot: what is accepted, and what each thing that is not is called. All of it piece by
+ * piece.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +24,18 @@
 #define NOT_OVER "not at its end"
 
 /* The archive of fresh(): where its blocks are, with 1,000 bytes in state.bin. */
-enum { META = 0, META_CONTENT = 512, STATE = 1024, STATE_CONTENT = 1536, SUMS = 2560, SUMS_CONTENT = 3072,
-	SEALED = 3584, FIRST_ZEROS = 4608, SECOND_ZEROS = 5120, ALL = 5632 };
+enum {
+	META = 0,
+	META_CONTENT = 512,
+	STATE = 1024,
+	STATE_CONTENT = 1536,
+	SUMS = 2560,
+	SUMS_CONTENT = 3072,
+	SEALED = 3584,
+	FIRST_ZEROS = 4608,
+	SECOND_ZEROS = 5120,
+	ALL = 5632
+};
 
 static struct buf tar;
 
@@ -62,7 +73,9 @@ static void again(const struct buf *from, size_t begin, size_t end)
 	maker_put(&tar, buf_data(from) + begin, end - begin);
 }
 
-/* An archive of the files of a fresh one, given by their letters: m, s, S (SHA256SUMS), x (sealed); and its end. */
+/*
+ * An archive of the files of a fresh one, given by their letters: m, s, S (SHA256SUMS), x (sealed); and its end.
+ */
 static void files(const char *letters)
 {
 	struct buf from;
@@ -72,12 +85,23 @@ static void files(const char *letters)
 	buf_init(&tar, MAKER_LIMIT);
 	for (; *letters != '\0'; letters++)
 		switch (*letters) {
-		case 'm': again(&from, META, STATE); break;
-		case 's': again(&from, STATE, SUMS); break;
-		case 'S': again(&from, SUMS, SEALED); break;
-		case 'x': again(&from, SEALED, FIRST_ZEROS); break;
-		case 'o': maker_file(&tar, "other", "content", 7); break;
-		default: fail();
+		case 'm':
+			again(&from, META, STATE);
+			break;
+		case 's':
+			again(&from, STATE, SUMS);
+			break;
+		case 'S':
+			again(&from, SUMS, SEALED);
+			break;
+		case 'x':
+			again(&from, SEALED, FIRST_ZEROS);
+			break;
+		case 'o':
+			maker_file(&tar, "other", "content", 7);
+			break;
+		default:
+			fail();
 		}
 	maker_end(&tar);
 	buf_free(&from);
@@ -128,7 +152,9 @@ static void test_every_byte_counts(void **state)
 		matters += feed_archive(&tar, ALL)[0] != '\0';
 		*at(i) ^= 1;
 	}
-	/* What OpenBao itself has sealed is for OpenBao to look at; here only the compression's own sum covers it. */
+	/*
+	 * What OpenBao itself has sealed is for OpenBao to look at; here only the compression's own sum covers it.
+	 */
 	assert_int_equal(matters, ALL - 192);
 }
 
@@ -176,8 +202,8 @@ static void test_each_missing_file_is_named(void **state)
 
 static void test_other_files_and_another_order_are_refused(void **state)
 {
-	static const char *const wrong[] = { "s", "smSx", "mSsx", "msxS", "mmsSx", "mssSx", "msSSx", "mSx", "sSx", "msx",
-		"omsSx", "mosSx", "moSx", "msoSx", "msSox", "o" };
+	static const char *const wrong[] = { "s", "smSx", "mSsx", "msxS", "mmsSx", "mssSx", "msSSx", "mSx", "sSx",
+		"msx", "omsSx", "mosSx", "moSx", "msoSx", "msSox", "o" };
 	size_t i;
 
 	(void)state;
@@ -244,7 +270,8 @@ static void test_anything_but_plain_files_is_refused(void **state)
 static void sized(const char *name, size_t n)
 {
 	static unsigned char content[9000];
-	size_t meta_n = strcmp(name, "meta.json") == 0 ? n : 20, sealed_n = strcmp(name, "SHA256SUMS.sealed") == 0 ? n : 20;
+	size_t meta_n = strcmp(name, "meta.json") == 0 ? n : 20,
+	       sealed_n = strcmp(name, "SHA256SUMS.sealed") == 0 ? n : 20;
 	char sums[153];
 
 	memset(content, 'c', sizeof(content));

@@ -1,5 +1,6 @@
 /*
- * The hash of the tables: the same for the same bytes, and nobody can tell it beforehand. And the tables without memory.
+ * The hash of the tables: the same for the same bytes, and nobody can tell it beforehand. And the tables without
+ * memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

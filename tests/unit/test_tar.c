@@ -26,7 +26,8 @@ static enum tar_status parse(const unsigned char block[TAR_BLOCK], struct tar_he
 }
 
 /* Puts text into a good header's field, fills the field up, and sums anew. */
-static enum tar_status parse_with(size_t at, size_t size, const char *text, unsigned char fill, struct tar_header *ret)
+static enum tar_status parse_with(size_t at, size_t size, const char *text, unsigned char fill,
+    struct tar_header *ret)
 {
 	unsigned char block[TAR_BLOCK];
 
@@ -73,7 +74,8 @@ static void test_a_file_of_before_posix_is_a_file_and_nothing_else_is(void **sta
 	(void)state;
 	for (c = 0; c < 256; c++) {
 		type[0] = (char)c;
-		assert_int_equal(parse_with(156, 1, type, 0, &h), c == 0 || c == '0' || c == 'x' ? TAR_OK : TAR_ODD);
+		assert_int_equal(parse_with(156, 1, type, 0, &h),
+		    c == 0 || c == '0' || c == 'x' ? TAR_OK : TAR_ODD);
 		if (c == 0)
 			assert_int_equal(h.type, TAR_FILE);
 	}
@@ -109,8 +111,8 @@ static void test_only_the_magic_of_posix_will_do(void **state)
 	assert_int_equal(parse_with(257, 8, "ustar  ", 0, &h), TAR_NONE); /* GNU */
 	assert_int_equal(parse_with(257, 8, "ustar", 0, &h), TAR_NONE);   /* no version */
 	assert_int_equal(parse_with(263, 2, "01", 0, &h), TAR_NONE);
-	assert_int_equal(parse_with(257, 8, "", 0, &h), TAR_NONE);        /* Unix V7 */
-	assert_int_equal(parse_with(508, 4, "tar", 0, &h), TAR_ODD);      /* star */
+	assert_int_equal(parse_with(257, 8, "", 0, &h), TAR_NONE);   /* Unix V7 */
+	assert_int_equal(parse_with(508, 4, "tar", 0, &h), TAR_ODD); /* star */
 }
 
 static void test_a_prefix_belongs_to_the_name_and_is_refused(void **state)
@@ -161,7 +163,7 @@ static void test_sizes_are_octal_digits_and_their_end(void **state)
 		{ "18", 0, TAR_ODD, 0 },
 		{ "1 7", 0, TAR_ODD, 0 },
 		{ "1", '8', TAR_ODD, 0 },
-		{ "\x80", 0, TAR_ODD, 0 },      /* GNU's binary numbers */
+		{ "\x80", 0, TAR_ODD, 0 }, /* GNU's binary numbers */
 		{ "\x80", 0xff, TAR_ODD, 0 },
 		{ "\xff", 0xff, TAR_ODD, 0 },
 	};
@@ -174,7 +176,11 @@ static void test_sizes_are_octal_digits_and_their_end(void **state)
 		if (sizes[i].status == TAR_OK)
 			assert_true(h.size == sizes[i].size);
 	}
-	assert_int_equal(parse_with(124, 12, "1\0" "7", 0, &h), TAR_OK);
+	assert_int_equal(parse_with(124, 12,
+			     "1\0"
+			     "7",
+			     0, &h),
+	    TAR_OK);
 	assert_int_equal(h.size, 1);
 	assert_int_equal(parse_with(126, 10, "7", 0, &h), TAR_OK);
 	assert_int_equal(h.size, 7);
@@ -233,11 +239,11 @@ static void test_records_of_a_size_and_of_times_are_read(void **state)
 
 static void test_records_of_a_wrong_length_are_refused(void **state)
 {
-	static const char *const bad[] = { "18 size=8589934592\n", "20 size=8589934592\n", "9size=1\n", "10size=1\n",
-		" 9 size=1\n", "+9 size=1\n", "-9 size=1\n", "size=1\n", "0 size=1\n", "1 size=1\n", "2\n", "3 \n",
-		"2 size=1\n",
-		"99999999999999999999 size=1\n", "9223372036854775807 size=1\n", "18446744073709551625 size=1\n", "9\tsize=1\n",
-		"9 size=1", "9 size=12", "9", "9 ", "\n", "9 size=1\n\n", "9 size=1\n11 mtime=1", "9 size=1\nx" };
+	static const char *const bad[] = { "18 size=8589934592\n", "20 size=8589934592\n", "9size=1\n",
+		"10size=1\n", " 9 size=1\n", "+9 size=1\n", "-9 size=1\n", "size=1\n", "0 size=1\n", "1 size=1\n",
+		"2\n", "3 \n", "2 size=1\n", "99999999999999999999 size=1\n", "9223372036854775807 size=1\n",
+		"18446744073709551625 size=1\n", "9\tsize=1\n", "9 size=1", "9 size=12", "9", "9 ", "\n",
+		"9 size=1\n\n", "9 size=1\n11 mtime=1", "9 size=1\nx" };
 	uint64_t size;
 	size_t i;
 
@@ -249,10 +255,10 @@ static void test_records_of_a_wrong_length_are_refused(void **state)
 
 static void test_other_records_are_refused(void **state)
 {
-	static const char *const keys[] = { "path", "linkpath", "uid", "gid", "uname", "gname", "charset", "comment",
-		"hdrcharset", "GNU.sparse.size", "GNU.sparse.major", "GNU.sparse.realsize", "SCHILY.xattr.user.x", "Size", "SIZE",
-		"siz", "size2",
-		" size", "size ", "", "m", "mtime2", "xmtime" };
+	static const char *const keys[] = { "path", "linkpath", "uid", "gid", "uname", "gname", "charset",
+		"comment", "hdrcharset", "GNU.sparse.size", "GNU.sparse.major", "GNU.sparse.realsize",
+		"SCHILY.xattr.user.x", "Size", "SIZE", "siz", "size2", " size", "size ", "", "m", "mtime2",
+		"xmtime" };
 	uint64_t size;
 	size_t i;
 

@@ -1,5 +1,6 @@
 /*
- * The token's life as the keeper leads it: login, renewal, recovery, revocation, stop, and what the log says of it.
+ * The token's life as the keeper leads it: login, renewal, recovery, revocation, stop, and what the log says of
+ * it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -192,7 +193,7 @@ static void test_a_lease_that_ended_while_the_loop_stood_still_is_noticed(void *
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 1, true);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	usleep(1100000);
 	assert_false(keeper_helper_status(keeper).ready);
@@ -240,7 +241,7 @@ static void test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing(v
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 2, true);
 	struct token *token;
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_RENEW, NULL, 2, true);
 	fakebao_hold(f, FAKEBAO_RENEW, true);
@@ -300,9 +301,11 @@ static void write_secret(const char *content)
 
 static struct keeper *from_file(struct fakebao *f, const char *content)
 {
-	struct auth_approle_options options = {.mount = "approle", .role_id = "R", .secret_id_file = secret_file};
-	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), f->addresses, 1,
-	    false);
+	struct auth_approle_options options = { .mount = "approle",
+		.role_id = "R",
+		.secret_id_file = secret_file };
+	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options),
+	    f->addresses, 1, false);
 
 	assert_non_null(keeper);
 	unlink(secret_file);
@@ -354,7 +357,7 @@ static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper;
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	keeper = from_file(f, "wrong");
@@ -374,7 +377,7 @@ static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper;
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	keeper = from_file(f, NULL);
@@ -523,7 +526,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, true);
-	struct waiter w[3] = {{0}};
+	struct waiter w[3] = { { 0 } };
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	keeper_start(keeper);
@@ -547,7 +550,7 @@ static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 1, true);
 	struct token *token = keeper_token(keeper);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_hold(f, FAKEBAO_RENEW, true);
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);

@@ -41,7 +41,7 @@ static void test_requests_wait_for_the_first_login(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, false);
-	struct waiter w[3] = {{0}};
+	struct waiter w[3] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
@@ -64,7 +64,7 @@ static void test_with_a_live_token_nobody_waits(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	wait_for_token(keeper, &w[0]);
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
@@ -75,7 +75,7 @@ static void test_a_failed_login_fails_all_who_wait(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, false);
-	struct waiter w[MANY] = {{0}};
+	struct waiter w[MANY] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
@@ -91,17 +91,20 @@ static void test_a_failed_login_fails_all_who_wait(void **state)
 
 static void test_without_hope_for_a_token_nobody_waits(void **state)
 {
-	static const struct { int status; const char *body, *message; } rows[] = {
-		{400, FAKEBAO_REFUSED, "no login at OpenBao: the credentials were refused"},
-		{403, FAKEBAO_DENIED, "no login at OpenBao: the login was denied"},
-		{500, "{\"errors\":[\"x\"]}", "no login at OpenBao: the login failed"},
-		{0, "", "no login at OpenBao: OpenBao does not answer"},
+	static const struct {
+		int status;
+		const char *body, *message;
+	} rows[] = {
+		{ 400, FAKEBAO_REFUSED, "no login at OpenBao: the credentials were refused" },
+		{ 403, FAKEBAO_DENIED, "no login at OpenBao: the login was denied" },
+		{ 500, "{\"errors\":[\"x\"]}", "no login at OpenBao: the login failed" },
+		{ 0, "", "no login at OpenBao: OpenBao does not answer" },
 	};
 	struct fakebao *f = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct keeper *keeper = keeper_helper_new(f, false);
-		struct waiter w[1] = {{0}};
+		struct waiter w[1] = { { 0 } };
 
 		fakebao_answer(f, FAKEBAO_LOGIN, rows[i].status, rows[i].body);
 		keeper_start(keeper);
@@ -117,7 +120,7 @@ static void test_sealed_is_named_to_those_who_ask(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, false);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 503, "{\"errors\":[\"Vault is sealed\"]}");
 	fakebao_answer(f, FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
@@ -133,7 +136,7 @@ static void test_a_cancelled_wait_is_not_called_back(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, false);
-	struct waiter w[3] = {{0}};
+	struct waiter w[3] = { { 0 } };
 	struct token_wait *wait;
 	struct token *token;
 
@@ -179,8 +182,8 @@ static void test_a_callback_may_cancel_others_and_wait_anew(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
-	struct meddler m = {.keeper = keeper};
-	struct waiter other = {0};
+	struct meddler m = { .keeper = keeper };
+	struct waiter other = { 0 };
 
 	assert_non_null(keeper_wait(keeper, meddle, &m));
 	m.other = keeper_wait(keeper, waiter_ready, &other);
@@ -208,7 +211,7 @@ static void test_who_always_waits_anew_does_not_hold_up_the_loop(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
-	struct eager e = {.keeper = keeper};
+	struct eager e = { .keeper = keeper };
 
 	assert_non_null(keeper_wait(keeper, wait_again, &e));
 	event_base_loop(f->base, EVLOOP_ONCE);
@@ -222,7 +225,7 @@ static void test_a_failure_is_forgotten_when_a_login_works(void **state)
 {
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_new(f, false);
-	struct waiter w[2] = {{0}};
+	struct waiter w[2] = { { 0 } };
 	struct token *token;
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 500, "{\"errors\":[\"x\"]}");
@@ -252,7 +255,7 @@ static void test_a_403_with_a_token_that_was_replaced_means_again(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 1, false);
 	struct token *old = current(keeper);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
@@ -265,15 +268,19 @@ static void test_a_403_with_a_token_that_was_replaced_means_again(void **state)
 
 static void test_a_403_with_a_live_token_is_a_policy(void **state)
 {
-	static const struct { int status; const char *body; } alive[] = {
-		{200, "{\"data\":{}}"}, {403, FAKEBAO_DENIED_WRAPPED},
+	static const struct {
+		int status;
+		const char *body;
+	} alive[] = {
+		{ 200, "{\"data\":{}}" },
+		{ 403, FAKEBAO_DENIED_WRAPPED },
 	};
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
 
 	for (size_t i = 0; i < 2; i++) {
-		struct waiter w[MANY] = {{0}};
+		struct waiter w[MANY] = { { 0 } };
 
 		fakebao_answer(f, FAKEBAO_LOOKUP, alive[i].status, alive[i].body);
 		for (size_t j = 0; j < MANY; j++)
@@ -293,7 +300,7 @@ static void test_a_dead_token_under_many_requests_is_one_lookup_and_one_login(vo
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *tokens[MANY];
-	struct waiter w[MANY] = {{0}};
+	struct waiter w[MANY] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	for (size_t i = 0; i < MANY; i++) {
@@ -316,7 +323,7 @@ static void test_a_token_known_to_be_dead_is_not_looked_up_again(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
-	struct waiter w[2] = {{0}};
+	struct waiter w[2] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
@@ -337,7 +344,7 @@ static void test_a_login_that_fails_after_a_dead_token_is_told(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
@@ -353,7 +360,7 @@ static void test_a_token_that_dies_again_at_once_is_not_waited_for(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token;
-	struct waiter w[2] = {{0}};
+	struct waiter w[2] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	token = current(keeper);
@@ -373,15 +380,20 @@ static void test_a_token_that_dies_again_at_once_is_not_waited_for(void **state)
 
 static void test_no_answer_about_the_token_means_unavailable(void **state)
 {
-	static const struct { int status; const char *body; } rows[] = {
-		{0, ""}, {503, "{\"errors\":[\"Vault is sealed\"]}"}, {500, "{\"errors\":[\"x\"]}"},
+	static const struct {
+		int status;
+		const char *body;
+	} rows[] = {
+		{ 0, "" },
+		{ 503, "{\"errors\":[\"Vault is sealed\"]}" },
+		{ 500, "{\"errors\":[\"x\"]}" },
 	};
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct waiter w[2] = {{0}};
+		struct waiter w[2] = { { 0 } };
 
 		fakebao_answer(f, FAKEBAO_LOOKUP, rows[i].status, rows[i].body);
 		deny(keeper, token, false, &w[0]);
@@ -400,7 +412,7 @@ static void test_a_late_403_in_the_words_of_a_dead_token_is_looked_up_anew(void 
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
-	struct waiter w[3] = {{0}};
+	struct waiter w[3] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOOKUP, 200, "{\"data\":{}}");
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
@@ -420,7 +432,7 @@ static void test_a_login_answers_those_who_wait_for_a_lookup(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 1, false);
 	struct token *token = current(keeper);
-	struct waiter w[1] = {{0}};
+	struct waiter w[1] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
@@ -441,7 +453,7 @@ static void test_freeing_calls_nobody_back(void **state)
 	struct fakebao *f = *state;
 	struct keeper *keeper = keeper_helper_serving(f, 60, true);
 	struct token *token = current(keeper);
-	struct waiter w[3] = {{0}};
+	struct waiter w[3] = { { 0 } };
 
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	deny(keeper, token, false, &w[0]);

@@ -1,6 +1,6 @@
 /*
- * Snapshots between a caller and an OpenBao that does not do what it should: the ends of saves and restores that never
- * get as far as a whole snapshot.
+ * Snapshots between a caller and an OpenBao that does not do what it should: the ends of saves and restores that
+ * never get as far as a whole snapshot.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,8 @@
 
 #define SNAPSHOT "/v1/sys/storage/raft/snapshot"
 #define LEADER "/v1/sys/leader"
-#define LEADS "{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"\",\"active_time\":\"2026-11-24T14:42:11Z\"}"
+#define LEADS \
+	"{\"ha_enabled\":true,\"is_self\":true,\"leader_address\":\"\",\"active_time\":\"2026-11-24T14:42:11Z\"}"
 #define FOLLOWS "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\"}"
 #define STALL_MS 400
 
@@ -94,7 +95,7 @@ static void on_restored(void *arg, const struct failure *why, const struct resto
 
 static void save(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
-	static const struct save_ops ops = {.begin = on_begin, .data = on_data, .done = on_saved};
+	static const struct save_ops ops = { .begin = on_begin, .data = on_data, .done = on_saved };
 
 	g->save = snapshot_save(b->transfers, 0, deadline_ms, &ops, g);
 	assert_non_null(g->save);
@@ -103,7 +104,7 @@ static void save(struct bench *b, struct going *g, uint64_t deadline_ms)
 
 static void restore(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
-	static const struct restore_ops ops = {.begin = on_begin, .room = on_room, .done = on_restored};
+	static const struct restore_ops ops = { .begin = on_begin, .room = on_room, .done = on_restored };
 
 	g->restore = snapshot_restore(b->transfers, false, 0, deadline_ms, &ops, g);
 	assert_non_null(g->restore);
@@ -130,7 +131,8 @@ static void bench_open(struct bench *b, void **state)
 	b->urls[0] = b->url;
 	b->leader = leader_new(b->f->api, b->urls, 1);
 	b->versions = versions_new();
-	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions, &(struct kv_options){ .max_bytes = 0 });
+	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions,
+	    &(struct kv_options){ .max_bytes = 0 });
 	b->transfers = transfers_new(b->f->base, b->f->api, b->keeper, b->leader, b->kv, STALL_MS);
 	assert_non_null(b->transfers);
 	fakebao_answer(b->f, LEADER, 200, LEADS);
@@ -149,7 +151,7 @@ static void bench_close(struct bench *b)
 
 static void test_what_is_no_snapshot_is_not_whole(void **state)
 {
-	struct going g = {0}, empty = {0};
+	struct going g = { 0 }, empty = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -166,7 +168,7 @@ static void test_what_is_no_snapshot_is_not_whole(void **state)
 
 static void test_a_save_that_gets_no_answer_is_given_up(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	uint64_t begun = clock_now_ms();
 	struct bench b;
 
@@ -181,7 +183,7 @@ static void test_a_save_that_gets_no_answer_is_given_up(void **state)
 
 static void test_a_deadline_ends_a_save(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -193,7 +195,7 @@ static void test_a_deadline_ends_a_save(void **state)
 
 static void test_a_leader_is_waited_for(void **state)
 {
-	struct going g = {0}, none = {0};
+	struct going g = { 0 }, none = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -215,12 +217,13 @@ static void test_a_leader_is_waited_for(void **state)
 
 static void test_a_save_that_may_work_later_is_tried_again(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
 	b.transfers->stall_ms = 10000;
-	fakebao_answer(b.f, SNAPSHOT, 500, "{\"errors\":[\"local node not active but active cluster node not found\"]}");
+	fakebao_answer(b.f, SNAPSHOT, 500,
+	    "{\"errors\":[\"local node not active but active cluster node not found\"]}");
 	save(&b, &g, CLOCK_NEVER);
 	fakebao_until(b.f, fakebao_count(b.f, SNAPSHOT) >= 2);
 	fakebao_answer(b.f, SNAPSHOT, 400, "{\"errors\":[\"raft storage is not in use\"]}");
@@ -230,7 +233,7 @@ static void test_a_save_that_may_work_later_is_tried_again(void **state)
 
 static void test_a_dead_token_costs_one_login(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -249,7 +252,7 @@ static void test_a_dead_token_costs_one_login(void **state)
 
 static void test_a_policys_denial_is_told(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -262,7 +265,7 @@ static void test_a_policys_denial_is_told(void **state)
 
 static void test_one_too_many_is_refused(void **state)
 {
-	struct going going[TRANSFERS_MAX + 1] = {0};
+	struct going going[TRANSFERS_MAX + 1] = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -287,7 +290,7 @@ static void on_drained(void *arg)
 
 static void test_stopping_ends_what_is_under_way_and_what_comes(void **state)
 {
-	struct going g = {0}, late = {0}, upload = {0};
+	struct going g = { 0 }, late = { 0 }, upload = { 0 };
 	unsigned drained = 0;
 	struct bench b;
 
@@ -309,7 +312,7 @@ static void test_stopping_ends_what_is_under_way_and_what_comes(void **state)
 
 static void test_freeing_ends_all_of_them(void **state)
 {
-	struct going g = {0}, upload = {0};
+	struct going g = { 0 }, upload = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -325,7 +328,7 @@ static void test_freeing_ends_all_of_them(void **state)
 
 static void test_data_that_does_not_come_is_given_up(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -338,7 +341,7 @@ static void test_data_that_does_not_come_is_given_up(void **state)
 
 static void test_what_is_no_snapshot_is_never_sent(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -346,13 +349,13 @@ static void test_what_is_no_snapshot_is_never_sent(void **state)
 	fakebao_until(b.f, g.begun > 0);
 	snapshot_restore_data(g.restore, "no snapshot", 11);
 	expect(&b, &g, CODE_INVALID_REQUEST, "nothing was restored");
-	restore(&b, &(struct going){0}, CLOCK_NEVER);
+	restore(&b, &(struct going){ 0 }, CLOCK_NEVER);
 	bench_close(&b);
 }
 
 static void test_an_empty_restore_is_never_sent(void **state)
 {
-	struct going g = {0};
+	struct going g = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);
@@ -366,7 +369,7 @@ static void test_an_empty_restore_is_never_sent(void **state)
 
 static void test_a_second_restore_is_refused(void **state)
 {
-	struct going first = {0}, second = {0}, third = {0};
+	struct going first = { 0 }, second = { 0 }, third = { 0 };
 	struct bench b;
 
 	bench_open(&b, state);

@@ -148,7 +148,9 @@ static void test_clear_forgets_all(void **state)
 #define PATHS 6
 static void test_random_histories_agree_with_a_plain_model(void **state)
 {
-	struct { uint64_t version, wrote, until, leader_until; } model[PATHS] = { 0 };
+	struct {
+		uint64_t version, wrote, until, leader_until;
+	} model[PATHS] = { 0 };
 	struct versions *v = versions_new();
 	uint64_t now = 0;
 	unsigned seed = 20261123;
@@ -196,7 +198,8 @@ int main(void)
 		cmocka_unit_test(test_leaders_word_lowers_the_entry),
 		cmocka_unit_test(test_leaders_word_from_before_a_put_does_not_lower_the_entry),
 		cmocka_unit_test(test_doubt_sends_reads_to_the_leader_for_a_minute),
-		cmocka_unit_test(test_full_table_sends_all_reads_to_the_leader_until_the_lost_entry_would_have_ended),
+		cmocka_unit_test(
+		    test_full_table_sends_all_reads_to_the_leader_until_the_lost_entry_would_have_ended),
 		cmocka_unit_test(test_clear_forgets_all),
 		cmocka_unit_test(test_random_histories_agree_with_a_plain_model),
 	};

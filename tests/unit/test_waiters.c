@@ -155,7 +155,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drained_is_told_once_and_from_the_loop, make_base, free_base),
 		cmocka_unit_test_setup_teardown(test_drained_is_told_when_the_time_is_over, make_base, free_base),
 		cmocka_unit_test_setup_teardown(
-		    test_one_that_never_runs_out_waits_until_nothing_is_left_and_another_takes_its_place, make_base, free_base),
+		    test_one_that_never_runs_out_waits_until_nothing_is_left_and_another_takes_its_place,
+		    make_base, free_base),
 		cmocka_unit_test_setup_teardown(test_a_drain_that_was_ended_is_not_told, make_base, free_base),
 	};
 

@@ -27,12 +27,12 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool closed;    /* it blocks */
-	bool waiting;   /* and does so now */
-	int error;      /* what writing gives */
+	bool closed;  /* it blocks */
+	bool waiting; /* and does so now */
+	int error;    /* what writing gives */
 	int sync_error;
 	unsigned records, syncs, synced_after;
-	uint64_t lost;  /* as it was told */
+	uint64_t lost; /* as it was told */
 	char text[1 << 16];
 	size_t n;
 } sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -153,7 +153,8 @@ static void test_records_are_written_in_order_all_by_the_end(void **state)
 	for (unsigned i = 0; i < 2000; i++) {
 		char text[64];
 
-		snprintf(text, sizeof(text), "%u%.*s.", i, (int)(i % 40), "----------------------------------------");
+		snprintf(text, sizeof(text), "%u%.*s.", i, (int)(i % 40),
+		    "----------------------------------------");
 		if (!put(text))
 			continue;
 		put_ok++;
@@ -325,7 +326,6 @@ static void test_even_tickets_are_refused_when_there_is_no_room_at_all(void **st
 		for (struct writer_ticket *t = collect(); t != NULL; t = t->next)
 			assert_ptr_equal(t, &ticket[back++]);
 }
-
 
 static volatile sig_atomic_t in_main;
 static pthread_t main_thread;
