@@ -10,11 +10,11 @@
  */
 #if defined(__has_attribute)
 #if __has_attribute(uninitialized)
-#define WRITTEN_FIRST __attribute__((uninitialized))
+#define NOT_ZEROED __attribute__((uninitialized))
 #endif
 #endif
-#ifndef WRITTEN_FIRST
-#define WRITTEN_FIRST
+#ifndef NOT_ZEROED
+#define NOT_ZEROED
 #endif
 
 #endif

@@ -268,7 +268,7 @@ static void drop_connection(struct ss_client *c, int code, const char *message)
 /* Writes what is queued, or what of it the socket takes. False: the daemon has closed. */
 static bool write_queued(struct ss_client *c, uint64_t now_ms)
 {
-	WRITTEN_FIRST struct iovec part[WRITE_FRAMES];
+	NOT_ZEROED struct iovec part[WRITE_FRAMES];
 
 	while (exchange_next(&c->exchanges) != NULL) {
 		ssize_t n = link_write(&c->link, part,
@@ -305,7 +305,7 @@ static bool misfits(const struct exchange *x, const struct reply *reply)
 static void take_reply(struct ss_client *c, const char *body, size_t len)
 {
 	struct exchange *x;
-	WRITTEN_FIRST struct reply reply;
+	NOT_ZEROED struct reply reply;
 
 	if (reply_decode(body, len, &reply) != 0) {
 		drop_connection(c, SS_PROTOCOL, "the daemon sent something that is no reply");

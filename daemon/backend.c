@@ -9,14 +9,14 @@
 
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
-#include "daemon/kept.h"
+#include "daemon/unwrapped.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/http.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 #include "daemon/upstream/leader.h"
 
 #define DRAIN_MS 8000u
@@ -30,7 +30,7 @@ enum backend_state {
 	BACKEND_RETIRING, /* nobody asks it for anything new: what is under way ends */
 	BACKEND_IDLE,     /* nothing is under way but perhaps a login */
 	BACKEND_DRAINING, /* the daemon stops: likewise, within some seconds */
-	BACKEND_REVOKING  /* the keeper is ending; then `ended` runs */
+	BACKEND_REVOKING  /* the login is ending; then `ended` runs */
 };
 
 /* Which file it was; all zero: none. */
@@ -48,8 +48,8 @@ struct backend {
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
-	struct auth *auth; /* the keeper's */
-	struct keeper *keeper;
+	struct auth *auth; /* the login's */
+	struct login *login;
 	struct kv *kv;
 	struct probe *probe;
 	struct transfers *transfers;
@@ -61,7 +61,7 @@ struct backend {
 
 /* -- the start ----------------------------------------------------------------------------------------------- */
 
-static struct keeper *make_keeper(struct backend *b)
+static struct login *make_login(struct backend *b)
 {
 	const struct config *c = b->config;
 	const struct auth_options options = {
@@ -87,8 +87,8 @@ static struct keeper *make_keeper(struct backend *b)
 	if (b->auth == NULL)
 		return NULL;
 	auth_at_leader(b->auth, b->leader);
-	kept_watch(b->auth);
-	return keeper_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress,
+	unwrapped_watch(b->auth);
+	return login_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress,
 	    c->openbao.revoke_on_stop);
 }
 
@@ -136,10 +136,10 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 		return -1;
 	b->api = api_new(b->http, c->openbao.vault_namespace);
 	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address, c->openbao.naddress) : NULL;
-	b->keeper = b->leader != NULL ? make_keeper(b) : NULL;
-	b->kv = b->keeper != NULL ? kv_new(b->base, b->api, b->keeper, b->leader, versions, &kv) : NULL;
-	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->keeper) : NULL;
-	b->transfers = b->probe != NULL ? transfers_new(b->base, b->api, b->keeper, b->leader, b->kv, STALL_MS)
+	b->login = b->leader != NULL ? make_login(b) : NULL;
+	b->kv = b->login != NULL ? kv_new(b->base, b->api, b->login, b->leader, versions, &kv) : NULL;
+	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->login) : NULL;
+	b->transfers = b->probe != NULL ? transfers_new(b->base, b->api, b->login, b->leader, b->kv, STALL_MS)
 					: NULL;
 	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
@@ -163,7 +163,7 @@ struct backend *backend_new(struct event_base *base, struct config *config, stru
 
 void backend_start(struct backend *b)
 {
-	keeper_start(b->keeper);
+	login_start(b->login);
 }
 
 void backend_set_cache(struct backend *b, const struct config *config)
@@ -181,7 +181,7 @@ void backend_free(struct backend *b)
 	transfers_free(b->transfers);
 	probe_free(b->probe);
 	kv_free(b->kv);
-	keeper_free(b->keeper); /* it may be looking for the leader */
+	login_free(b->login); /* it may be looking for the leader */
 	leader_free(b->leader);
 	api_free(b->api);
 	http_free(b->http);
@@ -210,14 +210,14 @@ static void backend_enter(struct backend *b, enum backend_state state)
 static void backend_revoke(struct backend *b)
 {
 	backend_enter(b, BACKEND_REVOKING);
-	keeper_stop(b->keeper, REVOKE_MS, backend_on_revoked, b);
+	login_stop(b->login, REVOKE_MS, backend_on_revoked, b);
 }
 
 /* Nothing is under way but perhaps a login, whose token would come to nobody, and live on at OpenBao. */
 static void backend_on_login(void *arg)
 {
 	struct backend *b = arg;
-	if (b->state == BACKEND_IDLE && keeper_state(b->keeper) != LEASE_LOGGING_IN)
+	if (b->state == BACKEND_IDLE && login_state(b->login) != LEASE_LOGGING_IN)
 		backend_revoke(b);
 }
 
@@ -227,7 +227,7 @@ static void backend_on_idle(void *arg)
 	if (b->state != BACKEND_RETIRING || --b->busy > 0)
 		return;
 	backend_enter(b, BACKEND_IDLE);
-	keeper_watch(b->keeper, backend_on_login, b);
+	login_watch(b->login, backend_on_login, b);
 	backend_on_login(b);
 }
 
@@ -237,7 +237,7 @@ void backend_retire(struct backend *b, backend_ended *done, void *arg)
 	b->ended_arg = arg;
 	b->busy = 3;
 	backend_enter(b, BACKEND_RETIRING);
-	keeper_watch(b->keeper, NULL, NULL);
+	login_watch(b->login, NULL, NULL);
 	kv_when_idle(b->kv, backend_on_idle, b);
 	probe_when_idle(b->probe, backend_on_idle, b);
 	transfers_when_idle(b->transfers, backend_on_idle, b);
@@ -270,9 +270,9 @@ struct auth *backend_auth(const struct backend *b)
 	return b->auth;
 }
 
-struct keeper *backend_keeper(const struct backend *b)
+struct login *backend_login(const struct backend *b)
 {
-	return b->keeper;
+	return b->login;
 }
 
 struct kv *backend_kv(const struct backend *b)
@@ -304,7 +304,7 @@ bool backend_is_like(const struct backend *b, const struct config *config)
 
 bool backend_is_live(const struct backend *b)
 {
-	struct keeper_status status;
-	keeper_status(b->keeper, &status);
+	struct login_status status;
+	login_status(b->login, &status);
 	return status.ready;
 }

@@ -13,7 +13,7 @@ struct auth;
 struct backend;
 struct config;
 struct event_base;
-struct keeper;
+struct login;
 struct kv;
 struct probe;
 struct transfers;
@@ -35,7 +35,7 @@ void backend_free(struct backend *backend);
 
 /* Its parts, for those who serve by them; they live as long as the backend. */
 struct auth *backend_auth(const struct backend *backend);
-struct keeper *backend_keeper(const struct backend *backend);
+struct login *backend_login(const struct backend *backend);
 struct kv *backend_kv(const struct backend *backend);
 struct probe *backend_probe(const struct backend *backend);
 struct transfers *backend_transfers(const struct backend *backend);
@@ -53,7 +53,7 @@ typedef void backend_ended(void *arg);
 
 /*
  * Nobody asks it for anything new: when what is under way has ended, its token is revoked. That can take long.
- * Nobody watches its keeper from now on.
+ * Nobody watches its login from now on.
  */
 void backend_retire(struct backend *backend, backend_ended *done, void *arg);
 

@@ -12,7 +12,7 @@
 #include "base/secmem.h"
 #include "base/table.h"
 #include "daemon/backend.h"
-#include "daemon/backends.h"
+#include "daemon/switchover.h"
 #include "daemon/callers/credential_guard.h"
 #include "daemon/config/config.h"
 #include "daemon/config/explain.h"
@@ -21,9 +21,9 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
-#include "daemon/kept.h"
+#include "daemon/unwrapped.h"
 #include "daemon/reload.h"
-#include "daemon/serving.h"
+#include "daemon/front.h"
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
 
@@ -37,8 +37,8 @@ struct daemon {
 	struct audit *audit;
 	struct activation *activation;
 	struct notify *notify;
-	struct backends *backends;
-	struct serving *serving;
+	struct switchover *switchover;
+	struct front *front;
 	struct reload *reload;
 	bool stopping;
 	unsigned ending; /* parts that are not done yet */
@@ -74,10 +74,10 @@ static void on_part_ended(void *arg)
 		event_base_loopbreak(d->base);
 }
 
-static void on_backends_stopped(void *arg)
+static void on_switchover_stopped(void *arg)
 {
 	struct daemon *d = arg;
-	serving_drain(d->serving, d->base, WRITE_MS, on_part_ended, d);
+	front_drain(d->front, d->base, WRITE_MS, on_part_ended, d);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -94,16 +94,16 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	notify_stopping(d->notify);
 	reload_stop(d->reload);
 	d->ending = 2;
-	serving_stop(d->serving, on_part_ended, d);
-	backends_stop(d->backends, on_backends_stopped, d);
+	front_stop(d->front, on_part_ended, d);
+	switchover_stop(d->switchover, on_switchover_stopped, d);
 }
 
 static void daemon_free(struct daemon *d)
 {
-	serving_disconnect(d->serving); /* first: its connections abandon their calls */
+	front_disconnect(d->front); /* first: its connections abandon their calls */
 	reload_free(d->reload);
-	backends_free(d->backends);
-	serving_free(d->serving);
+	switchover_free(d->switchover);
+	front_free(d->front);
 	audit_free(d->audit, WRITE_MS);
 	notify_free(d->notify);
 	activation_free(d->activation);
@@ -141,19 +141,20 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	};
 	d->audit = audit_new(d->base, &audit, error);
 	d->activation = d->audit != NULL ? activation_new(error) : NULL;
-	d->backends = d->activation != NULL ? backends_new(d->base, d->config, error) : NULL;
-	if (d->backends == NULL)
+	d->switchover = d->activation != NULL ? switchover_new(d->base, d->config, error) : NULL;
+	if (d->switchover == NULL)
 		return -1;
-	kept_take(backend_auth(backends_current(d->backends)), activation_take(d->activation, KEPT_NAME));
-	d->serving = serving_new(d->base, d->config, backends_current(d->backends), d->audit, d->activation,
+	unwrapped_take(backend_auth(switchover_current(d->switchover)),
+	    activation_take(d->activation, UNWRAPPED_NAME));
+	d->front = front_new(d->base, d->config, switchover_current(d->switchover), d->audit, d->activation,
 	    error);
-	if (d->serving == NULL)
+	if (d->front == NULL)
 		return -1;
 	activation_free(d->activation);
 	d->activation = NULL;
 	d->notify = notify_new(d->base);
 	if (d->notify != NULL)
-		d->reload = reload_new(d->base, config_file, d->config, d->backends, d->serving, d->notify);
+		d->reload = reload_new(d->base, config_file, d->config, d->switchover, d->front, d->notify);
 	if (d->reload == NULL)
 		return error_set(error, "out of memory");
 
@@ -163,7 +164,7 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	    event_add(d->sigint, NULL) != 0)
 		return error_set(error, "cannot catch signals");
 	harden_descriptors();
-	backends_start(d->backends);
+	switchover_start(d->switchover);
 	notify_ready(d->notify);
 	return 0;
 }

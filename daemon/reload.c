@@ -9,20 +9,20 @@
 #include <stdlib.h>
 
 #include "daemon/backend.h"
-#include "daemon/backends.h"
+#include "daemon/switchover.h"
 #include "daemon/ops/login_words.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
-#include "daemon/serving.h"
+#include "daemon/front.h"
 
 struct reload {
 	const char *path;
 	struct config *started; /* what cannot change while the daemon runs is as it says */
 	struct config *config;  /* in force */
 	bool failed;            /* the last configuration that was read was not taken */
-	struct backends *backends;
-	struct serving *serving;
+	struct switchover *switchover;
+	struct front *front;
 	struct notify *notify;
 	struct event *hangup;
 };
@@ -31,11 +31,11 @@ struct reload {
 
 static void tell_status(struct reload *r)
 {
-	const struct backend *next = backends_next(r->backends);
+	const struct backend *next = switchover_next(r->switchover);
 	char current[400], coming[200] = "", text[800];
-	login_words(backend_keeper(backends_current(r->backends)), current, sizeof(current));
+	login_words(backend_login(switchover_current(r->switchover)), current, sizeof(current));
 	if (next != NULL)
-		login_words(backend_keeper(next), coming, sizeof(coming));
+		login_words(backend_login(next), coming, sizeof(coming));
 	snprintf(text, sizeof(text), "%s%s%s%s", current,
 	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming,
 	    r->failed ? "; the configuration could not be reloaded, see the log" : "");
@@ -44,12 +44,12 @@ static void tell_status(struct reload *r)
 
 static void use_config(struct reload *r, const struct config *config)
 {
-	struct backend *backend = backends_current(r->backends);
+	struct backend *backend = switchover_current(r->switchover);
 	backend_set_cache(backend, config);
-	serving_use(r->serving, config, backend);
+	front_use(r->front, config, backend);
 }
 
-static void on_backends_changed(void *arg)
+static void on_switchover_changed(void *arg)
 {
 	struct reload *r = arg;
 	use_config(r, r->config);
@@ -63,7 +63,7 @@ static int take_config(struct reload *r, struct error *error)
 	struct config *config = config_load_again(r->path, r->config, error);
 	if (config == NULL)
 		return -1;
-	if (backends_change(r->backends, config, error) != 0) {
+	if (switchover_change(r->switchover, config, error) != 0) {
 		config_free(config);
 		return -1;
 	}
@@ -94,7 +94,7 @@ static void on_hangup(evutil_socket_t number, short what, void *arg)
 }
 
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
-    struct backends *backends, struct serving *serving, struct notify *notify)
+    struct switchover *switchover, struct front *front, struct notify *notify)
 {
 	struct reload *r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -102,15 +102,15 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 	*r = (struct reload){ .path = path,
 		.started = config_hold(config),
 		.config = config_hold(config),
-		.backends = backends,
-		.serving = serving,
+		.switchover = switchover,
+		.front = front,
 		.notify = notify };
 	r->hangup = evsignal_new(base, SIGHUP, on_hangup, r);
 	if (r->hangup == NULL || event_add(r->hangup, NULL) != 0) {
 		reload_free(r);
 		return NULL;
 	}
-	backends_watch(backends, on_backends_changed, r);
+	switchover_watch(switchover, on_switchover_changed, r);
 	tell_status(r);
 	return r;
 }

@@ -11,8 +11,8 @@ struct config;
 struct event_base;
 struct notify;
 struct reload;
-struct serving;
-struct backends;
+struct front;
+struct switchover;
 
 /*
  * Keeps a hold on config, which is in force and was read from path. From now on it also sees to it that requests
@@ -20,12 +20,12 @@ struct backends;
  * memory.
  */
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
-    struct backends *backends, struct serving *serving, struct notify *notify);
+    struct switchover *switchover, struct front *front, struct notify *notify);
 
 /* The daemon stops: SIGHUP has no effect any more. */
 void reload_stop(struct reload *reload);
 
-/* Lets go of the configuration, rules included: after serving was freed. */
+/* Lets go of the configuration, rules included: after front was freed. */
 void reload_free(struct reload *reload);
 
 #endif

@@ -165,7 +165,7 @@ static int decode_error(struct jspan error, struct failure *ret)
 int reply_decode(const char *body, size_t len, struct reply *reply)
 {
 	struct jspan value[REPLY_MEMBERS];
-	WRITTEN_FIRST struct reply r;
+	NOT_ZEROED struct reply r;
 	struct jscan s;
 
 	memset(&r, 0, offsetof(struct reply, failure.message));

@@ -92,7 +92,7 @@ static void let_go_of_call(struct caller_call *call)
 /* No more requests are read: what is in flight is answered, then comes the last word. */
 static void say_last_word(struct caller *caller)
 {
-	WRITTEN_FIRST struct failure why;
+	NOT_ZEROED struct failure why;
 	if (caller->last_word == CODE_NONE || caller->conn.in_flight > 0)
 		return;
 	if (caller->last_word == CODE_TOO_LARGE)
@@ -164,7 +164,7 @@ static void caller_call_answer_end(struct call *ops_call, struct jwrite *w)
 	struct caller_call *call = caller_call_of(ops_call);
 	struct caller *caller = call->caller;
 	struct buf *out = conn_output(&caller->conn);
-	WRITTEN_FIRST struct failure why;
+	NOT_ZEROED struct failure why;
 	if (jwrite_end(w) != 0) {
 		failure_set(&why, CODE_TOO_LARGE, "the reply is larger than a frame can be");
 		caller_call_fail(ops_call, &why);
@@ -339,8 +339,8 @@ static struct caller_call *begin_call(struct caller *caller, const struct reques
 static void take_request(struct caller *caller, const struct frame *frame)
 {
 	struct calls *all = caller->all;
-	WRITTEN_FIRST struct request request;
-	WRITTEN_FIRST struct failure why;
+	NOT_ZEROED struct request request;
+	NOT_ZEROED struct failure why;
 	if (request_decode((const char *)frame->body, frame->len, &request, &why) == 0 &&
 	    is_admitted(caller, &request, frame->len, &why)) {
 		struct caller_call *call = begin_call(caller, &request, frame->len);

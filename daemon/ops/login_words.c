@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 /* A line that stands for long cannot tell how long it is from now. */
 static const char *login_clock_time(char out[16], uint64_t from_now_ms)
@@ -20,7 +20,7 @@ static const char *login_clock_time(char out[16], uint64_t from_now_ms)
 	return out;
 }
 
-static void login_ready_words(const struct keeper_status *status, char *out, size_t size)
+static void login_ready_words(const struct login_status *status, char *out, size_t size)
 {
 	char at[16];
 	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
@@ -35,11 +35,11 @@ static void login_ready_words(const struct keeper_status *status, char *out, siz
 		snprintf(out, size, "logged in");
 }
 
-static void login_unready_words(const struct keeper_status *status, char *out, size_t size)
+static void login_unready_words(const struct login_status *status, char *out, size_t size)
 {
 	if (status->state == LEASE_STOPPING)
 		snprintf(out, size, "stopping");
-	else if (reach_words(status->reach)[0] != '\0')
+	else if (health_words(status->health)[0] != '\0')
 		snprintf(out, size, "no login yet");
 	else if (status->state == LEASE_REJECTED)
 		snprintf(out, size, "no login, waiting for other credentials: %s", status->reason);
@@ -49,18 +49,18 @@ static void login_unready_words(const struct keeper_status *status, char *out, s
 		snprintf(out, size, "logging in");
 }
 
-void login_words(const struct keeper *keeper, char *out, size_t size)
+void login_words(const struct login *login, char *out, size_t size)
 {
-	struct keeper_status status;
-	const char *reach;
+	struct login_status status;
+	const char *health;
 	size_t n;
-	keeper_status(keeper, &status);
-	reach = reach_words(status.reach);
+	login_status(login, &status);
+	health = health_words(status.health);
 	if (status.ready)
 		login_ready_words(&status, out, size);
 	else
 		login_unready_words(&status, out, size);
 	n = strlen(out);
-	if (reach[0] != '\0' && n < size)
-		snprintf(out + n, size - n, "; %s", reach);
+	if (health[0] != '\0' && n < size)
+		snprintf(out + n, size - n, "; %s", health);
 }

@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-struct keeper;
+struct login;
 
 /* "logged in, renewal due at 19:08 UTC" */
-void login_words(const struct keeper *keeper, char *out, size_t size);
+void login_words(const struct login *login, char *out, size_t size);
 
 #endif

@@ -6,7 +6,7 @@
 #include "daemon/access/rules.h"
 #include "daemon/ops/work.h"
 #include "daemon/store/kv.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 #include "proto/frame.h"
 
 /* -- ping ---------------------------------------------------------------------------------------------------- */
@@ -14,10 +14,10 @@
 static bool ping_at_once(const struct asked *asked)
 {
 	const struct call_limits *limits = &asked->ops->parts.limits;
-	struct keeper_status status;
+	struct login_status status;
 	struct jwrite w;
 
-	keeper_status(asked->ops->parts.keeper, &status);
+	login_status(asked->ops->parts.login, &status);
 	call_answer_begin(asked->call, &w);
 	jwrite_bool(&w, "ready", status.ready);
 	jwrite_text(&w, "state", lease_state_name(status.state));
@@ -48,7 +48,7 @@ static void status_write_due(struct jwrite *w, const char *name, uint64_t ms)
 		jwrite_uint(w, name, ms);
 }
 
-static void status_write_token(struct jwrite *w, const struct keeper_status *status)
+static void status_write_token(struct jwrite *w, const struct login_status *status)
 {
 	jwrite_open(w, "token", '{');
 	jwrite_text(w, "state", lease_state_name(status->state));
@@ -64,7 +64,7 @@ static void status_write_token(struct jwrite *w, const struct keeper_status *sta
 }
 
 /* A stream counts when it has worked, all else when it was allowed. */
-static void status_write_counters(struct jwrite *w, const struct ops *ops, const struct keeper_status *login)
+static void status_write_counters(struct jwrite *w, const struct ops *ops, const struct login_status *login)
 {
 	jwrite_open(w, "counters", '{');
 	jwrite_uint(w, "requests", ops->requests);
@@ -108,11 +108,11 @@ static bool status_at_once(const struct asked *asked)
 {
 	const struct ops *ops = asked->ops;
 	struct call *call = asked->call;
-	struct keeper_status login;
+	struct login_status login;
 	struct kv_status cache;
 	struct jwrite w;
 
-	keeper_status(ops->parts.keeper, &login);
+	login_status(ops->parts.login, &login);
 	kv_status(ops->parts.kv, &cache);
 	work_audit(asked, call->peer, call->began_us, &(struct outcome){ .code = CODE_NONE });
 	call_answer_begin(call, &w);
@@ -121,7 +121,7 @@ static bool status_at_once(const struct asked *asked)
 	jwrite_bool(&w, "ready", login.ready);
 	status_write_token(&w, &login);
 	jwrite_open(&w, "upstream", '{');
-	jwrite_text(&w, "state", reach_state_name(login.reach));
+	jwrite_text(&w, "state", health_state_name(login.health));
 	jwrite_close(&w, '}');
 	status_write_counters(&w, ops, &login);
 	jwrite_open(&w, "cache", '{');

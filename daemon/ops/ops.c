@@ -24,7 +24,7 @@ _Static_assert(sizeof(handlers) / sizeof(*handlers) == OP_COUNT, "each op has a 
 static const struct rule *ops_find_rule(const struct rules *rules, const struct peer *peer,
     const struct request *r)
 {
-	WRITTEN_FIRST char path[SECRET_KEY_MAX]; /* "mount/path" */
+	NOT_ZEROED char path[SECRET_KEY_MAX]; /* "mount/path" */
 
 	if (!op_has_path(r->op))
 		return rules_find(rules, peer, r->op, NULL);

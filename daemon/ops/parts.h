@@ -7,7 +7,7 @@
 #include "daemon/ops/limits.h"
 
 struct audit;
-struct keeper;
+struct login;
 struct kv;
 struct probe;
 struct rules;
@@ -18,7 +18,7 @@ struct ops_parts {
 	struct kv *kv;
 	struct probe *probe;
 	struct transfers *transfers;
-	struct keeper *keeper;
+	struct login *login;
 	struct audit *audit;
 	struct call_limits limits;
 };

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "daemon/store/cache.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 #define EXPIRY_MIN_MS 100u /* between two looks at what is too old */
 
 struct answers {
-	struct keeper *keeper;
+	struct login *login;
 	struct kv_options options;
 	struct cache *cache; /* off, it takes note of puts only, and so can be turned on at any time */
 	bool paused, stopping;
@@ -53,7 +53,7 @@ static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint
 
 bool answers_find_stale(struct answers *a, const struct kv_wanted *wanted, struct kv_reply *ret)
 {
-	return !a->stopping && keeper_state(a->keeper) != LEASE_REJECTED &&
+	return !a->stopping && login_state(a->login) != LEASE_REJECTED &&
 	    find_younger(a, wanted, a->options.serve_stale_ms, clock_now_ms(), ret);
 }
 
@@ -61,7 +61,7 @@ bool answers_find(struct answers *a, const struct kv_wanted *wanted, uint64_t no
 {
 	if (find_younger(a, wanted, a->options.max_age_ms, now_ms, ret))
 		return true;
-	return a->options.serve_stale_ms > 0 && reach_code(keeper_reach(a->keeper)) != CODE_NONE &&
+	return a->options.serve_stale_ms > 0 && health_code(login_health(a->login)) != CODE_NONE &&
 	    answers_find_stale(a, wanted, ret);
 }
 
@@ -190,13 +190,13 @@ static void clear_after_refusal(void *arg)
 	answers_clear(arg);
 }
 
-struct answers *answers_new(struct event_base *base, struct keeper *keeper, const struct kv_options *options)
+struct answers *answers_new(struct event_base *base, struct login *login, const struct kv_options *options)
 {
 	struct answers *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 		return NULL;
-	a->keeper = keeper;
+	a->login = login;
 	a->options = *options;
 	a->cache = cache_new(cache_lifetime_ms(a), options->max_bytes);
 	if (a->cache == NULL) {
@@ -204,7 +204,7 @@ struct answers *answers_new(struct event_base *base, struct keeper *keeper, cons
 		return NULL;
 	}
 	(void)evtimer_assign(&a->expiry, base, answers_expire, a);
-	keeper_on_refusal(keeper, clear_after_refusal, a);
+	login_on_refusal(login, clear_after_refusal, a);
 	return a;
 }
 
@@ -212,7 +212,7 @@ void answers_free(struct answers *a)
 {
 	if (a == NULL)
 		return;
-	keeper_on_refusal(a->keeper, NULL, NULL);
+	login_on_refusal(a->login, NULL, NULL);
 	event_del(&a->expiry);
 	cache_free(a->cache);
 	free(a);

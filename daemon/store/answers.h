@@ -10,10 +10,10 @@
 struct answers;
 struct cache_path;
 struct event_base;
-struct keeper;
+struct login;
 
 /* Both borrowed. NULL: no memory. */
-struct answers *answers_new(struct event_base *base, struct keeper *keeper, const struct kv_options *options);
+struct answers *answers_new(struct event_base *base, struct login *login, const struct kv_options *options);
 void answers_free(struct answers *answers);
 
 /* These do what kv_set_cache() and kv_pause_cache() do. */

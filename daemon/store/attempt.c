@@ -17,7 +17,7 @@ bool attempt_take_token(struct attempt *a)
 {
 	if (a->token != NULL)
 		token_release(a->token);
-	a->token = keeper_token(a->keeper);
+	a->token = login_token(a->login);
 	return a->token != NULL;
 }
 
@@ -36,13 +36,13 @@ static void attempt_on_token(void *arg, const struct failure *why)
 
 bool attempt_await_login(struct attempt *a)
 {
-	a->wait = keeper_wait(a->keeper, attempt_on_token, a);
+	a->wait = login_wait(a->login, attempt_on_token, a);
 	return a->wait != NULL;
 }
 
 bool attempt_await_verdict(struct attempt *a, bool wrapped)
 {
-	a->wait = keeper_denied(a->keeper, a->token, wrapped, attempt_on_token, a);
+	a->wait = login_denied(a->login, a->token, wrapped, attempt_on_token, a);
 	return a->wait != NULL;
 }
 
@@ -73,7 +73,7 @@ bool attempt_set_node(struct attempt *a, const char *node)
 void attempt_stop_waiting(struct attempt *a)
 {
 	if (a->wait != NULL)
-		token_wait_cancel(a->wait);
+		login_wait_cancel(a->wait);
 	if (a->guard != NULL)
 		mounts_cancel(a->guard);
 	if (a->search != NULL)
@@ -94,10 +94,10 @@ void attempt_let_go(struct attempt *a)
 	(void)attempt_set_node(a, NULL);
 }
 
-enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum reach_state reach)
+enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum health_state health)
 {
 	enum code code = answer->failure.code;
-	bool closed = reach == REACH_SEALED || reach == REACH_NOT_INITIALIZED;
+	bool closed = health == HEALTH_SEALED || health == HEALTH_NOT_INITIALIZED;
 
 	a->failure = answer->failure;
 	if (answer->verdict == VERDICT_DENIED) {
@@ -105,11 +105,11 @@ enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, 
 		 * A token that is replaced again and again is somebody else's trouble, and nobody can be asked who
 		 * is not there.
 		 */
-		return ++a->denials > a->denials_max || reach == REACH_DOWN ? ATTEMPT_FAILS : ATTEMPT_DENIED;
+		return ++a->denials > a->denials_max || health == HEALTH_DOWN ? ATTEMPT_FAILS : ATTEMPT_DENIED;
 	}
 	if (answer->verdict == VERDICT_AGAIN && closed) {
 		/* It cannot have a leader, and will not before somebody comes. */
-		failure_set(&a->failure, reach_code(reach), "%s", reach_words(reach));
+		failure_set(&a->failure, health_code(health), "%s", health_words(health));
 		return ATTEMPT_FAILS;
 	}
 	/* Until OpenBao is known not to answer, this may be a hiccup. */
@@ -118,7 +118,7 @@ enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, 
 	/*
 	 * One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile.
 	 */
-	if ((code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && reach == REACH_SUSPECT)
+	if ((code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && health == HEALTH_SUSPECT)
 		return ATTEMPT_PAUSES;
 	return ATTEMPT_FAILS;
 }

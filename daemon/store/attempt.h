@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/upstream/classify.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 struct attempt;
 struct leader_wait;
@@ -30,9 +30,9 @@ struct attempt_ops {
 /* Part of its owner's struct, first. */
 struct attempt {
 	const struct attempt_ops *ops;
-	struct keeper *keeper;
+	struct login *login;
 	struct token *token;     /* the one that it is sent with, with a reference; NULL: none */
-	struct token_wait *wait; /* this and the next three: what it waits for; NULL: not for that */
+	struct login_wait *wait; /* this and the next three: what it waits for; NULL: not for that */
 	struct mounts_wait *guard;
 	struct leader_wait *search;
 	struct http_call *http;
@@ -46,7 +46,7 @@ struct attempt {
 bool attempt_take_token(struct attempt *a);
 
 /*
- * These wait for a login; for what the keeper says of a 403 to the token; for the mount guard. False: no memory.
+ * These wait for a login; for what the login says of a 403 to the token; for the mount guard. False: no memory.
  */
 bool attempt_await_login(struct attempt *a);
 bool attempt_await_verdict(struct attempt *a, bool wrapped);
@@ -66,10 +66,10 @@ enum attempt_next {
 };
 
 /*
- * What follows an answer that is not VERDICT_OK; nothing was done so far. reach: the state of OpenBao as a whole,
- * if it is to count; for one who goes by the word of the node that was asked, REACH_UP.
+ * What follows an answer that is not VERDICT_OK; nothing was done so far. health: the state of OpenBao as a whole,
+ * if it is to count; for one who goes by the word of the node that was asked, HEALTH_UP.
  */
-enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum reach_state reach);
+enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, enum health_state health);
 
 /* How long to wait before the next try: longer each time, and for at least least_ms. */
 uint64_t attempt_pause_ms(struct attempt *a, uint64_t least_ms);

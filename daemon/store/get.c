@@ -12,7 +12,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/flights.h"
 #include "daemon/store/read.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 #define STALE_MS \
 	300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
@@ -138,7 +138,7 @@ static bool is_away(const struct store *store, enum code code)
 	case CODE_NOT_INITIALIZED:
 		return true;
 	case CODE_NOT_READY: /* no login, since OpenBao was away when it was due */
-		return keeper_reach(store->keeper) != REACH_UP;
+		return login_health(store->login) != HEALTH_UP;
 	default:
 		return false;
 	}

@@ -23,17 +23,17 @@ struct kv {
 	void *drained_arg;
 };
 
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+struct kv *kv_new(struct event_base *base, struct api *api, struct login *login, struct leader *leader,
     struct versions *versions, const struct kv_options *options)
 {
 	struct kv *kv = calloc(1, sizeof(*kv));
 	if (kv == NULL)
 		return NULL;
 	kv->store =
-	    (struct store){ .base = base, .api = api, .keeper = keeper, .leader = leader, .versions = versions };
+	    (struct store){ .base = base, .api = api, .login = login, .leader = leader, .versions = versions };
 	kv->store.mounts = mounts_new(api, leader);
 	kv->store.slots = slots_new(base, SLOTS);
-	kv->store.answers = answers_new(base, keeper, options);
+	kv->store.answers = answers_new(base, login, options);
 	kv->gets = gets_new(&kv->store);
 	if (kv->store.mounts != NULL && kv->store.slots != NULL && kv->store.answers != NULL && kv->gets != NULL)
 		return kv;

@@ -11,7 +11,7 @@
 struct api;
 struct event_base;
 struct get; /* one caller's */
-struct keeper;
+struct login;
 struct kv;
 struct leader;
 struct versions;
@@ -21,7 +21,7 @@ struct write; /* a put */
  * All borrowed but options. versions are those that reads must not fall behind, and may be shared by several that
  * work for the same secrets. NULL: no memory.
  */
-struct kv *kv_new(struct event_base *base, struct api *api, struct keeper *keeper, struct leader *leader,
+struct kv *kv_new(struct event_base *base, struct api *api, struct login *login, struct leader *leader,
     struct versions *versions, const struct kv_options *options);
 void kv_free(struct kv *kv); /* no callback runs */
 

@@ -13,7 +13,7 @@
 #include "base/drain.h"
 #include "base/waiters.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 #define TAG " (REQ-006, PX-0003)"
 
@@ -34,7 +34,7 @@ struct probe_wait {
 struct probe {
 	struct event_base *base;
 	struct api *api;
-	struct keeper *keeper;
+	struct login *login;
 	struct http_call *question;
 	struct waiters waiters;
 	bool stopping;
@@ -95,7 +95,7 @@ static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 		set_stopping(&why);
 	} else {
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time" TAG);
-		keeper_unreachable(p->keeper);
+		login_unreachable(p->login);
 	}
 	waiters_remove(&p->waiters, &wait->waiter);
 	probe_tell(wait, &why);
@@ -139,9 +139,9 @@ static bool is_fit(const struct control *c, struct failure *ret)
 /* The reference has a client only once the first login has succeeded. */
 static bool has_logged_in(const struct probe *p, struct failure *ret)
 {
-	struct keeper_status status;
+	struct login_status status;
 
-	keeper_status(p->keeper, &status);
+	login_status(p->login, &status);
 	if (status.logins > 0)
 		return true;
 	failure_set(ret, CODE_NOT_READY, "OpenBao is healthy, but the daemon has not logged in yet" TAG);
@@ -174,7 +174,7 @@ static void probe_on_health(void *arg, const struct control *control)
 
 	p->question = NULL;
 	if (control->result == CONTROL_UNREACHABLE)
-		keeper_unreachable(p->keeper);
+		login_unreachable(p->login);
 	/* Who is left has time for another try, on another connection and perhaps at another address. */
 	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
@@ -219,7 +219,7 @@ void probe_stop(struct probe *p)
 	probe_tell_all(p, &why);
 }
 
-struct probe *probe_new(struct event_base *base, struct api *api, struct keeper *keeper)
+struct probe *probe_new(struct event_base *base, struct api *api, struct login *login)
 {
 	struct probe *p = calloc(1, sizeof(*p));
 
@@ -227,7 +227,7 @@ struct probe *probe_new(struct event_base *base, struct api *api, struct keeper 
 		return NULL;
 	p->base = base;
 	p->api = api;
-	p->keeper = keeper;
+	p->login = login;
 	return p;
 }
 

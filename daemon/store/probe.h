@@ -14,12 +14,12 @@
 
 struct api;
 struct event_base;
-struct keeper;
+struct login;
 struct probe;
 struct probe_wait;
 
-/* api and keeper are borrowed. NULL: no memory. Freeing ends all waits; no done runs. */
-struct probe *probe_new(struct event_base *base, struct api *api, struct keeper *keeper);
+/* api and login are borrowed. NULL: no memory. Freeing ends all waits; no done runs. */
+struct probe *probe_new(struct event_base *base, struct api *api, struct login *login);
 void probe_free(struct probe *probe);
 
 /*

@@ -33,7 +33,7 @@ enum read_state {
 	READ_LEADER,      /* sent, to the leader */
 	READ_CONFIRM,     /* does the node that answered still lead? */
 	READ_NO_LEADER,   /* no leader, or no longer: pauses before it looks again */
-	READ_DENIED,      /* waits for what the keeper says of a 403 */
+	READ_DENIED,      /* waits for what the login says of a 403 */
 	READ_PAUSE,       /* pauses before it begins again */
 	READ_FAILED       /* waits for the loop, to tell its failure */
 };
@@ -174,7 +174,7 @@ void read_overdue(const struct read *r, struct failure *ret)
 		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
 	} else {
 		failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
-		keeper_unreachable(r->store->keeper);
+		login_unreachable(r->store->login);
 	}
 }
 
@@ -188,10 +188,10 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	r->behind = false;
 	answers_refused(store->answers, &r->claim, answer->failure.status, r->key.version == 0);
 	if (answer->unreachable)
-		keeper_unreachable(store->keeper);
+		login_unreachable(store->login);
 	if (answer->odd)
 		mounts_forget(store->mounts, secret_mount(r->key.name));
-	switch (attempt_judge(a, answer, keeper_reach(store->keeper))) {
+	switch (attempt_judge(a, answer, login_health(store->login))) {
 	case ATTEMPT_FAILS:
 		read_fail_later(a);
 		break;
@@ -296,8 +296,8 @@ static void read_go_on(struct attempt *a)
 
 	if (!attempt_take_token(a)) {
 		read_await(r, READ_TOKEN, attempt_await_login(a));
-	} else if (keeper_reach(a->keeper) == REACH_DOWN) {
-		read_fail(r, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (login_health(a->login) == HEALTH_DOWN) {
+		read_fail(r, health_code(HEALTH_DOWN), health_words(HEALTH_DOWN));
 	} else if (!read_take_slot(r)) {
 		return;
 	} else if (!mounts_known(store->mounts, mount)) {
@@ -558,7 +558,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	r->ops = ops;
 	r->arg = arg;
 	r->attempt.ops = &attempt_ops;
-	r->attempt.keeper = store->keeper;
+	r->attempt.login = store->login;
 	r->attempt.denials_max = DENIALS_MAX;
 	buf_init(&r->body, SIZE_MAX / 2);
 	(void)evtimer_assign(&r->timer, store->base, read_on_timer, r);

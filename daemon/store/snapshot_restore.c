@@ -14,7 +14,7 @@
 #include "daemon/store/sha256_openssl.h"
 #include "daemon/store/transfer.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 #include "daemon/upstream/leader.h"
 #include "proto/frame.h"
 #include "proto/snapshot.h"
@@ -109,9 +109,9 @@ static void forget_the_old_state(struct restore *r, enum restored restored)
 	kv_forget(all->kv);
 	if (restored == RESTORED_SEALED) {
 		leader_wrong(all->leader, r->transfer.attempt.node);
-		keeper_unreachable(all->keeper);
+		login_unreachable(all->login);
 	} else if (restored == RESTORED_APPLIED) {
-		keeper_login_afresh(all->keeper);
+		login_afresh(all->login);
 	}
 }
 
@@ -242,7 +242,7 @@ static void restore_on_answer(void *arg, const struct answer *answer)
 		return;
 	if (answer->unreachable) {
 		leader_wrong(t->all->leader, t->attempt.node);
-		keeper_unreachable(t->all->keeper);
+		login_unreachable(t->all->login);
 	}
 	if (answer->verdict == VERDICT_DENIED)
 		transfer_refused(t, answer, false);

@@ -12,7 +12,7 @@
 #include "daemon/host/log.h"
 #include "daemon/store/snapshot_pull.h"
 #include "daemon/store/transfer.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 #include "daemon/upstream/leader.h"
 #include "proto/frame.h"
 
@@ -65,7 +65,7 @@ static void save_refused(struct save *save)
 
 	if (answer->unreachable) {
 		leader_wrong(t->all->leader, t->attempt.node);
-		keeper_unreachable(t->all->keeper);
+		login_unreachable(t->all->login);
 	}
 	if (save->state.begun)
 		transfer_fail(&save->transfer, CODE_UNAVAILABLE,

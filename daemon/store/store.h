@@ -12,7 +12,7 @@
 struct answers;
 struct api;
 struct event_base;
-struct keeper;
+struct login;
 struct leader;
 struct mounts;
 struct read;
@@ -23,7 +23,7 @@ struct write;
 struct store {
 	struct event_base *base;
 	struct api *api;
-	struct keeper *keeper;
+	struct login *login;
 	struct leader *leader;
 	struct versions *versions;
 	struct mounts *mounts;

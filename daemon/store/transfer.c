@@ -168,8 +168,8 @@ static void transfer_prepare(struct attempt *a)
 		return;
 	}
 	attempt_let_go(a);
-	if (keeper_reach(a->keeper) == REACH_DOWN) {
-		transfer_fail(t, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	if (login_health(a->login) == HEALTH_DOWN) {
+		transfer_fail(t, health_code(HEALTH_DOWN), health_words(HEALTH_DOWN));
 	} else if (!attempt_take_token(a)) {
 		transfer_await(t, TRANSFER_TOKEN, attempt_await_login(a));
 	} else {
@@ -188,7 +188,7 @@ void transfer_refused(struct transfer *t, const struct answer *answer, bool trie
 	struct attempt *a = &t->attempt;
 
 	t->tries_again = tries_again;
-	switch (attempt_judge(a, answer, REACH_UP)) {
+	switch (attempt_judge(a, answer, HEALTH_UP)) {
 	case ATTEMPT_FAILS:
 		transfer_fail_later(a);
 		break;
@@ -213,7 +213,7 @@ void transfer_start(struct transfer *t, struct transfers *all, const struct tran
 	t->number = number;
 	t->deadline_ms = deadline_ms;
 	t->moved_ms = clock_now_ms();
-	t->attempt = (struct attempt){ .ops = &attempt_ops, .keeper = all->keeper, .denials_max = DENIALS_MAX };
+	t->attempt = (struct attempt){ .ops = &attempt_ops, .login = all->login, .denials_max = DENIALS_MAX };
 	LIST_INSERT_HEAD(&all->list, t, link);
 	all->count++;
 	(void)event_assign(&t->tick, all->base, -1, EV_PERSIST, transfer_on_tick, t);
@@ -268,7 +268,7 @@ void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *a
 	drain_check(&all->drain, all->count == 0);
 }
 
-struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper,
+struct transfers *transfers_new(struct event_base *base, struct api *api, struct login *login,
     struct leader *leader, struct kv *kv, uint64_t stall_ms)
 {
 	struct transfers *all = calloc(1, sizeof(*all));
@@ -277,7 +277,7 @@ struct transfers *transfers_new(struct event_base *base, struct api *api, struct
 		return NULL;
 	all->base = base;
 	all->api = api;
-	all->keeper = keeper;
+	all->login = login;
 	all->leader = leader;
 	all->kv = kv;
 	all->stall_ms = stall_ms;

@@ -16,7 +16,7 @@
 #define TRANSFERS_MAX 4 /* under way at a time */
 
 struct api;
-struct keeper;
+struct login;
 struct kv;
 struct leader;
 struct transfer;
@@ -25,7 +25,7 @@ struct transfer;
 struct transfers {
 	struct event_base *base;
 	struct api *api;
-	struct keeper *keeper;
+	struct login *login;
 	struct leader *leader;
 	struct kv *kv;
 	uint64_t stall_ms;
@@ -39,7 +39,7 @@ struct transfers {
 };
 
 /* All borrowed. stall_ms: how long a transfer may make no progress. NULL: no memory. */
-struct transfers *transfers_new(struct event_base *base, struct api *api, struct keeper *keeper,
+struct transfers *transfers_new(struct event_base *base, struct api *api, struct login *login,
     struct leader *leader, struct kv *kv, uint64_t stall_ms);
 
 /* Ends all that are under way. */
@@ -68,7 +68,7 @@ enum transfer_state {
 	TRANSFER_TOKEN,  /* waits for a login */
 	TRANSFER_LEADER, /* the leader is being looked for */
 	TRANSFER_READY,  /* its owner's turn */
-	TRANSFER_DENIED, /* waits for what the keeper says of a 403 */
+	TRANSFER_DENIED, /* waits for what the login says of a 403 */
 	TRANSFER_PAUSE,  /* waits before it tries again */
 	TRANSFER_FAILED  /* waits for the loop, to be told */
 };

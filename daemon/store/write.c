@@ -29,7 +29,7 @@ enum write_state {
 	WRITE_FIND_LEADER, /* the leader is looked for */
 	WRITE_SENT,        /* under way */
 	WRITE_CONFIRM,     /* nothing was written: does the node that said so lead? */
-	WRITE_DENIED,      /* waits for what the keeper says of a 403 */
+	WRITE_DENIED,      /* waits for what the login says of a 403 */
 	WRITE_PAUSE,       /* pauses before it begins again */
 	WRITE_FAILED       /* waits for the loop, to tell its failure */
 };
@@ -153,10 +153,10 @@ static void write_refused(struct attempt *a, const struct answer *answer)
 	uint64_t until;
 
 	if (answer->unreachable)
-		keeper_unreachable(store->keeper);
+		login_unreachable(store->login);
 	if (answer->odd)
 		mounts_forget(store->mounts, secret_mount(w->name));
-	switch (attempt_judge(a, answer, keeper_reach(store->keeper))) {
+	switch (attempt_judge(a, answer, login_health(store->login))) {
 	case ATTEMPT_FAILS:
 		write_fail_later(a);
 		break;
@@ -234,8 +234,8 @@ static void write_go_on(struct attempt *a)
 
 	if (!attempt_take_token(a)) {
 		write_await(w, WRITE_TOKEN, attempt_await_login(a));
-	} else if (keeper_reach(a->keeper) == REACH_DOWN) {
-		write_fail(w, reach_code(REACH_DOWN), reach_words(REACH_DOWN));
+	} else if (login_health(a->login) == HEALTH_DOWN) {
+		write_fail(w, health_code(HEALTH_DOWN), health_words(HEALTH_DOWN));
 	} else if (w->slot.slots == NULL && slots_ask(store->slots, &w->slot, w->caller, write_on_slot, w) != 0) {
 		write_await(w, WRITE_SLOT, false);
 	} else if (!w->slot.is_held) {
@@ -323,7 +323,7 @@ static void write_on_timer(evutil_socket_t fd, short what, void *arg)
 		failure_set(&why, CODE_TIMEOUT, "the request's turn did not come in time");
 	} else {
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time");
-		keeper_unreachable(w->store->keeper);
+		login_unreachable(w->store->login);
 	}
 	write_finish(w, &(struct kv_reply){ .failure = &why });
 }
@@ -349,7 +349,7 @@ struct write *write_begin(struct store *store, const struct kv_write *what, kv_d
 	w->done = done;
 	w->arg = arg;
 	w->attempt.ops = &attempt_ops;
-	w->attempt.keeper = store->keeper;
+	w->attempt.login = store->login;
 	w->attempt.denials_max = DENIALS_MAX;
 	(void)evtimer_assign(&w->timer, store->base, write_on_timer, w);
 	DL_APPEND(store->writes, w);

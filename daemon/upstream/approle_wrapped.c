@@ -13,7 +13,7 @@
 struct approle_wrapped {
 	struct api *api;
 	char *mount;
-	struct kept_secret kept;
+	struct unwrapped_secret kept;
 	struct digest lost; /* of a token that may have been opened, while the answer did not come */
 	/* the opening under way */
 	struct http_call *call;
@@ -55,12 +55,12 @@ void approle_wrapped_free(struct approle_wrapped *w)
 		return;
 	http_cancel(w->call);
 	forget_token(w);
-	kept_secret_clear(&w->kept);
+	unwrapped_secret_clear(&w->kept);
 	secmem_free(w->mount);
 	secmem_free(w);
 }
 
-struct kept_secret *approle_wrapped_kept(struct approle_wrapped *w)
+struct unwrapped_secret *approle_wrapped_secret(struct approle_wrapped *w)
 {
 	return &w->kept;
 }
@@ -119,7 +119,7 @@ static void finish_failed(struct approle_wrapped *w, const struct control *contr
 
 static void keep_secret_id(struct approle_wrapped *w, const char *secret_id)
 {
-	if (kept_secret_set(&w->kept, w->token, secret_id) == 0) {
+	if (unwrapped_secret_set(&w->kept, w->token, secret_id) == 0) {
 		end_unwrapping(w, AUTH_OK, "");
 		return;
 	}

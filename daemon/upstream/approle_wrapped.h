@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "daemon/upstream/auth.h"
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 
 struct api;
 struct approle_wrapped;
@@ -21,7 +21,7 @@ struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount);
 void approle_wrapped_free(struct approle_wrapped *wrapped);
 
 /* Gives what came out of the wrapping token that was opened last, or was opened elsewhere and put here. */
-struct kept_secret *approle_wrapped_kept(struct approle_wrapped *wrapped);
+struct unwrapped_secret *approle_wrapped_secret(struct approle_wrapped *wrapped);
 
 /*
  * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done

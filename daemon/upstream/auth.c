@@ -202,23 +202,23 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 
 /* -- what outlives a login ----------------------------------------------------------------------------------- */
 
-const struct kept_secret *auth_kept(const struct auth *auth)
+const struct unwrapped_secret *auth_unwrapped(const struct auth *auth)
 {
 	return auth->kept != NULL && auth->kept->secret_id != NULL ? auth->kept : NULL;
 }
 
-bool auth_keep(struct auth *auth, const struct kept_secret *kept)
+bool auth_keep(struct auth *auth, const struct unwrapped_secret *kept)
 {
-	return auth->kept != NULL && kept_secret_copy(auth->kept, kept) == 0;
+	return auth->kept != NULL && unwrapped_secret_copy(auth->kept, kept) == 0;
 }
 
-void auth_on_kept(struct auth *auth, auth_kept_secret *on_kept, void *arg)
+void auth_on_unwrapped(struct auth *auth, auth_unwrapped_secret *on_kept, void *arg)
 {
 	auth->on_kept = on_kept;
 	auth->on_kept_arg = arg;
 }
 
-void auth_has_kept(struct auth *auth)
+void auth_has_unwrapped(struct auth *auth)
 {
 	if (auth->on_kept != NULL)
 		auth->on_kept(auth->on_kept_arg, auth->kept);

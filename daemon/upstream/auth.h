@@ -93,16 +93,16 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 bool auth_credential_changed(struct auth *auth);
 
 /*
- * A wrapping token is used up by the login that opens it, so that what came out must outlive the auth. auth_kept:
- * what this one has, valid until its next login; NULL: nothing. auth_keep: a copy of what another one had, or a
- * daemon before a restart, for use where the token is still the same; before the first login. False: this way to
- * log in has no use for it, or there is no memory. auth_on_kept: runs when a token was opened, before the login
- * goes on; it must not call the auth.
+ * A wrapping token is used up by the login that opens it, so that what came out must outlive the auth.
+ * auth_unwrapped: what this one has, valid until its next login; NULL: nothing. auth_keep: a copy of what another
+ * one had, or a daemon before a restart, for use where the token is still the same; before the first login. False:
+ * this way to log in has no use for it, or there is no memory. auth_on_unwrapped: runs when a token was opened,
+ * before the login goes on; it must not call the auth.
  */
-struct kept_secret;
-const struct kept_secret *auth_kept(const struct auth *auth);
-bool auth_keep(struct auth *auth, const struct kept_secret *kept);
-typedef void auth_kept_secret(void *arg, const struct kept_secret *kept);
-void auth_on_kept(struct auth *auth, auth_kept_secret *on_kept, void *arg);
+struct unwrapped_secret;
+const struct unwrapped_secret *auth_unwrapped(const struct auth *auth);
+bool auth_keep(struct auth *auth, const struct unwrapped_secret *kept);
+typedef void auth_unwrapped_secret(void *arg, const struct unwrapped_secret *kept);
+void auth_on_unwrapped(struct auth *auth, auth_unwrapped_secret *on_kept, void *arg);
 
 #endif

@@ -31,14 +31,14 @@ static void on_opened(void *arg, enum auth_result result, const char *reason)
 		auth_fail(&a->auth, result, reason);
 		return;
 	}
-	auth_has_kept(&a->auth);
-	send_login(a, approle_wrapped_kept(a->wrapped)->secret_id);
+	auth_has_unwrapped(&a->auth);
+	send_login(a, approle_wrapped_secret(a->wrapped)->secret_id);
 }
 
 static void open_wrapped(struct approle *a)
 {
 	const char *token = text_of(a, SECRET_ID);
-	const char *kept = kept_secret_of(approle_wrapped_kept(a->wrapped), token);
+	const char *kept = unwrapped_secret_of(approle_wrapped_secret(a->wrapped), token);
 
 	if (kept != NULL)
 		send_login(a, kept);
@@ -93,7 +93,7 @@ struct auth *auth_approle_new(struct event_base *base, struct api *api, const st
 	a->wrapped = approle_wrapped_new(api, options->mount);
 	if (a->wrapped == NULL)
 		goto fail;
-	a->auth.kept = approle_wrapped_kept(a->wrapped);
+	a->auth.kept = approle_wrapped_secret(a->wrapped);
 	return &a->auth;
 fail:
 	auth_free(&a->auth);

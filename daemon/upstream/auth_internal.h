@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/auth_credentials.h"
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 #include "daemon/upstream/leader.h"
 
 struct auth_ops {
@@ -38,8 +38,8 @@ struct auth {
 	auth_done *done; /* NULL: no login is under way */
 	void *arg;
 	/* what outlives a login of this way; NULL: nothing does. Its way's own to free */
-	struct kept_secret *kept;
-	auth_kept_secret *on_kept; /* NULL: nobody asks */
+	struct unwrapped_secret *kept;
+	auth_unwrapped_secret *on_kept; /* NULL: nobody asks */
 	void *on_kept_arg;
 };
 
@@ -59,7 +59,7 @@ void auth_send(struct auth *auth, const struct auth_member members[2]);
 bool auth_is_token(const char *text);
 
 /* A wrapping token was opened, and what came out is in auth->kept. */
-void auth_has_kept(struct auth *auth);
+void auth_has_unwrapped(struct auth *auth);
 
 /*
  * The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not

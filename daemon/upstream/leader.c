@@ -96,7 +96,7 @@ void leader_wrong(struct leader *l, const char *node)
 	l->known = NULL;
 }
 
-/* Each reason is logged once. Where no node answers at all reach.c says so. */
+/* Each reason is logged once. Where no node answers at all health.c says so. */
 static void log_result(struct leader *l, const char *node)
 {
 	if (node != NULL && l->logged != NULL)

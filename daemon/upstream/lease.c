@@ -12,14 +12,14 @@
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
 
-#define LEASE_MOST (100 * 366 * 24 * 60 * MINUTE) /* a longer one is taken for this: keeps sums in range */
-#define RENEW_LEAST SECOND                        /* between renewals near the max TTL */
-#define LOGIN_LEAST SECOND                        /* between logins while they fail */
-#define BACK_OFF_MOST MINUTE
+#define LEASE_MAX (100 * 366 * 24 * 60 * MINUTE) /* a longer one is taken for this: keeps sums in range */
+#define RENEW_MIN SECOND                         /* between renewals near the max TTL */
+#define LOGIN_MIN SECOND                         /* between logins while they fail */
+#define BACK_OFF_MAX MINUTE
 #define OUTAGE_SHORT SECOND /* OpenBao was there all the time, and yet the login got no answer */
-#define STAGGER_LEAST 200   /* most that a login waits after a short outage … */
-#define STAGGER_MOST MINUTE /* … and after a long one */
-#define DENIED_LOGIN_LEAST (30 * SECOND)
+#define STAGGER_MIN 200     /* most that a login waits after a short outage … */
+#define STAGGER_MAX MINUTE  /* … and after a long one */
+#define DENIED_LOGIN_MIN (30 * SECOND)
 /*
  * OpenBao locks a role_id for 15 minutes after five refused logins within 15 minutes, counting all hosts. So one
  * host takes at most three of the five, and gives the same credentials another try only after the 15 minutes.
@@ -124,7 +124,7 @@ static void plan(struct lease *l, uint64_t since, bool renewable)
 
 static uint64_t near_max_interval(const struct lease *l)
 {
-	return max_ms(RENEW_LEAST, l->granted / 3);
+	return max_ms(RENEW_MIN, l->granted / 3);
 }
 
 /* -- logins -------------------------------------------------------------------------------------------------- */
@@ -133,7 +133,7 @@ bool lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t leas
 {
 	if (!l->login_under_way)
 		return false;
-	lease_ms = min_ms(lease_ms, LEASE_MOST);
+	lease_ms = min_ms(lease_ms, LEASE_MAX);
 	/* The answer was longer on its way than it is good for, or the machine slept meanwhile. */
 	if (lease_ms > 0 && since + lease_ms <= now) {
 		lease_login_failed(l, now, LEASE_FAILED);
@@ -153,7 +153,7 @@ bool lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t leas
 /* Full jitter, so that hosts that failed together do not come back together. */
 static void back_off(struct lease *l, uint64_t now)
 {
-	uint64_t most = BACK_OFF_MOST;
+	uint64_t most = BACK_OFF_MAX;
 
 	if (l->failures < 6)
 		most = min_ms(most, SECOND << (l->failures + 1));
@@ -225,13 +225,13 @@ void lease_recovered(struct lease *l, uint64_t now, uint64_t outage_ms)
 		return;
 	}
 	/* Short outages heal at once; after long ones a fleet of hosts does not come all at once. */
-	most = max_ms(STAGGER_LEAST, min_ms(most, STAGGER_MOST));
-	l->login_due = max_ms(now + l->random(l->arg, 0, most), l->last_login + LOGIN_LEAST);
+	most = max_ms(STAGGER_MIN, min_ms(most, STAGGER_MAX));
+	l->login_due = max_ms(now + l->random(l->arg, 0, most), l->last_login + LOGIN_MIN);
 }
 
 void lease_credential_changed(struct lease *l, uint64_t now)
 {
-	uint64_t due = max_ms(now, l->last_login + LOGIN_LEAST);
+	uint64_t due = max_ms(now, l->last_login + LOGIN_MIN);
 
 	if (!l->watching)
 		return;
@@ -259,7 +259,7 @@ void lease_renew_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t leas
 	if (!l->renew_under_way)
 		return;
 	l->renew_under_way = false;
-	lease_ms = min_ms(lease_ms, LEASE_MOST);
+	lease_ms = min_ms(lease_ms, LEASE_MAX);
 	take_lease(l, since, lease_ms);
 	if (l->near_max || (lease_ms > 0 && lease_ms * 2 < l->login_lease))
 		renew_near_max(l, now, since, renewable);
@@ -290,8 +290,8 @@ void lease_dead(struct lease *l, uint64_t now)
 		return;
 	l->login_due = now;
 	/* Tokens that die as soon as they are made must not become a storm of logins. */
-	if (l->last_denied_login != 0 && now < l->last_denied_login + DENIED_LOGIN_LEAST) {
-		l->login_due = l->last_denied_login + DENIED_LOGIN_LEAST;
+	if (l->last_denied_login != 0 && now < l->last_denied_login + DENIED_LOGIN_MIN) {
+		l->login_due = l->last_denied_login + DENIED_LOGIN_MIN;
 		set_state(l, LEASE_RELOGIN_WAIT);
 	}
 	l->last_denied_login = max_ms(l->login_due, 1);

@@ -1,7 +1,7 @@
 /*
  * lease: when to log in, when to renew, when to wait. The token's life as a pure state machine: no I/O, no
  * clock and no randomness of its own, so that days of it run in a test (and ten thousand hosts in a simulation)
- * in a moment. keeper.c drives it with the real ones.
+ * in a moment. login.c drives it with the real ones.
  *
  * All times are milliseconds of one clock that goes on while the machine sleeps (CLOCK_BOOTTIME).
  */

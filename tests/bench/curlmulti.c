@@ -13,7 +13,7 @@
 
 #include "tests/bench/core.h"
 
-#define REPLY_MOST (2u << 20)
+#define REPLY_MAX (2u << 20)
 
 struct transfer {
 	CURL *easy;
@@ -30,7 +30,7 @@ static size_t take(char *p, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 
-	if (t->len + size * n > REPLY_MOST)
+	if (t->len + size * n > REPLY_MAX)
 		return 0;
 	memcpy(t->body + t->len, p, size * n);
 	t->len += size * n;
@@ -144,7 +144,7 @@ static struct curl_slist *headers(void)
 static void start(struct transfer *t, struct curl_slist *list)
 {
 	t->easy = curl_easy_init();
-	t->body = malloc(REPLY_MOST);
+	t->body = malloc(REPLY_MAX);
 	if (t->easy == NULL || t->body == NULL)
 		die("out of memory");
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);

@@ -1,6 +1,6 @@
 /*
  * fleet: ten thousand hosts and one OpenBao, hours of it in a moment. The hosts are the daemon's own lease machine
- * and its pauses (lease.c, reach.c), driven by a clock of this program's; beside them the schedule of `bao agent`,
+ * and its pauses (lease.c, health.c), driven by a clock of this program's; beside them the schedule of `bao agent`,
  * and the best there could be. Prints how many logins reach OpenBao in its worst second, and when all hosts have a
  * token again.
  *
@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "daemon/upstream/lease.h"
-#include "daemon/upstream/reach.h"
+#include "daemon/upstream/health.h"
 
 #define HOSTS 10000u
 #define SECOND UINT64_C(1000)
@@ -30,7 +30,7 @@
 #define LOGIN_MS 10000  /* what a login may take (token.c) */
 #define CALLERS_MS 1000 /* somebody on a host asks at least so often */
 #define AGENT_FIRST_MS SECOND
-#define AGENT_MOST_MS (5 * MINUTE)
+#define AGENT_MAX_MS (5 * MINUTE)
 #define LONGEST (30 * HOUR)
 
 /* -- chance -------------------------------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ static void asks_health(struct world *w, unsigned i, uint64_t now)
 	struct host *h = &w->hosts[i];
 
 	if (is_away(w, now)) {
-		later(now + reach_pause_ms(dice, NULL), ASKS_HEALTH, i, 0);
+		later(now + health_pause_ms(dice, NULL), ASKS_HEALTH, i, 0);
 		return;
 	}
 	h->down = false;
@@ -259,7 +259,7 @@ static void agent_answered(struct world *w, unsigned i, uint64_t sent, uint64_t 
 		look_at(h, i, now + (left > 2 * SECOND ? left / 2 : left));
 	} else {
 		look_at(h, i, now + h->backoff);
-		h->backoff = h->backoff * 2 < AGENT_MOST_MS ? h->backoff * 2 : AGENT_MOST_MS;
+		h->backoff = h->backoff * 2 < AGENT_MAX_MS ? h->backoff * 2 : AGENT_MAX_MS;
 		h->backoff -= dice(NULL, 0, h->backoff / 4 - 1);
 	}
 }

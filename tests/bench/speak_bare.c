@@ -22,7 +22,7 @@
 
 #define OUT_ROOM 65536
 #define IN_ROOM 65536u
-#define IN_MOST (32u << 20)
+#define IN_MAX (32u << 20)
 #define EARLY 8 /* replies after which is asked anew before the others are looked at, as by the library */
 
 /*
@@ -70,7 +70,7 @@ static long chunks_end(const char *body, const char *end)
 		if (line == NULL)
 			return 0;
 		size = strtoul(p, NULL, 16);
-		if (size > IN_MOST)
+		if (size > IN_MAX)
 			return -1;
 		if ((size_t)(end - line) < 2 + size + 2)
 			return 0;
@@ -246,7 +246,7 @@ static void ready(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (c->in_room - c->in_len < 2) {
 		c->in_room *= 2;
-		c->in = c->in_room <= IN_MOST ? realloc(c->in, c->in_room) : NULL;
+		c->in = c->in_room <= IN_MAX ? realloc(c->in, c->in_room) : NULL;
 		if (c->in == NULL)
 			die("an answer that is too long");
 	}

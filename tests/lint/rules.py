@@ -17,7 +17,7 @@ MOST_INTERNAL_FUNCTIONS = 10  # that an _internal.h declares: with more, its fil
 # upstream, store and config, ops, callers, and the files that put the parts together. For each part of the tree what it may
 # include, first match; "/" at the end: the folder. Some may not have all that is below them: HTTP and OpenBao's API are
 # upstream's and store's alone.
-LOGIN = ["daemon/upstream/keeper.h", "daemon/upstream/token.h", "daemon/upstream/reach.h", "daemon/upstream/lease.h"]
+LOGIN = ["daemon/upstream/login.h", "daemon/upstream/token.h", "daemon/upstream/health.h", "daemon/upstream/lease.h"]
 MAY_INCLUDE = [
     ("base/", ["base/"]),
     ("proto/", ["base/", "proto/"]),

@@ -67,7 +67,7 @@ VIOLATIONS = [
     ("host includes upstream", "daemon/host/x.c", include('"daemon/upstream/token.h"'), 2, "host may not include"),
     ("host includes auth", "daemon/host/x.c", include('"daemon/upstream/auth.h"'), 2, "host may not include"),
     ("main makes a login", "daemon/x.c", include('"daemon/upstream/auth_internal.h"'), 2, "only the files of"),
-    ("the keeper makes a login", "daemon/upstream/token.c", include('"auth_internal.h"'), 2, "only the files of"),
+    ("the token makes a login", "daemon/upstream/token.c", include('"auth_internal.h"'), 2, "only the files of"),
     ("a header lets logins out", "daemon/upstream/auth_x.h", include('"auth_internal.h"'), 2, "only the files of"),
     ("a test makes a login", "tests/unit/x.c", include('"../../daemon/upstream/auth_internal.h"'), 2, "only the files"),
     ("a login of one's own", "daemon/x.c", "/* x */\nstruct auth {\n\tint x;\n};\n", 2, "a login is made of"),

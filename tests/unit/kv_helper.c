@@ -19,9 +19,9 @@
 static void make_parts(struct kv_bench *b, size_t naddresses, const struct kv_options *options, unsigned lease_s)
 {
 	b->leader = leader_new(b->f->api, b->f->addresses, naddresses);
-	b->keeper = keeper_helper_serving(b->f, lease_s, true);
+	b->login = login_helper_serving(b->f, lease_s, true);
 	b->versions = versions_new();
-	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions, options);
+	b->kv = kv_new(b->f->base, b->f->api, b->login, b->leader, b->versions, options);
 	assert_true(b->leader != NULL && b->versions != NULL && b->kv != NULL);
 	for (size_t i = 0; i < naddresses; i++)
 		fakebao_answer(&b->f[i], MOUNT, 200, IS_KV);
@@ -31,7 +31,7 @@ static void free_parts(struct kv_bench *b)
 {
 	kv_free(b->kv);
 	versions_free(b->versions);
-	keeper_free(b->keeper);
+	login_free(b->login);
 	leader_free(b->leader);
 }
 

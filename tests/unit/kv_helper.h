@@ -6,11 +6,11 @@
 
 #include "daemon/store/kv.h"
 #include "tests/unit/fakebao.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 struct kv_bench {
 	struct fakebao *f;
-	struct keeper *keeper;
+	struct login *login;
 	struct leader *leader;
 	struct versions *versions;
 	struct kv *kv;

@@ -20,7 +20,7 @@ static struct answer answer_of(enum verdict verdict, enum code code)
 	return answer;
 }
 
-static enum attempt_next judge(enum verdict verdict, enum code code, enum reach_state reach, struct attempt *ret)
+static enum attempt_next judge(enum verdict verdict, enum code code, enum health_state reach, struct attempt *ret)
 {
 	const struct answer answer = answer_of(verdict, code);
 
@@ -30,7 +30,7 @@ static enum attempt_next judge(enum verdict verdict, enum code code, enum reach_
 
 static void test_what_may_pass_is_tried_again(void **state)
 {
-	static const enum reach_state there[] = { REACH_UP, REACH_SUSPECT, REACH_DOWN };
+	static const enum health_state there[] = { HEALTH_UP, HEALTH_SUSPECT, HEALTH_DOWN };
 	struct attempt a;
 
 	(void)state;
@@ -49,8 +49,8 @@ static void test_what_will_not_pass_fails_as_the_answer_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++) {
-		assert_int_equal(judge(VERDICT_FAILED, final[i], REACH_UP, &a), ATTEMPT_FAILS);
-		assert_int_equal(judge(VERDICT_FAILED, final[i], REACH_SUSPECT, &a), ATTEMPT_FAILS);
+		assert_int_equal(judge(VERDICT_FAILED, final[i], HEALTH_UP, &a), ATTEMPT_FAILS);
+		assert_int_equal(judge(VERDICT_FAILED, final[i], HEALTH_SUSPECT, &a), ATTEMPT_FAILS);
 		assert_int_equal(a.failure.code, final[i]);
 		assert_string_equal(a.failure.message, "said of the answer");
 	}
@@ -61,10 +61,10 @@ static void test_a_closed_openbao_is_not_waited_for(void **state)
 	struct attempt a;
 
 	(void)state;
-	assert_int_equal(judge(VERDICT_AGAIN, CODE_UNAVAILABLE, REACH_SEALED, &a), ATTEMPT_FAILS);
+	assert_int_equal(judge(VERDICT_AGAIN, CODE_UNAVAILABLE, HEALTH_SEALED, &a), ATTEMPT_FAILS);
 	assert_int_equal(a.failure.code, CODE_SEALED);
 	assert_string_equal(a.failure.message, "OpenBao is sealed");
-	assert_int_equal(judge(VERDICT_AGAIN, CODE_UNAVAILABLE, REACH_NOT_INITIALIZED, &a), ATTEMPT_FAILS);
+	assert_int_equal(judge(VERDICT_AGAIN, CODE_UNAVAILABLE, HEALTH_NOT_INITIALIZED, &a), ATTEMPT_FAILS);
 	assert_int_equal(a.failure.code, CODE_NOT_INITIALIZED);
 	assert_string_equal(a.failure.message, "OpenBao is not initialized");
 }
@@ -74,10 +74,10 @@ static void test_one_nodes_word_does_not_count_until_the_others_were_asked(void 
 	struct attempt a;
 
 	(void)state;
-	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, REACH_SUSPECT, &a), ATTEMPT_PAUSES);
-	assert_int_equal(judge(VERDICT_FAILED, CODE_NOT_INITIALIZED, REACH_SUSPECT, &a), ATTEMPT_PAUSES);
-	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, REACH_SEALED, &a), ATTEMPT_FAILS);
-	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, REACH_UP, &a), ATTEMPT_FAILS); /* as for a snapshot */
+	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_SUSPECT, &a), ATTEMPT_PAUSES);
+	assert_int_equal(judge(VERDICT_FAILED, CODE_NOT_INITIALIZED, HEALTH_SUSPECT, &a), ATTEMPT_PAUSES);
+	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_SEALED, &a), ATTEMPT_FAILS);
+	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_UP, &a), ATTEMPT_FAILS); /* as for a snapshot */
 	assert_int_equal(a.failure.code, CODE_SEALED);
 }
 
@@ -87,12 +87,12 @@ static void test_a_denial_is_asked_about_so_often_and_no_more(void **state)
 	struct attempt a;
 
 	(void)state;
-	assert_int_equal(judge(VERDICT_DENIED, CODE_PERMISSION_DENIED, REACH_UP, &a), ATTEMPT_DENIED);
+	assert_int_equal(judge(VERDICT_DENIED, CODE_PERMISSION_DENIED, HEALTH_UP, &a), ATTEMPT_DENIED);
 	for (unsigned i = 1; i < DENIALS_MAX; i++)
-		assert_int_equal(attempt_judge(&a, &denied, REACH_UP), ATTEMPT_DENIED);
-	assert_int_equal(attempt_judge(&a, &denied, REACH_UP), ATTEMPT_FAILS);
+		assert_int_equal(attempt_judge(&a, &denied, HEALTH_UP), ATTEMPT_DENIED);
+	assert_int_equal(attempt_judge(&a, &denied, HEALTH_UP), ATTEMPT_FAILS);
 	assert_int_equal(a.failure.code, CODE_PERMISSION_DENIED);
-	assert_int_equal(judge(VERDICT_DENIED, CODE_PERMISSION_DENIED, REACH_DOWN, &a), ATTEMPT_FAILS);
+	assert_int_equal(judge(VERDICT_DENIED, CODE_PERMISSION_DENIED, HEALTH_DOWN, &a), ATTEMPT_FAILS);
 }
 
 static void test_pauses_grow_and_last_as_long_as_is_asked_for(void **state)

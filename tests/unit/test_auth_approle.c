@@ -18,7 +18,7 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/approle_wrapped.h"
 #include "daemon/upstream/auth.h"
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 #include "tests/unit/auth_helper.h"
 #include "tests/unit/fakebao.h"
 
@@ -533,22 +533,22 @@ static void test_looking_for_changes_does_not_disturb_a_login(void **state)
 
 /* -- what outlives a login ----------------------------------------------------------------------------------- */
 
-static void note_kept(void *arg, const struct kept_secret *kept)
+static void note_kept(void *arg, const struct unwrapped_secret *kept)
 {
-	assert_int_equal(kept_secret_copy(arg, kept), 0);
+	assert_int_equal(unwrapped_secret_copy(arg, kept), 0);
 }
 
 static void test_what_was_unwrapped_is_told_and_serves_another_login(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_wrapped(f, "W-1"), *next;
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 
-	assert_null(auth_kept(auth));
-	auth_on_kept(auth, note_kept, &kept);
+	assert_null(auth_unwrapped(auth));
+	auth_on_unwrapped(auth, note_kept, &kept);
 	assert_int_equal(auth_helper_login(f, auth).result, AUTH_OK);
-	assert_non_null(kept_secret_of(&kept, "W-1"));
-	assert_non_null(auth_kept(auth));
+	assert_non_null(unwrapped_secret_of(&kept, "W-1"));
+	assert_non_null(auth_unwrapped(auth));
 	auth_free(auth);
 
 	next = from_wrapped(f, "W-1");
@@ -559,23 +559,23 @@ static void test_what_was_unwrapped_is_told_and_serves_another_login(void **stat
 	auth_helper_write(secret_file, "W-2");
 	assert_int_equal(auth_helper_login(f, next).result, AUTH_OK);
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 2);
-	assert_null(kept_secret_of(auth_kept(next), "W-1"));
-	assert_non_null(kept_secret_of(auth_kept(next), "W-2"));
+	assert_null(unwrapped_secret_of(auth_unwrapped(next), "W-1"));
+	assert_non_null(unwrapped_secret_of(auth_unwrapped(next), "W-2"));
 	auth_free(next);
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 }
 
 static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
 {
 	struct fakebao *f = *state;
 	struct auth *auth = from_text(f, "R", "S");
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 
-	assert_int_equal(kept_secret_set(&kept, "S", "S-1"), 0);
+	assert_int_equal(unwrapped_secret_set(&kept, "S", "S-1"), 0);
 	assert_false(auth_keep(auth, &kept));
-	assert_null(auth_kept(auth));
+	assert_null(auth_unwrapped(auth));
 	auth_free(auth);
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 }
 
 static void test_only_the_secret_id_endpoint_of_the_mount_makes_good_wrapping_tokens(void **state)

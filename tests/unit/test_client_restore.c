@@ -239,7 +239,7 @@ static void test_an_error_is_not_lost_when_the_daemon_closes_at_once(void **stat
 	}
 }
 
-static void reach_stage_1(void)
+static void health_stage_1(void)
 {
 	fake.stage = 1;
 	usleep(300000);
@@ -255,7 +255,7 @@ static void test_an_error_that_came_while_the_source_was_slow_is_seen_before_the
 		fake.reply = ERROR("timeout", "0");
 		start(steps[i]);
 		giver.size = 0;
-		giver.meanwhile = reach_stage_1;
+		giver.meanwhile = health_stage_1;
 		assert_int_equal(restore(), SS_TIMEOUT);
 		assert_error(SS_TIMEOUT, "so it is");
 		stop();

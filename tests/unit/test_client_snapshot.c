@@ -452,7 +452,7 @@ static void test_the_timeout_is_for_all_of_it(void **state)
 	}
 }
 
-static void reach_stage_1(void)
+static void health_stage_1(void)
 {
 	fake.stage = 1;
 }
@@ -463,7 +463,7 @@ static void test_a_slow_sink_is_no_silence_of_the_daemon(void **state)
 	start("rsdSdef");
 	client->silence_ms = 1000;
 	got.sleep_ms = 1200;
-	got.meanwhile = reach_stage_1;
+	got.meanwhile = health_stage_1;
 	assert_int_equal(save(), SS_OK);
 	assert_int_equal(got.calls, 2);
 	stop();

@@ -457,8 +457,8 @@ static void test_a_refused_login_takes_all_away(void **state)
 	(void)get_now(b);
 	fakebao_answer(b->f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	assert_int_equal(ask_cache(b, &latest).times, 1);
-	keeper_login_afresh(b->keeper);
-	fakebao_until(b->f, keeper_state(b->keeper) == LEASE_REJECTED);
+	login_afresh(b->login);
+	fakebao_until(b->f, login_state(b->login) == LEASE_REJECTED);
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 
@@ -551,11 +551,11 @@ static void test_a_stale_answer_comes_at_once_where_openbao_is_known_to_be_away(
 	fakebao_down(b->f);
 	t = get_now(b);
 	assert_true(t.stale && t.cached && t.n == 1);
-	fakebao_until(b->f, keeper_reach(b->keeper) == REACH_DOWN);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_DOWN);
 	t = ask_cache(b, &latest);
 	assert_true(t.stale && t.cached && t.n == 1);
 	fakebao_back(b->f);
-	fakebao_until(b->f, keeper_reach(b->keeper) == REACH_UP);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_UP);
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 
@@ -608,7 +608,7 @@ static void test_a_stale_answer_stands_in_where_the_login_has_run_out_meanwhile(
 	b = *state;
 	(void)get_now(b);
 	fakebao_down(b->f);
-	fakebao_until(b->f, !keeper_helper_status(b->keeper).ready);
+	fakebao_until(b->f, !login_helper_status(b->login).ready);
 	assert_true(get_now(b).stale);
 	assert_true(ask_cache(b, &latest).stale);
 }
@@ -625,7 +625,7 @@ static void test_a_stale_answer_stands_in_for_a_sealed_openbao_only(void **state
 	assert_true(get_now(b).stale);
 	fakebao_answer(b->f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_answer(b->f, SECRET, 404, "{\"errors\":[]}");
-	fakebao_until(b->f, keeper_reach(b->keeper) == REACH_UP);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_UP);
 	assert_int_equal(get_now(b).code, CODE_NOT_FOUND);
 	fakebao_down(b->f);
 	assert_int_equal(get_now(b).code, CODE_UNAVAILABLE); /* it is gone */
@@ -639,7 +639,7 @@ static void test_nothing_stale_for_one_who_wants_it_younger_or_newer(void **stat
 	(void)get_now(b);
 	fakebao_down(b->f);
 	(void)get_now(b);
-	fakebao_until(b->f, keeper_reach(b->keeper) == REACH_DOWN);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_DOWN);
 	wanted.max_age_ms = 1;
 	assert_int_equal(ask_cache(b, &wanted).times, 0);
 	wanted = latest;
@@ -653,12 +653,12 @@ static void test_nothing_stale_while_the_login_is_rejected(void **state)
 	struct kv_bench *b = *state;
 
 	fakebao_answer(b->f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper_login_afresh(b->keeper);
-	fakebao_until(b->f, keeper_state(b->keeper) == LEASE_REJECTED);
+	login_afresh(b->login);
+	fakebao_until(b->f, login_state(b->login) == LEASE_REJECTED);
 	(void)get_now(b); /* the token that is held does for this */
 	fakebao_down(b->f);
 	assert_int_equal(get_now(b).code, CODE_UNAVAILABLE);
-	fakebao_until(b->f, keeper_reach(b->keeper) == REACH_DOWN);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_DOWN);
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 }
 

@@ -19,7 +19,7 @@
 #include "daemon/host/audit.h"
 #include "daemon/ops/ops.h"
 #include "proto/frame.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 #define PATIENCE_MS 60000
 
@@ -33,7 +33,7 @@ struct heard {
 
 struct bench {
 	struct fakebao *bao;
-	struct keeper *keeper;
+	struct login *login;
 	struct audit *audit;
 	struct rules rules;
 	struct rule rule;
@@ -84,11 +84,11 @@ static int setup(void **state)
 	if (fakebao_setup(&bao) != 0)
 		return -1;
 	b->bao = bao;
-	b->keeper = keeper_helper_new(b->bao, false);
+	b->login = login_helper_new(b->bao, false);
 	b->audit = audit_new(b->bao->base, &options, &error);
 	if (b->audit == NULL)
 		return -1;
-	const struct ops_parts parts = { .rules = &b->rules, .keeper = b->keeper, .audit = b->audit };
+	const struct ops_parts parts = { .rules = &b->rules, .login = b->login, .audit = b->audit };
 	b->ops = ops_new(&parts);
 	b->peer = (struct peer){ .uid = 4711, .gid = 4711, .pid = 1 };
 	*state = b;
@@ -118,7 +118,7 @@ static int teardown(void **state)
 
 	ops_free(b->ops);
 	audit_free(b->audit, PATIENCE_MS);
-	keeper_free(b->keeper);
+	login_free(b->login);
 	unlink(b->path);
 	*state = b->bao;
 	free(b);

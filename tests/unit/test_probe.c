@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "daemon/store/probe.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 #define MANY 100
 #define TAG " (REQ-006, PX-0003)"
@@ -28,7 +28,7 @@ struct asker {
 
 struct bench {
 	struct fakebao *f;
-	struct keeper *keeper;
+	struct login *login;
 	struct probe *probe;
 };
 
@@ -84,9 +84,9 @@ static bool ends_with_tag(const char *message)
 	return len > strlen(TAG) && strcmp(message + len - strlen(TAG), TAG) == 0;
 }
 
-static struct bench bench_with(struct fakebao *f, struct keeper *keeper)
+static struct bench bench_with(struct fakebao *f, struct login *login)
 {
-	struct bench b = { .f = f, .keeper = keeper, .probe = probe_new(f->base, f->api, keeper) };
+	struct bench b = { .f = f, .login = login, .probe = probe_new(f->base, f->api, login) };
 
 	assert_non_null(b.probe);
 	return b;
@@ -95,13 +95,13 @@ static struct bench bench_with(struct fakebao *f, struct keeper *keeper)
 /* Of a daemon that has logged in. */
 static struct bench bench_open(struct fakebao *f)
 {
-	return bench_with(f, keeper_helper_serving(f, 3600, true));
+	return bench_with(f, login_helper_serving(f, 3600, true));
 }
 
 static void bench_close(struct bench *b)
 {
 	probe_free(b->probe);
-	keeper_free(b->keeper);
+	login_free(b->login);
 }
 
 /* -- what answers mean --------------------------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ static void test_a_healthy_openbao_is_fit_and_so_is_a_standby(void **state)
 		fakebao_answer(b.f, FAKEBAO_HEALTH, rows[i].status, rows[i].body);
 		assert_int_equal(asked(&b).code, CODE_NONE);
 	}
-	assert_int_equal(keeper_reach(b.keeper), REACH_UP);
+	assert_int_equal(login_health(b.login), HEALTH_UP);
 	bench_close(&b);
 }
 
@@ -182,25 +182,25 @@ static void test_the_question_carries_no_token(void **state)
 	bench_close(&b);
 }
 
-static void test_an_openbao_that_is_gone_is_told_to_the_keeper(void **state)
+static void test_an_openbao_that_is_gone_is_told_to_the_login(void **state)
 {
 	struct bench b = bench_open(*state);
 
 	fakebao_down(b.f);
 	assert_int_equal(asked(&b).code, CODE_UNAVAILABLE);
-	assert_int_not_equal(keeper_reach(b.keeper), REACH_UP);
+	assert_int_not_equal(login_health(b.login), HEALTH_UP);
 	bench_close(&b);
 }
 
 static void test_before_the_first_login_openbaos_own_trouble_comes_first(void **state)
 {
 	struct fakebao *f = *state;
-	struct bench b = bench_with(f, keeper_helper_new(f, false));
+	struct bench b = bench_with(f, login_helper_new(f, false));
 	struct asker a;
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	keeper_start(b.keeper);
+	login_start(b.login);
 	a = asked(&b);
 	assert_int_equal(a.code, CODE_NOT_READY);
 	assert_string_equal(a.why.message, "OpenBao is healthy, but the daemon has not logged in yet" TAG);
@@ -208,7 +208,7 @@ static void test_before_the_first_login_openbaos_own_trouble_comes_first(void **
 	assert_int_equal(asked(&b).code, CODE_SEALED);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, keeper_helper_has(b.keeper, "T-1"));
+	fakebao_until(f, login_helper_has(b.login, "T-1"));
 	assert_int_equal(asked(&b).code, CODE_NONE);
 	bench_close(&b);
 }
@@ -216,10 +216,10 @@ static void test_before_the_first_login_openbaos_own_trouble_comes_first(void **
 static void test_a_token_that_is_lost_later_is_not_the_probes_matter(void **state)
 {
 	struct fakebao *f = *state;
-	struct bench b = bench_with(f, keeper_helper_serving(f, 1, false));
+	struct bench b = bench_with(f, login_helper_serving(f, 1, false));
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 403, FAKEBAO_DENIED);
-	fakebao_until(f, keeper_helper_has(b.keeper, NULL));
+	fakebao_until(f, login_helper_has(b.login, NULL));
 	assert_int_equal(asked(&b).code, CODE_NONE);
 	bench_close(&b);
 }
@@ -358,7 +358,7 @@ static void test_a_request_that_hangs_is_sent_again(void **state)
 	fakebao_until(b.f, fakebao_count(b.f, FAKEBAO_HEALTH) == 1);
 	fakebao_pass(b.f, 4500);
 	assert_int_equal(fakebao_count(b.f, FAKEBAO_HEALTH), 1);
-	/* The keeper asks, too, because of the first one's silence. */
+	/* The login asks, too, because of the first one's silence. */
 	fakebao_until(b.f, fakebao_count(b.f, FAKEBAO_HEALTH) == 3);
 	assert_in_range(clock_now_ms() - begin, 5000, 7500);
 	assert_int_equal(asker.times, 0);
@@ -413,7 +413,7 @@ int main(void)
 		WITH_FAKEBAO(test_a_healthy_openbao_is_fit_and_so_is_a_standby),
 		WITH_FAKEBAO(test_every_other_answer_has_its_class_and_the_tag),
 		WITH_FAKEBAO(test_the_question_carries_no_token),
-		WITH_FAKEBAO(test_an_openbao_that_is_gone_is_told_to_the_keeper),
+		WITH_FAKEBAO(test_an_openbao_that_is_gone_is_told_to_the_login),
 		WITH_FAKEBAO(test_before_the_first_login_openbaos_own_trouble_comes_first),
 		WITH_FAKEBAO(test_a_token_that_is_lost_later_is_not_the_probes_matter),
 		WITH_FAKEBAO(test_probes_at_the_same_time_share_one_request),

@@ -23,10 +23,10 @@
 
 #define PATHS 3
 #define NODES 3 /* the first one leads */
-#define CALLERS_MOST 40
+#define CALLERS_MAX 40
 #define STEPS 1000000u /* interleavings in each of the worlds */
 #define HISTORY 4096   /* of a path's versions */
-#define FOREIGN_MOST 4
+#define FOREIGN_MAX 4
 
 /* -- chance -------------------------------------------------------------------------------------------------- */
 
@@ -282,7 +282,7 @@ static void get(struct world *w)
 	const struct flight_key key = { .name = name_of("m", s->name) };
 	struct caller *c;
 
-	if (w->ncallers >= CALLERS_MOST || (chance(4) != 0 && cached(w, s)))
+	if (w->ncallers >= CALLERS_MAX || (chance(4) != 0 && cached(w, s)))
 		return;
 	c = calloc(1, sizeof(*c));
 	assert_non_null(c);
@@ -303,7 +303,7 @@ static void put(struct world *w)
 	bool foreign = chance(2) == 0;
 	struct event *e;
 
-	if (foreign && w->nforeign >= FOREIGN_MOST)
+	if (foreign && w->nforeign >= FOREIGN_MAX)
 		return;
 	e = plan(w, PUT_AT_NODE, s, latency() / 2);
 	e->foreign = foreign;

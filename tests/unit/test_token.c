@@ -1,5 +1,5 @@
 /*
- * The token's life as the keeper leads it: login, renewal, recovery, revocation, stop, and what the log says of
+ * The token's life as the login leads it: login, renewal, recovery, revocation, stop, and what the log says of
  * it.
  */
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "daemon/upstream/auth.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 static char secret_file[] = "/tmp/test_token_XXXXXX";
 
@@ -43,12 +43,12 @@ static void on_stopped(void *arg)
 	(*(unsigned *)arg)++;
 }
 
-static void stop(struct fakebao *f, struct keeper *keeper, unsigned budget_ms)
+static void stop(struct fakebao *f, struct login *login, unsigned budget_ms)
 {
 	unsigned stopped = 0;
 	uint64_t begin = clock_now_ms();
 
-	keeper_stop(keeper, budget_ms, on_stopped, &stopped);
+	login_stop(login, budget_ms, on_stopped, &stopped);
 	assert_int_equal(stopped, 0);
 	fakebao_until(f, stopped == 1);
 	assert_true(clock_now_ms() < begin + STOP_MS / 2);
@@ -61,8 +61,8 @@ static void stop(struct fakebao *f, struct keeper *keeper, unsigned budget_ms)
 static void test_the_status_tells_a_login_that_failed(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, false);
-	struct keeper_status status = keeper_helper_status(keeper);
+	struct login *login = login_helper_new(f, false);
+	struct login_status status = login_helper_status(login);
 
 	assert_int_equal(status.state, LEASE_STARTING);
 	assert_false(status.ready);
@@ -70,176 +70,176 @@ static void test_the_status_tells_a_login_that_failed(void **state)
 	assert_true(status.next_renewal_ms == CLOCK_NEVER);
 	assert_string_equal(status.reason, "");
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper_start(keeper);
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
-	status = keeper_helper_status(keeper);
+	login_start(login);
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	status = login_helper_status(login);
 	assert_int_equal(status.state, LEASE_REJECTED);
 	assert_string_not_equal(status.reason, "");
 	assert_in_range(status.next_login_ms, 15 * 60000, 24 * 60000);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_the_status_tells_lease_and_renewal(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 60, true);
-	struct keeper_status status = keeper_helper_status(keeper);
+	struct login *login = login_helper_serving(f, 60, true);
+	struct login_status status = login_helper_status(login);
 
 	assert_int_equal(status.state, LEASE_SERVING);
-	assert_int_equal(status.reach, REACH_UP);
+	assert_int_equal(status.health, HEALTH_UP);
 	assert_true(status.ready);
 	assert_in_range(status.lease_left_ms, 50000, 60000);
 	assert_in_range(status.next_renewal_ms, 30000, 42000);
 	assert_true(status.next_login_ms == CLOCK_NEVER);
 	assert_int_equal(status.logins, 1);
 	assert_string_equal(status.reason, "");
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_token_without_end_has_no_lease_left_to_tell(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, false);
+	struct login *login = login_helper_new(f, false);
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 0, false);
-	keeper_start(keeper);
-	fakebao_until(f, keeper_helper_status(keeper).ready);
-	assert_true(keeper_helper_status(keeper).lease_left_ms == CLOCK_NEVER);
-	assert_true(keeper_helper_status(keeper).next_renewal_ms == CLOCK_NEVER);
-	keeper_free(keeper);
+	login_start(login);
+	fakebao_until(f, login_helper_status(login).ready);
+	assert_true(login_helper_status(login).lease_left_ms == CLOCK_NEVER);
+	assert_true(login_helper_status(login).next_renewal_ms == CLOCK_NEVER);
+	login_free(login);
 }
 
 static void test_the_token_is_renewed_again_and_again(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 3, true);
+	struct login *login = login_helper_serving(f, 3, true);
 
 	fakebao_grant(f, FAKEBAO_RENEW, NULL, 3, true);
 	while (fakebao_count(f, FAKEBAO_RENEW) < 3) {
 		fakebao_pass(f, 10);
-		assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+		assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
 	}
 	assert_string_equal(fakebao_token(f, FAKEBAO_RENEW), "TOKEN-CANARY-1");
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
-	assert_in_range(keeper_helper_status(keeper).renewals, 2, 3);
-	keeper_free(keeper);
+	assert_in_range(login_helper_status(login).renewals, 2, 3);
+	login_free(login);
 }
 
 static void test_near_the_max_ttl_a_fresh_login_replaces_the_token_without_a_gap(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 3, true);
+	struct login *login = login_helper_serving(f, 3, true);
 
 	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
+	assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, !keeper_helper_has(keeper, "TOKEN-CANARY-1"));
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	fakebao_until(f, !login_helper_has(login, "TOKEN-CANARY-1"));
+	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
 	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_failed_renewal_leads_to_a_login_while_the_token_serves_on(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+	struct login *login = login_helper_serving(f, 2, true);
 
 	fakebao_answer(f, FAKEBAO_RENEW, 500, "{\"errors\":[\"x\"]}");
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
-	assert_int_equal(keeper_helper_status(keeper).renewal_failures, 1);
+	assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
+	assert_int_equal(login_helper_status(login).renewal_failures, 1);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	keeper_free(keeper);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
 }
 
 static void test_a_token_found_dead_at_its_renewal_serves_no_more(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+	struct login *login = login_helper_serving(f, 2, true);
 
 	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
-	assert_true(keeper_helper_has(keeper, NULL));
+	assert_true(login_helper_has(login, NULL));
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_token_is_not_given_out_after_its_lease(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct login *login = login_helper_serving(f, 1, true);
 
 	fakebao_hold(f, FAKEBAO_RENEW, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	fakebao_until(f, keeper_helper_has(keeper, NULL));
-	assert_int_equal(keeper_helper_status(keeper).state, LEASE_LOGGING_IN);
-	assert_true(keeper_helper_status(keeper).lease_left_ms == 0);
+	fakebao_until(f, login_helper_has(login, NULL));
+	assert_int_equal(login_helper_status(login).state, LEASE_LOGGING_IN);
+	assert_true(login_helper_status(login).lease_left_ms == 0);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* it has ended by itself */
-	keeper_free(keeper);
+	login_free(login);
 }
 
 /* As when the machine slept: no timer has told that the lease is over. */
 static void test_a_lease_that_ended_while_the_loop_stood_still_is_noticed(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct login *login = login_helper_serving(f, 1, true);
 	struct waiter w[1] = { { 0 } };
 
 	usleep(1100000);
-	assert_false(keeper_helper_status(keeper).ready);
-	assert_true(keeper_helper_has(keeper, NULL));
-	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	assert_false(login_helper_status(login).ready);
+	assert_true(login_helper_has(login, NULL));
+	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	keeper_free(keeper);
+	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
 }
 
 static void test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, true);
+	struct login *login = login_helper_new(f, true);
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 1, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	keeper_start(keeper);
+	login_start(login);
 	fakebao_pass(f, 1100);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
-	assert_int_equal(keeper_helper_status(keeper).state, LEASE_RELOGIN_WAIT);
-	assert_true(keeper_helper_has(keeper, NULL));
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_true(login_helper_has(login, NULL));
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_renewal_without_an_answer_leaves_time_for_a_login(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 3, true);
+	struct login *login = login_helper_serving(f, 3, true);
 
 	fakebao_hold(f, FAKEBAO_RENEW, true);
-	fakebao_until(f, keeper_helper_status(keeper).renewal_failures == 1);
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-1"));
-	assert_int_not_equal(keeper_reach(keeper), REACH_UP);
-	fakebao_until(f, !keeper_helper_has(keeper, "TOKEN-CANARY-1"));
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	keeper_free(keeper);
+	fakebao_until(f, login_helper_status(login).renewal_failures == 1);
+	assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
+	assert_int_not_equal(login_health(login), HEALTH_UP);
+	fakebao_until(f, !login_helper_has(login, "TOKEN-CANARY-1"));
+	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
 }
 
 static void test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 2, true);
+	struct login *login = login_helper_serving(f, 2, true);
 	struct token *token;
 	struct waiter w[1] = { { 0 } };
 
@@ -248,44 +248,44 @@ static void test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing(v
 	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
-	token = keeper_token(keeper);
-	assert_non_null(keeper_denied(keeper, token, false, waiter_ready, &w[0]));
+	token = login_token(login);
+	assert_non_null(login_denied(login, token, false, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
 	fakebao_hold(f, FAKEBAO_RENEW, false);
 	fakebao_pass(f, 50);
-	assert_int_equal(keeper_helper_status(keeper).renewals, 0);
+	assert_int_equal(login_helper_status(login).renewals, 0);
 	token_release(token);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_after_an_outage_the_login_comes_by_itself(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, false);
+	struct login *login = login_helper_new(f, false);
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_down(f);
-	keeper_start(keeper);
-	fakebao_until(f, keeper_reach(keeper) == REACH_DOWN);
-	assert_int_equal(keeper_helper_status(keeper).state, LEASE_RELOGIN_WAIT);
-	assert_int_equal(keeper_helper_status(keeper).login_failures, 1);
+	login_start(login);
+	fakebao_until(f, login_health(login) == HEALTH_DOWN);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_int_equal(login_helper_status(login).login_failures, 1);
 	fakebao_back(f);
-	fakebao_until(f, keeper_helper_status(keeper).ready);
-	assert_int_equal(keeper_reach(keeper), REACH_UP);
+	fakebao_until(f, login_helper_status(login).ready);
+	assert_int_equal(login_health(login), HEALTH_UP);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_request_without_an_answer_leads_to_a_look_at_openbao(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	struct login *login = login_helper_serving(f, 60, true);
 
-	keeper_unreachable(keeper);
-	assert_int_equal(keeper_reach(keeper), REACH_SUSPECT);
-	fakebao_until(f, keeper_reach(keeper) == REACH_UP);
+	login_unreachable(login);
+	assert_int_equal(login_health(login), HEALTH_SUSPECT);
+	fakebao_until(f, login_health(login) == HEALTH_UP);
 	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 1);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 /* -- credentials in files ------------------------------------------------------------------------------------ */
@@ -299,49 +299,49 @@ static void write_secret(const char *content)
 	fclose(file);
 }
 
-static struct keeper *from_file(struct fakebao *f, const char *content)
+static struct login *from_file(struct fakebao *f, const char *content)
 {
 	struct auth_approle_options options = { .mount = "approle",
 		.role_id = "R",
 		.secret_id_file = secret_file };
-	struct keeper *keeper = keeper_new(f->base, f->api, auth_approle_new(f->base, f->api, &options),
-	    f->addresses, 1, false);
+	struct login *login = login_new(f->base, f->api, auth_approle_new(f->base, f->api, &options), f->addresses,
+	    1, false);
 
-	assert_non_null(keeper);
+	assert_non_null(login);
 	unlink(secret_file);
 	if (content != NULL)
 		write_secret(content);
-	keeper_start(keeper);
-	return keeper;
+	login_start(login);
+	return login;
 }
 
 static void test_new_credentials_are_tried_at_once(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper;
+	struct login *login;
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper = from_file(f, "wrong");
-	fakebao_until(f, keeper_helper_status(keeper).state == LEASE_REJECTED);
+	login = from_file(f, "wrong");
+	fakebao_until(f, login_helper_status(login).state == LEASE_REJECTED);
 	fakebao_pass(f, 700);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	write_secret("right");
-	fakebao_until(f, keeper_helper_status(keeper).ready);
+	fakebao_until(f, login_helper_status(login).ready);
 	assert_string_equal(fakebao_body(f, FAKEBAO_LOGIN), "{\"role_id\":\"R\",\"secret_id\":\"right\"}");
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_fourth_wrong_content_is_not_tried(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper;
+	struct login *login;
 	char content[] = "wrong 0";
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper = from_file(f, content);
+	login = from_file(f, content);
 	for (unsigned n = 1; n <= 3; n++) {
-		fakebao_until(f, keeper_helper_status(keeper).login_failures == n);
+		fakebao_until(f, login_helper_status(login).login_failures == n);
 		content[6]++;
 		write_secret(content);
 	}
@@ -349,47 +349,47 @@ static void test_a_fourth_wrong_content_is_not_tried(void **state)
 	fakebao_pass(f, 700);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 3);
 	assert_int_equal(fakebao_logged(f, "the credentials have changed"), 3);
-	assert_in_range(keeper_helper_status(keeper).next_login_ms, 14 * 60000, 15 * 60000);
-	keeper_free(keeper);
+	assert_in_range(login_helper_status(login).next_login_ms, 14 * 60000, 15 * 60000);
+	login_free(login);
 }
 
 static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper;
+	struct login *login;
 	struct waiter w[1] = { { 0 } };
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	keeper = from_file(f, "wrong");
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	login = from_file(f, "wrong");
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
 	fakebao_answer(f, FAKEBAO_LOGIN, 403, FAKEBAO_DENIED);
 	write_secret("right");
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 2);
-	assert_int_equal(keeper_helper_status(keeper).state, LEASE_REJECTED);
+	fakebao_until(f, login_helper_status(login).login_failures == 2);
+	assert_int_equal(login_helper_status(login).state, LEASE_REJECTED);
 	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 960 s"), 1);
-	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the role is locked after refused logins");
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper;
+	struct login *login;
 	struct waiter w[1] = { { 0 } };
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
-	keeper = from_file(f, NULL);
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
+	login = from_file(f, NULL);
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
 	assert_non_null(strstr(fakebao_log(f), secret_file));
-	assert_non_null(keeper_wait(keeper, waiter_ready, &w[0]));
+	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: there are no usable credentials");
 	write_secret("S");
-	fakebao_until(f, keeper_helper_status(keeper).ready);
+	fakebao_until(f, login_helper_status(login).ready);
 	assert_int_equal(fakebao_logged(f, "the credentials have changed"), 1);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 /* -- revocation ---------------------------------------------------------------------------------------------- */
@@ -397,12 +397,12 @@ static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(
 static void test_the_old_token_is_revoked_when_its_last_request_ends(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, false);
-	struct token *one = keeper_token(keeper), *two = keeper_token(keeper);
+	struct login *login = login_helper_serving(f, 1, false);
+	struct token *one = login_token(login), *two = login_token(login);
 
 	assert_ptr_equal(one, two);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
-	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
 	token_release(one);
 	fakebao_pass(f, 100);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
@@ -410,33 +410,33 @@ static void test_the_old_token_is_revoked_when_its_last_request_ends(void **stat
 	token_release(two);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_a_token_that_cannot_be_revoked_is_logged_and_left(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	struct login *login = login_helper_serving(f, 1, false);
 
 	fakebao_answer(f, FAKEBAO_REVOKE, 403, FAKEBAO_DENIED_WRAPPED);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, strstr(fakebao_log(f), "could not be revoked") != NULL);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
-	assert_true(keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	keeper_free(keeper);
+	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
 }
 
 static void test_freeing_ends_a_revocation(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	struct login *login = login_helper_serving(f, 1, false);
 
 	fakebao_answer(f, FAKEBAO_REVOKE, 500, "");
 	fakebao_hold(f, FAKEBAO_REVOKE, true);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
-	keeper_free(keeper);
+	login_free(login);
 	fakebao_hold(f, FAKEBAO_REVOKE, false);
 	fakebao_pass(f, 50);
 	assert_null(strstr(fakebao_log(f), "could not be revoked"));
@@ -447,123 +447,123 @@ static void test_freeing_ends_a_revocation(void **state)
 static void test_stopping_revokes_the_token_even_when_requests_hold_it(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 60, true);
-	struct token *token = keeper_token(keeper);
+	struct login *login = login_helper_serving(f, 60, true);
+	struct token *token = login_token(login);
 
-	stop(f, keeper, STOP_MS);
+	stop(f, login, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
-	assert_true(keeper_helper_has(keeper, NULL));
-	assert_int_equal(keeper_helper_status(keeper).state, LEASE_STOPPING);
+	assert_true(login_helper_has(login, NULL));
+	assert_int_equal(login_helper_status(login).state, LEASE_STOPPING);
 	token_release(token);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_stopping_revokes_old_tokens_too(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, false);
-	struct token *old = keeper_token(keeper);
+	struct login *login = login_helper_serving(f, 1, false);
+	struct token *old = login_token(login);
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
-	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-2"));
-	stop(f, keeper, STOP_MS);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	stop(f, login, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 2);
 	token_release(old);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_stopping_revokes_nothing_if_told_so(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, false);
+	struct login *login = login_helper_new(f, false);
 	struct token *token;
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-%u", 1, false);
-	keeper_start(keeper);
-	fakebao_until(f, keeper_helper_has(keeper, "T-1"));
-	token = keeper_token(keeper);
+	login_start(login);
+	fakebao_until(f, login_helper_has(login, "T-1"));
+	token = login_token(login);
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-%u", 60, true);
-	fakebao_until(f, keeper_helper_has(keeper, "T-2"));
-	stop(f, keeper, STOP_MS);
+	fakebao_until(f, login_helper_has(login, "T-2"));
+	stop(f, login, STOP_MS);
 	token_release(token);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_stopping_takes_no_longer_than_its_budget(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 60, true);
+	struct login *login = login_helper_serving(f, 60, true);
 	uint64_t begin = clock_now_ms();
 
 	fakebao_hold(f, FAKEBAO_REVOKE, true);
-	stop(f, keeper, 300);
+	stop(f, login, 300);
 	assert_in_range(clock_now_ms() - begin, 300, 2000);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_stopping_does_not_wait_longer_for_a_revocation_that_began_before(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, false);
+	struct login *login = login_helper_serving(f, 1, false);
 	uint64_t begin;
 
 	fakebao_hold(f, FAKEBAO_REVOKE, true);
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
 	begin = clock_now_ms();
-	stop(f, keeper, 300);
+	stop(f, login, 300);
 	assert_in_range(clock_now_ms() - begin, 300, 2000);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 static void test_stopping_fails_those_who_wait(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_new(f, true);
+	struct login *login = login_helper_new(f, true);
 	struct waiter w[3] = { { 0 } };
 
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
-	keeper_start(keeper);
-	keeper_wait(keeper, waiter_ready, &w[0]);
+	login_start(login);
+	login_wait(login, waiter_ready, &w[0]);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
-	stop(f, keeper, STOP_MS);
-	keeper_wait(keeper, waiter_ready, &w[1]);
+	stop(f, login, STOP_MS);
+	login_wait(login, waiter_ready, &w[1]);
 	fakebao_until(f, waiters_with(w, 3, CODE_NOT_READY) == 2);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the daemon is stopping");
 	/* The login that was under way leads to nothing. */
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_pass(f, 50);
-	assert_true(keeper_helper_has(keeper, NULL));
-	assert_int_equal(keeper_helper_status(keeper).login_failures, 0);
-	keeper_free(keeper);
+	assert_true(login_helper_has(login, NULL));
+	assert_int_equal(login_helper_status(login).login_failures, 0);
+	login_free(login);
 }
 
 static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, true);
-	struct token *token = keeper_token(keeper);
+	struct login *login = login_helper_serving(f, 1, true);
+	struct token *token = login_token(login);
 	struct waiter w[1] = { { 0 } };
 
 	fakebao_hold(f, FAKEBAO_RENEW, true);
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
-	keeper_denied(keeper, token, false, waiter_ready, &w[0]);
-	stop(f, keeper, STOP_MS);
+	login_denied(login, token, false, waiter_ready, &w[0]);
+	stop(f, login, STOP_MS);
 	assert_int_equal(waiters_with(w, 1, CODE_NOT_READY), 1);
 	fakebao_hold(f, FAKEBAO_RENEW, false);
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
 	token_release(token);
-	keeper_free(keeper);
+	login_free(login);
 }
 
 /* -- the log ------------------------------------------------------------------------------------------------- */
@@ -571,15 +571,15 @@ static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
 static void test_the_log_tells_each_change_and_no_credential(void **state)
 {
 	struct fakebao *f = *state;
-	struct keeper *keeper = keeper_helper_serving(f, 1, true);
+	struct login *login = login_helper_serving(f, 1, true);
 
 	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
-	fakebao_until(f, keeper_helper_status(keeper).renewals == 1);
+	fakebao_until(f, login_helper_status(login).renewals == 1);
 	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, "{\"errors\":[\"invalid role or secret ID SECRET-CANARY\"]}");
-	fakebao_until(f, keeper_helper_status(keeper).login_failures == 1);
-	stop(f, keeper, STOP_MS);
-	keeper_free(keeper);
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	stop(f, login, STOP_MS);
+	login_free(login);
 	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1 s, renewable\n"));

@@ -19,7 +19,7 @@
 #include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
 #include "tests/unit/http_server.h"
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 #define SNAPSHOT "/v1/sys/storage/raft/snapshot"
 #define LEADER "/v1/sys/leader"
@@ -30,7 +30,7 @@
 
 struct bench {
 	struct fakebao *f;
-	struct keeper *keeper;
+	struct login *login;
 	struct leader *leader;
 	struct versions *versions;
 	struct kv *kv;
@@ -126,14 +126,14 @@ static void bench_open(struct bench *b, void **state)
 {
 	memset(b, 0, sizeof(*b));
 	b->f = *state;
-	b->keeper = keeper_helper_serving(b->f, 3600, true);
+	b->login = login_helper_serving(b->f, 3600, true);
 	snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u", server_port(b->f->server));
 	b->urls[0] = b->url;
 	b->leader = leader_new(b->f->api, b->urls, 1);
 	b->versions = versions_new();
-	b->kv = kv_new(b->f->base, b->f->api, b->keeper, b->leader, b->versions,
+	b->kv = kv_new(b->f->base, b->f->api, b->login, b->leader, b->versions,
 	    &(struct kv_options){ .max_bytes = 0 });
-	b->transfers = transfers_new(b->f->base, b->f->api, b->keeper, b->leader, b->kv, STALL_MS);
+	b->transfers = transfers_new(b->f->base, b->f->api, b->login, b->leader, b->kv, STALL_MS);
 	assert_non_null(b->transfers);
 	fakebao_answer(b->f, LEADER, 200, LEADS);
 }
@@ -144,7 +144,7 @@ static void bench_close(struct bench *b)
 	kv_free(b->kv);
 	versions_free(b->versions);
 	leader_free(b->leader);
-	keeper_free(b->keeper);
+	login_free(b->login);
 }
 
 /* -- saves --------------------------------------------------------------------------------------------------- */

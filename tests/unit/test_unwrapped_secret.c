@@ -16,60 +16,60 @@
 #include <unistd.h>
 
 #include "base/secretfile.h"
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define HEADER 48
 
 static void test_it_belongs_to_one_token(void **state)
 {
-	struct kept_secret kept = { .secret_id = NULL }, copy = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL }, copy = { .secret_id = NULL };
 
 	(void)state;
-	assert_null(kept_secret_of(&kept, "W-1"));
-	assert_null(kept_secret_of(&kept, ""));
-	assert_int_equal(kept_secret_set(&kept, "W-1", "S-1"), 0);
-	assert_string_equal(kept_secret_of(&kept, "W-1"), "S-1");
-	assert_null(kept_secret_of(&kept, "W-11"));
-	assert_null(kept_secret_of(&kept, "W-"));
-	assert_int_equal(kept_secret_copy(&copy, &kept), 0);
-	assert_int_equal(kept_secret_set(&kept, "W-2", "S-2"), 0);
-	assert_null(kept_secret_of(&kept, "W-1"));
-	assert_string_equal(kept_secret_of(&kept, "W-2"), "S-2");
-	assert_string_equal(kept_secret_of(&copy, "W-1"), "S-1");
-	kept_secret_clear(&kept);
-	assert_null(kept_secret_of(&kept, "W-2"));
-	assert_int_equal(kept_secret_copy(&copy, &kept), 0);
-	assert_null(kept_secret_of(&copy, "W-1"));
+	assert_null(unwrapped_secret_of(&kept, "W-1"));
+	assert_null(unwrapped_secret_of(&kept, ""));
+	assert_int_equal(unwrapped_secret_set(&kept, "W-1", "S-1"), 0);
+	assert_string_equal(unwrapped_secret_of(&kept, "W-1"), "S-1");
+	assert_null(unwrapped_secret_of(&kept, "W-11"));
+	assert_null(unwrapped_secret_of(&kept, "W-"));
+	assert_int_equal(unwrapped_secret_copy(&copy, &kept), 0);
+	assert_int_equal(unwrapped_secret_set(&kept, "W-2", "S-2"), 0);
+	assert_null(unwrapped_secret_of(&kept, "W-1"));
+	assert_string_equal(unwrapped_secret_of(&kept, "W-2"), "S-2");
+	assert_string_equal(unwrapped_secret_of(&copy, "W-1"), "S-1");
+	unwrapped_secret_clear(&kept);
+	assert_null(unwrapped_secret_of(&kept, "W-2"));
+	assert_int_equal(unwrapped_secret_copy(&copy, &kept), 0);
+	assert_null(unwrapped_secret_of(&copy, "W-1"));
 }
 
 static int sealed(const char *token, const char *secret_id)
 {
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	struct error error;
 	int fd;
 
-	assert_int_equal(kept_secret_set(&kept, token, secret_id), 0);
-	fd = kept_secret_seal(&kept, &error);
+	assert_int_equal(unwrapped_secret_set(&kept, token, secret_id), 0);
+	fd = unwrapped_secret_seal(&kept, &error);
 	assert_in_range(fd, 0, 1000);
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 	return fd;
 }
 
 static void test_it_comes_out_of_the_memfd_as_it_went_in(void **state)
 {
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	int fd = sealed("W-1", "S-1 \xc3\xa9");
 	struct error error;
 
 	(void)state;
-	assert_int_equal(kept_secret_set(&kept, "W-0", "S-0"), 0);
+	assert_int_equal(unwrapped_secret_set(&kept, "W-0", "S-0"), 0);
 	for (int i = 0; i < 2; i++) { /* it can be read again */
-		assert_int_equal(kept_secret_unseal(&kept, fd, &error), 0);
-		assert_string_equal(kept_secret_of(&kept, "W-1"), "S-1 \xc3\xa9");
-		assert_null(kept_secret_of(&kept, "W-0"));
+		assert_int_equal(unwrapped_secret_unseal(&kept, fd, &error), 0);
+		assert_string_equal(unwrapped_secret_of(&kept, "W-1"), "S-1 \xc3\xa9");
+		assert_null(unwrapped_secret_of(&kept, "W-0"));
 	}
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 	close(fd);
 }
 
@@ -99,16 +99,16 @@ static int made(const void *bytes, size_t n, int seals)
 
 static void refuses(int fd, const char *why)
 {
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	struct error error;
 
-	assert_int_equal(kept_secret_set(&kept, "W-0", "S-0"), 0);
-	assert_int_equal(kept_secret_unseal(&kept, fd, &error), -1);
+	assert_int_equal(unwrapped_secret_set(&kept, "W-0", "S-0"), 0);
+	assert_int_equal(unwrapped_secret_unseal(&kept, fd, &error), -1);
 	if (strstr(error.text, why) == NULL)
 		fail_msg("%s: %s", why, error.text);
 	assert_null(strstr(error.text, "S-1"));
-	assert_string_equal(kept_secret_of(&kept, "W-0"), "S-0");
-	kept_secret_clear(&kept);
+	assert_string_equal(unwrapped_secret_of(&kept, "W-0"), "S-0");
+	unwrapped_secret_clear(&kept);
 	close(fd);
 }
 
@@ -144,16 +144,16 @@ static void test_anything_else_is_refused(void **state)
 static void test_the_longest_one(void **state)
 {
 	static char secret_id[SECRETFILE_MAX + 1];
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	struct error error;
 	int fd;
 
 	(void)state;
 	memset(secret_id, 'S', SECRETFILE_MAX);
 	fd = sealed("W-1", secret_id);
-	assert_int_equal(kept_secret_unseal(&kept, fd, &error), 0);
-	assert_string_equal(kept_secret_of(&kept, "W-1"), secret_id);
-	kept_secret_clear(&kept);
+	assert_int_equal(unwrapped_secret_unseal(&kept, fd, &error), 0);
+	assert_string_equal(unwrapped_secret_of(&kept, "W-1"), secret_id);
+	unwrapped_secret_clear(&kept);
 	close(fd);
 }
 
@@ -161,19 +161,19 @@ static void test_the_longest_one(void **state)
 static void test_nothing_is_mapped(void **state)
 {
 	int fd = sealed("W-1", "S-1");
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	struct error error;
 	char line[512];
 	FILE *maps;
 
 	(void)state;
-	assert_int_equal(kept_secret_unseal(&kept, fd, &error), 0);
+	assert_int_equal(unwrapped_secret_unseal(&kept, fd, &error), 0);
 	maps = fopen("/proc/self/maps", "re");
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps) != NULL)
 		assert_null(strstr(line, "memfd:secret_id"));
 	fclose(maps);
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 	close(fd);
 }
 

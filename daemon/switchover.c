@@ -1,7 +1,7 @@
 /*
- * backends: a current one, perhaps a next one, and those that have served and end what they have begun.
+ * switchover: a current one, perhaps a next one, and those that have served and end what they have begun.
  */
-#include "daemon/backends.h"
+#include "daemon/switchover.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +13,16 @@
 #include "daemon/store/kv.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/auth.h"
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 /* A backend's place in the books, made with it, so that no memory is needed when it goes. */
 struct place {
 	struct place *prev, *next; /* of the retired */
-	struct backends *all;
+	struct switchover *all;
 	struct backend *backend;
 };
 
-struct backends {
+struct switchover {
 	struct event_base *base;
 	/*
 	 * What was written through any of them: the next one's reads must not fall behind it either, and what the
@@ -60,30 +60,30 @@ static void log_addresses(const struct config *config, const struct config *befo
 /* -- one takes the place of another -------------------------------------------------------------------------- */
 
 /* A put or a restore that one of them has still under way takes nothing out of another's cache. */
-static void pause_cache(struct backends *all)
+static void pause_cache(struct switchover *all)
 {
 	kv_pause_cache(backend_kv(all->current->backend), all->retired != NULL);
 }
 
-static void backends_on_retired(void *arg)
+static void switchover_on_retired(void *arg)
 {
 	struct place *s = arg;
-	struct backends *all = s->all;
+	struct switchover *all = s->all;
 	DL_DELETE(all->retired, s);
 	place_free(s);
 	pause_cache(all);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
-static void backends_retire(struct place *s)
+static void switchover_retire(struct place *s)
 {
 	DL_APPEND(s->all->retired, s);
-	backend_retire(s->backend, backends_on_retired, s);
+	backend_retire(s->backend, switchover_on_retired, s);
 }
 
-static void backends_look(void *arg)
+static void switchover_look(void *arg)
 {
-	struct backends *all = arg;
+	struct switchover *all = arg;
 	struct place *before = all->current;
 	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
@@ -92,14 +92,14 @@ static void backends_look(void *arg)
 			versions_clear(all->versions);
 		all->current = all->next;
 		all->next = NULL;
-		backends_retire(before);
+		switchover_retire(before);
 		pause_cache(all);
 	}
 	if (all->changed != NULL)
 		all->changed(all->changed_arg);
 }
 
-static struct place *backends_begin(struct backends *all, struct config *config, struct error *error)
+static struct place *switchover_begin(struct switchover *all, struct config *config, struct error *error)
 {
 	struct place *s = calloc(1, sizeof(*s));
 	if (s == NULL) {
@@ -112,7 +112,7 @@ static struct place *backends_begin(struct backends *all, struct config *config,
 		free(s);
 		return NULL;
 	}
-	keeper_watch(backend_keeper(s->backend), backends_look, all);
+	login_watch(backend_login(s->backend), switchover_look, all);
 	return s;
 }
 
@@ -124,24 +124,24 @@ static bool is_like(const struct place *s, const struct config *config)
 /* The wrapping token may be the same, and used up. */
 static void hand_on(const struct place *from, struct place *to)
 {
-	const struct kept_secret *kept = auth_kept(backend_auth(from->backend));
+	const struct unwrapped_secret *kept = auth_unwrapped(backend_auth(from->backend));
 	if (kept != NULL)
 		(void)auth_keep(backend_auth(to->backend), kept);
 }
 
-int backends_change(struct backends *all, struct config *config, struct error *error)
+int switchover_change(struct switchover *all, struct config *config, struct error *error)
 {
 	struct place *next = NULL;
 	if (is_like(all->next, config))
 		return 0;
 	if (!is_like(all->current, config)) {
-		next = backends_begin(all, config, error);
+		next = switchover_begin(all, config, error);
 		if (next == NULL)
 			return -1;
 		hand_on(all->current, next);
 	}
 	if (all->next != NULL)
-		backends_retire(all->next); /* its login may be under way */
+		switchover_retire(all->next); /* its login may be under way */
 	all->next = next;
 	if (next == NULL)
 		return 0;
@@ -154,9 +154,9 @@ int backends_change(struct backends *all, struct config *config, struct error *e
 
 /* -- start and end ------------------------------------------------------------------------------------------- */
 
-struct backends *backends_new(struct event_base *base, struct config *config, struct error *error)
+struct switchover *switchover_new(struct event_base *base, struct config *config, struct error *error)
 {
-	struct backends *all = calloc(1, sizeof(*all));
+	struct switchover *all = calloc(1, sizeof(*all));
 	if (all != NULL)
 		all->versions = versions_new();
 	if (all == NULL || all->versions == NULL) {
@@ -165,43 +165,43 @@ struct backends *backends_new(struct event_base *base, struct config *config, st
 		return NULL;
 	}
 	all->base = base;
-	all->current = backends_begin(all, config, error);
+	all->current = switchover_begin(all, config, error);
 	if (all->current != NULL)
 		return all;
-	backends_free(all);
+	switchover_free(all);
 	return NULL;
 }
 
-void backends_start(struct backends *all)
+void switchover_start(struct switchover *all)
 {
 	log_addresses(backend_config(all->current->backend), NULL);
 	backend_start(all->current->backend);
 }
 
-void backends_watch(struct backends *all, void (*changed)(void *arg), void *arg)
+void switchover_watch(struct switchover *all, void (*changed)(void *arg), void *arg)
 {
 	all->changed = changed;
 	all->changed_arg = arg;
 }
 
-struct backend *backends_current(const struct backends *all)
+struct backend *switchover_current(const struct switchover *all)
 {
 	return all->current->backend;
 }
 
-struct backend *backends_next(const struct backends *all)
+struct backend *switchover_next(const struct switchover *all)
 {
 	return all->next != NULL ? all->next->backend : NULL;
 }
 
-static void backends_on_ended(void *arg)
+static void switchover_on_ended(void *arg)
 {
-	struct backends *all = arg;
+	struct switchover *all = arg;
 	if (--all->stopping == 0)
 		all->stopped(all->stopped_arg);
 }
 
-void backends_stop(struct backends *all, void (*done)(void *arg), void *arg)
+void switchover_stop(struct switchover *all, void (*done)(void *arg), void *arg)
 {
 	struct place *s;
 	all->stopped = done;
@@ -209,14 +209,14 @@ void backends_stop(struct backends *all, void (*done)(void *arg), void *arg)
 	place_free(all->next);
 	all->next = NULL;
 	all->stopping = 1;
-	backend_stop(all->current->backend, backends_on_ended, all);
+	backend_stop(all->current->backend, switchover_on_ended, all);
 	DL_FOREACH(all->retired, s) {
 		all->stopping++;
-		backend_stop(s->backend, backends_on_ended, all);
+		backend_stop(s->backend, switchover_on_ended, all);
 	}
 }
 
-void backends_free(struct backends *all)
+void switchover_free(struct switchover *all)
 {
 	struct place *s, *next;
 	if (all == NULL)

@@ -1,7 +1,7 @@
 /*
- * kept: carries the SecretID between a login and systemd's fd store.
+ * unwrapped: carries the SecretID between a login and systemd's fd store.
  */
-#include "daemon/kept.h"
+#include "daemon/unwrapped.h"
 
 #include <stddef.h>
 #include <unistd.h>
@@ -9,14 +9,14 @@
 #include "daemon/host/activation.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth.h"
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 
-static void on_kept(void *arg, const struct kept_secret *kept)
+static void on_kept(void *arg, const struct unwrapped_secret *kept)
 {
 	struct error error;
-	int fd = kept_secret_seal(kept, &error), r;
+	int fd = unwrapped_secret_seal(kept, &error), r;
 	(void)arg;
-	r = fd >= 0 ? activation_leave(KEPT_NAME, fd, &error) : -1;
+	r = fd >= 0 ? activation_leave(UNWRAPPED_NAME, fd, &error) : -1;
 	if (r > 0)
 		log_info("the SecretID that was unwrapped is left with systemd, for the daemon's next start");
 	else if (r == 0)
@@ -28,25 +28,25 @@ static void on_kept(void *arg, const struct kept_secret *kept)
 		close(fd);
 }
 
-void kept_watch(struct auth *auth)
+void unwrapped_watch(struct auth *auth)
 {
-	auth_on_kept(auth, on_kept, NULL);
+	auth_on_unwrapped(auth, on_kept, NULL);
 }
 
-void kept_take(struct auth *auth, int fd)
+void unwrapped_take(struct auth *auth, int fd)
 {
-	struct kept_secret kept = { .secret_id = NULL };
+	struct unwrapped_secret kept = { .secret_id = NULL };
 	struct error error;
 	if (fd < 0)
 		return;
-	if (kept_secret_unseal(&kept, fd, &error) != 0) {
+	if (unwrapped_secret_unseal(&kept, fd, &error) != 0) {
 		log_warning("the SecretID that systemd should have kept is not used: %s", error.text);
 	} else if (auth_keep(auth, &kept)) {
 		log_info("a SecretID that was unwrapped before the restart was kept by systemd");
 	} else {
 		log_info("a SecretID that was unwrapped before the restart has no use any more, and is forgotten");
-		(void)activation_forget(KEPT_NAME, &error);
+		(void)activation_forget(UNWRAPPED_NAME, &error);
 	}
-	kept_secret_clear(&kept);
+	unwrapped_secret_clear(&kept);
 	close(fd);
 }

@@ -1,7 +1,7 @@
 /*
- * kept_secret: keeps it in memory and in a memfd.
+ * unwrapped_secret: keeps it in memory and in a memfd.
  */
-#include "daemon/upstream/kept_secret.h"
+#include "daemon/upstream/unwrapped_secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ struct header {
 
 static const char form[16] = "secret_id kept 1";
 
-static int replace(struct kept_secret *kept, const struct digest *token, char *secret_id)
+static int replace(struct unwrapped_secret *kept, const struct digest *token, char *secret_id)
 {
 	if (secret_id == NULL || !token->valid) {
 		secmem_free(secret_id);
@@ -40,22 +40,22 @@ static int replace(struct kept_secret *kept, const struct digest *token, char *s
 	return 0;
 }
 
-int kept_secret_set(struct kept_secret *kept, const char *token, const char *secret_id)
+int unwrapped_secret_set(struct unwrapped_secret *kept, const char *token, const char *secret_id)
 {
 	const struct digest digest = digest_of(token, strlen(token), "", 0);
 
 	return replace(kept, &digest, secmem_strdup(secret_id));
 }
 
-int kept_secret_copy(struct kept_secret *kept, const struct kept_secret *from)
+int unwrapped_secret_copy(struct unwrapped_secret *kept, const struct unwrapped_secret *from)
 {
 	if (from->secret_id != NULL)
 		return replace(kept, &from->token, secmem_strdup(from->secret_id));
-	kept_secret_clear(kept);
+	unwrapped_secret_clear(kept);
 	return 0;
 }
 
-const char *kept_secret_of(const struct kept_secret *kept, const char *token)
+const char *unwrapped_secret_of(const struct unwrapped_secret *kept, const char *token)
 {
 	struct digest digest;
 
@@ -65,7 +65,7 @@ const char *kept_secret_of(const struct kept_secret *kept, const char *token)
 	return digest_equal(&digest, &kept->token) ? kept->secret_id : NULL;
 }
 
-void kept_secret_clear(struct kept_secret *kept)
+void unwrapped_secret_clear(struct unwrapped_secret *kept)
 {
 	secmem_free(kept->secret_id);
 	memset(kept, 0, sizeof(*kept));
@@ -89,7 +89,7 @@ static bool write_all(int fd, const void *p, size_t n, off_t at)
 	return written >= 0 && (size_t)written == n;
 }
 
-int kept_secret_seal(const struct kept_secret *kept, struct error *error)
+int unwrapped_secret_seal(const struct unwrapped_secret *kept, struct error *error)
 {
 	struct header header;
 	int fd = make_memfd();
@@ -124,7 +124,7 @@ static size_t size_of(int fd, struct error *error)
 	return 0;
 }
 
-int kept_secret_unseal(struct kept_secret *kept, int fd, struct error *error)
+int unwrapped_secret_unseal(struct unwrapped_secret *kept, int fd, struct error *error)
 {
 	struct digest token = { .valid = true };
 	struct header header;

@@ -1,7 +1,7 @@
 /*
- * keeper_helper: see the header.
+ * login_helper: see the header.
  */
-#include "tests/unit/keeper_helper.h"
+#include "tests/unit/login_helper.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,34 +11,34 @@
 
 #include "daemon/upstream/auth.h"
 
-struct keeper *keeper_helper_new(struct fakebao *f, bool revoke_on_stop)
+struct login *login_helper_new(struct fakebao *f, bool revoke_on_stop)
 {
 	struct auth_approle_options options = { .mount = "approle",
 		.role_id = "ROLE-CANARY",
 		.secret_id = "SECRET-CANARY" };
 	struct auth *auth = auth_approle_new(f->base, f->api, &options);
-	struct keeper *keeper;
+	struct login *login;
 
 	assert_non_null(auth);
-	keeper = keeper_new(f->base, f->api, auth, f->addresses, 1, revoke_on_stop);
-	assert_non_null(keeper);
+	login = login_new(f->base, f->api, auth, f->addresses, 1, revoke_on_stop);
+	assert_non_null(login);
 	fakebao_answer(f, FAKEBAO_REVOKE, 204, "");
-	return keeper;
+	return login;
 }
 
-struct keeper *keeper_helper_serving(struct fakebao *f, unsigned lease_s, bool renewable)
+struct login *login_helper_serving(struct fakebao *f, unsigned lease_s, bool renewable)
 {
-	struct keeper *keeper = keeper_helper_new(f, true);
+	struct login *login = login_helper_new(f, true);
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", lease_s, renewable);
-	keeper_start(keeper);
-	fakebao_until(f, keeper_helper_has(keeper, "TOKEN-CANARY-1"));
-	return keeper;
+	login_start(login);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-1"));
+	return login;
 }
 
-bool keeper_helper_has(struct keeper *keeper, const char *text)
+bool login_helper_has(struct login *login, const char *text)
 {
-	struct token *token = keeper_token(keeper);
+	struct token *token = login_token(login);
 	bool same = token == NULL || text == NULL ? token == NULL && text == NULL
 						  : strcmp(token_text(token), text) == 0;
 
@@ -47,11 +47,11 @@ bool keeper_helper_has(struct keeper *keeper, const char *text)
 	return same;
 }
 
-struct keeper_status keeper_helper_status(const struct keeper *keeper)
+struct login_status login_helper_status(const struct login *login)
 {
-	struct keeper_status status;
+	struct login_status status;
 
-	keeper_status(keeper, &status);
+	login_status(login, &status);
 	return status;
 }
 

@@ -1,7 +1,7 @@
 /*
- * serving: the ops and their listener, and the socket for systemd.
+ * front: the ops and their listener, and the socket for systemd.
  */
-#include "daemon/serving.h"
+#include "daemon/front.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@
 
 #define DRAIN_MS 8000u
 
-struct serving {
+struct front {
 	struct audit *audit;
 	struct ops *ops;
 	struct listener *listener;
@@ -48,20 +48,20 @@ static struct listener_options listener_options(const struct config *c)
 	};
 }
 
-static struct ops_parts ops_parts(const struct serving *s, const struct config *c, const struct backend *b)
+static struct ops_parts ops_parts(const struct front *s, const struct config *c, const struct backend *b)
 {
 	return (struct ops_parts){
 		.rules = &c->rules,
 		.kv = backend_kv(b),
 		.probe = backend_probe(b),
 		.transfers = backend_transfers(b),
-		.keeper = backend_keeper(b),
+		.login = backend_login(b),
 		.audit = s->audit,
 		.limits = listener_options(c).calls,
 	};
 }
 
-static struct credentials_parts credentials_parts(const struct serving *s, const struct config *c,
+static struct credentials_parts credentials_parts(const struct front *s, const struct config *c,
     const struct backend *b)
 {
 	return (struct credentials_parts){
@@ -72,10 +72,10 @@ static struct credentials_parts credentials_parts(const struct serving *s, const
 	};
 }
 
-struct serving *serving_new(struct event_base *base, const struct config *config, const struct backend *backend,
+struct front *front_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error)
 {
-	struct serving *s = calloc(1, sizeof(*s));
+	struct front *s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->audit = audit;
 		const struct ops_parts parts = ops_parts(s, config, backend);
@@ -108,11 +108,11 @@ struct serving *serving_new(struct event_base *base, const struct config *config
 	    callers.accept.fd >= 0 ? "the socket of its unit" : callers.accept.socket);
 	return s;
 fail:
-	serving_free(s);
+	front_free(s);
 	return NULL;
 }
 
-void serving_use(struct serving *s, const struct config *config, const struct backend *backend)
+void front_use(struct front *s, const struct config *config, const struct backend *backend)
 {
 	const struct listener_options options = listener_options(config);
 	const struct ops_parts parts = ops_parts(s, config, backend);
@@ -124,7 +124,7 @@ void serving_use(struct serving *s, const struct config *config, const struct ba
 		credentials_use(s->credentials, &others);
 }
 
-void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
+void front_stop(struct front *s, void (*done)(void *arg), void *arg)
 {
 	listener_stop(s->listener);
 	if (s->credentials != NULL)
@@ -133,13 +133,13 @@ void serving_stop(struct serving *s, void (*done)(void *arg), void *arg)
 		done(arg);
 }
 
-void serving_drain(struct serving *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
+void front_drain(struct front *s, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg)
 {
 	ops_drain(s->ops, base, budget_ms, drained, arg);
 }
 
-void serving_disconnect(struct serving *s)
+void front_disconnect(struct front *s)
 {
 	if (s == NULL)
 		return;
@@ -149,11 +149,11 @@ void serving_disconnect(struct serving *s)
 	s->listener = NULL;
 }
 
-void serving_free(struct serving *s)
+void front_free(struct front *s)
 {
 	if (s == NULL)
 		return;
-	serving_disconnect(s);
+	front_disconnect(s);
 	ops_free(s->ops);
 	free(s);
 }

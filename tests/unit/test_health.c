@@ -12,11 +12,11 @@
 
 #include "base/clock.h"
 #include "daemon/upstream/api.h"
-#include "daemon/upstream/reach.h"
+#include "daemon/upstream/health.h"
 #include "tests/unit/fakebao.h"
 
 struct watch {
-	struct reach *reach;
+	struct health *health;
 	unsigned times;
 	uint64_t outage_ms;
 };
@@ -25,7 +25,7 @@ static void on_back(void *arg, uint64_t outage_ms)
 {
 	struct watch *w = arg;
 
-	assert_int_equal(reach_state(w->reach), REACH_UP);
+	assert_int_equal(health_state(w->health), HEALTH_UP);
 	w->times++;
 	w->outage_ms = outage_ms;
 }
@@ -33,18 +33,18 @@ static void on_back(void *arg, uint64_t outage_ms)
 static void watch_begin(struct fakebao *f, struct watch *w)
 {
 	w->times = 0;
-	w->reach = reach_new(f->base, f->api, f->addresses, 1, on_back, w);
-	assert_non_null(w->reach);
+	w->health = health_new(f->base, f->api, f->addresses, 1, on_back, w);
+	assert_non_null(w->health);
 }
 
 static void test_states_have_names(void **state)
 {
 	(void)state;
-	assert_string_equal(reach_state_name(REACH_UP), "up");
-	assert_string_equal(reach_state_name(REACH_SUSPECT), "suspect");
-	assert_string_equal(reach_state_name(REACH_DOWN), "down");
-	assert_string_equal(reach_state_name(REACH_SEALED), "sealed");
-	assert_string_equal(reach_state_name(REACH_NOT_INITIALIZED), "not_initialized");
+	assert_string_equal(health_state_name(HEALTH_UP), "up");
+	assert_string_equal(health_state_name(HEALTH_SUSPECT), "suspect");
+	assert_string_equal(health_state_name(HEALTH_DOWN), "down");
+	assert_string_equal(health_state_name(HEALTH_SEALED), "sealed");
+	assert_string_equal(health_state_name(HEALTH_NOT_INITIALIZED), "not_initialized");
 }
 
 static void test_nothing_is_asked_without_a_failure(void **state)
@@ -55,8 +55,8 @@ static void test_nothing_is_asked_without_a_failure(void **state)
 	watch_begin(f, &w);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 0);
-	assert_int_equal(reach_state(w.reach), REACH_UP);
-	reach_free(w.reach);
+	assert_int_equal(health_state(w.health), HEALTH_UP);
+	health_free(w.health);
 }
 
 static void test_one_lost_request_is_no_outage(void **state)
@@ -65,16 +65,16 @@ static void test_one_lost_request_is_no_outage(void **state)
 	struct watch w;
 
 	watch_begin(f, &w);
-	reach_failed(w.reach);
-	assert_int_equal(reach_state(w.reach), REACH_SUSPECT);
+	health_failed(w.health);
+	assert_int_equal(health_state(w.health), HEALTH_SUSPECT);
 	for (int i = 0; i < 50; i++)
-		reach_failed(w.reach);
+		health_failed(w.health);
 	fakebao_until(f, w.times > 0);
 	assert_int_equal(w.times, 1);
 	assert_true(w.outage_ms < 1000);
 	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 1);
 	assert_string_equal(fakebao_log(f), "");
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_questions_are_apart_when_requests_go_on_failing(void **state)
@@ -85,11 +85,11 @@ static void test_questions_are_apart_when_requests_go_on_failing(void **state)
 
 	watch_begin(f, &w);
 	while (clock_now_ms() < begin + 700) {
-		reach_failed(w.reach);
+		health_failed(w.health);
 		fakebao_pass(f, 1);
 	}
 	assert_in_range(fakebao_count(f, FAKEBAO_HEALTH), 2, 4);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void on_changed(void *arg)
@@ -106,18 +106,18 @@ static void test_who_watches_is_told_of_each_change_once(void **state)
 	unsigned changes = 0;
 
 	watch_begin(f, &w);
-	reach_watch(w.reach, on_changed, &changes);
+	health_watch(w.health, on_changed, &changes);
 	fakebao_answer(f, FAKEBAO_HEALTH, 0, "");
-	reach_failed(w.reach);
+	health_failed(w.health);
 	assert_int_equal(changes, 0); /* one lost request is no outage */
-	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	fakebao_until(f, health_state(w.health) == HEALTH_DOWN);
 	assert_int_equal(changes, 1);
 	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
 	assert_int_equal(changes, 1);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_until(f, w.times == 1);
 	assert_int_equal(changes, 2);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
@@ -127,21 +127,21 @@ static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 
 	watch_begin(f, &w);
 	fakebao_answer(f, FAKEBAO_HEALTH, 0, "");
-	reach_failed(w.reach);
-	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	health_failed(w.health);
+	fakebao_until(f, health_state(w.health) == HEALTH_DOWN);
 	assert_int_equal(fakebao_logged(f, "warning: OpenBao does not answer; asking again in "), 1);
-	reach_failed(w.reach);
-	assert_int_equal(reach_state(w.reach), REACH_DOWN);
+	health_failed(w.health);
+	assert_int_equal(health_state(w.health), HEALTH_DOWN);
 	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_until(f, w.times == 1);
-	assert_int_equal(reach_state(w.reach), REACH_UP);
+	assert_int_equal(health_state(w.health), HEALTH_UP);
 	assert_in_range(w.outage_ms, 2000, 9000);
 	assert_int_equal(fakebao_logged(f, "info: OpenBao answers again after "), 1);
 	assert_int_equal(fakebao_logged(f, "warning"), 1);
 	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), fakebao_logged(f, "asking again in ") + 1);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_a_server_that_does_not_answer_is_given_up_after_three_seconds(void **state)
@@ -152,10 +152,10 @@ static void test_a_server_that_does_not_answer_is_given_up_after_three_seconds(v
 
 	watch_begin(f, &w);
 	fakebao_hold(f, FAKEBAO_HEALTH, true);
-	reach_failed(w.reach);
-	fakebao_until(f, reach_state(w.reach) == REACH_DOWN);
+	health_failed(w.health);
+	fakebao_until(f, health_state(w.health) == HEALTH_DOWN);
 	assert_in_range(clock_now_ms() - begin, 3000, 6000);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_sealed_and_not_initialized_are_named(void **state)
@@ -165,16 +165,16 @@ static void test_sealed_and_not_initialized_are_named(void **state)
 
 	watch_begin(f, &w);
 	fakebao_answer(f, FAKEBAO_HEALTH, 299, FAKEBAO_UNINITIALIZED);
-	reach_failed(w.reach);
-	fakebao_until(f, reach_state(w.reach) == REACH_NOT_INITIALIZED);
+	health_failed(w.health);
+	fakebao_until(f, health_state(w.health) == HEALTH_NOT_INITIALIZED);
 	fakebao_answer(f, FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
-	fakebao_until(f, reach_state(w.reach) == REACH_SEALED);
+	fakebao_until(f, health_state(w.health) == HEALTH_SEALED);
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 299, "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
 	fakebao_until(f, w.times == 1);
 	assert_int_equal(fakebao_logged(f, "warning: OpenBao is not initialized; asking again"), 1);
 	assert_int_equal(fakebao_logged(f, "warning: OpenBao is sealed; asking again"), 1);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_what_an_answer_to_the_question_means(void **state)
@@ -182,18 +182,18 @@ static void test_what_an_answer_to_the_question_means(void **state)
 	static const struct {
 		int status;
 		const char *body;
-		enum reach_state means;
+		enum health_state means;
 	} rows[] = {
-		{ 200, FAKEBAO_UP, REACH_UP },
-		{ 429, "{\"initialized\":true,\"sealed\":false,\"standby\":true}", REACH_UP },
-		{ 503, FAKEBAO_SEALED, REACH_SEALED },
-		{ 501, FAKEBAO_UNINITIALIZED, REACH_NOT_INITIALIZED },
-		{ 200, "<html>a page</html>", REACH_UP },
-		{ 403, "<html>not for you</html>", REACH_UP },
-		{ 404, "", REACH_UP },
-		{ 400, "{\"errors\":[\"local node not active but active cluster node not found\"]}", REACH_DOWN },
-		{ 502, "<html>bad gateway</html>", REACH_DOWN },
-		{ 503, "", REACH_DOWN },
+		{ 200, FAKEBAO_UP, HEALTH_UP },
+		{ 429, "{\"initialized\":true,\"sealed\":false,\"standby\":true}", HEALTH_UP },
+		{ 503, FAKEBAO_SEALED, HEALTH_SEALED },
+		{ 501, FAKEBAO_UNINITIALIZED, HEALTH_NOT_INITIALIZED },
+		{ 200, "<html>a page</html>", HEALTH_UP },
+		{ 403, "<html>not for you</html>", HEALTH_UP },
+		{ 404, "", HEALTH_UP },
+		{ 400, "{\"errors\":[\"local node not active but active cluster node not found\"]}", HEALTH_DOWN },
+		{ 502, "<html>bad gateway</html>", HEALTH_DOWN },
+		{ 503, "", HEALTH_DOWN },
 	};
 	struct fakebao *f = *state;
 
@@ -202,11 +202,11 @@ static void test_what_an_answer_to_the_question_means(void **state)
 
 		watch_begin(f, &w);
 		fakebao_answer(f, FAKEBAO_HEALTH, rows[i].status, rows[i].body);
-		reach_failed(w.reach);
-		fakebao_until(f, reach_state(w.reach) != REACH_SUSPECT);
-		assert_int_equal(reach_state(w.reach), rows[i].means);
-		assert_int_equal(w.times, rows[i].means == REACH_UP ? 1 : 0);
-		reach_free(w.reach);
+		health_failed(w.health);
+		fakebao_until(f, health_state(w.health) != HEALTH_SUSPECT);
+		assert_int_equal(health_state(w.health), rows[i].means);
+		assert_int_equal(w.times, rows[i].means == HEALTH_UP ? 1 : 0);
+		health_free(w.health);
 	}
 }
 
@@ -216,10 +216,10 @@ static void test_the_question_carries_no_token(void **state)
 	struct watch w;
 
 	watch_begin(f, &w);
-	reach_failed(w.reach);
+	health_failed(w.health);
 	fakebao_until(f, w.times == 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_HEALTH), "");
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_freeing_ends_the_polls(void **state)
@@ -229,9 +229,9 @@ static void test_freeing_ends_the_polls(void **state)
 	int events = event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED);
 
 	watch_begin(f, &w);
-	reach_failed(w.reach);
+	health_failed(w.health);
 	assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED), events + 1);
-	reach_free(w.reach);
+	health_free(w.health);
 	assert_int_equal(event_base_get_num_events(f->base, EVENT_BASE_COUNT_ADDED), events);
 }
 
@@ -242,9 +242,9 @@ static void test_freeing_ends_a_question(void **state)
 
 	watch_begin(f, &w);
 	fakebao_hold(f, FAKEBAO_HEALTH, true);
-	reach_failed(w.reach);
+	health_failed(w.health);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_HEALTH) == 1);
-	reach_free(w.reach);
+	health_free(w.health);
 	fakebao_hold(f, FAKEBAO_HEALTH, false);
 	fakebao_pass(f, 50);
 	assert_int_equal(w.times, 0);
@@ -255,8 +255,8 @@ static void test_freeing_ends_a_question(void **state)
 static void watch_cluster(struct fakebao *nodes, struct watch *w)
 {
 	w->times = 0;
-	w->reach = reach_new(nodes->base, nodes->api, nodes->addresses, FAKEBAO_NODES, on_back, w);
-	assert_non_null(w->reach);
+	w->health = health_new(nodes->base, nodes->api, nodes->addresses, FAKEBAO_NODES, on_back, w);
+	assert_non_null(w->health);
 }
 
 static void on_looked_up(void *arg, const struct control *control)
@@ -292,17 +292,17 @@ static void test_one_node_that_is_silent_is_no_outage_and_is_passed_over(void **
 
 	watch_cluster(nodes, &w);
 	fakebao_hold(&nodes[0], FAKEBAO_HEALTH, true);
-	reach_failed(w.reach);
-	fakebao_until(nodes, reach_state(w.reach) == REACH_UP);
+	health_failed(w.health);
+	fakebao_until(nodes, health_state(w.health) == HEALTH_UP);
 	assert_true(clock_now_ms() - begin < 2000);
 	assert_int_equal(goes_to(nodes), 0); /* it may yet answer */
 	while (clock_now_ms() < begin + 3500)
 		fakebao_pass(nodes, 10);
 	assert_int_equal(goes_to(nodes), 1);
-	assert_int_equal(reach_state(w.reach), REACH_UP);
+	assert_int_equal(health_state(w.health), HEALTH_UP);
 	assert_int_equal(w.times, 1);
 	assert_string_equal(fakebao_log(nodes), "");
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
@@ -313,17 +313,17 @@ static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
 	watch_cluster(nodes, &w);
 	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 0, "");
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, true);
-	reach_failed(w.reach);
+	health_failed(w.health);
 	fakebao_until(nodes,
 	    fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
 	fakebao_pass(nodes, 20);
 	assert_int_equal(w.times, 1);
 	/* the next questions are due a moment later; before that comes the answer to the last one */
-	reach_failed(w.reach);
+	health_failed(w.health);
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
 	fakebao_until(nodes, w.times == 2);
 	assert_string_equal(fakebao_log(nodes), "");
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_one_node_that_is_sealed_is_no_outage_and_is_passed_over(void **state)
@@ -334,11 +334,11 @@ static void test_one_node_that_is_sealed_is_no_outage_and_is_passed_over(void **
 	watch_cluster(nodes, &w);
 	fakebao_answer(&nodes[0], FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
 	fakebao_hold(&nodes[2], FAKEBAO_HEALTH, true);
-	reach_failed(w.reach);
-	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_HEALTH) > 0 && reach_state(w.reach) == REACH_UP);
+	health_failed(w.health);
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_HEALTH) > 0 && health_state(w.health) == HEALTH_UP);
 	fakebao_pass(nodes, 50);
 	assert_int_equal(goes_to(nodes), 1);
-	reach_free(w.reach);
+	health_free(w.health);
 }
 
 static void test_standbys_without_a_leader_are_no_outage(void **state)
@@ -351,10 +351,10 @@ static void test_standbys_without_a_leader_are_no_outage(void **state)
 	for (size_t i = 1; i < FAKEBAO_NODES; i++)
 		fakebao_answer(&nodes[i], FAKEBAO_HEALTH, 299,
 		    "{\"initialized\":true,\"sealed\":false,\"standby\":true}");
-	reach_failed(w.reach);
-	fakebao_until(nodes, reach_state(w.reach) != REACH_SUSPECT);
-	assert_int_equal(reach_state(w.reach), REACH_UP);
-	reach_free(w.reach);
+	health_failed(w.health);
+	fakebao_until(nodes, health_state(w.health) != HEALTH_SUSPECT);
+	assert_int_equal(health_state(w.health), HEALTH_UP);
+	health_free(w.health);
 }
 
 static void test_openbao_is_down_when_no_node_answers_and_back_with_the_first_that_does(void **state)
@@ -365,13 +365,13 @@ static void test_openbao_is_down_when_no_node_answers_and_back_with_the_first_th
 	watch_cluster(nodes, &w);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		fakebao_down(&nodes[i]);
-	reach_failed(w.reach);
-	fakebao_until(nodes, reach_state(w.reach) == REACH_DOWN);
+	health_failed(w.health);
+	fakebao_until(nodes, health_state(w.health) == HEALTH_DOWN);
 	assert_int_equal(fakebao_logged(nodes, "OpenBao does not answer; asking again"), 1);
 	fakebao_back(&nodes[2]);
 	fakebao_until(nodes, w.times == 1);
-	assert_int_equal(reach_state(w.reach), REACH_UP);
-	reach_free(w.reach);
+	assert_int_equal(health_state(w.health), HEALTH_UP);
+	health_free(w.health);
 }
 
 static void test_openbao_is_sealed_when_those_that_answer_are(void **state)
@@ -383,10 +383,10 @@ static void test_openbao_is_sealed_when_those_that_answer_are(void **state)
 	fakebao_answer(&nodes[0], FAKEBAO_HEALTH, 299, FAKEBAO_UNINITIALIZED);
 	fakebao_answer(&nodes[1], FAKEBAO_HEALTH, 299, FAKEBAO_SEALED);
 	fakebao_down(&nodes[2]);
-	reach_failed(w.reach);
-	fakebao_until(nodes, reach_state(w.reach) != REACH_SUSPECT);
-	assert_int_equal(reach_state(w.reach), REACH_SEALED);
-	reach_free(w.reach);
+	health_failed(w.health);
+	fakebao_until(nodes, health_state(w.health) != HEALTH_SUSPECT);
+	assert_int_equal(health_state(w.health), HEALTH_SEALED);
+	health_free(w.health);
 }
 
 #define WITH_FAKEBAO(test) cmocka_unit_test_setup_teardown(test, fakebao_setup, fakebao_teardown)

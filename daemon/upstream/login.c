@@ -1,12 +1,12 @@
 /*
- * keeper: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the
+ * login: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the
  * token that came of them, and says in the log what happens. Those who wait for a token, or for the word on a
  * denied one, stand in lists.
  *
  * Nobody who waits is called back from within the function that decided it, but from the loop: the decided are one
  * more list, which a cancelled one just leaves.
  */
-#include "daemon/upstream/keeper.h"
+#include "daemon/upstream/login.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -29,10 +29,10 @@
  */
 #define SLEEP_MAX_MS 30000
 
-struct token_wait {
+struct login_wait {
 	struct waiter waiter; /* the first member */
 	struct waiters *list; /* it stands in; NULL: none */
-	struct keeper *keeper;
+	struct login *login;
 	token_ready *done;
 	void *arg;
 	bool wrapped; /* for_lookup: the 403 was wrapped, as those of policies are */
@@ -41,15 +41,15 @@ struct token_wait {
 	struct failure why; /* if failed */
 };
 
-struct keeper {
+struct login {
 	struct event_base *base;
 	struct api *api;
 	struct auth *auth;
-	struct reach *reach;
+	struct health *health;
 	struct lease lease;
 	struct event timer; /* when the lease machine has something to do */
 	struct tokens tokens;
-	struct token *current; /* the keeper's reference; NULL when the machine holds none */
+	struct token *current; /* the login's reference; NULL when the machine holds none */
 	bool revoke_on_stop;
 	uint64_t login_since;
 	struct http_call *renewal; /* under way */
@@ -60,7 +60,7 @@ struct keeper {
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
 	struct event deliver;       /* calls back those that are decided */
-	void (*refused)(void *arg); /* keeper_on_refusal */
+	void (*refused)(void *arg); /* login_on_refusal */
 	void *refused_arg;
 	struct event change; /* to be told */
 	void (*changed)(void *arg);
@@ -68,7 +68,7 @@ struct keeper {
 };
 
 /* Does what the lease machine wants done by now, and all that follows from its state. After each event. */
-static void keeper_drive(struct keeper *k);
+static void login_drive(struct login *k);
 
 static uint64_t roll_lease(void *arg, uint64_t low, uint64_t high)
 {
@@ -88,23 +88,23 @@ static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 }
 
 /* Drives the machine if something has come due, of which no timer tells after a sleep of the host. */
-static void keeper_catch_up(struct keeper *k)
+static void login_catch_up(struct login *k)
 {
 	if (clock_now_ms() >= lease_next(&k->lease))
-		keeper_drive(k);
+		login_drive(k);
 }
 
 /* OpenBao knows the current token no more. */
-static void lose_token(struct keeper *k)
+static void lose_token(struct login *k)
 {
 	log_warning("OpenBao does not know the token any more");
 	lease_dead(&k->lease, clock_now_ms());
-	keeper_drive(k);
+	login_drive(k);
 }
 
 /* -- who waits ----------------------------------------------------------------------------------------------- */
 
-static void wait_move(struct token_wait *w, struct waiters *to)
+static void wait_move(struct login_wait *w, struct waiters *to)
 {
 	if (w->list != NULL)
 		waiters_remove(w->list, &w->waiter);
@@ -113,53 +113,53 @@ static void wait_move(struct token_wait *w, struct waiters *to)
 		waiters_add(to, &w->waiter);
 }
 
-static struct token_wait *wait_first(const struct waiters *list)
+static struct login_wait *wait_first(const struct waiters *list)
 {
-	return (struct token_wait *)(void *)list->list;
+	return (struct login_wait *)(void *)list->list;
 }
 
-static struct token_wait *wait_new(struct keeper *k, token_ready *done, void *arg)
+static struct login_wait *wait_new(struct login *k, token_ready *done, void *arg)
 {
-	struct token_wait *w = calloc(1, sizeof(*w));
+	struct login_wait *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
-	w->keeper = k;
+	w->login = k;
 	w->done = done;
 	w->arg = arg;
 	return w;
 }
 
-void token_wait_cancel(struct token_wait *w)
+void login_wait_cancel(struct login_wait *w)
 {
 	wait_move(w, NULL);
 	free(w);
 }
 
 /* why: NULL if there is a token. */
-static void wait_decide(struct token_wait *w, const struct failure *why)
+static void wait_decide(struct login_wait *w, const struct failure *why)
 {
 	struct timeval now = { .tv_sec = 0 };
 
 	w->failed = why != NULL;
 	if (why != NULL)
 		w->why = *why;
-	wait_move(w, &w->keeper->decided);
+	wait_move(w, &w->login->decided);
 	/* a timer, so that who always waits anew does not hold up the loop */
-	event_add(&w->keeper->deliver, &now);
+	event_add(&w->login->deliver, &now);
 }
 
 /* Those that are decided by what is called back here get their turn in the next round of the loop. */
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 	unsigned round = waiters_end_round(&k->decided);
 	struct waiter *one;
 
 	(void)fd;
 	(void)what;
 	while ((one = waiters_take(&k->decided, round)) != NULL) {
-		struct token_wait w = *(struct token_wait *)(void *)one;
+		struct login_wait w = *(struct login_wait *)(void *)one;
 
 		free(one);
 		w.done(w.arg, w.failed ? &w.why : NULL);
@@ -167,9 +167,9 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Callers are told less than the log: no file names. */
-static const char *why_no_login(const struct keeper *k)
+static const char *why_no_login(const struct login *k)
 {
-	enum reach_state reach = reach_state(k->reach);
+	enum health_state health = health_state(k->health);
 
 	if (k->lease.state == LEASE_STOPPING)
 		return "the daemon is stopping";
@@ -177,7 +177,7 @@ static const char *why_no_login(const struct keeper *k)
 	case AUTH_OK:
 		return "the token was revoked soon after the login, the next one has to wait";
 	case AUTH_UNREACHABLE:
-		return reach_words(reach_code(reach) != CODE_NONE ? reach : REACH_DOWN);
+		return health_words(health_code(health) != CODE_NONE ? health : HEALTH_DOWN);
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:
@@ -191,9 +191,9 @@ static const char *why_no_login(const struct keeper *k)
 }
 
 /* Decides it, unless it is worth its while to wait for a login. */
-static void wait_settle(struct token_wait *w)
+static void wait_settle(struct login_wait *w)
 {
-	struct keeper *k = w->keeper;
+	struct login *k = w->login;
 	struct failure why;
 
 	if (k->current != NULL) {
@@ -206,24 +206,24 @@ static void wait_settle(struct token_wait *w)
 	}
 }
 
-struct token_wait *keeper_wait(struct keeper *k, token_ready *done, void *arg)
+struct login_wait *login_wait(struct login *k, token_ready *done, void *arg)
 {
-	struct token_wait *w = wait_new(k, done, arg);
+	struct login_wait *w = wait_new(k, done, arg);
 
 	if (w == NULL)
 		return NULL;
-	keeper_catch_up(k);
+	login_catch_up(k);
 	wait_settle(w);
 	return w;
 }
 
 /* -- denied requests ----------------------------------------------------------------------------------------- */
 
-static void ask_lookup(struct keeper *k);
+static void ask_lookup(struct login *k);
 
-static void decide_lookups(struct keeper *k, enum code code, const char *message)
+static void decide_lookups(struct login *k, enum code code, const char *message)
 {
-	struct token_wait *w;
+	struct login_wait *w;
 	struct failure why;
 
 	failure_set(&why, code, "%s", message);
@@ -235,15 +235,15 @@ static void decide_lookups(struct keeper *k, enum code code, const char *message
  * The token lived when OpenBao was asked. For one who was denied after that, in the words of a dead token, this
  * proves nothing: it is asked once more.
  */
-static void decide_by_policy(struct keeper *k)
+static void decide_by_policy(struct login *k)
 {
-	struct token_wait *w, *next;
+	struct login_wait *w, *next;
 	struct failure why;
 
 	failure_set(&why, CODE_PERMISSION_DENIED, "OpenBao's policies do not allow this to the daemon");
 	why.status = 403;
 	for (w = wait_first(&k->for_lookup); w != NULL; w = next) {
-		next = (struct token_wait *)(void *)w->waiter.next;
+		next = (struct login_wait *)(void *)w->waiter.next;
 		if (w->late && !w->wrapped)
 			w->late = false;
 		else
@@ -255,7 +255,7 @@ static void decide_by_policy(struct keeper *k)
 
 static void on_token_lookup(void *arg, const struct control *control)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 
 	k->lookup = NULL;
 	switch (control->result) {
@@ -267,7 +267,7 @@ static void on_token_lookup(void *arg, const struct control *control)
 		lose_token(k);
 		break;
 	case CONTROL_UNREACHABLE:
-		reach_failed(k->reach);
+		health_failed(k->health);
 		decide_lookups(k, CODE_UNAVAILABLE, "OpenBao denied the request and then did not answer");
 		break;
 	default:
@@ -277,7 +277,7 @@ static void on_token_lookup(void *arg, const struct control *control)
 	}
 }
 
-static void ask_lookup(struct keeper *k)
+static void ask_lookup(struct login *k)
 {
 	const struct api_request request = { .token = token_text(k->current),
 		.deadline_ms = clock_now_ms() + LOOKUP_MS };
@@ -287,13 +287,13 @@ static void ask_lookup(struct keeper *k)
 		decide_lookups(k, CODE_INTERNAL, "out of memory");
 }
 
-struct token_wait *keeper_denied(struct keeper *k, struct token *token, bool wrapped, token_ready *done, void *arg)
+struct login_wait *login_denied(struct login *k, struct token *token, bool wrapped, token_ready *done, void *arg)
 {
-	struct token_wait *w = wait_new(k, done, arg);
+	struct login_wait *w = wait_new(k, done, arg);
 
 	if (w == NULL)
 		return NULL;
-	keeper_catch_up(k);
+	login_catch_up(k);
 	if (token != k->current) {
 		wait_settle(w);
 		return w;
@@ -308,11 +308,11 @@ struct token_wait *keeper_denied(struct keeper *k, struct token *token, bool wra
 
 /* -- the current token --------------------------------------------------------------------------------------- */
 
-/* t, with the keeper's reference, is the current token from now on; NULL: there is none. */
-static void set_current(struct keeper *k, struct token *t)
+/* t, with the login's reference, is the current token from now on; NULL: there is none. */
+static void set_current(struct login *k, struct token *t)
 {
 	struct token *old = k->current;
-	struct token_wait *w;
+	struct login_wait *w;
 
 	k->current = t;
 	/* What OpenBao would say of the old one is of no interest. */
@@ -324,9 +324,9 @@ static void set_current(struct keeper *k, struct token *t)
 		token_release(old);
 }
 
-struct token *keeper_token(struct keeper *k)
+struct token *login_token(struct login *k)
 {
-	keeper_catch_up(k);
+	login_catch_up(k);
 	return k->current != NULL ? token_ref(k->current) : NULL;
 }
 
@@ -351,7 +351,7 @@ static enum lease_failure lease_failure_of(enum auth_result result)
 }
 
 /* The lease machine knows already. */
-static void note_failed_login(struct keeper *k, uint64_t now, enum auth_result result, const char *reason)
+static void note_failed_login(struct login *k, uint64_t now, enum auth_result result, const char *reason)
 {
 	const struct lease *l = &k->lease;
 
@@ -367,18 +367,18 @@ static void note_failed_login(struct keeper *k, uint64_t now, enum auth_result r
 		log_error("login failed: %s; next try in %.1f s%s", k->reason.text, in_seconds(l->login_due - now),
 		    l->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
-		reach_failed(k->reach);
+		health_failed(k->health);
 	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) && k->refused != NULL)
 		k->refused(k->refused_arg);
 }
 
-static void fail_login(struct keeper *k, uint64_t now, enum auth_result result, const char *reason)
+static void fail_login(struct login *k, uint64_t now, enum auth_result result, const char *reason)
 {
 	lease_login_failed(&k->lease, now, lease_failure_of(result));
 	note_failed_login(k, now, result, reason);
 }
 
-static void take_login(struct keeper *k, uint64_t now, const struct auth_reply *reply)
+static void take_login(struct login *k, uint64_t now, const struct auth_reply *reply)
 {
 	struct token *t = token_new(&k->tokens, reply->client_token, reply->borrowed);
 
@@ -405,21 +405,21 @@ static void take_login(struct keeper *k, uint64_t now, const struct auth_reply *
 
 static void on_login(void *arg, const struct auth_reply *reply)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 	uint64_t now = clock_now_ms();
 
 	if (reply->result == AUTH_OK)
 		take_login(k, now, reply);
 	else
 		fail_login(k, now, reply->result, reply->reason);
-	keeper_drive(k);
+	login_drive(k);
 }
 
 /* -- renewals ------------------------------------------------------------------------------------------------ */
 
 static void on_renewed(void *arg, const struct control *control)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 	uint64_t now = clock_now_ms();
 	bool was_near_max = k->lease.near_max;
 
@@ -430,28 +430,28 @@ static void on_renewed(void *arg, const struct control *control)
 		if (k->lease.near_max && !was_near_max)
 			log_info("the token nears the end of its max TTL, with %.0f s granted: logging in afresh",
 			    in_seconds(control->lease_ms));
-		keeper_drive(k);
+		login_drive(k);
 		return;
 	}
 	k->renewal_failures++;
 	log_warning("renewal failed: %s", control->reason);
 	if (control->result == CONTROL_UNREACHABLE)
-		reach_failed(k->reach);
+		health_failed(k->health);
 	if (control->result == CONTROL_DENIED) {
 		lose_token(k);
 		return;
 	}
 	lease_renew_failed(&k->lease, now);
-	keeper_drive(k);
+	login_drive(k);
 }
 
-static void cancel_renewal(struct keeper *k)
+static void cancel_renewal(struct login *k)
 {
 	http_cancel(k->renewal);
 	k->renewal = NULL;
 }
 
-static void start_renewal(struct keeper *k, uint64_t now)
+static void start_renewal(struct login *k, uint64_t now)
 {
 	/* Half of what is left of the lease is for a login, should no answer come. */
 	uint64_t half = (k->lease.expires - now) / 2;
@@ -468,9 +468,9 @@ static void start_renewal(struct keeper *k, uint64_t now)
 
 /* -- the machine's driver ------------------------------------------------------------------------------------ */
 
-static void on_keeper_change(evutil_socket_t fd, short what, void *arg)
+static void on_login_change(evutil_socket_t fd, short what, void *arg)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 
 	(void)fd;
 	(void)what;
@@ -478,14 +478,14 @@ static void on_keeper_change(evutil_socket_t fd, short what, void *arg)
 		k->changed(k->changed_arg);
 }
 
-static void tell_keeper_change(void *arg)
+static void tell_login_change(void *arg)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 
 	event_active(&k->change, EV_TIMEOUT, 0);
 }
 
-static void arm_keeper(struct keeper *k, uint64_t now)
+static void arm_login(struct login *k, uint64_t now)
 {
 	uint64_t next = lease_next(&k->lease),
 		 most = lease_watches_credentials(&k->lease) ? WATCH_MS : SLEEP_MAX_MS;
@@ -495,11 +495,11 @@ static void arm_keeper(struct keeper *k, uint64_t now)
 	event_add(&k->timer, &tv);
 }
 
-static void keeper_drive(struct keeper *k)
+static void login_drive(struct login *k)
 {
 	uint64_t now = clock_now_ms();
 	enum lease_action action;
-	struct token_wait *w;
+	struct login_wait *w;
 
 	while ((action = lease_step(&k->lease, now)) != LEASE_NOTHING) {
 		if (action == LEASE_LOGIN) {
@@ -521,13 +521,13 @@ static void keeper_drive(struct keeper *k)
 	if (k->lease.state == LEASE_STOPPING)
 		event_del(&k->timer);
 	else
-		arm_keeper(k, now);
-	tell_keeper_change(k);
+		arm_login(k, now);
+	tell_login_change(k);
 }
 
-static void on_keeper_timer(evutil_socket_t fd, short what, void *arg)
+static void on_login_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 	uint64_t now = clock_now_ms(), due = k->lease.login_due;
 
 	(void)fd;
@@ -538,23 +538,23 @@ static void on_keeper_timer(evutil_socket_t fd, short what, void *arg)
 			log_info("the credentials have changed; next login in %.1f s",
 			    in_seconds(k->lease.login_due > now ? k->lease.login_due - now : 0));
 	}
-	keeper_drive(k);
+	login_drive(k);
 }
 
-static void on_reach_back(void *arg, uint64_t outage_ms)
+static void on_health_back(void *arg, uint64_t outage_ms)
 {
-	struct keeper *k = arg;
+	struct login *k = arg;
 
 	lease_recovered(&k->lease, clock_now_ms(), outage_ms);
-	keeper_drive(k);
+	login_drive(k);
 }
 
-/* -- the keeper ---------------------------------------------------------------------------------------------- */
+/* -- the login ---------------------------------------------------------------------------------------------- */
 
-struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
+struct login *login_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
     size_t count, bool revoke_on_stop)
 {
-	struct keeper *k = calloc(1, sizeof(*k));
+	struct login *k = calloc(1, sizeof(*k));
 
 	if (k == NULL) {
 		auth_free(auth);
@@ -566,25 +566,25 @@ struct keeper *keeper_new(struct event_base *base, struct api *api, struct auth 
 	k->revoke_on_stop = revoke_on_stop;
 	lease_init(&k->lease, roll_lease, log_lease, k);
 	token_init_all(&k->tokens, base, api);
-	evtimer_assign(&k->timer, base, on_keeper_timer, k);
-	evtimer_assign(&k->change, base, on_keeper_change, k);
+	evtimer_assign(&k->timer, base, on_login_timer, k);
+	evtimer_assign(&k->change, base, on_login_change, k);
 	evtimer_assign(&k->deliver, base, on_deliver, k);
-	k->reach = reach_new(base, api, addresses, count, on_reach_back, k);
-	if (k->reach == NULL) {
-		keeper_free(k);
+	k->health = health_new(base, api, addresses, count, on_health_back, k);
+	if (k->health == NULL) {
+		login_free(k);
 		return NULL;
 	}
-	reach_watch(k->reach, tell_keeper_change, k);
+	health_watch(k->health, tell_login_change, k);
 	return k;
 }
 
-void keeper_start(struct keeper *k)
+void login_start(struct login *k)
 {
 	lease_start(&k->lease, clock_now_ms());
-	keeper_drive(k);
+	login_drive(k);
 }
 
-void keeper_stop(struct keeper *k, uint64_t budget_ms, void (*done)(void *arg), void *arg)
+void login_stop(struct login *k, uint64_t budget_ms, void (*done)(void *arg), void *arg)
 {
 	/* Requests that still refer to tokens have had their time. */
 	token_end_all(&k->tokens, k->revoke_on_stop, budget_ms);
@@ -592,15 +592,15 @@ void keeper_stop(struct keeper *k, uint64_t budget_ms, void (*done)(void *arg), 
 	auth_free(k->auth);
 	k->auth = NULL;
 	lease_stop(&k->lease);
-	keeper_drive(k);
+	login_drive(k);
 	event_active(&k->deliver, EV_TIMEOUT, 0); /* before done */
 	token_drain_all(&k->tokens, budget_ms, done, arg);
 }
 
-void keeper_free(struct keeper *k)
+void login_free(struct login *k)
 {
 	struct waiters *lists[3];
-	struct token_wait *w;
+	struct login_wait *w;
 
 	if (k == NULL)
 		return;
@@ -610,10 +610,10 @@ void keeper_free(struct keeper *k)
 	auth_free(k->auth);
 	cancel_renewal(k);
 	http_cancel(k->lookup);
-	reach_free(k->reach);
+	health_free(k->health);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		while ((w = wait_first(lists[i])) != NULL)
-			token_wait_cancel(w);
+			login_wait_cancel(w);
 	}
 	token_free_all(&k->tokens);
 	if (k->current != NULL)
@@ -624,35 +624,35 @@ void keeper_free(struct keeper *k)
 	free(k);
 }
 
-void keeper_on_refusal(struct keeper *k, void (*refused)(void *arg), void *arg)
+void login_on_refusal(struct login *k, void (*refused)(void *arg), void *arg)
 {
 	k->refused = refused;
 	k->refused_arg = arg;
 }
 
-void keeper_watch(struct keeper *k, void (*changed)(void *arg), void *arg)
+void login_watch(struct login *k, void (*changed)(void *arg), void *arg)
 {
 	k->changed = changed;
 	k->changed_arg = arg;
 }
 
-void keeper_unreachable(struct keeper *k)
+void login_unreachable(struct login *k)
 {
-	reach_failed(k->reach);
+	health_failed(k->health);
 }
 
-void keeper_login_afresh(struct keeper *k)
+void login_afresh(struct login *k)
 {
 	lease_login_wanted(&k->lease, clock_now_ms());
-	keeper_drive(k);
+	login_drive(k);
 }
 
-enum reach_state keeper_reach(const struct keeper *k)
+enum health_state login_health(const struct login *k)
 {
-	return reach_state(k->reach);
+	return health_state(k->health);
 }
 
-enum lease_state keeper_state(const struct keeper *k)
+enum lease_state login_state(const struct login *k)
 {
 	return k->lease.state;
 }
@@ -662,14 +662,14 @@ static uint64_t from_now(uint64_t due, uint64_t now)
 	return due == CLOCK_NEVER ? CLOCK_NEVER : due > now ? due - now : 0;
 }
 
-void keeper_status(const struct keeper *k, struct keeper_status *ret)
+void login_status(const struct login *k, struct login_status *ret)
 {
 	const struct lease *l = &k->lease;
 	uint64_t now = clock_now_ms();
 
-	*ret = (struct keeper_status){
+	*ret = (struct login_status){
 		.state = l->state,
-		.reach = reach_state(k->reach),
+		.health = health_state(k->health),
 		.ready = lease_live(l, now),
 		.reason = k->reason.text,
 		.lease_left_ms = lease_live(l, now) ? from_now(l->expires, now) : 0,

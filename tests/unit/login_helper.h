@@ -1,0 +1,35 @@
+/*
+ * login_helper: a login that logs in at a fakebao, and waiters that remember how they were called back.
+ */
+#ifndef LOGIN_HELPER_H
+#define LOGIN_HELPER_H
+
+#include <stdbool.h>
+
+#include "daemon/upstream/login.h"
+#include "tests/unit/fakebao.h"
+
+/* A login with RoleID ROLE-CANARY and SecretID SECRET-CANARY, not started. */
+struct login *login_helper_new(struct fakebao *f, bool revoke_on_stop);
+
+/* The same, started and logged in: tokens are TOKEN-CANARY-1 and so on, one for each login. */
+struct login *login_helper_serving(struct fakebao *f, unsigned lease_s, bool renewable);
+
+/* Asks for the token and compares; NULL: there is none. */
+bool login_helper_has(struct login *login, const char *text);
+
+struct login_status login_helper_status(const struct login *login);
+
+struct waiter {
+	unsigned times;
+	enum code code; /* CODE_NONE: there is a token */
+	struct failure why;
+};
+
+/* The callback; arg: a struct waiter. */
+token_ready waiter_ready;
+
+/* How many of them were called back with this code; each at most once. */
+unsigned waiters_with(const struct waiter *waiters, size_t n, enum code code);
+
+#endif
