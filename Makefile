@@ -85,7 +85,7 @@ ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a bench
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES) $(UNLIMITED)) # kept between runs
-.PHONY: all unit fuzzers benches check check-long lint fuzz bench demo setup install uninstall clean distclean help
+.PHONY: all unit fuzzers benches check check-long lint format fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
@@ -93,7 +93,7 @@ fuzzers: $(FUZZ_PROGRAMS)
 benches: $(BENCH_PROGRAMS)
 
 # Goals that compile nothing need neither compiler nor libraries.
-ifneq ($(filter-out check check-long lint fuzz bench demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out check check-long lint format fuzz bench demo setup uninstall clean distclean help,$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/config.mk
 ifneq ($(CONFIG_CC),)
 ifneq ($(CONFIG_CC),$(CC))
@@ -220,7 +220,12 @@ check check-long:
 	@tests/run $(RUN)
 
 lint:
+	@tools/setup check
 	@tests/run lint
+
+format:
+	@tools/setup check
+	@bash tests/lint/format.sh -i
 
 bench:
 	@tools/setup bench
@@ -284,6 +289,7 @@ help:
 #: make check-long      the long tests, threads under TSan, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
+#: make format          lay the C code out by .clang-format, as the lint wants it
 #: make bench           figures beside those of others, in one run: 25 minutes. QUICK=1: two minutes, to see that it
 #:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only. As root
 #: make fuzz            each fuzz target for FUZZ_SECONDS=600

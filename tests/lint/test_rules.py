@@ -7,6 +7,7 @@ import rules
 
 CLEAN = {
     "base/buf.h": "/* buf: bytes */\n",
+    "base/f.c": "/* f */\nint f_(void)\n{\n\treturn 0;\n}\n",
     "proto/frame.h": "/* frame */\n#include \"base/buf.h\"\n",
     "proto/snapshot.c": "/* snapshot */\n#include <zlib.h>\n",
     "client-lib/sha256_md.c": "/* sha256 */\n#include <sha2.h>\n#include \"proto/frame.h\"\n",
@@ -95,6 +96,8 @@ VIOLATIONS = [
     ("a long Python function", "tests/x.py", "def f(x):\n" + "    x += 1\n" * 120, 1, "f has 121 lines"),
     ("a long file", "base/x.c", "/* x */\n" + "\n" * 900, 901, "901 lines"),
     ("a long Python file", "tests/x.py", "\n" * 901, 901, "901 lines"),
+    ("a long line", "cli/x.c", "/* x */\n" + "\t" * 4 + "int " + "x" * 79 + ";\n", 2, "116 columns"),
+    ("a function's name taken", "proto/x.c", "/* x */\nint f_(void)\n{\n\treturn 0;\n}\n", 2, "f_ is a function of base/f.c too"),
     ("a large internal header", "daemon/host/x_internal.h", "/* x */\n" + "".join(f"int f{i}(int x,\n\tint y);\n" for i in range(11)), 1,
      "declares 11 functions"),
     ("blanks at a line's end", "base/x.c", "/* x */\nint a; \n", 2, "white space"),
