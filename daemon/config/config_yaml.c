@@ -15,12 +15,15 @@
 #include "proto/utf8.h"
 
 #define DIRECTIVES "directives (%%) are not taken"
+#define NAME_WANTED "a setting's name must be a plain text"
 #define WANTED "settings are wanted, as in openbao: { address: ... }"
 
 struct reader {
 	const char *text, *end;
-	const char *line_start; /* of the line that was looked up last */
-	size_t line;            /* its number, from 0 */
+	struct {
+		const char *p;
+		size_t line, column; /* from 0 */
+	} cursor; /* the place that was looked up last; those that follow are behind it, mostly */
 	yaml_parser_t parser;
 	struct config_entry entry; /* what is being read; its names lie in names */
 	char *names[CONFIG_DEPTH];
@@ -37,7 +40,7 @@ struct reader {
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The error names the setting whose value is read, or whose name stands on that line. */
+/* The error names the setting whose value is read, or whose name stands on that line; else the group around. */
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 {
 	char what[256];
@@ -48,8 +51,8 @@ static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	at.depth = r->depth;
-	if (!r->has_key && (r->depth == 0 || r->name_lines[r->depth - 1] != line))
-		at.depth = 0;
+	if (r->depth > 0 && !r->has_key && r->name_lines[r->depth - 1] != line)
+		at.depth--;
 	at.line = (unsigned)line;
 	return config_entry_error(&at, 0, r->error, "%s", what);
 }
@@ -108,20 +111,18 @@ static int check_bytes(struct reader *r)
 /* The bytes from a place on, up to the file's end. */
 static const char *bytes_at(struct reader *r, const yaml_mark_t *mark)
 {
-	const char *p, *newline;
+	if (mark->line < r->cursor.line || (mark->line == r->cursor.line && mark->column < r->cursor.column)) {
+		r->cursor.p = r->text;
+		r->cursor.line = r->cursor.column = 0;
+	}
+	while (r->cursor.p < r->end && (r->cursor.line < mark->line || r->cursor.column < mark->column)) {
+		bool ends = *r->cursor.p == '\n';
 
-	if (mark->line < r->line) {
-		r->line_start = r->text;
-		r->line = 0;
+		r->cursor.p += utf8_sequence(r->cursor.p, (size_t)(r->end - r->cursor.p));
+		r->cursor.line += ends;
+		r->cursor.column = ends ? 0 : r->cursor.column + 1;
 	}
-	for (; r->line < mark->line; r->line++) {
-		newline = memchr(r->line_start, '\n', (size_t)(r->end - r->line_start));
-		r->line_start = newline != NULL ? newline + 1 : r->end;
-	}
-	p = r->line_start;
-	for (size_t column = 0; column < mark->column && p < r->end; column++)
-		p += utf8_sequence(p, (size_t)(r->end - p));
-	return p;
+	return r->cursor.p;
 }
 
 /* -- what libyaml cannot read, in words for people ---------------------------------------------------------- */
@@ -173,9 +174,9 @@ static bool begins_line(struct reader *r, const yaml_mark_t *mark)
 {
 	const char *p = bytes_at(r, mark);
 
-	while (p > r->line_start && (p[-1] == ' ' || p[-1] == '\t'))
+	while (p > r->text && (p[-1] == ' ' || p[-1] == '\t'))
 		p--;
-	return p == r->line_start;
+	return p == r->text || p[-1] == '\n';
 }
 
 /*
@@ -249,7 +250,7 @@ static int yaml_begin_nested(struct reader *r, size_t line, bool is_list)
 		return 0;
 	}
 	if (!r->has_key)
-		return yaml_error(r, line, "a setting's name must be a plain text");
+		return yaml_error(r, line, NAME_WANTED);
 	if (r->in_list) {
 		r->entry.nested = true;
 		return yaml_give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
@@ -262,7 +263,7 @@ static int yaml_begin_nested(struct reader *r, size_t line, bool is_list)
 		return -1;
 	if (r->depth == CONFIG_DEPTH)
 		return too_deep(r, line);
-	r->depth++;
+	r->name_lines[r->depth++] = 0;
 	return 0;
 }
 
@@ -327,8 +328,10 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	size_t line = event->start_mark.line + 1;
 
-	if (r->depth == 0 || (plain && !r->has_key && *text == '\0'))
+	if (r->depth == 0)
 		return yaml_error(r, line, WANTED);
+	if (plain && !r->has_key && *text == '\0')
+		return yaml_error(r, line, NAME_WANTED);
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
@@ -411,7 +414,7 @@ int config_yaml_read(const char *file, const char *text, size_t len,
 	size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* the byte order mark */
 	int failed;
 
-	r.text = r.line_start = text + mark;
+	r.text = r.cursor.p = text + mark;
 	r.end = text + len;
 	if (check_bytes(&r) != 0)
 		return -1;
