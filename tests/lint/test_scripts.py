@@ -102,6 +102,36 @@ class Scripts(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(done.stdout.splitlines()), 3)
 
+    def run_one(self, test, make_status=0):
+        """tests/run one, with a make that only notes what it is asked for, and a test program that tells its filter."""
+        os.makedirs(os.path.join(self.root, "tests"), exist_ok=True)
+        asked = self.write("asked", "")
+        for name, text in (("make", f'echo "$@" >>{asked}; exit {make_status}'),
+                           ("test_cache", 'echo "filter: $SECRETSTORE_TEST_CASE"; echo "[  PASSED  ] 2 test(s)."')):
+            os.chmod(self.write(os.path.join("tests", name), f"#!/bin/sh\n{text}\n"), 0o755)
+        done = subprocess.run(["bash", os.path.join(HERE, "..", "run"), "one", test, self.root], capture_output=True, text=True,
+                              check=False, env={**os.environ, "SUBMAKE": os.path.join(self.root, "tests", "make")})
+        with open(asked, encoding="utf-8") as file:
+            return done, file.read().splitlines()
+
+    def test_one_unit_program_is_built_and_run_by_itself(self):
+        for name, pattern in (("cache", ""), ("test_cache.c", ""), ("tests/unit/test_cache.c:test_a*", "test_a*"),
+                              ("cache::test_a_put", "test_a_put")):
+            done, asked = self.run_one(name)
+            self.assertEqual((done.returncode, asked), (0, [f"DEV_TOKEN= BUILD={self.root} {self.root}/tests/test_cache"]))
+            self.assertIn(f"filter: {pattern}\n", done.stdout)
+            self.assertTrue(done.stdout.endswith("unit: 2 passed, 0 failed, 0 skipped\n"))
+
+    def test_what_one_file_of_pytest_needs_is_built_first(self):
+        done, asked = self.run_one("test_cache.py::test_a_put", make_status=3)
+        self.assertEqual((done.returncode, asked), (3, [f"DEV_TOKEN= BUILD={self.root} all"]))
+
+    def test_a_name_that_no_test_has_is_answered_with_those_there_are(self):
+        done, asked = self.run_one("nothing")
+        self.assertEqual((done.returncode, asked), (2, []))
+        for name in ("there is no test nothing", "test_cache.c", "test_cache.py", "test_service.py"):
+            self.assertIn(name, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
