@@ -1,9 +1,12 @@
 """The checks of what was built find what is wrong with programs and a library that are built wrongly."""
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import unittest
+
+import rules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -131,6 +134,24 @@ class Scripts(unittest.TestCase):
         self.assertEqual((done.returncode, asked), (2, []))
         for name in ("there is no test nothing", "test_cache.c", "test_cache.py", "test_service.py"):
             self.assertIn(name, done.stderr)
+
+
+class Hacking(unittest.TestCase):
+    """What HACKING.md says of the code is about code that there is: a name that was changed has to be changed there, too."""
+
+    def test_files_functions_and_structs_that_it_names_are_there(self):
+        root = os.path.normpath(os.path.join(HERE, "..", ".."))
+        texts = {}
+        for path in ["HACKING.md", *(path for path in rules.files_of(root) if path.endswith((".c", ".h", ".py")))]:
+            with open(os.path.join(root, path), encoding="utf-8") as file:
+                texts["/" + path] = file.read()
+        text, code = re.sub(r"[\w/]*(NAME|\*)\w*(\(\)|\.c)?", "", texts.pop("/HACKING.md")), "".join(texts.values())
+        for name in set(re.findall(r"[\w/-]+\.(?:c|h|py)\b", text)):
+            self.assertTrue(any(path.endswith("/" + name) for path in texts), name)
+        for name in set(re.findall(r"\b\w+(?=\(\))|(?<=#\d  )\w+|(?<=#\d\d )\w+", text)):
+            self.assertTrue(re.search(rf"\b{name}\)?\(", code), name)
+        for name in set(re.findall(r"struct (\w+)`", text)):
+            self.assertTrue(re.search(rf"\bstruct {name} {{", code), name)
 
 
 if __name__ == "__main__":
