@@ -4,10 +4,12 @@
  */
 #include "daemon/access/credential_rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/access/rules.h"
+#include "proto/secret_name.h"
 
 #define DIGITS_MAX 16 /* of a 64-bit number */
 #define ID_MAX 255    /* systemd's FDNAME_MAX */
@@ -74,6 +76,20 @@ const struct credential_rule *credential_rules_find(const struct credential_rule
 			return rule;
 	}
 	return NULL;
+}
+
+void credential_rules_warn(const struct credential_rules *rules, void (*warn)(const char *format, ...))
+{
+	char path[SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX + 1];
+	const char *odd;
+
+	for (size_t i = 0; i < rules->nrules; i++) {
+		const struct credential_rule *rule = &rules->rule[i];
+
+		snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
+		if ((odd = rules_pattern_warning(path)) != NULL)
+			warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
+	}
 }
 
 void credential_rules_free(struct credential_rules *rules)

@@ -46,6 +46,9 @@ struct credential_rules {
 const struct credential_rule *credential_rules_find(const struct credential_rules *rules,
     const struct credential_peer *peer);
 
+/* Calls warn for each path of a rule that is allowed but doubtful. */
+void credential_rules_warn(const struct credential_rules *rules, void (*warn)(const char *format, ...));
+
 void credential_rules_free(struct credential_rules *rules);
 
 #endif

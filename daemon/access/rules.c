@@ -182,6 +182,24 @@ void rules_free_texts(char **texts, size_t n)
 	free(texts);
 }
 
+void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...))
+{
+	const char *odd;
+
+	for (size_t r = 0; r < rules->nrules; r++) {
+		const struct rule *rule = &rules->rule[r];
+
+		for (size_t i = 0; i < rule->nuids; i++)
+			if (rule->uids[i] == PEER_NOBODY)
+				warn(
+				    "allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
+		for (size_t i = 0; i < rule->npaths; i++)
+			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
+				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
+	}
+}
+
 void rules_free(struct rules *rules)
 {
 	for (size_t i = 0; i < rules->nrules; i++) {

@@ -73,6 +73,9 @@ bool rules_match_any(char *const *patterns, size_t n, const char *text);
  */
 const char *rules_pattern_warning(const char *pattern);
 
+/* Calls warn for each uid and each path of a rule that is allowed but doubtful. */
+void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...));
+
 void rules_free(struct rules *rules);
 
 /* Frees n texts and the array of them. */

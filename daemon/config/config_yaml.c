@@ -74,37 +74,32 @@ int config_entry_error(const struct config_entry *entry, size_t item, struct err
 
 /* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
 
-static int check_character(struct reader *r, const char *p, size_t n, size_t line)
+/* The character's code point if YAML takes it for an end of a line or a person does not see it, else 0. */
+static unsigned unseen(const char *p, const char *end)
 {
-	unsigned char c = (unsigned char)*p;
+	const unsigned char *c = (const unsigned char *)p;
 
-	if (n == 0)
-		return yaml_error(r, line, "is not UTF-8");
-	if (c == '\0')
-		return yaml_error(r, line, "holds a NUL byte");
-	if (c == '\r' && !(p + 1 < r->end && p[1] == '\n'))
-		return yaml_error(r, line, "holds a carriage return that ends no line");
-	if ((c < 0x20 && strchr("\t\n\r", c) == NULL) || c == 0x7f)
-		return yaml_error(r, line, "holds a control byte (0x%02x)", c);
-	if (n == 2 && memcmp(p, "\xc2\x85", 2) == 0)
-		return yaml_error(r, line, "holds U+0085, which YAML takes for the end of a line");
-	if (n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0)
-		return yaml_error(r, line, "holds a control character (U+00%02X)", (unsigned char)p[1]);
-	if (n == 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
-		return yaml_error(r, line, "holds U+202%d, which YAML takes for the end of a line", (p[2] & 0xf));
-	return 0;
+	if (*c == '\r')
+		return p + 1 < end && p[1] == '\n' ? 0 : '\r';
+	if (*c < 0x80)
+		return (*c < 0x20 && *c != '\t' && *c != '\n') || *c == 0x7f ? *c : 0;
+	if (*c == 0xc2)
+		return c[1] < 0xa0 ? c[1] : 0;
+	return *c == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9) ? 0x2000u + (c[2] & 0x3f) : 0;
 }
 
 static int check_bytes(struct reader *r)
 {
-	size_t line = 1, n, len = (size_t)(r->end - r->text);
+	size_t line = 1, n;
 
-	if (len >= 2 && (memcmp(r->text, "\xff\xfe", 2) == 0 || memcmp(r->text, "\xfe\xff", 2) == 0))
-		return yaml_error(r, line, "is UTF-16: save it as UTF-8");
 	for (const char *p = r->text; p < r->end; p += n) {
 		n = utf8_sequence(p, (size_t)(r->end - p));
-		if (check_character(r, p, n, line) != 0)
-			return -1;
+		if (n == 0)
+			return yaml_error(r, line, "is not UTF-8: save it as UTF-8");
+		if (*p == '\0' || unseen(p, r->end) != 0)
+			return yaml_error(r, line,
+			    "holds U+%04X, which nobody sees or YAML takes for the end of a line: remove it",
+			    unseen(p, r->end));
 		line += *p == '\n';
 	}
 	return 0;
@@ -215,7 +210,7 @@ static int library_error(struct reader *r)
 
 /* -- events ---------------------------------------------------------------------------------------------- */
 
-static void clear_items(struct reader *r)
+static void yaml_clear_items(struct reader *r)
 {
 	for (size_t i = 0; i < r->entry.nitems; i++)
 		secmem_free(r->entry.items[i].text);
@@ -225,7 +220,7 @@ static void clear_items(struct reader *r)
 }
 
 /* Hands the entry over, whose value is complete. */
-static int give_entry(struct reader *r, int kind)
+static int yaml_give_entry(struct reader *r, int kind)
 {
 	int taken;
 
@@ -233,7 +228,7 @@ static int give_entry(struct reader *r, int kind)
 	r->entry.depth = r->depth;
 	r->entry.line = r->name_lines[r->depth - 1];
 	taken = r->take(r->arg, &r->entry, r->error);
-	clear_items(r);
+	yaml_clear_items(r);
 	r->in_list = false;
 	r->has_key = false;
 	return taken;
@@ -245,7 +240,7 @@ static int too_deep(struct reader *r, size_t line)
 }
 
 /* A list or a group begins where a value or an item can stand. */
-static int begin_nested(struct reader *r, size_t line, bool is_list)
+static int yaml_begin_nested(struct reader *r, size_t line, bool is_list)
 {
 	if (r->depth == 0 && is_list)
 		return yaml_error(r, line, WANTED);
@@ -257,13 +252,13 @@ static int begin_nested(struct reader *r, size_t line, bool is_list)
 		return yaml_error(r, line, "a setting's name must be a plain text");
 	if (r->in_list) {
 		r->entry.nested = true;
-		return give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
+		return yaml_give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
 	}
 	if (is_list) {
 		r->in_list = true;
 		return 0;
 	}
-	if (give_entry(r, ENTRY_GROUP) != 0)
+	if (yaml_give_entry(r, ENTRY_GROUP) != 0)
 		return -1;
 	if (r->depth == CONFIG_DEPTH)
 		return too_deep(r, line);
@@ -271,13 +266,13 @@ static int begin_nested(struct reader *r, size_t line, bool is_list)
 	return 0;
 }
 
-static int end_group(struct reader *r)
+static int yaml_end_group(struct reader *r)
 {
 	r->depth--;
-	return r->depth > 0 ? give_entry(r, ENTRY_END) : 0;
+	return r->depth > 0 ? yaml_give_entry(r, ENTRY_END) : 0;
 }
 
-static int take_name(struct reader *r, const char *text, size_t line)
+static int yaml_take_name(struct reader *r, const char *text, size_t line)
 {
 	char *copy = secmem_strdup(text);
 
@@ -294,7 +289,7 @@ static int take_name(struct reader *r, const char *text, size_t line)
  * Notes that " #" follows an unquoted value and no blank follows that: the writer may have meant a text with a #
  * in it.
  */
-static void note_comment(struct reader *r, const yaml_event_t *event)
+static void yaml_note_comment(struct reader *r, const yaml_event_t *event)
 {
 	const char *p;
 
@@ -307,7 +302,7 @@ static void note_comment(struct reader *r, const yaml_event_t *event)
 		r->entry.comment_line = (unsigned)event->end_mark.line + 1;
 }
 
-static int add_item(struct reader *r, const yaml_event_t *event, size_t line)
+static int yaml_add_item(struct reader *r, const yaml_event_t *event, size_t line)
 {
 	size_t n = r->entry.nitems;
 	struct config_item *grown = r->entry.items;
@@ -322,11 +317,11 @@ static int add_item(struct reader *r, const yaml_event_t *event, size_t line)
 	if (grown[n].text == NULL)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
 	r->entry.nitems++;
-	note_comment(r, event);
-	return r->in_list ? 0 : give_entry(r, ENTRY_TEXT);
+	yaml_note_comment(r, event);
+	return r->in_list ? 0 : yaml_give_entry(r, ENTRY_TEXT);
 }
 
-static int take_scalar(struct reader *r, const yaml_event_t *event)
+static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -343,14 +338,14 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			return yaml_error(r, line, "holds a control byte");
 	if (!r->has_key)
-		return take_name(r, text, line);
+		return yaml_take_name(r, text, line);
 	if (plain && *text == '\0')
 		return yaml_error(r, line, "has no value; write %s for an empty one",
 		    r->depth == 1 ? "{}" : "\"\"");
-	return add_item(r, event, line);
+	return yaml_add_item(r, event, line);
 }
 
-static int take_event(struct reader *r, const yaml_event_t *event)
+static int yaml_take_event(struct reader *r, const yaml_event_t *event)
 {
 	size_t line = event->start_mark.line + 1;
 
@@ -368,21 +363,21 @@ static int take_event(struct reader *r, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		if (event->data.scalar.anchor != NULL)
 			return beginning_error(r, line, '&');
-		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : take_scalar(r, event);
+		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : yaml_take_scalar(r, event);
 	case YAML_SEQUENCE_START_EVENT:
 		if (event->data.sequence_start.anchor != NULL)
 			return beginning_error(r, line, '&');
 		return event->data.sequence_start.tag != NULL ? beginning_error(r, line, '!')
-							      : begin_nested(r, line, true);
+							      : yaml_begin_nested(r, line, true);
 	case YAML_MAPPING_START_EVENT:
 		if (event->data.mapping_start.anchor != NULL)
 			return beginning_error(r, line, '&');
 		return event->data.mapping_start.tag != NULL ? beginning_error(r, line, '!')
-							     : begin_nested(r, line, false);
+							     : yaml_begin_nested(r, line, false);
 	case YAML_SEQUENCE_END_EVENT:
-		return give_entry(r, ENTRY_LIST);
+		return yaml_give_entry(r, ENTRY_LIST);
 	case YAML_MAPPING_END_EVENT:
-		return end_group(r);
+		return yaml_end_group(r);
 	default:
 		return 0;
 	}
@@ -392,7 +387,7 @@ static int take_event(struct reader *r, const yaml_event_t *event)
  * Takes events until the last. What is nested too deep is refused when it begins, so that libyaml gets no deeper
  * either.
  */
-static int take_events(struct reader *r)
+static int yaml_take_events(struct reader *r)
 {
 	yaml_event_t event;
 	int failed = 0;
@@ -401,7 +396,7 @@ static int take_events(struct reader *r)
 		if (!yaml_parser_parse(&r->parser, &event))
 			return library_error(r);
 		more = event.type != YAML_STREAM_END_EVENT;
-		failed = take_event(r, &event);
+		failed = yaml_take_event(r, &event);
 		if (event.type == YAML_SCALAR_EVENT)
 			secmem_wipe(event.data.scalar.value, event.data.scalar.length);
 		yaml_event_delete(&event);
@@ -424,9 +419,9 @@ int config_yaml_read(const char *file, const char *text, size_t len,
 		return error_set(error, "%.200s: out of memory", file);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, len - mark);
-	failed = take_events(&r);
+	failed = yaml_take_events(&r);
 	yaml_parser_delete(&r.parser);
-	clear_items(&r);
+	yaml_clear_items(&r);
 	free(r.entry.items);
 	for (size_t i = 0; i < CONFIG_DEPTH; i++)
 		secmem_free(r.names[i]);
