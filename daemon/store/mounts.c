@@ -56,16 +56,16 @@ static bool mount_is_idle(const struct mount *m)
 	return m->question == NULL && waiters_empty(&m->waiters) && !m->answering;
 }
 
-static struct mount *mount_of(struct mounts *mounts, const char *name)
+static struct mount *mounts_find(struct mounts *mounts, const char *name)
 {
 	struct mount *m;
 	HASH_FIND_STR(mounts->table, name, m);
 	return m;
 }
 
-static struct mount *mount_of_or_new(struct mounts *mounts, const char *name)
+static struct mount *mounts_find_or_add(struct mounts *mounts, const char *name)
 {
-	struct mount *m = mount_of(mounts, name), *next;
+	struct mount *m = mounts_find(mounts, name), *next;
 	if (m != NULL)
 		return m;
 	/*
@@ -135,7 +135,7 @@ void mounts_free(struct mounts *mounts)
 
 bool mounts_known(struct mounts *mounts, const char *name)
 {
-	const struct mount *m = mount_of(mounts, name);
+	const struct mount *m = mounts_find(mounts, name);
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
@@ -143,7 +143,7 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
     api_answer *done, void *arg)
 {
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
-	struct mount *m = wait != NULL ? mount_of_or_new(mounts, name) : NULL;
+	struct mount *m = wait != NULL ? mounts_find_or_add(mounts, name) : NULL;
 	if (m != NULL && m->question == NULL) {
 		const char *node = leader_known(mounts->leader);
 		const struct api_request request = { .token = token,
@@ -176,7 +176,7 @@ void mounts_cancel(struct mounts_wait *wait)
 
 void mounts_forget(struct mounts *mounts, const char *name)
 {
-	struct mount *m = mount_of(mounts, name);
+	struct mount *m = mounts_find(mounts, name);
 	if (m != NULL)
 		m->good_until_ms = 0;
 }

@@ -78,7 +78,7 @@ static void probe_tell(struct probe_wait *wait, const struct failure *why)
 	done(arg, why);
 }
 
-static void set_stopping(struct failure *ret)
+static void probe_set_stopping(struct failure *ret)
 {
 	failure_set(ret, CODE_NOT_READY, "the daemon is stopping" TAG);
 }
@@ -92,7 +92,7 @@ static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (p->stopping) {
-		set_stopping(&why);
+		probe_set_stopping(&why);
 	} else {
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time" TAG);
 		login_unreachable(p->login);
@@ -122,7 +122,7 @@ static enum code probe_code_of(const struct control *c)
 }
 
 /* False, with *ret set, if OpenBao is not fit. Of its own words, and of curl's, none is passed on. */
-static bool is_fit(const struct control *c, struct failure *ret)
+static bool probe_is_fit(const struct control *c, struct failure *ret)
 {
 	enum code code = probe_code_of(c);
 
@@ -137,7 +137,7 @@ static bool is_fit(const struct control *c, struct failure *ret)
 }
 
 /* The reference has a client only once the first login has succeeded. */
-static bool has_logged_in(const struct probe *p, struct failure *ret)
+static bool probe_has_logged_in(const struct probe *p, struct failure *ret)
 {
 	struct login_status status;
 
@@ -178,7 +178,7 @@ static void probe_on_health(void *arg, const struct control *control)
 	/* Who is left has time for another try, on another connection and perhaps at another address. */
 	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
-	good = is_fit(control, &why) && has_logged_in(p, &why);
+	good = probe_is_fit(control, &why) && probe_has_logged_in(p, &why);
 	probe_tell_all(p, good ? NULL : &why);
 }
 
@@ -215,7 +215,7 @@ void probe_stop(struct probe *p)
 	struct failure why;
 
 	p->stopping = true;
-	set_stopping(&why);
+	probe_set_stopping(&why);
 	probe_tell_all(p, &why);
 }
 

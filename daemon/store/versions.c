@@ -22,26 +22,26 @@ struct versions {
 	uint64_t overflow_until; /* until then an entry that was pushed out would have counted */
 };
 
-static void drop_version(struct versions *v, struct version_entry *e)
+static void versions_drop(struct versions *v, struct version_entry *e)
 {
 	HASH_DEL(v->table, e);
 	secret_name_release(e->name);
 	free(e);
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
+static uint64_t later_time(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
 
 /* uthash keeps the order of insertion, and an entry that is written again is inserted again. */
-static void drop_old(struct versions *v, uint64_t now)
+static void versions_drop_old(struct versions *v, uint64_t now)
 {
 	while (v->table != NULL && now >= v->table->until)
-		drop_version(v, v->table);
+		versions_drop(v, v->table);
 }
 
-static struct version_entry *known_entry(struct versions *v, const struct secret_name *name)
+static struct version_entry *versions_find(struct versions *v, const struct secret_name *name)
 {
 	struct version_entry *e;
 
@@ -50,9 +50,9 @@ static struct version_entry *known_entry(struct versions *v, const struct secret
 }
 
 /* The same, if it still counts. */
-static struct version_entry *live_entry(struct versions *v, const struct secret_name *name, uint64_t now)
+static struct version_entry *versions_find_live(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = v->table != NULL ? known_entry(v, name) : NULL;
+	struct version_entry *e = v->table != NULL ? versions_find(v, name) : NULL;
 
 	return e != NULL && now < e->until ? e : NULL;
 }
@@ -60,21 +60,21 @@ static struct version_entry *live_entry(struct versions *v, const struct secret_
 /*
  * The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side.
  */
-static struct version_entry *renew_entry(struct versions *v, const struct secret_name *name, uint64_t now)
+static struct version_entry *versions_renew(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = live_entry(v, name, now);
+	struct version_entry *e = versions_find_live(v, name, now);
 
 	if (e != NULL) {
 		HASH_DEL(v->table, e);
 	} else {
-		drop_old(v, now);
+		versions_drop_old(v, now);
 		if (HASH_COUNT(v->table) >= VERSIONS_MAX) {
-			v->overflow_until = later(v->overflow_until, v->table->until);
-			drop_version(v, v->table);
+			v->overflow_until = later_time(v->overflow_until, v->table->until);
+			versions_drop(v, v->table);
 		}
-		e = known_entry(v, name);
+		e = versions_find(v, name);
 		if (e != NULL)
-			drop_version(v, e);
+			versions_drop(v, e);
 		e = calloc(1, sizeof(*e));
 		if (e == NULL || (e->name = secret_name_hold(name)) == NULL) {
 			free(e);
@@ -100,7 +100,7 @@ struct versions *versions_new(void)
 void versions_clear(struct versions *v)
 {
 	while (v->table != NULL)
-		drop_version(v, v->table);
+		versions_drop(v, v->table);
 	v->overflow_until = 0;
 }
 
@@ -114,17 +114,17 @@ void versions_free(struct versions *v)
 
 void versions_wrote(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t now)
 {
-	struct version_entry *e = renew_entry(v, name, now);
+	struct version_entry *e = versions_renew(v, name, now);
 
 	if (e == NULL)
 		return;
-	e->version = later(e->version, version);
+	e->version = later_time(e->version, version);
 	e->wrote = now;
 }
 
 void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = renew_entry(v, name, now);
+	struct version_entry *e = versions_renew(v, name, now);
 
 	if (e != NULL)
 		e->leader_until = now + VERSIONS_MS;
@@ -133,7 +133,7 @@ void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t
 void versions_confirm(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t since,
     uint64_t now)
 {
-	struct version_entry *e = live_entry(v, name, now);
+	struct version_entry *e = versions_find_live(v, name, now);
 
 	if (e != NULL && e->wrote < since)
 		e->version = version;
@@ -141,7 +141,7 @@ void versions_confirm(struct versions *v, const struct secret_name *name, uint64
 
 uint64_t versions_least(struct versions *v, const struct secret_name *name, uint64_t now, bool *ret_ask_leader)
 {
-	const struct version_entry *e = live_entry(v, name, now);
+	const struct version_entry *e = versions_find_live(v, name, now);
 
 	*ret_ask_leader = now < v->overflow_until || (e != NULL && now < e->leader_until);
 	return e != NULL ? e->version : 0;
