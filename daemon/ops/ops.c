@@ -33,41 +33,41 @@ static const struct rule *ops_find_rule(const struct rules *rules, const struct 
 	return rules_find(rules, peer, r->op, path);
 }
 
-static void ops_deny(const struct asked *asked)
+static void ops_deny(const struct op_context *context)
 {
-	struct call *call = asked->call;
-	enum op op = asked->request->op;
+	struct call *call = context->call;
+	enum op op = context->request->op;
 	struct failure why;
 
-	work_audit(asked, call->peer, call->began_us, &(struct outcome){ .code = CODE_FORBIDDEN });
+	work_audit(context, call->peer, call->began_us, &(struct outcome){ .code = CODE_FORBIDDEN });
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(op),
 	    op_has_path(op) ? " of this path" : "", (unsigned long)call->peer->uid);
-	work_refuse(asked->ops, call, &why);
+	work_refuse(context->ops, call, &why);
 }
 
 void ops_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
 {
 	struct ops *ops = arg;
 	const struct op_handler *handler = handlers[r->op];
-	struct asked asked = { .ops = ops,
+	struct op_context context = { .ops = ops,
 		.call = call,
 		.request = r,
 		.number = ++ops->requests,
 		.deadline_ms = deadline_ms };
 
-	log_request(asked.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
+	log_request(context.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
 	if (!op_is(r->op, OP_FREE)) {
 		const struct rule *rule = ops_find_rule(ops->parts.rules, call->peer, r);
 
 		if (rule == NULL) {
-			ops_deny(&asked);
+			ops_deny(&context);
 			return;
 		}
-		asked.rule = rule->name;
+		context.rule = rule->name;
 	}
-	ops->of[r->op].begun++;
-	if (handler->at_once == NULL || !handler->at_once(&asked))
-		work_start(&asked, handler);
+	ops->counts[r->op].begun++;
+	if (handler->at_once == NULL || !handler->at_once(&context))
+		work_start(&context, handler);
 }
 
 struct ops *ops_new(const struct ops_parts *parts)

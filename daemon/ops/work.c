@@ -28,8 +28,8 @@ static void work_free(struct work *work)
 	struct ops *ops = work->ops;
 
 	DL_DELETE(ops->works, work);
-	if (work->handler->clear != NULL)
-		work->handler->clear(work);
+	if (work->handler->free_copies != NULL)
+		work->handler->free_copies(work);
 	secret_name_release(work->name);
 	free(work);
 	drain_check(&ops->drain, ops->works == NULL);
@@ -99,17 +99,17 @@ static void work_on_intent(void *arg, bool ok)
 
 static void work_on_gone(void *arg);
 
-void work_start(const struct asked *asked, const struct op_handler *handler)
+void work_start(const struct op_context *context, const struct op_handler *handler)
 {
-	struct ops *ops = asked->ops;
-	struct call *call = asked->call;
-	const struct request *r = asked->request;
+	struct ops *ops = context->ops;
+	struct call *call = context->call;
+	const struct request *r = context->request;
 	const struct peer *peer = call->peer;
 	/*
 	 * The rule and the caller's units may not last as long as the work does: they are copied behind the op's
 	 * struct.
 	 */
-	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
+	size_t room = work_room_for(context->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
 	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
 	struct failure why;
@@ -127,7 +127,7 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	work->call = call;
 	work->op = r->op;
 	work->began_us = call->began_us;
-	work->deadline_ms = asked->deadline_ms;
+	work->deadline_ms = context->deadline_ms;
 	work->name = name;
 	work->peer = (struct peer){ .uid = peer->uid,
 		.gid = peer->gid,
@@ -138,18 +138,18 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 		.peer = &work->peer,
 		.mount = name != NULL ? secret_mount(name) : NULL,
 		.path = name != NULL ? secret_path(name) : NULL,
-		.rule = work_copy_text(&at, asked->rule),
-		.request = asked->number };
+		.rule = work_copy_text(&at, context->rule),
+		.request = context->number };
 	DL_APPEND(ops->works, work);
 	call_wait(call, work_on_gone, work);
-	if (handler->take != NULL)
-		handler->take(work, r);
+	if (handler->take_request != NULL)
+		handler->take_request(work, r);
 	if (!work_needs_record(work)) {
 		work_begin(work);
 		return;
 	}
 	work_set_state(work, WORK_INTENT);
-	if (handler->keep == NULL || handler->keep(work) == 0)
+	if (handler->copy_request == NULL || handler->copy_request(work) == 0)
 		work->wait = audit_intent(ops->parts.audit, &work->record, work->deadline_ms, work_on_intent,
 		    work);
 	if (work->wait == NULL)
@@ -175,7 +175,7 @@ static void work_answer(struct work *work)
 		return;
 	}
 	call_answer_begin(call, &w);
-	work->handler->answer(work, &w);
+	work->handler->write_members(work, &w);
 	call_answer_end(call, &w);
 }
 
@@ -205,7 +205,7 @@ void work_end(struct work *work, const struct failure *why)
 	if (why != NULL)
 		work->failure = *why;
 	else
-		work->ops->of[work->op].done++;
+		work->ops->counts[work->op].done++;
 	work->record.code = work->failure.code;
 	work->record.microseconds = now_us - work->began_us;
 	if (!work_needs_record(work)) {
@@ -216,7 +216,7 @@ void work_end(struct work *work, const struct failure *why)
 	}
 	/* Also where the caller has gone: the intent is not to stand there without its outcome. */
 	work_set_state(work, WORK_RESULT);
-	if (work->handler->hold == NULL || work->handler->hold(work) == 0) {
+	if (work->handler->copy_reply == NULL || work->handler->copy_reply(work) == 0) {
 		uint64_t least = now_us / 1000 + RESULT_MIN_MS;
 
 		work->wait = audit_result(audit, &work->record,
@@ -277,10 +277,10 @@ void work_end_all(struct ops *ops)
 
 /* -- without work -------------------------------------------------------------------------------------------- */
 
-void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us,
+void work_audit(const struct op_context *context, const struct peer *peer, uint64_t began_us,
     const struct outcome *outcome)
 {
-	const struct request *r = asked->request;
+	const struct request *r = context->request;
 	bool has_path = op_has_path(r->op);
 	uint64_t now_us = clock_now_us();
 	const struct audit_record record = {
@@ -288,14 +288,14 @@ void work_audit(const struct asked *asked, const struct peer *peer, uint64_t beg
 		.peer = peer,
 		.mount = has_path ? secret_mount(&r->name) : NULL,
 		.path = has_path ? secret_path(&r->name) : NULL,
-		.rule = asked->rule,
+		.rule = context->rule,
 		.version = outcome->version,
 		.code = outcome->code,
 		.microseconds = now_us - began_us,
-		.request = asked->number,
+		.request = context->number,
 	};
 
-	log_request(asked->number, "%s: %s at once", record.op,
+	log_request(context->number, "%s: %s at once", record.op,
 	    outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
-	audit_write(asked->ops->parts.audit, &record, now_us / 1000);
+	audit_write(context->ops->parts.audit, &record, now_us / 1000);
 }

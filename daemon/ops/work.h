@@ -23,13 +23,13 @@ struct ops {
 	struct ops_parts parts;
 	uint64_t started_ms;
 	uint64_t requests, failures, forbidden, cache_hits, cache_stale;
-	struct op_counts of[OP_COUNT];
+	struct op_counts counts[OP_COUNT];
 	struct work *works; /* all that are under way */
 	struct drain drain;
 };
 
 /* A request, as long as it is being looked at. */
-struct asked {
+struct op_context {
 	struct ops *ops;
 	struct call *call;
 	const struct request *request;
@@ -44,25 +44,25 @@ struct asked {
  */
 struct op_handler {
 	/* Answers from memory and ends the call. False: it takes work. */
-	bool (*at_once)(const struct asked *asked);
+	bool (*at_once)(const struct op_context *context);
 
 	size_t size;
 	/* Takes what the op needs of the request. Its spans last until begin, unless keep runs first. */
-	void (*take)(struct work *work, const struct request *request);
+	void (*take_request)(struct work *work, const struct request *request);
 	/* The intent has to be on file first: copies what take has left in the request. 0, or -1: no memory. */
-	int (*keep)(struct work *work);
+	int (*copy_request)(struct work *work);
 	/* Hands it to the store, which ends it with work_end(), never from within. False: no memory. */
 	bool (*begin)(struct work *work);
 	/* It has worked: writes the reply's members. */
-	void (*answer)(struct work *work, struct jwrite *w);
+	void (*write_members)(struct work *work, struct jwrite *w);
 	/*
 	 * The record has to be on file before the reply: copies what the store has only lent. 0, or -1: no memory.
 	 */
-	int (*hold)(struct work *work);
+	int (*copy_reply)(struct work *work);
 	/* The caller has gone: has the store let go of it. True: it goes on there, and work_end() follows. */
 	bool (*abandon)(struct work *work);
 	/* Frees what keep and hold have copied. */
-	void (*clear)(struct work *work);
+	void (*free_copies)(struct work *work);
 };
 
 /* The table of ops.c names each of them: an op without a handler is not linked. */
@@ -93,7 +93,7 @@ struct work {
 };
 
 /* Begins it, now or when its intent is on file. */
-void work_start(const struct asked *asked, const struct op_handler *handler);
+void work_start(const struct op_context *context, const struct op_handler *handler);
 
 /*
  * It has ended: why is NULL if it worked. The record is written, and then, or when it is on file, the caller is
@@ -111,7 +111,7 @@ struct outcome {
 };
 
 /* Writes its record; peer is the call's, which may have ended. */
-void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us,
+void work_audit(const struct op_context *context, const struct peer *peer, uint64_t began_us,
     const struct outcome *outcome);
 
 /* Ends a call with a failure, and counts that. */

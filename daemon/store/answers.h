@@ -8,7 +8,7 @@
 #include "daemon/upstream/classify.h"
 
 struct answers;
-struct cache_path;
+struct cache_secret;
 struct event_base;
 struct login;
 
@@ -35,27 +35,28 @@ bool answers_find_stale(struct answers *answers, const struct kv_wanted *wanted,
 /*
  * It says what a read or a write under way has to do with the cache, and is part of its struct. All zero: nothing.
  */
-struct claim {
-	struct cache_path *path; /* NULL: the cache is not for it */
-	uint64_t ticket;         /* a read's, since it was sent last */
+struct cache_use {
+	struct cache_secret *secret; /* NULL: the cache is not for it */
+	uint64_t ticket;             /* a read's, since it was sent last */
 	bool is_put;
 	bool counted; /* a put: the cache has been told that it was sent */
 };
 
 /* A read, or a put, begins. 0; or -1: no memory, and it must not be sent. */
-int answers_claim_read(struct answers *answers, struct claim *claim, const struct secret_name *name);
-int answers_claim_put(struct answers *answers, struct claim *claim, const struct secret_name *name);
+int answers_begin_read(struct answers *answers, struct cache_use *cache_use, const struct secret_name *name);
+int answers_begin_put(struct answers *answers, struct cache_use *cache_use, const struct secret_name *name);
 
 /* It is about to be sent. */
-void answers_sent(struct answers *answers, struct claim *claim);
+void answers_sent(struct answers *answers, struct cache_use *cache_use);
 
 /* A read of the latest version has worked; sent_ms: when it was sent. */
-void answers_keep(struct answers *answers, struct claim *claim, const struct answer *answer, uint64_t sent_ms);
+void answers_keep(struct answers *answers, struct cache_use *cache_use, const struct answer *answer,
+    uint64_t sent_ms);
 
 /* A read was answered with that HTTP status. latest: it was of the latest version. */
-void answers_refused(struct answers *answers, struct claim *claim, int status, bool latest);
+void answers_refused(struct answers *answers, struct cache_use *cache_use, int status, bool latest);
 
 /* It has ended, as far as anybody will know. */
-void answers_release(struct answers *answers, struct claim *claim);
+void answers_end(struct answers *answers, struct cache_use *cache_use);
 
 #endif

@@ -85,7 +85,7 @@ void attempt_stop_waiting(struct attempt *a)
 	a->http = NULL;
 }
 
-void attempt_let_go(struct attempt *a)
+void attempt_release(struct attempt *a)
 {
 	attempt_stop_waiting(a);
 	if (a->token != NULL)

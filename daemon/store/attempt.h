@@ -57,7 +57,7 @@ bool attempt_set_node(struct attempt *a, const char *node);
 
 /* The first ends all waiting; the second gives token and node back, too. */
 void attempt_stop_waiting(struct attempt *a);
-void attempt_let_go(struct attempt *a);
+void attempt_release(struct attempt *a);
 
 enum attempt_next {
 	ATTEMPT_FAILS,  /* with a->failure */

@@ -17,7 +17,7 @@
 #include "proto/secret_name.h"
 
 struct cache;
-struct cache_path; /* what is known of one secret */
+struct cache_secret; /* what is known of one secret */
 
 /* A secret as it was read. Spans as in struct kv_reply. */
 struct cache_value {
@@ -49,27 +49,28 @@ const struct cache_value *cache_find(struct cache *cache, const struct secret_na
  * Holds on to what is known of a secret, for as long as a read or a put of it is under way. NULL: no memory, then
  * neither may have to do with the cache: a put must not be sent.
  */
-struct cache_path *cache_hold(struct cache *cache, const struct secret_name *name);
-void cache_release(struct cache *cache, struct cache_path *path);
+struct cache_secret *cache_hold(struct cache *cache, const struct secret_name *name);
+void cache_release(struct cache *cache, struct cache_secret *secret);
 
 /*
  * A put is sent; and it has ended, as far as anybody will know. Each cache_put_sent is followed by one
  * cache_put_ended.
  */
-void cache_put_sent(struct cache *cache, struct cache_path *path);
-void cache_put_ended(struct cache *cache, struct cache_path *path);
+void cache_put_sent(struct cache *cache, struct cache_secret *secret);
+void cache_put_ended(struct cache *cache, struct cache_secret *secret);
 
 /* Before a read is sent: a ticket, without which its answer is not taken. */
-uint64_t cache_ticket(const struct cache *cache, const struct cache_path *path);
+uint64_t cache_ticket(const struct cache *cache, const struct cache_secret *secret);
 
 /*
  * Takes a copy of what was read, unless a put or cache_forget has come between, or a read that was sent later has
  * been here, or it is larger than all the cache may hold.
  */
-void cache_fill(struct cache *cache, struct cache_path *path, uint64_t ticket, const struct cache_value *value);
+void cache_fill(struct cache *cache, struct cache_secret *secret, uint64_t ticket,
+    const struct cache_value *value);
 
 /* Takes the secret's entry away, and what reads that are under way would bring. */
-void cache_forget(struct cache *cache, struct cache_path *path);
+void cache_forget(struct cache *cache, struct cache_secret *secret);
 void cache_clear(struct cache *cache); /* of all secrets */
 
 /* Takes away what is too old. Gives when there is something to take away next, UINT64_MAX for never. */

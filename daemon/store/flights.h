@@ -22,10 +22,10 @@
 #define FLIGHTS_SLOW_MS 50    /* a flight that has run for this long, and FLIGHTS_SLOW_TIMES … */
 #define FLIGHTS_SLOW_TIMES 4 /* … the 99th percentile of the last hundred, of a minute, does not block the next */
 
-#define FLIGHT_NO_EXAMPLE UINT64_MAX
+#define FLIGHT_NO_SAMPLE UINT64_MAX
 
 struct flights;
-struct route;
+struct flight_group;
 
 /* What makes two reads the same. */
 struct flight_key {
@@ -36,29 +36,29 @@ struct flight_key {
 };
 
 /* A caller's place; part of what the caller of flights_join has for it, and in no use by others. */
-struct seat {
-	TAILQ_ENTRY(seat) link;
+struct flight_member {
+	TAILQ_ENTRY(flight_member) link;
 	struct flight *flight; /* NULL: in none */
 };
 
-TAILQ_HEAD(seats, seat);
+TAILQ_HEAD(flight_members, flight_member);
 TAILQ_HEAD(running_flights, flight);
 
 enum flight_state {
 	FLIGHT_WAITING,  /* for others that run */
 	FLIGHT_BOARDING, /* has begun, and its read is not sent yet */
 	FLIGHT_RUNNING,
-	FLIGHT_LANDED
+	FLIGHT_ENDED
 };
 const char *flight_state_name(enum flight_state state);
 
 /* To be read by others, but for work, which is theirs. */
 struct flight {
 	enum flight_state state;
-	struct route *route; /* NULL when it has landed */
-	struct seats seats;
+	struct flight_group *group; /* NULL when it has landed */
+	struct flight_members members;
 	uint64_t deadline; /* the latest of those who took a seat */
-	uint64_t departed; /* FLIGHT_RUNNING: when */
+	uint64_t sent_ms;  /* FLIGHT_RUNNING: when */
 	void *work;
 	TAILQ_ENTRY(flight) link;
 };
@@ -83,22 +83,22 @@ void flights_free(struct flights *flights);
  * Takes a seat in the next flight for this key that departs, which begins at once if none is running. The name is
  * held for as long as there is a flight for it. 0; or -1: no memory, and there is no seat.
  */
-int flights_join(struct flights *flights, const struct flight_key *key, struct seat *seat, uint64_t deadline,
-    uint64_t now);
+int flights_join(struct flights *flights, const struct flight_key *key, struct flight_member *member,
+    uint64_t deadline, uint64_t now);
 
 /* Gives the seat back, whatever its flight's state. If it was the last one the flight is cancelled. */
-void flights_leave(struct flights *flights, struct seat *seat, uint64_t now);
+void flights_leave(struct flights *flights, struct flight_member *member, uint64_t now);
 
 /* The flight's read is sent: nobody gets a seat in it any more. Again, it does nothing. */
-void flight_depart(struct flight *flight, uint64_t now);
+void flight_mark_sent(struct flight *flight, uint64_t now);
 
 /*
  * The flight's read has ended; the one that waits for it, if any, begins. took_ms: how long the read took if it is
  * to count as an example of how long reads take, else FLIGHT_NO_EXAMPLE. Whoever calls it then takes the seats one
  * by one, with flight_unseat, and frees the flight with flight_free.
  */
-void flights_land(struct flights *flights, struct flight *flight, uint64_t took_ms, uint64_t now);
-struct seat *flight_unseat(struct flight *flight); /* NULL: nobody is left */
+void flights_end(struct flights *flights, struct flight *flight, uint64_t took_ms, uint64_t now);
+struct flight_member *flight_take_member(struct flight *flight); /* NULL: nobody is left */
 void flight_free(struct flight *flight);
 
 /* When flights_run has something to do; UINT64_MAX: never. It begins the flights that need not wait any longer. */
@@ -112,6 +112,6 @@ struct flight_key flight_key(const struct flight *flight);
  * The flight of the same key that has run longest, and so shows best what is being waited for; the others that run
  * follow by their link. NULL: none runs.
  */
-const struct flight *flight_ahead(const struct flight *flight);
+const struct flight *flight_oldest_running(const struct flight *flight);
 
 #endif

@@ -51,8 +51,8 @@ static const char *const read_state_names[] = { [READ_TOKEN] = "token",
 	[READ_FAILED] = "failed" };
 
 /* Who waits for a read, and so asks for a slot for it. */
-struct asker {
-	struct asker *next;
+struct read_caller {
+	struct read_caller *next;
 	uint64_t caller;
 	struct slot slot;
 };
@@ -66,13 +66,14 @@ struct read {
 	enum read_state state;
 	/* the deadline, or the end of a pause; while a node is asked http keeps the time */
 	struct event timer;
-	struct asker asker;   /* who began it; the others follow. They all ask for a slot, and one gets it */
+	struct read_caller
+	    first_caller;     /* who began it; the others follow. They all ask for a slot, and one gets it */
 	bool behind;          /* since it was sent last an answer was too old, be it the leader's */
 	uint64_t sent_ms;     /* when it was sent last; 0: not yet */
 	uint64_t asked_ms;    /* when the leader was asked */
 	struct answer answer; /* READ_CONFIRM: the leader's; its spans lie in body */
 	struct buf body;
-	struct claim claim;
+	struct cache_use cache_use;
 	const struct read_ops *ops;
 	void *arg;
 };
@@ -100,22 +101,22 @@ static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void read_let_go(struct read *r)
+static void read_release(struct read *r)
 {
-	attempt_let_go(&r->attempt);
-	for (struct asker *a = &r->asker; a != NULL; a = a->next)
+	attempt_release(&r->attempt);
+	for (struct read_caller *a = &r->first_caller; a != NULL; a = a->next)
 		slot_end(&a->slot);
 }
 
 void read_cancel(struct read *r)
 {
 	struct store *store = r->store;
-	struct asker *a;
+	struct read_caller *a;
 
-	read_let_go(r);
-	answers_release(store->answers, &r->claim);
-	while ((a = r->asker.next) != NULL) {
-		r->asker.next = a->next;
+	read_release(r);
+	answers_end(store->answers, &r->cache_use);
+	while ((a = r->first_caller.next) != NULL) {
+		r->first_caller.next = a->next;
 		free(a);
 	}
 	event_del(&r->timer);
@@ -137,8 +138,8 @@ static void read_fail_later(struct attempt *a)
 {
 	struct read *r = read_of(a);
 
-	read_let_go(r);
-	r->ops->departs(r->arg);
+	read_release(r);
+	r->ops->sent(r->arg);
 	read_enter(r, READ_FAILED, 0);
 }
 
@@ -186,7 +187,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	uint64_t until;
 
 	r->behind = false;
-	answers_refused(store->answers, &r->claim, answer->failure.status, r->key.version == 0);
+	answers_refused(store->answers, &r->cache_use, answer->failure.status, r->key.version == 0);
 	if (answer->unreachable)
 		login_unreachable(store->login);
 	if (answer->odd)
@@ -200,7 +201,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 		break;
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
-		read_let_go(r);
+		read_release(r);
 		if (store->stopping || until >= r->deadline_ms)
 			read_fail_later(a);
 		else
@@ -265,12 +266,12 @@ static void read_on_slot(void *arg)
 /* False: none has a slot yet, and the read waits; or has failed. */
 static bool read_take_slot(struct read *r)
 {
-	struct asker *holder = NULL;
+	struct read_caller *holder = NULL;
 	bool asked = true;
 
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
+	for (struct read_caller *a = &r->first_caller; a != NULL && holder == NULL; a = a->next)
 		holder = a->slot.is_held ? a : NULL;
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
+	for (struct read_caller *a = &r->first_caller; a != NULL && holder == NULL && asked; a = a->next) {
 		asked = a->slot.slots != NULL ||
 		    slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
 		holder = a->slot.is_held ? a : NULL;
@@ -279,7 +280,7 @@ static bool read_take_slot(struct read *r)
 		read_await(r, READ_SLOT, asked);
 		return false;
 	}
-	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
+	for (struct read_caller *a = &r->first_caller; a != NULL; a = a->next) {
 		if (a != holder)
 			slot_end(&a->slot);
 	}
@@ -303,9 +304,9 @@ static void read_go_on(struct attempt *a)
 	} else if (!mounts_known(store->mounts, mount)) {
 		read_await(r, READ_MOUNT, attempt_await_guard(a, store->mounts, mount, r->number));
 	} else {
-		r->ops->departs(r->arg);
+		r->ops->sent(r->arg);
 		r->sent_ms = clock_now_ms();
-		answers_sent(store->answers, &r->claim);
+		answers_sent(store->answers, &r->cache_use);
 		(void)read_least_version(r, &ask_leader);
 		if (ask_leader)
 			read_find_leader(r);
@@ -339,7 +340,7 @@ static void read_take_answer(struct read *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK) {
 		if (r->key.version == 0)
-			answers_keep(r->store->answers, &r->claim, answer, r->sent_ms);
+			answers_keep(r->store->answers, &r->cache_use, answer, r->sent_ms);
 		read_finish(r, answer);
 	} else if (r->behind && answer->failure.code == CODE_TIMEOUT) {
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
@@ -395,7 +396,7 @@ static void read_find_leader(struct read *r)
 	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
 }
 
-static int keep_span(struct buf *body, struct jspan *span)
+static int read_keep_span(struct buf *body, struct jspan *span)
 {
 	size_t at = buf_len(body);
 
@@ -415,8 +416,8 @@ static int read_keep_answer(struct read *r, const struct answer *answer)
 	/* All room at once, so that the spans stay where they are. */
 	if (buf_reserve(&r->body, kept->data.len + kept->metadata.len + kept->created_time.len + 1) < 0)
 		return -1;
-	return keep_span(&r->body, &kept->data) < 0 || keep_span(&r->body, &kept->metadata) < 0 ||
-		keep_span(&r->body, &kept->created_time) < 0
+	return read_keep_span(&r->body, &kept->data) < 0 || read_keep_span(&r->body, &kept->metadata) < 0 ||
+		read_keep_span(&r->body, &kept->created_time) < 0
 	    ? -1
 	    : 0;
 }
@@ -483,7 +484,7 @@ static void read_pause_for_leader(struct read *r)
  * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps.
  * But where none was ever found none will be, and any node's word has to do.
  */
-static void read_look_again(struct read *r)
+static void read_ask_again(struct read *r)
 {
 	bool ask_leader;
 
@@ -506,7 +507,7 @@ static void read_on_timer(evutil_socket_t fd, short what, void *arg)
 	if (r->state == READ_PAUSE) {
 		read_go_on(&r->attempt);
 	} else if (r->state == READ_NO_LEADER) {
-		read_look_again(r);
+		read_ask_again(r);
 	} else {
 		read_overdue(r, &answer.failure);
 		read_finish(r, &answer);
@@ -518,7 +519,7 @@ static void read_on_timer(evutil_socket_t fd, short what, void *arg)
 /* Without memory a caller is not added, and waits for the others' slots. */
 void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
 {
-	struct asker *last = &r->asker;
+	struct read_caller *last = &r->first_caller;
 
 	if (deadline_ms > r->deadline_ms) {
 		r->deadline_ms = deadline_ms;
@@ -554,7 +555,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	r->key = options->key;
 	r->number = options->number;
 	r->deadline_ms = options->deadline_ms;
-	r->asker.caller = options->caller;
+	r->first_caller.caller = options->caller;
 	r->ops = ops;
 	r->arg = arg;
 	r->attempt.ops = &attempt_ops;
@@ -566,7 +567,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	store_began(store);
 	r->key.name = secret_name_hold(options->key.name);
 	if (r->key.name == NULL ||
-	    (r->key.row == API_KV_GET && answers_claim_read(store->answers, &r->claim, r->key.name) != 0)) {
+	    (r->key.row == API_KV_GET && answers_begin_read(store->answers, &r->cache_use, r->key.name) != 0)) {
 		read_cancel(r);
 		return NULL;
 	}

@@ -21,7 +21,7 @@ struct read_ops {
 	 * It is about to be sent, or to fail: whoever comes from now on needs another read. May run more than
 	 * once, and from within read_begin().
 	 */
-	void (*departs)(void *arg);
+	void (*sent)(void *arg);
 	/*
 	 * The answer: VERDICT_OK, or why there is none. Once, from the loop; the read is gone afterwards. sent_ms:
 	 * when it was sent last.

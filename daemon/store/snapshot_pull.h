@@ -17,20 +17,20 @@
 
 struct api;
 struct event_base;
-struct pull;
+struct snapshot_pull;
 
-enum pull_end {
+enum snapshot_pull_end {
 	PULL_GOES_ON,
 	PULL_WHOLE,     /* a whole snapshot; sum */
 	PULL_NOT_WHOLE, /* what came is none; error */
 	PULL_REFUSED,   /* OpenBao's answer is a failure, or there is none: answer */
 	PULL_FAILED     /* no memory; error */
 };
-const char *pull_end_name(enum pull_end end);
+const char *snapshot_pull_end_name(enum snapshot_pull_end end);
 
-struct pull_state {
+struct snapshot_pull_state {
 	bool begun; /* something of it came */
-	enum pull_end end;
+	enum snapshot_pull_end end;
 	const char *error;     /* a fixed phrase */
 	struct answer answer;  /* its spans are empty */
 	unsigned char sum[32]; /* snapshot_check_state_sum() */
@@ -41,19 +41,19 @@ struct pull_state {
  * base, when pull_take() gives something that it did not give before. Strings are copied. NULL: no memory, or no
  * thread.
  */
-struct pull *pull_start(struct event_base *base, const struct api *api, const struct api_request *what,
-    void (*news)(void *arg), void *arg);
+struct snapshot_pull *snapshot_pull_start(struct event_base *base, const struct api *api,
+    const struct api_request *what, void (*news)(void *arg), void *arg);
 
 /*
  * Takes what came and was checked since: some 100 KB at most, in to, which must be empty (its allocation is used
  * in turn). What is not taken makes OpenBao wait. state->end is what is known after those bytes.
  */
-void pull_take(struct pull *pull, struct buf *to, struct pull_state *state);
+void snapshot_pull_take(struct snapshot_pull *pull, struct buf *to, struct snapshot_pull_state *state);
 
 /*
  * Ends it, wherever it is. Waits for the thread: as long as it needs for one piece of data, or when it has just
  * connected, to read the CA's file.
  */
-void pull_free(struct pull *pull);
+void snapshot_pull_free(struct snapshot_pull *pull);
 
 #endif

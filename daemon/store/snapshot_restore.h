@@ -13,16 +13,16 @@
 #include "daemon/store/snapshot_watch.h"
 #include "proto/codes.h"
 
-struct restore;
+struct snapshot_restore;
 struct transfers;
 
-struct restore_result {
+struct snapshot_restore_result {
 	uint64_t bytes;
-	enum restored restored;
+	enum snapshot_watch_end end;
 };
 
 /* None of them runs from within the functions below, but room from within snapshot_restore_data. */
-struct restore_ops {
+struct snapshot_restore_ops {
 	/* The leader is found, the data may come. */
 	void (*begin)(void *arg);
 	/* Whether there is room for more data. */
@@ -31,23 +31,23 @@ struct restore_ops {
 	 * Once, unless it is abandoned. why is NULL if OpenBao has taken the snapshot: result says what came of
 	 * it. Else nothing was restored, but for CODE_UNKNOWN_OUTCOME.
 	 */
-	void (*done)(void *arg, const struct failure *why, const struct restore_result *result);
+	void (*done)(void *arg, const struct failure *why, const struct snapshot_restore_result *result);
 };
 
 /* number: the caller's request, for the log. deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
-struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
-    const struct restore_ops *ops, void *arg);
+struct snapshot_restore *snapshot_restore_start(struct transfers *transfers, bool force, uint64_t number,
+    uint64_t deadline_ms, const struct snapshot_restore_ops *ops, void *arg);
 
 /* The next n bytes. They are taken in any case; what comes after room(false) should be little. */
-void snapshot_restore_data(struct restore *restore, const void *p, size_t n);
+void snapshot_restore_data(struct snapshot_restore *restore, const void *p, size_t n);
 
 /* That was all. */
-void snapshot_restore_end(struct restore *restore);
+void snapshot_restore_end(struct snapshot_restore *restore);
 
 /*
  * The caller has gone. Before snapshot_restore_end this ends the restore, done will not run: false. From then on
  * it goes its way: true, and done runs.
  */
-bool snapshot_restore_abandon(struct restore *restore);
+bool snapshot_restore_abandon(struct snapshot_restore *restore);
 
 #endif

@@ -9,16 +9,16 @@
 
 #include "proto/codes.h"
 
-struct save;
+struct snapshot_save;
 struct transfers;
 
-struct save_result {
+struct snapshot_save_result {
 	uint64_t bytes;
 	char sha256[65]; /* of the state in it (snapshot_check_state_sum), in hexadecimal digits */
 };
 
 /* None of them runs from within snapshot_save or snapshot_save_room. */
-struct save_ops {
+struct snapshot_save_ops {
 	/* OpenBao has begun to send. */
 	void (*begin)(void *arg);
 	/*
@@ -30,17 +30,17 @@ struct save_ops {
 	 * Once, unless it is abandoned: why is NULL if the snapshot was whole. Else what came is to be thrown
 	 * away; it may be before begin.
 	 */
-	void (*done)(void *arg, const struct failure *why, const struct save_result *result);
+	void (*done)(void *arg, const struct failure *why, const struct snapshot_save_result *result);
 };
 
 /* number: the caller's request, for the log. deadline_ms: CLOCK_NEVER for none. NULL: no memory. */
-struct save *snapshot_save(struct transfers *transfers, uint64_t number, uint64_t deadline_ms,
-    const struct save_ops *ops, void *arg);
+struct snapshot_save *snapshot_save_start(struct transfers *transfers, uint64_t number, uint64_t deadline_ms,
+    const struct snapshot_save_ops *ops, void *arg);
 
 /* There is room for data again. */
-void snapshot_save_room(struct save *save);
+void snapshot_save_room(struct snapshot_save *save);
 
 /* The caller has gone. */
-void snapshot_save_abandon(struct save *save);
+void snapshot_save_abandon(struct snapshot_save *save);
 
 #endif

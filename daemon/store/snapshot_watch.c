@@ -26,27 +26,27 @@ enum watch_state {
 	WATCH_LEADER  /* and whether it leads */
 };
 
-struct watch {
+struct snapshot_watch {
 	struct api *api;
 	enum watch_state state;
 	char *node, *active_time;
 	uint64_t until_ms, number;
 	struct http_call *question;
 	struct event timer;
-	watch_done *done;
+	snapshot_watch_done *done;
 	void *arg;
 };
 
-const char *restored_name(enum restored restored)
+const char *snapshot_watch_end_name(enum snapshot_watch_end end)
 {
 	static const char *const names
 	    [] = { [RESTORED_APPLIED] = "applied", [RESTORED_SEALED] = "sealed", [RESTORED_WAITING] = "waiting" };
 
-	return names[restored];
+	return names[end];
 }
 
 /* The only place where the state changes. */
-static void watch_enter(struct watch *w, enum watch_state state)
+static void watch_enter(struct snapshot_watch *w, enum watch_state state)
 {
 	static const char
 	    *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
@@ -55,16 +55,16 @@ static void watch_enter(struct watch *w, enum watch_state state)
 	w->state = state;
 }
 
-static void watch_finish(struct watch *w, enum restored restored)
+static void watch_finish(struct snapshot_watch *w, enum snapshot_watch_end end)
 {
-	watch_done *done = w->done;
+	snapshot_watch_done *done = w->done;
 	void *arg = w->arg;
 
 	snapshot_watch_cancel(w);
-	done(arg, restored);
+	done(arg, end);
 }
 
-static void watch_pause(struct watch *w)
+static void watch_pause(struct snapshot_watch *w)
 {
 	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
 
@@ -73,7 +73,7 @@ static void watch_pause(struct watch *w)
 	(void)evtimer_add(&w->timer, &tv);
 }
 
-static void watch_ask(struct watch *w, enum watch_state state, enum api_row row, api_control *done)
+static void watch_ask(struct snapshot_watch *w, enum watch_state state, enum api_row row, api_control *done)
 {
 	const struct api_request request = { .node = w->node,
 		.deadline_ms = clock_now_ms() + QUESTION_MS,
@@ -88,7 +88,7 @@ static void watch_ask(struct watch *w, enum watch_state state, enum api_row row,
 
 static void watch_on_leader(void *arg, const struct control *c)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	w->question = NULL;
 	if (c->result == CONTROL_OK && c->is_self && c->active_time != NULL && w->active_time != NULL &&
@@ -100,7 +100,7 @@ static void watch_on_leader(void *arg, const struct control *c)
 
 static void watch_on_health(void *arg, const struct control *control)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	w->question = NULL;
 	if (control->health && control->sealed)
@@ -111,7 +111,7 @@ static void watch_on_health(void *arg, const struct control *control)
 
 static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	(void)fd;
 	(void)what;
@@ -121,10 +121,10 @@ static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 		watch_ask(w, WATCH_HEALTH, API_HEALTH, watch_on_health);
 }
 
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
-    watch_done *done, void *arg)
+struct snapshot_watch *snapshot_watch_start(struct event_base *base, struct api *api,
+    const struct snapshot_watch_options *options, snapshot_watch_done *done, void *arg)
 {
-	struct watch *w = calloc(1, sizeof(*w));
+	struct snapshot_watch *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
@@ -144,7 +144,7 @@ struct watch *snapshot_watch(struct event_base *base, struct api *api, const str
 	return NULL;
 }
 
-void snapshot_watch_cancel(struct watch *w)
+void snapshot_watch_cancel(struct snapshot_watch *w)
 {
 	http_cancel(w->question);
 	event_del(&w->timer);

@@ -9,21 +9,21 @@
 
 struct api;
 struct event_base;
-struct watch;
+struct snapshot_watch;
 
-enum restored {
+enum snapshot_watch_end {
 	RESTORED_APPLIED, /* it has become active anew */
 	RESTORED_SEALED,
 	RESTORED_WAITING /* neither, so far */
 };
 
 /* "applied", "sealed", "waiting" */
-const char *restored_name(enum restored restored);
+const char *snapshot_watch_end_name(enum snapshot_watch_end end);
 
 /* Runs once, from the loop. The watch is gone then. */
-typedef void watch_done(void *arg, enum restored restored);
+typedef void snapshot_watch_done(void *arg, enum snapshot_watch_end end);
 
-struct watch_options {
+struct snapshot_watch_options {
 	const char *node;
 	const char *active_time; /* since when the node led before, as sys/leader said; NULL if it did not */
 	uint64_t until_ms;
@@ -34,8 +34,8 @@ struct watch_options {
  * Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory.
  * Strings are copied.
  */
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
-    watch_done *done, void *arg);
-void snapshot_watch_cancel(struct watch *watch);
+struct snapshot_watch *snapshot_watch_start(struct event_base *base, struct api *api,
+    const struct snapshot_watch_options *options, snapshot_watch_done *done, void *arg);
+void snapshot_watch_cancel(struct snapshot_watch *watch);
 
 #endif

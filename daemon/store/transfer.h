@@ -43,21 +43,21 @@ struct transfers *transfers_new(struct event_base *base, struct api *api, struct
     struct leader *leader, struct kv *kv, uint64_t stall_ms);
 
 /* Ends all that are under way. */
-void transfers_free(struct transfers *all);
+void transfers_free(struct transfers *transfers);
 
 /* idle runs once, from the loop, when none is under way. */
-void transfers_when_idle(struct transfers *all, void (*idle)(void *arg), void *arg);
+void transfers_when_idle(struct transfers *transfers, void (*idle)(void *arg), void *arg);
 
 /*
  * No more begin; those that can be stopped are, the others get budget_ms. Then drained runs, once, from the loop.
  */
-void transfers_drain(struct transfers *all, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
+void transfers_drain(struct transfers *transfers, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 
 struct transfer_ops {
 	/* There are a token and a node that says that it leads. */
 	void (*ready)(struct transfer *t);
 	/* The turn that was asked for with transfer_yield. */
-	void (*turn)(struct transfer *t);
+	void (*resume)(struct transfer *t);
 	/* It cannot be made ready, or time has run out, or the daemon stops: it is to end. */
 	void (*failed)(struct transfer *t, const struct failure *why);
 	/* May it be stopped now, with nothing in doubt? */
@@ -77,20 +77,20 @@ enum transfer_state {
 struct transfer {
 	struct attempt attempt; /* first, so that it is found to be its */
 	LIST_ENTRY(transfer) link;
-	struct transfers *all;
+	struct transfers *transfers;
 	const struct transfer_ops *ops;
 	enum transfer_state state;
 	bool tries_again; /* TRANSFER_DENIED: with a new token it is made ready anew */
 	uint64_t number;  /* the caller's request, for the log */
 	uint64_t deadline_ms;
-	uint64_t moved_ms; /* of the last progress */
-	uint64_t again_ms; /* TRANSFER_PAUSE: until then */
-	struct event tick, next_turn;
+	uint64_t progress_ms; /* of the last progress */
+	uint64_t again_ms;    /* TRANSFER_PAUSE: until then */
+	struct event tick, resume_event;
 };
 
 /* Begins. None of ops runs from within it. number: the caller's request. deadline_ms: CLOCK_NEVER for none. */
-void transfer_start(struct transfer *t, struct transfers *all, const struct transfer_ops *ops, uint64_t number,
-    uint64_t deadline_ms);
+void transfer_start(struct transfer *t, struct transfers *transfers, const struct transfer_ops *ops,
+    uint64_t number, uint64_t deadline_ms);
 
 /* Takes it out of the books. Not told any more. */
 void transfer_end(struct transfer *t);
@@ -99,7 +99,7 @@ void transfer_end(struct transfer *t);
 void transfer_yield(struct transfer *t);
 
 /* Some bytes have gone on their way. */
-void transfer_moved(struct transfer *t);
+void transfer_note_progress(struct transfer *t);
 
 /*
  * OpenBao's answer was not good. Where it may pass the transfer is made ready again after a pause; after a 403

@@ -60,7 +60,7 @@ struct write {
 	struct slot slot;
 	struct answer mismatch; /* WRITE_CONFIRM */
 	bool abandoned;
-	struct claim claim;
+	struct cache_use cache_use;
 	kv_done *done;
 	void *arg;
 };
@@ -93,9 +93,9 @@ bool write_is_sent(const struct write *w)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void write_let_go(struct write *w)
+static void write_release(struct write *w)
 {
-	attempt_let_go(&w->attempt);
+	attempt_release(&w->attempt);
 	slot_end(&w->slot);
 }
 
@@ -103,8 +103,8 @@ static void write_free(struct write *w)
 {
 	struct store *store = w->store;
 
-	write_let_go(w);
-	answers_release(store->answers, &w->claim);
+	write_release(w);
+	answers_end(store->answers, &w->cache_use);
 	event_del(&w->timer);
 	secmem_free(w->data);
 	secret_name_release(w->name);
@@ -124,7 +124,7 @@ static void write_fail_later(struct attempt *a)
 {
 	struct write *w = write_of(a);
 
-	write_let_go(w);
+	write_release(w);
 	write_enter(w, WRITE_FAILED, 0);
 }
 
@@ -165,7 +165,7 @@ static void write_refused(struct attempt *a, const struct answer *answer)
 		break;
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
-		write_let_go(w);
+		write_release(w);
 		if (w->abandoned || store->stopping || until >= w->deadline_ms)
 			write_fail_later(a);
 		else
@@ -243,7 +243,7 @@ static void write_go_on(struct attempt *a)
 	} else if (!mounts_known(store->mounts, mount)) {
 		write_await(w, WRITE_MOUNT, attempt_await_guard(a, store->mounts, mount, w->number));
 	} else {
-		answers_sent(store->answers, &w->claim);
+		answers_sent(store->answers, &w->cache_use);
 		if (node != NULL || !leader_was_found(store->leader)) {
 			write_send(w, node);
 			return;
@@ -357,7 +357,7 @@ struct write *write_begin(struct store *store, const struct kv_write *what, kv_d
 	w->name = secret_name_hold(what->name);
 	w->data = secmem_strndup(what->data, what->data_len);
 	w->data_len = what->data_len;
-	if (w->name == NULL || w->data == NULL || answers_claim_put(store->answers, &w->claim, w->name) != 0) {
+	if (w->name == NULL || w->data == NULL || answers_begin_put(store->answers, &w->cache_use, w->name) != 0) {
 		write_free(w);
 		return NULL;
 	}
