@@ -1,6 +1,6 @@
 /*
- * credential_rules: which unit gets which secret as which credential. Reading rules from the configuration is
- * config_credentials.c's business.
+ * credential_rules: reads the address that systemd connects from, and finds the rule for it. config_credentials.c
+ * reads the rules from the configuration.
  */
 #include "daemon/access/credential_rules.h"
 
@@ -24,7 +24,7 @@ bool credential_id_ok(const char *id)
 	return true;
 }
 
-/* The unit must be of a kind whose settings can have LoadCredential=. */
+/* Tells whether this is a unit's name, of a kind whose settings include LoadCredential=. */
 static bool credential_unit_ok(const char *unit)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";

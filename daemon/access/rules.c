@@ -1,6 +1,6 @@
 /*
- * rules: who may do what. Everything that is not allowed by a rule is forbidden; a rule that restricts neither
- * uid, gid nor unit names nobody. Reading rules from the configuration is config_rules.c's business.
+ * rules: decides who may do what. What no rule allows is forbidden, and a rule that has neither uid, gid nor unit
+ * names nobody. config_rules.c reads the rules from the configuration.
  */
 #include "daemon/access/rules.h"
 
@@ -9,7 +9,7 @@
 
 #include "daemon/access/rules_index.h"
 
-#define UNINDEXED_MAX 16 /* looked at one by one */
+#define UNINDEXED_MAX 16 /* up to this many rules are judged one by one */
 
 static bool rule_has_uid(const struct rule *rule, uid_t uid)
 {
@@ -37,7 +37,7 @@ static bool rule_has_group_of(const struct rule *rule, const struct peer *peer)
 	return false;
 }
 
-/* RULE_ALLOWS: the rule names this caller. */
+/* Judges the keys that name callers; RULE_ALLOWS says that the rule names this one. */
 static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct peer *peer)
 {
 	bool by_id = rule->nuids > 0 || rule->ngids > 0;
@@ -115,9 +115,9 @@ int rules_prepare(struct rules *rules)
 }
 
 /*
- * When what follows a star does not fit, that star takes one byte more and it is tried again. Only the latest
- * star ever needs to: an earlier one giving up bytes to it could not make more of the rest fit. So the cost is
- * at most the product of the lengths.
+ * When what follows a star does not fit, the star takes one byte more and the match is tried again. Only the
+ * latest star ever needs to take more: bytes that an earlier one took could not make more of the rest fit. So the
+ * cost is at most the product of the lengths.
  */
 bool rules_match(const char *pattern, const char *text)
 {

@@ -1,9 +1,10 @@
 /*
- * rules_index: a sorted list of (hash, rule). What is hashed is who, op and where: one of the ids or units that
- * the rule names, and for an op with a path that part of a pattern that holds for every path it matches: up to the
- * last slash before its first star, or all of it. A request looks up each of its own ids, with each beginning of
- * its path that ends with a slash, and the whole path. Two that have the same hash by chance cost a look at a
- * rule, no more.
+ * rules_index: a sorted list of pairs of a hash and a rule. The hash is over a caller, an op and a path: the
+ * caller is one of the ids or units that the rule names, the path is what all paths that a pattern matches begin
+ * with, up to the last slash before its first star (a pattern without a star counts whole). An op without a path,
+ * and a rule for any path, are hashed without one. A request looks up each of its own ids alone, with each
+ * beginning of its path that ends with a slash, and with the whole path. If two entries have the same hash by
+ * chance one rule more is judged.
  */
 #include "daemon/access/rules_index.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, 64 bits: can go on where it ended, for the beginnings of a path. */
+/* FNV-1a of 64 bits. It can go on from the hash of a beginning, which suits the beginnings of a path. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
@@ -72,7 +73,10 @@ static size_t pattern_fixed_part(const char *pattern)
 	return n;
 }
 
-/* For an op without a path, and for one with any, the caller alone is looked up, too. */
+/*
+ * Adds a rule under one of its callers, for each of its ops. With an op that has no path, or any path, the caller
+ * is hashed alone.
+ */
 static int index_add_caller(struct rules_index *index, const struct rule *rule, size_t number,
     enum caller_key kind, const void *p, size_t n)
 {
@@ -93,7 +97,7 @@ static int index_add_caller(struct rules_index *index, const struct rule *rule, 
 	return 0;
 }
 
-/* A rule can be found by one of its keys, since all of them must fit. */
+/* Adds a rule under one of the keys that name callers, which suffices, since all of its keys must fit. */
 static int index_add_rule(struct rules_index *index, const struct rule *rule, size_t number)
 {
 	int rc = 0;
@@ -161,7 +165,7 @@ struct search {
 	const struct peer *peer;
 	enum op op;
 	const char *path;
-	size_t best; /* the first rule found so far that allows it */
+	size_t best; /* the first rule found so far that allows the request */
 };
 
 static void index_look_up(struct search *s, uint64_t hash)
