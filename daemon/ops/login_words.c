@@ -1,5 +1,5 @@
 /*
- * login_words: what the state of the login and of OpenBao is called, for people.
+ * login_words: says in words, for people, how the login and OpenBao stand.
  */
 #include "daemon/ops/login_words.h"
 
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "daemon/upstream/login.h"
 
-/* A line that stands for long cannot tell how long it is from now. */
+/* Gives a time of day, since the line may be read long after it was written. */
 static const char *login_words_time(char out[16], uint64_t from_now_ms)
 {
 	time_t at = time(NULL) + (time_t)(from_now_ms / 1000);

@@ -1,6 +1,6 @@
 /*
- * op_kv: the ops on one secret, between a request and the store. A get is answered from memory, without work,
- * where the cache has what will do.
+ * op_kv: the ops on one secret. A get is answered from the cache, without a struct work, if the cache has an
+ * answer that will do.
  */
 #include "daemon/store/kv.h"
 
@@ -10,7 +10,7 @@
 #include "base/secmem.h"
 #include "daemon/ops/work.h"
 
-/* -- what get and put say ------------------------------------------------------------------------------------ */
+/* -- the reply to get and put -------------------------------------------------------------------------------- */
 
 static void op_kv_write_reply(struct jwrite *w, const struct kv_reply *reply)
 {
@@ -41,7 +41,7 @@ struct op_get {
 	struct work work;
 	struct kv_wanted wanted;
 	struct get *get;
-	struct kv_reply reply; /* valid while the store tells it */
+	struct kv_reply reply; /* valid while op_get_on_reply() runs */
 };
 
 static struct kv_wanted op_get_wanted(const struct request *r, const struct secret_name *name, uint64_t number)
@@ -57,7 +57,7 @@ static struct kv_wanted op_get_wanted(const struct request *r, const struct secr
 static bool op_get_at_once(const struct op_context *context)
 {
 	struct call *call = context->call;
-	const struct peer *peer = call->peer; /* outlasts the call, which ends with its answer */
+	const struct peer *peer = call->peer; /* valid after the call, which ends with its answer */
 	const uint64_t began_us = call->began_us;
 	const struct kv_wanted wanted = op_get_wanted(context->request, &context->request->name, context->number);
 	struct kv_reply reply;
@@ -120,13 +120,13 @@ const struct op_handler op_kv_get = {
 
 struct op_put {
 	struct work work;
-	const char *data; /* valid while it begins */
+	const char *data; /* valid until the put has begun */
 	size_t data_len;
-	char *data_copy; /* where it begins later */
+	char *data_copy; /* NULL, unless the put begins later */
 	bool has_cas;
 	uint64_t cas;
 	struct write *write;
-	struct kv_reply reply; /* valid while the store tells it, and while it is held */
+	struct kv_reply reply; /* valid while op_put_on_reply() runs, and with reply_copy longer */
 	char *reply_copy;
 };
 

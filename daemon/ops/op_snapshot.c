@@ -1,5 +1,5 @@
 /*
- * op_snapshot: the two ops that are streams, between a call's stream and the store's transfer.
+ * op_snapshot: the two ops that are streams. It connects a call's stream with the store's transfer.
  */
 #include "daemon/ops/work.h"
 #include "daemon/store/snapshot_restore.h"
@@ -10,7 +10,7 @@
 struct op_save {
 	struct work work;
 	struct snapshot_save *save;
-	const struct snapshot_save_result *result; /* valid while the store tells it */
+	const struct snapshot_save_result *result; /* valid while op_save_on_done() runs */
 };
 
 static void op_save_on_room(void *arg)

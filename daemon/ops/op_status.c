@@ -1,6 +1,6 @@
 /*
- * op_status: the ops that tell of the daemon itself, ping and status, from memory. Nothing in their replies tells
- * a secret, a token, OpenBao's address or a namespace.
+ * op_status: ping and status, the ops that tell of the daemon itself, from memory. Their replies tell no secret,
+ * no token, and neither OpenBao's address nor a namespace.
  */
 #include "base/clock.h"
 #include "daemon/access/rules.h"
@@ -41,7 +41,7 @@ const struct op_handler op_ping = { .at_once = op_ping_at_once };
 
 /* -- status -------------------------------------------------------------------------------------------------- */
 
-/* A time that is not planned has no member. */
+/* Writes a time from now; a time that is not planned gets no member. */
 static void op_status_write_due(struct jwrite *w, const char *name, uint64_t ms)
 {
 	if (ms != CLOCK_NEVER)
@@ -63,7 +63,7 @@ static void op_status_write_token(struct jwrite *w, const struct login_status *s
 	jwrite_close(w, '}');
 }
 
-/* A stream counts when it has worked, all else when it was allowed. */
+/* Streams are counted when they have worked, all other ops when they were allowed. */
 static void op_status_write_counters(struct jwrite *w, const struct ops *ops, const struct login_status *login)
 {
 	jwrite_open(w, "counters", '{');

@@ -1,5 +1,5 @@
 /*
- * ops: the way of each request: a rule must allow it, then its handler answers at once or work begins.
+ * ops: what each request goes through. A rule must allow it; then its handler answers at once, or work begins.
  */
 #include "daemon/ops/ops.h"
 
@@ -20,7 +20,7 @@ static const struct op_handler *const handlers[] = {
 
 _Static_assert(sizeof(handlers) / sizeof(*handlers) == OP_COUNT, "each op has a handler");
 
-/* The rule that allows it, or NULL. */
+/* Gives the rule that allows the request, or NULL. */
 static const struct rule *ops_find_rule(const struct rules *rules, const struct peer *peer,
     const struct request *r)
 {

@@ -1,7 +1,7 @@
 /*
- * work: from the rule that allows a request to its reply and its record. Read down: it starts, its intent is on
- * file, the store does it, it ends, its record is written, the caller is told; then what happens when the caller
- * or the daemon goes first.
+ * work: takes a request from the rule that allows it to its reply and its record. In the order of the file: it
+ * starts, its intent is on file, the store does it, it ends, its record is written, the caller is answered; then
+ * what happens when the caller or the daemon goes away first.
  */
 #include "daemon/ops/work.h"
 
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
-#define RESULT_MIN_MS 1000u /* for the record of an outcome, however late that came */
+#define RESULT_MIN_MS 1000u /* the least time that the record of an outcome gets, however late the outcome is */
 
 static void work_set_state(struct work *work, enum work_state state)
 {
@@ -79,8 +79,8 @@ static void work_begin(struct work *work)
 static void work_reply(struct work *work);
 
 /*
- * Where the intent could not be put on file nothing was done, and nothing more is recorded, since that could not
- * be either.
+ * If the intent could not be put on file nothing is done. No record is written of that, since it could not be put
+ * on file either.
  */
 static void work_on_intent(void *arg, bool ok)
 {
@@ -106,8 +106,8 @@ void work_start(const struct op_context *context, const struct op_handler *handl
 	const struct request *r = context->request;
 	const struct peer *peer = call->peer;
 	/*
-	 * The rule and the caller's units may not last as long as the work does: they are copied behind the op's
-	 * struct.
+	 * The texts of the rule and of the caller's units may be freed before the work ends: they are copied to
+	 * the end of the op's struct.
 	 */
 	size_t room = work_room_for(context->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
@@ -158,7 +158,7 @@ void work_start(const struct op_context *context, const struct op_handler *handl
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-/* Tells the caller, if it is still there. */
+/* Answers the caller, if it is still there. */
 static void work_answer(struct work *work)
 {
 	struct call *call = work->call;
@@ -185,7 +185,10 @@ static void work_reply(struct work *work)
 	work_free(work);
 }
 
-/* What was done is done: the caller is told so, and the log that there is no record of it. */
+/*
+ * A request that was done is reported as done even if its record could not be written; the log tells of the
+ * missing record.
+ */
 static void work_on_result(void *arg, bool ok)
 {
 	struct work *work = arg;
@@ -214,7 +217,10 @@ void work_end(struct work *work, const struct failure *why)
 		work_free(work);
 		return;
 	}
-	/* Also where the caller has gone: the intent is not to stand there without its outcome. */
+	/*
+	 * The outcome is recorded even if the caller has gone, since an intent without an outcome would say
+	 * nothing.
+	 */
 	work_set_state(work, WORK_RESULT);
 	if (work->handler->copy_reply == NULL || work->handler->copy_reply(work) == 0) {
 		uint64_t least = now_us / 1000 + RESULT_MIN_MS;
@@ -267,7 +273,7 @@ void work_end_all(struct ops *ops)
 		if (work->wait != NULL) {
 			audit_abandon(work->wait);
 		} else if (op_is(work->op, OP_WRITES)) {
-			/* The daemon ends in a hurry: whether OpenBao does what was sent is not known. */
+			/* The daemon ends without waiting for OpenBao, which may still do what was sent. */
 			work->record.code = CODE_UNKNOWN_OUTCOME;
 			work_record_now(work);
 		}
