@@ -1,5 +1,5 @@
 /*
- * answers: how old an answer may be is judged here, the cache itself keeps and forgets.
+ * answers: judges how old an answer may be. What is kept, and when it is dropped, is up to the cache.
  */
 #include "daemon/store/answers.h"
 
@@ -11,12 +11,12 @@
 #include "daemon/store/cache.h"
 #include "daemon/upstream/login.h"
 
-#define EXPIRY_MIN_MS 100u /* between two looks at what is too old */
+#define EXPIRY_MIN_MS 100u /* between two calls of cache_expire() */
 
 struct answers {
 	struct login *login;
 	struct kv_options options;
-	struct cache *cache; /* off, it takes note of puts only, and so can be turned on at any time */
+	struct cache *cache; /* even while it is off it is told of puts, and so can be turned on at any time */
 	bool paused, stopping;
 	struct event expiry;
 };
@@ -24,8 +24,8 @@ struct answers {
 /* -- answers ------------------------------------------------------------------------------------------------- */
 
 /*
- * A version by its number is always asked for: who wants one by number is after something that no cache can vouch
- * for, its not having been deleted since.
+ * A get of a version by its number is never answered from the cache: the caller wants to know, too, that the
+ * version has not been deleted since, which no cache can tell.
  */
 static bool answers_find_younger(struct answers *a, const struct kv_wanted *wanted, uint64_t limit_ms,
     uint64_t now_ms, struct kv_reply *ret)
@@ -65,9 +65,9 @@ bool answers_find(struct answers *a, const struct kv_wanted *wanted, uint64_t no
 	    answers_find_stale(a, wanted, ret);
 }
 
-/* -- a read's and a write's steps ---------------------------------------------------------------------------- */
+/* -- the steps of a read and a put --------------------------------------------------------------------------- */
 
-/* Of what is kept; 0: the cache is off. */
+/* Gives how long entries are kept; 0: the cache is off. */
 static uint64_t answers_lifetime_ms(const struct answers *a)
 {
 	const struct kv_options *o = &a->options;
@@ -131,8 +131,8 @@ void answers_keep(struct answers *a, struct cache_use *cache_use, const struct a
 }
 
 /*
- * OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any
- * more.
+ * These statuses say that the secret is not there, or not to be had: its entry must not be given any more. A 404
+ * for one version says nothing of the latest.
  */
 void answers_refused(struct answers *a, struct cache_use *cache_use, int status, bool latest)
 {

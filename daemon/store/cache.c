@@ -1,5 +1,5 @@
 /*
- * cache: a table of secrets, those with an entry in two orders: by use, for what has to make room, and by age.
+ * cache: a table of secrets. Those with an entry are in two lists: by use, for making room, and by age.
  */
 #include "daemon/store/cache.h"
 
@@ -12,24 +12,27 @@
 #include "base/table.h"
 
 #define NEVER UINT64_MAX
-#define USE_MS 1000   /* entries used within that are in no order: moving one costs more than finding it */
-#define BLOCK_COST 16 /* what the allocator keeps for a block */
+#define USE_MS 1000   /* an entry used again within this keeps its place: moving costs more than finding */
+#define BLOCK_COST 16 /* what the allocator adds to each block */
 #define LINE_BYTES 64
 #define FETCH_BYTES 1024
 
-/* What a look-up touches comes last, together with the key: each line of the processor's caches less is time. */
+/*
+ * The members that a look-up touches stand last, beside the key, so that it touches fewer lines of the processor's
+ * caches.
+ */
 struct cache_secret {
-	uint64_t generation; /* grows with each put's beginning and end */
+	uint64_t generation; /* grows when a put is sent or ends, and with cache_forget() */
 	unsigned puts;       /* under way */
 	unsigned holds;
 	size_t body_len;
-	TAILQ_ENTRY(cache_secret) used, aged; /* if there is a body */
-	uint64_t used_ms;                     /* when it was last moved in by_use */
+	TAILQ_ENTRY(cache_secret) used, aged; /* used only if there is an entry */
+	uint64_t used_ms;                     /* when it was last moved to the head of by_use */
 	char *body;                           /* NULL: there is no entry */
-	struct cache_value value;             /* its spans lie in body */
+	struct cache_value value;             /* its spans point into body */
 	UT_hash_handle hh;
 	unsigned key_len;
-	char key[]; /* its name's */
+	char key[]; /* the key of its struct secret_name */
 };
 
 TAILQ_HEAD(cache_secrets, cache_secret);
@@ -37,8 +40,8 @@ TAILQ_HEAD(cache_secrets, cache_secret);
 struct cache {
 	uint64_t lifetime_ms, max_bytes;
 	struct cache_secret *table;
-	struct cache_secrets by_use; /* used last first */
-	struct cache_secrets by_age; /* sent first first */
+	struct cache_secrets by_use; /* the most recently used first */
+	struct cache_secrets by_age; /* the read that was sent first comes first */
 	uint64_t entries, bytes;
 	uint64_t clears;
 };
@@ -127,7 +130,7 @@ static char *cache_copy_span(char *at, struct jspan *span)
 	return at + span->len;
 }
 
-/* Reads end nearly in the order in which they were sent. */
+/* The place is searched from the tail, since reads end nearly in the order in which they were sent. */
 static void cache_insert_by_age(struct cache *c, struct cache_secret *s)
 {
 	struct cache_secret *before;
@@ -170,9 +173,9 @@ static void cache_add_entry(struct cache *c, struct cache_secret *s, const struc
 }
 
 /*
- * The entry will be copied into a reply. Its bytes are on their way while the audit counts, instead of being
- * waited for one line of the processor's caches after the other; of a large one the processor fetches the rest by
- * itself.
+ * The entry will be copied into a reply soon. Prefetching loads its first bytes while the caller goes on, for
+ * instance with the audit's counters, where the copy would wait for one cache line after the other. Beyond
+ * FETCH_BYTES the processor fetches ahead by itself.
  */
 static void cache_prefetch(const struct cache_secret *s)
 {
@@ -197,7 +200,7 @@ const struct cache_value *cache_find(struct cache *c, const struct secret_name *
 
 /* -- reads and puts ------------------------------------------------------------------------------------------ */
 
-/* Both only grow, so that the sum is the same only if each is. */
+/* Both numbers only grow, so that the sum is the same only if each of them is. */
 uint64_t cache_ticket(const struct cache *c, const struct cache_secret *s)
 {
 	return c->clears + s->generation;

@@ -1,5 +1,5 @@
 /*
- * flights: a table of routes, one for each key of which a flight runs or waits.
+ * flights: a table of groups, one for each key of which a flight runs or waits.
  */
 #include "daemon/store/flights.h"
 
@@ -9,10 +9,12 @@
 #include "base/table.h"
 
 #define NEVER UINT64_MAX
-#define SAMPLES 100             /* durations the 99th percentile is taken of, at most … */
-#define SAMPLE_AGE_MAX_MS 60000 /* … and none that are older: after an election reads are fast again */
+#define SAMPLES 100             /* how many reads the 99th percentile is taken of, at most … */
+#define SAMPLE_AGE_MAX_MS 60000 /* … and none that ended longer ago: after an election reads soon are fast again */
 
-/* Routes are found by what a struct flight_key stands for, so that no key is put together to look one up. */
+/*
+ * Keys are hashed and compared by what a struct flight_key points to, so that a look-up builds no key of its own.
+ */
 #undef HASH_FUNCTION
 #define HASH_FUNCTION(key, len, hash) ((hash) = flight_key_hash(key))
 #undef HASH_KEYCMP
@@ -20,17 +22,17 @@
 
 struct flight_group {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(flight_group) link; /* flights.due, if due is not NEVER */
+	TAILQ_ENTRY(flight_group) link; /* in flights.due, if due is not NEVER */
 	uint64_t due;                   /* when the open flight need not wait any longer */
-	struct running_flights running; /* the one that has run longest first */
+	struct running_flights running; /* the one that has run longest comes first */
 	unsigned nrunning;
-	struct flight *open;   /* waits or boards, and takes whoever comes; NULL: none */
-	struct flight_key key; /* with a hold on its name */
+	struct flight *open;   /* FLIGHT_WAITING or FLIGHT_BOARDING, and joined by whoever comes; NULL: none */
+	struct flight_key key; /* with a reference to its name */
 };
 
 TAILQ_HEAD(flight_groups, flight_group);
 
-/* A read that has ended well. */
+/* A read that has ended well is a sample of how long reads take. */
 struct read_sample {
 	uint64_t took_ms, ended;
 };
@@ -39,7 +41,7 @@ struct flights {
 	const struct flights_ops *ops;
 	void *arg;
 	struct flight_group *table;
-	struct flight_groups due; /* soonest first */
+	struct flight_groups due; /* the soonest comes first */
 	struct read_sample samples[SAMPLES];
 	unsigned nsamples, next_sample;
 };
@@ -54,7 +56,7 @@ static void flights_add_sample(struct flights *fs, uint64_t took_ms, uint64_t no
 		fs->nsamples++;
 }
 
-/* Of a hundred the second largest; of fewer the largest. */
+/* Gives the 99th percentile of the recent reads: of 100 the second largest, of fewer the largest. */
 static uint64_t flights_percentile_99(const struct flights *fs, uint64_t now)
 {
 	uint64_t first = 0, second = 0;
@@ -83,7 +85,7 @@ static uint64_t flights_slow_ms(const struct flights *fs, uint64_t now)
 	return ms > FLIGHTS_SLOW_MS ? ms : FLIGHTS_SLOW_MS;
 }
 
-/* -- routes -------------------------------------------------------------------------------------------------- */
+/* -- groups -------------------------------------------------------------------------------------------------- */
 
 static unsigned flight_key_hash(const struct flight_key *key)
 {
@@ -157,7 +159,9 @@ static void flights_drop_empty_group(struct flights *fs, struct flight_group *g)
 
 /* -- beginning ----------------------------------------------------------------------------------------------- */
 
-/* When a flight that waits may begin: when the youngest of those that run is slow, and there are not too many. */
+/*
+ * Gives when a waiting flight may begin: when the youngest of those that run has become slow, unless too many run.
+ */
 static uint64_t flights_may_begin_at(const struct flights *fs, const struct flight_group *g, uint64_t now)
 {
 	const struct flight *youngest = TAILQ_LAST(&g->running, running_flights);
@@ -167,7 +171,10 @@ static uint64_t flights_may_begin_at(const struct flights *fs, const struct flig
 	return g->nrunning < FLIGHTS_RUNNING_MAX ? youngest->sent_ms + flights_slow_ms(fs, now) : NEVER;
 }
 
-/* Without memory it goes on waiting, as if one before it ran that has just begun. */
+/*
+ * Begins the open flight, if it may begin by now. If there is no memory for that it is tried again after
+ * FLIGHTS_SLOW_MS.
+ */
 static void flights_begin_or_wait(struct flights *fs, struct flight_group *g, uint64_t now)
 {
 	struct flight *flight = g->open;
@@ -200,7 +207,7 @@ void flight_mark_sent(struct flight *flight, uint64_t now)
 	g->nrunning++;
 }
 
-/* It is no more among those of its route. */
+/* Takes the flight out of its group. */
 static void flights_remove(struct flight_group *g, struct flight *flight)
 {
 	if (flight->state != FLIGHT_RUNNING) {
@@ -224,7 +231,7 @@ void flights_run(struct flights *fs, uint64_t now)
 		flights_begin_or_wait(fs, TAILQ_FIRST(&fs->due), now);
 }
 
-/* -- seats --------------------------------------------------------------------------------------------------- */
+/* -- members ------------------------------------------------------------------------------------------------- */
 
 static struct flight *flights_open_flight(struct flight_group *g)
 {
@@ -256,13 +263,13 @@ int flights_join(struct flights *fs, const struct flight_key *key, struct flight
 	if (g->due == NEVER || g->due <= now)
 		flights_begin_or_wait(fs, g, now);
 	if (flight->state == FLIGHT_WAITING && g->nrunning == 0 && TAILQ_FIRST(&flight->members) == member) {
-		flights_leave(fs, member, now); /* without memory, and nobody else is left to tell of it */
+		flights_leave(fs, member, now); /* there was no memory to begin it, which this caller is told */
 		return -1;
 	}
 	return 0;
 }
 
-/* A flight that is not to be any more. */
+/* Ends a flight that has no members any more, and frees it. */
 static void flights_cancel(struct flights *fs, struct flight *flight, uint64_t now)
 {
 	struct flight_group *g = flight->group;

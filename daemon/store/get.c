@@ -1,5 +1,5 @@
 /*
- * get: a caller has a seat in a flight, whose work is a read (read.h).
+ * get: each get is a member of a flight, whose work is a read (read.h).
  */
 #include "daemon/store/get.h"
 
@@ -14,18 +14,20 @@
 #include "daemon/store/read.h"
 #include "daemon/upstream/login.h"
 
-#define STALE_MS \
-	300u /* so long a caller waits for OpenBao, or half of its time, before a stale answer has to do */
+#define STALE_MS 300u /* how long a caller waits, but at most half of its time, before it gets a stale answer */
 
 struct get {
-	struct flight_member member; /* first, so that a seat is found to be its */
+	struct flight_member member; /* the first member, since a get is found by it */
 	TAILQ_ENTRY(get) link;
 	struct gets *gets;
 	uint64_t caller, number;
 	uint64_t deadline_ms;
-	uint64_t max_age_ms; /* as wanted */
-	struct event timer;  /* the deadline; or before it, to see whether a stale answer has to do */
-	/* NULL: it was told; it keeps its seat so that the flight brings the cache something newer */
+	uint64_t max_age_ms; /* as in kv_wanted */
+	struct event timer;  /* runs at the deadline, or before it, when a stale answer may be given */
+	/*
+	 * NULL: the caller has its answer, and the get only keeps its flight going, so that the cache gets
+	 * something newer
+	 */
 	kv_done *done;
 	void *arg;
 };
@@ -35,7 +37,7 @@ struct gets {
 	struct flights *flights;
 	TAILQ_HEAD(, get) list;
 	struct event next_flight;
-	uint64_t next_flight_ms; /* what that is set to; CLOCK_NEVER: not at all */
+	uint64_t next_flight_ms; /* when next_flight runs; CLOCK_NEVER: not at all */
 };
 
 static struct get *get_of(struct flight_member *member)
@@ -50,7 +52,7 @@ static void get_wake_at(struct get *g, uint64_t until_ms)
 	(void)event_add(&g->timer, &tv);
 }
 
-/* -- when a flight begins because others take long ----------------------------------------------------------- */
+/* -- flights that begin since others are slow ---------------------------------------------------------------- */
 
 static void gets_set_timer(struct gets *gets)
 {
@@ -75,7 +77,7 @@ static void gets_on_next_flight(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	flights_run(gets->flights, clock_now_ms());
-	gets->next_flight_ms = CLOCK_NEVER; /* as far as the timer goes */
+	gets->next_flight_ms = CLOCK_NEVER; /* the timer has run, and is not set any more */
 	gets_set_timer(gets);
 }
 
@@ -128,7 +130,7 @@ static void get_on_flight_sent(void *arg)
 	flight_mark_sent(arg, clock_now_ms());
 }
 
-/* Whether a failure says that OpenBao is not to be reached, and not what it has to say. */
+/* Tells whether a failure says that OpenBao cannot be reached, and not what OpenBao has to say. */
 static bool get_is_away(const struct store *store, enum code code)
 {
 	switch (code) {
@@ -137,7 +139,7 @@ static bool get_is_away(const struct store *store, enum code code)
 	case CODE_SEALED:
 	case CODE_NOT_INITIALIZED:
 		return true;
-	case CODE_NOT_READY: /* no login, since OpenBao was away when it was due */
+	case CODE_NOT_READY: /* there is no login, perhaps since OpenBao was away when it was due */
 		return login_health(store->login) != HEALTH_UP;
 	default:
 		return false;
@@ -147,9 +149,9 @@ static bool get_is_away(const struct store *store, enum code code)
 static void get_on_flight_read(void *arg, const struct answer *answer, uint64_t sent_ms)
 {
 	struct flight *flight = arg;
-	/* without seats it would have been cancelled */
+	/* it has a member, or it would have been cancelled */
 	struct gets *gets = get_of(TAILQ_FIRST(&flight->members))->gets;
-	const struct flight_key key = flight_key(flight); /* the read holds the name */
+	const struct flight_key key = flight_key(flight); /* the read keeps the name valid */
 	bool ok = answer->verdict == VERDICT_OK, away = !ok && get_is_away(gets->store, answer->failure.code);
 	const struct kv_reply reply = { .failure = ok ? NULL : &answer->failure,
 		.data = answer->data,
@@ -213,8 +215,8 @@ static bool get_shares_flight(const struct get *g)
 }
 
 /*
- * The read's own time is over with this caller's at the latest. Its end is waited for: it knows more of what went
- * wrong.
+ * Tells whether the read ends by itself before this caller's deadline, or with it. Then the read's end is waited
+ * for, since it tells more of what went wrong.
  */
 static bool get_outlasts_read(const struct get *g)
 {
@@ -223,7 +225,10 @@ static bool get_outlasts_read(const struct get *g)
 	return flight->state != FLIGHT_WAITING && flight->deadline <= g->deadline_ms;
 }
 
-/* A caller whose time is over, while the read has more, is told what the read would fail with now. */
+/*
+ * This caller's deadline has come while the read has more time: tells the failure that the read would end with
+ * now.
+ */
 static void get_overdue(struct get *g)
 {
 	const struct flight *flight = g->member.flight;
@@ -250,8 +255,8 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (get_tell_stale(g, &key)) {
 		/*
-		 * The last one keeps the flight in the air: were it called off, a slow OpenBao would never be
-		 * heard again.
+		 * The last member stays until its deadline. If it left, the flight would be cancelled, and no
+		 * answer of a slow OpenBao would ever reach the cache.
 		 */
 		if (get_shares_flight(g) || now >= g->deadline_ms)
 			get_free(g);
@@ -263,8 +268,8 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 		get_overdue(g);
 	} else if (g->member.flight->state == FLIGHT_BOARDING) {
 		/*
-		 * The read's end is due now; but until it is sent somebody who joins may give it more time than
-		 * this caller has.
+		 * The read should end now. But until it is sent callers join, whose deadlines may be later: looks
+		 * again.
 		 */
 		get_wake_at(g, now + 1);
 	}
@@ -272,7 +277,10 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* -- gets ---------------------------------------------------------------------------------------------------- */
 
-/* Nobody waits for another's slot: be it the read's own, or that of one before it which is tried again. */
+/*
+ * Lets the reads that this caller waits for take its slot, too: that of its own flight, or those that run before
+ * it and may have to be sent again. So no caller waits for a slot of another.
+ */
 static void get_share_slots(const struct get *g)
 {
 	const struct flight *flight = g->member.flight;
@@ -322,7 +330,7 @@ struct get *get_begin(struct gets *gets, uint64_t caller, const struct kv_wanted
 	if (answers_find_stale(gets->store->answers, wanted, &stale))
 		get_wake_at(g, now + (half < STALE_MS ? half : STALE_MS));
 	else if (flight->state != FLIGHT_RUNNING ||
-	    !get_outlasts_read(g)) /* who boards later may make a read last longer */
+	    !get_outlasts_read(g)) /* whoever joins later may make the read last longer */
 		get_wake_at(g, deadline_ms);
 	return g;
 }

@@ -1,6 +1,6 @@
 /*
- * mounts: a small table of what is known of each mount, and the questions under way. Only good answers are
- * remembered, so that a mount made or mended a moment ago works at once.
+ * mounts: a table of the mounts known to be good, and the questions under way. Bad answers are not remembered, so
+ * that a mount made or mended a moment ago works at once.
  */
 #include "daemon/store/mounts.h"
 
@@ -19,16 +19,16 @@
 struct mount {
 	struct mounts *mounts;
 	char *name;
-	char *node;             /* where the question went; NULL: to any */
+	char *node;             /* the node that was asked; NULL: any */
 	uint64_t good_until_ms; /* 0: not known to be good */
 	struct http_call *question;
-	bool answering; /* its waiters are being told */
+	bool answering; /* its waiters are being told, so that it must not be freed */
 	struct waiters waiters;
 	UT_hash_handle hh;
 };
 
 struct mounts_wait {
-	struct waiter waiter; /* first, so that it is found to be its */
+	struct waiter waiter; /* the first member, since the wait is found by it */
 	struct mount *mount;
 	api_answer *done;
 	void *arg;
@@ -69,8 +69,8 @@ static struct mount *mounts_find_or_add(struct mounts *mounts, const char *name)
 	if (m != NULL)
 		return m;
 	/*
-	 * A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at
-	 * once.
+	 * A full table is emptied. A thousand real mounts are less likely than a mistake, and the table soon fills
+	 * again with those in use.
 	 */
 	if (HASH_COUNT(mounts->table) >= TABLE_MAX) {
 		HASH_ITER(hh, mounts->table, m, next) {
@@ -167,7 +167,7 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
 	return wait;
 }
 
-/* The question itself goes on: its answer is worth having for the next one who asks. */
+/* The question itself goes on, since its answer is of use to the next caller. */
 void mounts_cancel(struct mounts_wait *wait)
 {
 	waiters_remove(&wait->mount->waiters, &wait->waiter);

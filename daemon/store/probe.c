@@ -1,6 +1,6 @@
 /*
- * probe: one question about OpenBao's health at a time, those who wait for its answer, each until a deadline of
- * its own, and what the answer means.
+ * probe: keeps one question about OpenBao's health under way at a time, and the callers who wait for its answer,
+ * each until its own deadline.
  */
 #include "daemon/store/probe.h"
 
@@ -18,15 +18,15 @@
 #define TAG " (REQ-006, PX-0003)"
 
 /*
- * So long a question may take. A connection that died without a word would otherwise be waited for without end, as
- * long as there is always somebody who waits.
+ * A question is given up after this long. Otherwise a connection that died silently would be waited for without
+ * end, as long as there is always somebody who waits.
  */
 #define QUESTION_MS 5000u
 
 struct probe_wait {
-	struct waiter waiter; /* first, so that it is found to be its */
+	struct waiter waiter; /* the first member, since the wait is found by it */
 	struct probe *probe;
-	struct event timer; /* the deadline */
+	struct event timer; /* runs at the deadline */
 	probe_done *done;
 	void *arg;
 };
@@ -38,7 +38,7 @@ struct probe {
 	struct http_call *question;
 	struct waiters waiters;
 	bool stopping;
-	struct drain drain; /* for when nobody waits any more */
+	struct drain drain; /* tells when nobody waits any more */
 };
 
 static struct probe_wait *probe_wait_of(struct waiter *waiter)
@@ -48,7 +48,7 @@ static struct probe_wait *probe_wait_of(struct waiter *waiter)
 
 /* -- the end of a wait --------------------------------------------------------------------------------------- */
 
-/* It is in no list any more. A question that nobody waits for is not worth a connection. */
+/* Frees a wait that is in no list any more. A question that nobody waits for is cancelled. */
 static void probe_wait_free(struct probe_wait *wait)
 {
 	struct probe *p = wait->probe;
@@ -68,7 +68,7 @@ void probe_abandon(struct probe_wait *wait)
 	probe_wait_free(wait);
 }
 
-/* It is in no list any more. */
+/* Tells the outcome to a waiter that is in no list any more, and frees the wait. */
 static void probe_tell(struct probe_wait *wait, const struct failure *why)
 {
 	probe_done *done = wait->done;
@@ -121,7 +121,10 @@ static enum code probe_code_of(const struct control *c)
 	}
 }
 
-/* False, with *ret set, if OpenBao is not fit. Of its own words, and of curl's, none is passed on. */
+/*
+ * Returns false, with *ret set, if OpenBao is not fit to serve. Neither OpenBao's own words nor curl's are passed
+ * on.
+ */
 static bool probe_is_fit(const struct control *c, struct failure *ret)
 {
 	enum code code = probe_code_of(c);
@@ -136,7 +139,7 @@ static bool probe_is_fit(const struct control *c, struct failure *ret)
 	return false;
 }
 
-/* The reference has a client only once the first login has succeeded. */
+/* The reference counts as ready only after the first login, since it has no client before. */
 static bool probe_has_logged_in(const struct probe *p, struct failure *ret)
 {
 	struct login_status status;
@@ -175,7 +178,10 @@ static void probe_on_health(void *arg, const struct control *control)
 	p->question = NULL;
 	if (control->result == CONTROL_UNREACHABLE)
 		login_unreachable(p->login);
-	/* Who is left has time for another try, on another connection and perhaps at another address. */
+	/*
+	 * The waiters that are left have time for another try, on another connection and perhaps at another
+	 * address.
+	 */
 	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
 	good = probe_is_fit(control, &why) && probe_has_logged_in(p, &why);

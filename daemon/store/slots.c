@@ -1,7 +1,7 @@
 /*
- * slots: a queue for each caller, served one request each in rotation. A caller that has the daemon to itself may
- * have all slots. For a second after another was heard of it may not: what comes next from the other must not find
- * OpenBao busy with all that the first could think of.
+ * slots: a queue for each caller; the queues are served in rotation, one request each. A caller that is alone may
+ * have all slots. Once another caller asks it is not alone for a second, so that the next request of the other
+ * does not find OpenBao busy with all that the first one asked for.
  */
 #include "daemon/store/slots.h"
 
@@ -13,12 +13,12 @@
 #include "base/table.h"
 
 #define RECENT_MS 1000u
-#define SHARED_MAX 8u  /* slots of one caller among others */
-#define QUEUE_LONG 64u /* a caller that has so many waiting asks for more than it is given whatever that is: */
-#define FLOOD_MAX 1u   /* slots of such a one among others */
+#define SHARED_MAX 8u  /* slots that one of several callers may have */
+#define QUEUE_LONG 64u /* a caller with this many requests waiting would take any number of slots, and … */
+#define FLOOD_MAX 1u   /* … may have only this many if there are other callers */
 
 struct slot_caller {
-	struct slot_caller *prev, *next; /* in rotation */
+	struct slot_caller *prev, *next; /* in the rotation */
 	uint64_t key;
 	struct slot *waiting;
 	unsigned nwaiting, running;
@@ -33,7 +33,7 @@ struct slots {
 	struct event *serve;
 };
 
-/* How many of the slots one caller may have now. */
+/* Gives how many of the slots the caller may have now. */
 static unsigned slots_allowed(const struct slots *slots, const struct slot_caller *caller)
 {
 	unsigned callers = HASH_COUNT(slots->table);
@@ -52,7 +52,7 @@ static bool slots_has_free(const struct slots *slots, const struct slot_caller *
 	return slots->running < slots->count && caller->running < slots_allowed(slots, caller);
 }
 
-/* Callers that were not heard of lately do not count. */
+/* Drops callers that have no requests and have asked for no slot lately: they do not count any more. */
 static void slots_forget_idle_callers(struct slots *slots, uint64_t now)
 {
 	struct slot_caller *caller, *next;
@@ -101,7 +101,7 @@ static void slot_leave_queue(struct slot *slot)
 	slot->slots->waiting--;
 }
 
-/* The next in rotation that waits and may have one; NULL: there is none. */
+/* Gives the first waiting slot of the next caller in rotation that may have one; NULL: there is none. */
 static struct slot *slots_next_waiting(struct slots *slots)
 {
 	struct slot_caller *caller;

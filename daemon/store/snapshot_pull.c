@@ -1,6 +1,7 @@
 /*
  * snapshot_pull: two buffers. The thread fills one with what it has checked; when the loop has emptied the other
- * they are exchanged. An eventfd each way tells that there is something to take, or room again.
+ * they are swapped. One eventfd tells the loop that there is something to take, another the thread that there is
+ * room again.
  */
 #include "daemon/store/snapshot_pull.h"
 
@@ -18,41 +19,42 @@
 #include "proto/snapshot.h"
 
 /*
- * Bytes checked and not handed over; then OpenBao waits until half of it is gone. With the piece that reaches it
- * they are 128 KiB at most, for which there is room at once: a buffer that grows leaves holes behind.
+ * When this many checked bytes wait in the thread's buffer OpenBao is paused until half of them are gone. With the
+ * piece that crosses the limit they are 128 KiB at most. The buffer gets that room at once, since growing would
+ * leave holes in the heap.
  */
-#define FRESH_MAX (128u * 1024 - HTTP_PIECE_MAX)
+#define UNSHARED_MAX (128u * 1024 - HTTP_PIECE_MAX)
 
 struct snapshot_pull {
-	/* The daemon's loop's. */
+	/* Used by the daemon's loop only. */
 	pthread_t thread;
 	bool started;
 	struct event *readable;
 	void (*news)(void *arg);
 	void *arg;
 
-	/* Set before the thread begins. */
-	struct api *api; /* of base, with settings of its own */
+	/* Set before the thread begins, and constant from then on. */
+	struct api *api; /* the thread's own, on its loop */
 	char *token, *node;
-	uint64_t number;        /* of the request that it is for, for the log */
+	uint64_t number;        /* the caller's request, for the log */
 	int to_loop, to_thread; /* eventfds */
 
-	/* Of both, under the lock. */
+	/* Shared by both, under the lock. */
 	pthread_mutex_t lock;
-	struct buf shared;                /* to be taken */
-	struct snapshot_pull_state state; /* as it is after that */
-	bool signalled;                   /* since something was last taken */
-	bool thread_waits;                /* for ready to be taken */
+	struct buf shared;                /* the bytes to be taken */
+	struct snapshot_pull_state state; /* how things stand after those bytes */
+	bool signalled;                   /* to_loop was written since the last take */
+	bool thread_waits;                /* the thread waits for shared to be taken */
 	bool stop;
 
-	/* The thread's. */
+	/* Used by the thread only. */
 	struct event_base *base;
 	struct event *woken, *publish;
 	struct http_call *http; /* NULL: not asked yet, or all has come */
 	struct snapshot_check *check;
-	struct buf unshared;                       /* checked, not handed over */
-	struct snapshot_pull_state unshared_state; /* as it is after that */
-	bool paused;                               /* OpenBao waits */
+	struct buf unshared;                       /* checked, and not shared yet */
+	struct snapshot_pull_state unshared_state; /* how things stand after those bytes */
+	bool paused;                               /* OpenBao has to wait */
 };
 
 const char *snapshot_pull_end_name(enum snapshot_pull_end end)
@@ -91,7 +93,8 @@ static void pull_swap_bufs(struct buf *a, struct buf *b)
 /* -- in the thread ------------------------------------------------------------------------------------------- */
 
 /*
- * Gives the loop what there is for it, if it has taken what it got before. False: it is to stop, or all is told.
+ * Shares what the thread has with the loop, if the loop has taken what it got before. Returns false if the thread
+ * is to stop: it was told to, or the end is shared.
  */
 static bool pull_publish(struct snapshot_pull *pull)
 {
@@ -123,13 +126,13 @@ static void pull_on_publish(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (pull->paused && pull->unshared_state.end == PULL_GOES_ON && pull->http != NULL &&
-	    buf_len(&pull->unshared) < FRESH_MAX / 2) {
+	    buf_len(&pull->unshared) < UNSHARED_MAX / 2) {
 		pull->paused = false;
 		http_resume(pull->http);
 	}
 }
 
-/* After what curl may still bring in this turn. */
+/* Publishes after the events that are due now, of which some may bring more. */
 static void pull_publish_later(struct snapshot_pull *pull)
 {
 	event_active(pull->publish, EV_TIMEOUT, 0);
@@ -166,7 +169,10 @@ static bool pull_is_stopping(struct snapshot_pull *pull)
 	return stop;
 }
 
-/* A few bytes can hold millions to be checked. */
+/*
+ * Checks in steps, between which the thread may be stopped: a few compressed bytes can hold millions to be
+ * checked.
+ */
 static void pull_check(struct snapshot_pull *pull, const unsigned char *p, size_t n)
 {
 	const unsigned char *at = p;
@@ -178,14 +184,14 @@ static void pull_check(struct snapshot_pull *pull, const unsigned char *p, size_
 	} while (step == SNAPSHOT_BUSY && !pull_is_stopping(pull));
 	if (step == SNAPSHOT_BAD)
 		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
-	else if (buf_reserve(&pull->unshared, FRESH_MAX + HTTP_PIECE_MAX - buf_len(&pull->unshared)) != 0 ||
+	else if (buf_reserve(&pull->unshared, UNSHARED_MAX + HTTP_PIECE_MAX - buf_len(&pull->unshared)) != 0 ||
 	    buf_put(&pull->unshared, p, n) != 0)
 		pull_out_of_memory(pull);
 }
 
 static bool pull_is_full(const struct snapshot_pull *pull)
 {
-	return buf_len(&pull->unshared) >= FRESH_MAX;
+	return buf_len(&pull->unshared) >= UNSHARED_MAX;
 }
 
 static void pull_sink(void *arg, const void *p, size_t n)

@@ -1,6 +1,6 @@
 /*
- * snapshot_restore: the caller's bytes are checked as they come, and OpenBao gets those that can do no harm: all
- * but the last ones, until the check is content.
+ * snapshot_restore: the caller's bytes are checked as they come. OpenBao gets those that can do no harm, which are
+ * all but the last ones, until the check has succeeded.
  */
 #include "daemon/store/snapshot_restore.h"
 
@@ -19,20 +19,21 @@
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
-#define UNSENT_MAX \
-	131072u /* so much waits to be sent, beside what is held back, before the caller is told to wait */
-#define DATA_MAX \
-	(SNAPSHOT_HOLD_BACK + UNSENT_MAX + \
-	    FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
-#define STEPS_MAX 2         /* of the check: some tenths of a millisecond */
+/*
+ * The caller is told to wait when UNSENT_MAX bytes wait to be sent, beside those that are held back. It may then
+ * have one more frame under way.
+ */
+#define UNSENT_MAX 131072u
+#define DATA_MAX (SNAPSHOT_HOLD_BACK + UNSENT_MAX + FRAME_DATA_MAX)
+#define STEPS_MAX 2 /* of the check, before other events get their turn: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
 enum restore_state {
-	RESTORE_RECEIVING,  /* and, before, made ready */
-	RESTORE_CHECKING,   /* all has come, and is not yet checked to its end */
-	RESTORE_CONFIRMING, /* it is whole: does the node still lead? */
-	RESTORE_RELEASED,   /* nothing is held back any more: from here on it may be applied */
-	RESTORE_WATCHING    /* OpenBao has taken it */
+	RESTORE_RECEIVING,  /* data comes from the caller; before that, the transfer is made ready */
+	RESTORE_CHECKING,   /* all data has come, and is not checked to its end yet */
+	RESTORE_CONFIRMING, /* the snapshot is whole, and the node is asked whether it still leads */
+	RESTORE_RELEASED,   /* nothing is held back any more: OpenBao may apply the snapshot from now on */
+	RESTORE_WATCHING    /* OpenBao has taken the snapshot */
 };
 
 struct snapshot_restore {
@@ -45,12 +46,12 @@ struct snapshot_restore {
 	struct http_call *question;
 	struct snapshot_watch *watch;
 	struct snapshot_check *check;
-	struct buf data; /* came, and was not given to curl yet */
-	size_t checked;  /* of data */
+	struct buf data; /* received, and not given to curl yet */
+	size_t checked;  /* how many bytes of data are checked */
 	bool busy;       /* the check has more to do with what it took */
 	bool has_room, begun_sending;
 	bool source_waits;
-	char *active_time; /* since when the node led before */
+	char *active_time; /* since when the node led before the restore; NULL: not known */
 	uint64_t bytes;
 };
 
@@ -59,7 +60,7 @@ static struct snapshot_restore *restore_of(struct transfer *t)
 	return (struct snapshot_restore *)(void *)((char *)t - offsetof(struct snapshot_restore, transfer));
 }
 
-/* The only place where the state changes. */
+/* Sets the state; nothing else does. */
 static void restore_enter(struct snapshot_restore *r, enum restore_state state)
 {
 	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving",
@@ -103,7 +104,10 @@ static void restore_finish(struct snapshot_restore *r, const struct failure *why
 	restore_free(r);
 }
 
-/* The state is another now: what was known of the old one is of no use, nor the token perhaps. */
+/*
+ * OpenBao's state is another one now: forgets what was known of the old one, and logs in anew, since the token may
+ * be gone.
+ */
 static void restore_forget_old_state(struct snapshot_restore *r, enum snapshot_watch_end end)
 {
 	struct transfers *transfers = r->transfer.transfers;
@@ -127,7 +131,7 @@ static void restore_report(struct snapshot_restore *r, enum snapshot_watch_end e
 	restore_finish(r, NULL, &result);
 }
 
-/* Time has run out, or the daemon stops. */
+/* The transfer has failed, or time has run out, or the daemon stops. */
 static void restore_on_failed(struct transfer *t, const struct failure *why)
 {
 	struct snapshot_restore *r = restore_of(t);
@@ -154,7 +158,7 @@ static void restore_not_whole(struct snapshot_restore *r)
 
 /* -- to OpenBao ---------------------------------------------------------------------------------------------- */
 
-/* What may be sent by now. */
+/* Gives how many bytes of data may be sent by now. */
 static size_t restore_sendable(const struct snapshot_restore *r)
 {
 	if (r->state >= RESTORE_RELEASED)
@@ -199,7 +203,7 @@ static void restore_on_watched(void *arg, enum snapshot_watch_end end)
 	restore_report(r, end);
 }
 
-/* It is applied only after this answer, and changes then whatever was known. */
+/* OpenBao applies the snapshot only after this answer, which changes again what was known until then. */
 static void restore_taken(struct snapshot_restore *r)
 {
 	struct transfer *t = &r->transfer;
@@ -218,7 +222,7 @@ static void restore_taken(struct snapshot_restore *r)
 		restore_report(r, RESTORED_WAITING);
 }
 
-/* What the answer means where the last bytes have not been sent. */
+/* Tells what an answer means that came before the last bytes were sent. */
 static void restore_refused_early(struct snapshot_restore *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK)
@@ -320,7 +324,7 @@ static void restore_confirm(struct snapshot_restore *r)
 
 /* -- from the caller ----------------------------------------------------------------------------------------- */
 
-/* Checks as much of what is there as a turn has time for. */
+/* Checks as much of the data as is done at a time, and does what follows from it. */
 static void restore_check_data(struct snapshot_restore *r)
 {
 	size_t left = buf_len(&r->data) - r->checked;

@@ -1,6 +1,6 @@
 /*
- * snapshot_save: what the thread that fetches and checks it has ready goes to the caller in turns of the loop.
- * When the caller has no room the thread's buffers fill, and OpenBao waits.
+ * snapshot_save: passes on to the caller what a thread has fetched and checked (snapshot_pull.h), a piece at a
+ * time. While the caller has no room the thread's buffers fill, and OpenBao has to wait.
  */
 #include "daemon/store/snapshot_save.h"
 
@@ -16,15 +16,15 @@
 #include "daemon/upstream/leader.h"
 #include "proto/frame.h"
 
-#define PIECE FRAME_DATA_MAX /* to the caller in one turn */
+#define PIECE FRAME_DATA_MAX /* bytes passed on before other events get their turn */
 
 struct snapshot_save {
 	struct transfer transfer;
 	const struct snapshot_save_ops *ops;
 	void *arg;
-	struct snapshot_pull *pull;       /* NULL: not asked yet, or it is over */
-	struct buf data;                  /* from pull, and not passed on yet */
-	struct snapshot_pull_state state; /* of pull, after that */
+	struct snapshot_pull *pull;       /* NULL: not begun yet, or over */
+	struct buf data;                  /* taken from pull, and not passed on yet */
+	struct snapshot_pull_state state; /* how things stand after data */
 	bool news;                        /* pull has more */
 	bool full;                        /* the caller has no room */
 	uint64_t bytes;
@@ -54,7 +54,7 @@ static void save_finish(struct snapshot_save *save, const struct failure *why,
 
 static void save_on_failed(struct transfer *t, const struct failure *why)
 {
-	struct failure copy = *why; /* it may be the transfer's own */
+	struct failure copy = *why; /* why may be a member of the transfer, which is freed */
 
 	save_finish(save_of(t), &copy, NULL);
 }
@@ -108,7 +108,7 @@ static void save_end(struct snapshot_save *save)
 
 /* -- the data ------------------------------------------------------------------------------------------------ */
 
-/* Looks what there is. It may have begun and ended since the last time. */
+/* Takes what pull has. OpenBao may have begun and ended since the last time. */
 static void save_take(struct snapshot_save *save)
 {
 	bool had_begun = save->state.begun;

@@ -1,8 +1,8 @@
 /*
- * snapshot_watch: health, then leader, then a pause, and again. Neither needs a token, which may not exist any
- * more in the state that was restored.
+ * snapshot_watch: asks for the health, then for the leader, pauses, and begins again. Neither question needs a
+ * token, which may not exist any more in the state that was restored.
  *
- * While it applies a snapshot, a leader answers sys/health as ever and sys/leader not at all; then it either
+ * While it applies a snapshot a leader answers sys/health as always and sys/leader not at all. Then it either
  * becomes active anew, with another active_time, or seals itself (observed with OpenBao 2.7.2).
  */
 #include "daemon/store/snapshot_watch.h"
@@ -23,7 +23,7 @@
 enum watch_state {
 	WATCH_PAUSE,
 	WATCH_HEALTH, /* the node is asked for its health */
-	WATCH_LEADER  /* and whether it leads */
+	WATCH_LEADER  /* the node is asked whether it leads */
 };
 
 struct snapshot_watch {
@@ -45,7 +45,7 @@ const char *snapshot_watch_end_name(enum snapshot_watch_end end)
 	return names[end];
 }
 
-/* The only place where the state changes. */
+/* Sets the state; nothing else does. */
 static void watch_enter(struct snapshot_watch *w, enum watch_state state)
 {
 	static const char

@@ -1,5 +1,5 @@
 /*
- * transfer: makes ready, watches the time, and ends what the daemon's own end leaves no time for.
+ * transfer: makes transfers ready, watches their time, and ends those that have not ended when the daemon stops.
  */
 #include "daemon/store/transfer.h"
 
@@ -16,7 +16,7 @@
 
 static void transfer_prepare(struct attempt *a);
 
-/* The only place where the state changes. */
+/* Sets the state; nothing else does. */
 static void transfer_enter(struct transfer *t, enum transfer_state state)
 {
 	static const char *const names[] = { [TRANSFER_TOKEN] = "token",
@@ -53,7 +53,7 @@ static void transfer_fail_later(struct attempt *a)
 {
 	struct transfer *t = transfer_of(a);
 
-	attempt_stop_waiting(a); /* its owner may still need token and node */
+	attempt_stop_waiting(a); /* the owner may still need token and node */
 	transfer_enter(t, TRANSFER_FAILED);
 	transfer_yield(t);
 }
@@ -80,7 +80,7 @@ static void transfer_await(struct transfer *t, enum transfer_state state, bool b
 
 /* -- turns and time ------------------------------------------------------------------------------------------ */
 
-/* A timer, since what is made active at once would run before the loop looks at its sockets again. */
+/* This takes a timer, since an event that is made active runs before the loop looks at its sockets again. */
 void transfer_yield(struct transfer *t)
 {
 	struct timeval now = { .tv_sec = 0 };
@@ -123,7 +123,7 @@ static void transfer_on_tick(evutil_socket_t fd, short what, void *arg)
 	if (t->state == TRANSFER_TOKEN)
 		failure_set(&why, CODE_NOT_READY, "the login at OpenBao did not end in time");
 	else if (t->attempt.failure.code != CODE_NONE)
-		why = t->attempt.failure; /* what kept it waiting */
+		why = t->attempt.failure; /* the reason why it was waiting */
 	else if (now >= t->deadline_ms)
 		failure_set(&why, CODE_TIMEOUT, "the snapshot was not through in the time that was given");
 	else
@@ -174,15 +174,15 @@ static void transfer_prepare(struct attempt *a)
 		transfer_await(t, TRANSFER_TOKEN, attempt_await_login(a));
 	} else {
 		/*
-		 * Whoever led a moment ago may not now, and a standby would do the wrong thing: so it is asked
-		 * each time.
+		 * The leader is looked for anew each time: the node that led a moment ago may be a standby by now,
+		 * which would do the wrong thing.
 		 */
 		a->search = leader_find(t->transfers->leader, transfer_on_found, t);
 		transfer_await(t, TRANSFER_LEADER, a->search != NULL);
 	}
 }
 
-/* It is the node's word that counts, whatever is known of the others. */
+/* Only the word of the node that was asked counts here, whatever is known of the others: hence HEALTH_UP. */
 void transfer_refused(struct transfer *t, const struct answer *answer, bool tries_again)
 {
 	struct attempt *a = &t->attempt;
@@ -193,7 +193,7 @@ void transfer_refused(struct transfer *t, const struct answer *answer, bool trie
 		transfer_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
-		a->failure.code = CODE_NONE; /* it is not known yet what it was */
+		a->failure.code = CODE_NONE; /* the failure is not known yet */
 		transfer_await(t, TRANSFER_DENIED, attempt_await_verdict(a, answer->denied_wrapped));
 		break;
 	case ATTEMPT_PAUSES:

@@ -1,6 +1,6 @@
 /*
- * versions: a table in the order of its writes, so that the oldest entry is the first to go. An entry that is
- * pushed out before its time is not lost: until that time has come no read is trusted to a standby.
+ * versions: a table in the order of the writes, so that the oldest entry is first to be dropped. If an entry has
+ * to be dropped before its time, all reads go to the leader until that time has come.
  */
 #include "daemon/store/versions.h"
 
@@ -11,15 +11,15 @@
 struct version_entry {
 	uint64_t version;
 	uint64_t wrote;        /* when the last put was acknowledged */
-	uint64_t until;        /* the entry counts until then */
-	uint64_t leader_until; /* and until then reads go to the leader */
+	uint64_t until;        /* when the entry ceases to count */
+	uint64_t leader_until; /* until when reads go to the leader */
 	const struct secret_name *name;
 	UT_hash_handle hh;
 };
 
 struct versions {
 	struct version_entry *table;
-	uint64_t overflow_until; /* until then an entry that was pushed out would have counted */
+	uint64_t overflow_until; /* until when an entry that was dropped early would have counted */
 };
 
 static void versions_drop(struct versions *v, struct version_entry *e)
@@ -34,7 +34,7 @@ static uint64_t later_time(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* uthash keeps the order of insertion, and an entry that is written again is inserted again. */
+/* The first entry is the oldest: uthash keeps the order of insertion, and a renewed entry is inserted again. */
 static void versions_drop_old(struct versions *v, uint64_t now)
 {
 	while (v->table != NULL && now >= v->table->until)
@@ -49,7 +49,7 @@ static struct version_entry *versions_find(struct versions *v, const struct secr
 	return e;
 }
 
-/* The same, if it still counts. */
+/* Gives the secret's entry if it still counts, else NULL. */
 static struct version_entry *versions_find_live(struct versions *v, const struct secret_name *name, uint64_t now)
 {
 	struct version_entry *e = v->table != NULL ? versions_find(v, name) : NULL;
@@ -58,7 +58,8 @@ static struct version_entry *versions_find_live(struct versions *v, const struct
 }
 
 /*
- * The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side.
+ * Moves the secret's entry to the end of the order, or makes one, and lets its time begin anew. NULL: there is no
+ * memory; then all reads go to the leader for the time of an entry.
  */
 static struct version_entry *versions_renew(struct versions *v, const struct secret_name *name, uint64_t now)
 {
