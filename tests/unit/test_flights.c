@@ -1,5 +1,5 @@
 /*
- * Shared reads, move by move: who gets a seat in which flight, and when the next one begins.
+ * Shared reads, move by move: who joins which flight, and when the next one begins.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ struct world {
 	struct flight *begun[MOST]; /* those that run, the oldest first */
 	unsigned nbegun, begins, cancels;
 	uint64_t now;
-	bool no_memory, held_up; /* flights board only */
+	bool no_memory, held_up; /* flights begin, and their reads are not sent */
 };
 
 static int begin(void *arg, struct flight *flight)
@@ -98,8 +98,8 @@ static void leave(struct world *w, struct flight_member *member, uint64_t now)
 	flights_leave(w->flights, member, now);
 }
 
-/* Gives how many had a seat in it. */
-static unsigned land(struct world *w, struct flight *flight, uint64_t took_ms, uint64_t now)
+/* Ends the flight and gives how many members it had. */
+static unsigned end_flight(struct world *w, struct flight *flight, uint64_t took_ms, uint64_t now)
 {
 	unsigned n = 0;
 
@@ -112,7 +112,7 @@ static unsigned land(struct world *w, struct flight *flight, uint64_t took_ms, u
 	return n;
 }
 
-static void test_the_first_takes_off_at_once(void **state)
+static void test_the_first_begins_at_once(void **state)
 {
 	struct world *w = *state;
 	struct flight_member member;
@@ -125,7 +125,7 @@ static void test_the_first_takes_off_at_once(void **state)
 	key = flight_key(member.flight);
 	assert_string_equal(secret_mount(key.name), "secret");
 	assert_string_equal(secret_path(key.name), "a");
-	assert_int_equal(land(w, w->begun[0], 1, 1), 1);
+	assert_int_equal(end_flight(w, w->begun[0], 1, 1), 1);
 	assert_null(member.flight);
 	assert_int_equal(flights_due(w->flights), NEVER);
 }
@@ -142,11 +142,11 @@ static void test_who_comes_later_waits_for_the_next(void **state)
 	assert_ptr_not_equal(second.flight, first.flight);
 	assert_ptr_equal(second.flight, third.flight);
 	assert_ptr_equal(flight_oldest_running(second.flight), first.flight);
-	assert_int_equal(land(w, first.flight, 1, 3), 1);
+	assert_int_equal(end_flight(w, first.flight, 1, 3), 1);
 	assert_int_equal(w->begins, 2);
 	assert_ptr_equal(w->begun[0], second.flight);
 	assert_int_equal(second.flight->deadline, 1002);
-	assert_int_equal(land(w, w->begun[0], 1, 4), 2);
+	assert_int_equal(end_flight(w, w->begun[0], 1, 4), 2);
 }
 
 static void test_a_thousand_at_once_are_two_reads(void **state)
@@ -156,8 +156,8 @@ static void test_a_thousand_at_once_are_two_reads(void **state)
 
 	for (size_t i = 0; i < 1000; i++)
 		join(w, &members[i], 0);
-	assert_int_equal(land(w, w->begun[0], 1, 1), 1);
-	assert_int_equal(land(w, w->begun[0], 1, 2), 999);
+	assert_int_equal(end_flight(w, w->begun[0], 1, 1), 1);
+	assert_int_equal(end_flight(w, w->begun[0], 1, 2), 999);
 	assert_int_equal(w->begins, 2);
 }
 
@@ -179,10 +179,10 @@ static void test_different_reads_share_nothing(void **state)
 		assert_int_equal(flights_join(w->flights, &keys[i], &members[i], 1000, 0), 0);
 	assert_int_equal(w->begins, 7);
 	for (size_t i = 0; i < 7; i++)
-		assert_int_equal(land(w, w->begun[0], 1, 1), 1);
+		assert_int_equal(end_flight(w, w->begun[0], 1, 1), 1);
 }
 
-static void test_who_leaves_leaves_the_others_aboard(void **state)
+static void test_who_leaves_leaves_the_others_in_the_flight(void **state)
 {
 	struct world *w = *state;
 	struct flight_member first, second, third;
@@ -192,8 +192,8 @@ static void test_who_leaves_leaves_the_others_aboard(void **state)
 	join(w, &third, 0);
 	leave(w, &second, 1);
 	leave(w, &second, 1);
-	assert_int_equal(land(w, first.flight, 1, 2), 1);
-	assert_int_equal(land(w, third.flight, 1, 3), 1);
+	assert_int_equal(end_flight(w, first.flight, 1, 2), 1);
+	assert_int_equal(end_flight(w, third.flight, 1, 3), 1);
 	assert_int_equal(w->cancels, 0);
 }
 
@@ -222,7 +222,7 @@ static void test_a_waiting_flight_without_anybody_does_not_begin(void **state)
 	assert_int_equal(flights_due(w->flights), FLIGHTS_SLOW_MS);
 	leave(w, &second, 1);
 	assert_int_equal(flights_due(w->flights), NEVER);
-	assert_int_equal(land(w, first.flight, 1, 2), 1);
+	assert_int_equal(end_flight(w, first.flight, 1, 2), 1);
 	assert_int_equal(w->begins, 1);
 }
 
@@ -247,15 +247,15 @@ static void test_a_slow_flight_does_not_block_the_next(void **state)
 	assert_int_equal(flights_due(w->flights), NEVER);
 	run(w, 100000);
 	assert_int_equal(w->begins, FLIGHTS_RUNNING_MAX);
-	assert_int_equal(land(w, members[1].flight, 1, 1001), 1);
+	assert_int_equal(end_flight(w, members[1].flight, 1, 1001), 1);
 	assert_int_equal(w->begins, 4);
 	assert_ptr_equal(w->begun[2], members[3].flight);
 	while (w->nbegun > 0)
-		assert_int_equal(land(w, w->begun[0], 1, 2000), 1);
+		assert_int_equal(end_flight(w, w->begun[0], 1, 2000), 1);
 }
 
-/* As while it waits for a login. */
-static void test_until_it_departs_a_flight_takes_in_whoever_comes(void **state)
+/* This is what happens while a flight waits for a login. */
+static void test_until_its_read_is_sent_a_flight_takes_in_whoever_comes(void **state)
 {
 	struct world *w = *state;
 	struct flight_member first, second, third;
@@ -274,13 +274,13 @@ static void test_until_it_departs_a_flight_takes_in_whoever_comes(void **state)
 	assert_ptr_not_equal(third.flight, first.flight);
 	assert_int_equal(third.flight->state, FLIGHT_WAITING);
 	assert_int_equal(flights_due(w->flights), 1001 + FLIGHTS_SLOW_MS); /* not counting what it waited */
-	assert_int_equal(land(w, first.flight, 1, 1050), 2);
+	assert_int_equal(end_flight(w, first.flight, 1, 1050), 2);
 	assert_int_equal(third.flight->state, FLIGHT_BOARDING);
 	flight_mark_sent(third.flight, 1050);
-	assert_int_equal(land(w, third.flight, 1, 1051), 1);
+	assert_int_equal(end_flight(w, third.flight, 1, 1051), 1);
 }
 
-static void test_a_flight_may_end_before_it_departs(void **state)
+static void test_a_flight_may_end_before_its_read_is_sent(void **state)
 {
 	struct world *w = *state;
 	struct flight_member first, second;
@@ -294,7 +294,7 @@ static void test_a_flight_may_end_before_it_departs(void **state)
 	assert_int_equal(w->cancels, 1);
 	join(w, &first, 2);
 	assert_int_equal(w->begins, 2);
-	assert_int_equal(land(w, first.flight, FLIGHT_NO_SAMPLE, 3), 1);
+	assert_int_equal(end_flight(w, first.flight, FLIGHT_NO_SAMPLE, 3), 1);
 	join(w, &first, 4);
 	assert_int_equal(w->begins, 3);
 }
@@ -309,11 +309,11 @@ static void test_the_youngest_is_what_blocks(void **state)
 	join(w, &members[1], 0);
 	run(w, 50);
 	join(w, &members[2], 60);
-	assert_int_equal(land(w, members[0].flight, 61, 61), 1);
+	assert_int_equal(end_flight(w, members[0].flight, 61, 61), 1);
 	assert_int_equal(w->begins, 2);
-	assert_int_equal(land(w, members[1].flight, 20, 70), 1);
+	assert_int_equal(end_flight(w, members[1].flight, 20, 70), 1);
 	assert_int_equal(w->begins, 3);
-	assert_int_equal(land(w, members[2].flight, 20, 80), 1);
+	assert_int_equal(end_flight(w, members[2].flight, 20, 80), 1);
 }
 
 static void test_slow_is_four_times_the_recent_99th_percentile(void **state)
@@ -324,29 +324,29 @@ static void test_slow_is_four_times_the_recent_99th_percentile(void **state)
 
 	for (unsigned i = 0; i < 98; i++) {
 		join(w, &member, now);
-		land(w, w->begun[0], 0, now);
+		end_flight(w, w->begun[0], 0, now);
 	}
 	join(w, &member, now);
-	land(w, w->begun[0], 30, now);
+	end_flight(w, w->begun[0], 30, now);
 	join(w, &member, now);
 	join(w, &next, now);
 	assert_int_equal(flights_due(w->flights), now + 120);
-	land(w, w->begun[0], 5000, now); /* of a hundred now, and so above their 99th percentile */
-	land(w, w->begun[0], FLIGHT_NO_SAMPLE, now);
+	end_flight(w, w->begun[0], 5000, now); /* of a hundred now, and so above their 99th percentile */
+	end_flight(w, w->begun[0], FLIGHT_NO_SAMPLE, now);
 	join(w, &member, now);
 	join(w, &next, now);
 	assert_int_equal(flights_due(w->flights), now + 120);
-	land(w, w->begun[0], 0, now);
-	land(w, w->begun[0], 0, now);
+	end_flight(w, w->begun[0], 0, now);
+	end_flight(w, w->begun[0], 0, now);
 	for (unsigned i = 0; i < 100; i++) {
 		join(w, &member, now);
-		land(w, w->begun[0], 0, now);
+		end_flight(w, w->begun[0], 0, now);
 	}
 	join(w, &member, now);
 	join(w, &next, now);
 	assert_int_equal(flights_due(w->flights), now + FLIGHTS_SLOW_MS); /* those are forgotten */
-	land(w, w->begun[0], 0, now);
-	land(w, w->begun[0], 0, now);
+	end_flight(w, w->begun[0], 0, now);
+	end_flight(w, w->begun[0], 0, now);
 }
 
 static void test_what_took_long_counts_for_a_minute(void **state)
@@ -355,15 +355,15 @@ static void test_what_took_long_counts_for_a_minute(void **state)
 	struct flight_member member, next;
 
 	join(w, &member, 1000);
-	land(w, w->begun[0], 300, 1300);
+	end_flight(w, w->begun[0], 300, 1300);
 	join(w, &member, 61299);
 	join(w, &next, 61299);
 	assert_int_equal(flights_due(w->flights), 61299 + 1200);
-	land(w, w->begun[0], FLIGHT_NO_SAMPLE, 61300);
+	end_flight(w, w->begun[0], FLIGHT_NO_SAMPLE, 61300);
 	join(w, &member, 61300);
 	assert_int_equal(flights_due(w->flights), 61300 + FLIGHTS_SLOW_MS);
-	land(w, w->begun[0], 1, 61300);
-	land(w, w->begun[0], 1, 61300);
+	end_flight(w, w->begun[0], 1, 61300);
+	end_flight(w, w->begun[0], 1, 61300);
 }
 
 static void test_the_soonest_is_due_first(void **state)
@@ -399,16 +399,16 @@ static void test_without_memory_a_first_flight_fails_and_a_next_one_is_tried_aga
 	join(w, &first, 0);
 	join(w, &second, 0);
 	w->no_memory = true;
-	assert_int_equal(land(w, w->begun[0], 1, 10), 1);
+	assert_int_equal(end_flight(w, w->begun[0], 1, 10), 1);
 	assert_int_equal(second.flight->state, FLIGHT_WAITING);
 	assert_int_equal(flights_due(w->flights), 10 + FLIGHTS_SLOW_MS);
 	w->no_memory = false;
 	run(w, 10 + FLIGHTS_SLOW_MS);
-	assert_int_equal(land(w, second.flight, 1, 70), 1);
+	assert_int_equal(end_flight(w, second.flight, 1, 70), 1);
 }
 
-/* As when a caller goes away while the answer is being told to others. */
-static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
+/* This happens when a caller goes away while the others get their answer. */
+static void test_a_member_may_leave_an_ended_flight(void **state)
 {
 	struct world *w = *state;
 	struct flight_member first, second, third;
@@ -417,7 +417,7 @@ static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
 	join(w, &first, 0);
 	join(w, &second, 0);
 	join(w, &third, 0);
-	land(w, w->begun[0], 1, 1);
+	end_flight(w, w->begun[0], 1, 1);
 	flight = w->begun[0];
 	take_out(w, flight);
 	flights_end(w->flights, flight, 1, 2);
@@ -426,7 +426,7 @@ static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
 	join(w, &third, 2); /* and may be taken in another */
 	assert_null(flight_take_member(flight));
 	flight_free(flight);
-	assert_int_equal(land(w, third.flight, 1, 3), 1);
+	assert_int_equal(end_flight(w, third.flight, 1, 3), 1);
 }
 
 static void test_freeing_with_flights_under_way(void **state)
@@ -443,22 +443,22 @@ static void test_freeing_with_flights_under_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_the_first_takes_off_at_once),
+		TEST(test_the_first_begins_at_once),
 		TEST(test_who_comes_later_waits_for_the_next),
 		TEST(test_a_thousand_at_once_are_two_reads),
 		TEST(test_different_reads_share_nothing),
-		TEST(test_who_leaves_leaves_the_others_aboard),
+		TEST(test_who_leaves_leaves_the_others_in_the_flight),
 		TEST(test_a_flight_without_anybody_is_cancelled_and_the_next_begins),
 		TEST(test_a_waiting_flight_without_anybody_does_not_begin),
 		TEST(test_a_slow_flight_does_not_block_the_next),
-		TEST(test_until_it_departs_a_flight_takes_in_whoever_comes),
-		TEST(test_a_flight_may_end_before_it_departs),
+		TEST(test_until_its_read_is_sent_a_flight_takes_in_whoever_comes),
+		TEST(test_a_flight_may_end_before_its_read_is_sent),
 		TEST(test_the_youngest_is_what_blocks),
 		TEST(test_slow_is_four_times_the_recent_99th_percentile),
 		TEST(test_what_took_long_counts_for_a_minute),
 		TEST(test_the_soonest_is_due_first),
 		TEST(test_without_memory_a_first_flight_fails_and_a_next_one_is_tried_again),
-		TEST(test_a_seat_in_a_landed_flight_can_be_given_back),
+		TEST(test_a_member_may_leave_an_ended_flight),
 		TEST(test_freeing_with_flights_under_way),
 	};
 

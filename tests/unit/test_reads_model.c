@@ -71,7 +71,7 @@ struct secret {
 	uint64_t put_sent;       /* when the daemon sent its latest put */
 };
 
-enum what { READ_DEPARTS, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
+enum what { READ_SENT, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
 
 struct world;
 
@@ -181,7 +181,7 @@ static int begin_flight(void *arg, struct flight *flight)
 		send_read(w, flight, s);
 		return 0;
 	}
-	flight->work = plan(w, READ_DEPARTS, s, chance(100));
+	flight->work = plan(w, READ_SENT, s, chance(100));
 	((struct event *)flight->work)->flight = flight;
 	return 0;
 }
@@ -389,7 +389,7 @@ static void happen(struct world *w, struct event *e)
 {
 	TAILQ_REMOVE(&w->events, e, link);
 	switch (e->what) {
-	case READ_DEPARTS:
+	case READ_SENT:
 		if (e->flight != NULL)
 			send_read(w, e->flight, e->secret);
 		break;
