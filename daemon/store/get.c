@@ -100,14 +100,14 @@ void get_abandon(struct get *g)
 	get_free(g);
 }
 
-static void get_tell(struct get *g, const struct kv_reply *reply)
+static void get_reply(struct get *g, const struct kv_reply *reply)
 {
 	if (g->done != NULL)
 		g->done(g->arg, reply);
 	g->done = NULL;
 }
 
-static bool get_tell_stale(struct get *g, const struct flight_key *key)
+static bool get_reply_stale(struct get *g, const struct flight_key *key)
 {
 	const struct kv_wanted wanted = { .name = key->name,
 		.row = key->row,
@@ -119,7 +119,7 @@ static bool get_tell_stale(struct get *g, const struct flight_key *key)
 	if (g->done == NULL || !answers_find_stale(g->gets->store->answers, &wanted, &reply))
 		return false;
 	log_request(g->number, "get: a stale answer has to do");
-	get_tell(g, &reply);
+	get_reply(g, &reply);
 	return true;
 }
 
@@ -166,8 +166,8 @@ static void get_on_flight_read(void *arg, const struct answer *answer, uint64_t 
 	while ((member = flight_take_member(flight)) != NULL) {
 		struct get *g = get_of(member);
 
-		if (!away || !get_tell_stale(g, &key))
-			get_tell(g, &reply);
+		if (!away || !get_reply_stale(g, &key))
+			get_reply(g, &reply);
 		get_free(g);
 	}
 	flight_free(flight);
@@ -241,7 +241,7 @@ static void get_overdue(struct get *g)
 	else
 		failure_set(&why, CODE_INTERNAL, "out of memory");
 	log_request(g->number, "get: its time is over");
-	get_tell(g, &(struct kv_reply){ .failure = &why });
+	get_reply(g, &(struct kv_reply){ .failure = &why });
 	get_free(g);
 }
 
@@ -253,7 +253,7 @@ static void get_on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (get_tell_stale(g, &key)) {
+	if (get_reply_stale(g, &key)) {
 		/*
 		 * The last member stays until its deadline. If it left, the flight would be cancelled, and no
 		 * answer of a slow OpenBao would ever reach the cache.

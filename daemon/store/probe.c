@@ -69,7 +69,7 @@ void probe_abandon(struct probe_wait *wait)
 }
 
 /* Tells the outcome to a waiter that is in no list any more, and frees the wait. */
-static void probe_tell(struct probe_wait *wait, const struct failure *why)
+static void probe_wait_end(struct probe_wait *wait, const struct failure *why)
 {
 	probe_done *done = wait->done;
 	void *arg = wait->arg;
@@ -98,7 +98,7 @@ static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 		login_unreachable(p->login);
 	}
 	waiters_remove(&p->waiters, &wait->waiter);
-	probe_tell(wait, &why);
+	probe_wait_end(wait, &why);
 }
 
 /* -- the question -------------------------------------------------------------------------------------------- */
@@ -151,13 +151,13 @@ static bool probe_has_logged_in(const struct probe *p, struct failure *ret)
 	return false;
 }
 
-static void probe_tell_all(struct probe *p, const struct failure *why)
+static void probe_wait_end_all(struct probe *p, const struct failure *why)
 {
 	unsigned round = waiters_end_round(&p->waiters);
 	struct waiter *waiter;
 
 	while ((waiter = waiters_take(&p->waiters, round)) != NULL)
-		probe_tell(probe_wait_of(waiter), why);
+		probe_wait_end(probe_wait_of(waiter), why);
 }
 
 static void probe_on_health(void *arg, const struct control *control);
@@ -185,7 +185,7 @@ static void probe_on_health(void *arg, const struct control *control)
 	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
 	good = probe_is_fit(control, &why) && probe_has_logged_in(p, &why);
-	probe_tell_all(p, good ? NULL : &why);
+	probe_wait_end_all(p, good ? NULL : &why);
 }
 
 /* -- callers ------------------------------------------------------------------------------------------------- */
@@ -222,7 +222,7 @@ void probe_stop(struct probe *p)
 
 	p->stopping = true;
 	probe_set_stopping(&why);
-	probe_tell_all(p, &why);
+	probe_wait_end_all(p, &why);
 }
 
 struct probe *probe_new(struct event_base *base, struct api *api, struct login *login)

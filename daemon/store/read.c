@@ -86,7 +86,7 @@ static struct read *read_of(struct attempt *a)
 }
 
 /* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
-static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
+static void read_set_state(struct read *r, enum read_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
@@ -142,7 +142,7 @@ static void read_fail_later(struct attempt *a)
 
 	read_release(r);
 	r->ops->sent(r->arg);
-	read_enter(r, READ_FAILED, 0);
+	read_set_state(r, READ_FAILED, 0);
 }
 
 static void read_fail(struct read *r, enum code code, const char *message)
@@ -160,7 +160,7 @@ static void read_await(struct read *r, enum read_state state, bool begun)
 	bool http = state == READ_ANY || state == READ_LEADER || state == READ_CONFIRM;
 
 	if (begun)
-		read_enter(r, state, http ? CLOCK_NEVER : r->deadline_ms);
+		read_set_state(r, state, http ? CLOCK_NEVER : r->deadline_ms);
 	else
 		read_fail(r, CODE_INTERNAL, "out of memory");
 }
@@ -210,7 +210,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 		if (store->stopping || until >= r->deadline_ms)
 			read_fail_later(a);
 		else
-			read_enter(r, READ_PAUSE, until);
+			read_set_state(r, READ_PAUSE, until);
 		break;
 	}
 }
@@ -229,7 +229,7 @@ static uint64_t read_least_version(const struct read *r, bool *ret_ask_leader)
  * Gives the version that a get's answer tells, 0 for a secret or version that is not there. Returns false if the
  * answer tells none.
  */
-static bool read_tells_version(const struct read *r, const struct answer *answer, uint64_t *ret)
+static bool read_version_told(const struct read *r, const struct answer *answer, uint64_t *ret)
 {
 	bool absent = answer->verdict == VERDICT_FAILED && answer->failure.code == CODE_NOT_FOUND;
 
@@ -242,7 +242,7 @@ static bool read_is_too_old(const struct read *r, const struct answer *answer)
 	bool ask_leader;
 	uint64_t needed = read_least_version(r, &ask_leader), told;
 
-	if (!read_tells_version(r, answer, &told))
+	if (!read_version_told(r, answer, &told))
 		return false;
 	if (r->key.version != 0) /* a version that was written is there, or was deleted, which an answer tells */
 		return told == 0 && r->key.version <= needed;
@@ -443,7 +443,7 @@ static void read_on_leader(void *arg, const struct answer *answer)
 		read_pause_for_leader(r); /* another node may lead by now */
 		return;
 	}
-	if (!read_tells_version(r, answer, &told)) {
+	if (!read_version_told(r, answer, &told)) {
 		read_take_answer(r, answer);
 		return;
 	}
@@ -468,7 +468,7 @@ static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 		read_pause_for_leader(r);
 		return;
 	}
-	if (r->key.version == 0 && read_tells_version(r, &r->answer, &told)) {
+	if (r->key.version == 0 && read_version_told(r, &r->answer, &told)) {
 		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
 		if (told < r->key.min_version) {
 			r->behind = true;
@@ -486,7 +486,7 @@ static void read_pause_for_leader(struct read *r)
 	if (until >= r->deadline_ms)
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
 	else
-		read_enter(r, READ_NO_LEADER, until);
+		read_set_state(r, READ_NO_LEADER, until);
 }
 
 /*
@@ -535,7 +535,7 @@ void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
 		r->deadline_ms = deadline_ms;
 		if (r->state == READ_TOKEN || r->state == READ_SLOT || r->state == READ_MOUNT ||
 		    r->state == READ_DENIED)
-			read_enter(r, r->state, deadline_ms);
+			read_set_state(r, r->state, deadline_ms);
 	}
 	while (last->caller != caller && last->next != NULL)
 		last = last->next;

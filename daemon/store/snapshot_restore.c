@@ -61,7 +61,7 @@ static struct snapshot_restore *restore_of(struct transfer *t)
 }
 
 /* Sets the state; nothing else does. */
-static void restore_enter(struct snapshot_restore *r, enum restore_state state)
+static void restore_set_state(struct snapshot_restore *r, enum restore_state state)
 {
 	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving",
 		[RESTORE_CHECKING] = "checking",
@@ -166,7 +166,7 @@ static size_t restore_sendable(const struct snapshot_restore *r)
 	return r->checked > SNAPSHOT_HOLD_BACK ? r->checked - SNAPSHOT_HOLD_BACK : 0;
 }
 
-static void restore_tell_room(struct snapshot_restore *r)
+static void restore_report_room(struct snapshot_restore *r)
 {
 	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + UNSENT_MAX;
 
@@ -191,7 +191,7 @@ static size_t restore_source(void *arg, void *p, size_t size)
 	buf_consume(&r->data, n);
 	r->checked -= n < r->checked ? n : r->checked;
 	transfer_note_progress(&r->transfer);
-	restore_tell_room(r);
+	restore_report_room(r);
 	return n;
 }
 
@@ -209,7 +209,7 @@ static void restore_taken(struct snapshot_restore *r)
 	struct transfer *t = &r->transfer;
 	uint64_t until = clock_now_ms() + WATCH_MS;
 
-	restore_enter(r, RESTORE_WATCHING);
+	restore_set_state(r, RESTORE_WATCHING);
 	kv_forget(t->transfers->kv);
 	transfer_note_progress(t);
 	r->watch = snapshot_watch_start(t->transfers->base, t->transfers->api,
@@ -302,7 +302,7 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
-	restore_enter(r, RESTORE_RELEASED);
+	restore_set_state(r, RESTORE_RELEASED);
 	transfer_note_progress(&r->transfer);
 	restore_send_on(r);
 }
@@ -315,7 +315,7 @@ static void restore_confirm(struct snapshot_restore *r)
 		restore_not_whole(r);
 		return;
 	}
-	restore_enter(r, RESTORE_CONFIRMING);
+	restore_set_state(r, RESTORE_CONFIRMING);
 	r->question = leader_confirm(t->transfers->leader, t->attempt.node, CLOCK_NEVER, t->number,
 	    restore_on_confirmed, r);
 	if (r->question == NULL)
@@ -363,7 +363,7 @@ void snapshot_restore_data(struct snapshot_restore *r, const void *p, size_t n)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 		return;
 	}
-	restore_tell_room(r);
+	restore_report_room(r);
 	if (!r->busy)
 		restore_check_data(r);
 }
@@ -373,7 +373,7 @@ void snapshot_restore_end(struct snapshot_restore *r)
 	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
 	transfer_note_progress(&r->transfer);
-	restore_enter(r, RESTORE_CHECKING);
+	restore_set_state(r, RESTORE_CHECKING);
 	if (!r->busy)
 		restore_check_data(r);
 }

@@ -46,7 +46,7 @@ const char *snapshot_watch_end_name(enum snapshot_watch_end end)
 }
 
 /* Sets the state; nothing else does. */
-static void watch_enter(struct snapshot_watch *w, enum watch_state state)
+static void watch_set_state(struct snapshot_watch *w, enum watch_state state)
 {
 	static const char
 	    *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
@@ -69,7 +69,7 @@ static void watch_pause(struct snapshot_watch *w)
 	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
 
 	if (w->state != WATCH_PAUSE)
-		watch_enter(w, WATCH_PAUSE);
+		watch_set_state(w, WATCH_PAUSE);
 	(void)evtimer_add(&w->timer, &tv);
 }
 
@@ -81,7 +81,7 @@ static void watch_ask(struct snapshot_watch *w, enum watch_state state, enum api
 
 	w->question = api_ask_control(w->api, row, &request, done, w);
 	if (w->question != NULL)
-		watch_enter(w, state);
+		watch_set_state(w, state);
 	else
 		watch_pause(w);
 }

@@ -17,7 +17,7 @@
 static void transfer_prepare(struct attempt *a);
 
 /* Sets the state; nothing else does. */
-static void transfer_enter(struct transfer *t, enum transfer_state state)
+static void transfer_set_state(struct transfer *t, enum transfer_state state)
 {
 	static const char *const names[] = { [TRANSFER_TOKEN] = "token",
 		[TRANSFER_LEADER] = "leader",
@@ -54,7 +54,7 @@ static void transfer_fail_later(struct attempt *a)
 	struct transfer *t = transfer_of(a);
 
 	attempt_stop_waiting(a); /* the owner may still need token and node */
-	transfer_enter(t, TRANSFER_FAILED);
+	transfer_set_state(t, TRANSFER_FAILED);
 	transfer_yield(t);
 }
 
@@ -73,7 +73,7 @@ void transfer_fail_with(struct transfer *t, const struct failure *why)
 static void transfer_await(struct transfer *t, enum transfer_state state, bool begun)
 {
 	if (begun)
-		transfer_enter(t, state);
+		transfer_set_state(t, state);
 	else
 		transfer_fail(t, CODE_INTERNAL, "out of memory");
 }
@@ -138,7 +138,7 @@ static void transfer_pause(struct transfer *t, uint64_t least_ms)
 {
 	attempt_release(&t->attempt);
 	t->again_ms = clock_now_ms() + (least_ms > PAUSE_MS ? least_ms : PAUSE_MS);
-	transfer_enter(t, TRANSFER_PAUSE);
+	transfer_set_state(t, TRANSFER_PAUSE);
 }
 
 static void transfer_on_found(void *arg, const char *node)
@@ -150,7 +150,7 @@ static void transfer_on_found(void *arg, const char *node)
 		failure_set(&t->attempt.failure, CODE_UNAVAILABLE, "OpenBao's leader cannot be reached from here");
 		transfer_pause(t, 0);
 	} else if (attempt_set_node(&t->attempt, node)) {
-		transfer_enter(t, TRANSFER_READY);
+		transfer_set_state(t, TRANSFER_READY);
 		t->attempt.failure.code = CODE_NONE;
 		t->ops->ready(t);
 	} else {

@@ -71,7 +71,7 @@ static struct write *write_of(struct attempt *a)
 }
 
 /* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
-static void write_enter(struct write *w, enum write_state state, uint64_t until_ms)
+static void write_set_state(struct write *w, enum write_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
@@ -125,7 +125,7 @@ static void write_fail_later(struct attempt *a)
 	struct write *w = write_of(a);
 
 	write_release(w);
-	write_enter(w, WRITE_FAILED, 0);
+	write_set_state(w, WRITE_FAILED, 0);
 }
 
 static void write_fail(struct write *w, enum code code, const char *message)
@@ -143,7 +143,7 @@ static void write_await(struct write *w, enum write_state state, bool begun)
 	bool http = state == WRITE_SENT || state == WRITE_CONFIRM;
 
 	if (begun)
-		write_enter(w, state, http ? CLOCK_NEVER : w->deadline_ms);
+		write_set_state(w, state, http ? CLOCK_NEVER : w->deadline_ms);
 	else
 		write_fail(w, CODE_INTERNAL, "out of memory");
 }
@@ -172,7 +172,7 @@ static void write_refused(struct attempt *a, const struct answer *answer)
 		if (w->abandoned || store->stopping || until >= w->deadline_ms)
 			write_fail_later(a);
 		else
-			write_enter(w, WRITE_PAUSE, until);
+			write_set_state(w, WRITE_PAUSE, until);
 		break;
 	}
 }
