@@ -51,8 +51,8 @@ struct call {
 };
 
 /*
- * The call is not ended yet. If the caller goes away before it is, abandon(work) runs, once; the call is then
- * freed and must not be used any more.
+ * Says that the call will be ended later. If the caller goes away before that, abandon(work) runs, once; the call
+ * is then freed and must not be used any more.
  */
 static inline void call_wait(struct call *call, void (*abandon)(void *work), void *work)
 {

@@ -107,8 +107,8 @@ struct work {
 void work_start(const struct op_context *context, const struct op_handler *handler);
 
 /*
- * The request has ended; why is NULL if it worked. Its record is written and the caller is answered, where the
- * audit demands it only after the record is on file. Frees work, at once or later.
+ * The request has ended; why is NULL if it worked. Writes its record and answers the caller; where the audit
+ * demands it, the answer waits until the record is on file. Frees work, at once or later.
  */
 void work_end(struct work *work, const struct failure *why);
 

@@ -24,7 +24,10 @@ void answers_pause(struct answers *answers, bool paused);
 /* The daemon is stopping: from now on no stale answer is given. */
 void answers_stop(struct answers *answers);
 
+/* Drops all entries. */
 void answers_clear(struct answers *answers);
+
+/* Gives the size of the cache. */
 void answers_status(const struct answers *answers, struct kv_status *ret);
 
 /* Implements kv_cached(). */

@@ -36,10 +36,10 @@ struct attempt {
 	struct mounts_wait *guard;
 	struct leader_wait *search;
 	struct http_call *http;
-	char *node;     /* the address of the node to ask; NULL: any */
-	unsigned tries; /* pauses so far */
-	unsigned denials, denials_max;
-	struct failure failure; /* what the last answer said, or why the request fails */
+	char *node;                    /* the address of the node to ask; NULL: any */
+	unsigned tries;                /* pauses so far */
+	unsigned denials, denials_max; /* 403s so far, and how many may be taken for a dead token's */
+	struct failure failure;        /* what the last answer said, or why the request fails */
 };
 
 /*

@@ -69,6 +69,7 @@ bool kv_put_abandon(struct write *put);
 /* Forgets everything known of secrets and mounts, since what OpenBao stores was replaced, as by a restore. */
 void kv_forget(struct kv *kv);
 
+/* Gives the size of the cache. */
 void kv_status(const struct kv *kv, struct kv_status *ret);
 
 /* idle runs once, from the loop, as soon as no get and no put is under way. */

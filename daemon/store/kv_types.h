@@ -44,7 +44,7 @@ struct kv_write {
 };
 
 struct kv_reply {
-	const struct failure *failure; /* NULL: it worked; else nothing below is set */
+	const struct failure *failure; /* NULL: it worked; else the members below say nothing */
 	struct jspan data;             /* get: the secret's object, byte for byte as OpenBao sent it */
 	struct jspan metadata;         /* custom metadata: an object or null; len 0 if absent */
 	struct jspan created_time;     /* a JSON string */
@@ -56,8 +56,8 @@ struct kv_reply {
 };
 
 /*
- * Runs exactly once, from the loop, never from within kv_get() or kv_put(). The reply and its spans are valid
- * until it returns.
+ * Runs once, from the loop, never from within kv_get() or kv_put(), unless the get or put was abandoned. The reply
+ * and its spans are valid until it returns.
  */
 typedef void kv_done(void *arg, const struct kv_reply *reply);
 

@@ -29,7 +29,7 @@ struct snapshot_restore_result {
 struct snapshot_restore_ops {
 	/* The leader is found: the caller may send its data. */
 	void (*begin)(void *arg);
-	/* Called when that changes: there is room for more data, or there is none for now. */
+	/* Tells when there is no room for more data, and when there is again. */
 	void (*room)(void *arg, bool room);
 	/*
 	 * Runs once, unless the restore is abandoned. why is NULL if OpenBao has taken the snapshot; result then
