@@ -248,9 +248,9 @@ static int rules_take_key(struct config_rules *rules, const struct rule_kind *ki
 	rules->key_lines[k] = entry->line;
 	if (entry->kind == ENTRY_LIST && key->single)
 		return config_entry_error(entry, 0, error, "must be %s, not a list", key->kind);
-	if (entry->kind == ENTRY_GROUP || entry->nested)
-		return config_entry_error(entry, entry->nested ? entry->nitems + 1 : 0, error, "must be %s%s",
-		    key->kind, key->single ? ", not a group" : "");
+	if (entry->kind == ENTRY_GROUP || entry->nested_line != 0)
+		return config_entry_error(entry, entry->nested_line != 0 ? entry->nitems + 1 : 0, error,
+		    "must be %s%s", key->kind, key->single ? ", not a group" : "");
 	if (entry->nitems == 0)
 		return config_entry_error(entry, 0, error, "must not be empty");
 	for (size_t i = 0; i < entry->nitems; i++)
