@@ -35,7 +35,8 @@ static inline unsigned char *buf_data(const struct buf *b)
 	return b->data == NULL ? NULL : b->data + b->start;
 }
 
-int buf_make_room(struct buf *b, size_t n); /* what buf_reserve() does when there is none */
+/* The slow path of buf_reserve(): moves the bytes or allocates more, so that n more fit. Returns as it does. */
+int buf_make_room(struct buf *b, size_t n);
 
 /*
  * Makes room for n more bytes after the held ones. 0, or -1 with the buffer unchanged: over the limit or out
@@ -65,7 +66,7 @@ static inline void buf_commit(struct buf *b, size_t n)
 	b->end += n;
 }
 
-/* Append. 0, or -1 with the buffer unchanged (limit, memory). */
+/* These append n bytes, a string without its NUL, and formatted text. 0, or -1 with the buffer unchanged. */
 int buf_put(struct buf *b, const void *p, size_t n);
 int buf_puts(struct buf *b, const char *s);
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -73,10 +74,13 @@ int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pri
 /* Drops and wipes the first n bytes (n at most buf_len). An emptied buffer keeps its allocation. */
 void buf_consume(struct buf *b, size_t n);
 
-/* Drops and wipes the last bytes, so that n are left (n at most buf_len): undoes an append. */
+/* Drops and wipes the last bytes, so that the first n are left (n at most buf_len). It undoes an append. */
 void buf_truncate(struct buf *b, size_t n);
 
-/* Moves the content of from to to (which is freed first); from is empty afterwards. Limits move along. */
+/*
+ * Moves the content of `from` into `to`, whose own content is wiped and freed first; `from` is empty afterwards.
+ * `to` takes over the limit of `from`.
+ */
 void buf_move(struct buf *to, struct buf *from);
 
 #endif
