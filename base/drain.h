@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* It is a member of its owner's struct, and all zero until drain_begin(). */
+/* The owner embeds this in its struct, and keeps it all zero until drain_begin(). */
 struct drain {
 	struct event timer;
 	void (*drained)(void *arg); /* NULL: not draining, or called already */

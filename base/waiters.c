@@ -1,5 +1,6 @@
 /*
- * waiters: a list in the order of coming, and so of rounds.
+ * waiters: a list in the order of arrival, so that the waiters of an earlier round stand before those of a later
+ * one.
  */
 #include "base/waiters.h"
 

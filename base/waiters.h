@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* It is a member of its owner's struct. */
+/* The owner embeds this in its struct, which must live while it waits. */
 struct waiter {
 	struct waiter *prev, *next;
 	unsigned round; /* the number of the answer that it waits for */
