@@ -49,8 +49,8 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
 
 /*
  * Copies a record of n bytes into the queue; ticket may be NULL. False: there is no room, the record is counted as
- * lost, and its ticket does not come back. A quarter of the queue is kept for records with a ticket. Calls must
- * not overlap.
+ * lost, and its ticket does not come back. A quarter of the queue is kept for records with a ticket. Any thread
+ * may call it.
  */
 bool writer_put(struct writer *writer, const void *record, size_t n, struct writer_ticket *ticket);
 
