@@ -15,8 +15,8 @@ struct accept;
 struct event_base;
 
 struct accept_options {
-	const char
-	    *socket; /* absolute path; its directory is made (0755) if only the last part of that is missing */
+	/* absolute path; its directory is made (0755) if only the last part of that is missing */
+	const char *socket;
 	mode_t mode;
 	gid_t group;      /* of the socket; (gid_t)-1: the daemon's own */
 	int fd;           /* a listening, non-blocking socket that is taken over; -1: the socket is made */

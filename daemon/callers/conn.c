@@ -39,17 +39,13 @@ struct conns {
 	struct event turn_end, sweep, unpark;
 	bool turn_ends; /* turn_end is active */
 
-	/*
-	 * The connection whose event is being handled; NULL: none, and a reply comes from elsewhere, such as
-	 * OpenBao.
-	 */
+	/* the connection whose event is being handled; NULL: none, and a reply comes from elsewhere */
 	const struct conn *working;
-	const struct conn *reading; /* the connection whose bytes are being handled; NULL: none */
-	size_t unhandled;           /* bytes of these that follow the frame that was handed up last */
-	unsigned replies;           /* replies to these bytes so far */
-	const struct conn
-	    *last_read;    /* the connection that was read last; only to be compared, as it may be freed */
-	uint64_t in_a_row; /* how often it was read again with no other in between */
+	const struct conn *reading;   /* the connection whose bytes are being handled; NULL: none */
+	size_t unhandled;             /* bytes of these that follow the frame that was handed up last */
+	unsigned replies;             /* replies to these bytes so far */
+	const struct conn *last_read; /* read last; only to be compared, as it may be freed */
+	uint64_t in_a_row;            /* how often it was read again with no other in between */
 
 	struct buf spare; /* an empty buffer for the next connection that has output */
 	unsigned char scratch[READ_SIZE];
@@ -217,13 +213,14 @@ static int write_output(struct conn *conn)
 }
 
 /*
- * Decides when the output is written, for a short wait with one busy caller, and for few system calls with many.
+ * Decides when the output is written: so that a single busy caller waits little, and many cost few system calls.
  *
- * A reply that nobody else waits behind is written at once, and so is the reply to the last request that was read
- * from the only busy caller. If that caller sends several requests together, every second reply is written at
- * once: it works on those meanwhile, so that neither side has to be woken. For answers from the cache that doubled
- * the rate. With many callers their replies are written at the end of the turn, when each caller is woken once for
- * all of its replies. Parts of a stream wait, so that large frames can be made of them.
+ * A reply that comes from OpenBao is written at once if no other call is in flight, else at the end of the turn,
+ * so that each caller is woken once for all of its replies. Replies to requests that were just read are written
+ * together when all of them are handled. For the only busy caller the last of these is written even earlier, and
+ * so is every second of several: it works on those meanwhile, so that neither side has to be woken. For answers
+ * from the cache that doubled the rate. Parts of a stream are never written at once, so that large frames can be
+ * made of them.
  */
 static enum conn_due when_to_write(const struct conn *conn, enum conn_output what)
 {

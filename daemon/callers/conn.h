@@ -38,7 +38,7 @@ enum conn_state {
 enum conn_mode {
 	/* requests of up to limits->request_bytes, while fewer than limits->requests are in flight */
 	CONN_FRAMES,
-	CONN_STREAM, /* frames of a stream, of up to FRAME_DATA_MAX; no frame time-out and no byte quota apply */
+	CONN_STREAM,     /* frames of up to FRAME_DATA_MAX, without a frame time-out and a byte quota */
 	CONN_STREAM_WAIT /* none, for now or until the stream has ended */
 };
 
@@ -84,9 +84,7 @@ struct conn_ops {
 struct conn {
 	/* The upper part sets these, and calls conn_write() if more frames are taken thereby. */
 	enum conn_mode mode;
-	/*
-	 * frames that are not answered yet: as long as there are any the connection is not idle, and does not end
-	 */
+	/* frames that are not answered yet: with any the connection is not idle, and does not end */
 	uint32_t in_flight;
 	bool wants_room; /* room() is to run when output was written */
 
