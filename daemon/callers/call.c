@@ -16,8 +16,8 @@
 #include "proto/reply.h"
 
 #define SPARE_CALLS 64u /* structs that are kept for the next calls */
-#define STREAM_FULL \
-	65536u /* bytes of output above which the source of a stream's data waits until half are written */
+/* Bytes of output above which the source of a stream's data waits until half of them are written. */
+#define STREAM_FULL 65536u
 
 struct caller_call {
 	struct call call; /* first, since the ops know only this part */
