@@ -7,6 +7,7 @@
 #define SECRETFILE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -19,6 +20,15 @@
  * ret untouched. A file that is empty, holds a NUL byte or more than ret may hold is an error.
  */
 int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error);
+
+/*
+ * Replaces the content of ret with all bytes of the file as they are, of which there may be none. max is the
+ * largest file that is read, in bytes. 0 with *ret_status, which fstat(2) gave before the file was read. 1 with
+ * ret untouched: size or time of change was another one afterwards, so that only a part may have been read. -1
+ * with error set.
+ */
+int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
+    struct error *error);
 
 /* True if the file's mode lets every user of the host read it, provided that they can reach its folder. */
 bool secretfile_is_public(const char *path);
