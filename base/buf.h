@@ -18,13 +18,13 @@ struct buf {
 	size_t limit;        /* most bytes it may ever hold */
 };
 
-/* An empty buffer that allocates nothing yet and never holds more than limit bytes. */
+/* Makes an empty buffer, which allocates nothing yet and never holds more than limit bytes. */
 void buf_init(struct buf *b, size_t limit);
 
-/* Wipes and frees; the buffer is as after buf_init and may be used again. */
+/* Wipes and frees; the buffer is then as after buf_init(), with the same limit, and may be used again. */
 void buf_free(struct buf *b);
 
-/* The bytes held: buf_len(b) bytes at buf_data(b), valid until the next call that changes the buffer. */
+/* These give the bytes held: buf_len(b) at buf_data(b), valid until the next call that changes the buffer. */
 static inline size_t buf_len(const struct buf *b)
 {
 	return b->end - b->start;
@@ -52,7 +52,7 @@ static inline unsigned char *buf_tail(const struct buf *b)
 	return b->data == NULL ? NULL : b->data + b->end;
 }
 
-/* Bytes that may be written at buf_tail() right now. */
+/* Gives how many bytes may be written at buf_tail() without another buf_reserve(). */
 static inline size_t buf_room(const struct buf *b)
 {
 	size_t room = b->cap - b->end, left = b->limit - buf_len(b);
