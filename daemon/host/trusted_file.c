@@ -1,5 +1,5 @@
 /*
- * trusted_file: reads files and folders that root and this user alone can write.
+ * trusted_file: checks owner, mode and age of files and folders, and reads them.
  */
 #include "daemon/host/trusted_file.h"
 
@@ -40,7 +40,10 @@ static int check_writers(const char *path, const struct stat *st, struct error *
 	return 0;
 }
 
-/* A time far in the future tells nothing: the clock was set back, or it is another machine's. */
+/*
+ * Refuses a file that was changed just now. A time far in the future is ignored: the clock was set back, or
+ * another machine wrote it.
+ */
 static int check_age(const char *path, const struct stat *st, unsigned *ret_again_ms, struct error *error)
 {
 	struct timespec now;
