@@ -74,9 +74,9 @@ static void test_a_json_line_says_who_did_what(void **state)
 {
 	(void)state;
 	assert_string_equal(json(),
-	    "{\"time\":\"2026-01-02T03:04:05.067Z\",\"op\":\"kv.get\",\"verdict\":\"allowed\",\"code\":\"ok\",\"rule\":\"web\","
-	    "\"uid\":33,\"gid\":34,\"pid\":4711,\"unit\":\"web.service\",\"mount\":\"secret\",\"path\":\"web/db\","
-	    "\"version\":3,\"microseconds\":412}\n");
+	    "{\"time\":\"2026-01-02T03:04:05.067Z\",\"op\":\"kv.get\",\"verdict\":\"allowed\",\"code\":\"ok\","
+	    "\"rule\":\"web\",\"uid\":33,\"gid\":34,\"pid\":4711,\"unit\":\"web.service\",\"mount\":\"secret\","
+	    "\"path\":\"web/db\",\"version\":3,\"microseconds\":412}\n");
 }
 
 static void test_fields_are_those_of_the_journal(void **state)
@@ -87,7 +87,8 @@ static void test_fields_are_those_of_the_journal(void **state)
 	    "MESSAGE=uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web\n"
 	    "SECRETSTORE_OP=kv.get\nSECRETSTORE_VERDICT=allowed\nSECRETSTORE_CODE=ok\nSECRETSTORE_RULE=web\n"
 	    "SECRETSTORE_UID=33\nSECRETSTORE_GID=34\nSECRETSTORE_PID=4711\nSECRETSTORE_UNIT=web.service\n"
-	    "SECRETSTORE_MOUNT=secret\nSECRETSTORE_PATH=web/db\nSECRETSTORE_VERSION=3\nSECRETSTORE_MICROSECONDS=412\n");
+	    "SECRETSTORE_MOUNT=secret\nSECRETSTORE_PATH=web/db\nSECRETSTORE_VERSION=3\n"
+	    "SECRETSTORE_MICROSECONDS=412\n");
 }
 
 static void test_what_is_denied_stands_out(void **state)

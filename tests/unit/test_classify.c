@@ -39,7 +39,8 @@ static void test_get_takes_what_jansson_would_refuse(void **state)
 {
 	static const char body[] =
 	    "{\"data\":{\"metadata\":{\"version\":7,\"custom_metadata\":{\"k\":\"v\"}},\"data\": "
-	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2} }}";
+	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2} "
+	    "}}";
 	char *copy;
 	struct http_reply reply = answers_reply(200, body, strlen(body), &copy);
 	struct answer a = answers_classify(GET, &reply);
@@ -99,7 +100,8 @@ static void test_get_of_what_is_no_kv_v2_answer_is_odd(void **state)
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"created_time\":5}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"custom_metadata\":\"x\"}}}",
 		/* which of the two would be the secret? */
-		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},\"data\":{\"data\":{},\"metadata\":{\"version\":2}}}",
+		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},\"data\":{\"data\":{},"
+		"\"metadata\":{\"version\":2}}}",
 		"{\"data\":{\"data\":{},\"data\":{},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"\\u0076ersion\":1}}}",

@@ -60,8 +60,8 @@ static void answer(struct client_fake *f, int fd)
 		break;
 	case OP_KV_GET:
 		snprintf(body, sizeof(body),
-		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},"
-		    "\"data\":%s}",
+		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\","
+		    "\"metadata\":{\"o\":\"me\"},\"data\":%s}",
 		    version > 0 ? version : 1, stored);
 		break;
 	case OP_PING:
@@ -75,8 +75,8 @@ static void answer(struct client_fake *f, int fd)
 	default:
 		snprintf(body, sizeof(body),
 		    "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"uptime_ms\":3723000,\"ready\":true,"
-		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},\"rules\":[\"web\" , \"\\u001b[31m\"],"
-		    "\"newer\":{\"list\":[1,{}]},\"none\":[]}");
+		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},"
+		    "\"rules\":[\"web\" , \"\\u001b[31m\"],\"newer\":{\"list\":[1,{}]},\"none\":[]}");
 	}
 	client_fake_say(f, fd, body);
 }
@@ -487,8 +487,8 @@ static void test_a_failure_is_told_with_its_name_and_status(void **state)
 {
 	(void)state;
 	fake.reply =
-	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b (REQ-004)\","
-	    "\"status\":400,\"retryable\":false}}";
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b "
+	    "(REQ-004)\",\"status\":400,\"retryable\":false}}";
 	ctl("put", "secret/app/db", "--cas", "0", "a=b");
 	assert_ran(15, "");
 	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");

@@ -69,8 +69,8 @@ static void test_members_of_all_kinds_are_separated(void **state)
 	jwrite_span(&w, "absent", (struct jspan){ NULL, 0, JSON_OBJECT });
 	assert_int_equal(jwrite_end(&w), 0);
 	assert_body(
-	    "{\"s\":\"a\\u0000b\",\"t\":\"say \\\"x\\\"\",\"zero\":0,\"max\":18446744073709551615,\"yes\":true,\"no\":false,"
-	    "\"nothing\":null,\"span\":{ \"raw\" :1e400},\"absent\":null}");
+	    "{\"s\":\"a\\u0000b\",\"t\":\"say \\\"x\\\"\",\"zero\":0,\"max\":18446744073709551615,\"yes\":true,"
+	    "\"no\":false,\"nothing\":null,\"span\":{ \"raw\" :1e400},\"absent\":null}");
 }
 
 static void test_objects_and_arrays_nest(void **state)

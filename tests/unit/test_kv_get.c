@@ -20,7 +20,8 @@
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
 /* n is the number of the read. */
 #define GIVEN \
-	"{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+	"{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\"," \
+	"\"custom_metadata\":null}}}"
 #define WRITTEN "{\"data\":{\"version\":8,\"created_time\":\"2026\",\"custom_metadata\":null}}"
 #define SEALED "{\"errors\":[\"Vault is sealed\"]}"
 #define STALE_MS 300

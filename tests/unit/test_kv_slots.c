@@ -19,7 +19,8 @@
 #define HELD "/v1/secret/data/held"
 #define OTHERS "/v1/secret/data/others"
 #define GIVEN \
-	"{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+	"{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\"," \
+	"\"custom_metadata\":null}}}"
 #define TIME_MS 20000u
 
 #define GREEDY 1u
