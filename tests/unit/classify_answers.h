@@ -47,10 +47,10 @@
 
 enum what { GET, PUT, SAVE, RESTORE };
 
-/* A copy without a NUL behind it, in which a byte too far is found. */
+/* Makes a copy without a NUL behind it, so that a sanitizer sees a read beyond its end. */
 struct http_reply answers_reply(int status, const char *body, size_t len, char **copy);
 struct answer answers_classify(enum what what, struct http_reply *reply);
-/* For answers whose spans are not looked at. */
+/* Reads an answer whose spans the test does not look at. */
 struct answer answers_read(enum what what, int status, const char *body);
 struct answer answers_none(enum what what, enum http_outcome outcome, bool sent);
 void answers_expect_failed(struct answer a, enum code code, int status);

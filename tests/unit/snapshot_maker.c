@@ -58,7 +58,7 @@ void maker_noise(struct buf *b, size_t n)
 		*p++ = (unsigned char)maker_chance(256);
 }
 
-/* Octal digits that leave room for the NUL at the end. */
+/* Writes octal digits that leave room for the NUL at the field's end. */
 static void octal(unsigned char *field, size_t size, uint64_t value)
 {
 	char digits[32];

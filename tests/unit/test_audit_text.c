@@ -44,7 +44,7 @@ static const char *json(void)
 	return out;
 }
 
-/* Fields by lines. */
+/* Returns the journal's fields, one a line. */
 static const char *fields(void)
 {
 	size_t n = audit_text_fields(out, AUDIT_TEXT_MAX, &entry);
@@ -164,7 +164,7 @@ static void test_a_record_may_know_nobody_and_no_path(void **state)
 	assert_has(fields(), "MESSAGE=: snapshot.save: ok, by rule backup\n");
 }
 
-/* All of it is JSON on one line, and the first member of that name gives back what was put in. */
+/* The text must be JSON on one line, and its first member of that name must hold what was put in. */
 static void assert_same_in_json(const char *member, const char *wanted)
 {
 	char text[4096];

@@ -158,7 +158,7 @@ static void test_deleted_and_destroyed_versions_are_told_with_their_number(void 
 	assert_non_null(strstr(a.failure.message, "destroyed"));
 }
 
-/* A proxy's 404 page, or a mount that is gone, must not read as "there is no such secret". */
+/* A proxy's 404 page, or a mount that is gone, must not be taken for "there is no such secret". */
 static void test_other_404s_are_not_not_found(void **state)
 {
 	static const char *const bodies[] = { "", "<html>Not Found</html>", "{}", "{\"errors\":null}",
@@ -218,7 +218,10 @@ static void test_transient_answers_to_gets_are_asked_again(void **state)
 	assert_false(a.unreachable);
 }
 
-/* OpenBao 2.7.2 sends it with an empty body while the leader that a request was passed on to cannot be reached. */
+/*
+ * OpenBao 2.7.2 sends a 307 with an empty body while a standby cannot reach the leader that it passes requests on
+ * to.
+ */
 static void test_get_that_a_standby_could_not_pass_on_may_be_tried_again(void **state)
 {
 	struct answer a = answers_read(GET, 307, "");

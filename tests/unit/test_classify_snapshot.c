@@ -56,7 +56,7 @@ static void test_no_raft_is_known_by_its_phrase_whatever_the_status(void **state
 		assert_non_null(strstr(a.failure.message, cases[i / 2].cause));
 		assert_false(a.unreachable);
 	}
-	/* A 404 that says nothing of it is no such thing. */
+	/* A 404 that says nothing about raft storage is an error like any other. */
 	answers_expect_failed(save(404, NONE), CODE_UPSTREAM_ERROR, 404);
 	answers_expect_failed(restore(404, NONE), CODE_UPSTREAM_ERROR, 404);
 }

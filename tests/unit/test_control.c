@@ -64,7 +64,7 @@ static struct control read_none(read_function *read, enum http_outcome outcome)
 	return c;
 }
 
-/* The result, and that it holds nothing. */
+/* Checks the result, and that no field holds anything. */
 static void expect(struct control c, enum control_result result)
 {
 	assert_int_equal(c.result, result);

@@ -20,10 +20,10 @@ static struct flight_key a;
 
 struct world {
 	struct flights *flights;
-	struct flight *begun[MOST]; /* those that run, the oldest first */
+	struct flight *begun[MOST]; /* the flights under way, the oldest first */
 	unsigned nbegun, begins, cancels;
 	uint64_t now;
-	bool no_memory, held_up; /* flights board only */
+	bool no_memory, held_up; /* no flight can begin; flights begin, but do not depart */
 };
 
 static int begin(void *arg, struct flight *flight)
@@ -98,7 +98,7 @@ static void leave(struct world *w, struct seat *seat, uint64_t now)
 	flights_leave(w->flights, seat, now);
 }
 
-/* Gives how many had a seat in it. */
+/* Ends the flight. Returns how many had a seat in it. */
 static unsigned land(struct world *w, struct flight *flight, uint64_t took_ms, uint64_t now)
 {
 	unsigned n = 0;
@@ -240,7 +240,7 @@ static void test_a_slow_flight_does_not_block_the_next(void **state)
 	assert_int_equal(w->begins, 2);
 	assert_int_equal(flights_due(w->flights), NEVER);
 	join(w, &seats[2], 160);
-	assert_int_equal(flights_due(w->flights), 200); /* counted from the youngest */
+	assert_int_equal(flights_due(w->flights), 200); /* the pause counts from the youngest flight */
 	run(w, 200);
 	assert_int_equal(w->begins, FLIGHTS_RUNNING_MAX);
 	join(w, &seats[3], 1000);
@@ -254,7 +254,7 @@ static void test_a_slow_flight_does_not_block_the_next(void **state)
 		assert_int_equal(land(w, w->begun[0], 1, 2000), 1);
 }
 
-/* As while it waits for a login. */
+/* A flight that boards is, for example, waiting for a login. */
 static void test_until_it_departs_a_flight_takes_in_whoever_comes(void **state)
 {
 	struct world *w = *state;
@@ -273,7 +273,7 @@ static void test_until_it_departs_a_flight_takes_in_whoever_comes(void **state)
 	join(w, &third, 1050);
 	assert_ptr_not_equal(third.flight, first.flight);
 	assert_int_equal(third.flight->state, FLIGHT_WAITING);
-	assert_int_equal(flights_due(w->flights), 1001 + FLIGHTS_SLOW_MS); /* not counting what it waited */
+	assert_int_equal(flights_due(w->flights), 1001 + FLIGHTS_SLOW_MS); /* it departed at 1001 */
 	assert_int_equal(land(w, first.flight, 1, 1050), 2);
 	assert_int_equal(third.flight->state, FLIGHT_BOARDING);
 	flight_depart(third.flight, 1050);
@@ -299,7 +299,7 @@ static void test_a_flight_may_end_before_it_departs(void **state)
 	assert_int_equal(w->begins, 3);
 }
 
-/* A slow one's end says nothing of the young one, which blocks as before. */
+/* When a slow flight ends, the younger one still blocks the next flight. */
 static void test_the_youngest_is_what_blocks(void **state)
 {
 	struct world *w = *state;
@@ -331,7 +331,7 @@ static void test_slow_is_four_times_the_recent_99th_percentile(void **state)
 	join(w, &seat, now);
 	join(w, &next, now);
 	assert_int_equal(flights_due(w->flights), now + 120);
-	land(w, w->begun[0], 5000, now); /* of a hundred now, and so above their 99th percentile */
+	land(w, w->begun[0], 5000, now); /* the 100th, above their 99th percentile */
 	land(w, w->begun[0], FLIGHT_NO_EXAMPLE, now);
 	join(w, &seat, now);
 	join(w, &next, now);
@@ -344,7 +344,7 @@ static void test_slow_is_four_times_the_recent_99th_percentile(void **state)
 	}
 	join(w, &seat, now);
 	join(w, &next, now);
-	assert_int_equal(flights_due(w->flights), now + FLIGHTS_SLOW_MS); /* those are forgotten */
+	assert_int_equal(flights_due(w->flights), now + FLIGHTS_SLOW_MS); /* those are too long ago */
 	land(w, w->begun[0], 0, now);
 	land(w, w->begun[0], 0, now);
 }
@@ -407,7 +407,7 @@ static void test_without_memory_a_first_flight_fails_and_a_next_one_is_tried_aga
 	assert_int_equal(land(w, second.flight, 1, 70), 1);
 }
 
-/* As when a caller goes away while the answer is being told to others. */
+/* A caller may go away while the answer is being told to others. */
 static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
 {
 	struct world *w = *state;
@@ -423,7 +423,7 @@ static void test_a_seat_in_a_landed_flight_can_be_given_back(void **state)
 	flights_land(w->flights, flight, 1, 2);
 	assert_ptr_equal(flight_unseat(flight), &second);
 	leave(w, &third, 2);
-	join(w, &third, 2); /* and may be taken in another */
+	join(w, &third, 2); /* the seat can be used in another flight */
 	assert_null(flight_unseat(flight));
 	flight_free(flight);
 	assert_int_equal(land(w, third.flight, 1, 3), 1);

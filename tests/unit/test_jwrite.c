@@ -29,7 +29,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The one frame in out must have this body. */
+/* Checks that the one frame in out has this body. */
 static void assert_body(const char *body)
 {
 	struct frame f;
@@ -180,7 +180,7 @@ static void write_all(struct jwrite *w)
 	jwrite_null(w, "null");
 }
 
-/* Whatever the limit falls on, the frame is either whole or gone, and what was there before stays. */
+/* Wherever the limit falls, the frame is either whole or gone, and what was there before stays. */
 static void test_a_frame_over_the_buffers_limit_is_taken_back(void **state)
 {
 	size_t whole, limit, i;
