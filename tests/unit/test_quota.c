@@ -63,7 +63,7 @@ static void test_among_others_a_user_has_a_part_of_the_time_whatever_the_turns(v
 	now += QUOTA_TURN_US * QUOTA_PART / 2;
 	assert_true(quota_has_time(&quotas, a, now));
 	assert_in_range(quota_left_us(a), QUOTA_TURN_US / 2 - 1, QUOTA_TURN_US / 2 + 1);
-	/* The other has not been heard for a while: all time is for the one again. */
+	/* The other user has been silent for a while: the first one may use all the time again. */
 	quota_spend(&quotas, a, now, 2000);
 	assert_false(quota_has_time(&quotas, a, now));
 	now += 1500000;
@@ -84,7 +84,7 @@ static void test_time_had_beyond_a_turn_is_made_up_for_by_later_ones(void **stat
 		turns++;
 	}
 	assert_int_equal(turns, 3);
-	/* There is an end to it. */
+	/* The debt is limited. */
 	quota_spend(&quotas, a, 1, UINT64_MAX / 2);
 	quota_spend(&quotas, a, 1, UINT64_MAX / 2);
 	for (turns = 0; !quota_has_time(&quotas, a, 1); turns++)

@@ -101,7 +101,7 @@ static void test_a_failure_is_written_with_all_its_facts(void **state)
 	(void)state;
 	failure_set(&f, CODE_CAS_MISMATCH, "cas mismatch");
 	f.status = 400;
-	f.deleted = true; /* means nothing for this code */
+	f.deleted = true; /* this has no effect with this code */
 	f.version = 7;
 	assert_int_equal(reply_failure(&out, (struct jspan){ "7", 1, JSON_NUMBER }, &f), 0);
 	assert_written("{\"id\":7,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\","
@@ -139,7 +139,7 @@ static void test_a_failure_with_an_unusable_message_is_answered_all_the_same(voi
 		assert_string_equal(reply.failure.message, code_meaning(CODE_SEALED));
 		buf_truncate(&out, 0);
 	}
-	memset(f.message, 'x', sizeof(f.message)); /* not even ended */
+	memset(f.message, 'x', sizeof(f.message)); /* the text is not even terminated */
 	assert_int_equal(reply_failure(&out, no_id, &f), 0);
 	assert_int_equal(decode_written(), 0);
 }
@@ -212,7 +212,7 @@ static void test_a_get_is_read_back(void **state)
 	assert_int_equal(reply.failure.code, CODE_NONE);
 }
 
-/* One of the members of a get's reply, its name as it is or with its first letter escaped. */
+/* Writes one of the members of a get's reply. Its name is plain, or has its first letter escaped. */
 static char *put_member(char *p, size_t i, bool escaped)
 {
 	static const char *const members[][2] = { { "id", "7" }, { "ok", "true" }, { "version", "3" },
@@ -228,7 +228,7 @@ static char *put_member(char *p, size_t i, bool escaped)
 static void test_members_are_found_in_any_order_and_under_any_escapes(void **state)
 {
 	enum { MEMBERS = 10 };
-	/* none shares a divisor with MEMBERS: each visits them all */
+	/* No step shares a divisor with MEMBERS, so each visits all members. */
 	static const size_t steps[] = { 1, 3, 7, 9 };
 	char text[1000], *p;
 	size_t step, first, i;

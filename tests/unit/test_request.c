@@ -438,7 +438,7 @@ static void test_the_id_is_found_although_something_else_is_wrong(void **state)
 		assert_int_equal(decode(bad[i]), -1);
 		assert_id("77");
 	}
-	/* Which of two is meant cannot be known. */
+	/* Nobody can know which of the two is meant. */
 	assert_refused("{\"id\":77,\"id\":78,\"op\":\"ping\"}", CODE_INVALID_REQUEST, "member \"id\" is repeated");
 	assert_int_equal(request.id.len, 0);
 }
@@ -541,7 +541,9 @@ static void test_clients_can_ask_for_a_path_beforehand(void **state)
 	assert_true(request_path_ok("gr\xc3\xbc\xc3\x9f/..x", 20));
 }
 
-/* Builds a put whose data is nested that deep, the object itself counted; or a member of another name. */
+/*
+ * Makes a put whose data is nested that deep, the object itself counted. With another name the object is no data.
+ */
 static char *deep_put(const char *name, unsigned depth)
 {
 	char *text = malloc(2 * (size_t)depth + 200), *p = text;
