@@ -10,11 +10,11 @@
 #include "proto/jwrite.h"
 #include "proto/request.h"
 
-#define ENVELOPE_MAX 16384u /* more than all of a put but its data can take, however it is escaped */
+#define ENVELOPE_MAX 16384u /* more than the rest of a put without its data can take, however it is escaped */
 
 struct order {
 	enum op op;
-	const char *mount, *path; /* NULL for those that have none */
+	const char *mount, *path; /* NULL for requests without a path */
 	struct jspan data;
 	const uint64_t *cas;
 	uint64_t version;
@@ -23,8 +23,8 @@ struct order {
 	void *arg;
 };
 
-/* Why an order cannot be taken; SS_OK if it can. */
-static int check(const struct ss_client *c, const struct order *order, const char **why)
+/* Returns SS_OK if the order can be taken; otherwise the code, with *why as the message. */
+static int check_order(const struct ss_client *c, const struct order *order, const char **why)
 {
 	bool has_path = op_has_path(order->op);
 
@@ -47,7 +47,7 @@ static int check(const struct ss_client *c, const struct order *order, const cha
 	return order->data.len > FRAME_BODY_MAX - ENVELOPE_MAX ? SS_TOO_LARGE : SS_OK;
 }
 
-static int write_frame(struct exchange *x, const struct order *order)
+static int write_request(struct exchange *x, const struct order *order)
 {
 	static const char spaces[EXCHANGE_TIMEOUT_DIGITS + 1] = "      ";
 	struct jwrite w;
@@ -56,7 +56,7 @@ static int write_frame(struct exchange *x, const struct order *order)
 	jwrite_begin(&w, &x->frame);
 	jwrite_uint(&w, "id", x->id);
 	jwrite_text(&w, "op", op_name(order->op));
-	/* The time left is filled in when the frame is written; till then there are spaces, which JSON allows. */
+	/* The time left is filled in when the frame is written. Until then there are spaces, which JSON allows. */
 	if (!op_is(order->op, OP_AT_ONCE)) {
 		jwrite_span(&w, "timeout_ms", (struct jspan){ spaces, EXCHANGE_TIMEOUT_DIGITS, JSON_NUMBER });
 		x->timeout_at = buf_len(&x->frame) - EXCHANGE_TIMEOUT_DIGITS;
@@ -74,28 +74,28 @@ static int write_frame(struct exchange *x, const struct order *order)
 	return jwrite_end(&w);
 }
 
-static int submit(struct ss_client *c, const struct order *order)
+static int submit_order(struct ss_client *c, const struct order *order)
 {
 	struct exchange *x;
 	const char *why;
 	int code;
 
 	client_enter(c);
-	code = check(c, order, &why);
+	code = check_order(c, order, &why);
 	if (code != SS_OK)
 		return client_fail(c, code, why);
 	x = exchange_new(&c->exchanges, &code);
 	if (x == NULL)
 		return client_fail(c, code,
 		    code == SS_OVERLOADED ? "too many requests under way" : "out of memory");
-	if (write_frame(x, order) != 0)
+	if (write_request(x, order) != 0)
 		return client_fail(c, SS_NO_MEMORY, "out of memory");
 	x->op = order->op;
 	x->callback = order->callback;
 	x->arg = order->arg;
 	x->deadline_ms = clock_now_ms() + (order->timeout_ms != 0 ? order->timeout_ms : SS_DEFAULT_TIMEOUT_MS);
 	exchange_queue(&c->exchanges, x);
-	/* Whoever asks anew is not kept waiting because of earlier failures. */
+	/* A new request does not wait because of failures before it. */
 	c->retry_at_ms = 0;
 	return client_fail(c, SS_OK, "");
 }
@@ -111,10 +111,10 @@ int ss_submit_get(struct ss_client *c, const char *mount, const char *path, uint
 		.callback = callback,
 		.arg = arg };
 
-	return submit(c, &order);
+	return submit_order(c, &order);
 }
 
-/* Anything but one JSON object could break out of its place in the request. */
+/* Checks that the text is one JSON object: anything else could break out of its place in the request. */
 static int check_object(const char *json, size_t len)
 {
 	struct jscan scan;
@@ -140,26 +140,26 @@ int ss_submit_put(struct ss_client *c, const char *mount, const char *path, cons
 
 	if (json == NULL || check_object(json, json_len) != 0)
 		return client_fail(c, SS_INVALID_REQUEST, "the secret is not a JSON object");
-	return submit(c, &order);
+	return submit_order(c, &order);
 }
 
 int ss_submit_ping(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
 {
 	struct order order = { .op = OP_PING, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
 
-	return submit(c, &order);
+	return submit_order(c, &order);
 }
 
 int ss_submit_status(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
 {
 	struct order order = { .op = OP_STATUS, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
 
-	return submit(c, &order);
+	return submit_order(c, &order);
 }
 
 int ss_submit_probe(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)
 {
 	struct order order = { .op = OP_PROBE, .timeout_ms = timeout_ms, .callback = callback, .arg = arg };
 
-	return submit(c, &order);
+	return submit_order(c, &order);
 }
