@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "proto/jwrite.h"
 
-static int run(struct cli *cli, int argc, char **argv);
+static int get_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "get",
@@ -34,10 +34,10 @@ static const struct command command = {
 	    "  old=$(secretstorectl get --full secret/app/db)\n"
 	    "  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
 	    "    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
-	.run = run,
+	.run = get_run,
 };
 
-/* The head holds no secret, so it may be put together first. */
+/* The part before the data holds no secret, so it may be put together in a buffer. */
 static int write_full(const struct ss_secret *secret)
 {
 	struct buf head;
@@ -85,7 +85,7 @@ static int write_field(const struct ss_secret *secret, const char *name, const c
 	return say_end(failed != 0 || (isatty(STDOUT_FILENO) && say_out("\n", 1) != 0), 0);
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int get_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, { "field", required_argument, NULL, 'f' },
 		{ "version", required_argument, NULL, 'v' }, { "mount", required_argument, NULL, 'm' },

@@ -1,6 +1,6 @@
 /*
- * option: command line options, those that all commands have, the forms of their values, and the handle that they
- * ask for.
+ * option: parses the command line: the options that all commands have and the forms of their values. It also opens
+ * the handle that these options ask for.
  */
 #include <ctype.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "proto/jscan.h"
 
-#define DURATION_MAX_MS UINT64_C(604800000) /* a week: for waiting; requests have a limit of their own */
+#define DURATION_MAX_MS UINT64_C(604800000) /* a week, for waiting; a request has its own limit */
 
 int option_number(const char *text, uint64_t *ret)
 {
@@ -53,7 +53,7 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 	const char *given;
 	int what;
 
-	opterr = 0; /* getopt's own messages would not say where to look further. */
+	opterr = 0; /* getopt's own messages would not point to --help. */
 	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		switch (what) {
 		case 's':

@@ -1,11 +1,11 @@
 /*
- * probe: is OpenBao fit to serve secrets? For readiness checks.
+ * probe: asks whether OpenBao is fit to serve secrets, for readiness checks.
  */
 #include <string.h>
 
 #include "cli/cli.h"
 
-static int run(struct cli *cli, int argc, char **argv);
+static int probe_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "probe",
@@ -28,10 +28,10 @@ static const struct command command = {
 	    "    exec: { command: [secretstorectl, -t, 2s, probe] }\n"
 	    "    periodSeconds: 10\n"
 	    "    timeoutSeconds: 3\n",
-	.run = run,
+	.run = probe_run,
 };
 
-static int run(struct cli *cli, int argc, char **argv)
+static int probe_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };

@@ -1,6 +1,6 @@
 /*
- * put: writes a new version of a secret. Its JSON object is made of the operands or read from standard input, and
- * all of it stays in memory that is wiped.
+ * put: writes a new version of a secret. Its JSON object is made from the operands, or read from standard input.
+ * All of it stays in memory that is wiped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #define READ_SIZE 65536u
 
-static int run(struct cli *cli, int argc, char **argv);
+static int put_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "put",
@@ -43,11 +43,11 @@ static const struct command command = {
 	    "  secretstorectl put --cas 0 secret/app/db - <secret.json\n\n"
 	    "Status 28 (unknown_outcome) means that the write may have happened: read the secret before trying again.\n"
 	    "The command never repeats it by itself.\n",
-	.run = run,
+	.run = put_run,
 };
 
-/* Reads everything up to the end; the buffer's limit is the most there may be. name is for messages. */
-static int read_all(struct buf *out, int fd, const char *name)
+/* Reads to the end of the file; the buffer's limit is the most that is accepted. name is for messages. */
+static int read_to_end(struct buf *out, int fd, const char *name)
 {
 	for (;;) {
 		ssize_t n;
@@ -65,15 +65,15 @@ static int read_all(struct buf *out, int fd, const char *name)
 	}
 }
 
-/* Whoever sees nothing happen should know what is awaited. */
-static void explain_terminal(const char *what, const char *end)
+/* Tells whoever sits at a terminal what is awaited, since otherwise nothing seems to happen. */
+static void prompt_for(const char *what, const char *end)
 {
 	if (isatty(STDIN_FILENO))
 		fprintf(stderr, "secretstorectl: type %s; end with %s\n", what, end);
 }
 
-/* The value is JSON-escaped: what is no text cannot be a JSON string. */
-static int put_value(struct buf *object, const char *key, const char *value, size_t len)
+/* Adds a value as a JSON string. JSON strings hold UTF-8 only. */
+static int add_value(struct buf *object, const char *key, const char *value, size_t len)
 {
 	if (!utf8_valid(value, len))
 		return say_trouble("the value of %s is not valid UTF-8; encode it, for example with base64", key);
@@ -82,7 +82,7 @@ static int put_value(struct buf *object, const char *key, const char *value, siz
 	return 0;
 }
 
-static int put_file(struct buf *object, const char *key, const char *path)
+static int add_file(struct buf *object, const char *key, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
@@ -91,35 +91,37 @@ static int put_file(struct buf *object, const char *key, const char *path)
 	if (fd < 0)
 		return say_trouble("%s: %m", path);
 	if (is_stdin)
-		explain_terminal("the field's value", "Ctrl-D twice (a newline would be part of it)");
+		prompt_for("the field's value", "Ctrl-D twice (a newline would be part of it)");
 	buf_init(&content, FRAME_BODY_MAX + READ_SIZE);
-	status = read_all(&content, fd, is_stdin ? "standard input" : path);
+	status = read_to_end(&content, fd, is_stdin ? "standard input" : path);
 	if (!is_stdin)
 		close(fd);
 	if (status == 0)
-		status = put_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
+		status = add_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
 		    buf_len(&content));
 	buf_free(&content);
 	return status;
 }
 
-static int put_member(struct buf *object, const char *key, const char *value)
+static int add_member(struct buf *object, const char *key, const char *value)
 {
 	if (buf_puts(object, buf_len(object) > 1 ? "," : "") != 0 ||
 	    jwrite_escaped(object, key, strlen(key)) != 0 || buf_puts(object, ":") != 0)
 		return say_code(key, SS_NO_MEMORY);
 	if (value[0] == '@' && value[1] != '@')
-		return put_file(object, key, value + 1);
+		return add_file(object, key, value + 1);
 	value += value[0] == '@';
-	return put_value(object, key, value, strlen(value));
+	return add_value(object, key, value, strlen(value));
 }
 
-/* Makes the object of operands KEY=VALUE. The values are blanked in the operands, where ps would show them. */
-static int put_operands(struct buf *object, int count, char **operand)
+/*
+ * Makes the object from operands KEY=VALUE. The values are then blanked in the operands, since ps would show them.
+ */
+static int add_operands(struct buf *object, int count, char **operand)
 {
 	int from_stdin = 0, status;
 
-	/* Each operand is split in place, so that a key is a string of its own from here on. */
+	/* Each operand is split in place, so that from here on its key is a string of its own. */
 	for (int i = 0; i < count; i++) {
 		char *equals = strchr(operand[i], '=');
 
@@ -143,7 +145,7 @@ static int put_operands(struct buf *object, int count, char **operand)
 	for (int i = 0; i < count; i++) {
 		char *value = operand[i] + strlen(operand[i]) + 1;
 
-		status = put_member(object, operand[i], value);
+		status = add_member(object, operand[i], value);
 		secmem_wipe(value, strlen(value));
 		if (status != 0)
 			return status;
@@ -161,11 +163,11 @@ static int make_payload(struct buf *payload, int count, char **operand)
 		return say_usage(&command,
 		    "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
 	if (strcmp(operand[0], "-") != 0)
-		return put_operands(payload, count, operand);
+		return add_operands(payload, count, operand);
 	if (count > 1)
 		return say_usage(&command, "- stands alone: it is the whole secret");
-	explain_terminal("the secret, a JSON object", "a newline and Ctrl-D");
-	status = read_all(payload, STDIN_FILENO, "standard input");
+	prompt_for("the secret, a JSON object", "a newline and Ctrl-D");
+	status = read_to_end(payload, STDIN_FILENO, "standard input");
 	if (status != 0)
 		return status;
 	jscan_init(&scan, (const char *)buf_data(payload), buf_len(payload));
@@ -176,7 +178,7 @@ static int make_payload(struct buf *payload, int count, char **operand)
 	return 0;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int put_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "cas", required_argument, NULL, 'c' }, { "mount", required_argument, NULL, 'm' }, OPTIONS_END };

@@ -1,5 +1,5 @@
 /*
- * say: everything that secretstorectl writes. What may be a secret goes out without stdio, whose buffers nobody
+ * say: everything that secretstorectl prints. What may be a secret is written without stdio, whose buffers nobody
  * wipes.
  */
 #include <errno.h>
@@ -87,7 +87,7 @@ int say_out(const void *p, size_t n)
 
 int say_end(int failed, int result)
 {
-	/* Some file systems tell only now that there was no room. */
+	/* Some file systems report only when a file is closed that there was no room. */
 	if (failed != 0 || close(STDOUT_FILENO) != 0)
 		return say_trouble("cannot write to standard output: %m");
 	return result;

@@ -1,11 +1,11 @@
 /*
- * snapshot: raft snapshots, by commands of its own.
+ * snapshot: finds the command below "secretstorectl snapshot", and runs it.
  */
 #include "cli/snapshot.h"
 
 #include <string.h>
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot",
@@ -20,10 +20,10 @@ static const struct command command = {
 	    "  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
 	    "  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
 	    "Each has a help of its own: secretstorectl snapshot save --help.\n",
-	.run = run,
+	.run = snapshot_run,
 };
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
 	const struct command *found = NULL;
@@ -42,7 +42,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		found = snapshot_check_command();
 	if (found == NULL)
 		return say_usage(&command, "there is no command \"snapshot %s\"", argv[0]);
-	optind = 0; /* getopt begins anew */
+	optind = 0; /* with 0, getopt starts anew */
 	return found->run(cli, argc, argv);
 }
 

@@ -1,11 +1,12 @@
 /*
- * snapshot check: is a snapshot's file whole? Without the daemon, for backups that were copied about.
+ * snapshot check: checks whether a snapshot's file is whole, for backups that were copied. It does not need the
+ * daemon.
  */
 #include <stdio.h>
 
 #include "cli/snapshot.h"
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_check_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot check",
@@ -20,10 +21,10 @@ static const struct command command = {
 	    "Examples:\n"
 	    "  secretstorectl snapshot check /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
 	    "  ssh backup cat openbao.snap | secretstorectl snapshot check -\n",
-	.run = run,
+	.run = snapshot_check_run,
 };
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_check_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };

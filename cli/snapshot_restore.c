@@ -1,6 +1,6 @@
 /*
- * snapshot restore: replaces all that OpenBao stores, after a check, a question, and with a report of what was
- * seen.
+ * snapshot restore: replaces everything that OpenBao stores, after a check and a question, and reports what
+ * OpenBao was seen to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,16 +10,16 @@
 
 #include "cli/snapshot.h"
 
-#define WORD "restore"
+#define CONFIRMATION "restore"
 
 struct restore {
 	bool force;
 	bool yes;
 	bool quiet;
-	int terminal; /* to ask on; -1: none */
+	int terminal; /* where the question is asked; -1: nowhere */
 };
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_restore_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot restore",
@@ -28,7 +28,7 @@ static const struct command command = {
 	.help =
 	    "Replaces all that OpenBao stores (secrets, policies, logins, tokens, everything) by what FILE holds. What was\n"
 	    "written since the snapshot was taken is gone, and tokens made since are void: the daemon logs in anew.\n\n"
-	    "FILE is checked here before any of it is sent. Then you are asked to type the word " WORD
+	    "FILE is checked here before any of it is sent. Then you are asked to type the word " CONFIRMATION
 	    ", on the terminal.\n"
 	    "The daemon sends it to the leader, and lets go of the last part only when all of it has come and was whole: if\n"
 	    "anything fails or is interrupted before, nothing is restored.\n\n"
@@ -52,12 +52,14 @@ static const struct command command = {
 	    "Examples:\n"
 	    "  secretstorectl snapshot restore /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
 	    "  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
-	.run = run,
+	.run = snapshot_restore_run,
 };
 
 /* -- asking --------------------------------------------------------------------------------------------------- */
 
-/* Reads what is typed up to the newline. False: the terminal is closed, or the line is too long to be the word. */
+/*
+ * Reads a line from the terminal. Returns false if the terminal is closed, or the line is too long to be the word.
+ */
 static bool read_line(int fd, char *line, size_t cap)
 {
 	size_t n = 0;
@@ -78,22 +80,22 @@ static bool read_line(int fd, char *line, size_t cap)
 	return false;
 }
 
-static int ask(const struct restore *restore, const struct snapshot_file *file)
+static int confirm(const struct restore *restore, const struct snapshot_file *file)
 {
 	static const char forced[] =
 	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. It must then be\n"
 	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, not with its present ones.\n"
 	    "If those keys are lost, everything is lost.\n";
-	char size[32], clean[512], line[sizeof(WORD) + 1];
+	char size[32], clean[512], line[sizeof(CONFIRMATION) + 1];
 
 	progress_size(size, sizeof(size), file->whole);
 	say_clean(clean, sizeof(clean), file->path, strlen(file->path));
 	if (dprintf(restore->terminal,
 		"This replaces all that OpenBao stores by the snapshot %s (%s).\n"
-		"What was written since it was taken is gone.\n%s\nType the word " WORD " to go on: ",
+		"What was written since it was taken is gone.\n%s\nType the word " CONFIRMATION " to go on: ",
 		clean, size, restore->force ? forced : "") < 0)
 		return say_trouble("the terminal cannot be written to: %m");
-	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, WORD) == 0)
+	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, CONFIRMATION) == 0)
 		return 0;
 	return say_failure(command.name,
 	    &(struct ss_error){ .code = SS_ABORTED, .message = "not confirmed; nothing was restored" });
@@ -125,7 +127,7 @@ static int say_restored(enum ss_restored restored)
 	}
 }
 
-/* The call that finds the end is the last one; the restore after it may take minutes. */
+/* A source that also says when all was sent: the restore that follows may take minutes. */
 static long read_and_tell(void *arg, void *p, size_t size)
 {
 	struct snapshot_file *file = arg;
@@ -141,7 +143,7 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	enum ss_restored restored;
 	int status, code;
 
-	/* Whether there is a terminal to ask on is known before a check that may take minutes. */
+	/* A missing terminal is reported before the check, which may take minutes. */
 	if (!restore->yes) {
 		restore->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 		if (restore->terminal < 0 && isatty(STDIN_FILENO))
@@ -152,7 +154,7 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	}
 	status = snapshot_file_check(file, &command, cli, restore->quiet);
 	if (status == 0 && !restore->yes)
-		status = ask(restore, file);
+		status = confirm(restore, file);
 	if (status != 0)
 		return status;
 	if (lseek(file->fd, 0, SEEK_SET) != 0)
@@ -166,7 +168,7 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	return say_restored(restored);
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_restore_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "force", no_argument, NULL, 'f' }, { "yes", no_argument, NULL, 'y' },

@@ -143,7 +143,7 @@ static void deliver_reply(struct ss_client *c, struct exchange *x, const struct 
 	char created_time[64];
 
 	if (reply->ok && op_has_path(x->op)) {
-		/* It stays empty if it is missing or odd, which is no reason to withhold the secret. */
+		/* A time that is missing or odd stays empty, which is no reason to withhold the secret. */
 		(void)jspan_decode(reply->created_time, created_time, sizeof(created_time));
 		secret = (struct ss_secret){
 			.data = reply->data.len > 0 ? reply->data.p : NULL,

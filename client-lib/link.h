@@ -24,7 +24,7 @@ struct link {
 	char trouble[LINK_TEXT]; /* why there is no connection, for people */
 };
 
-/* What link_read() and link_write() return in place of a number of bytes. */
+/* link_read() and link_write() return these in place of a number of bytes. */
 enum { LINK_CLOSED = -1, LINK_NO_MEMORY = -2 };
 
 void link_init(struct link *link, size_t frame_max);

@@ -88,7 +88,7 @@ bool ss_code_retryable(int code);
 /* Returns the library's version, like "0.1.0". The string is a constant. */
 const char *ss_version(void);
 
-/* What is known about a failure, for people and programs. Later versions may add members at the end. */
+/* A failure in detail, for people and programs. Later versions may add members at the end. */
 struct ss_error {
 	int code;            /* an enum ss_code; SS_OK if there was no failure */
 	int status;          /* the HTTP status of OpenBao's answer; 0 if there was none */
@@ -114,7 +114,7 @@ struct ss_secret {
 	uint64_t age_ms;
 };
 
-/* What the daemon says about itself. */
+/* The daemon's answer to a ping. */
 struct ss_ping {
 	bool ready;       /* the daemon holds a live token, so that secrets can be read */
 	char state[32];   /* "starting", "logging_in", "serving", ... */
@@ -227,7 +227,7 @@ void ss_free(void *p);
  * calls ss_close(), the transfer ends with SS_CLOSED. These calls, too, must not be made from within a callback.
  */
 
-/* What is known about a snapshot that was saved. Later versions may add members at the end. */
+/* Describes a snapshot that was saved. Later versions may add members at the end. */
 struct ss_snapshot {
 	uint64_t bytes;
 	/* SHA-256 in hexadecimal digits, over the state alone (state.bin): equal for snapshots of equal state */
@@ -269,7 +269,7 @@ typedef long ss_snapshot_source(void *arg, void *p, size_t size);
 int ss_snapshot_check(struct ss_client *client, ss_snapshot_source *source, void *arg);
 int ss_snapshot_check_fd(struct ss_client *client, int fd);
 
-/* What the daemon saw OpenBao do after it had taken a snapshot to restore. */
+/* The state of OpenBao that the daemon saw after OpenBao had taken a snapshot to restore. */
 enum ss_restored {
 	SS_RESTORED_APPLIED = 1, /* the leader is active again, with the snapshot's state */
 	SS_RESTORED_SEALED = 2,  /* the leader is sealed: see below */

@@ -72,7 +72,7 @@ static uint64_t wait_end_ms(const struct stream *s)
 	return silent_ms < s->deadline_ms ? silent_ms : s->deadline_ms;
 }
 
-static int ms_until(uint64_t until_ms)
+static int ms_left_until(uint64_t until_ms)
 {
 	uint64_t now_ms = clock_now_ms();
 
@@ -87,10 +87,10 @@ static int wait_for_socket(struct stream *s, short events, short *ret_events)
 	int n;
 
 	do {
-		n = poll(&p, 1, ms_until(until_ms));
+		n = poll(&p, 1, ms_left_until(until_ms));
 		if (n < 0 && errno != EINTR)
 			return stream_fail(s, SS_NO_MEMORY, strerror(errno));
-	} while (n <= 0 && ms_until(until_ms) > 0);
+	} while (n <= 0 && ms_left_until(until_ms) > 0);
 	if (n <= 0)
 		return fail_silent(s);
 	*ret_events = p.revents;
@@ -107,7 +107,7 @@ int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum
 	link_init(&s->link, FRAME_DATA_MAX);
 	until_ms = wait_end_ms(s);
 	while ((how = link_dial(&s->link, c->path)) != LINK_DIALLED) {
-		if (how == LINK_NOBODY || ms_until(until_ms) == 0)
+		if (how == LINK_NOBODY || ms_left_until(until_ms) == 0)
 			return stream_fail(s, SS_NO_DAEMON, s->link.trouble);
 		(void)poll(NULL, 0, RETRY_MS);
 	}
