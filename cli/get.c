@@ -15,25 +15,28 @@ static const struct command command = {
 	.name = "get",
 	.arguments = "[-f FIELD] [-v VERSION] MOUNT/PATH",
 	.summary = "read a secret",
-	.help =
-	    "Prints the secret at PATH of the KV engine at MOUNT: its JSON object, byte for byte as OpenBao sent it,\n"
-	    "and a newline.\n\n"
-	    "  -f, --field FIELD      only this field: a string unescaped, anything else as JSON text. No newline is\n"
-	    "                         added, unless standard output is a terminal. Status 34 if there is no such field.\n"
-	    "  -v, --version VERSION  that version instead of the latest\n"
-	    "      --full             one JSON object on one line, with the version before everything else:\n"
-	    "                         {\"version\":7,\"created_time\":\"...\",\"metadata\":null,\"data\":{...}}\n"
-	    "  -m, --mount MOUNT      the mount, if it has a slash in it (or always): the operand is then PATH alone.\n"
-	    "                         Without -m the mount is what is before the operand's first slash.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl get secret/app/db\n"
-	    "  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
-	    "  secretstorectl get -f tls.key secret/web >key.pem\n"
-	    "  secretstorectl get -m team/kv app/db\n\n"
-	    "  # change one field, and nothing if somebody else did so meanwhile\n"
-	    "  old=$(secretstorectl get --full secret/app/db)\n"
-	    "  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
-	    "    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
+	.help = "Prints the secret at PATH of the KV engine at MOUNT: its JSON object, byte for\n"
+		"byte as OpenBao sent it, and a newline.\n\n"
+		"  -f, --field FIELD      only this field: a string unescaped, anything else as\n"
+		"                         JSON text. No newline is added, unless standard\n"
+		"                         output is a terminal. Status 34 if there is no such\n"
+		"                         field.\n"
+		"  -v, --version VERSION  that version instead of the latest\n"
+		"      --full             one JSON object on one line, with the version before\n"
+		"                         everything else:\n"
+		"         {\"version\":7,\"created_time\":\"...\",\"metadata\":null,\"data\":{...}}\n"
+		"  -m, --mount MOUNT      the mount, if it has a slash in it (or always): the\n"
+		"                         operand is then PATH alone. Without -m the mount is\n"
+		"                         what is before the operand's first slash.\n\n"
+		"Examples:\n"
+		"  secretstorectl get secret/app/db\n"
+		"  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
+		"  secretstorectl get -f tls.key secret/web >key.pem\n"
+		"  secretstorectl get -m team/kv app/db\n\n"
+		"  # change one field, and nothing if somebody else did so meanwhile\n"
+		"  old=$(secretstorectl get --full secret/app/db)\n"
+		"  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
+		"    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
 	.run = get_run,
 };
 

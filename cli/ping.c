@@ -18,16 +18,18 @@ static const struct command command = {
 	.name = "ping",
 	.arguments = "[--ready] [--wait] [-q]",
 	.summary = "is the daemon there, is it ready",
-	.help =
-	    "Succeeds if the daemon answers. It does so from its memory, at once, whatever OpenBao does.\n\n"
-	    "      --ready  only if it is ready too, which means logged in at OpenBao; else status 18 (not_ready)\n"
-	    "      --wait   go on trying until the timeout (-t), also while there is no socket yet;\n"
-	    "               -t infinity: for as long as it takes\n"
-	    "  -q, --quiet  say nothing; the exit status tells\n\n"
-	    "Examples:\n"
-	    "  secretstorectl ping -q                         # a liveness check\n"
-	    "  secretstorectl -t 2s ping --ready              # a readiness check\n"
-	    "  secretstorectl ping --ready --wait -t 1m       # before a program that needs its secrets to start\n",
+	.help = "Succeeds if the daemon answers. It does so from its memory, at once, whatever\n"
+		"OpenBao does.\n\n"
+		"      --ready  only if it is ready too, which means logged in at OpenBao; else\n"
+		"               status 18 (not_ready)\n"
+		"      --wait   go on trying until the timeout (-t), also while there is no\n"
+		"               socket yet; -t infinity: for as long as it takes\n"
+		"  -q, --quiet  say nothing; the exit status tells\n\n"
+		"Examples:\n"
+		"  secretstorectl ping -q                    # a liveness check\n"
+		"  secretstorectl -t 2s ping --ready         # a readiness check\n\n"
+		"  # before a program that needs its secrets to start\n"
+		"  secretstorectl ping --ready --wait -t 1m\n",
 	.run = ping_run,
 };
 

@@ -11,23 +11,25 @@ static const struct command command = {
 	.name = "probe",
 	.arguments = "[-q]",
 	.summary = "is OpenBao fit to serve secrets",
-	.help =
-	    "Has the daemon ask OpenBao, now, and succeeds if OpenBao is initialized and unsealed (a standby will do),\n"
-	    "and the daemon has logged in to it since its start. It needs a rule that allows the operation \"probe\".\n\n"
-	    "  -q, --quiet  say nothing; the exit status tells\n\n"
-	    "It fails with 18 (no login yet, or the daemon is stopping), 19 (OpenBao does not answer), 20 (not before\n"
-	    "the timeout), 21 (sealed), 22 (not initialized), 23 (an empty answer), 27 (an answer that is an error).\n"
-	    "Whether the daemon holds a live token just now is what \"ping --ready\" tells.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl -t 2s probe\n\n"
-	    "  # systemd: while there are no secrets to be had, a unit neither starts nor counts as failed\n"
-	    "  [Service]\n"
-	    "  ExecCondition=/usr/local/bin/secretstorectl -t 5s probe\n\n"
-	    "  # Kubernetes\n"
-	    "  readinessProbe:\n"
-	    "    exec: { command: [secretstorectl, -t, 2s, probe] }\n"
-	    "    periodSeconds: 10\n"
-	    "    timeoutSeconds: 3\n",
+	.help = "Has the daemon ask OpenBao, now, and succeeds if OpenBao is initialized and\n"
+		"unsealed (a standby will do), and the daemon has logged in to it since its\n"
+		"start. It needs a rule that allows the operation \"probe\".\n\n"
+		"  -q, --quiet  say nothing; the exit status tells\n\n"
+		"It fails with 18 (no login yet, or the daemon is stopping), 19 (OpenBao does\n"
+		"not answer), 20 (not before the timeout), 21 (sealed), 22 (not initialized),\n"
+		"23 (an empty answer), 27 (an answer that is an error). Whether the daemon holds\n"
+		"a live token just now is what \"ping --ready\" tells.\n\n"
+		"Examples:\n"
+		"  secretstorectl -t 2s probe\n\n"
+		"  # systemd: while there are no secrets to be had, a unit neither starts nor\n"
+		"  # counts as failed\n"
+		"  [Service]\n"
+		"  ExecCondition=/usr/local/bin/secretstorectl -t 5s probe\n\n"
+		"  # Kubernetes\n"
+		"  readinessProbe:\n"
+		"    exec: { command: [secretstorectl, -t, 2s, probe] }\n"
+		"    periodSeconds: 10\n"
+		"    timeoutSeconds: 3\n",
 	.run = probe_run,
 };
 

@@ -24,25 +24,31 @@ static const struct command command = {
 	.name = "put",
 	.arguments = "[--cas VERSION] MOUNT/PATH KEY=VALUE... | -",
 	.summary = "write a secret",
-	.help =
-	    "Writes a new version of the secret at PATH of the KV engine at MOUNT, and prints its number. The new version\n"
-	    "is what is given here; fields that only the old one has are gone.\n\n"
-	    "  -                 the whole secret is standard input, a JSON object, which is written as it is\n"
-	    "  KEY=VALUE         a string field\n"
-	    "  KEY=@FILE         its value is the file's content (UTF-8), including a newline at its end\n"
-	    "  KEY=@-            its value is standard input\n"
-	    "  KEY=@@REST        its value is @REST: for a value that begins with @\n\n"
-	    "      --cas VERSION  only if the secret is at that version now, 0: if there is none yet. Else nothing is\n"
-	    "                     written, status 15.\n"
-	    "  -m, --mount MOUNT  the mount, if it has a slash in it (or always): the operand is then PATH alone\n\n"
-	    "Do not type a secret as KEY=VALUE. The command line is there for every user of this machine to see (ps), and\n"
-	    "your shell keeps it in its history. Standard input and files are not seen:\n\n"
-	    "  secretstorectl put secret/app/db password=@- user=app     # type it, end with Ctrl-D twice\n"
-	    "  openssl rand -base64 24 | tr -d '\\n' | secretstorectl put secret/app/db password=@-\n"
-	    "  secretstorectl put secret/web tls.key=@key.pem tls.crt=@cert.pem\n"
-	    "  secretstorectl put --cas 0 secret/app/db - <secret.json\n\n"
-	    "Status 28 (unknown_outcome) means that the write may have happened: read the secret before trying again.\n"
-	    "The command never repeats it by itself.\n",
+	.help = "Writes a new version of the secret at PATH of the KV engine at MOUNT, and\n"
+		"prints its number. The new version is what is given here; fields that only the\n"
+		"old one has are gone.\n\n"
+		"  -                  the whole secret is standard input, a JSON object, which\n"
+		"                     is written as it is\n"
+		"  KEY=VALUE          a string field\n"
+		"  KEY=@FILE          its value is the file's content (UTF-8), including a\n"
+		"                     newline at its end\n"
+		"  KEY=@-             its value is standard input\n"
+		"  KEY=@@REST         its value is @REST: for a value that begins with @\n\n"
+		"      --cas VERSION  only if the secret is at that version now, 0: if there is\n"
+		"                     none yet. Else nothing is written, status 15.\n"
+		"  -m, --mount MOUNT  the mount, if it has a slash in it (or always): the\n"
+		"                     operand is then PATH alone\n\n"
+		"Do not type a secret as KEY=VALUE. The command line is there for every user of\n"
+		"this machine to see (ps), and your shell keeps it in its history. Standard\n"
+		"input and files are not seen:\n\n"
+		"  # type it, end with Ctrl-D twice\n"
+		"  secretstorectl put secret/app/db password=@- user=app\n\n"
+		"  openssl rand -base64 24 | tr -d '\\n' |\n"
+		"    secretstorectl put secret/app/db password=@-\n"
+		"  secretstorectl put secret/web tls.key=@key.pem tls.crt=@cert.pem\n"
+		"  secretstorectl put --cas 0 secret/app/db - <secret.json\n\n"
+		"Status 28 (unknown_outcome) means that the write may have happened: read the\n"
+		"secret before trying again. The command never repeats it by itself.\n",
 	.run = put_run,
 };
 

@@ -11,15 +11,17 @@ static const struct command command = {
 	.name = "snapshot",
 	.arguments = "save | restore | check ...",
 	.summary = "back up and restore all of OpenBao",
-	.help =
-	    "A raft snapshot is all that OpenBao stores, encrypted with its own keys. Whoever has the file and those keys\n"
-	    "has every secret; without the keys the file is of no use.\n\n"
-	    "  snapshot save FILE     fetch one from the leader, check it, and only then call it FILE\n"
-	    "  snapshot save --dir DIR [--keep N]\n"
-	    "                         the same for a timer: dated names, and the oldest are removed\n"
-	    "  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
-	    "  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
-	    "Each has a help of its own: secretstorectl snapshot save --help.\n",
+	.help = "A raft snapshot is all that OpenBao stores, encrypted with its own keys.\n"
+		"Whoever has the file and those keys has every secret; without the keys the file\n"
+		"is of no use.\n\n"
+		"  snapshot save FILE     fetch one from the leader, check it, and only then\n"
+		"                         call it FILE\n"
+		"  snapshot save --dir DIR [--keep N]\n"
+		"                         the same for a timer: dated names, and the oldest are\n"
+		"                         removed\n"
+		"  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
+		"  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
+		"Each has a help of its own: secretstorectl snapshot save --help.\n",
 	.run = snapshot_run,
 };
 

@@ -12,15 +12,16 @@ static const struct command command = {
 	.name = "snapshot check",
 	.arguments = "[-q] FILE",
 	.summary = "is a snapshot's file whole",
-	.help =
-	    "Looks through FILE, or standard input if it is -, and succeeds if it is a whole raft snapshot by the sums that\n"
-	    "it carries: for backups that were copied about. It asks neither the daemon nor OpenBao. What the snapshot\n"
-	    "holds is encrypted, and whose unseal keys it belongs to cannot be seen.\n\n"
-	    "  -q, --quiet  no progress, also on a terminal\n\n"
-	    "Status 10: it is not whole; 37: it cannot be read.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot check /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
-	    "  ssh backup cat openbao.snap | secretstorectl snapshot check -\n",
+	.help = "Looks through FILE, or standard input if it is -, and succeeds if it is a whole\n"
+		"raft snapshot by the sums that it carries: for backups that were copied about.\n"
+		"It asks neither the daemon nor OpenBao. What the snapshot holds is encrypted,\n"
+		"and whose unseal keys it belongs to cannot be seen.\n\n"
+		"  -q, --quiet  no progress, also on a terminal\n\n"
+		"Status 10: it is not whole; 37: it cannot be read.\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot check \\\n"
+		"    /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
+		"  ssh backup cat openbao.snap | secretstorectl snapshot check -\n",
 	.run = snapshot_check_run,
 };
 

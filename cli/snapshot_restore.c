@@ -25,33 +25,41 @@ static const struct command command = {
 	.name = "snapshot restore",
 	.arguments = "[--force] [--yes] [-q] FILE",
 	.summary = "replace all of OpenBao by a snapshot",
-	.help =
-	    "Replaces all that OpenBao stores (secrets, policies, logins, tokens, everything) by what FILE holds. What was\n"
-	    "written since the snapshot was taken is gone, and tokens made since are void: the daemon logs in anew.\n\n"
-	    "FILE is checked here before any of it is sent. Then you are asked to type the word " CONFIRMATION
-	    ", on the terminal.\n"
-	    "The daemon sends it to the leader, and lets go of the last part only when all of it has come and was whole: if\n"
-	    "anything fails or is interrupted before, nothing is restored.\n\n"
-	    "      --yes    do not ask. Needed where there is no terminal.\n"
-	    "      --force  also a snapshot of another cluster: skip OpenBao's check that it belongs to the same keys\n"
-	    "  -q, --quiet  no progress, also on a terminal\n"
-	    "  -t TIMEOUT   at most that long; without it only a minute without any progress ends it\n\n"
-	    "With --force, the cluster from then on uses the keyring of the cluster the snapshot was taken from. It must be\n"
-	    "unsealed with the unseal keys (or the seal) of that cluster as they were when the snapshot was taken, not with\n"
-	    "its present ones. If those keys are lost, everything in it is lost. Have them at hand before.\n\n"
-	    "Afterwards it tells what OpenBao was seen to do:\n"
-	    "  status 0   it is active again, on the snapshot's state\n"
-	    "  status 21  it is sealed: unseal it, with the keys of the snapshot's cluster. (The message tells if it was\n"
-	    "             sealed before, and nothing was restored.)\n"
-	    "  status 28  it has taken the snapshot, or may have, and was not seen to end: look at it with\n"
-	    "             \"secretstorectl probe\" and \"status\" before you do anything else\n"
-	    "If it fails in another way, nothing was restored.\n\n"
-	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
-	    "daemon restore (docs/OPERATIONS.md has both; --force needs one more):\n\n"
-	    "  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot restore /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
-	    "  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
+	.help = "Replaces all that OpenBao stores (secrets, policies, logins, tokens,\n"
+		"everything) by what FILE holds. What was written since the snapshot was taken\n"
+		"is gone, and tokens made since are void: the daemon logs in anew.\n\n"
+		"FILE is checked here before any of it is sent. Then you are asked to type the\n"
+		"word " CONFIRMATION ", on the terminal. The daemon sends it to the leader, and lets go of\n"
+		"the last part only when all of it has come and was whole: if anything fails or\n"
+		"is interrupted before, nothing is restored.\n\n"
+		"      --yes    do not ask. Needed where there is no terminal.\n"
+		"      --force  also a snapshot of another cluster: skip OpenBao's check that it\n"
+		"               belongs to the same keys\n"
+		"  -q, --quiet  no progress, also on a terminal\n"
+		"  -t TIMEOUT   at most that long; without it only a minute without any progress\n"
+		"               ends it\n\n"
+		"With --force, the cluster from then on uses the keyring of the cluster the\n"
+		"snapshot was taken from. It must be unsealed with the unseal keys (or the seal)\n"
+		"of that cluster as they were when the snapshot was taken, not with its present\n"
+		"ones. If those keys are lost, everything in it is lost. Have them at hand\n"
+		"before.\n\n"
+		"Afterwards it tells what OpenBao was seen to do:\n"
+		"  status 0   it is active again, on the snapshot's state\n"
+		"  status 21  it is sealed: unseal it, with the keys of the snapshot's cluster.\n"
+		"             (The message tells if it was sealed before, and nothing was\n"
+		"             restored.)\n"
+		"  status 28  it has taken the snapshot, or may have, and was not seen to end:\n"
+		"             look at it with \"secretstorectl probe\" and \"status\" before you do\n"
+		"             anything else\n"
+		"If it fails in another way, nothing was restored.\n\n"
+		"It needs a rule of the daemon that names it, since no group of operations holds\n"
+		"it, and a policy in OpenBao that lets the daemon restore (docs/OPERATIONS.md\n"
+		"has both; --force needs one more):\n\n"
+		"  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot restore \\\n"
+		"    /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
+		"  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
 	.run = snapshot_restore_run,
 };
 
@@ -83,8 +91,10 @@ static bool read_line(int fd, char *line, size_t cap)
 static int confirm(const struct restore *restore, const struct snapshot_file *file)
 {
 	static const char forced[] =
-	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. It must then be\n"
-	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, not with its present ones.\n"
+	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. "
+	    "It must then be\n"
+	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, "
+	    "not with its present ones.\n"
 	    "If those keys are lost, everything is lost.\n";
 	char size[32], clean[512], line[sizeof(CONFIRMATION) + 1];
 
@@ -109,15 +119,15 @@ static int say_restored(enum ss_restored restored)
 
 	switch (restored) {
 	case SS_RESTORED_SEALED:
-		(void)say_trouble(
-		    "%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys (or the seal) "
-		    "of the cluster that the snapshot was taken from, as they were then",
-		    command.name);
+		(void)
+		    say_trouble("%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys "
+				"(or the seal) of the cluster that the snapshot was taken from, as they were then",
+			command.name);
 		return SS_SEALED;
 	case SS_RESTORED_WAITING:
 		(void)say_trouble(
-		    "%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was over. "
-		    "Look at it before anything else: secretstorectl probe, secretstorectl status",
+		    "%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was "
+		    "over. Look at it before anything else: secretstorectl probe, secretstorectl status",
 		    command.name);
 		return SS_UNKNOWN_OUTCOME;
 	default:

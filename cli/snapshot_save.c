@@ -32,25 +32,33 @@ static const struct command command = {
 	.name = "snapshot save",
 	.arguments = "[-q] FILE | --dir DIR [--keep N]",
 	.summary = "save all of OpenBao to a file",
-	.help =
-	    "Has the daemon fetch a raft snapshot from OpenBao's leader. FILE appears only when the snapshot is whole, was\n"
-	    "checked by the sums that it carries, and is on the disk; it is readable for its owner alone (mode 0600), and\n"
-	    "takes the place of an older FILE. If anything fails, or a signal ends the command, an older FILE stays as it\n"
-	    "was, and nothing is left behind. FILE is a regular file or not there yet; a symbolic link is not followed.\n"
-	    "It prints the size, and the SHA-256 sum of the state in it, which is that of every snapshot of the same state.\n\n"
-	    "      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the time is UTC)\n"
-	    "      --keep N    then remove the oldest of such files, so that N are left; others are never touched\n"
-	    "  -q, --quiet     no progress, also on a terminal\n"
-	    "  -t TIMEOUT      at most that long; without it only a minute without any progress ends it\n\n"
-	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
-	    "daemon read snapshots (docs/OPERATIONS.md has both):\n\n"
-	    "  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
-	    "The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys or the seal's, as they are now,\n"
-	    "in another place: without them it cannot be used.\n\n"
-	    "Status 24: this OpenBao does not run on raft storage; 37: the file cannot be written.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot save openbao.snap\n"
-	    "  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14   # what the timer does\n",
+	.help = "Has the daemon fetch a raft snapshot from OpenBao's leader. FILE appears only\n"
+		"when the snapshot is whole, was checked by the sums that it carries, and is on\n"
+		"the disk; it is readable for its owner alone (mode 0600), and takes the place\n"
+		"of an older FILE. If anything fails, or a signal ends the command, an older\n"
+		"FILE stays as it was, and nothing is left behind. FILE is a regular file or not\n"
+		"there yet; a symbolic link is not followed. It prints the size, and the SHA-256\n"
+		"sum of the state in it, which is that of every snapshot of the same state.\n\n"
+		"      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the\n"
+		"                  time is UTC)\n"
+		"      --keep N    then remove the oldest of such files, so that N are left;\n"
+		"                  others are never touched\n"
+		"  -q, --quiet     no progress, also on a terminal\n"
+		"  -t TIMEOUT      at most that long; without it only a minute without any\n"
+		"                  progress ends it\n\n"
+		"It needs a rule of the daemon that names it, since no group of operations holds\n"
+		"it, and a policy in OpenBao that lets the daemon read snapshots\n"
+		"(docs/OPERATIONS.md has both):\n\n"
+		"  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
+		"The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys\n"
+		"or the seal's, as they are now, in another place: without them it cannot be\n"
+		"used.\n\n"
+		"Status 24: this OpenBao does not run on raft storage; 37: the file cannot be\n"
+		"written.\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot save openbao.snap\n\n"
+		"  # what the timer does\n"
+		"  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14\n",
 	.run = snapshot_save_run,
 };
 

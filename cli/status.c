@@ -17,12 +17,12 @@ static const struct command command = {
 	.name = "status",
 	.arguments = "[--json]",
 	.summary = "what the daemon says of itself",
-	.help =
-	    "Prints the state of the daemon's token and of OpenBao, counters, who the daemon takes you for, and which of\n"
-	    "its access rules name you. It needs a rule that allows the operation \"status\".\n\n"
-	    "      --json  the reply as the daemon sent it\n\n"
-	    "Example:\n"
-	    "  secretstorectl status\n",
+	.help = "Prints the state of the daemon's token and of OpenBao, counters, who the daemon\n"
+		"takes you for, and which of its access rules name you. It needs a rule that\n"
+		"allows the operation \"status\".\n\n"
+		"      --json  the reply as the daemon sent it\n\n"
+		"Example:\n"
+		"  secretstorectl status\n",
 	.run = status_run,
 };
 

@@ -564,6 +564,17 @@ static void test_output_that_cannot_be_written_is_a_failure(void **state)
 	close(full);
 }
 
+static void assert_within_80_columns(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		if (len > 80)
+			fail_msg("%zu columns: %.*s", len, (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void test_help_and_version(void **state)
 {
 	static const char *const commands[] = { "get", "put", "ping", "probe", "status", "snapshot" };
@@ -575,10 +586,12 @@ static void test_help_and_version(void **state)
 	assert_int_equal(ran.status, 0);
 	assert_non_null(strstr(ran.out, "  28  unknown_outcome: "));
 	assert_non_null(strstr(ran.out, "  34  no_field: "));
+	assert_within_80_columns(ran.out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		snprintf(usage, sizeof(usage), "Usage: secretstorectl %s ", commands[i]);
 		ctl(commands[i], "--help");
 		assert_int_equal(ran.status, 0);
+		assert_within_80_columns(ran.out);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 		ctl("help", commands[i]);
 		assert_memory_equal(ran.out, usage, strlen(usage));
@@ -587,6 +600,7 @@ static void test_help_and_version(void **state)
 		snprintf(usage, sizeof(usage), "Usage: secretstorectl snapshot %s ", snapshots[i]);
 		ctl("snapshot", snapshots[i], "--help");
 		assert_int_equal(ran.status, 0);
+		assert_within_80_columns(ran.out);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 		ctl("help", "snapshot", snapshots[i]);
 		assert_memory_equal(ran.out, usage, strlen(usage));
