@@ -55,7 +55,7 @@ static const struct command command = {
 		"It needs a rule of the daemon that names it, since no group of operations holds\n"
 		"it, and a policy in OpenBao that lets the daemon restore (docs/OPERATIONS.md\n"
 		"has both; --force needs one more):\n\n"
-		"  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
+		"  disaster: { uid: 0, ops: snapshot.restore }\n\n"
 		"Examples:\n"
 		"  secretstorectl snapshot restore \\\n"
 		"    /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"

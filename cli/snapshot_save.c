@@ -49,7 +49,7 @@ static const struct command command = {
 		"It needs a rule of the daemon that names it, since no group of operations holds\n"
 		"it, and a policy in OpenBao that lets the daemon read snapshots\n"
 		"(docs/OPERATIONS.md has both):\n\n"
-		"  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
+		"  backup: { uid: secretstore-snapshot, ops: snapshot.save }\n\n"
 		"The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys\n"
 		"or the seal's, as they are now, in another place: without them it cannot be\n"
 		"used.\n\n"
