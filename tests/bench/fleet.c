@@ -1,14 +1,14 @@
 /*
- * fleet: ten thousand hosts and one OpenBao, hours of it in a moment. The hosts are the daemon's own lease machine
- * and its pauses (lease.c, health.c), driven by a clock of this program's; beside them the schedule of `bao agent`,
- * and the best there could be. Prints how many logins reach OpenBao in its worst second, and when all hosts have a
- * token again.
+ * fleet: simulates hours of ten thousand hosts and one OpenBao in a moment. The hosts run the daemon's own code
+ * for leases and back-off (lease.c, health.c) with a simulated clock; for comparison they also follow the schedule
+ * of `bao agent`. Prints how many logins reach OpenBao in its worst second, when all hosts have a token again, and
+ * how an even spread would look.
  *
- * Of OpenBao: it answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least;
- * while it is away, connections are refused at once. Callers on each host ask for a secret every second or so.
+ * OpenBao answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least. While it
+ * is away, connections are refused at once. Callers on each host ask for a secret every second or so.
  *
- * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x): after a failed login it waits, at
- * first 1 s, then twice the last wait less a random quarter of it, at most 5 min.
+ * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x) waits after a failed login, first
+ * 1 s, then twice the last wait less a random quarter of that, at most 5 min.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,8 +27,8 @@
 
 #define RATE 1000u /* logins and renewals that OpenBao answers in a second */
 #define RTT_MS 3
-#define LOGIN_MS 10000  /* what a login may take (token.c) */
-#define CALLERS_MS 1000 /* somebody on a host asks at least so often */
+#define LOGIN_MS 10000  /* the time that a login may take (token.c) */
+#define CALLERS_MS 1000 /* somebody on a host asks at least this often */
 #define AGENT_FIRST_MS SECOND
 #define AGENT_MAX_MS (5 * MINUTE)
 #define LONGEST (30 * HOUR)
@@ -37,7 +37,7 @@
 
 static uint64_t seed = 0x2545f4914f6cdd1d;
 
-/* xorshift64*: the same run every time. */
+/* xorshift64* gives the same numbers in every run. */
 static uint64_t dice(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
@@ -52,7 +52,7 @@ static uint64_t dice(void *arg, uint64_t low, uint64_t high)
 enum what { STARTS, LOOKS, CALLED, ASKS_HEALTH, LOGIN_ANSWERED, RENEWAL_ANSWERED };
 
 struct event {
-	uint64_t at, of; /* of: for answers, when the question was sent */
+	uint64_t at, of; /* of: when the question was sent, if this is an answer */
 	unsigned host;
 	enum what what;
 };
@@ -96,23 +96,23 @@ static bool next_event(struct event *ret)
 /* -- the world ----------------------------------------------------------------------------------------------- */
 
 struct host {
-	struct lease lease; /* of a secretstored */
-	bool down;          /* OpenBao, as far as this host knows */
+	struct lease lease; /* of a host with secretstored */
+	bool down;          /* OpenBao is away, as far as this host knows */
 	uint64_t down_since;
-	uint64_t backoff, next_login; /* of a bao agent; next_login: CLOCK_NEVER while one is under way */
-	uint64_t expires;             /* its token's end; 0: none */
-	uint64_t looks_at;            /* the LOOKS that counts; earlier ones were overtaken */
+	uint64_t backoff, next_login; /* of a bao agent; CLOCK_NEVER while a login is under way */
+	uint64_t expires;             /* when its token ends; 0: it has none */
+	uint64_t looks_at; /* only a LOOKS event at this time counts; earlier ones were replaced by it */
 };
 
 struct world {
 	bool agents; /* the hosts run bao agent */
 	uint64_t ttl;
 	uint64_t away_from, away_until;
-	uint64_t answered_until; /* OpenBao's queue */
-	/* results */
-	unsigned logins[LONGEST / SECOND], renewals[LONGEST / SECOND]; /* that reached it, in each second */
-	unsigned without;                                              /* hosts without a token now */
-	uint64_t all_have;                                             /* since when all have one */
+	uint64_t answered_until; /* when OpenBao's queue is empty */
+	/* The results. */
+	unsigned logins[LONGEST / SECOND], renewals[LONGEST / SECOND]; /* that reached OpenBao in each second */
+	unsigned without;                                              /* how many hosts have no token now */
+	uint64_t all_have;                                             /* since when every host has a token */
 	struct host hosts[HOSTS];
 };
 
@@ -121,7 +121,7 @@ static bool is_away(const struct world *w, uint64_t now)
 	return now >= w->away_from && now < w->away_until;
 }
 
-/* When the answer to what is sent now comes. */
+/* Returns when the answer comes to a request that is sent now. */
 static uint64_t answer_at(struct world *w, uint64_t now)
 {
 	if (w->answered_until < now)
@@ -156,7 +156,7 @@ static void look_at(struct host *h, unsigned i, uint64_t at)
 	later(at, LOOKS, i, 0);
 }
 
-/* An answer that was asked for at `sent` and arrived now: did OpenBao give one, in time? */
+/* Says whether OpenBao answered a request in time that was sent at `sent` and whose end is now. */
 static bool is_answer(const struct world *w, uint64_t sent, uint64_t now)
 {
 	return !is_away(w, sent) && now - sent <= LOGIN_MS;
@@ -230,7 +230,7 @@ static void renewal_answered(struct world *w, unsigned i, uint64_t sent, uint64_
 
 /* -- a host with bao agent ----------------------------------------------------------------------------------- */
 
-/* Renews at two thirds, and again at the end of each half of what is left when that fails; then logs in. */
+/* Renews at two thirds of the lease; if that fails, again after each half of what is left; then logs in. */
 static void agent_looks(struct world *w, unsigned i, uint64_t now)
 {
 	struct host *h = &w->hosts[i];
@@ -297,7 +297,7 @@ static void happens(struct world *w, const struct event *e)
 	}
 }
 
-/* The hosts start within `over`, OpenBao is away for `away` from `from` on. */
+/* Simulates a world whose hosts start within `over`, and whose OpenBao is away for `away` from `from` on. */
 static struct world *run(bool agents, uint64_t ttl, uint64_t over, uint64_t from, uint64_t away, uint64_t until)
 {
 	struct world *w = calloc(1, sizeof(*w));

@@ -57,7 +57,7 @@ int fakebao_cluster(void **state, size_t known);
 int fakebao_cluster_setup(void **state); /* http knows all nodes */
 int fakebao_cluster_teardown(void **state);
 
-/* All nodes say from now on that this one leads; with FAKEBAO_NODES they say that none does. */
+/* From now on every node says that this one leads; with FAKEBAO_NODES they say that none does. */
 void fakebao_elect(struct fakebao *nodes, size_t leader);
 
 /*

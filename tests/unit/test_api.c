@@ -18,7 +18,7 @@
 
 #define LONG_MS 20000
 
-/* What the server answers, and what was sent to it last. */
+/* The server's answer, and the latest request. */
 struct script {
 	int status;
 	const char *answer;

@@ -31,7 +31,7 @@ static int before = -1, reader = -1; /* standard error as it was, and the end fr
 static char said[1 << 21]; /* what was written to standard error and read by the test */
 static size_t nsaid;
 
-/* What those who wait were told, in order. */
+/* The results that those who wait were told, in order. */
 static struct told {
 	char text[32];
 	size_t n;

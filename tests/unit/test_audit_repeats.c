@@ -21,7 +21,7 @@ static struct peer peer;
 static struct audit_record record;
 static uint64_t now;
 
-/* What was written: the texts of the last record, and sums over all. */
+/* The texts of the last record that was written, and sums over all records. */
 static struct {
 	unsigned records;
 	uint64_t requests, count, version, microseconds, request;

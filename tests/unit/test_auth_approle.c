@@ -438,7 +438,7 @@ static void test_an_opening_whose_answer_was_lost_says_so_when_it_is_used_up(voi
 	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "perhaps by this daemon"));
-	/* That is not said about another token. */
+	/* Another token does not get that message. */
 	auth_helper_write(secret_file, "W-2");
 	e = auth_helper_login(f, auth);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));

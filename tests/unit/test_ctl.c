@@ -33,7 +33,7 @@ static char stored[1 << 20];
 static unsigned version;
 static atomic_bool ready;
 
-/* What a run came to. */
+/* How a run ended. */
 static struct {
 	int status;
 	char out[1 << 20];
@@ -114,7 +114,8 @@ static int stop(void **state)
 	fake.reply = NULL;
 	fake.stage = 1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake.path);
-	(void)connect(fd, (struct sockaddr *)&address, sizeof(address)); /* lets the script out of its accept */
+	/* This lets the script return from accept(). */
+	(void)connect(fd, (struct sockaddr *)&address, sizeof(address));
 	close(fd);
 	client_fake_stop(&fake);
 	return 0;
@@ -142,7 +143,7 @@ static size_t read_back(int fd, char *into, size_t cap)
 	return (size_t)n;
 }
 
-/* out: what standard output is to be; -1: a file whose content is looked at. */
+/* Runs the program. out is its standard output; -1: a file whose content the test looks at. */
 static void run_to(int out, const char *input, size_t input_len, const char *const *args)
 {
 	const char *argv[ARGS + 2] = { program };

@@ -295,7 +295,7 @@ static void test_what_is_not_http_is_broken(void **state)
 	}
 }
 
-/* What curl got to do before the reset is chance; what is told of it must be true, and nothing is made twice. */
+/* Chance decides how far curl got before the reset; what is told of it must be true, and nothing is made twice. */
 static void play_reset_at_once(struct server_connection *c, void *arg)
 {
 	(void)arg;

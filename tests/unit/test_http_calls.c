@@ -76,7 +76,7 @@ static void test_deadline_while_the_server_is_silent(void **state)
 	assert_true(post.sent);
 	assert_true(get.ended_ms >= begun + 150);
 	assert_true(get.ended_ms < begun + 5000);
-	/* What comes of the call later reaches nobody. */
+	/* The call's later end reaches nobody. */
 	server_release(server);
 	fixture_run(&f, 50);
 	assert_int_equal(get.ended, 1);
@@ -262,7 +262,7 @@ static void test_cancelled_calls_tell_nothing_whatever_they_were_at(void **state
 	fixture_run(&f, 50);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(results[i].ended, 0);
-	/* All places are free again. */
+	/* Every place is free again. */
 	fixture_got(&f, "/v1/quick", &results[0]);
 	assert_int_equal(results[0].outcome, HTTP_REPLY);
 	fixture_free(&connecting);

@@ -24,7 +24,7 @@ static unsigned char byte_at(size_t at)
 	return (unsigned char)(at * 31 + at / 997);
 }
 
-/* What a sink got, and what a source gives. */
+/* The body that a sink got, and the body that a source gives. */
 struct ends {
 	struct http_call *call;
 	struct result result;

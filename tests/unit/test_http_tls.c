@@ -28,7 +28,7 @@
 static struct tls_identity authority, stranger, by_address, by_name, expired, client;
 static const char *directory;
 
-/* What the server saw of the latest request. */
+/* The latest request, as the server saw it. */
 struct seen {
 	char sni[256];
 	char head[8192];

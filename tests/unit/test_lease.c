@@ -200,7 +200,7 @@ static void test_a_held_token_is_dropped_when_its_lease_ends(void **state)
 	assert_int_equal(lease_step(&l, START + 100 * SECOND), LEASE_LOGIN);
 	assert_false(l.held);
 	assert_false(l.renew_under_way);
-	/* What the dropped token's renewal says after that does not count. */
+	/* A renewal of the dropped token that ends after that does not count. */
 	lease_renew_ok(&l, START + 101 * SECOND, START + 70 * SECOND, 100 * SECOND, true);
 	assert_false(l.held);
 	assert_int_equal(l.state, LEASE_LOGGING_IN);

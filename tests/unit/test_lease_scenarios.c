@@ -44,9 +44,9 @@ struct world {
 	uint64_t down_from, down_until;
 	bool refuses;
 	uint64_t token_made;
-	/* What is under way: when it was sent, and when it is answered; 0: nothing. */
+	/* Requests under way: when they were sent, and when they are answered; 0: none. */
 	uint64_t login_since, login_at, renew_since, renew_at;
-	/* What was seen. */
+	/* Results. */
 	unsigned logins, renewals, attempts;
 	uint64_t without_token; /* ms without a live token since the first login */
 };

@@ -440,7 +440,7 @@ static void test_a_login_answers_those_who_wait_for_a_lookup(void **state)
 	deny(login, token, false, &w[0]);
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
-	/* What is said about the old token does not touch the new one. */
+	/* The verdict about the old token does not touch the new one. */
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
 	fakebao_pass(f, 50);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
