@@ -98,16 +98,16 @@ static int get_run(struct cli *cli, int argc, char **argv)
 	bool full = false;
 	struct ss_secret *secret;
 	struct address address;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'f')
+		if (option == 'f')
 			field = optarg;
-		else if (what == 'm')
+		else if (option == 'm')
 			mount = optarg;
-		else if (what == 'F')
+		else if (option == 'F')
 			full = true;
 		else if (option_number(optarg, &version) != 0 || version == 0)
 			return say_usage(&command, "%s: a version is a number from 1", optarg);

@@ -51,11 +51,11 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
     const struct option *longs)
 {
 	const char *given;
-	int what;
+	int option;
 
 	opterr = 0; /* getopt's own messages would not point to --help. */
-	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		switch (what) {
+	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (option) {
 		case 's':
 			cli->socket = optarg;
 			break;
@@ -78,7 +78,7 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 				    say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
 			return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
 		default:
-			return what;
+			return option;
 		}
 	}
 	return -1;

@@ -98,14 +98,14 @@ static int ping_run(struct cli *cli, int argc, char **argv)
 	struct ss_ping answer;
 	struct ss_error error;
 	char state[sizeof(answer.state)], version[sizeof(answer.version)], line[128];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		ready |= what == 'r';
-		wait |= what == 'w';
-		quiet |= what == 'q';
+		ready |= option == 'r';
+		wait |= option == 'w';
+		quiet |= option == 'q';
 	}
 	if (argc != optind)
 		return say_usage(&command, "ping takes no operand");

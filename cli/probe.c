@@ -39,10 +39,10 @@ static int probe_run(struct cli *cli, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	static const char healthy[] = "healthy: secretstore\n";
 	bool quiet = false;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
 		quiet = true;
 	}

@@ -194,12 +194,12 @@ static int put_run(struct cli *cli, int argc, char **argv)
 	struct address address;
 	struct buf payload;
 	char line[32];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'm')
+		if (option == 'm')
 			mount = optarg;
 		else if (option_number(optarg, &cas) == 0)
 			has_cas = true;

@@ -32,10 +32,10 @@ static int snapshot_check_run(struct cli *cli, int argc, char **argv)
 	struct snapshot_file file;
 	bool quiet = false;
 	char line[512];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
 		quiet = true;
 	}

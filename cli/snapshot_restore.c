@@ -185,14 +185,14 @@ static int snapshot_restore_run(struct cli *cli, int argc, char **argv)
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct restore restore = { .terminal = -1 };
 	struct snapshot_file file;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		restore.force |= what == 'f';
-		restore.yes |= what == 'y';
-		restore.quiet |= what == 'q';
+		restore.force |= option == 'f';
+		restore.yes |= option == 'y';
+		restore.quiet |= option == 'q';
 	}
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot restore takes one FILE");

@@ -192,14 +192,14 @@ static int snapshot_save_run(struct cli *cli, int argc, char **argv)
 		{ "dir", required_argument, NULL, 'd' }, { "keep", required_argument, NULL, 'k' },
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct save save = { .dir = NULL };
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'q')
+		if (option == 'q')
 			save.quiet = true;
-		else if (what == 'd')
+		else if (option == 'd')
 			save.dir = optarg;
 		else if (option_number(optarg, &save.keep) != 0 || save.keep == 0 || save.keep > KEEP_MAX)
 			return say_usage(&command, "%s: --keep takes a number from 1", optarg);

@@ -169,10 +169,10 @@ static int status_run(struct cli *cli, int argc, char **argv)
 	struct buf out;
 	char *json;
 	size_t len;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT, longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT, longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
 		raw = true;
 	}

@@ -196,10 +196,10 @@ static void plan_retry(struct ss_client *c, uint64_t now_ms)
 
 static void connect_to_daemon(struct ss_client *c, uint64_t now_ms)
 {
-	enum link_dialled how = link_dial(&c->link, c->path);
+	enum link_connected how = link_connect(&c->link, c->path);
 	struct exchange *x, *next;
 
-	if (how == LINK_DIALLED) {
+	if (how == LINK_CONNECTED) {
 		c->connection++;
 		return;
 	}
@@ -210,7 +210,7 @@ static void connect_to_daemon(struct ss_client *c, uint64_t now_ms)
 	for (x = exchange_first_queued(&c->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, entry);
 		if (!x->lost)
-			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->link.trouble);
+			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->link.error);
 	}
 }
 
@@ -252,7 +252,7 @@ static void drop_connection(struct ss_client *c, int code, const char *message)
 	if (c->link.fd < 0)
 		return;
 	link_close(&c->link);
-	snprintf(c->link.trouble, sizeof(c->link.trouble), "the daemon closed the connection and is not back");
+	snprintf(c->link.error, sizeof(c->link.error), "the daemon closed the connection and is not back");
 	plan_retry(c, clock_now_ms());
 
 	x = exchange_first_queued(&c->exchanges);
@@ -407,7 +407,7 @@ static void end_overdue(struct ss_client *c, uint64_t now_ms)
 		if (exchange_is_doubtful(x))
 			error = plain_error(SS_UNKNOWN_OUTCOME, doubt_text(SS_TIMEOUT));
 		else if (x->state == EXCHANGE_QUEUED && c->link.fd < 0)
-			error = plain_error(SS_NO_DAEMON, c->link.trouble);
+			error = plain_error(SS_NO_DAEMON, c->link.error);
 		if (x->state == EXCHANGE_QUEUED)
 			exchange_free(&c->exchanges, x);
 		else

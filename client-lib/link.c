@@ -19,7 +19,7 @@ void link_init(struct link *link, size_t frame_max)
 	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE);
 }
 
-enum link_dialled link_dial(struct link *link, const char *path)
+enum link_connected link_connect(struct link *link, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -29,14 +29,14 @@ enum link_dialled link_dial(struct link *link, const char *path)
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
 		link->fd = fd;
-		return LINK_DIALLED;
+		return LINK_CONNECTED;
 	}
 	busy = errno == EAGAIN || errno == EINTR;
 	why = busy ? "the daemon has too many connections waiting" : strerror(errno);
-	snprintf(link->trouble, sizeof(link->trouble), "cannot connect to %s: %s", path, why);
+	snprintf(link->error, sizeof(link->error), "cannot connect to %s: %s", path, why);
 	if (fd >= 0)
 		close(fd);
-	return busy ? LINK_BUSY : LINK_NOBODY;
+	return busy ? LINK_BUSY : LINK_NO_LISTENER;
 }
 
 void link_close(struct link *link)

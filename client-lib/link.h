@@ -1,5 +1,5 @@
 /*
- * link: a connection to the daemon: it dials, reads frames and writes bytes. It never blocks, and knows nothing
+ * link: a connection to the daemon: it connects, reads frames and writes bytes. It never blocks, and knows nothing
  * about requests.
  */
 #ifndef LINK_H
@@ -20,8 +20,8 @@ struct link {
 	int fd;           /* -1: not connected */
 	size_t frame_max; /* bytes of the largest body that is accepted */
 	struct buf in;
-	size_t taken;            /* bytes at the front of in that belong to the frame that was returned last */
-	char trouble[LINK_TEXT]; /* why there is no connection, for people */
+	size_t taken;          /* bytes at the front of in that belong to the frame that was returned last */
+	char error[LINK_TEXT]; /* why there is no connection, for people */
 };
 
 /* link_read() and link_write() return these in place of a number of bytes. */
@@ -30,11 +30,15 @@ enum { LINK_CLOSED = -1, LINK_NO_MEMORY = -2 };
 void link_init(struct link *link, size_t frame_max);
 
 /*
- * Connects to the daemon's socket at path, which fits into a struct sockaddr_un. On failure link->trouble says
- * why. LINK_NOBODY: nobody listens there. LINK_BUSY: the daemon's queue of connections is full, which may pass;
+ * Connects to the daemon's socket at path, which fits into a struct sockaddr_un. On failure link->error says why.
+ * LINK_NO_LISTENER: nobody listens there. LINK_BUSY: the daemon's queue of connections is full, which may pass;
  * poll() cannot wait for that, so the caller tries again later.
  */
-enum link_dialled { LINK_DIALLED, LINK_BUSY, LINK_NOBODY } link_dial(struct link *link, const char *path);
+enum link_connected {
+	LINK_CONNECTED,
+	LINK_BUSY,
+	LINK_NO_LISTENER
+} link_connect(struct link *link, const char *path);
 
 /*
  * Closes the descriptor. It does not shut the connection down, since in a forked child that would end the parent's

@@ -99,16 +99,16 @@ static int wait_for_socket(struct stream *s, short events, short *ret_events)
 
 int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate)
 {
-	enum link_dialled how;
+	enum link_connected how;
 	uint64_t until_ms;
 
 	*s = (struct stream){ .client = c, .fate = fate, .silence_ms = c->silence_ms };
 	s->deadline_ms = timeout_ms != 0 ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
 	link_init(&s->link, FRAME_DATA_MAX);
 	until_ms = wait_end_ms(s);
-	while ((how = link_dial(&s->link, c->path)) != LINK_DIALLED) {
-		if (how == LINK_NOBODY || ms_left_until(until_ms) == 0)
-			return stream_fail(s, SS_NO_DAEMON, s->link.trouble);
+	while ((how = link_connect(&s->link, c->path)) != LINK_CONNECTED) {
+		if (how == LINK_NO_LISTENER || ms_left_until(until_ms) == 0)
+			return stream_fail(s, SS_NO_DAEMON, s->link.error);
 		(void)poll(NULL, 0, RETRY_MS);
 	}
 	return SS_OK;

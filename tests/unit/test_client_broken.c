@@ -272,7 +272,7 @@ static void test_a_daemon_slow_to_accept_is_waited_for(void **state)
 	 */
 	for (; n < sizeof(other) / sizeof(other[0]); n++) {
 		assert_int_equal(ss_open(&other[n], fake.path), SS_OK);
-		if (link_dial(&other[n]->link, fake.path) != LINK_DIALLED)
+		if (link_connect(&other[n]->link, fake.path) != LINK_CONNECTED)
 			break;
 	}
 	assert_in_range(n, 1, 39);
