@@ -63,7 +63,7 @@ static void test_user_among_others_has_a_share_of_the_time_whatever_the_turns(vo
 	now += QUOTA_SLICE_US * QUOTA_SHARE / 2;
 	assert_true(quota_has_time(&quotas, a, now));
 	assert_in_range(quota_left_us(a), QUOTA_SLICE_US / 2 - 1, QUOTA_SLICE_US / 2 + 1);
-	/* The other has not been served for a while: all time is for the one again. */
+	/* The other user has been silent for a while: the first one may use all the time again. */
 	quota_spend(&quotas, a, now, 2000);
 	assert_false(quota_has_time(&quotas, a, now));
 	now += 1500000;
@@ -84,7 +84,7 @@ static void test_time_used_beyond_a_slice_is_taken_from_later_ones(void **state)
 		turns++;
 	}
 	assert_int_equal(turns, 3);
-	/* There is an end to it. */
+	/* The debt is limited. */
 	quota_spend(&quotas, a, 1, UINT64_MAX / 2);
 	quota_spend(&quotas, a, 1, UINT64_MAX / 2);
 	for (turns = 0; !quota_has_time(&quotas, a, 1); turns++)
