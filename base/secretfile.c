@@ -72,6 +72,11 @@ bool secretfile_is_public(const char *path)
 	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
+static bool is_same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
     struct error *error)
 {
@@ -85,9 +90,10 @@ int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct 
 	r = read_all(fd, path, max, &content, error);
 	if (r == 0 && fstat(fd, &after) < 0)
 		r = error_set(error, NAME ": %s", path, strerror(errno));
+	/* The time of the last change of status cannot be set by anybody, as the other one can. */
 	if (r == 0 &&
-	    (after.st_mtim.tv_sec != ret_status->st_mtim.tv_sec ||
-		after.st_mtim.tv_nsec != ret_status->st_mtim.tv_nsec || after.st_size != ret_status->st_size))
+	    (!is_same(&after.st_mtim, &ret_status->st_mtim) || !is_same(&after.st_ctim, &ret_status->st_ctim) ||
+		after.st_size != ret_status->st_size))
 		r = 1;
 	if (r == 0)
 		buf_move(ret, &content);
