@@ -29,104 +29,104 @@ struct reload {
 
 /* -- what systemd is told ------------------------------------------------------------------------------------ */
 
-static void tell_status(struct reload *r)
+static void tell_status(struct reload *reload)
 {
-	const struct backend *next = switchover_next(r->switchover);
+	const struct backend *next = switchover_next(reload->switchover);
 	char current[400], coming[200] = "", text[800];
-	login_words(backend_login(switchover_current(r->switchover)), current, sizeof(current));
+	login_words(backend_login(switchover_current(reload->switchover)), current, sizeof(current));
 	if (next != NULL)
 		login_words(backend_login(next), coming, sizeof(coming));
 	snprintf(text, sizeof(text), "%s%s%s%s", current,
 	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming,
-	    r->failed ? "; the configuration could not be reloaded, see the log" : "");
-	notify_status(r->notify, text);
+	    reload->failed ? "; the configuration could not be reloaded, see the log" : "");
+	notify_status(reload->notify, text);
 }
 
-static void use_config(struct reload *r, const struct config *config)
+static void use_config(struct reload *reload, const struct config *config)
 {
-	struct backend *backend = switchover_current(r->switchover);
+	struct backend *backend = switchover_current(reload->switchover);
 	backend_set_cache(backend, config);
-	front_use(r->front, config, backend);
+	front_use(reload->front, config, backend);
 }
 
 static void on_switchover_changed(void *arg)
 {
-	struct reload *r = arg;
-	use_config(r, r->config);
-	tell_status(r);
+	struct reload *reload = arg;
+	use_config(reload, reload->config);
+	tell_status(reload);
 }
 
 /* -- the reload ---------------------------------------------------------------------------------------------- */
 
-static int take_config(struct reload *r, struct error *error)
+static int take_config(struct reload *reload, struct error *error)
 {
-	struct config *config = config_load_again(r->path, r->config, error);
+	struct config *config = config_load_again(reload->path, reload->config, error);
 	if (config == NULL)
 		return -1;
-	if (switchover_change(r->switchover, config, error) != 0) {
+	if (switchover_change(reload->switchover, config, error) != 0) {
 		config_free(config);
 		return -1;
 	}
 	log_set_level(config->log.level);
 	config_warn(config, log_warning);
-	config_warn_of_restart(r->started, config, log_warning);
-	use_config(r, config);
-	config_free(r->config);
-	r->config = config;
+	config_warn_of_restart(reload->started, config, log_warning);
+	use_config(reload, config);
+	config_free(reload->config);
+	reload->config = config;
 	return 0;
 }
 
 static void on_hangup(evutil_socket_t number, short what, void *arg)
 {
-	struct reload *r = arg;
+	struct reload *reload = arg;
 	struct error error;
 	(void)number;
 	(void)what;
-	log_info("reloading %s, on SIGHUP", r->path);
-	notify_reloading(r->notify);
-	r->failed = take_config(r, &error) != 0;
-	if (r->failed)
+	log_info("reloading %s, on SIGHUP", reload->path);
+	notify_reloading(reload->notify);
+	reload->failed = take_config(reload, &error) != 0;
+	if (reload->failed)
 		log_error("%s; the configuration before stays in force", error.text);
 	else
 		log_info("reloaded");
-	tell_status(r);
-	notify_ready(r->notify);
+	tell_status(reload);
+	notify_ready(reload->notify);
 }
 
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
     struct switchover *switchover, struct front *front, struct notify *notify)
 {
-	struct reload *r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	struct reload *reload = calloc(1, sizeof(*reload));
+	if (reload == NULL)
 		return NULL;
-	*r = (struct reload){ .path = path,
+	*reload = (struct reload){ .path = path,
 		.started = config_hold(config),
 		.config = config_hold(config),
 		.switchover = switchover,
 		.front = front,
 		.notify = notify };
-	r->hangup = evsignal_new(base, SIGHUP, on_hangup, r);
-	if (r->hangup == NULL || event_add(r->hangup, NULL) != 0) {
-		reload_free(r);
+	reload->hangup = evsignal_new(base, SIGHUP, on_hangup, reload);
+	if (reload->hangup == NULL || event_add(reload->hangup, NULL) != 0) {
+		reload_free(reload);
 		return NULL;
 	}
-	switchover_watch(switchover, on_switchover_changed, r);
-	tell_status(r);
-	return r;
+	switchover_watch(switchover, on_switchover_changed, reload);
+	tell_status(reload);
+	return reload;
 }
 
-void reload_stop(struct reload *r)
+void reload_stop(struct reload *reload)
 {
-	(void)event_del(r->hangup);
+	(void)event_del(reload->hangup);
 }
 
-void reload_free(struct reload *r)
+void reload_free(struct reload *reload)
 {
-	if (r == NULL)
+	if (reload == NULL)
 		return;
-	if (r->hangup != NULL)
-		event_free(r->hangup);
-	config_free(r->config);
-	config_free(r->started);
-	free(r);
+	if (reload->hangup != NULL)
+		event_free(reload->hangup);
+	config_free(reload->config);
+	config_free(reload->started);
+	free(reload);
 }

@@ -29,20 +29,20 @@ struct auth_credentials {
 	struct digest seen; /* what auth_credentials_changed saw last */
 };
 
-void auth_credentials_init(struct auth_credentials *c);
-void auth_credentials_free(struct auth_credentials *c);
+void auth_credentials_init(struct auth_credentials *credentials);
+void auth_credentials_free(struct auth_credentials *credentials);
 
 /* Adds one, which is from then on known by its number, from 0. text is borrowed. 0 or -1: no memory. */
-int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text);
+int auth_credentials_add(struct auth_credentials *credentials, const char *file, const char *text);
 
 /*
  * Reads all for a login, to be looked at until auth_credentials_forget. 0; or -1 with why set, and none is there.
  */
-int auth_credentials_read(struct auth_credentials *c, struct error *why);
-const char *auth_credentials_text(const struct auth_credentials *c, size_t i);
-void auth_credentials_forget(struct auth_credentials *c);
+int auth_credentials_read(struct auth_credentials *credentials, struct error *why);
+const char *auth_credentials_text(const struct auth_credentials *credentials, size_t i);
+void auth_credentials_forget(struct auth_credentials *credentials);
 
 /* Tells what auth_credential_changed() tells. It is not called while a login is under way. */
-bool auth_credentials_changed(struct auth_credentials *c);
+bool auth_credentials_changed(struct auth_credentials *credentials);
 
 #endif

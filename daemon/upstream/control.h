@@ -59,7 +59,7 @@ void control_health(const struct http_reply *reply, struct control *ret);
 void control_leader(const struct http_reply *reply, struct control *ret);
 
 /* Wipes and frees what ret holds. */
-void control_clear(struct control *c);
+void control_clear(struct control *control);
 
 /* Gives secmem to jansson; before its first use. */
 void control_global_init(void);

@@ -55,11 +55,11 @@ struct lease {
 	void *arg;
 };
 
-void lease_init(struct lease *l, uint64_t (*random)(void *, uint64_t, uint64_t),
+void lease_init(struct lease *lease, uint64_t (*random)(void *, uint64_t, uint64_t),
     void (*changed)(void *, enum lease_state, enum lease_state), void *arg);
 
 /* The first login is due now. */
-void lease_start(struct lease *l, uint64_t now);
+void lease_start(struct lease *lease, uint64_t now);
 
 /*
  * What is to be done now; it counts as under way until its result is told below. Also drops a token whose lease
@@ -69,46 +69,46 @@ void lease_start(struct lease *l, uint64_t now);
  * false, the driver cancels the request, and its result is not told any more (it would be taken for the next
  * one's).
  */
-enum lease_action lease_step(struct lease *l, uint64_t now);
+enum lease_action lease_step(struct lease *lease, uint64_t now);
 
 /* When lease_step has something to do next (a renewal, a login, the end of the lease); CLOCK_NEVER if nothing. */
-uint64_t lease_next(const struct lease *l);
+uint64_t lease_next(const struct lease *lease);
 
 /*
  * Results. since: when the request was started, from which the lease counts. lease_ms 0: does not expire.
  * lease_login_ok is false for a login whose lease is over by now: it counts as LEASE_FAILED.
  */
-bool lease_login_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
-void lease_login_failed(struct lease *l, uint64_t now, enum lease_failure failure);
-void lease_renew_ok(struct lease *l, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
-void lease_renew_failed(struct lease *l, uint64_t now);
+bool lease_login_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
+void lease_login_failed(struct lease *lease, uint64_t now, enum lease_failure failure);
+void lease_renew_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t lease_ms, bool renewable);
+void lease_renew_failed(struct lease *lease, uint64_t now);
 
 /* OpenBao answers again, after outage_ms without. */
-void lease_recovered(struct lease *l, uint64_t now, uint64_t outage_ms);
+void lease_recovered(struct lease *lease, uint64_t now, uint64_t outage_ms);
 
 /* The credentials differ from the ones last tried. */
-void lease_credential_changed(struct lease *l, uint64_t now);
+void lease_credential_changed(struct lease *lease, uint64_t now);
 
 /*
  * The held token is known to be dead (OpenBao said so). One login now, or when 30 s have passed since the last
  * such.
  */
-void lease_dead(struct lease *l, uint64_t now);
+void lease_dead(struct lease *lease, uint64_t now);
 
 /* The held token may have been lost with what OpenBao stored: a login now, while it goes on being used. */
-void lease_login_wanted(struct lease *l, uint64_t now);
+void lease_login_wanted(struct lease *lease, uint64_t now);
 
-void lease_stop(struct lease *l);
+void lease_stop(struct lease *lease);
 
 /* A token that may be used is held. */
-bool lease_live(const struct lease *l, uint64_t now);
+bool lease_live(const struct lease *lease, uint64_t now);
 
 /* Requests without a live token wait (else they get not_ready at once). */
-bool lease_waits(const struct lease *l);
+bool lease_waits(const struct lease *lease);
 
 /*
  * The driver must watch the credentials and call lease_credential_changed: the last login failed because of them.
  */
-bool lease_watches_credentials(const struct lease *l);
+bool lease_watches_credentials(const struct lease *lease);
 
 #endif
