@@ -1,5 +1,6 @@
 /*
- * backend: makes the parts in their order, and ends them in theirs.
+ * backend: makes the parts of a backend in the order in which they need each other, and ends them in the reverse
+ * one.
  */
 #include "daemon/backend.h"
 
@@ -21,20 +22,20 @@
 
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u
-#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
+#define STALL_MS 60000u /* a snapshot that makes no progress for so long is given up */
 
 #define TLS_FILES 3
 
 enum backend_state {
-	BACKEND_SERVING,  /* or about to */
-	BACKEND_RETIRING, /* nobody asks it for anything new: what is under way ends */
-	BACKEND_IDLE,     /* nothing is under way but perhaps a login */
-	BACKEND_DRAINING, /* the daemon stops: likewise, within some seconds */
+	BACKEND_SERVING,  /* it gets requests, or will when it has logged in */
+	BACKEND_RETIRING, /* it gets no new requests; those under way end */
+	BACKEND_IDLE,     /* it was retired, and nothing is under way but perhaps a login */
+	BACKEND_DRAINING, /* the daemon stops: what is under way ends within DRAIN_MS */
 	BACKEND_REVOKING  /* the login is ending; then `ended` runs */
 };
 
-/* Which file it was; all zero: none. */
-struct mark {
+/* Tells a file from another and from an older version of itself. All zero: there is no file. */
+struct file_identity {
 	dev_t device;
 	ino_t inode;
 	off_t size;
@@ -44,7 +45,7 @@ struct mark {
 struct backend {
 	struct event_base *base;
 	struct config *config;
-	struct mark tls_files[TLS_FILES]; /* connections go on with what was read of them */
+	struct file_identity tls_files[TLS_FILES]; /* connections go on with what was read of them */
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
@@ -88,8 +89,8 @@ static struct login *make_login(struct backend *backend)
 		return NULL;
 	auth_at_leader(backend->auth, backend->leader);
 	unwrapped_watch(backend->auth);
-	return login_new(backend->base, backend->api, backend->auth, config->openbao.address, config->openbao.naddress,
-	    config->openbao.revoke_on_stop);
+	return login_new(backend->base, backend->api, backend->auth, config->openbao.address,
+	    config->openbao.naddress, config->openbao.revoke_on_stop);
 }
 
 static struct kv_options kv_options(const struct config *config)
@@ -101,19 +102,19 @@ static struct kv_options kv_options(const struct config *config)
 	};
 }
 
-static void mark_files(const struct config *config, struct mark marks[TLS_FILES])
+static void identify_tls_files(const struct config *config, struct file_identity ret[TLS_FILES])
 {
 	const char *const files[TLS_FILES] = { config->openbao.ca_file, config->openbao.client_cert_file,
 		config->openbao.client_key_file };
 	struct stat st;
 	for (size_t i = 0; i < TLS_FILES; i++) {
-		memset(&marks[i], 0, sizeof(marks[i]));
+		memset(&ret[i], 0, sizeof(ret[i]));
 		if (files[i] == NULL || stat(files[i], &st) != 0)
 			continue;
-		marks[i].device = st.st_dev;
-		marks[i].inode = st.st_ino;
-		marks[i].size = st.st_size;
-		marks[i].modified = st.st_mtim;
+		ret[i].device = st.st_dev;
+		ret[i].inode = st.st_ino;
+		ret[i].size = st.st_size;
+		ret[i].modified = st.st_mtim;
 	}
 }
 
@@ -135,12 +136,17 @@ static int make_parts(struct backend *backend, struct versions *versions, struct
 	if (backend->http == NULL)
 		return -1;
 	backend->api = api_new(backend->http, config->openbao.vault_namespace);
-	backend->leader = backend->api != NULL ? leader_new(backend->api, config->openbao.address, config->openbao.naddress) : NULL;
+	backend->leader = backend->api != NULL
+	    ? leader_new(backend->api, config->openbao.address, config->openbao.naddress)
+	    : NULL;
 	backend->login = backend->leader != NULL ? make_login(backend) : NULL;
-	backend->kv = backend->login != NULL ? kv_new(backend->base, backend->api, backend->login, backend->leader, versions, &kv) : NULL;
+	backend->kv = backend->login != NULL
+	    ? kv_new(backend->base, backend->api, backend->login, backend->leader, versions, &kv)
+	    : NULL;
 	backend->probe = backend->kv != NULL ? probe_new(backend->base, backend->api, backend->login) : NULL;
-	backend->transfers = backend->probe != NULL ? transfers_new(backend->base, backend->api, backend->login, backend->leader, backend->kv, STALL_MS)
-					: NULL;
+	backend->transfers = backend->probe != NULL
+	    ? transfers_new(backend->base, backend->api, backend->login, backend->leader, backend->kv, STALL_MS)
+	    : NULL;
 	return backend->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
@@ -154,7 +160,7 @@ struct backend *backend_new(struct event_base *base, struct config *config, stru
 	}
 	backend->base = base;
 	backend->config = config_hold(config);
-	mark_files(config, backend->tls_files);
+	identify_tls_files(config, backend->tls_files);
 	if (make_parts(backend, versions, error) == 0)
 		return backend;
 	backend_free(backend);
@@ -195,8 +201,8 @@ static void backend_on_revoked(void *arg)
 	backend->ended(backend->ended_arg);
 }
 
-/* The only place where the state changes. */
-static void backend_enter(struct backend *backend, enum backend_state state)
+/* Sets the state. Nothing else does. */
+static void backend_set_state(struct backend *backend, enum backend_state state)
 {
 	static const char *const names[] = { [BACKEND_SERVING] = "serving",
 		[BACKEND_RETIRING] = "retiring",
@@ -209,11 +215,14 @@ static void backend_enter(struct backend *backend, enum backend_state state)
 
 static void backend_revoke(struct backend *backend)
 {
-	backend_enter(backend, BACKEND_REVOKING);
+	backend_set_state(backend, BACKEND_REVOKING);
 	login_stop(backend->login, REVOKE_MS, backend_on_revoked, backend);
 }
 
-/* Nothing is under way but perhaps a login, whose token would come to nobody, and live on at OpenBao. */
+/*
+ * A login that is under way when the backend has become idle is waited for: if it were cancelled OpenBao might
+ * still make its token, and nobody would revoke that.
+ */
 static void backend_on_login(void *arg)
 {
 	struct backend *backend = arg;
@@ -226,7 +235,7 @@ static void backend_on_idle(void *arg)
 	struct backend *backend = arg;
 	if (backend->state != BACKEND_RETIRING || --backend->busy > 0)
 		return;
-	backend_enter(backend, BACKEND_IDLE);
+	backend_set_state(backend, BACKEND_IDLE);
 	login_watch(backend->login, backend_on_login, backend);
 	backend_on_login(backend);
 }
@@ -236,7 +245,7 @@ void backend_retire(struct backend *backend, backend_ended *done, void *arg)
 	backend->ended = done;
 	backend->ended_arg = arg;
 	backend->busy = 3;
-	backend_enter(backend, BACKEND_RETIRING);
+	backend_set_state(backend, BACKEND_RETIRING);
 	login_watch(backend->login, NULL, NULL);
 	kv_when_idle(backend->kv, backend_on_idle, backend);
 	probe_when_idle(backend->probe, backend_on_idle, backend);
@@ -256,14 +265,14 @@ void backend_stop(struct backend *backend, backend_ended *done, void *arg)
 	backend->ended_arg = arg;
 	if (backend->state == BACKEND_REVOKING)
 		return;
-	backend_enter(backend, BACKEND_DRAINING);
+	backend_set_state(backend, BACKEND_DRAINING);
 	probe_stop(backend->probe);
 	backend->busy = 2;
 	kv_drain(backend->kv, DRAIN_MS, backend_on_drained, backend);
 	transfers_drain(backend->transfers, DRAIN_MS, backend_on_drained, backend);
 }
 
-/* -- what it has --------------------------------------------------------------------------------------------- */
+/* -- the parts, for others ----------------------------------------------------------------------------------- */
 
 struct auth *backend_auth(const struct backend *backend)
 {
@@ -295,10 +304,10 @@ const struct config *backend_config(const struct backend *backend)
 	return backend->config;
 }
 
-bool backend_is_like(const struct backend *backend, const struct config *config)
+bool backend_matches(const struct backend *backend, const struct config *config)
 {
-	struct mark now[TLS_FILES];
-	mark_files(config, now);
+	struct file_identity now[TLS_FILES];
+	identify_tls_files(config, now);
 	return config_same_openbao(backend->config, config) && memcmp(now, backend->tls_files, sizeof(now)) == 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * front: the ops and their listener, and the socket for systemd.
+ * front: puts the ops, the callers' listener and the listener for systemd's credentials together.
  */
 #include "daemon/front.h"
 
@@ -20,7 +20,7 @@ struct front {
 	struct audit *audit;
 	struct ops *ops;
 	struct listener *listener;
-	struct credentials *credentials; /* NULL: there is no such socket */
+	struct credentials *credentials; /* NULL: there is no socket for them */
 };
 
 static struct listener_options listener_options(const struct config *config)
@@ -48,7 +48,8 @@ static struct listener_options listener_options(const struct config *config)
 	};
 }
 
-static struct ops_parts ops_parts(const struct front *front, const struct config *config, const struct backend *backend)
+static struct ops_parts ops_parts(const struct front *front, const struct config *config,
+    const struct backend *backend)
 {
 	return (struct ops_parts){
 		.rules = &config->rules,
@@ -97,7 +98,9 @@ struct front *front_new(struct event_base *base, const struct config *config, co
 	} else if (config->credentials.nrules > 0)
 		log_warning("credential: there is no socket for it, so that its rules have no effect");
 
-	/* The callers' socket last: whoever sees it there may count on the other. */
+	/*
+	 * The callers' socket is made last, so that whoever sees it can be sure that the other one is there too.
+	 */
 	struct listener_options callers = listener_options(config);
 	if (activation_socket(activation, ACTIVATION_CALLERS, &callers.accept.fd, error) != 0)
 		goto fail;

@@ -1,5 +1,6 @@
 /*
- * reload: reads the configuration again, and gives each part what is new for it.
+ * reload: reads the configuration again on SIGHUP, and gives each part the settings that it may take while it
+ * runs.
  */
 #include "daemon/reload.h"
 
@@ -18,9 +19,9 @@
 
 struct reload {
 	const char *path;
-	struct config *started; /* what cannot change while the daemon runs is as it says */
-	struct config *config;  /* in force */
-	bool failed;            /* the last configuration that was read was not taken */
+	struct config *started; /* the configuration at the start: some settings of it stay until a restart */
+	struct config *config;  /* the configuration in force */
+	bool failed;            /* the last reload failed */
 	struct switchover *switchover;
 	struct front *front;
 	struct notify *notify;

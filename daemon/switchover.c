@@ -1,5 +1,6 @@
 /*
- * switchover: a current one, perhaps a next one, and those that have served and end what they have begun.
+ * switchover: holds the current backend, perhaps a next one, and the retired ones, which end what they have under
+ * way.
  */
 #include "daemon/switchover.h"
 
@@ -15,9 +16,9 @@
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/login.h"
 
-/* A backend's place in the books, made with it, so that no memory is needed when it goes. */
+/* A backend in the lists of a switchover. It is made with its backend, so that retiring one needs no memory. */
 struct backend_entry {
-	struct backend_entry *prev, *next; /* of the retired */
+	struct backend_entry *prev, *next; /* in the list of retired ones */
 	struct switchover *switchover;
 	struct backend *backend;
 };
@@ -25,14 +26,14 @@ struct backend_entry {
 struct switchover {
 	struct event_base *base;
 	/*
-	 * What was written through any of them: the next one's reads must not fall behind it either, and what the
-	 * one before has still to write comes to be known here.
+	 * The versions that were written through any of the backends: a backend's reads must not fall behind what
+	 * another one has written, also when a retired one ends a write later.
 	 */
 	struct versions *versions;
 	struct backend_entry *current, *next, *retired;
 	void (*changed)(void *arg);
 	void *changed_arg;
-	unsigned stopping; /* that have not ended yet */
+	unsigned stopping; /* backends that were stopped and have not ended yet */
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
@@ -45,7 +46,7 @@ static void backend_entry_free(struct backend_entry *entry)
 	free(entry);
 }
 
-/* The log names an address once. before: the configuration of those that it has named; NULL: there is none. */
+/* Logs the addresses that are not in before, whose addresses were logged; NULL: logs all. */
 static void log_addresses(const struct config *config, const struct config *before)
 {
 	for (size_t i = 0; i < config->openbao.naddress; i++) {
@@ -59,7 +60,10 @@ static void log_addresses(const struct config *config, const struct config *befo
 
 /* -- one takes the place of another -------------------------------------------------------------------------- */
 
-/* A put or a restore that one of them has still under way takes nothing out of another's cache. */
+/*
+ * While a retired backend has a put or a restore under way the current one may not answer from its cache: only the
+ * retired one's cache is told of what is written.
+ */
 static void pause_cache(struct switchover *switchover)
 {
 	kv_pause_cache(backend_kv(switchover->current->backend), switchover->retired != NULL);
@@ -85,7 +89,8 @@ static void switchover_decide(void *arg)
 {
 	struct switchover *switchover = arg;
 	struct backend_entry *before = switchover->current;
-	if (switchover->next != NULL && (backend_is_live(switchover->next->backend) || !backend_is_live(before->backend))) {
+	if (switchover->next != NULL &&
+	    (backend_is_live(switchover->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
 		if (strcmp(backend_config(before->backend)->openbao.vault_namespace,
 			backend_config(switchover->next->backend)->openbao.vault_namespace) != 0)
@@ -99,7 +104,8 @@ static void switchover_decide(void *arg)
 		switchover->changed(switchover->changed_arg);
 }
 
-static struct backend_entry *switchover_add(struct switchover *switchover, struct config *config, struct error *error)
+static struct backend_entry *switchover_add(struct switchover *switchover, struct config *config,
+    struct error *error)
 {
 	struct backend_entry *entry = calloc(1, sizeof(*entry));
 	if (entry == NULL) {
@@ -118,15 +124,15 @@ static struct backend_entry *switchover_add(struct switchover *switchover, struc
 
 static bool entry_matches(const struct backend_entry *entry, const struct config *config)
 {
-	return entry != NULL && backend_is_like(entry->backend, config);
+	return entry != NULL && backend_matches(entry->backend, config);
 }
 
-/* The wrapping token may be the same, and used up. */
+/* The wrapping token may be the same in both configurations, and it is used up. */
 static void pass_on_unwrapped(const struct backend_entry *from, struct backend_entry *to)
 {
 	const struct unwrapped_secret *secret = auth_unwrapped(backend_auth(from->backend));
 	if (secret != NULL)
-		(void)auth_keep(backend_auth(to->backend), secret);
+		(void)auth_set_unwrapped(backend_auth(to->backend), secret);
 }
 
 int switchover_change(struct switchover *switchover, struct config *config, struct error *error)

@@ -1,6 +1,6 @@
 /*
- * approle_wrapped: sys/wrapping/lookup first, then sys/wrapping/unwrap. Somebody who took the token and put one of
- * his own in its place is noticed: that one was not made by the AppRole method, or the true one is used up.
+ * approle_wrapped: asks sys/wrapping/lookup first, then sys/wrapping/unwrap. So it notices if somebody has taken
+ * the token: a token of their own in its place was not made by the AppRole method, and the true one is used up.
  */
 #include "daemon/upstream/approle_wrapped.h"
 
@@ -13,12 +13,12 @@
 struct approle_wrapped {
 	struct api *api;
 	char *mount;
-	struct unwrapped_secret kept;
-	struct digest lost; /* of a token that may have been opened, while the answer did not come */
-	/* the opening under way */
+	struct unwrapped_secret secret;
+	struct digest maybe_used; /* the token whose unwrapping was sent and did not give its SecretID */
+	/* The members below are those of the opening under way. */
 	struct http_call *call;
 	char *token;
-	const char *node; /* the caller's */
+	const char *node; /* borrowed from the caller */
 	uint64_t deadline_ms;
 	approle_wrapped_done *done;
 	void *arg;
@@ -55,19 +55,19 @@ void approle_wrapped_free(struct approle_wrapped *wrapped)
 		return;
 	http_cancel(wrapped->call);
 	forget_token(wrapped);
-	unwrapped_secret_clear(&wrapped->kept);
+	unwrapped_secret_clear(&wrapped->secret);
 	secmem_free(wrapped->mount);
 	secmem_free(wrapped);
 }
 
 struct unwrapped_secret *approle_wrapped_secret(struct approle_wrapped *wrapped)
 {
-	return &wrapped->kept;
+	return &wrapped->secret;
 }
 
 /*
  * OpenBao gives the path without the namespace, however that was named when the token was made. So a token of
- * another namespace passes here, and the SecretID is refused at the login.
+ * another namespace passes this test, and its SecretID is refused at the login.
  */
 bool approle_wrapped_path_ok(const char *creation_path, const char *mount)
 {
@@ -100,7 +100,7 @@ static void finish_gone(struct approle_wrapped *wrapped)
 {
 	struct digest digest = digest_of_token(wrapped->token);
 
-	if (digest_equal(&digest, &wrapped->lost))
+	if (digest_equal(&digest, &wrapped->maybe_used))
 		end_unwrapping(wrapped, AUTH_CREDENTIAL,
 		    "the wrapping token is used up, perhaps by this daemon when the answer to its "
 		    "unwrapping was lost; a new one is needed");
@@ -110,20 +110,20 @@ static void finish_gone(struct approle_wrapped *wrapped)
 		    "used it before a restart, somebody else may have done so");
 }
 
-/* A 403 here is none of a login, so that it does not count as a sign of a locked role. */
+/* Ends the opening with a failure. A 403 to it is not taken for a locked role, as a 403 to a login is. */
 static void finish_failed(struct approle_wrapped *wrapped, const struct control *control)
 {
 	end_unwrapping(wrapped, control->result == CONTROL_UNREACHABLE ? AUTH_UNREACHABLE : AUTH_FAILED,
 	    control->reason);
 }
 
-static void keep_secret_id(struct approle_wrapped *wrapped, const char *secret_id)
+static void store_secret_id(struct approle_wrapped *wrapped, const char *secret_id)
 {
-	if (unwrapped_secret_set(&wrapped->kept, wrapped->token, secret_id) == 0) {
+	if (unwrapped_secret_set(&wrapped->secret, wrapped->token, secret_id) == 0) {
 		end_unwrapping(wrapped, AUTH_OK, "");
 		return;
 	}
-	wrapped->lost = digest_of_token(wrapped->token);
+	wrapped->maybe_used = digest_of_token(wrapped->token);
 	end_unwrapping(wrapped, AUTH_FAILED, "out of memory");
 }
 
@@ -134,16 +134,17 @@ static void on_unwrap(void *arg, const struct control *control)
 	wrapped->call = NULL;
 	switch (control->result) {
 	case CONTROL_OK:
-		keep_secret_id(wrapped, control->secret_id);
+		store_secret_id(wrapped, control->secret_id);
 		break;
 	case CONTROL_WRAPPING_GONE:
 		finish_gone(wrapped);
 		break;
 	case CONTROL_EMPTY:
-		end_unwrapping(wrapped, AUTH_CREDENTIAL, "the wrapping token held no SecretID, and is used up now");
+		end_unwrapping(wrapped, AUTH_CREDENTIAL,
+		    "the wrapping token held no SecretID, and is used up now");
 		break;
 	default:
-		wrapped->lost = digest_of_token(wrapped->token);
+		wrapped->maybe_used = digest_of_token(wrapped->token);
 		finish_failed(wrapped, control);
 		break;
 	}
@@ -164,15 +165,17 @@ static void on_wrapping_lookup(void *arg, const struct control *control)
 		    "left alone; somebody may have put it in the place of the true one");
 	} else {
 		wrapped->call = api_ask_control(wrapped->api, API_UNWRAP,
-		    &(struct api_request){ .token = wrapped->token, .node = wrapped->node, .deadline_ms = wrapped->deadline_ms },
+		    &(struct api_request){ .token = wrapped->token,
+			.node = wrapped->node,
+			.deadline_ms = wrapped->deadline_ms },
 		    on_unwrap, wrapped);
 		if (wrapped->call == NULL)
 			end_unwrapping(wrapped, AUTH_FAILED, "out of memory");
 	}
 }
 
-int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node, uint64_t deadline_ms,
-    approle_wrapped_done *done, void *arg)
+int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node,
+    uint64_t deadline_ms, approle_wrapped_done *done, void *arg)
 {
 	wrapped->token = secmem_strdup(token);
 	if (wrapped->token == NULL)

@@ -1,5 +1,5 @@
 /*
- * auth_approle: the login with a RoleID and a SecretID, which may come inside a wrapping token.
+ * auth_approle: logs in with a RoleID and a SecretID. What stands in the SecretID's place may be a wrapping token.
  */
 #include "base/secmem.h"
 #include "daemon/upstream/approle_wrapped.h"
@@ -9,7 +9,8 @@ enum { ROLE_ID, SECRET_ID }; /* the credentials */
 
 struct approle {
 	struct auth auth;
-	struct approle_wrapped *wrapped; /* SECRET_ID gives a wrapping token; NULL: the SecretID itself */
+	struct approle_wrapped
+	    *wrapped; /* opens the wrapping token in SECRET_ID; NULL: SECRET_ID is the SecretID */
 };
 
 static const char *text_of(const struct approle *approle, size_t credential)
@@ -31,7 +32,7 @@ static void on_opened(void *arg, enum auth_result result, const char *reason)
 		auth_fail(&approle->auth, result, reason);
 		return;
 	}
-	auth_has_unwrapped(&approle->auth);
+	auth_tell_unwrapped(&approle->auth);
 	send_login(approle, approle_wrapped_secret(approle->wrapped)->secret_id);
 }
 
@@ -45,7 +46,8 @@ static void open_wrapped(struct approle *approle)
 	else if (!auth_is_token(token))
 		auth_fail(&approle->auth, AUTH_CREDENTIAL,
 		    "what should be a wrapping token holds characters that no token has");
-	else if (approle_wrapped_open(approle->wrapped, token, approle->auth.node, approle->auth.deadline_ms, on_opened, approle) < 0)
+	else if (approle_wrapped_open(approle->wrapped, token, approle->auth.node, approle->auth.deadline_ms,
+		     on_opened, approle) < 0)
 		auth_fail(&approle->auth, AUTH_FAILED, "out of memory");
 }
 
@@ -93,7 +95,7 @@ struct auth *auth_approle_new(struct event_base *base, struct api *api, const st
 	approle->wrapped = approle_wrapped_new(api, options->mount);
 	if (approle->wrapped == NULL)
 		goto fail;
-	approle->auth.kept = approle_wrapped_secret(approle->wrapped);
+	approle->auth.unwrapped = approle_wrapped_secret(approle->wrapped);
 	return &approle->auth;
 fail:
 	auth_free(&approle->auth);

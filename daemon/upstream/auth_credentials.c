@@ -1,5 +1,5 @@
 /*
- * auth_credentials: files and texts that hold credentials, read when they are needed.
+ * auth_credentials: reads the files and texts that hold credentials when they are needed, and compares digests.
  */
 #include "daemon/upstream/auth_credentials.h"
 
@@ -48,7 +48,9 @@ static int read_one(struct auth_credential *credential, struct error *why)
 	return buf_put(read, "", 1) < 0 ? error_set(why, "out of memory") : 0;
 }
 
-/* What all give now, and its digest. */
+/*
+ * Reads all credentials and gives their digest. -1 with why set: one cannot be read, and none is left in memory.
+ */
 static int read_credentials(struct auth_credentials *credentials, struct digest *ret, struct error *why)
 {
 	const struct buf *first = &credentials->credential[0].read, *second = &credentials->credential[1].read;
@@ -64,7 +66,10 @@ static int read_credentials(struct auth_credentials *credentials, struct digest 
 	return 0;
 }
 
-/* Once for each content: what was read by somebody has to be replaced, not only its mode. */
+/*
+ * Warns once for each content: it may have been read, so not only the file's mode but its content must be
+ * replaced.
+ */
 static void warn_of_public_files(struct auth_credentials *credentials)
 {
 	if (digest_equal(&credentials->used, &credentials->warned_of))
@@ -108,7 +113,7 @@ static bool any_file(const struct auth_credentials *credentials)
 	return false;
 }
 
-/* What cannot be read now may be about to be written. */
+/* A file that cannot be read now may be about to be written, so that is no change. */
 bool auth_credentials_changed(struct auth_credentials *credentials)
 {
 	struct digest before = credentials->seen;

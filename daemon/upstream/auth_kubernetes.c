@@ -1,6 +1,6 @@
 /*
- * auth_kubernetes: the login with a role's name and the token of a Kubernetes service account. The token's file is
- * read at each login: Kubernetes replaces it long before the token in it expires.
+ * auth_kubernetes: logs in with a role's name and the token of a Kubernetes service account. The token's file is
+ * read at each login, since Kubernetes replaces it long before the token in it expires.
  */
 #include "base/secmem.h"
 #include "daemon/upstream/auth_internal.h"
@@ -27,8 +27,8 @@ static void kubernetes_free(struct auth *auth)
 }
 
 /*
- * The method locks nobody out, and answers 403 also when it cannot ask Kubernetes about the token. So the login is
- * tried again as after other failures, and at once with another token.
+ * The Kubernetes method locks nobody out, and also answers with 403 when it cannot ask Kubernetes about the token.
+ * So the login is tried again as after other failures, and at once when there is another token.
  */
 static const struct auth_ops kubernetes_ops = {
 	.login = kubernetes_login,

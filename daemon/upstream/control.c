@@ -1,6 +1,6 @@
 /*
- * control: reads OpenBao's control documents, strictly: a field of another type than expected makes the document
- * useless, it is not guessed at. All of jansson's memory is wiped when freed.
+ * control: reads OpenBao's control documents strictly: if a field has another type than expected, the whole
+ * document is refused. All of jansson's memory is wiped when it is freed.
  */
 #include "daemon/upstream/control.h"
 
@@ -12,7 +12,7 @@
 
 #define DOCUMENT_MAX (1u << 20)
 #define STRING_MAX 16384
-#define LEASE_MAX_S INT64_C(315360000) /* ten years: what is longer is as good as that */
+#define LEASE_MAX_S INT64_C(315360000) /* ten years; a longer lease is taken for this */
 
 void control_global_init(void)
 {
@@ -71,7 +71,8 @@ static const struct {
 	{ PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED,
 	    "OpenBao rejected the role id or the secret id" },
 	{ PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
-	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did" },
+	    "the wrapping token is used up, expired, or never was one; "
+	    "if nobody of yours used it, somebody else did" },
 	{ PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed" },
 	{ PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized" },
 	{ PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node" },
@@ -80,7 +81,7 @@ static const struct {
 	{ PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role" },
 };
 
-/* A 403 is a denial, whatever it says; but these say why. */
+/* Every 403 is a denial; with these phrases it also says why. */
 static const struct {
 	enum upstream_phrase phrase;
 	const char *reason;
@@ -120,7 +121,7 @@ static void set_error(struct control *control, const struct http_reply *reply)
 			return;
 		}
 	}
-	if (reply->status == 307) /* of a standby whose leader cannot be reached */
+	if (reply->status == 307) /* a standby sends it when the leader cannot be reached */
 		set_result(control, CONTROL_UNREACHABLE, "OpenBao has no active node");
 	else if (reply->status >= 502 && reply->status <= 504)
 		set_result(control, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
@@ -136,8 +137,8 @@ static void set_error(struct control *control, const struct http_reply *reply)
 		set_result(control, CONTROL_FAILED, "OpenBao did not accept the request");
 }
 
-/* True if a 2xx answer is there; else the result is set. */
-static bool answered(const struct http_reply *reply, struct control *control)
+/* Sets *control from the reply's outcome and status. True: it is a 2xx answer, and the result is CONTROL_OK. */
+static bool take_status(const struct http_reply *reply, struct control *control)
 {
 	memset(control, 0, sizeof(*control));
 	control->outcome = reply->outcome;
@@ -152,7 +153,7 @@ static bool answered(const struct http_reply *reply, struct control *control)
 
 /* -- documents -- */
 
-/* Reads the body, which c owns from then on. NULL: not an object, too large, or no memory. */
+/* Parses the body into control->document. NULL: it is no object, is too large, or no memory. */
 static json_t *load_document(const struct http_reply *reply, struct control *control)
 {
 	json_error_t ignored;
@@ -160,20 +161,20 @@ static json_t *load_document(const struct http_reply *reply, struct control *con
 	if (reply->body_len > DOCUMENT_MAX)
 		return NULL;
 	control->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &ignored);
-	/* It can quote what stands near the error. */
+	/* jansson's error can quote the text near it. */
 	secmem_wipe(&ignored, sizeof(ignored));
 	return json_is_object((json_t *)control->document) ? control->document : NULL;
 }
 
 /*
- * The object of that name in a 2xx answer. NULL: there is none, and the result is set: CONTROL_EMPTY if OpenBao
- * sent nothing or null there, else CONTROL_FAILED.
+ * Gives the object of that name in a 2xx answer. NULL: there is none, and the result is set; for a 2xx answer to
+ * CONTROL_EMPTY if OpenBao sent nothing or null there, else to CONTROL_FAILED.
  */
 static json_t *load_part(const struct http_reply *reply, const char *name, struct control *control)
 {
 	json_t *root, *part;
 
-	if (!answered(reply, control))
+	if (!take_status(reply, control))
 		return NULL;
 	if (reply->body_len == 0) {
 		set_result(control, CONTROL_EMPTY, "OpenBao sent an answer without content");
@@ -207,7 +208,7 @@ static void take_text(struct control *control, const json_t *part, const char *n
 		*ret = json_string_value(value);
 }
 
-/* The same for what must be able to stand in a header or a request: visible ASCII characters. */
+/* Does what take_text does, but takes only visible ASCII characters, which can stand in a header or a request. */
 static void take_credential(struct control *control, const json_t *part, const char *name, const char **ret)
 {
 	const char *value = NULL;
@@ -222,7 +223,10 @@ static void take_credential(struct control *control, const json_t *part, const c
 	*ret = value;
 }
 
-/* The lease, by the name that its seconds have in this document. False, and c unchanged: it cannot be read. */
+/*
+ * Reads the lease; name: of the member that holds its seconds. False: it cannot be read, and *control is
+ * unchanged.
+ */
 static bool read_lease(struct control *control, const json_t *part, const char *name)
 {
 	const json_t *lease = json_object_get(part, name), *renewable = json_object_get(part, "renewable");
@@ -266,13 +270,13 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 
 void control_lookup(const struct http_reply *reply, struct control *ret)
 {
-	if (answered(reply, ret))
+	if (take_status(reply, ret))
 		(void)read_lease(ret, json_object_get(load_document(reply, ret), "data"), "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)
 {
-	answered(reply, ret);
+	take_status(reply, ret);
 }
 
 void control_wrapping(const struct http_reply *reply, struct control *ret)
@@ -292,7 +296,8 @@ void control_unwrap(const struct http_reply *reply, struct control *ret)
 }
 
 /*
- * Statuses with which sys/health sends its document: those asked for, and its own, should somebody drop the query.
+ * Tells whether sys/health sends its document with this status: one that the query asks for, or one that OpenBao
+ * chooses, should a proxy drop the query.
  */
 static bool is_health_status(int status)
 {
@@ -327,9 +332,9 @@ static bool take_health(const struct http_reply *reply, struct control *control)
 
 void control_health(const struct http_reply *reply, struct control *ret)
 {
-	bool plain = answered(reply, ret);
+	bool plain = take_status(reply, ret);
 
-	if (ret->status == 307) /* no standby's, since it answers this by itself */
+	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
 		if (!ret->initialized)
@@ -346,14 +351,14 @@ void control_health(const struct http_reply *reply, struct control *ret)
 }
 
 /*
- * A node that is not part of a highly available store says {"ha_enabled":false} and no more (OpenBao 2.7.2), and
- * yet is all there is.
+ * A node without a highly available store says only {"ha_enabled":false} (OpenBao 2.7.2). It is the only node, so
+ * it counts as the leader.
  */
 void control_leader(const struct http_reply *reply, struct control *ret)
 {
 	const json_t *root, *ha_enabled, *is_self, *address, *active_time;
 
-	if (!answered(reply, ret))
+	if (!take_status(reply, ret))
 		return;
 	root = load_document(reply, ret);
 	ha_enabled = json_object_get(root, "ha_enabled");

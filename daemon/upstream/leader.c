@@ -1,6 +1,6 @@
 /*
- * leader: asks all configured addresses, so that one that does not answer holds up nobody, and if none of them
- * leads the node that one of them named.
+ * leader: asks all configured addresses at once, so that one that does not answer delays nobody, and if none of
+ * them leads, the node that one of them names.
  */
 #include "daemon/upstream/leader.h"
 
@@ -22,11 +22,11 @@ struct leader_wait {
 	void *arg;
 };
 
-/* To one node. */
+/* The question to one node. */
 struct question {
 	struct leader *leader;
 	const char *node;
-	struct http_call *call; /* NULL: answered, or not asked */
+	struct http_call *call; /* under way; NULL: it was answered, or not asked */
 };
 
 struct leader {
@@ -35,10 +35,10 @@ struct leader {
 	bool was_found;
 	struct waiters waits;
 	size_t asking; /* questions without an answer so far */
-	char *named;   /* whom a node named as its leader */
+	char *named;   /* the address that a node named as that of its leader; NULL: none did */
 	bool named_asked;
-	const char *why;    /* no leader is found so far, though nodes answer; NULL: none has */
-	const char *logged; /* that why; NULL: a leader was found since */
+	const char *why;    /* the reason why no leader is found so far; NULL: no node has answered */
+	const char *logged; /* the reason that was logged last; NULL: a leader was found since */
 	size_t count;
 	struct question questions[]; /* one for each address, and one for the node that was named */
 };
@@ -96,7 +96,7 @@ void leader_wrong(struct leader *leader, const char *node)
 	leader->known = NULL;
 }
 
-/* Each reason is logged once. Where no node answers at all health.c says so. */
+/* Logs the end of a search, each reason once. If no node answers at all health.c logs that. */
 static void log_result(struct leader *leader, const char *node)
 {
 	if (node != NULL && leader->logged != NULL)
@@ -107,7 +107,7 @@ static void log_result(struct leader *leader, const char *node)
 		leader->logged = node != NULL ? NULL : leader->why;
 }
 
-/* Who asks again from within its callback begins another search. */
+/* Tells the result to all who wait. A callback that asks again begins another search. */
 static void end_search(struct leader *leader, const char *node)
 {
 	char *found_node = node != NULL ? strdup(node) : NULL;
@@ -130,7 +130,7 @@ static void end_search(struct leader *leader, const char *node)
 	free(found_node);
 }
 
-/* Tells whether the named leader may be asked: not over a weaker connection than the node that named it. */
+/* Tells whether the named leader may be asked: http:// only if the node that named it was asked by http:// too. */
 static bool is_acceptable(const char *named, const char *by)
 {
 	if (strncasecmp(named, "https://", 8) == 0)
@@ -140,19 +140,20 @@ static bool is_acceptable(const char *named, const char *by)
 
 static void on_leader_answer(void *arg, const struct control *control);
 
-static void ask_node(struct question *q)
+static void ask_node(struct question *question)
 {
-	const struct api_request request = { .node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS };
+	const struct api_request request = { .node = question->node, .deadline_ms = clock_now_ms() + QUESTION_MS };
 
-	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_leader_answer, q);
-	q->leader->asking += q->call != NULL;
+	question->call = api_ask_control(question->leader->api, API_LEADER, &request, on_leader_answer, question);
+	question->leader->asking += question->call != NULL;
 }
 
 /* Draws its conclusions from the answer of a node that does not lead. */
-static void note_standby(struct leader *leader, const struct question *q, const struct control *control)
+static void note_standby(struct leader *leader, const struct question *question, const struct control *control)
 {
-	if (q == &leader->questions[leader->count]) {
-		leader->why = control->result == CONTROL_OK ? "the one that is named does not lead" : control->reason;
+	if (question == &leader->questions[leader->count]) {
+		leader->why = control->result == CONTROL_OK ? "the one that is named does not lead"
+							    : control->reason;
 		return;
 	}
 	if (control->result != CONTROL_OK)
@@ -161,7 +162,7 @@ static void note_standby(struct leader *leader, const struct question *q, const 
 		leader->why = "none is named";
 	if (leader->named != NULL || control->leader_address == NULL)
 		return;
-	if (is_acceptable(control->leader_address, q->node))
+	if (is_acceptable(control->leader_address, question->node))
 		leader->named = strdup(control->leader_address);
 	else
 		leader->why = "the one that is named is without TLS";
@@ -169,17 +170,17 @@ static void note_standby(struct leader *leader, const struct question *q, const 
 
 static void on_leader_answer(void *arg, const struct control *control)
 {
-	struct question *q = arg;
-	struct leader *leader = q->leader;
+	struct question *question = arg;
+	struct leader *leader = question->leader;
 
-	q->call = NULL;
+	question->call = NULL;
 	leader->asking--;
 	if (control->result == CONTROL_OK && control->is_self) {
-		end_search(leader, q->node);
+		end_search(leader, question->node);
 		return;
 	}
-	note_standby(leader, q, control);
-	/* The named one comes last, so that a leader is known by its configured address if it has one. */
+	note_standby(leader, question, control);
+	/* The named node is asked last, so that a leader with a configured address is known by that one. */
 	if (leader->asking == 0 && leader->named != NULL && !leader->named_asked) {
 		leader->named_asked = true;
 		leader->questions[leader->count].node = leader->named;
@@ -212,7 +213,7 @@ struct leader_wait *leader_find(struct leader *leader, leader_found *found, void
 	return w;
 }
 
-/* The search itself goes on: what comes of it is worth remembering. */
+/* The search goes on, since its result is remembered. */
 void leader_cancel(struct leader_wait *w)
 {
 	waiters_remove(&w->leader->waits, &w->waiter);

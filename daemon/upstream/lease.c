@@ -1,6 +1,6 @@
 /*
- * lease: the machine that decides when to log in and when to renew. Two things may be under way at once, a login
- * and the renewal of the token held meanwhile; the state names the one that matters more.
+ * lease: the state machine. A login and the renewal of the token that is held meanwhile may be under way at the
+ * same time; the state then names the login.
  */
 #include "daemon/upstream/lease.h"
 
@@ -12,17 +12,18 @@
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
 
-#define LEASE_MAX (100 * 366 * 24 * 60 * MINUTE) /* a longer one is taken for this: keeps sums in range */
+#define LEASE_MAX (100 * 366 * 24 * 60 * MINUTE) /* a longer lease is taken for this, so that sums stay in range */
 #define RENEW_MIN SECOND                         /* between renewals near the max TTL */
 #define LOGIN_MIN SECOND                         /* between logins while they fail */
 #define BACK_OFF_MAX MINUTE
-#define OUTAGE_SHORT SECOND /* OpenBao was there all the time, and yet the login got no answer */
-#define STAGGER_MIN 200     /* most that a login waits after a short outage … */
-#define STAGGER_MAX MINUTE  /* … and after a long one */
+#define OUTAGE_SHORT \
+	SECOND          /* after a shorter outage OpenBao was there all the time, but did not answer the login */
+#define STAGGER_MIN 200 /* most that a login waits after a short outage … */
+#define STAGGER_MAX MINUTE /* … and after a long one */
 #define DENIED_LOGIN_MIN (30 * SECOND)
 /*
- * OpenBao locks a role_id for 15 minutes after five refused logins within 15 minutes, counting all hosts. So one
- * host takes at most three of the five, and gives the same credentials another try only after the 15 minutes.
+ * OpenBao locks a role_id for 15 minutes after five refused logins within 15 minutes, those of all hosts together.
+ * So one host makes at most three of the five, and tries the same credentials again only after the 15 minutes.
  */
 #define REFUSED_WINDOW (15 * MINUTE)
 #define REFUSED_RETRY_LOW (16 * MINUTE)
@@ -93,13 +94,16 @@ static void drop_token(struct lease *lease)
 	lease->expires = CLOCK_NEVER;
 }
 
-/* A token is held and no login has failed since, nor is one under way. */
+/* Tells whether a token is held, no login has failed since, and none is under way. */
 static bool is_settled(const struct lease *lease)
 {
 	return lease->state == LEASE_SERVING || lease->state == LEASE_RENEWING;
 }
 
-/* About two thirds into a lease; not all hosts that were started together at the same moment. */
+/*
+ * Gives a time about two thirds into a lease. It is random, so that hosts that started together do not act
+ * together.
+ */
 static uint64_t two_thirds(const struct lease *lease, uint64_t since, uint64_t lease_ms)
 {
 	return since + lease->random(lease->arg, lease_ms * 633 / 1000, lease_ms * 700 / 1000);
@@ -111,8 +115,8 @@ static void take_lease(struct lease *lease, uint64_t since, uint64_t lease_ms)
 	lease->expires = lease_ms > 0 ? since + lease_ms : CLOCK_NEVER;
 }
 
-/* What is to come of a fresh, full lease: a renewal, or where that cannot be a login. */
-static void plan(struct lease *lease, uint64_t since, bool renewable)
+/* Plans what follows a lease that was granted in full: a renewal, or a login if the token is not renewable. */
+static void plan_next(struct lease *lease, uint64_t since, bool renewable)
 {
 	if (lease->granted == 0)
 		return;
@@ -134,7 +138,7 @@ bool lease_login_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t 
 	if (!lease->login_under_way)
 		return false;
 	lease_ms = min_ms(lease_ms, LEASE_MAX);
-	/* The answer was longer on its way than it is good for, or the machine slept meanwhile. */
+	/* The answer took longer than the lease lasts, or the machine slept meanwhile. */
 	if (lease_ms > 0 && since + lease_ms <= now) {
 		lease_login_failed(lease, now, LEASE_FAILED);
 		return false;
@@ -145,12 +149,12 @@ bool lease_login_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t 
 	lease->failures = 0;
 	lease->login_lease = lease_ms;
 	take_lease(lease, since, lease_ms);
-	plan(lease, since, renewable);
+	plan_next(lease, since, renewable);
 	set_state(lease, LEASE_SERVING);
 	return true;
 }
 
-/* Full jitter, so that hosts that failed together do not come back together. */
+/* Plans the next login with full jitter, so that hosts that failed together do not come back together. */
 static void back_off(struct lease *lease, uint64_t now)
 {
 	uint64_t most = BACK_OFF_MAX;
@@ -177,7 +181,7 @@ static void wait_refused(struct lease *lease, uint64_t now)
 	set_state(lease, LEASE_REJECTED);
 }
 
-/* Even the right credentials get a 403 now. They cannot be told from wrong ones, so new ones do not help. */
+/* While the role is locked right credentials get a 403 too, so a change of the credentials is not waited for. */
 static void wait_locked_out(struct lease *lease, uint64_t now)
 {
 	lease->locked_out = true;
@@ -224,7 +228,10 @@ void lease_recovered(struct lease *lease, uint64_t now, uint64_t outage_ms)
 		back_off(lease, now);
 		return;
 	}
-	/* Short outages heal at once; after long ones a fleet of hosts does not come all at once. */
+	/*
+	 * After a short outage the login is due soon; after a long one hosts spread their logins over up to a
+	 * minute.
+	 */
 	most = max_ms(STAGGER_MIN, min_ms(most, STAGGER_MAX));
 	lease->login_due = max_ms(now + lease->random(lease->arg, 0, most), lease->last_login + LOGIN_MIN);
 }
@@ -243,8 +250,9 @@ void lease_credential_changed(struct lease *lease, uint64_t now)
 /* -- renewals ------------------------------------------------------------------------------------------------ */
 
 /*
- * OpenBao cuts a renewal at the token's max TTL, and says so only by granting less. Renewing on would come ever
- * faster and end with the token, so a fresh login is due; until it succeeds the token is kept alive, slowly.
+ * OpenBao cuts a renewal at the token's max TTL, and shows that only by granting less. To go on renewing would
+ * become faster and faster, and end with the token. So a fresh login is due; until it succeeds the token is
+ * renewed, but not too often.
  */
 static void renew_near_max(struct lease *lease, uint64_t now, uint64_t since, bool renewable)
 {
@@ -264,7 +272,7 @@ void lease_renew_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t 
 	if (lease->near_max || (lease_ms > 0 && lease_ms * 2 < lease->login_lease))
 		renew_near_max(lease, now, since, renewable);
 	else
-		plan(lease, since, renewable);
+		plan_next(lease, since, renewable);
 	if (lease->state == LEASE_RENEWING)
 		set_state(lease, LEASE_SERVING);
 }
@@ -285,11 +293,11 @@ void lease_dead(struct lease *lease, uint64_t now)
 	if (!lease->held)
 		return;
 	drop_token(lease);
-	/* A login is under way, or waits for good reason. */
+	/* A login is under way already, or planned for later with good reason. */
 	if (!is_settled(lease))
 		return;
 	lease->login_due = now;
-	/* Tokens that die as soon as they are made must not become a storm of logins. */
+	/* Tokens that die as soon as they are made must not cause a storm of logins. */
 	if (lease->last_denied_login != 0 && now < lease->last_denied_login + DENIED_LOGIN_MIN) {
 		lease->login_due = lease->last_denied_login + DENIED_LOGIN_MIN;
 		set_state(lease, LEASE_RELOGIN_WAIT);

@@ -1,10 +1,10 @@
 /*
- * login: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the
- * token that came of them, and says in the log what happens. Those who wait for a token, or for the word on a
- * denied one, stand in lists.
+ * login: drives the lease machine: starts the logins and renewals that it asks for, tells it their results, holds
+ * the token that they gave, and logs what happens. Requests that wait for a token, or for the reason of a 403, are
+ * in lists.
  *
- * Nobody who waits is called back from within the function that decided it, but from the loop: the decided are one
- * more list, which a cancelled one just leaves.
+ * No waiter is called back from within the function that decides its wait: it moves to the list `decided`, from
+ * which the loop calls it back, unless it is cancelled before.
  */
 #include "daemon/upstream/login.h"
 
@@ -22,16 +22,16 @@
 #define LOGIN_MS 10000
 #define RENEW_MS 10000
 #define LOOKUP_MS 5000
-#define WATCH_MS 250 /* between looks at the credentials, when new ones are hoped for */
+#define WATCH_MS 250 /* how often the credentials are read again, when a change of them may help */
 /*
- * libevent's timers stand still while the machine sleeps, leases do not. So the machine is looked at this often,
- * and by whoever wants the token, whatever the timer says.
+ * libevent's timers stand still while the host sleeps, leases do not. So the timer runs at least this often, and
+ * whoever wants the token drives the lease machine first if something is due (login_catch_up).
  */
 #define SLEEP_MAX_MS 30000
 
 struct login_wait {
 	struct waiter waiter; /* the first member */
-	struct waiters *list; /* it stands in; NULL: none */
+	struct waiters *list; /* the list that the wait is in; NULL: none */
 	struct login *login;
 	token_ready *done;
 	void *arg;
@@ -47,30 +47,32 @@ struct login {
 	struct auth *auth;
 	struct health *health;
 	struct lease lease;
-	struct event timer; /* when the lease machine has something to do */
+	struct event timer; /* fires when the lease machine has something to do */
 	struct tokens tokens;
-	struct token *current; /* the login's reference; NULL when the machine holds none */
+	struct token *current; /* the token that lease.held stands for, with a reference; NULL: none is held */
 	bool revoke_on_stop;
 	uint64_t login_since;
 	struct http_call *renewal; /* under way */
 	uint64_t renewal_since;
-	enum auth_result failed; /* the last login's end, AUTH_OK if it worked */
-	struct error reason;     /* of that, for the log and status */
+	enum auth_result failed; /* how the last login ended; AUTH_OK: it worked */
+	struct error reason;     /* why it failed, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
-	struct event deliver;       /* calls back those that are decided */
+	struct event deliver;       /* calls back the waiters in `decided` */
 	void (*refused)(void *arg); /* login_on_refusal */
 	void *refused_arg;
-	struct event change; /* to be told */
+	struct event change; /* runs changed */
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
 
-/* Does what the lease machine wants done by now, and all that follows from its state. After each event. */
+/*
+ * Does what the lease machine wants done now, and all that follows from its state. To be called after each event.
+ */
 static void login_drive(struct login *login);
 
-static uint64_t roll_lease(void *arg, uint64_t low, uint64_t high)
+static uint64_t random_for_lease(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
 	return clock_random(low, high);
@@ -87,14 +89,14 @@ static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 	log_info("token: %s, was %s", lease_state_name(to), lease_state_name(from));
 }
 
-/* Drives the machine if something has come due, of which no timer tells after a sleep of the host. */
+/* Drives the machine if something is due, which no timer has told if the host slept. */
 static void login_catch_up(struct login *login)
 {
 	if (clock_now_ms() >= lease_next(&login->lease))
 		login_drive(login);
 }
 
-/* OpenBao knows the current token no more. */
+/* Tells the machine that OpenBao does not know the current token any more. */
 static void lose_token(struct login *login)
 {
 	log_warning("OpenBao does not know the token any more");
@@ -136,7 +138,7 @@ void login_wait_cancel(struct login_wait *w)
 	free(w);
 }
 
-/* why: NULL if there is a token. */
+/* Ends a wait, which is called back from the loop; why: NULL if there is a token. */
 static void wait_decide(struct login_wait *w, const struct failure *why)
 {
 	struct timeval now = { .tv_sec = 0 };
@@ -145,11 +147,16 @@ static void wait_decide(struct login_wait *w, const struct failure *why)
 	if (why != NULL)
 		w->why = *why;
 	wait_move(w, &w->login->decided);
-	/* a timer, so that who always waits anew does not hold up the loop */
+	/*
+	 * A timer lets the loop see to other events between two rounds, even if each callback begins another wait.
+	 */
 	event_add(&w->login->deliver, &now);
 }
 
-/* Those that are decided by what is called back here get their turn in the next round of the loop. */
+/*
+ * Calls back the waiters that are decided by now; those decided by these callbacks follow in the loop's next
+ * round.
+ */
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
 {
 	struct login *login = arg;
@@ -166,7 +173,7 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Callers are told less than the log: no file names. */
+/* Gives the reason for callers, which unlike the one in the log must not hold file names. */
 static const char *why_no_login(const struct login *login)
 {
 	enum health_state health = health_state(login->health);
@@ -181,7 +188,8 @@ static const char *why_no_login(const struct login *login)
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:
-		return login->lease.locked_out ? "the role is locked after refused logins" : "the login was denied";
+		return login->lease.locked_out ? "the role is locked after refused logins"
+					       : "the login was denied";
 	case AUTH_CREDENTIAL:
 		return "there are no usable credentials";
 	case AUTH_FAILED:
@@ -190,7 +198,7 @@ static const char *why_no_login(const struct login *login)
 	return "the login failed";
 }
 
-/* Decides it, unless it is worth its while to wait for a login. */
+/* Decides the wait, or has it wait for a login that is under way. */
 static void wait_settle(struct login_wait *w)
 {
 	struct login *login = w->login;
@@ -232,8 +240,9 @@ static void decide_lookups(struct login *login, enum code code, const char *mess
 }
 
 /*
- * The token lived when OpenBao was asked. For one who was denied after that, in the words of a dead token, this
- * proves nothing: it is asked once more.
+ * Decides the waits after a lookup has shown that the token was alive. If a request was denied only after that
+ * lookup had begun, and in the words that a dead token gets, the lookup proves nothing for it: another one
+ * follows.
  */
 static void decide_by_policy(struct login *login)
 {
@@ -287,7 +296,8 @@ static void ask_lookup(struct login *login)
 		decide_lookups(login, CODE_INTERNAL, "out of memory");
 }
 
-struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, token_ready *done, void *arg)
+struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, token_ready *done,
+    void *arg)
 {
 	struct login_wait *w = wait_new(login, done, arg);
 
@@ -308,14 +318,14 @@ struct login_wait *login_denied(struct login *login, struct token *token, bool w
 
 /* -- the current token --------------------------------------------------------------------------------------- */
 
-/* t, with the login's reference, is the current token from now on; NULL: there is none. */
+/* Makes token, whose reference is taken over, the current one; NULL: there is none now. */
 static void set_current(struct login *login, struct token *token)
 {
 	struct token *old = login->current;
 	struct login_wait *w;
 
 	login->current = token;
-	/* What OpenBao would say of the old one is of no interest. */
+	/* A lookup of the old token is of no use any more. */
 	http_cancel(login->lookup);
 	login->lookup = NULL;
 	while ((w = wait_first(&login->for_lookup)) != NULL)
@@ -350,7 +360,7 @@ static enum lease_failure lease_failure_of(enum auth_result result)
 	return LEASE_FAILED;
 }
 
-/* The lease machine knows already. */
+/* Notes and logs a failed login. The lease machine has been told of it before. */
 static void note_failed_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
 {
 	const struct lease *lease = &login->lease;
@@ -364,11 +374,13 @@ static void note_failed_login(struct login *login, uint64_t now, enum auth_resul
 		log_error("login failed: %s; taken for a lockout, next try in %.0f s", login->reason.text,
 		    in_seconds(lease->login_due - now));
 	else
-		log_error("login failed: %s; next try in %.1f s%s", login->reason.text, in_seconds(lease->login_due - now),
+		log_error("login failed: %s; next try in %.1f s%s", login->reason.text,
+		    in_seconds(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
 		health_failed(login->health);
-	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) && login->refused != NULL)
+	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) &&
+	    login->refused != NULL)
 		login->refused(login->refused_arg);
 }
 
@@ -453,12 +465,12 @@ static void cancel_renewal(struct login *login)
 
 static void start_renewal(struct login *login, uint64_t now)
 {
-	/* Half of what is left of the lease is for a login, should no answer come. */
+	/* If no answer comes, half of what is left of the lease remains for a login. */
 	uint64_t half = (login->lease.expires - now) / 2;
 	const struct api_request request = { .token = token_text(login->current),
 		.deadline_ms = now + (half < RENEW_MS ? half : RENEW_MS) };
 
-	/* One of the token before, that the machine has given up. */
+	/* A renewal of the token before, which the machine has given up, may still be under way. */
 	cancel_renewal(login);
 	login->renewal_since = now;
 	login->renewal = api_ask_control(login->api, API_RENEW_SELF, &request, on_renewed, login);
@@ -515,8 +527,9 @@ static void login_drive(struct login *login)
 		token_set_dead(login->current);
 		set_current(login, NULL);
 	}
-	/* The login that these wait for has come, or will not come. */
-	while ((login->current != NULL || !lease_waits(&login->lease)) && (w = wait_first(&login->for_login)) != NULL)
+	/* The login that these wait for has succeeded, or is not under way any more. */
+	while (
+	    (login->current != NULL || !lease_waits(&login->lease)) && (w = wait_first(&login->for_login)) != NULL)
 		wait_settle(w);
 	if (login->lease.state == LEASE_STOPPING)
 		event_del(&login->timer);
@@ -564,7 +577,7 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	login->api = api;
 	login->auth = auth;
 	login->revoke_on_stop = revoke_on_stop;
-	lease_init(&login->lease, roll_lease, log_lease, login);
+	lease_init(&login->lease, random_for_lease, log_lease, login);
 	token_init_all(&login->tokens, base, api);
 	evtimer_assign(&login->timer, base, on_login_timer, login);
 	evtimer_assign(&login->change, base, on_login_change, login);
@@ -586,14 +599,14 @@ void login_start(struct login *login)
 
 void login_stop(struct login *login, uint64_t budget_ms, void (*done)(void *arg), void *arg)
 {
-	/* Requests that still refer to tokens have had their time. */
+	/* Requests that still hold references to tokens had their time to end. */
 	token_end_all(&login->tokens, login->revoke_on_stop, budget_ms);
-	/* A login under way is given up: waiting for its token, only to revoke it, would hold up the stop. */
+	/* A login under way is cancelled: to wait for its token, only to revoke that, would delay the stop. */
 	auth_free(login->auth);
 	login->auth = NULL;
 	lease_stop(&login->lease);
 	login_drive(login);
-	event_active(&login->deliver, EV_TIMEOUT, 0); /* before done */
+	event_active(&login->deliver, EV_TIMEOUT, 0); /* so that the waiters are called back before done runs */
 	token_drain_all(&login->tokens, budget_ms, done, arg);
 }
 

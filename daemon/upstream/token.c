@@ -1,5 +1,5 @@
 /*
- * token: a list of all tokens that are referred to, and one of the revocations under way.
+ * token: holds all tokens that are referred to in one list, and the revocations under way in another.
  */
 #include "daemon/upstream/token.h"
 
@@ -15,9 +15,9 @@
 
 struct token {
 	TAILQ_ENTRY(token) link;
-	struct tokens *tokens; /* NULL: they are gone */
+	struct tokens *tokens; /* NULL: token_free_all() was called */
 	unsigned references;
-	bool dead; /* ended, or known to OpenBao no more, or being revoked */
+	bool dead; /* it has ended, OpenBao does not know it, or its revocation was begun by token_end_all() */
 	bool borrowed;
 	char text[];
 };
@@ -60,19 +60,19 @@ void token_set_dead(struct token *token)
 	token->dead = true;
 }
 
-static void revocation_free(struct token_revocation *r)
+static void revocation_free(struct token_revocation *revocation)
 {
-	TAILQ_REMOVE(&r->tokens->revocations, r, link);
-	free(r);
+	TAILQ_REMOVE(&revocation->tokens->revocations, revocation, link);
+	free(revocation);
 }
 
-/* Nothing more is to be done about one that fails: the token ends with its lease. */
+/* Ends a revocation. One that failed is not tried again, since the token ends with its lease. */
 static void on_token_revoked(void *arg, const struct control *control)
 {
-	struct token_revocation *r = arg;
-	struct tokens *tokens = r->tokens;
+	struct token_revocation *revocation = arg;
+	struct tokens *tokens = revocation->tokens;
 
-	revocation_free(r);
+	revocation_free(revocation);
 	if (control->result != CONTROL_OK && control->result != CONTROL_DENIED)
 		log_info("a token could not be revoked and will live until its lease ends: %s", control->reason);
 	drain_check(&tokens->drain, TAILQ_EMPTY(&tokens->revocations));
@@ -81,19 +81,20 @@ static void on_token_revoked(void *arg, const struct control *control)
 static void token_revoke(struct token *token, uint64_t budget_ms)
 {
 	const struct api_request request = { .token = token->text, .deadline_ms = clock_now_ms() + budget_ms };
-	struct token_revocation *r;
+	struct token_revocation *revocation;
 
 	if (token->dead || token->borrowed)
 		return;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	revocation = calloc(1, sizeof(*revocation));
+	if (revocation == NULL)
 		return;
-	r->tokens = token->tokens;
-	r->call = api_ask_control(token->tokens->api, API_REVOKE_SELF, &request, on_token_revoked, r);
-	if (r->call == NULL)
-		free(r);
+	revocation->tokens = token->tokens;
+	revocation->call = api_ask_control(token->tokens->api, API_REVOKE_SELF, &request, on_token_revoked,
+	    revocation);
+	if (revocation->call == NULL)
+		free(revocation);
 	else
-		TAILQ_INSERT_TAIL(&token->tokens->revocations, r, link);
+		TAILQ_INSERT_TAIL(&token->tokens->revocations, revocation, link);
 }
 
 void token_release(struct token *token)
@@ -135,12 +136,12 @@ void token_drain_all(struct tokens *tokens, uint64_t budget_ms, void (*done)(voi
 
 void token_free_all(struct tokens *tokens)
 {
-	struct token_revocation *r;
+	struct token_revocation *revocation;
 	struct token *token;
 
-	while ((r = TAILQ_FIRST(&tokens->revocations)) != NULL) {
-		http_cancel(r->call);
-		revocation_free(r);
+	while ((revocation = TAILQ_FIRST(&tokens->revocations)) != NULL) {
+		http_cancel(revocation->call);
+		revocation_free(revocation);
 	}
 	while ((token = TAILQ_FIRST(&tokens->list)) != NULL) {
 		TAILQ_REMOVE(&tokens->list, token, link);
