@@ -45,7 +45,7 @@ struct file_identity {
 struct backend {
 	struct event_base *base;
 	struct config *config;
-	struct file_identity tls_files[TLS_FILES]; /* connections go on with what was read of them */
+	struct file_identity tls_files[TLS_FILES]; /* as they were when the backend was made */
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
@@ -187,7 +187,7 @@ void backend_free(struct backend *backend)
 	transfers_free(backend->transfers);
 	probe_free(backend->probe);
 	kv_free(backend->kv);
-	login_free(backend->login); /* it may be looking for the leader */
+	login_free(backend->login); /* before the leader, for which a login may be searching */
 	leader_free(backend->leader);
 	api_free(backend->api);
 	http_free(backend->http);

@@ -25,7 +25,10 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 /* Ignores SIGHUP from now on, since the daemon stops. */
 void reload_stop(struct reload *reload);
 
-/* Frees, and lets go of the configuration with its rules. No request may arrive any more. NULL: does nothing. */
+/*
+ * Frees, and lets go of the configuration. To be called after front_disconnect, since the rules go too. NULL:
+ * nothing.
+ */
 void reload_free(struct reload *reload);
 
 #endif

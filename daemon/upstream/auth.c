@@ -213,7 +213,7 @@ bool auth_set_unwrapped(struct auth *auth, const struct unwrapped_secret *unwrap
 	return auth->unwrapped != NULL && unwrapped_secret_copy(auth->unwrapped, unwrapped) == 0;
 }
 
-void auth_on_unwrapped(struct auth *auth, auth_unwrapped_secret *on_unwrapped, void *arg)
+void auth_on_unwrapped(struct auth *auth, auth_secret_unwrapped *on_unwrapped, void *arg)
 {
 	auth->on_unwrapped = on_unwrapped;
 	auth->on_unwrapped_arg = arg;

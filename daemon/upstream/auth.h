@@ -93,8 +93,8 @@ struct auth_reply {
 typedef void auth_done(void *arg, const struct auth_reply *reply);
 
 /*
- * Begins a login; one at a time. It ends by deadline_ms (of clock_now_ms()), or where a leader is searched for
- * first, when that has ended, which takes at most 6 s.
+ * Begins a login; one at a time. It ends by deadline_ms (of clock_now_ms()), or if a search for the leader comes
+ * first and takes longer, at its end; a search takes at most 6 s.
  */
 void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *arg);
 
@@ -123,7 +123,7 @@ bool auth_set_unwrapped(struct auth *auth, const struct unwrapped_secret *unwrap
  * on_unwrapped runs whenever a wrapping token was opened, before the login goes on. It must not call the auth;
  * unwrapped is valid until it returns. NULL: nobody is told.
  */
-typedef void auth_unwrapped_secret(void *arg, const struct unwrapped_secret *unwrapped);
-void auth_on_unwrapped(struct auth *auth, auth_unwrapped_secret *on_unwrapped, void *arg);
+typedef void auth_secret_unwrapped(void *arg, const struct unwrapped_secret *unwrapped);
+void auth_on_unwrapped(struct auth *auth, auth_secret_unwrapped *on_unwrapped, void *arg);
 
 #endif

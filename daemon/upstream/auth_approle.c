@@ -39,10 +39,10 @@ static void on_opened(void *arg, enum auth_result result, const char *reason)
 static void open_wrapped(struct approle *approle)
 {
 	const char *token = text_of(approle, SECRET_ID);
-	const char *kept = unwrapped_secret_of(approle_wrapped_secret(approle->wrapped), token);
+	const char *secret_id = unwrapped_secret_of(approle_wrapped_secret(approle->wrapped), token);
 
-	if (kept != NULL)
-		send_login(approle, kept);
+	if (secret_id != NULL)
+		send_login(approle, secret_id);
 	else if (!auth_is_token(token))
 		auth_fail(&approle->auth, AUTH_CREDENTIAL,
 		    "what should be a wrapping token holds characters that no token has");

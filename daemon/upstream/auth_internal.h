@@ -41,7 +41,7 @@ struct auth {
 	void *arg;
 	/* the SecretID that came out of a wrapping token, owned by the way; NULL: the way has no such thing */
 	struct unwrapped_secret *unwrapped;
-	auth_unwrapped_secret *on_unwrapped; /* NULL: nobody asks */
+	auth_secret_unwrapped *on_unwrapped; /* NULL: nobody asks */
 	void *on_unwrapped_arg;
 };
 

@@ -171,7 +171,9 @@ static int read_secret_document(const struct http_reply *reply, struct secret_do
 	return members_take(reply->body, reply->body_len, top);
 }
 
-/* Takes a version's metadata, which answers to gets and puts have in the same form. False: KV v2 sends no such. */
+/*
+ * Takes a version's metadata, which answers to gets and puts have in the same form. False: not what KV v2 sends.
+ */
 static bool take_version(struct answer *ret, struct jspan version, struct jspan created_time,
     struct jspan custom_metadata)
 {
@@ -289,7 +291,10 @@ static void put_done(struct answer *ret, const struct http_reply *reply)
 	ret->odd = true;
 }
 
-/* Takes an answer that is no success: only those known to leave the secret as it was are other than unknown. */
+/*
+ * Takes an answer other than 200. The outcome is unknown, unless the answer is known to leave the secret
+ * untouched.
+ */
 static void put_failed(struct answer *ret, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);

@@ -92,7 +92,7 @@ static double to_seconds(uint64_t ms)
 	return (double)ms / 1000;
 }
 
-/* The log is told more than callers are. */
+/* Gives the words for the log, which may say more than callers are told. */
 static const char *health_log_words(enum health_state state, bool tls)
 {
 	return tls ? "OpenBao's certificate is not accepted, or the TLS handshake fails" : health_words(state);

@@ -148,7 +148,7 @@ static void ask_node(struct question *question)
 	question->leader->asking += question->call != NULL;
 }
 
-/* Draws its conclusions from the answer of a node that does not lead. */
+/* Notes what the answer of a node that does not lead tells of the leader. */
 static void note_standby(struct leader *leader, const struct question *question, const struct control *control)
 {
 	if (question == &leader->questions[leader->count]) {

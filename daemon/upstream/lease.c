@@ -13,8 +13,8 @@
 #define MINUTE (60 * SECOND)
 
 #define LEASE_MAX (100 * 366 * 24 * 60 * MINUTE) /* a longer lease is taken for this, so that sums stay in range */
-#define RENEW_MIN SECOND                         /* between renewals near the max TTL */
-#define LOGIN_MIN SECOND                         /* between logins while they fail */
+#define RENEW_MIN SECOND                         /* shortest time between renewals near the max TTL */
+#define LOGIN_MIN SECOND                         /* shortest time between logins while they fail */
 #define BACK_OFF_MAX MINUTE
 #define OUTAGE_SHORT \
 	SECOND          /* after a shorter outage OpenBao was there all the time, but did not answer the login */

@@ -33,7 +33,7 @@ struct login_wait {
 	struct waiter waiter; /* the first member */
 	struct waiters *list; /* the list that the wait is in; NULL: none */
 	struct login *login;
-	token_ready *done;
+	login_wait_done *done;
 	void *arg;
 	bool wrapped; /* for_lookup: the 403 was wrapped, as those of policies are */
 	bool late;    /* for_lookup: the lookup had begun before this request was denied */
@@ -120,7 +120,7 @@ static struct login_wait *wait_first(const struct waiters *list)
 	return (struct login_wait *)(void *)list->list;
 }
 
-static struct login_wait *wait_new(struct login *login, token_ready *done, void *arg)
+static struct login_wait *wait_new(struct login *login, login_wait_done *done, void *arg)
 {
 	struct login_wait *w = calloc(1, sizeof(*w));
 
@@ -198,7 +198,7 @@ static const char *why_no_login(const struct login *login)
 	return "the login failed";
 }
 
-/* Decides the wait, or has it wait for a login that is under way. */
+/* Decides the wait, or has it wait for a login that is under way or about to begin. */
 static void wait_settle(struct login_wait *w)
 {
 	struct login *login = w->login;
@@ -214,7 +214,7 @@ static void wait_settle(struct login_wait *w)
 	}
 }
 
-struct login_wait *login_wait(struct login *login, token_ready *done, void *arg)
+struct login_wait *login_wait(struct login *login, login_wait_done *done, void *arg)
 {
 	struct login_wait *w = wait_new(login, done, arg);
 
@@ -296,7 +296,7 @@ static void ask_lookup(struct login *login)
 		decide_lookups(login, CODE_INTERNAL, "out of memory");
 }
 
-struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, token_ready *done,
+struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, login_wait_done *done,
     void *arg)
 {
 	struct login_wait *w = wait_new(login, done, arg);

@@ -43,8 +43,8 @@ struct token *login_token(struct login *login);
  * failure (not_ready: there is no token, and no login that is worth waiting for). The wait has no deadline; the
  * caller may end it with login_wait_cancel. NULL: no memory, and done does not run.
  */
-typedef void token_ready(void *arg, const struct failure *why);
-struct login_wait *login_wait(struct login *login, token_ready *done, void *arg);
+typedef void login_wait_done(void *arg, const struct failure *why);
+struct login_wait *login_wait(struct login *login, login_wait_done *done, void *arg);
 
 /*
  * Finds out why a request that was made with token got a 403; wrapped: as in struct answer. done runs once, from
@@ -52,7 +52,7 @@ struct login_wait *login_wait(struct login *login, token_ready *done, void *arg)
  * and a login has succeeded), else with the failure (permission_denied: the token lives, so a policy denied the
  * request; not_ready; unavailable; internal). token stays the caller's. NULL: no memory, and done does not run.
  */
-struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, token_ready *done,
+struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, login_wait_done *done,
     void *arg);
 
 /* Ends a wait; its done does not run. */
