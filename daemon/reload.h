@@ -27,7 +27,7 @@ void reload_stop(struct reload *reload);
 
 /*
  * Frees, and lets go of the configuration. To be called after front_disconnect, since the rules go too. NULL:
- * nothing.
+ * does nothing.
  */
 void reload_free(struct reload *reload);
 

@@ -60,21 +60,21 @@ struct api *api_new(struct http *http, const char *vault_namespace)
 	return NULL;
 }
 
-struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error)
+struct api *api_for_node(const struct api *api, struct event_base *base, const char *address, struct error *error)
 {
-	struct http *http = http_another(api->http, base, address, error);
-	struct api *another;
+	struct http *http = http_for_node(api->http, base, address, error);
+	struct api *ret;
 
 	if (http == NULL)
 		return NULL;
-	another = api_new(http, api->vault_namespace);
-	if (another == NULL) {
+	ret = api_new(http, api->vault_namespace);
+	if (ret == NULL) {
 		http_free(http);
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another->own = http;
-	return another;
+	ret->own = http;
+	return ret;
 }
 
 void api_free(struct api *api)

@@ -37,14 +37,14 @@ struct api_request {
 /* Makes an api that sends by http, which is borrowed. vault_namespace: NULL or "" for none. NULL: no memory. */
 struct api *api_new(struct http *http, const char *vault_namespace);
 
-/* Frees the api, and with one of api_another its http, which cancels its requests. NULL: does nothing. */
+/* Frees the api, and with one of api_for_node its http, which cancels its requests. NULL: does nothing. */
 void api_free(struct api *api);
 
 /*
  * Makes an api with the same namespace and settings for another loop and the one node at address, with an http of
- * its own (http_another). NULL with error set.
+ * its own (http_for_node). NULL with error set.
  */
-struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error);
+struct api *api_for_node(const struct api *api, struct event_base *base, const char *address, struct error *error);
 
 /*
  * Tells the end of a request. answer and its spans are valid until the callback returns. The stream of a save or a

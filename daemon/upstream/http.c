@@ -82,7 +82,8 @@ struct http {
 	struct http_handles handles;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: the host of each address */
-	bool is_another; /* it was made by http_another(), for the leader, which may not be a configured address */
+	bool
+	    is_for_node; /* it was made by http_for_node(), for the leader, which may not be a configured address */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running[CLASSES];
 };
@@ -156,7 +157,7 @@ static void log_attempt(const struct http_call *call, int status, const char *wh
 		return;
 	ms = clock_now_ms() - call->attempt_ms;
 	place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
-	if (call->http->is_another)
+	if (call->http->is_for_node)
 		snprintf(node, sizeof(node), "the leader");
 	else if (place < all->count)
 		snprintf(node, sizeof(node), "address %zu", place + 1);
@@ -502,7 +503,7 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	return http_tls_check(options, error) == 0 ? http_make(base, options, error) : NULL;
 }
 
-struct http *http_another(const struct http *http, struct event_base *base, const char *address,
+struct http *http_for_node(const struct http *http, struct event_base *base, const char *address,
     struct error *error)
 {
 	char *copy = strdup(address);
@@ -517,17 +518,17 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		.tls_skip_verify = settings->tls_skip_verify,
 		.connect_timeout_ms = (uint64_t)settings->connect_timeout_ms,
 	};
-	struct http *another;
+	struct http *ret;
 
 	if (copy == NULL) {
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another = http_make(base, &options, error);
-	if (another != NULL)
-		another->is_another = true;
+	ret = http_make(base, &options, error);
+	if (ret != NULL)
+		ret->is_for_node = true;
 	free(copy);
-	return another;
+	return ret;
 }
 
 void http_free(struct http *http)

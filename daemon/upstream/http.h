@@ -48,7 +48,7 @@ struct http *http_new(struct event_base *base, const struct http_options *option
  * files are not checked again: if they cannot be used any more, requests fail as those of the first http do. NULL
  * with error set: no memory, or address is none.
  */
-struct http *http_another(const struct http *http, struct event_base *base, const char *address,
+struct http *http_for_node(const struct http *http, struct event_base *base, const char *address,
     struct error *error);
 
 /*
