@@ -81,7 +81,7 @@ static struct login *make_login(struct backend *backend)
 			.token_file = config->kubernetes.token_file,
 		},
 #ifdef SECRETSTORE_DEV_TOKEN
-		.devtoken = { .token_file = config->devtoken.token_file },
+		.devtoken = { .token_file = config->dev_token.token_file },
 #endif
 	};
 	backend->auth = auth_new(backend->base, backend->api, &options);
@@ -89,8 +89,8 @@ static struct login *make_login(struct backend *backend)
 		return NULL;
 	auth_at_leader(backend->auth, backend->leader);
 	unwrapped_watch(backend->auth);
-	return login_new(backend->base, backend->api, backend->auth, config->openbao.address,
-	    config->openbao.naddress, config->openbao.revoke_on_stop);
+	return login_new(backend->base, backend->api, backend->auth, config->openbao.address.item,
+	    config->openbao.address.count, config->openbao.revoke_on_stop);
 }
 
 static struct kv_options kv_options(const struct config *config)
@@ -122,8 +122,8 @@ static int make_parts(struct backend *backend, struct versions *versions, struct
 {
 	const struct config *config = backend->config;
 	const struct http_options options = {
-		.addresses = config->openbao.address,
-		.naddresses = config->openbao.naddress,
+		.addresses = config->openbao.address.item,
+		.naddresses = config->openbao.address.count,
 		.ca_file = config->openbao.ca_file,
 		.client_cert_file = config->openbao.client_cert_file,
 		.client_key_file = config->openbao.client_key_file,
@@ -137,7 +137,7 @@ static int make_parts(struct backend *backend, struct versions *versions, struct
 		return -1;
 	backend->api = api_new(backend->http, config->openbao.vault_namespace);
 	backend->leader = backend->api != NULL
-	    ? leader_new(backend->api, config->openbao.address, config->openbao.naddress)
+	    ? leader_new(backend->api, config->openbao.address.item, config->openbao.address.count)
 	    : NULL;
 	backend->login = backend->leader != NULL ? make_login(backend) : NULL;
 	backend->kv = backend->login != NULL

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "daemon/backend.h"
 #include "daemon/switchover.h"
 #include "daemon/ops/login_words.h"
@@ -26,6 +27,8 @@ struct reload {
 	struct front *front;
 	struct notify *notify;
 	struct event *hangup;
+	struct event *again; /* pending while the configuration's files are being changed */
+	unsigned tries;      /* to load the configuration since the last SIGHUP */
 };
 
 /* -- what systemd is told ------------------------------------------------------------------------------------ */
@@ -59,9 +62,14 @@ static void on_switchover_changed(void *arg)
 
 /* -- the reload ---------------------------------------------------------------------------------------------- */
 
-static int take_config(struct reload *reload, struct error *error)
+/*
+ * Loads the configuration and puts it in force. 0; or -1 with error set, and *ret_again_ms as config_load_again()
+ * gives it.
+ */
+static int take_config(struct reload *reload, unsigned *ret_again_ms, struct error *error)
 {
-	struct config *config = config_load_again(reload->path, reload->config, error);
+	struct config *config = config_load_again(reload->path, reload->config, ret_again_ms, error);
+
 	if (config == NULL)
 		return -1;
 	if (switchover_change(reload->switchover, config, error) != 0) {
@@ -77,21 +85,47 @@ static int take_config(struct reload *reload, struct error *error)
 	return 0;
 }
 
-static void on_hangup(evutil_socket_t number, short what, void *arg)
+/* Tries to load the configuration, and while its files are being changed tries again a little later. */
+static void try_reload(struct reload *reload)
 {
-	struct reload *reload = arg;
+	unsigned again_ms;
 	struct error error;
-	(void)number;
-	(void)what;
-	log_info("reloading %s, on SIGHUP", reload->path);
-	notify_reloading(reload->notify);
-	reload->failed = take_config(reload, &error) != 0;
-	if (reload->failed)
+	struct timeval tv;
+
+	bool failed = take_config(reload, &again_ms, &error) != 0;
+
+	if (failed && again_ms > 0 && ++reload->tries < CONFIG_TRIES_MAX) {
+		tv = clock_timeval(again_ms);
+		if (event_add(reload->again, &tv) == 0)
+			return;
+	}
+	reload->failed = failed;
+	if (failed)
 		log_error("%s; the configuration before stays in force", error.text);
 	else
 		log_info("reloaded");
 	tell_status(reload);
 	notify_ready(reload->notify);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	try_reload(arg);
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+	struct reload *reload = arg;
+
+	(void)number;
+	(void)what;
+	log_info("reloading %s, on SIGHUP", reload->path);
+	notify_reloading(reload->notify);
+	(void)event_del(reload->again);
+	reload->tries = 0;
+	try_reload(reload);
 }
 
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
@@ -107,7 +141,8 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 		.front = front,
 		.notify = notify };
 	reload->hangup = evsignal_new(base, SIGHUP, on_hangup, reload);
-	if (reload->hangup == NULL || event_add(reload->hangup, NULL) != 0) {
+	reload->again = evtimer_new(base, on_again, reload);
+	if (reload->hangup == NULL || reload->again == NULL || event_add(reload->hangup, NULL) != 0) {
 		reload_free(reload);
 		return NULL;
 	}
@@ -119,6 +154,7 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 void reload_stop(struct reload *reload)
 {
 	(void)event_del(reload->hangup);
+	(void)event_del(reload->again);
 }
 
 void reload_free(struct reload *reload)
@@ -127,6 +163,8 @@ void reload_free(struct reload *reload)
 		return;
 	if (reload->hangup != NULL)
 		event_free(reload->hangup);
+	if (reload->again != NULL)
+		event_free(reload->again);
 	config_free(reload->config);
 	config_free(reload->started);
 	free(reload);

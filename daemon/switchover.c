@@ -49,12 +49,12 @@ static void backend_entry_free(struct backend_entry *entry)
 /* Logs the addresses that are not in before, whose addresses were logged; NULL: logs all. */
 static void log_addresses(const struct config *config, const struct config *before)
 {
-	for (size_t i = 0; i < config->openbao.naddress; i++) {
+	for (size_t i = 0; i < config->openbao.address.count; i++) {
 		bool named = false;
-		for (size_t j = 0; before != NULL && j < before->openbao.naddress; j++)
-			named |= strcmp(before->openbao.address[j], config->openbao.address[i]) == 0;
+		for (size_t j = 0; before != NULL && j < before->openbao.address.count; j++)
+			named |= strcmp(before->openbao.address.item[j], config->openbao.address.item[i]) == 0;
 		if (!named)
-			log_info("OpenBao at %s", config->openbao.address[i]);
+			log_info("OpenBao at %s", config->openbao.address.item[i]);
 	}
 }
 

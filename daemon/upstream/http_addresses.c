@@ -36,7 +36,7 @@ static int has_other_parts(CURLU *url)
 	return more;
 }
 
-static int address_fill(struct http_address *entry, const char *scheme, const char *host, const char *port,
+static int fill_address(struct http_address *entry, const char *scheme, const char *host, const char *port,
     const char *server_name)
 {
 	entry->url = curl_url();
@@ -57,7 +57,7 @@ static int address_fill(struct http_address *entry, const char *scheme, const ch
 	return 0;
 }
 
-static int parse_address(struct http_address *entry, CURLU *url, const char *text, const char *server_name,
+static int parse_url(struct http_address *entry, CURLU *url, const char *text, const char *server_name,
     struct error *error)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;
@@ -76,7 +76,7 @@ static int parse_address(struct http_address *entry, CURLU *url, const char *tex
 		error_set(error, "has no host");
 	else if (has_other_parts(url))
 		error_set(error, "has more than a scheme, a host and a port");
-	else if (address_fill(entry, scheme, host, port, server_name) < 0)
+	else if (fill_address(entry, scheme, host, port, server_name) < 0)
 		error_set(error, "cannot be used: out of memory");
 	else
 		result = 0;
@@ -94,7 +94,7 @@ int http_address_init(struct http_address *ret, const char *url, const char *ser
 
 	memset(ret, 0, sizeof(*ret));
 	result = parser == NULL ? error_set(error, "cannot be used: out of memory")
-				: parse_address(ret, parser, url, server_name, error);
+				: parse_url(ret, parser, url, server_name, error);
 	curl_url_cleanup(parser);
 	if (result < 0)
 		http_address_clear(ret);

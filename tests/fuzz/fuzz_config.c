@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		HOLDS(error.text[0] != '\0' && strchr(error.text, '\n') == NULL);
 		return 0;
 	}
-	HOLDS(config->openbao.naddress > 0 && config->listen.socket != NULL && config->limits.connections > 0);
+	HOLDS(
+	    config->openbao.address.count > 0 && config->listen.socket != NULL && config->limits.connections > 0);
 	for (size_t i = 0; i < config->rules.nrules; i++)
 		HOLDS(
 		    config->rules.rule[i].nuids + config->rules.rule[i].ngids + config->rules.rule[i].nunits > 0);
