@@ -82,8 +82,7 @@ struct http {
 	struct http_handles handles;
 	struct http_addresses addresses;
 	char *server_name; /* NULL: the host of each address */
-	bool
-	    is_for_node; /* it was made by http_for_node(), for the leader, which may not be a configured address */
+	bool is_for_node;  /* made by http_for_node(), for the leader, which may be no configured address */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running[CLASSES];
 };
