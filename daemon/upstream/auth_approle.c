@@ -9,8 +9,8 @@ enum { ROLE_ID, SECRET_ID }; /* the credentials */
 
 struct approle {
 	struct auth auth;
-	struct approle_wrapped
-	    *wrapped; /* opens the wrapping token in SECRET_ID; NULL: SECRET_ID is the SecretID */
+	/* opens the wrapping token in SECRET_ID; NULL: SECRET_ID is the SecretID itself */
+	struct approle_wrapped *wrapped;
 };
 
 static const char *text_of(const struct approle *approle, size_t credential)

@@ -39,9 +39,9 @@ struct control {
 	bool initialized, sealed, standby;
 	bool is_self;               /* leader: the node asked leads, or there is nothing to lead */
 	const char *leader_address; /* leader: who leads; NULL if it knows of none */
-	const char
-	    *active_time; /* leader, if is_self: since when it leads, as OpenBao writes it; NULL: not told */
-	void *document;   /* owned; holds the strings */
+	/* leader, if is_self: since when it leads, as OpenBao writes it; NULL: not told */
+	const char *active_time;
+	void *document; /* owned; holds the strings */
 };
 
 /*
