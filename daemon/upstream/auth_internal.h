@@ -14,7 +14,7 @@
 #include "daemon/upstream/leader.h"
 
 struct auth_ops {
-	/* Logs in. The credentials have been read. Ends, now or later, with auth_ok or auth_fail. */
+	/* Logs in with the credentials, which have been read. Ends with auth_ok, from the loop, or auth_fail. */
 	void (*login)(struct auth *auth);
 	/* Cancels what login has begun, and frees the way's own part and the struct. */
 	void (*free)(struct auth *auth);
