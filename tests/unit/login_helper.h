@@ -29,7 +29,7 @@ struct waiter {
 };
 
 /* The callback; arg: a struct waiter. */
-token_ready waiter_ready;
+login_wait_done waiter_ready;
 
 /* How many of the waiters were called back with this code. Checks that each was called back at most once. */
 unsigned waiters_with(const struct waiter *waiters, size_t n, enum code code);

@@ -552,7 +552,7 @@ static void test_what_was_unwrapped_is_told_and_serves_another_login(void **stat
 	auth_free(auth);
 
 	next = from_wrapped(f, "W-1");
-	assert_true(auth_keep(next, &kept));
+	assert_true(auth_set_unwrapped(next, &kept));
 	assert_int_equal(auth_helper_login(f, next).result, AUTH_OK);
 	assert_non_null(strstr(fakebao_body(f, FAKEBAO_LOGIN), kept.secret_id));
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 1);
@@ -572,7 +572,7 @@ static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
 	struct unwrapped_secret kept = { .secret_id = NULL };
 
 	assert_int_equal(unwrapped_secret_set(&kept, "S", "S-1"), 0);
-	assert_false(auth_keep(auth, &kept));
+	assert_false(auth_set_unwrapped(auth, &kept));
 	assert_null(auth_unwrapped(auth));
 	auth_free(auth);
 	unwrapped_secret_clear(&kept);
