@@ -47,8 +47,8 @@ static int yaml_error(struct reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * The error names the setting whose value is read, or whose name stands on that line; else the group around. A setting
- * without a colon is not named: what stands there may be its value.
+ * The error names the setting whose value is read, or whose name stands on that line; else the group around. A
+ * setting without a colon is not named: what stands there may be its value.
  */
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 {
@@ -98,8 +98,8 @@ int config_entry_error(const struct config_entry *entry, size_t item, struct err
 /* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
 
 /*
- * The code point of a character that YAML takes for an end of a line or does not take, or that a person does not see;
- * else 0. p: valid UTF-8 that is not NUL.
+ * The code point of a character that YAML takes for an end of a line or does not take, or that a person does not
+ * see; else 0. p: valid UTF-8 that is not NUL.
  */
 static unsigned unseen(const char *p, const char *end)
 {
@@ -161,7 +161,7 @@ static char byte_at(struct reader *r, const yaml_mark_t *mark)
 	return p < r->end ? *p : '\0';
 }
 
-/* What is said of a text or a line by the character that it begins with. */
+/* The words for a text or a line, by the character that it begins with. */
 static const struct {
 	char character;
 	const char *words;
@@ -217,8 +217,8 @@ static int bracket_error(struct reader *r)
 
 /*
  * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
- * thing began that it was reading; the character there says more than libyaml's own words do, but for a line without
- * a colon, which is a "simple key" to it.
+ * thing began that it was reading; the character there says more than libyaml's own words do, but for a line
+ * without a colon, which is a "simple key" to it.
  */
 static int library_error(struct reader *r)
 {
