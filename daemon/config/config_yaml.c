@@ -231,7 +231,7 @@ static int library_error(struct reader *r)
 	if (p->error == YAML_MEMORY_ERROR)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
 	/* libyaml reads ahead: what it stumbles over may stand behind the group that is open here. */
-	if (!r->has_key && !at_root && r->name_lines[r->depth - 1] != line)
+	if (!r->has_key && !at_root && r->name_lines[r->depth - 1] != line && r->name_lines[r->depth - 1] != begun)
 		r->depth = 0;
 	at = byte_at(r, &p->problem_mark);
 	context = p->context != NULL ? byte_at(r, &p->context_mark) : at;
