@@ -1,6 +1,6 @@
 /*
- * Any bytes as a config file, and after a line "--8<--" as a drop-in: the loader takes or refuses them, and what it
- * takes it can warn of and free.
+ * Any bytes as a config file, and after a line "--8<--" as a drop-in: the loader takes or refuses them, and what
+ * it takes it can warn of and free.
  */
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -134,13 +134,18 @@ static char *with_good(const char *text)
 	return whole;
 }
 
-struct config *fixture_accepted(const char *text)
+void fixture_write_good(const char *text)
 {
 	char *whole = with_good(text);
-	struct config *config = fixture_load(whole);
 
+	fixture_write(whole, strlen(whole));
 	free(whole);
-	return config;
+}
+
+struct config *fixture_accepted(const char *text)
+{
+	fixture_write_good(text);
+	return fixture_load_file();
 }
 
 /* text: what the file holds, for a failure's message. */
@@ -164,6 +169,26 @@ static const char *load_refused(const char *text)
 const char *fixture_refused_file(void)
 {
 	return load_refused("the file");
+}
+
+void fixture_refuses_file(const char *path, const char *what)
+{
+	const char *error = fixture_refused_file();
+	size_t n = strlen(path);
+
+	if (strncmp(error, path, n) != 0 || strncmp(error + n, what, strlen(what)) != 0)
+		fail_msg("gave: %s\nnot: %s%s", error, path, what);
+}
+
+void fixture_has_rules(const char *names)
+{
+	struct config *config = fixture_load_file();
+	char got[400] = "";
+
+	for (size_t i = 0; i < config->rules.nrules; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", config->rules.rule[i].name);
+	assert_string_equal(got, names);
+	config_free(config);
 }
 
 static const char *without_file(const char *error)

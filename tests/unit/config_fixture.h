@@ -10,7 +10,7 @@
 
 #include "daemon/config/config.h"
 
-/* Settings that make a whole configuration, each one line long, so that a text after FIXTURE_GOOD begins at line 3. */
+/* Settings that make a whole configuration, each one line long: a text after FIXTURE_GOOD begins at line 3. */
 #define FIXTURE_OPENBAO "openbao: { address: http://127.0.0.1:8200 }\n"
 #define FIXTURE_APPROLE "approle: { role_id: the-role, secret_id_file: /run/secret_id }\n"
 #define FIXTURE_GOOD FIXTURE_OPENBAO FIXTURE_APPROLE
@@ -24,16 +24,18 @@ const char *fixture_file(void);
 const char *fixture_dropins(void);
 
 /*
- * Gives the file, or the drop-in called name, its text. What is written counts as ten seconds old, the folder of the
- * drop-ins too: a file that was changed just now is not loaded at once.
+ * Gives the file, or the drop-in called name, its text. What is written counts as ten seconds old, the folder of
+ * the drop-ins too: a file that was changed just now is not loaded at once. fixture_write_good writes FIXTURE_GOOD
+ * and the text.
  */
 void fixture_write(const void *text, size_t n);
+void fixture_write_good(const char *text);
 void fixture_write_dropin(const char *name, const char *text);
 
 /* The path of the drop-in called name, valid until the next call but three. */
 const char *fixture_dropin(const char *name);
 
-/* Makes the file, or the directory, one that was changed so many seconds ago; a negative number is in the future. */
+/* Makes the file, or the directory, one that was changed so many seconds ago, or will be if it is negative. */
 void fixture_age(const char *path, double seconds);
 
 /* Loads the file as it is, and fails the test on an error. */
@@ -51,8 +53,14 @@ const char *fixture_refused_whole(const char *text);
 /* The same of n bytes, among them perhaps NUL. */
 const char *fixture_refused_bytes(const void *bytes, size_t n);
 
-/* The whole error of loading the file as it is. Fails the test if there is none, or one that asks to load again. */
+/* The whole error of loading the file as it is. Fails the test without one, or if it asks to load again. */
 const char *fixture_refused_file(void);
+
+/* Fails unless fixture_refused_file gives an error that begins with path and then what. */
+void fixture_refuses_file(const char *path, const char *what);
+
+/* Fails unless the file as it is has rules in allow of these names, in this order, each with a blank after it. */
+void fixture_has_rules(const char *names);
 
 /* Fails unless fixture_refused gives an error that begins with start ("3: listen.mode: ") and contains what. */
 void fixture_refuses(const char *text, const char *start, const char *what);

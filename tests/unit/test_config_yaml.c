@@ -1,6 +1,6 @@
 /*
- * What YAML, or one of its readers, takes otherwise than a person who reads the file: each is refused with file, line
- * and a sentence that says what to write instead. And what may be written in several ways.
+ * What YAML, or one of its readers, takes otherwise than a person who reads the file: each is refused with file,
+ * line and a sentence that says what to write instead. And what may be written in several ways.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -717,7 +717,8 @@ static void test_names_may_be_quoted_and_either_style_is_taken(void **state)
 		"approle: { role_id: r, secret_id_file: /s }\n"
 		"listen: { mode: 0600 }\n"
 		"allow: { web: { uid: 0, ops: read, paths: [a/*, b] } }\n",
-		"{\"openbao\":{\"address\":[\"https://a\"]},\"approle\":{\"role_id\":\"r\",\"secret_id_file\":\"/s\"},"
+		"{\"openbao\":{\"address\":[\"https://a\"]},"
+		"\"approle\":{\"role_id\":\"r\",\"secret_id_file\":\"/s\"},"
 		"\"listen\":{\"mode\":\"0600\"},"
 		"\"allow\":{\"web\":{\"uid\":0,\"ops\":[\"read\"],\"paths\":[\"a/*\",\"b\"]}}}",
 		"'openbao':\n    'address': 'https://a'\n"
