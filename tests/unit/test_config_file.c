@@ -303,7 +303,7 @@ static void test_switches_are_only_true_and_false(void **state)
 	assert_string_equal(fixture_refused_whole("openbao: { revoke_on_stop: [true] }"),
 	    "1: openbao.revoke_on_stop: must be true or false, not a list");
 	c = fixture_load(
-	    "openbao: { address: http://a, revoke_on_stop: \"false\", tls_skip_verify: 'true' }\n" FIXTURE_APPROLE);
+	    FIXTURE_APPROLE "openbao: { address: http://a, revoke_on_stop: \"false\", tls_skip_verify: 'true' }");
 	assert_false(c->openbao.revoke_on_stop);
 	assert_true(c->openbao.tls_skip_verify);
 	config_free(c);

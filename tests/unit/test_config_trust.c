@@ -52,8 +52,8 @@ static void test_who_else_can_write_a_file_is_refused(void **state)
 
 			chmod(paths[k], mode);
 			snprintf(wanted, sizeof(wanted),
-			    ": can be written by others than its owner (mode %04o): chmod go-w it, since who writes "
-			    "it says who gets secrets",
+			    ": can be written by others than its owner (mode %04o): chmod go-w it, since who "
+			    "writes it says who gets secrets",
 			    mode);
 			fixture_refuses_file(paths[k], wanted);
 			chmod(paths[k], before);
@@ -162,8 +162,8 @@ static void test_a_link_to_nowhere_is_an_error(void **state)
 }
 
 /*
- * A ConfigMap's folder is 0777 on a mount of its own that nobody can write. A child process, in a mount namespace
- * of its own, loads such a folder. Its exit status is 0 if it was taken, 1 if not, 77 if no such mount can be made.
+ * A ConfigMap's folder is 0777 on a mount of its own that nobody can write. A child process loads such a folder in
+ * a mount namespace of its own. Its exit status is 0 if it was taken, 1 if not, 77 if there can be no such mount.
  */
 static int load_in_read_only_folder(void)
 {
