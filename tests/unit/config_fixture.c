@@ -111,12 +111,10 @@ void fixture_write_dropin(const char *name, const char *text)
 struct config *fixture_load_file(void)
 {
 	struct error error = { "" };
-	unsigned again_ms = 1;
-	struct config *config = config_load(file, &error, &again_ms);
+	struct config *config = config_load(file, &error);
 
 	if (config == NULL)
 		fail_msg("%s", error.text);
-	assert_int_equal(again_ms, 0);
 	return config;
 }
 
@@ -152,15 +150,10 @@ struct config *fixture_accepted(const char *text)
 static const char *load_refused(const char *text)
 {
 	static struct error error;
-	unsigned again_ms = 1;
-	struct config *config;
 
 	error.text[0] = '\0';
-	config = config_load(file, &error, &again_ms);
-	if (config != NULL)
+	if (config_load(file, &error) != NULL)
 		fail_msg("was taken: %s", text);
-	if (again_ms != 0)
-		fail_msg("%s\nis to be loaded again: %s", text, error.text);
 	if (error.text[0] == '\0' || strchr(error.text, '\n') != NULL)
 		fail_msg("%s\ngave an error of no or several lines: %s", text, error.text);
 	return error.text;

@@ -25,7 +25,7 @@ const char *fixture_dropins(void);
 
 /*
  * Gives the file, or the drop-in called name, its text. What is written counts as ten seconds old, the folder of
- * the drop-ins too: a file that was changed just now is not loaded at once. fixture_write_good writes FIXTURE_GOOD
+ * the drop-ins too: a file that was changed just now is waited for. fixture_write_good writes FIXTURE_GOOD
  * and the text.
  */
 void fixture_write(const void *text, size_t n);
@@ -53,7 +53,7 @@ const char *fixture_refused_whole(const char *text);
 /* The same of n bytes, among them perhaps NUL. */
 const char *fixture_refused_bytes(const void *bytes, size_t n);
 
-/* The whole error of loading the file as it is. Fails the test without one, or if it asks to load again. */
+/* The whole error of loading the file as it is. Fails the test if there is none. */
 const char *fixture_refused_file(void);
 
 /* Fails unless fixture_refused_file gives an error that begins with path and then what. */

@@ -111,7 +111,7 @@ static struct config *again(const struct config *before, const char *text)
 	struct config *config;
 
 	fixture_write(text, strlen(text));
-	config = config_load_again(fixture_file(), before, &error, &again_ms);
+	config = config_load_again(fixture_file(), before, &again_ms, &error);
 	if (config == NULL)
 		assert_true(strlen(error.text) > 0);
 	assert_int_equal(again_ms, 0);

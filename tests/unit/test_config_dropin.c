@@ -246,16 +246,6 @@ static void test_a_name_in_a_warning_is_printable(void **state)
 	assert_null(strchr(warnings, '\x1b'));
 }
 
-/* Loads another file than the fixture's. */
-static struct config *load(const char *path, struct error *error)
-{
-	unsigned again_ms = 1;
-	struct config *config = config_load(path, error, &again_ms);
-
-	assert_int_equal(again_ms, 0);
-	return config;
-}
-
 static void test_a_file_of_another_name_has_a_folder_too(void **state)
 {
 	char path[200], folder[220], dropin[300];
@@ -270,7 +260,7 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 	snprintf(folder, sizeof(folder), "%s.d", path);
 	snprintf(dropin, sizeof(dropin), "%s/a.yaml", folder);
 	assert_int_equal(rename(fixture_file(), path), 0);
-	c = load(path, &error);
+	c = config_load(path, &error);
 	assert_non_null(c);
 	config_free(c);
 	assert_int_equal(mkdir(folder, 0755), 0);
@@ -280,7 +270,7 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 	fclose(f);
 	fixture_age(dropin, 10);
 	fixture_age(folder, 10);
-	c = load(path, &error);
+	c = config_load(path, &error);
 	if (c == NULL)
 		fail_msg("%s", error.text);
 	assert_int_equal(c->rules.nrules, 1);
@@ -290,16 +280,14 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 static void test_config_load_file_reads_drop_ins(void **state)
 {
 	struct error error = { "" };
-	unsigned again_ms = 1;
 	struct config *c;
 
 	(void)state;
 	fixture_write_dropin("a.yaml", RULE("a"));
 	fixture_write("# nothing\n", 10);
-	c = config_load_file(fixture_file(), &error, &again_ms);
+	c = config_load_file(fixture_file(), &error);
 	if (c == NULL)
 		fail_msg("%s", error.text);
-	assert_int_equal(again_ms, 0);
 	assert_int_equal(c->rules.nrules, 1);
 	config_free(c);
 }
@@ -312,7 +300,7 @@ static void test_drop_ins_are_read_again_too(void **state)
 
 	(void)state;
 	fixture_write_dropin("a.yaml", RULE("a"));
-	b = config_load_again(fixture_file(), a, &error, &again_ms);
+	b = config_load_again(fixture_file(), a, &again_ms, &error);
 	if (b == NULL)
 		fail_msg("%s", error.text);
 	assert_int_equal(again_ms, 0);
@@ -320,7 +308,7 @@ static void test_drop_ins_are_read_again_too(void **state)
 	config_free(a);
 	unlink(fixture_dropin("a.yaml"));
 	fixture_age(fixture_dropins(), 10);
-	a = config_load_again(fixture_file(), b, &error, &again_ms);
+	a = config_load_again(fixture_file(), b, &again_ms, &error);
 	assert_non_null(a);
 	assert_int_equal(a->rules.nrules, 1);
 	config_free(a);
