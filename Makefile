@@ -243,7 +243,7 @@ $(error a build with DEV_TOKEN=1 is not to be installed)
 endif
 
 INSTALL ?= install
-CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.conf
+CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.yaml
 install: all
 	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))' \
 		$(addprefix '$(DESTDIR)',$(MANDIR)/man1 $(UNITDIR) $(SYSUSERSDIR))
@@ -259,7 +259,7 @@ install: all
 	$(INSTALL) -m 644 $(UNITS) $(PLAIN_UNITS) '$(DESTDIR)$(UNITDIR)'
 	$(foreach f,$(SYSUSERS),$(INSTALL) -m 644 systemd/$(f).sysusers '$(DESTDIR)$(SYSUSERSDIR)/$(f).conf' &&) :
 	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
-		set -x; $(INSTALL) -m 644 conf/secretstored.conf '$(CONF)'; fi
+		set -x; $(INSTALL) -m 644 conf/secretstored.yaml '$(CONF)'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
 
 # A configuration that was changed stays.
@@ -269,7 +269,7 @@ uninstall:
 		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)') \
 		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1' $(foreach f,$(SYSUSERS),'$(DESTDIR)$(SYSUSERSDIR)/$(f).conf') \
 		$(foreach f,$(notdir $(UNITS) $(PLAIN_UNITS)),'$(DESTDIR)$(UNITDIR)/$(f)')
-	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.conf '$(CONF)'; then \
+	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.yaml '$(CONF)'; then \
 		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
 	@rmdir '$(dir $(CONF))' 2>/dev/null || :
 

@@ -3,6 +3,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -15,4 +16,14 @@ int error_set(struct error *e, const char *format, ...)
 		e->text[0] = '\0';
 	va_end(args);
 	return -1;
+}
+
+const char *error_show(const char *text, char out[ERROR_SHOWN])
+{
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && i < ERROR_SHOWN - 4; i++)
+		out[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?';
+	strcpy(out + i, text[i] == '\0' ? "" : "...");
+	return out;
 }

@@ -15,16 +15,15 @@
 #define READ_SIZE 65537u /* most credentials, with one read and another to see the end */
 
 /* O_NONBLOCK: the open of a FIFO returns at once. O_NOCTTY: a terminal does not become ours. */
-static int open_regular(const char *path, struct error *error)
+static int open_regular(const char *path, struct stat *ret, struct error *error)
 {
-	struct stat st;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return error_set(error, NAME ": %s", path, strerror(errno));
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret) < 0)
 		error_set(error, NAME ": %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
+	else if (!S_ISREG(ret->st_mode))
 		error_set(error, NAME ": not a regular file", path);
 	else
 		return fd;
@@ -73,12 +72,37 @@ bool secretfile_is_public(const char *path)
 	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
+int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
+    struct error *error)
+{
+	struct stat after;
+	struct buf content;
+	int fd = open_regular(path, ret_status, error), r;
+
+	if (fd < 0)
+		return -1;
+	buf_init(&content, max + 1);
+	r = read_all(fd, path, max, &content, error);
+	if (r == 0 && fstat(fd, &after) < 0)
+		r = error_set(error, NAME ": %s", path, strerror(errno));
+	if (r == 0 &&
+	    (after.st_mtim.tv_sec != ret_status->st_mtim.tv_sec ||
+		after.st_mtim.tv_nsec != ret_status->st_mtim.tv_nsec || after.st_size != ret_status->st_size))
+		r = 1;
+	if (r == 0)
+		buf_move(ret, &content);
+	buf_free(&content);
+	close(fd);
+	return r;
+}
+
 int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error)
 {
 	struct buf content, copy;
+	struct stat st;
 	int fd, r = -1;
 
-	fd = open_regular(path, error);
+	fd = open_regular(path, &st, error);
 	if (fd < 0)
 		return -1;
 	buf_init(&content, max + 1);

@@ -80,7 +80,7 @@ static struct login *make_login(struct backend *b)
 			.token_file = c->kubernetes.token_file,
 		},
 #ifdef SECRETSTORE_DEV_TOKEN
-		.devtoken = { .token_file = c->devtoken.token_file },
+		.devtoken = { .token_file = c->dev_token.token_file },
 #endif
 	};
 	b->auth = auth_new(b->base, b->api, &options);
@@ -88,7 +88,7 @@ static struct login *make_login(struct backend *b)
 		return NULL;
 	auth_at_leader(b->auth, b->leader);
 	unwrapped_watch(b->auth);
-	return login_new(b->base, b->api, b->auth, c->openbao.address, c->openbao.naddress,
+	return login_new(b->base, b->api, b->auth, c->openbao.address.item, c->openbao.address.count,
 	    c->openbao.revoke_on_stop);
 }
 
@@ -121,8 +121,8 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 {
 	const struct config *c = b->config;
 	const struct http_options options = {
-		.addresses = c->openbao.address,
-		.naddresses = c->openbao.naddress,
+		.addresses = c->openbao.address.item,
+		.naddresses = c->openbao.address.count,
 		.ca_file = c->openbao.ca_file,
 		.client_cert_file = c->openbao.client_cert_file,
 		.client_key_file = c->openbao.client_key_file,
@@ -135,7 +135,7 @@ static int make_parts(struct backend *b, struct versions *versions, struct error
 	if (b->http == NULL)
 		return -1;
 	b->api = api_new(b->http, c->openbao.vault_namespace);
-	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address, c->openbao.naddress) : NULL;
+	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address.item, c->openbao.address.count) : NULL;
 	b->login = b->leader != NULL ? make_login(b) : NULL;
 	b->kv = b->login != NULL ? kv_new(b->base, b->api, b->login, b->leader, versions, &kv) : NULL;
 	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->login) : NULL;

@@ -27,7 +27,7 @@
 #include "daemon/upstream/control.h"
 #include "daemon/upstream/http.h"
 
-#define DEFAULT_CONFIG "/etc/secretstored/secretstored.conf"
+#define DEFAULT_CONFIG "/etc/secretstored/secretstored.yaml"
 #define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
 
 struct daemon {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "daemon/backend.h"
 #include "daemon/switchover.h"
 #include "daemon/ops/login_words.h"
@@ -25,6 +26,8 @@ struct reload {
 	struct front *front;
 	struct notify *notify;
 	struct event *hangup;
+	struct event *again; /* pending while the configuration's files are being changed */
+	unsigned tries;      /* since the last SIGHUP */
 };
 
 /* -- what systemd is told ------------------------------------------------------------------------------------ */
@@ -58,9 +61,11 @@ static void on_switchover_changed(void *arg)
 
 /* -- the reload ---------------------------------------------------------------------------------------------- */
 
-static int take_config(struct reload *r, struct error *error)
+/* 0 with the configuration in force; or -1 with error set, and *ret_again_ms as config_load_again() gives it. */
+static int take_config(struct reload *r, unsigned *ret_again_ms, struct error *error)
 {
-	struct config *config = config_load_again(r->path, r->config, error);
+	struct config *config = config_load_again(r->path, r->config, ret_again_ms, error);
+
 	if (config == NULL)
 		return -1;
 	if (switchover_change(r->switchover, config, error) != 0) {
@@ -76,21 +81,47 @@ static int take_config(struct reload *r, struct error *error)
 	return 0;
 }
 
-static void on_hangup(evutil_socket_t number, short what, void *arg)
+/* Tries it, and again a little later while the files are being changed. */
+static void try_reload(struct reload *r)
 {
-	struct reload *r = arg;
+	unsigned again_ms;
 	struct error error;
-	(void)number;
-	(void)what;
-	log_info("reloading %s, on SIGHUP", r->path);
-	notify_reloading(r->notify);
-	r->failed = take_config(r, &error) != 0;
-	if (r->failed)
+	struct timeval tv;
+
+	bool failed = take_config(r, &again_ms, &error) != 0;
+
+	if (failed && again_ms > 0 && ++r->tries < CONFIG_TRIES_MAX) {
+		tv = clock_timeval(again_ms);
+		if (event_add(r->again, &tv) == 0)
+			return;
+	}
+	r->failed = failed;
+	if (failed)
 		log_error("%s; the configuration before stays in force", error.text);
 	else
 		log_info("reloaded");
 	tell_status(r);
 	notify_ready(r->notify);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	try_reload(arg);
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *arg)
+{
+	struct reload *r = arg;
+
+	(void)number;
+	(void)what;
+	log_info("reloading %s, on SIGHUP", r->path);
+	notify_reloading(r->notify);
+	(void)event_del(r->again);
+	r->tries = 0;
+	try_reload(r);
 }
 
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
@@ -106,7 +137,8 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 		.front = front,
 		.notify = notify };
 	r->hangup = evsignal_new(base, SIGHUP, on_hangup, r);
-	if (r->hangup == NULL || event_add(r->hangup, NULL) != 0) {
+	r->again = evtimer_new(base, on_again, r);
+	if (r->hangup == NULL || r->again == NULL || event_add(r->hangup, NULL) != 0) {
 		reload_free(r);
 		return NULL;
 	}
@@ -118,6 +150,7 @@ struct reload *reload_new(struct event_base *base, const char *path, struct conf
 void reload_stop(struct reload *r)
 {
 	(void)event_del(r->hangup);
+	(void)event_del(r->again);
 }
 
 void reload_free(struct reload *r)
@@ -126,6 +159,8 @@ void reload_free(struct reload *r)
 		return;
 	if (r->hangup != NULL)
 		event_free(r->hangup);
+	if (r->again != NULL)
+		event_free(r->again);
 	config_free(r->config);
 	config_free(r->started);
 	free(r);

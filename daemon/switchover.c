@@ -48,12 +48,12 @@ static void place_free(struct place *s)
 /* The log names an address once. before: the configuration of those that it has named; NULL: there is none. */
 static void log_addresses(const struct config *config, const struct config *before)
 {
-	for (size_t i = 0; i < config->openbao.naddress; i++) {
+	for (size_t i = 0; i < config->openbao.address.count; i++) {
 		bool named = false;
-		for (size_t j = 0; before != NULL && j < before->openbao.naddress; j++)
-			named |= strcmp(before->openbao.address[j], config->openbao.address[i]) == 0;
+		for (size_t j = 0; before != NULL && j < before->openbao.address.count; j++)
+			named |= strcmp(before->openbao.address.item[j], config->openbao.address.item[i]) == 0;
 		if (!named)
-			log_info("OpenBao at %s", config->openbao.address[i]);
+			log_info("OpenBao at %s", config->openbao.address.item[i]);
 	}
 }
 

@@ -1,21 +1,44 @@
 /*
  * config: the daemon's settings, put together from the file and the environment. What a file and a value look like
- * is known to config_file.c and config_value.c, what a login needs to config_auth.c.
+ * is known to config_file.c and config_table.c, what a login needs to config_auth.c.
  */
 #include "daemon/config/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/secmem.h"
-#include "daemon/config/config_address.h"
 #include "daemon/config/config_auth.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/config_table.h"
+#include "daemon/upstream/address.h"
 #include "proto/request.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
+
+int config_list_add(struct config_list *list, const char *text)
+{
+	char **grown = secmem_realloc(list->item, (list->count + 1) * sizeof(*grown));
+
+	if (grown == NULL)
+		return -1;
+	list->item = grown;
+	grown[list->count] = secmem_strdup(text);
+	if (grown[list->count] == NULL)
+		return -1;
+	list->count++;
+	return 0;
+}
+
+void config_list_clear(struct config_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		secmem_free(list->item[i]);
+	secmem_free(list->item);
+	*list = (struct config_list){ .item = NULL };
+}
 
 /* line: where the file has the setting without an address; 0: nowhere. */
 static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
@@ -24,7 +47,7 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 	char where[16] = "";
 	struct error why;
 
-	if (config->openbao.naddress > 0)
+	if (config->openbao.address.count > 0)
 		return 0;
 	if (line > 0)
 		snprintf(where, sizeof(where), ":%u", line);
@@ -38,52 +61,67 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 	return 0;
 }
 
-/* Reads the file over the defaults. What it leaves open is filled in from env; if that is NULL, it stays open. */
-static struct config *load_config(const char *path, struct config_credentials *env, struct error *error)
+/*
+ * Reads the files over the defaults. What they leave open is filled in from environment; if that is NULL, it stays
+ * open.
+ */
+static struct config *load_once(const char *path, const struct config_environment *environment,
+    unsigned *ret_again_ms, struct error *error)
 {
 	struct config *config = secmem_calloc(1, sizeof(*config));
-	unsigned address_line;
+	unsigned line;
 
+	*ret_again_ms = 0;
 	if (config == NULL) {
 		(void)error_set(error, "%.200s: out of memory", path);
 		return NULL;
 	}
 	config->holds = 1;
 	if (config_table_defaults(config, error) == 0 &&
-	    config_file_read(path, config, &address_line, error) == 0 &&
-	    (env == NULL ||
-		(fill_in_address(config, path, address_line, error) == 0 &&
-		    config_auth_fill(config, env, path, error) == 0)))
+	    config_file_read(path, config, &line, ret_again_ms, error) == 0 &&
+	    (environment == NULL ||
+		(fill_in_address(config, path, line, error) == 0 &&
+		    config_auth_fill(config, environment, path, error) == 0)))
 		return config;
 	config_free(config);
 	return NULL;
 }
 
+/* Waits while the files are being changed. */
+static struct config *load_settled(const char *path, const struct config_environment *environment,
+    struct error *error)
+{
+	struct config *config = NULL;
+	unsigned again_ms = 1;
+
+	for (unsigned tries = 0; config == NULL && again_ms > 0 && tries < CONFIG_TRIES_MAX; tries++) {
+		if (tries > 0)
+			usleep(again_ms * 1000);
+		config = load_once(path, environment, &again_ms, error);
+	}
+	return config;
+}
+
 struct config *config_load(const char *path, struct error *error)
 {
-	struct config_credentials env = { NULL, NULL };
+	struct config_environment environment;
 	struct config *config = NULL;
 
-	if (config_auth_take(&env, error) == 0)
-		config = load_config(path, &env, error);
-	config_auth_free(&env);
+	if (config_auth_take(&environment, error) == 0)
+		config = load_settled(path, &environment, error);
+	config_auth_drop(&environment);
 	return config;
 }
 
 struct config *config_load_file(const char *path, struct error *error)
 {
-	return load_config(path, NULL, error);
+	return load_settled(path, NULL, error);
 }
 
-struct config *config_load_again(const char *path, const struct config *before, struct error *error)
+struct config *config_load_again(const char *path, const struct config *before, unsigned *ret_again_ms,
+    struct error *error)
 {
-	struct config_credentials env = { NULL, NULL };
-	struct config *config = NULL;
-
-	if (config_auth_copy(&env, before, error) == 0)
-		config = load_config(path, &env, error);
-	config_auth_free(&env);
-	return config;
+	return load_once(path, &before->environment, ret_again_ms, error);
 }
 
 struct config *config_hold(struct config *config)
@@ -97,22 +135,47 @@ void config_free(struct config *config)
 	if (config == NULL || --config->holds > 0)
 		return;
 	config_table_clear(config);
-	config_auth_drop(config->approle.secret_id);
+	config_auth_drop(&config->environment);
+	config_list_clear(&config->notes);
 	rules_free(&config->rules);
 	credential_rules_free(&config->credentials);
 	secmem_free(config);
+}
+
+bool config_same_openbao(const struct config *a, const struct config *b)
+{
+	size_t n;
+	const struct setting *table = config_table(&n);
+	const char *one = a->approle.secret_id,
+		   *other = b->approle.secret_id; /* it may have gone from the environment */
+
+	for (size_t i = 0; i < n; i++)
+		if (table[i].change == CHANGE_LOGIN && !config_table_same(a, b, &table[i]))
+			return false;
+	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+void config_warn_of_restart(const struct config *running, const struct config *wanted,
+    void (*warn)(const char *format, ...))
+{
+	size_t n;
+	const struct setting *table = config_table(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (table[i].change == CHANGE_RESTART && !config_table_same(running, wanted, &table[i]))
+			warn("%s.%s: a change takes effect at a restart only", table[i].group, table[i].name);
 }
 
 static void warn_of_tls(const struct config *config, void (*warn)(const char *format, ...))
 {
 	bool any_https = false;
 
-	for (size_t i = 0; i < config->openbao.naddress; i++) {
-		const char *address = config->openbao.address[i];
+	for (size_t i = 0; i < config->openbao.address.count; i++) {
+		const char *address = config->openbao.address.item[i];
 
 		if (strncmp(address, "https:", 6) == 0)
 			any_https = true;
-		else if (!config_address_is_loopback(address))
+		else if (!address_is_loopback(address))
 			warn("openbao.address: number %zu is http:// to another machine: what is sent can be read "
 			     "on the way",
 			    i + 1);
@@ -134,6 +197,8 @@ void config_warn(const struct config *config, void (*warn)(const char *format, .
 #ifdef SECRETSTORE_DEV_TOKEN
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
+	for (size_t i = 0; i < config->notes.count; i++)
+		warn("%s", config->notes.item[i]);
 	warn_of_tls(config, warn);
 	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
 		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");

@@ -1,6 +1,7 @@
 /*
- * config: the daemon's settings, from a libconfig file. Every setting has a default, a range and an error that
- * names file, line and setting; unknown and repeated settings are errors.
+ * config: the daemon's settings, from YAML files and the environment. Every setting has a default, a range and an
+ * error that names file, line and setting; unknown and repeated settings are errors. Which settings there are is
+ * said in config_table.c alone.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -14,16 +15,34 @@
 #include "daemon/access/credential_rules.h"
 #include "daemon/access/rules.h"
 #include "daemon/host/audit.h"
+#include "daemon/host/environment.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/auth_modes.h"
 
+#define CONFIG_TRIES_MAX 5 /* looks at files that are being changed */
+
+struct config_list {
+	char **item; /* secmem, each of them too */
+	size_t count;
+};
+
+/* Adds a copy of the text. 0; or -1: no memory, and the list is as it was. */
+int config_list_add(struct config_list *list, const char *text);
+
+/* Wipes and frees the texts; the list is empty then. */
+void config_list_clear(struct config_list *list);
+
 enum config_lock { CONFIG_LOCK_TRY, CONFIG_LOCK_REQUIRED };
+
+/* Credentials out of the environment; NULL: not given, or in a struct config not used. */
+struct config_environment {
+	struct environment_secret *role_id, *secret_id;
+};
 
 struct config {
 	unsigned holds; /* see config_hold */
 	struct {
-		char **address;
-		size_t naddress;
+		struct config_list address;
 		char *vault_namespace; /* "" for none */
 		enum auth_mode auth;
 		char *ca_file, *client_cert_file, *client_key_file, *server_name; /* NULL: not set */
@@ -49,7 +68,7 @@ struct config {
 #ifdef SECRETSTORE_DEV_TOKEN
 	struct {
 		char *token_file; /* NULL: not set */
-	} devtoken;
+	} dev_token;
 #endif
 	struct {
 		char *socket;
@@ -84,33 +103,41 @@ struct config {
 	struct {
 		enum config_lock lock_memory;
 	} process;
+	struct config_environment environment;
 	struct rules rules;                  /* allow */
 	struct credential_rules credentials; /* credential */
+	struct config_list notes;            /* what config_warn() says about how the files are written */
 };
 
 /*
- * Reads path. The environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and
- * OPENBAO_APPROLE_SECRET_ID, and CREDENTIALS_DIRECTORY; the two credentials are wiped from the environment.
- * NULL with error set. The caller frees it with config_free, which wipes.
+ * Loads the configuration of a daemon that starts: the file at path, then the files path.d/NAME.yaml in the order
+ * of their names. The environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and
+ * OPENBAO_APPROLE_SECRET_ID, and CREDENTIALS_DIRECTORY; the two credentials are wiped from the environment, also
+ * when the configuration is refused. A file that was changed less than a second ago may be half written: this
+ * waits until it is a second old, and looks CONFIG_TRIES_MAX times at most. NULL with error set. The caller frees
+ * it with config_free, which wipes.
  */
 struct config *config_load(const char *path, struct error *error);
 
 /*
- * Reads the file alone: address and credentials may be missing, since they may be there only where the daemon
+ * Loads the files alone: address and credentials may be missing, since they may be there only where the daemon
  * runs.
  */
 struct config *config_load_file(const char *path, struct error *error);
 
 /*
- * Reads path for a daemon that runs by another configuration, before. The credentials that this one took from the
- * environment were wiped there, so they are taken over from it. Otherwise as config_load().
+ * Loads the configuration again for a running daemon, without waiting. Credentials that the first load took from
+ * the environment are copied from before, since they were wiped there. NULL with error set; *ret_again_ms then
+ * says in how many milliseconds to load again since files are just being changed, or is 0 if the error is the
+ * operator's.
  */
-struct config *config_load_again(const char *path, const struct config *before, struct error *error);
+struct config *config_load_again(const char *path, const struct config *before, unsigned *ret_again_ms,
+    struct error *error);
 
-/* Counts one more who needs it, and will free it too. Gives config. */
+/* Counts one more holder, who will call config_free() too. Gives config. */
 struct config *config_hold(struct config *config);
 
-/* Wipes and frees it when the last of those who need it calls this. NULL is allowed. */
+/* Wipes and frees the configuration when its last holder calls this. NULL is allowed. */
 void config_free(struct config *config);
 
 /* Do both mean the same OpenBao and the same login there? */

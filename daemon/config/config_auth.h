@@ -1,5 +1,5 @@
 /*
- * config_auth: what the way to log in that openbao.auth names must know, from the file and the environment.
+ * config_auth: what the login method that openbao.auth names must know, from the files and the environment.
  */
 #ifndef CONFIG_AUTH_H
 #define CONFIG_AUTH_H
@@ -7,29 +7,24 @@
 #include "base/error.h"
 #include "daemon/config/config.h"
 
-struct config_credentials {
-	char *role_id, *secret_id; /* secmem; NULL: not set, or empty */
-};
-
-/* Takes the credentials out of the environment, where they are wiped, all of them also when one cannot be used. */
-int config_auth_take(struct config_credentials *ret, struct error *error);
-void config_auth_free(struct config_credentials *credentials);
-
-/* Lets go of the secret_id of a configuration, which is wiped when all that have it have done so. */
-void config_auth_drop(char *secret_id);
-
-/* Copies the credentials that a configuration had from the environment. 0, or -1 with error set. */
-int config_auth_copy(struct config_credentials *ret, const struct config *from, struct error *error);
+/*
+ * Takes the credentials out of the environment, where they are wiped, all of them also when one cannot be used. 0,
+ * or -1 with error set; ret is to be dropped either way.
+ */
+int config_auth_take(struct config_environment *ret, struct error *error);
+void config_auth_drop(struct config_environment *environment);
 
 /*
- * Fills in what the file leaves to the environment. 0; or -1 with error set: something is missing. path: the file.
+ * Fills in what the files leave to the environment, and has config hold what it uses of it. 0; or -1 with error
+ * set: something is missing. path: the main file's.
  */
-int config_auth_fill(struct config *config, struct config_credentials *env, const char *path, struct error *error);
+int config_auth_fill(struct config *config, const struct config_environment *environment, const char *path,
+    struct error *error);
 
-/* The name of the mode that text is, or -1. */
+/* Reads the name of a login method. 0, or -1: it is none. */
 int config_auth_mode(const char *text, enum auth_mode *ret);
 
-/* The names of all modes, for an error: "approle, kubernetes". */
+/* The names of all methods, for an error: "approle, kubernetes". */
 const char *config_auth_modes(void);
 
 #endif

@@ -1,251 +1,292 @@
 /*
- * config_file: reads a config file with libconfig into a struct config.
+ * config_file: reads a configuration's files into a struct config.
  */
 #include "daemon/config/config_file.h"
 
-#include <stdarg.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
-#include "base/secmem.h"
-#include "base/secretfile.h"
-#include "daemon/config/config_scan.h"
+#include "base/table.h"
+#include "daemon/config/config_rules.h"
 #include "daemon/config/config_table.h"
-#include "daemon/config/config_value.h"
+#include "daemon/config/config_yaml.h"
+#include "daemon/host/trusted_file.h"
 
-/* So that an error's text has room for the rest. */
-#define CONFIG_MAX (4u << 20) /* some 40,000 rules */
-#define PATH "%.200s"
-#define NAME "%.48s"
+#define FILE_MAX (4u << 20) /* some 40,000 rules */
 
-static bool is_list(const config_setting_t *setting)
-{
-	return config_setting_is_array(setting) || config_setting_is_list(setting);
-}
-
-int config_file_error(const struct config_file *file, const config_setting_t *setting, size_t item,
-    const char *format, ...)
-{
-	const config_setting_t *group = config_setting_parent(setting);
-	char name[160] = "", what[320], which[32] = "";
-	va_list args;
-
-	if (group != NULL && config_setting_parent(group) != NULL) {
-		const config_setting_t *outer = config_setting_parent(group);
-		bool deep = config_setting_parent(outer) != NULL;
-
-		snprintf(name, sizeof(name), NAME "%s" NAME ".", deep ? config_setting_name(outer) : "",
-		    deep ? "." : "", config_setting_name(group));
-	}
-	if (item > 0 && is_list(setting))
-		snprintf(which, sizeof(which), "item %zu: ", item);
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	return error_set(file->error, PATH ":%u: %s" NAME ": %s%s", file->path,
-	    config_setting_source_line(setting), name, config_setting_name(setting), which, what);
-}
-
-size_t config_file_count(const config_setting_t *setting)
-{
-	return is_list(setting) ? (size_t)config_setting_length(setting) : 1;
-}
-
-const config_setting_t *config_file_item(const config_setting_t *setting, size_t i)
-{
-	return is_list(setting) ? config_setting_get_elem(setting, (unsigned)i) : setting;
-}
-
-const char *config_file_text(const config_setting_t *setting, char number[16])
-{
-	if (config_setting_type(setting) == CONFIG_TYPE_STRING)
-		return config_setting_get_string(setting);
-	if (config_setting_type(setting) != CONFIG_TYPE_INT)
-		return NULL;
-	snprintf(number, 16, "%d", config_setting_get_int(setting));
-	return number;
-}
-
-int config_file_patterns(const struct config_file *file, const config_setting_t *list, const char *what,
-    const char *(*check)(const char *), char ***ret, size_t *ret_count)
-{
-	size_t n = config_file_count(list);
-
-	if (n == 0)
-		return config_file_error(file, list, 0, "must not be empty");
-	*ret = calloc(n, sizeof(**ret));
-	if (*ret == NULL)
-		return config_file_error(file, list, 0, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		const char *text = config_setting_get_string(config_file_item(list, i)), *wrong;
-
-		if (text == NULL)
-			return config_file_error(file, list, i + 1, "must be a %s in quotes, or a list of them",
-			    what);
-		wrong = check(text);
-		if (wrong != NULL)
-			return config_file_error(file, list, i + 1, "%s", wrong);
-		(*ret)[i] = strdup(text);
-		if ((*ret)[i] == NULL)
-			return config_file_error(file, list, 0, "out of memory");
-		(*ret_count)++;
-	}
-	return 0;
-}
-
-int config_file_rule_name(const struct config_file *file, const config_setting_t *group, const char *keys,
-    char **ret)
-{
-	if (!config_setting_is_group(group))
-		return config_file_error(file, group, 0, "must be a group with %s", keys);
-	if (strchr(config_setting_name(group), '*') != NULL)
-		return config_file_error(file, group, 0, "a rule's name has letters, digits, - and _");
-	*ret = strdup(config_setting_name(group));
-	return *ret != NULL ? 0 : config_file_error(file, group, 0, "out of memory");
-}
-
-struct reader {
-	struct config_file file;
-	struct config *config;
-	struct buf text;
-	struct config_scan scan;
-	config_t lib;
+/* Where a group, a setting or a rule was set. */
+struct place {
+	const char *file;
+	unsigned line;
+	UT_hash_handle hh;
+	char name[]; /* "listen.mode" */
 };
 
-static int read_addresses(struct reader *r, const struct setting *setting, const config_setting_t *value)
+/* What is known while the files are read. */
+struct loading {
+	const char *main_file;
+	struct config *config;
+	struct place *places;
+	struct config_rules rules;
+	struct config_list files; /* the drop-ins' paths, which places point to */
+	unsigned *ret_again_ms;
+};
+
+static struct place *find_place(const struct loading *loading, const char *name)
 {
-	size_t n = config_file_count(value);
-	struct error why;
+	struct place *place;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *text = config_setting_get_string(config_file_item(value, i));
+	HASH_FIND_STR(loading->places, name, place);
+	return place;
+}
 
-		if (text == NULL)
-			return config_file_error(&r->file, value, i + 1, "must be %s",
-			    config_table_kind(setting->type));
-		/* An empty text alone is no address; in a list it is a wrong one. */
-		if (!is_list(value) && *text == '\0')
-			return 0;
-		if (config_table_store(r->config, setting, text, &why) != 0)
-			return config_file_error(&r->file, value, i + 1, "%s", why.text);
+/* Notes where a name is set, which is once: but a group of rules may stand in each file. */
+static int note_place(struct loading *loading, const struct config_entry *entry, struct error *error)
+{
+	char name[160];
+	struct place *place;
+
+	if (snprintf(name, sizeof(name), "%s%s%s", entry->name[0], entry->depth > 1 ? "." : "",
+		entry->depth > 1 ? entry->name[1] : "") >= (int)sizeof(name))
+		return config_entry_error(entry, 0, error, "is longer than a name can be");
+	place = find_place(loading, name);
+	if (place != NULL && (entry->depth > 1 || place->file == entry->file))
+		return config_entry_error(entry, 0, error, "is set a second time, after %.100s:%u", place->file,
+		    place->line);
+	if (place == NULL) {
+		place = calloc(1, sizeof(*place) + strlen(name) + 1);
+		if (place == NULL)
+			return config_entry_error(entry, 0, error, "out of memory");
+		strcpy(place->name, name);
+		HASH_ADD_STR(loading->places, name, place);
+		if (!TABLE_HAS(place)) {
+			free(place);
+			return config_entry_error(entry, 0, error, "out of memory");
+		}
 	}
+	place->file = entry->file;
+	place->line = entry->line;
 	return 0;
 }
 
-static int read_setting(struct reader *r, const struct setting *setting, const config_setting_t *value)
-{
-	const char *text = NULL;
-	char number[16];
-	struct error why;
+#define DISTANCE_MAX 31
 
-	switch (setting->type) {
-	case SETTING_ADDRESSES:
-		return read_addresses(r, setting, value);
-	case SETTING_BOOL:
-		if (config_setting_type(value) == CONFIG_TYPE_BOOL)
-			text = config_setting_get_bool(value) ? "true" : "false";
-		break;
-	case SETTING_COUNT:
-		if (config_setting_type(value) == CONFIG_TYPE_INT)
-			text = config_file_text(value, number);
-		break;
-	case SETTING_SIZE:
-	case SETTING_GROUP:
-		text = config_file_text(value, number);
-		break;
-	default:
-		text = config_setting_get_string(value);
-		break;
+/* In how many letters two names differ (Levenshtein); 99 if either is longer than 31 bytes. */
+static unsigned name_distance(const char *a, const char *b)
+{
+	unsigned row[DISTANCE_MAX + 1];
+	size_t na = strlen(a), nb = strlen(b);
+
+	if (na > DISTANCE_MAX || nb > DISTANCE_MAX)
+		return 99;
+	for (unsigned j = 0; j <= nb; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= na; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
+			unsigned shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+			diagonal = row[j];
+			row[j] = replaced < shorter ? replaced : shorter;
+		}
 	}
-	if (text == NULL)
-		return config_file_error(&r->file, value, 0, "must be %s", config_table_kind(setting->type));
-	if (setting->type == SETTING_SECRET && r->scan.role_id != NULL)
-		text = r->scan.role_id;
-	if (config_table_store(r->config, setting, text, &why) != 0)
-		return config_file_error(&r->file, value, 0, "%s", why.text);
-	return 0;
+	return row[nb];
 }
 
-/* Names the setting that is most likely meant: misspelt in this group, or well spelt in the wrong one. */
-static int unknown_setting(struct reader *r, const config_setting_t *setting, const char *group)
+/* Names the setting or group that is most likely meant: misspelt here, or well spelt but in another place. */
+static int unknown_name(const struct config_entry *entry, struct error *error)
 {
-	unsigned distance, least = 3;
+	bool is_group = entry->depth == 1;
+	const char *name = entry->name[entry->depth - 1], *group = is_group ? NULL : entry->name[0];
+	unsigned least = 3, distance;
 	size_t n;
 	const struct setting *table = config_table(&n), *best = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		distance = config_value_distance(table[i].name, config_setting_name(setting));
-		if (strcmp(table[i].group, group) != 0 && distance > 0)
-			continue;
-		if (distance < least) {
+		distance = name_distance(table[i].name, name);
+		if (distance < least && (distance == 0 || (!is_group && strcmp(table[i].group, group) == 0))) {
 			least = distance;
 			best = &table[i];
 		}
 	}
-	if (best == NULL)
-		return config_file_error(&r->file, setting, 0, "there is no such setting");
-	return config_file_error(&r->file, setting, 0, "there is no such setting; %s.%s is meant?", best->group,
-	    best->name);
-}
+	for (size_t i = 0; is_group && best == NULL && i < n + CONFIG_RULE_GROUPS; i++) {
+		const char *known = i < n ? table[i].group : config_rules_group(i - n);
 
-static int read_group(struct reader *r, const config_setting_t *group)
-{
-	const char *name = config_setting_name(group);
-	int n = config_setting_length(group);
-
-	for (int i = 0; i < n; i++) {
-		const config_setting_t *value = config_setting_get_elem(group, (unsigned)i);
-		const struct setting *setting = config_table_find(name, config_setting_name(value));
-
-		if (setting == NULL)
-			return unknown_setting(r, value, name);
-		if (read_setting(r, setting, value) != 0)
-			return -1;
+		distance = name_distance(known, name);
+		if (distance < least) {
+			least = distance;
+			group = known;
+		}
 	}
-	return 0;
+	if (best != NULL)
+		return config_entry_error(entry, 0, error, "there is no such setting; %s.%s is meant?",
+		    best->group, best->name);
+	if (is_group && group != NULL)
+		return config_entry_error(entry, 0, error, "there is no such group; %s is meant?", group);
+	return config_entry_error(entry, 0, error, "there is no such setting");
 }
 
 static bool is_group_name(const char *name)
 {
-	const struct setting *table;
 	size_t n;
+	const struct setting *table = config_table(&n);
 
-	table = config_table(&n);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(table[i].group, name) == 0)
 			return true;
-	return strcmp(name, "allow") == 0 || strcmp(name, "credential") == 0;
+	return config_rules_is_group(name);
 }
 
-static int read_root(struct reader *r)
+static int take_group(struct loading *loading, const struct config_entry *entry, struct error *error)
 {
-	const config_setting_t *root = config_root_setting(&r->lib);
-	int n = config_setting_length(root), failed = 0;
+	if (!is_group_name(entry->name[0]))
+		return unknown_name(entry, error);
+	if (entry->kind == ENTRY_TEXT && entry->items[0].line > entry->line)
+		return config_entry_error(entry, 1, error, CONFIG_NO_SETTING);
+	if (entry->kind != ENTRY_GROUP)
+		return config_entry_error(entry, 0, error,
+		    "must be a group: its settings stand below it, indented");
+	if (entry->file != loading->main_file && !config_rules_is_group(entry->name[0]))
+		return config_entry_error(entry, 0, error,
+		    "only allow and credential can stand in a drop-in; this belongs in %.150s",
+		    loading->main_file);
+	return 0;
+}
 
-	for (int i = 0; i < n && !failed; i++) {
-		const config_setting_t *group = config_setting_get_elem(root, (unsigned)i);
-		const char *name = config_setting_name(group);
+static int take_setting(struct loading *loading, const struct config_entry *entry, struct error *error)
+{
+	const struct setting *setting = config_table_find(entry->name[0], entry->name[1]);
+	struct error why;
 
-		if (!is_group_name(name))
-			failed = unknown_setting(r, group, "");
-		else if (!config_setting_is_group(group))
-			failed = config_file_error(&r->file, group, 0, "must be a group: %s: { ... };", name);
-		else if (strcmp(name, "allow") == 0)
-			failed = config_rules_read(&r->file, group, &r->config->rules);
-		else if (strcmp(name, "credential") == 0)
-			failed = config_credentials_read(&r->file, group, &r->config->credentials);
-		else
-			failed = read_group(r, group);
+	if (setting == NULL)
+		return unknown_name(entry, error);
+	if (entry->kind == ENTRY_GROUP)
+		return config_entry_error(entry, 0, error, "must be %s, not a group", setting->type->kind);
+	if (entry->kind == ENTRY_LIST && !setting->type->is_list)
+		return config_entry_error(entry, 0, error, "must be %s, not a list", setting->type->kind);
+	for (size_t i = 0; i < entry->nitems; i++) {
+		/* A list's empty text alone stands for an empty list; among others it is a wrong one. */
+		if (setting->type->is_list && entry->kind == ENTRY_TEXT && *entry->items[i].text == '\0')
+			continue;
+		if (config_table_store(loading->config, setting, entry->items[i].text, &why) != 0)
+			return config_entry_error(entry, i + 1, error, "%s", why.text);
 	}
+	return entry->nested
+	    ? config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind)
+	    : 0;
+}
+
+static int note_comment(struct config *config, const struct config_entry *entry)
+{
+	struct config_entry at = *entry;
+	struct error text;
+
+	at.line = entry->comment_line;
+	(void)config_entry_error(&at, 0, &text,
+	    "what follows the # is a comment; a text with # in it must stand in quotes");
+	return config_list_add(&config->notes, text.text);
+}
+
+static int take_entry(void *arg, const struct config_entry *entry, struct error *error)
+{
+	struct loading *loading = arg;
+
+	if (entry->comment_line != 0 && note_comment(loading->config, entry) != 0)
+		return config_entry_error(entry, 0, error, "out of memory");
+	if (entry->kind != ENTRY_END && entry->depth < 3 && note_place(loading, entry, error) != 0)
+		return -1;
+	if (entry->depth == 1)
+		return entry->kind == ENTRY_END ? 0 : take_group(loading, entry, error);
+	return config_rules_is_group(entry->name[0]) ? config_rules_take(&loading->rules, entry, error)
+						     : take_setting(loading, entry, error);
+}
+
+static int read_file(struct loading *loading, const char *path, struct error *error)
+{
+	struct buf text;
+	int failed;
+
+	buf_init(&text, FILE_MAX + 1);
+	failed = trusted_file_read(path, FILE_MAX, &text, loading->ret_again_ms, error);
+	if (!failed)
+		failed = config_yaml_read(path, buf_len(&text) > 0 ? (const char *)buf_data(&text) : "",
+		    buf_len(&text), take_entry, loading, error);
+	buf_free(&text);
+	return failed;
+}
+
+/* Is it a drop-in's name: letters, digits, dots, _ and - up to .yaml, and no dot at its start? */
+static bool is_drop_in(const char *name)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(name);
+
+	return len > 5 && strcmp(name + len - 5, ".yaml") == 0 && name[0] != '.' && strspn(name, plain) == len;
+}
+
+static int note_ignored(struct config *config, const char *folder, const char *name)
+{
+	struct error text;
+	char shown[ERROR_SHOWN];
+	const char *dot = strrchr(name, '.');
+
+	if (name[0] == '.' || dot == NULL || (strcmp(dot, ".yml") != 0 && strcmp(dot, ".yaml") != 0))
+		return 0;
+	(void)error_set(&text,
+	    "%.200s/%s: is not read: a drop-in's name has letters, digits, . _ - and ends in .yaml", folder,
+	    error_show(name, shown));
+	return config_list_add(&config->notes, text.text);
+}
+
+static int read_drop_in(struct loading *loading, const char *folder, const char *name, struct error *error)
+{
+	char path[PATH_MAX];
+	int failed;
+
+	if (!is_drop_in(name))
+		return note_ignored(loading->config, folder, name) == 0 ? 0 : error_set(error, "out of memory");
+	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+		return error_set(error, "%.200s: its name is too long", folder);
+	if (config_list_add(&loading->files, path) != 0)
+		return error_set(error, "out of memory");
+	failed = read_file(loading, loading->files.item[loading->files.count - 1], error);
+	if (failed && access(path, F_OK) != 0 && errno == ENOENT)
+		*loading->ret_again_ms = TRUSTED_FILE_AGE_MS; /* it was there when the folder was listed */
+	return failed;
+}
+
+/* Reads the files of the folder, and then looks whether the folder was changed meanwhile. */
+static int read_drop_ins(struct loading *loading, struct error *error)
+{
+	char folder[PATH_MAX], **names;
+	size_t count;
+	int failed;
+
+	if (snprintf(folder, sizeof(folder), "%s.d", loading->main_file) >= (int)sizeof(folder))
+		return error_set(error, "%.200s: its name is too long", loading->main_file);
+	failed = trusted_file_list(folder, &names, &count, loading->ret_again_ms, error);
+	for (size_t i = 0; !failed && i < count; i++)
+		failed = read_drop_in(loading, folder, names[i], error);
+	trusted_file_free_names(names, count);
+	if (failed)
+		return -1;
+	failed = trusted_file_list(folder, &names, &count, loading->ret_again_ms, error);
+	trusted_file_free_names(names, count);
 	return failed;
 }
 
 /* Some settings go only together, or only apart. */
-static int check_pairs(struct reader *r)
+static int check_pairs(const struct loading *loading, struct error *error)
 {
-	const struct config *c = r->config;
+	const struct config *c = loading->config;
 	const struct {
 		bool wrong;
 		const char *setting, *why;
@@ -260,95 +301,42 @@ static int check_pairs(struct reader *r)
 			strcmp(c->listen.credentials_socket, c->listen.socket) == 0,
 		    "listen.credentials_socket", "is listen.socket too; it must be a socket of its own" },
 		{ c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE, "audit.on_failure",
-		    "\"deny\" needs audit.sink = \"file\" beside it" },
+		    "\"deny\" needs audit.sink: file beside it" },
 		{ c->audit.sink == AUDIT_FILE && c->audit.file == NULL, "audit.sink",
 		    "needs audit.file beside it" },
 		{ c->audit.sink != AUDIT_FILE && c->audit.file != NULL, "audit.file",
-		    "needs audit.sink = \"file\" beside it" },
+		    "needs audit.sink: file beside it" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
 		if (pairs[i].wrong)
-			return config_file_error(&r->file, config_lookup(&r->lib, pairs[i].setting), 0, "%s",
-			    pairs[i].why);
+			return error_set(error, "%.200s:%u: %s: %s", loading->main_file,
+			    find_place(loading, pairs[i].setting)->line, pairs[i].setting, pairs[i].why);
 	return 0;
 }
 
-static size_t count_at_line(const config_setting_t *group, unsigned line)
+int config_file_read(const char *path, struct config *config, unsigned *ret_address_line, unsigned *ret_again_ms,
+    struct error *error)
 {
-	int n = config_setting_length(group);
-	size_t count = 0;
-
-	for (int i = 0; i < n; i++) {
-		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
-
-		count += config_setting_name(s) != NULL && config_setting_source_line(s) == line;
-		if (config_setting_is_aggregate(s))
-			count += count_at_line(s, line);
-	}
-	return count;
-}
-
-/* Says what is wrong where libconfig gave up, in words that name the setting. */
-static int parse_error(struct reader *r)
-{
-	unsigned line = (unsigned)config_error_line(&r->lib);
-	const char *what = config_error_text(&r->lib), *text = (const char *)buf_data(&r->text);
-	const config_setting_t *root = config_root_setting(&r->lib), *last = root;
-	char name[160];
-
-	if (what == NULL)
-		what = "cannot be read";
-	/*
-	 * libconfig gives the line, but not the name, of a setting that is there already. All names before it on
-	 * that line are in its tree by then, so it is the next one.
-	 */
-	if (strstr(what, "duplicate") != NULL) {
-		if (!config_scan_name(text, buf_len(&r->text), line, count_at_line(root, line), name,
-			sizeof(name)))
-			snprintf(name, sizeof(name), "a setting");
-		return error_set(r->file.error, PATH ":%u: %s: is set a second time", r->file.path, line, name);
-	}
-	/* The setting that was being read is the last one in the tree. */
-	while (config_setting_is_group(last) && config_setting_length(last) > 0)
-		last = config_setting_get_elem(last, (unsigned)config_setting_length(last) - 1);
-	if (strstr(what, "mismatched") != NULL && config_setting_name(last) != NULL)
-		return config_file_error(&r->file, last, 0,
-		    "in [ ] all items are of one kind, numbers or texts; ( ) may mix them");
-	return error_set(r->file.error, PATH ":%u: %s", r->file.path, line, what);
-}
-
-/* A line's end is added, without which libconfig takes no comment on the last line. */
-static int parse_file(struct reader *r)
-{
-	struct error why;
-
-	if (secretfile_read(r->file.path, CONFIG_MAX, &r->text, r->file.error) != 0)
-		return -1;
-	if (buf_puts(&r->text, "\n") != 0)
-		return error_set(r->file.error, PATH ": out of memory", r->file.path);
-	if (config_scan((char *)buf_data(&r->text), buf_len(&r->text), &r->scan, &why) != 0)
-		return error_set(r->file.error, PATH ":%u: %s", r->file.path, r->scan.line, why.text);
-	if (buf_put(&r->text, "", 1) != 0)
-		return error_set(r->file.error, PATH ": out of memory", r->file.path);
-	if (!config_read_string(&r->lib, (const char *)buf_data(&r->text)))
-		return parse_error(r);
-	return 0;
-}
-
-int config_file_read(const char *path, struct config *config, unsigned *ret_address_line, struct error *error)
-{
-	const config_setting_t *address;
-	struct reader r = { .file = { path, error }, .config = config };
+	struct loading loading = { .main_file = path,
+		.config = config,
+		.rules = { .config = config },
+		.ret_again_ms = ret_again_ms };
+	const struct place *address;
+	struct place *place, *next;
 	int failed;
 
-	buf_init(&r.text, CONFIG_MAX + 2);
-	config_init(&r.lib);
-	failed = parse_file(&r) != 0 || read_root(&r) != 0 || check_pairs(&r) != 0;
-	address = config_lookup(&r.lib, "openbao.address");
-	*ret_address_line = address != NULL ? config_setting_source_line(address) : 0;
-	config_destroy(&r.lib);
-	secmem_free(r.scan.role_id);
-	buf_free(&r.text);
+	*ret_again_ms = 0;
+	failed = read_file(&loading, path, error) != 0 || check_pairs(&loading, error) != 0 ||
+	    read_drop_ins(&loading, error) != 0;
+	address = find_place(&loading, "openbao.address");
+	*ret_address_line = address != NULL ? address->line : 0;
+	if (!failed && config->rules.nrules > 0 && rules_prepare(&config->rules) != 0)
+		failed = error_set(error, "%.200s: out of memory", path);
+	HASH_ITER(hh, loading.places, place, next) {
+		HASH_DEL(loading.places, place);
+		free(place);
+	}
+	config_list_clear(&loading.files);
 	return failed ? -1 : 0;
 }

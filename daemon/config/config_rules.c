@@ -1,138 +1,287 @@
 /*
- * config_rules: reads the group allow of a config file. A rule that could allow more than its writer meant (no
- * caller named, no path given) is refused.
+ * config_rules: rules, as they stand in configuration files.
  */
+#include "daemon/config/config_rules.h"
+
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config/config_file.h"
-#include "daemon/config/config_value.h"
+#include "daemon/access/patterns.h"
+#include "daemon/host/users.h"
+#include "proto/request.h"
 
-#define KEYS "uid, gid, unit, user_unit, ops, paths"
+/* A key of a rule: what it takes, and how a text of it gets into the rule. */
+struct rule_key {
+	const char *name;
+	const char *kind; /* for errors */
+	/* Adds the text to what the rule has. 0; or -1 with why set. */
+	int (*add)(void *rule, const struct rule_key *key, const char *text, struct error *why);
+	size_t list, count;                     /* where struct rule has the array, and its length */
+	const char *(*check)(const char *text); /* texts: what is wrong with one, or NULL */
+	int (*find)(const char *, uint32_t *, struct error *); /* ids: users or groups */
+	bool single;                                           /* it takes one text only, which stands at list */
+};
+
+struct rule_kind {
+	const char *group, *what, *keys; /* what a rule is called there, and its keys, for errors */
+	struct rule_key key[CONFIG_RULE_KEYS_MAX];
+	size_t list, count,
+	    size; /* where struct config has the array and its length; an item, which begins with its name */
+	/* What a rule that was read whole lacks, for an error; or "". room: for a text that is made. */
+	const char *(*lacks)(const void *rule, char *room, size_t size);
+};
+
+/* Makes an array one longer, whose length is a power of two when it grows. NULL: no memory. */
+static void *grow(void *array, size_t n, size_t size)
+{
+	return (n & (n - 1)) != 0 ? array : realloc(array, (n == 0 ? 1 : 2 * n) * size);
+}
+
+static int add_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
+{
+	char ***list = (char ***)(void *)((char *)rule + key->list), **grown;
+	size_t *count = (size_t *)(void *)((char *)rule + key->count);
+	const char *wrong = key->check(text);
+
+	if (wrong != NULL)
+		return error_set(why, "%s", wrong);
+	grown = grow(*list, *count, sizeof(*grown));
+	if (grown == NULL)
+		return error_set(why, "out of memory");
+	*list = grown;
+	grown[*count] = strdup(text);
+	if (grown[*count] == NULL)
+		return error_set(why, "out of memory");
+	++*count;
+	return 0;
+}
 
 /* uid_t and gid_t are the same type here, and users and groups are read alike. */
-typedef int lookup(const char *text, uint32_t *ret, struct error *why);
-
-static int read_ids(const struct config_file *file, const config_setting_t *list, lookup *look_up, uint32_t **ret,
-    size_t *ret_count)
+static int add_id(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
-	size_t n = config_file_count(list);
-	struct error why;
+	uint32_t **list = (uint32_t **)(void *)((char *)rule + key->list), *grown, id;
+	size_t *count = (size_t *)(void *)((char *)rule + key->count);
 
-	if (n == 0)
-		return config_file_error(file, list, 0, "must not be empty");
-	*ret = calloc(n, sizeof(**ret));
-	if (*ret == NULL)
-		return config_file_error(file, list, 0, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		char number[16];
-		const char *text = config_file_text(config_file_item(list, i), number);
-
-		if (text == NULL)
-			return config_file_error(file, list, i + 1,
-			    "must be a name in quotes, a number, or a list of them");
-		if (look_up(text, &(*ret)[i], &why) != 0)
-			return config_file_error(file, list, i + 1, "%s", why.text);
-	}
-	*ret_count = n;
+	if (key->find(text, &id, why) != 0)
+		return -1;
+	grown = grow(*list, *count, sizeof(*grown));
+	if (grown == NULL)
+		return error_set(why, "out of memory");
+	*list = grown;
+	grown[(*count)++] = id;
 	return 0;
 }
 
-/* Takes ops and groups of ops. The groups are closed: what is in neither must be named. */
-static int read_ops(const struct config_file *file, const config_setting_t *list, bool ops[OP_COUNT])
+/* Adds an op, or a group of ops. The groups are closed: what is in neither must be named. */
+static int add_op(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
-	size_t n = config_file_count(list), used = 0;
-	char known[200], shown[CONFIG_VALUE_SHOWN];
+	enum op named = op_by_name(text, strlen(text));
+	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ
+	    : strcmp(text, "write") == 0           ? OP_IN_READ | OP_IN_WRITE
+						   : 0;
+	char known[200] = "", shown[ERROR_SHOWN];
 
-	if (n == 0)
-		return config_file_error(file, list, 0, "must not be empty");
-	for (enum op op = 0; op < OP_COUNT && used < sizeof(known); op++)
-		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s, ", op_name(op));
-	if (used < sizeof(known))
-		snprintf(known + used, sizeof(known) - used, "and the groups read and write");
-	for (size_t i = 0; i < n; i++) {
-		const char *text = config_setting_get_string(config_file_item(list, i));
-		enum op named;
-		unsigned group;
-
-		if (text == NULL)
-			return config_file_error(file, list, i + 1, "must be an op in quotes, or a list of them");
-		named = op_by_name(text, strlen(text));
-		group = strcmp(text, "read") == 0 ? OP_IN_READ
-		    : strcmp(text, "write") == 0  ? OP_IN_READ | OP_IN_WRITE
-						  : 0;
-		if (named == OP_COUNT && group == 0)
-			return config_file_error(file, list, i + 1, "\"%s\" is not an op; known: %s",
-			    config_value_shown(text, shown), known);
-		for (enum op op = 0; op < OP_COUNT; op++)
-			ops[op] = ops[op] || op == named || op_is(op, group);
+	(void)key;
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		((struct rule *)rule)->ops[op] |= op == named || op_is(op, group);
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", op_name(op));
 	}
+	if (named == OP_COUNT && group == 0)
+		return error_set(why, "\"%s\" is not an op; known: %sand the groups read and write",
+		    error_show(text, shown), known);
 	return 0;
 }
 
-static int read_rule_key(const struct config_file *file, const config_setting_t *key, struct rule *rule)
+static int set_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
-	const char *name = config_setting_name(key);
+	char **member = (char **)(void *)((char *)rule + key->list);
+	const char *wrong = key->check(text);
 
-	if (strcmp(name, "uid") == 0)
-		return read_ids(file, key, config_value_user, &rule->uids, &rule->nuids);
-	if (strcmp(name, "gid") == 0)
-		return read_ids(file, key, config_value_group, &rule->gids, &rule->ngids);
-	if (strcmp(name, "ops") == 0)
-		return read_ops(file, key, rule->ops);
-	if (strcmp(name, "paths") == 0)
-		return config_file_patterns(file, key, "path", config_value_pattern_error, &rule->paths,
-		    &rule->npaths);
-	if (strcmp(name, "unit") == 0)
-		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->units,
-		    &rule->nunits);
-	if (strcmp(name, "user_unit") == 0)
-		return config_file_patterns(file, key, "unit", config_value_unit_error, &rule->user_units,
-		    &rule->nuser_units);
-	return config_file_error(file, key, 0, "there is no such setting; a rule has " KEYS);
+	if (wrong != NULL)
+		return error_set(why, "%s", wrong);
+	*member = strdup(text);
+	return *member != NULL ? 0 : error_set(why, "out of memory");
 }
 
-static int check_rule(const struct config_file *file, const config_setting_t *at, const struct rule *rule)
+static const char *mount_error(const char *text)
 {
+	if (strchr(text, '*') != NULL)
+		return "names one place: there can be no * in it";
+	return request_path_ok(text, SECRET_MOUNT_MAX)
+	    ? NULL
+	    : "must be a path, such as secret, without a slash at its ends and of at most 256 bytes";
+}
+
+static const char *place_error(const char *text)
+{
+	if (strchr(text, '*') != NULL)
+		return "names one place: there can be no * in it";
+	return request_path_ok(text, SECRET_PATH_MAX)
+	    ? NULL
+	    : "must be a path, such as web/db, without a slash at its ends and of at most 1024 bytes";
+}
+
+static const char *field_error(const char *text)
+{
+	return *text != '\0' ? NULL : "must not be empty; without it the credential is the whole secret";
+}
+
+static const char *allow_lacks(const void *of, char *room, size_t size)
+{
+	const struct rule *rule = of;
 	bool any = false;
 
 	if (rule->nuids == 0 && rule->ngids == 0 && rule->nunits == 0)
-		return config_file_error(file, at, 0, "must name callers by uid, gid or unit");
+		return "must name callers by uid, gid or unit";
 	if (rule->nuser_units > 0 && rule->nuids == 0)
-		return config_file_error(file, at, 0,
-		    "must have a uid beside user_unit, since each user names his own units");
-	for (int op = 0; op < OP_COUNT; op++) {
+		return "must have a uid beside user_unit, since each user names his own units";
+	for (enum op op = 0; op < OP_COUNT; op++) {
 		any = any || rule->ops[op];
-		if (rule->ops[op] && op_has_path((enum op)op) && rule->npaths == 0)
-			return config_file_error(file, at, 0, "must have paths for %s", op_name((enum op)op));
+		if (!rule->ops[op] || !op_has_path(op) || rule->npaths > 0)
+			continue;
+		snprintf(room, size, "must have paths for %s", op_name(op));
+		return room;
 	}
-	if (!any)
-		return config_file_error(file, at, 0, "must have ops");
+	return any ? "" : "must have ops";
+}
+
+static const char *credential_lacks(const void *of, char *room, size_t size)
+{
+	const struct credential_rule *rule = of;
+
+	(void)room;
+	(void)size;
+	return rule->nunits == 0  ? "must have unit"
+	    : rule->nids == 0     ? "must have id"
+	    : rule->mount == NULL ? "must have mount"
+	    : rule->path == NULL  ? "must have path"
+				  : "";
+}
+
+/* clang-format off */
+#define RULES(in, type) offsetof(struct config, in.rule), offsetof(struct config, in.nrules), sizeof(type)
+#define LIST(type, member) .list = offsetof(struct type, member), .count = offsetof(struct type, n##member)
+#define IDS(called, member, function) \
+	{ .name = (called), .kind = "a name, a number, or a list of them", .add = add_id, LIST(rule, member), .find = (function) }
+#define TEXTS(called, what, type, member, function) \
+	{ .name = (called), .kind = what ", or a list of them", .add = add_text, LIST(type, member), .check = (function) }
+#define ONE(member, function) \
+	{ .name = #member, .kind = "a text", .add = set_text, .list = offsetof(struct credential_rule, member), \
+	    .check = (function), .single = true }
+
+static const struct rule_kind kinds[] = {
+	{ "allow", "a rule", "uid, gid, unit, user_unit, ops, paths", {
+		IDS("uid", uids, users_find),
+		IDS("gid", gids, users_find_group),
+		TEXTS("unit", "a unit", rule, units, patterns_unit_error),
+		TEXTS("user_unit", "a unit", rule, user_units, patterns_unit_error),
+		{ .name = "ops", .kind = "an op, or a list of them", .add = add_op },
+		TEXTS("paths", "a path", rule, paths, patterns_path_error),
+	}, RULES(rules, struct rule), allow_lacks },
+	{ "credential", "a credential", "unit, id, mount, path, field", {
+		TEXTS("unit", "a unit", credential_rule, units, patterns_unit_error),
+		TEXTS("id", "a credential's name", credential_rule, ids, patterns_id_error),
+		ONE(mount, mount_error),
+		ONE(path, place_error),
+		ONE(field, field_error),
+	}, RULES(credentials, struct credential_rule), credential_lacks },
+};
+/* clang-format on */
+
+static const struct rule_kind *find_kind(const char *group)
+{
+	return strcmp(group, kinds[0].group) == 0 ? &kinds[0]
+	    : strcmp(group, kinds[1].group) == 0  ? &kinds[1]
+						  : NULL;
+}
+
+bool config_rules_is_group(const char *name)
+{
+	return find_kind(name) != NULL;
+}
+
+const char *config_rules_group(size_t i)
+{
+	return kinds[i].group;
+}
+
+/* Adds an empty rule to the array. 0; or -1: no memory. */
+static int add_rule(struct config *config, const struct rule_kind *kind, const char *name)
+{
+	void **list = (void **)(void *)((char *)config + kind->list);
+	size_t *count = (size_t *)(void *)((char *)config + kind->count);
+	void *grown = grow(*list, *count, kind->size), *rule;
+
+	if (grown == NULL)
+		return -1;
+	*list = grown;
+	rule = memset((char *)grown + *count * kind->size, 0, kind->size);
+	++*count;
+	*(char **)rule = strdup(name);
+	return *(char **)rule != NULL ? 0 : -1;
+}
+
+static void *last_rule(const struct config *config, const struct rule_kind *kind)
+{
+	size_t count = *(const size_t *)(const void *)((const char *)config + kind->count);
+
+	return *(char *const *)(const void *)((const char *)config + kind->list) + (count - 1) * kind->size;
+}
+
+static int begin_rule(struct config_rules *rules, const struct rule_kind *kind, const struct config_entry *entry,
+    struct error *error)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *name = entry->name[1];
+
+	if (entry->kind != ENTRY_GROUP)
+		return config_entry_error(entry, 0, error, "must be a group with %s", kind->keys);
+	if (*name == '\0' || name[strspn(name, plain)] != '\0')
+		return config_entry_error(entry, 0, error, "a rule's name has letters, digits, - and _");
+	memset(rules->key_lines, 0, sizeof(rules->key_lines));
+	return add_rule(rules->config, kind, name) == 0 ? 0 : config_entry_error(entry, 0, error, "out of memory");
+}
+
+static int take_key(struct config_rules *rules, const struct rule_kind *kind, const struct config_entry *entry,
+    struct error *error)
+{
+	size_t k = 0;
+	struct error why;
+
+	while (kind->key[k].name != NULL && strcmp(kind->key[k].name, entry->name[2]) != 0)
+		k++;
+	const struct rule_key *key = &kind->key[k];
+	if (key->name == NULL)
+		return config_entry_error(entry, 0, error, "there is no such setting; %s has %s", kind->what,
+		    kind->keys);
+	if (rules->key_lines[k] != 0)
+		return config_entry_error(entry, 0, error, "is set a second time, after %.100s:%u", entry->file,
+		    rules->key_lines[k]);
+	rules->key_lines[k] = entry->line;
+	if (entry->kind == ENTRY_LIST && key->single)
+		return config_entry_error(entry, 0, error, "must be %s, not a list", key->kind);
+	if (entry->kind == ENTRY_GROUP || entry->nested)
+		return config_entry_error(entry, entry->nested ? entry->nitems + 1 : 0, error, "must be %s%s",
+		    key->kind, key->single ? ", not a group" : "");
+	if (entry->nitems == 0)
+		return config_entry_error(entry, 0, error, "must not be empty");
+	for (size_t i = 0; i < entry->nitems; i++)
+		if (key->add(last_rule(rules->config, kind), key, entry->items[i].text, &why) != 0)
+			return config_entry_error(entry, i + 1, error, "%s", why.text);
 	return 0;
 }
 
-int config_rules_read(const struct config_file *file, const config_setting_t *allow, struct rules *ret)
+int config_rules_take(struct config_rules *rules, const struct config_entry *entry, struct error *error)
 {
-	int n = config_setting_length(allow);
+	const struct rule_kind *kind = find_kind(entry->name[0]);
+	char room[80];
 
-	if (n == 0)
-		return 0;
-	ret->rule = calloc((size_t)n, sizeof(*ret->rule));
-	if (ret->rule == NULL)
-		return config_file_error(file, allow, 0, "out of memory");
-	for (int i = 0; i < n; i++) {
-		const config_setting_t *group = config_setting_get_elem(allow, (unsigned)i);
-		struct rule *rule = &ret->rule[i];
-
-		ret->nrules++; /* also one half read is freed */
-		if (config_file_rule_name(file, group, KEYS, &rule->name) != 0)
-			return -1;
-		for (int k = 0; k < config_setting_length(group); k++)
-			if (read_rule_key(file, config_setting_get_elem(group, (unsigned)k), rule) != 0)
-				return -1;
-		if (check_rule(file, group, rule) != 0)
-			return -1;
-	}
-	return rules_prepare(ret) == 0 ? 0 : config_file_error(file, allow, 0, "out of memory");
+	if (entry->depth == 3)
+		return take_key(rules, kind, entry, error);
+	if (entry->kind != ENTRY_END)
+		return begin_rule(rules, kind, entry, error);
+	const char *lacks = kind->lacks(last_rule(rules->config, kind), room, sizeof(room));
+	return *lacks == '\0' ? 0 : config_entry_error(entry, 0, error, "%s", lacks);
 }

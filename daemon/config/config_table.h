@@ -1,6 +1,6 @@
 /*
- * config_table: every setting outside allow, with its default and its range, and how its text gets into the struct
- * config.
+ * config_table: every setting outside allow and credential. A row of the table says all of a setting, and how its
+ * text gets into the struct config; nothing else in the tree lists settings.
  */
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
@@ -11,42 +11,33 @@
 #include "base/error.h"
 #include "daemon/config/config.h"
 
-enum setting_type {
-	SETTING_ADDRESSES, /* a list; each text given is added */
-	SETTING_NAMESPACE,
-	SETTING_AUTH,
-	SETTING_TEXT,
-	SETTING_FILE,
-	SETTING_HOST,
-	SETTING_BOOL,
-	SETTING_TIME,
-	SETTING_SIZE,
-	SETTING_COUNT,
-	SETTING_MOUNT,
-	SETTING_SECRET,
-	SETTING_SOCKET,
-	SETTING_OPTIONAL_SOCKET,
-	SETTING_MODE,
-	SETTING_GROUP,
-	SETTING_CHOICE /* an enum: the number of the text in choices */
-};
-
 /* This is what a daemon that runs has to do when the file has another value than before. */
 enum setting_change {
-	CHANGE_NOW,    /* nothing: it takes effect at once */
-	CHANGE_LOGIN,  /* it is about OpenBao or the login there, which begins anew */
-	CHANGE_RESTART /* it takes effect at a start only */
+	CHANGE_LIVE,   /* nothing: it takes effect at once */
+	CHANGE_LOGIN,  /* log in anew, since it is about OpenBao or the login there */
+	CHANGE_RESTART /* nothing: it takes effect at a start only */
+};
+
+struct setting;
+struct setting_type {
+	const char *kind; /* what the setting takes, for an error: "a time, such as 500ms, 10s, 5m or 2h" */
+	bool is_list;     /* several values can be given, and each is added */
+	/* Puts the text's value into member. 0; or -1 with why set ("must be ...") and member as it was. */
+	int (*parse)(void *member, const struct setting *setting, const char *text, struct error *why);
+	bool (*same)(const void *a, const void *b);     /* NULL: two members with equal bytes are the same */
+	void (*clear)(void *member);                    /* NULL: there is nothing to free */
+	int (*number)(const char *text, uint64_t *ret); /* how a number with a range is read; NULL for others */
 };
 
 struct setting {
 	const char *group, *name;
 	enum setting_change change;
-	enum setting_type type;
-	size_t offset, size;        /* of the member of struct config that the type says */
-	const char *initial;        /* the default, as it would be written in the file */
-	const char *low, *high;     /* times, sizes, counts: the range, both included */
+	const struct setting_type *type;
+	size_t offset, size;        /* of the member of struct config, which is what the type says */
+	const char *initial;        /* the default, as it would be written in the file; "" for an empty list */
+	const char *low, *high;     /* times, sizes, counts: the range, both included; NULL for others */
 	bool zero;                  /* 0 is allowed too */
-	const char *const *choices; /* NULL after the last */
+	const char *const *choices; /* the words of an enum, in the order of its values; NULL after the last */
 };
 
 /* The table: *ret_count settings, those of a group together. */
@@ -56,21 +47,18 @@ const struct setting *config_table(size_t *ret_count);
 const struct setting *config_table_find(const char *group, const char *name);
 
 /*
- * Puts the text's value into config in place of the one there. 0; or -1 with why set ("must be ...") and config
- * unchanged. Texts of true and false are those words, numbers are decimal.
+ * Puts the text's value into config in place of the one there, or adds it to a list. 0; or -1 with why set ("must
+ * be ...") and config unchanged.
  */
 int config_table_store(struct config *config, const struct setting *setting, const char *text, struct error *why);
 
-/* Gives the kind of value that a setting takes, for an error: "a time in quotes, such as ...". */
-const char *config_table_kind(enum setting_type type);
-
-/* Is the member a text, a char * that may be NULL? */
-bool config_table_is_text(enum setting_type type);
-
-/* Gives every setting its default. 0, or -1 with why set: no memory. */
+/* Gives every setting its default. 0, or -1 with why set: no memory. config was zeroed before. */
 int config_table_defaults(struct config *config, struct error *why);
 
-/* Wipes and frees what the settings hold; config is then without texts and addresses. */
+/* Do both have the same value of the setting? */
+bool config_table_same(const struct config *a, const struct config *b, const struct setting *setting);
+
+/* Wipes and frees what the settings hold; config is then without texts and lists. */
 void config_table_clear(struct config *config);
 
 #endif

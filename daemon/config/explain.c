@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config/config_value.h"
+#include "daemon/host/users.h"
 
 struct question {
 	struct peer peer;
@@ -47,12 +47,12 @@ static int take_key(struct question *q, const char *name, size_t len, const char
 		if (q->has_uid)
 			return error_set(error, "uid: given twice");
 		q->has_uid = true;
-		return config_value_user(value, &q->peer.uid, error);
+		return users_find(value, &q->peer.uid, error);
 	}
 	if (len == 3 && memcmp(name, "gid", len) == 0) {
 		gid_t gid;
 
-		if (config_value_group(value, &gid, error) != 0)
+		if (users_find_group(value, &gid, error) != 0)
 			return -1;
 		if (q->peer.ngroups == sizeof(q->groups) / sizeof(q->groups[0]))
 			return error_set(error, "more groups than a process can have");
@@ -69,14 +69,14 @@ static int take_key(struct question *q, const char *name, size_t len, const char
 
 static int take_op(struct question *q, int count, char *const *words, struct error *error)
 {
-	char shown[CONFIG_VALUE_SHOWN];
+	char shown[ERROR_SHOWN];
 	bool has_path;
 
 	if (count == 0)
 		return error_set(error, "which operation? such as kv.get secret/app/db");
 	q->op = op_by_name(words[0], strlen(words[0]));
 	if (q->op == OP_COUNT)
-		return error_set(error, "%s: is no operation", config_value_shown(words[0], shown));
+		return error_set(error, "%s: is no operation", error_show(words[0], shown));
 	has_path = op_has_path(q->op);
 	if (has_path != (count == 2) || count > 2)
 		return error_set(error, "%s takes %s", words[0],
@@ -109,7 +109,7 @@ static int take_words(struct question *q, int count, char *const *words, struct 
 	return take_op(q, count - n, words + n, error);
 }
 
-static int explain_rules(const struct rules *rules, const struct question *q, FILE *out)
+static int explain_judge(const struct rules *rules, const struct question *q, FILE *out)
 {
 	const struct rule *decides = rules_find(rules, &q->peer, q->op, q->path);
 
@@ -140,7 +140,7 @@ int explain(const struct rules *rules, int count, char *const *words, FILE *out,
 
 	q.peer.groups = q.groups;
 	if (take_words(&q, count, words, error) == 0)
-		result = explain_rules(rules, &q, out);
+		result = explain_judge(rules, &q, out);
 	free(q.peer.unit);
 	free(q.peer.user_unit);
 	return result;

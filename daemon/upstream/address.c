@@ -1,7 +1,7 @@
 /*
- * config_address: the addresses of OpenBao.
+ * address: how the addresses of OpenBao are written.
  */
-#include "daemon/config/config_address.h"
+#include "daemon/upstream/address.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -15,7 +15,7 @@
  * A name has labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL
  * standard).
  */
-bool config_address_host_ok(const char *text)
+bool address_is_host(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 	const char *label = text;
@@ -79,7 +79,7 @@ static const char *take_host(const char *p, char host[HOST_MAX + 1])
 	return p + n + bracket;
 }
 
-int config_address_parse(const char *text, char **ret, struct error *why)
+int address_parse(const char *text, char **ret, struct error *why)
 {
 	const char *p = after_scheme(text);
 	char host[HOST_MAX + 1], *copy;
@@ -88,7 +88,7 @@ int config_address_parse(const char *text, char **ret, struct error *why)
 	if (p == NULL)
 		return error_set(why, "must begin with http:// or https://");
 	p = take_host(p, host);
-	if (p == NULL || !config_address_host_ok(host))
+	if (p == NULL || !address_is_host(host))
 		return error_set(why,
 		    "must have a host name, IPv4 address or [IPv6 address] after http:// or https://");
 	if (*p == ':') {
@@ -107,7 +107,7 @@ int config_address_parse(const char *text, char **ret, struct error *why)
 	return 0;
 }
 
-bool config_address_is_loopback(const char *address)
+bool address_is_loopback(const char *address)
 {
 	const char *p = after_scheme(address);
 	char host[HOST_MAX + 1];

@@ -1,0 +1,72 @@
+/*
+ * quantity: numbers as people write them.
+ */
+#include "base/quantity.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct quantity_unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* Reads digits, from 0 to UINT64_MAX and at least one, and the name of a unit after them. */
+static int quantity_parse(const char *text, const struct quantity_unit *units, size_t nunits, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (__builtin_mul_overflow(n, 10u, &n) || __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
+			return -1;
+	}
+	for (size_t i = 0; i < nunits; i++) {
+		if (strcmp(text, units[i].name) != 0)
+			continue;
+		if (__builtin_mul_overflow(n, units[i].factor, &n))
+			return -1;
+		*ret = n;
+		return 0;
+	}
+	return -1;
+}
+
+int quantity_time(const char *text, uint64_t *ret_ms)
+{
+	static const struct quantity_unit units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 },
+		{ "h", 3600000 } };
+
+	return quantity_parse(text, units, sizeof(units) / sizeof(*units), ret_ms);
+}
+
+int quantity_size(const char *text, uint64_t *ret_bytes)
+{
+	static const struct quantity_unit units[] = { { "", 1 }, { "K", 1 << 10 }, { "M", 1 << 20 } };
+
+	return quantity_parse(text, units, sizeof(units) / sizeof(*units), ret_bytes);
+}
+
+int quantity_count(const char *text, uint64_t *ret)
+{
+	static const struct quantity_unit none = { "", 1 };
+
+	return quantity_parse(text, &none, 1, ret);
+}
+
+int quantity_mode(const char *text, mode_t *ret)
+{
+	size_t n = strlen(text);
+	mode_t mode = 0;
+
+	if (n < 3 || n > 4 || (n == 4 && *text != '0'))
+		return -1;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '7')
+			return -1;
+		mode = mode << 3 | (mode_t)(*text - '0');
+	}
+	*ret = mode;
+	return 0;
+}

@@ -1,0 +1,16 @@
+/*
+ * quantity: numbers as people write them. A text is taken whole or not at all: no sign, no blank, nothing after it.
+ */
+#ifndef QUANTITY_H
+#define QUANTITY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Each gives 0; or -1 with *ret untouched: the text is none of these, or does not fit. */
+int quantity_time(const char *text, uint64_t *ret_ms);    /* "500ms" "10s" "5m" "2h" */
+int quantity_size(const char *text, uint64_t *ret_bytes); /* "65536" "64K" "8M", K being 1024 */
+int quantity_count(const char *text, uint64_t *ret);      /* "1024" */
+int quantity_mode(const char *text, mode_t *ret);         /* "660" "0660", octal, at most 0777 */
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * patterns: how the patterns of rules are written. In one a * stands for any text, slashes included. Pure.
+ */
+#ifndef PATTERNS_H
+#define PATTERNS_H
+
+/*
+ * Each says what is wrong with a pattern, as a text that lives for ever and follows the setting's name ("is
+ * empty"), or gives NULL if there is nothing wrong with it.
+ */
+const char *patterns_path_error(
+    const char *pattern); /* of mount/path, canonical as a request's but for its stars */
+const char *patterns_unit_error(const char *pattern); /* of units' names, which end with their kind */
+const char *patterns_id_error(const char *pattern);   /* of credentials' names */
+
+#endif

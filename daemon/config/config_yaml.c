@@ -1,0 +1,434 @@
+/*
+ * config_yaml: a configuration file as YAML. libyaml (0.2.5) gives each event the place where it begins and ends,
+ * in lines and characters from 0. It counts lines as this file does, since all that it would take for the end of a
+ * line beside a newline is refused before it reads.
+ */
+#include "daemon/config/config_yaml.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "base/secmem.h"
+#include "proto/utf8.h"
+
+#define DIRECTIVES "directives (%%) are not taken"
+#define WANTED "settings are wanted, as in openbao: { address: ... }"
+
+struct reader {
+	const char *text, *end;
+	const char *line_start; /* of the line that was looked up last */
+	size_t line;            /* its number, from 0 */
+	yaml_parser_t parser;
+	struct config_entry entry; /* what is being read; its names lie in names */
+	char *names[CONFIG_DEPTH];
+	unsigned name_lines[CONFIG_DEPTH];
+	size_t depth; /* mappings that are open */
+	bool has_key; /* of the innermost of them a key was read, and its value comes next */
+	bool in_list;
+	unsigned documents;
+	int (*take)(void *arg, const struct config_entry *entry, struct error *error);
+	void *arg;
+	struct error *error;
+};
+
+static int yaml_error(struct reader *r, size_t line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The error names the setting whose value is read, or whose name stands on that line. */
+static int yaml_error(struct reader *r, size_t line, const char *format, ...)
+{
+	char what[256];
+	va_list args;
+	struct config_entry at = r->entry;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	at.depth = r->depth;
+	if (!r->has_key && (r->depth == 0 || r->name_lines[r->depth - 1] != line))
+		at.depth = 0;
+	at.line = (unsigned)line;
+	return config_entry_error(&at, 0, r->error, "%s", what);
+}
+
+int config_entry_error(const struct config_entry *entry, size_t item, struct error *error, const char *format, ...)
+{
+	bool listed = item > 0 && entry->kind == ENTRY_LIST;
+	unsigned line = item > 0 && item <= entry->nitems ? entry->items[item - 1].line : entry->line;
+	char name[180] = "", which[32] = "", what[280];
+	va_list args;
+
+	for (size_t i = 0; i < entry->depth; i++)
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%.48s%s", entry->name[i],
+		    i + 1 < entry->depth ? "." : ": ");
+	if (listed)
+		snprintf(which, sizeof(which), "item %zu: ", item);
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return error_set(error, "%.200s:%u: %s%s%s", entry->file, line, name, which, what);
+}
+
+/* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
+
+static int check_character(struct reader *r, const char *p, size_t n, size_t line)
+{
+	unsigned char c = (unsigned char)*p;
+
+	if (n == 0)
+		return yaml_error(r, line, "is not UTF-8");
+	if (c == '\0')
+		return yaml_error(r, line, "holds a NUL byte");
+	if (c == '\r' && !(p + 1 < r->end && p[1] == '\n'))
+		return yaml_error(r, line, "holds a carriage return that ends no line");
+	if ((c < 0x20 && strchr("\t\n\r", c) == NULL) || c == 0x7f)
+		return yaml_error(r, line, "holds a control byte (0x%02x)", c);
+	if (n == 2 && memcmp(p, "\xc2\x85", 2) == 0)
+		return yaml_error(r, line, "holds U+0085, which YAML takes for the end of a line");
+	if (n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0)
+		return yaml_error(r, line, "holds a control character (U+00%02X)", (unsigned char)p[1]);
+	if (n == 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
+		return yaml_error(r, line, "holds U+202%d, which YAML takes for the end of a line", (p[2] & 0xf));
+	return 0;
+}
+
+static int check_bytes(struct reader *r)
+{
+	size_t line = 1, n, len = (size_t)(r->end - r->text);
+
+	if (len >= 2 && (memcmp(r->text, "\xff\xfe", 2) == 0 || memcmp(r->text, "\xfe\xff", 2) == 0))
+		return yaml_error(r, line, "is UTF-16: save it as UTF-8");
+	for (const char *p = r->text; p < r->end; p += n) {
+		n = utf8_sequence(p, (size_t)(r->end - p));
+		if (check_character(r, p, n, line) != 0)
+			return -1;
+		line += *p == '\n';
+	}
+	return 0;
+}
+
+/* The bytes from a place on, up to the file's end. */
+static const char *bytes_at(struct reader *r, const yaml_mark_t *mark)
+{
+	const char *p, *newline;
+
+	if (mark->line < r->line) {
+		r->line_start = r->text;
+		r->line = 0;
+	}
+	for (; r->line < mark->line; r->line++) {
+		newline = memchr(r->line_start, '\n', (size_t)(r->end - r->line_start));
+		r->line_start = newline != NULL ? newline + 1 : r->end;
+	}
+	p = r->line_start;
+	for (size_t column = 0; column < mark->column && p < r->end; column++)
+		p += utf8_sequence(p, (size_t)(r->end - p));
+	return p;
+}
+
+/* -- what libyaml cannot read, in words for people ---------------------------------------------------------- */
+
+static char byte_at(struct reader *r, const yaml_mark_t *mark)
+{
+	const char *p = bytes_at(r, mark);
+
+	return p < r->end ? *p : '\0';
+}
+
+/* What is said of a text or a line by the character that it begins with. */
+static const struct {
+	char character;
+	const char *words;
+} beginnings[] = {
+	{ '*', "a text that begins with * must stand in quotes, as in \"*\": YAML takes it for an alias" },
+	{ '&', "a text that begins with & must stand in quotes, as in \"&\": YAML takes it for an anchor" },
+	{ '!', "a text that begins with ! must stand in quotes, as in \"!\": YAML takes it for a tag" },
+	{ '@', "a text that begins with @ must stand in quotes" },
+	{ '`', "a text that begins with ` must stand in quotes" },
+	{ '%', "a text that begins with % must stand in quotes" },
+	{ '|', "must stand on one line: block texts (| and >) are not taken" },
+	{ '>', "must stand on one line: block texts (| and >) are not taken" },
+	{ '"', "a quote that begins here is not closed" },
+	{ '\'', "a quote that begins here is not closed" },
+	{ '[', "a [ that begins here is not closed, or a comma is missing in it" },
+	{ '{', "a { that begins here is not closed, or a comma is missing in it" },
+	{ '\t', "a tab cannot indent: use spaces" },
+	{ ':', "a text with a colon and a blank in it must stand in quotes" },
+	{ '-', "a list that is written with - begins on a line of its own" },
+};
+
+static const char *beginning_words(char c)
+{
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
+		if (beginnings[i].character == c)
+			return beginnings[i].words;
+	return NULL;
+}
+
+static int beginning_error(struct reader *r, size_t line, char c)
+{
+	return yaml_error(r, line, "%s", beginning_words(c));
+}
+
+/* Does only white space stand before the place on its line? */
+static bool begins_line(struct reader *r, const yaml_mark_t *mark)
+{
+	const char *p = bytes_at(r, mark);
+
+	while (p > r->line_start && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	return p == r->line_start;
+}
+
+/*
+ * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
+ * thing began that it was reading; the character there says more than libyaml's own words do.
+ */
+static int library_error(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	size_t line = p->problem_mark.line + 1, begun = p->context != NULL ? p->context_mark.line + 1 : line;
+	char at, context;
+
+	if (p->error == YAML_MEMORY_ERROR)
+		return error_set(r->error, "%.200s: out of memory", r->entry.file);
+	at = byte_at(r, &p->problem_mark);
+	context = p->context != NULL ? byte_at(r, &p->context_mark) : at;
+	if (context == '%' && r->depth == 0)
+		return yaml_error(r, line, DIRECTIVES);
+	if (at == '\\' && (context == '"' || context == '\''))
+		return yaml_error(r, line,
+		    "holds a \\ that begins no escape of YAML: write \\\\, or use single quotes");
+	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{", context) != NULL))
+		return beginning_error(r, begun, context);
+	if (p->error == YAML_SCANNER_ERROR && p->context != NULL)
+		return yaml_error(r, begun, CONFIG_NO_SETTING);
+	if (p->error == YAML_PARSER_ERROR)
+		return yaml_error(r, line,
+		    begins_line(r, &p->problem_mark) ? "is indented otherwise than its neighbours"
+						     : "what stands after the value is not understood");
+	return yaml_error(r, line, "is no YAML: %s", p->problem);
+}
+
+/* -- events ---------------------------------------------------------------------------------------------- */
+
+static void clear_items(struct reader *r)
+{
+	for (size_t i = 0; i < r->entry.nitems; i++)
+		secmem_free(r->entry.items[i].text);
+	r->entry.nitems = 0;
+	r->entry.nested = false;
+	r->entry.comment_line = 0;
+}
+
+/* Hands the entry over, whose value is complete. */
+static int give_entry(struct reader *r, int kind)
+{
+	int taken;
+
+	r->entry.kind = kind;
+	r->entry.depth = r->depth;
+	r->entry.line = r->name_lines[r->depth - 1];
+	taken = r->take(r->arg, &r->entry, r->error);
+	clear_items(r);
+	r->in_list = false;
+	r->has_key = false;
+	return taken;
+}
+
+static int too_deep(struct reader *r, size_t line)
+{
+	return yaml_error(r, line, "is nested too deep: a setting is a text or a list of texts");
+}
+
+/* A list or a group begins where a value or an item can stand. */
+static int begin_nested(struct reader *r, size_t line, bool is_list)
+{
+	if (r->depth == 0 && is_list)
+		return yaml_error(r, line, WANTED);
+	if (r->depth == 0) {
+		r->depth = 1;
+		return 0;
+	}
+	if (!r->has_key)
+		return yaml_error(r, line, "a setting's name must be a plain text");
+	if (r->in_list) {
+		r->entry.nested = true;
+		return give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
+	}
+	if (is_list) {
+		r->in_list = true;
+		return 0;
+	}
+	if (give_entry(r, ENTRY_GROUP) != 0)
+		return -1;
+	if (r->depth == CONFIG_DEPTH)
+		return too_deep(r, line);
+	r->depth++;
+	return 0;
+}
+
+static int end_group(struct reader *r)
+{
+	r->depth--;
+	return r->depth > 0 ? give_entry(r, ENTRY_END) : 0;
+}
+
+static int take_name(struct reader *r, const char *text, size_t line)
+{
+	char *copy = secmem_strdup(text);
+
+	if (copy == NULL)
+		return error_set(r->error, "%.200s: out of memory", r->entry.file);
+	secmem_free(r->names[r->depth - 1]);
+	r->entry.name[r->depth - 1] = r->names[r->depth - 1] = copy;
+	r->name_lines[r->depth - 1] = (unsigned)line;
+	r->has_key = true;
+	return 0;
+}
+
+/*
+ * Notes that " #" follows an unquoted value and no blank follows that: the writer may have meant a text with a #
+ * in it.
+ */
+static void note_comment(struct reader *r, const yaml_event_t *event)
+{
+	const char *p;
+
+	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return;
+	p = bytes_at(r, &event->end_mark);
+	while (p < r->end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (p + 1 < r->end && *p == '#' && strchr(" \t\r\n", p[1]) == NULL)
+		r->entry.comment_line = (unsigned)event->end_mark.line + 1;
+}
+
+static int add_item(struct reader *r, const yaml_event_t *event, size_t line)
+{
+	size_t n = r->entry.nitems;
+	struct config_item *grown = r->entry.items;
+
+	if ((n & (n - 1)) == 0) /* it doubles */
+		grown = realloc(r->entry.items, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
+	if (grown == NULL)
+		return error_set(r->error, "%.200s: out of memory", r->entry.file);
+	r->entry.items = grown;
+	grown[n].line = (unsigned)line;
+	grown[n].text = secmem_strdup((const char *)event->data.scalar.value);
+	if (grown[n].text == NULL)
+		return error_set(r->error, "%.200s: out of memory", r->entry.file);
+	r->entry.nitems++;
+	note_comment(r, event);
+	return r->in_list ? 0 : give_entry(r, ENTRY_TEXT);
+}
+
+static int take_scalar(struct reader *r, const yaml_event_t *event)
+{
+	const char *text = (const char *)event->data.scalar.value;
+	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	size_t line = event->start_mark.line + 1;
+
+	if (r->depth == 0 || (plain && !r->has_key && *text == '\0'))
+		return yaml_error(r, line, WANTED);
+	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
+		return beginning_error(r, line, '|');
+	if (event->end_mark.line != event->start_mark.line)
+		return yaml_error(r, line, "must stand on one line");
+	for (size_t i = 0; i < event->data.scalar.length; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return yaml_error(r, line, "holds a control byte");
+	if (!r->has_key)
+		return take_name(r, text, line);
+	if (plain && *text == '\0')
+		return yaml_error(r, line, "has no value; write %s for an empty one",
+		    r->depth == 1 ? "{}" : "\"\"");
+	return add_item(r, event, line);
+}
+
+static int take_event(struct reader *r, const yaml_event_t *event)
+{
+	size_t line = event->start_mark.line + 1;
+
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		if (event->data.document_start.version_directive != NULL ||
+		    event->data.document_start.tag_directives.start !=
+			event->data.document_start.tag_directives.end)
+			return yaml_error(r, line, DIRECTIVES);
+		if (r->documents++ > 0)
+			return yaml_error(r, line, "a second document begins here; there can be one only");
+		return 0;
+	case YAML_ALIAS_EVENT:
+		return beginning_error(r, line, '*');
+	case YAML_SCALAR_EVENT:
+		if (event->data.scalar.anchor != NULL)
+			return beginning_error(r, line, '&');
+		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : take_scalar(r, event);
+	case YAML_SEQUENCE_START_EVENT:
+		if (event->data.sequence_start.anchor != NULL)
+			return beginning_error(r, line, '&');
+		return event->data.sequence_start.tag != NULL ? beginning_error(r, line, '!')
+							      : begin_nested(r, line, true);
+	case YAML_MAPPING_START_EVENT:
+		if (event->data.mapping_start.anchor != NULL)
+			return beginning_error(r, line, '&');
+		return event->data.mapping_start.tag != NULL ? beginning_error(r, line, '!')
+							     : begin_nested(r, line, false);
+	case YAML_SEQUENCE_END_EVENT:
+		return give_entry(r, ENTRY_LIST);
+	case YAML_MAPPING_END_EVENT:
+		return end_group(r);
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Takes events until the last. What is nested too deep is refused when it begins, so that libyaml gets no deeper
+ * either.
+ */
+static int take_events(struct reader *r)
+{
+	yaml_event_t event;
+	int failed = 0;
+
+	for (bool more = true; more && !failed;) {
+		if (!yaml_parser_parse(&r->parser, &event))
+			return library_error(r);
+		more = event.type != YAML_STREAM_END_EVENT;
+		failed = take_event(r, &event);
+		if (event.type == YAML_SCALAR_EVENT)
+			secmem_wipe(event.data.scalar.value, event.data.scalar.length);
+		yaml_event_delete(&event);
+	}
+	return failed;
+}
+
+int config_yaml_read(const char *file, const char *text, size_t len,
+    int (*take)(void *arg, const struct config_entry *entry, struct error *error), void *arg, struct error *error)
+{
+	struct reader r = { .entry = { .file = file }, .take = take, .arg = arg, .error = error };
+	size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* the byte order mark */
+	int failed;
+
+	r.text = r.line_start = text + mark;
+	r.end = text + len;
+	if (check_bytes(&r) != 0)
+		return -1;
+	if (!yaml_parser_initialize(&r.parser))
+		return error_set(error, "%.200s: out of memory", file);
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, len - mark);
+	failed = take_events(&r);
+	yaml_parser_delete(&r.parser);
+	clear_items(&r);
+	free(r.entry.items);
+	for (size_t i = 0; i < CONFIG_DEPTH; i++)
+		secmem_free(r.names[i]);
+	return failed;
+}

@@ -1,0 +1,58 @@
+/*
+ * environment: secrets that were passed in the environment.
+ */
+#include "daemon/host/environment.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/secmem.h"
+
+/* Zeroes every value that the variable has in environ, where it may be twice. */
+static void environment_wipe(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char **p = environ; p != NULL && *p != NULL; p++)
+		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+			secmem_wipe(*p + n + 1, strlen(*p + n + 1));
+	unsetenv(name);
+}
+
+int environment_take(const char *name, struct environment_secret **ret, struct error *error)
+{
+	const char *value = getenv(name);
+	size_t n = value == NULL ? 0 : strlen(value);
+	struct environment_secret *secret = NULL;
+	int failed = 0;
+
+	*ret = NULL;
+	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
+		n--;
+	for (size_t i = 0; i < n && !failed; i++)
+		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
+			failed = error_set(error, "%s: holds a control byte", name);
+	if (n > 0 && !failed && (secret = secmem_calloc(1, sizeof(*secret) + n + 1)) == NULL)
+		failed = error_set(error, "%s: out of memory", name);
+	if (secret != NULL) {
+		secret->holds = 1;
+		memcpy(secret->text, value, n);
+	}
+	environment_wipe(name);
+	*ret = secret;
+	return failed;
+}
+
+struct environment_secret *environment_hold(struct environment_secret *secret)
+{
+	if (secret != NULL)
+		secret->holds++;
+	return secret;
+}
+
+void environment_drop(struct environment_secret *secret)
+{
+	if (secret != NULL && --secret->holds == 0)
+		secmem_free(secret);
+}

@@ -1,0 +1,138 @@
+/*
+ * trusted_file: reads files and folders that root and this user alone can write.
+ */
+#include "daemon/host/trusted_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/secretfile.h"
+
+#define NAME "%.200s"
+
+/* A folder on a read-only mount cannot be written, whatever its mode: that of a Kubernetes ConfigMap is 0777. */
+static bool is_read_only(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+}
+
+static int check_writers(const char *path, const struct stat *st, struct error *error)
+{
+	static const char why[] = "since who writes it says who gets secrets";
+
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return error_set(error, NAME ": belongs to uid %u: it must be root's or this user's, %s", path,
+		    st->st_uid, why);
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_read_only(path))
+		return error_set(error,
+		    NAME ": can be written by others than its owner (mode %04o): chmod go-w it, %s", path,
+		    st->st_mode & 07777, why);
+	return 0;
+}
+
+/* A time far in the future tells nothing: the clock was set back, or it is another machine's. */
+static int check_age(const char *path, const struct stat *st, unsigned *ret_again_ms, struct error *error)
+{
+	struct timespec now;
+	int64_t age_ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ms = (now.tv_sec - st->st_mtim.tv_sec) * (int64_t)1000 + (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
+	if (age_ms >= TRUSTED_FILE_AGE_MS || age_ms <= -TRUSTED_FILE_AGE_MS)
+		return 0;
+	*ret_again_ms = age_ms <= 0 ? TRUSTED_FILE_AGE_MS : (unsigned)(TRUSTED_FILE_AGE_MS - age_ms);
+	return error_set(error, NAME ": was changed less than a second ago, and may be half written", path);
+}
+
+int trusted_file_read(const char *path, size_t max, struct buf *ret, unsigned *ret_again_ms, struct error *error)
+{
+	struct stat st;
+	int r = secretfile_read_whole(path, max, ret, &st, error);
+
+	*ret_again_ms = 0;
+	if (r < 0 || check_writers(path, &st, error) != 0)
+		return -1;
+	if (r > 0) {
+		*ret_again_ms = TRUSTED_FILE_AGE_MS;
+		return error_set(error, NAME ": was changed while it was read", path);
+	}
+	return check_age(path, &st, ret_again_ms, error);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Reads all names but "." and "..". 0, or -1 with errno set. */
+static int read_names(DIR *dir, char ***ret, size_t *ret_count)
+{
+	struct dirent *entry;
+
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
+		size_t n = *ret_count;
+		char **grown = *ret;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if ((n & (n - 1)) == 0)
+			grown = realloc(*ret, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
+		if (grown == NULL)
+			return -1;
+		*ret = grown;
+		if ((grown[n] = strdup(entry->d_name)) == NULL)
+			return -1;
+		++*ret_count;
+	}
+	return errno == 0 ? 0 : -1;
+}
+
+int trusted_file_list(const char *folder, char ***ret, size_t *ret_count, unsigned *ret_again_ms,
+    struct error *error)
+{
+	DIR *dir = opendir(folder);
+	char **names = NULL;
+	size_t count = 0;
+	struct stat st;
+	int failed = 0;
+
+	*ret = NULL;
+	*ret_count = 0;
+	*ret_again_ms = 0;
+	if (dir == NULL && errno == ENOENT)
+		return 0;
+	if (dir == NULL || fstat(dirfd(dir), &st) != 0)
+		failed = error_set(error, NAME ": %s", folder, strerror(errno));
+	else if (check_writers(folder, &st, error) != 0 || check_age(folder, &st, ret_again_ms, error) != 0)
+		failed = -1;
+	else if (read_names(dir, &names, &count) != 0)
+		failed = error_set(error, NAME ": %s", folder, strerror(errno));
+	if (dir != NULL)
+		closedir(dir);
+	if (failed) {
+		trusted_file_free_names(names, count);
+		return -1;
+	}
+	if (count > 0)
+		qsort(names, count, sizeof(*names), compare_names);
+	*ret = names;
+	*ret_count = count;
+	return 0;
+}
+
+void trusted_file_free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
