@@ -333,6 +333,27 @@ static void test_unknown_settings_are_refused_and_the_likely_one_is_named(void *
 	refuses("zzzzzzzzz:\n- a: [b]\n", "3: zzzzzzzzz: ", "there is no such ");
 }
 
+/* What differs in more than two letters is hardly meant. */
+static void test_the_name_that_is_meant_is_near(void **state)
+{
+	static const struct {
+		const char *name;
+		bool meant;
+	} cases[] = { { "connection", true }, { "conection", true }, { "xxconnections", true },
+		{ "cnnectoins", false }, { "conectio", false }, { "xxxconnections", false },
+		{ "connections_per_u", true }, { "connections0123456789012345678901", false }, { "", false },
+		{ "012345678901234567890123456789012345678901234567890123456789", false } };
+	char text[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "limits: { \"%s\": 5 }", cases[i].name);
+		refuses(text, "3: limits.", "there is no such setting");
+		if ((strstr(fixture_refused(text), "limits.connections") != NULL) != cases[i].meant)
+			fail_msg("%s\ngave: %s", text, fixture_refused(text));
+	}
+}
+
 static void test_groups_must_be_groups(void **state)
 {
 	static const char what[] = "must be a group: its settings stand below it, indented";
@@ -688,6 +709,7 @@ int main(void)
 		TEST(test_values_of_another_kind_are_refused),
 		TEST(test_switches_are_only_true_and_false),
 		TEST(test_unknown_settings_are_refused_and_the_likely_one_is_named),
+		TEST(test_the_name_that_is_meant_is_near),
 		TEST(test_groups_must_be_groups),
 		TEST(test_repeated_settings_are_named),
 		TEST(test_lists_may_be_single_and_of_either_style),

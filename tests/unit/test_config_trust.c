@@ -24,12 +24,6 @@
 #define RULE(name) "allow: { " name ": { uid: 0, ops: status } }\n"
 #define STRANGER 4711 /* a user that is neither root nor the one who runs the test */
 
-static void assert_contains(const char *error, const char *what)
-{
-	if (strstr(error, what) == NULL)
-		fail_msg("%s\ndoes not contain: %s", error, what);
-}
-
 static void test_who_else_can_write_a_file_is_refused(void **state)
 {
 	static const mode_t bad[] = { 0664, 0646, 0620, 0602, 0666, 0777 };
