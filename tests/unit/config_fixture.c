@@ -153,9 +153,9 @@ static const char *load_refused(const char *text)
 
 	error.text[0] = '\0';
 	if (config_load(file, &error) != NULL)
-		fail_msg("was taken: %s", text);
+		fail_msg("was taken: %.300s", text);
 	if (error.text[0] == '\0' || strchr(error.text, '\n') != NULL)
-		fail_msg("%s\ngave an error of no or several lines: %s", text, error.text);
+		fail_msg("gave an error of no or several lines: %s\nfor: %.300s", error.text, text);
 	return error.text;
 }
 
@@ -219,7 +219,7 @@ void fixture_refuses(const char *text, const char *start, const char *what)
 	const char *error = fixture_refused(text);
 
 	if (strncmp(error, start, strlen(start)) != 0 || strstr(error + strlen(start), what) == NULL)
-		fail_msg("%s\ngave: %s\nnot: %s...%s", text, error, start, what);
+		fail_msg("gave: %s\nnot: %s...%s\nfor: %.300s", error, start, what, text);
 }
 
 void fixture_refuses_second(const char *text, const char *start, unsigned first_line)
@@ -229,7 +229,7 @@ void fixture_refuses_second(const char *text, const char *start, unsigned first_
 
 	snprintf(wanted, sizeof(wanted), "%sis set a second time, after %s:%u", start, file, first_line);
 	if (strcmp(error, wanted) != 0)
-		fail_msg("%s\ngave: %s\nnot: %s", text, error, wanted);
+		fail_msg("gave: %s\nnot: %s\nfor: %.300s", error, wanted, text);
 }
 
 static char warnings[4000];

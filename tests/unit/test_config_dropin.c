@@ -161,7 +161,7 @@ static void test_an_error_in_a_drop_in_names_it_with_line_and_setting(void **sta
 		{ "allow:\n  web: { units: a }\n", ":2: allow.web.units: there is no such setting" },
 		{ "credential:\n  web: { unit: a.service }\n", ":2: credential.web: must have id" },
 		{ "allow:\n", ":1: allow: has no value; write {} for an empty one" },
-		{ "allow:\n\tweb: {}\n", ":2: a tab cannot indent: use spaces" },
+		{ "allow:\n\tweb: {}\n", ":2: allow: a tab cannot indent: use spaces" },
 		{ "allow: { web: { uid: 0, ops: write, paths: * } }",
 		    ":1: allow.web.paths: a text that begins with *" },
 		{ "# \x01\n", ":1: holds a control byte (0x01)" },
@@ -209,10 +209,11 @@ static void test_names_that_are_read(void **state)
 /* They hold what would be refused, so that they cannot have been read. */
 static void test_other_names_are_ignored_and_the_likely_ones_warned_of(void **state)
 {
-	static const char *const warned[] = { "a.yml", ".a.yaml", ".yaml", "a b.yaml", "a+b.yaml", "\xc3\xa9.yaml",
-		"a~.yaml", "a.yaml.yml", "..a.yaml", ".yml" };
+	static const char *const warned[] = { "a.yml", "a b.yaml", "a+b.yaml", "\xc3\xa9.yaml", "a~.yaml",
+		"a.yaml.yml" };
 	static const char *const ignored[] = { "README", "a.conf", "a.yaml~", "a.yaml.bak", "a.yaml.dpkg-dist",
-		".a.yaml.swp", "a.YAML", "yaml", "ayaml", "#a.yaml#", "a.json", "..data" };
+		".a.yaml.swp", "a.YAML", "yaml", "ayaml", "#a.yaml#", "a.json", "..data", ".a.yaml", ".yaml",
+		"..a.yaml", ".yml", ".#a.yaml" };
 	char wanted[400];
 
 	(void)state;
