@@ -1,6 +1,6 @@
 /*
- * Any bytes as a config file, and after a line "--8<--" as a drop-in: the loader takes or refuses them, and what
- * it takes it can warn of and free.
+ * Fuzzes the configuration: any bytes as its file, and those after a line "--8<--" as a drop-in. The loader takes
+ * or refuses them, and what it takes it can warn of and free.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -67,8 +67,8 @@ static void write_memory(int fd, const uint8_t *data, size_t size)
 }
 
 /*
- * All that a config must have, so that the file alone decides. putenv, since the loader overwrites the credentials
- * and setenv would keep a new copy of them each time.
+ * Sets all that a configuration must have, so that the file alone decides. It uses putenv, since the loader
+ * overwrites the credentials and setenv would keep a new copy of them each time.
  */
 static void set_environment(void)
 {

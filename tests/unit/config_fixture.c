@@ -1,6 +1,6 @@
 /*
- * For tests of the configuration: a file with a given text, perhaps with drop-ins beside it, loaded in a given
- * environment.
+ * config_fixture: writes a configuration file with a given text, and drop-ins beside it, in a directory of the
+ * test's own, and loads them in an environment without the daemon's variables.
  */
 #include "tests/unit/config_fixture.h"
 
@@ -146,7 +146,7 @@ struct config *fixture_accepted(const char *text)
 	return fixture_load_file();
 }
 
-/* text: what the file holds, for a failure's message. */
+/* Gives the error of loading the file. text is what the file holds; a failure shows it. */
 static const char *load_refused(const char *text)
 {
 	static struct error error;

@@ -220,7 +220,7 @@ static void test_a_systemd_credential_comes_between_file_and_environment(void **
 	assert_string_equal(c->approle.secret_id_file, "/run/secret_id");
 	config_free(c);
 
-	/* One that is there but cannot be opened is still the one that is meant. */
+	/* A credential that is there but cannot be opened is still the one that is meant. */
 	unlink(path);
 	assert_int_equal(symlink("secret_id", path), 0);
 	setenv(SECRET, "env-secret", 1);
@@ -231,7 +231,7 @@ static void test_a_systemd_credential_comes_between_file_and_environment(void **
 	rmdir(directory);
 }
 
-/* The bytes of the process's own environment, where a variable set by this test was put. */
+/* The variables that this test puts into the process's environment, to see what becomes of their bytes. */
 struct planted {
 	char role[40], secret[40], again[40];
 };
@@ -311,7 +311,7 @@ static void test_credentials_in_the_environment_are_wiped_when_the_config_is_ref
 	environ = before;
 }
 
-/* What a setting's text is, no error says, wherever in reading the file it comes about. */
+/* No error quotes a setting's value, whichever part of the reader it comes from. */
 static void test_no_error_quotes_a_credential(void **state)
 {
 	static const char *const texts[] = {
@@ -465,7 +465,7 @@ static void test_doubtful_rules_are_warned_of(void **state)
 	assert_null(strstr(all, "fine"));
 }
 
-/* The text of a file in the source tree; the tests run at its root. */
+/* Gives the text of a file of the source tree, at whose root the tests run. The caller frees it. */
 static char *read_source(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -520,7 +520,7 @@ static void test_the_example_loads_and_holds_the_defaults(void **state)
 	config_free(defaults);
 }
 
-/* The comment lines directly before the line at ("\n  name: "), joined by blanks. The caller frees it. */
+/* Joins the comment lines directly before the line at ("\n  name: ") by blanks. The caller frees the result. */
 static char *comment_before(const char *text, const char *at)
 {
 	const char *from = at;
@@ -560,7 +560,7 @@ static bool has_words(const char *text, const char *words)
 	return false;
 }
 
-/* Where the lines of a group end: at the next line that is not indented, or at the end of the text. */
+/* Finds where a group ends: at the next line that is not indented, or at the end of the text. */
 static const char *group_end(const char *group)
 {
 	const char *p = strchr(group + 1, '\n');

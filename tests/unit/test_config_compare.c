@@ -64,7 +64,7 @@ static void test_all_others_leave_it_the_same(void **state)
 	expect_same(true, ADDRESS ", request_timeout: 1s", APPROLE, "");
 	expect_same(true, ADDRESS, APPROLE, "limits: { connections: 5 }\nlisten: { mode: 0600 }");
 	expect_same(true, ADDRESS, APPROLE, "allow: { a: { uid: 1, ops: status } }");
-	/* However it is written, it is the same. */
+	/* Two ways to write the same values make no difference. */
 	expect_same(true, "address: [\"http://127.0.0.1:8200/\"], connect_timeout: '3s', tls_skip_verify: false",
 	    "secret_id_file: '/run/secret_id',\n  mount: \"approle\",\n  role_id: \"the-role\"", "");
 }

@@ -146,7 +146,7 @@ static void test_values(void **state)
 	}
 }
 
-/* Such values were of the wrong type where a text had to stand in quotes; now they are texts. */
+/* The setting decides what a value is, and these settings take any text. */
 static void test_values_that_look_like_something_else_are_texts(void **state)
 {
 	struct config *c = fixture_accepted(

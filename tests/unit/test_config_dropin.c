@@ -206,7 +206,7 @@ static void test_names_that_are_read(void **state)
 	}
 }
 
-/* They hold what would be refused, so that they cannot have been read. */
+/* These files hold what the reader would refuse, so that they cannot have been read. */
 static void test_other_names_are_ignored_and_the_likely_ones_warned_of(void **state)
 {
 	static const char *const warned[] = { "a.yml", "a b.yaml", "a+b.yaml", "\xc3\xa9.yaml", "a~.yaml",
@@ -222,7 +222,7 @@ static void test_other_names_are_ignored_and_the_likely_ones_warned_of(void **st
 		snprintf(wanted, sizeof(wanted),
 		    " is not read: a drop-in's name has letters, digits, . _ - and ends in .yaml\n");
 		assert_contains(fixture_warnings(fixture_accepted(RULE("main"))), wanted);
-		/* The name is shown as it is, or where it cannot be printed with ? in it. */
+		/* A name that cannot be printed is shown with ? in it. */
 		snprintf(wanted, sizeof(wanted), "%s/%s: is not read", fixture_dropins(), warned[i]);
 		if ((unsigned char)warned[i][0] < 0x80)
 			assert_contains(fixture_warnings(fixture_accepted(RULE("main"))), wanted);
@@ -353,7 +353,7 @@ static void test_a_drop_in_is_a_regular_file(void **state)
 	fixture_age(fixture_dropins(), 10);
 	fixture_refuses_file(fixture_dropin("a.yaml"), ": ");
 	unlink(fixture_dropin("a.yaml"));
-	/* Of other names they may stand there. */
+	/* Names that no drop-in has may be anything. */
 	assert_int_equal(mkfifo(fixture_dropin("README"), 0600), 0);
 	assert_int_equal(mkdir(fixture_dropin("old"), 0755), 0);
 	fixture_age(fixture_dropins(), 10);

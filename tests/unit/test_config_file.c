@@ -328,12 +328,12 @@ static void test_unknown_settings_are_refused_and_the_likely_one_is_named(void *
 	refuses("credentials: { a: { unit: a.service } }",
 	    "3: credentials: ", "there is no such group; credential is meant?");
 	assert_null(strchr(fixture_refused("zzzzzzzzz: { connections: 5 }"), '?'));
-	/* What stands in a setting that there is not may be anything. */
+	/* The value of an unknown setting is not looked at. */
 	refuses("limits: { zzz: [a, { b: c }] }", "3: limits.zzz: ", "there is no such setting");
 	refuses("zzzzzzzzz:\n- a: [b]\n", "3: zzzzzzzzz: ", "there is no such ");
 }
 
-/* What differs in more than two letters is hardly meant. */
+/* A name that differs in more than two letters is hardly the one that is meant. */
 static void test_the_name_that_is_meant_is_near(void **state)
 {
 	static const struct {
@@ -600,7 +600,7 @@ static void test_escapes_keep_their_texts_together(void **state)
 	}
 }
 
-/* What other formats have in such a place is neither read nor followed. */
+/* No file is read because another one names it, as other formats have it. */
 static void test_there_is_no_include(void **state)
 {
 	(void)state;
@@ -646,7 +646,7 @@ static void test_files_that_cannot_be_read_are_errors(void **state)
 	contains(fixture_refused_file(), "openbao.address: is needed");
 }
 
-/* The error's text is short; a name that fills it would be all that one reads. */
+/* A long name is cut: the error's text has room for 511 bytes. */
 static void test_long_names_do_not_push_the_reason_out_of_the_error(void **state)
 {
 	char text[5100] = "limits: { ";

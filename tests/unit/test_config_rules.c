@@ -58,7 +58,7 @@ static bool is_among(const char *name, const char *const *names)
 }
 
 /*
- * The ops are spelt out here, so that one that is added to the table later is not allowed by rules that there are.
+ * The ops are spelt out here: an op that is added to the table later must not be allowed by existing rules.
  */
 static void test_the_groups_of_ops_are_closed(void **state)
 {
@@ -131,7 +131,7 @@ static void test_units_are_read(void **state)
 	config_free(c);
 }
 
-/* systemd writes "-" within a name as \x2d. However the text is quoted, the backslash must stay one. */
+/* systemd writes a "-" of a path as \x2d in a unit's name. All these ways to write it are the same. */
 static void test_a_backslash_in_a_unit_is_a_backslash(void **state)
 {
 	static const char *const written[] = { "a\\x2db.service", "'a\\x2db.service'", "\"a\\\\x2db.service\"" };
@@ -187,7 +187,7 @@ static void test_callers_must_exist(void **state)
 	refuses("allow: { a: { gid: { a: 1 } } }", "3: allow.a.gid: ", list);
 }
 
-/* A number is what stands there, in decimal: no user is meant by what another reader might make of it. */
+/* Digits are a decimal number, and anything else is a name. No other notation of YAML means a user. */
 static void test_numbers_of_users_are_plain_and_decimal(void **state)
 {
 	static const char *const bad[] = { "4294967296", "99999999999999999999", "0x10", "0o10", "1e3", "1.0",

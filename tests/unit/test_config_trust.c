@@ -1,5 +1,5 @@
 /*
- * Which files the configuration is taken from: who may write them, and what becomes of those that are just being
+ * The files that a configuration is taken from: who may write them, and what becomes of those that are just being
  * changed.
  */
 #include <stdarg.h>
@@ -107,7 +107,7 @@ static void test_a_user_may_have_files_of_his_own_and_of_root(void **state)
 	assert_int_equal(seteuid(0), 0);
 }
 
-/* A link is followed, and what it points to counts: whoever may write that says who gets secrets. */
+/* A link is followed, and the owner and mode of its target count. */
 static void test_links_are_followed_and_their_targets_count(void **state)
 {
 	char elsewhere[200], folder[200];
@@ -199,7 +199,7 @@ static void test_a_folder_on_a_read_only_mount_may_have_any_mode(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* Loads the file as a running daemon does, which does not wait. *ret_again_ms: as config_load_again() gives it. */
+/* Loads the file as a running daemon does. Sets *ret_again_ms as config_load_again() does. */
 static bool loads_again(unsigned *ret_again_ms, struct error *error)
 {
 	struct config before = { .holds = 1 }, *config;
@@ -211,7 +211,7 @@ static bool loads_again(unsigned *ret_again_ms, struct error *error)
 	return config != NULL;
 }
 
-/* Fails unless path is named as one that is just being changed. Gives in how many milliseconds to load again. */
+/* Fails unless the error says that path is just being changed. Gives in how many milliseconds to load again. */
 static unsigned is_fresh(const char *path)
 {
 	struct error error;
@@ -236,7 +236,7 @@ static void is_settled(void)
 	assert_int_equal(again_ms, 0);
 }
 
-/* The operator has to mend it; another look would not help. */
+/* Fails unless the file is one that the operator has to mend, so that another look would not help. */
 static void is_wrong(void)
 {
 	struct error error;
@@ -249,8 +249,8 @@ static void is_wrong(void)
 }
 
 /*
- * A file that someone is writing may end anywhere, and a rule without its last keys may allow more than the whole.
- * What was written a second ago is taken for whole.
+ * A file that someone is writing may end anywhere, and a rule without its last keys may allow more than the whole
+ * rule. A file that was changed a second ago is taken for complete.
  */
 static void test_a_file_that_was_changed_just_now_is_not_trusted(void **state)
 {
@@ -280,7 +280,7 @@ static void test_a_file_that_was_changed_just_now_is_not_trusted(void **state)
 	is_settled();
 }
 
-/* What a half-written file says is not judged, however wrong it is. */
+/* The text of a file that may be half written is not judged, however wrong it is. */
 static void test_a_wrong_file_that_was_changed_just_now_is_not_judged(void **state)
 {
 	const char *dropin = fixture_dropin("a.yaml");
@@ -310,7 +310,7 @@ static void test_a_fresh_file_that_others_can_write_is_wrong_at_once(void **stat
 	is_wrong();
 }
 
-/* A machine whose clock was set back must not wait until it is there again. */
+/* A machine whose clock was set back must not wait until that time has come again. */
 static void test_a_file_from_the_future_is_taken(void **state)
 {
 	(void)state;
@@ -345,8 +345,8 @@ static double now_seconds(void)
 }
 
 /*
- * A start and a check wait until the file is a second old. Credentials of the environment are taken out of it once,
- * and are there when the waiting is over.
+ * A daemon that starts waits until the file is a second old. The credentials that it took from the environment
+ * before are still there then.
  */
 static void test_a_start_waits_for_a_file_that_is_being_changed(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * What YAML, or one of its readers, takes otherwise than a person who reads the file: each is refused with file,
- * line and a sentence that says what to write instead. And what may be written in several ways.
+ * YAML takes some texts otherwise than a person who reads the file: each of these is refused with file, line and a
+ * sentence that says what to write instead. Other texts may be written in several ways, which are all taken.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct bad {
 	const char *text, *start, *what;
 };
 
-/* Tells of each that is not refused as it should be. */
+/* Prints all cases that are not refused as they should be before it fails. */
 static void refuses_each(const struct bad *bad, size_t n)
 {
 	size_t wrong = 0;
@@ -45,7 +45,7 @@ static void refuses_each(const struct bad *bad, size_t n)
 	assert_int_equal(wrong, 0);
 }
 
-/* The file is well-formed however little it holds, but lacks what the environment can give. */
+/* Sets all that a configuration must have, so that the file may be empty. */
 static void set_environment(void)
 {
 	setenv("BAO_ADDR", "http://127.0.0.1:8200", 1);
@@ -135,7 +135,7 @@ static void test_in_quotes_these_are_texts(void **state)
 	}
 }
 
-/* What YAML reads as something only at a text's beginning is a part of it elsewhere. */
+/* Characters that mean something to YAML at the beginning of a text are a part of it elsewhere. */
 static void test_within_a_text_these_are_texts(void **state)
 {
 	static const char *const texts[] = { "a*", "a/*/b", "a&b", "a!", "a@b", "a`b", "a%b", "a|b", "a>b", "a#b",
@@ -326,7 +326,7 @@ static void test_bytes_that_no_text_file_has_are_refused(void **state)
 	    "3: holds U+2028, which YAML takes for the end of a line");
 	REFUSES_BYTES(FIXTURE_GOOD "\nkubernetes: { role: \"a\xe2\x80\xa9z\" }\n",
 	    "4: holds U+2029, which YAML takes for the end of a line");
-	/* YAML has no name for these bytes, as they have none in a text. */
+	/* YAML does not allow these characters either. */
 	REFUSES_BYTES(FIXTURE_GOOD "# \xc2\x80\n", "3: ");
 	REFUSES_BYTES(FIXTURE_GOOD "kubernetes: { role: a\xef\xbf\xbe }\n", "3: ");
 }
@@ -431,7 +431,7 @@ static void test_tabs_do_not_indent(void **state)
 	config_free(c);
 }
 
-/* The text: before, n times what, after. */
+/* Tests a text of before, n times what, and after. */
 static void refuses_many(const char *before, const char *what, size_t n, const char *after, const char *start,
     const char *why)
 {
@@ -491,7 +491,7 @@ static void test_a_whole_file_of_brackets_is_refused_at_once(void **state)
 	assert_true(cpu_seconds() - from < 2);
 }
 
-/* Long is not deep: what there are many of, side by side, is read, each on a line of its own or all on one. */
+/* A long list is read at once, whether each of its items has a line of its own or all stand on one. */
 static void test_long_lists_are_read(void **state)
 {
 	static const char *const between[] = { ",\n      ", ", " };
@@ -518,7 +518,7 @@ static void test_long_lists_are_read(void **state)
 	free(text);
 }
 
-/* As a program writes it: JSON, all on one line. */
+/* A program may write its rules as JSON, all on one line. */
 static void test_many_rules_are_read(void **state)
 {
 	static const size_t n = 40000;
@@ -542,7 +542,7 @@ static void test_many_rules_are_read(void **state)
 	assert_true(cpu_seconds() - from < 5);
 }
 
-/* A name is that of the setting which is wrong, not that of one before it on the same line. */
+/* The error names the setting that is wrong, not one that stands before it on the same line. */
 static void test_an_error_names_no_neighbour(void **state)
 {
 	static const char *const texts[] = { "allow: { a: { uid: 0, ops: status }, b: { [x]: 1 } }",
@@ -763,7 +763,7 @@ static void test_lines_may_end_with_cr_lf(void **state)
 	refuses("kubernetes:\r\n  role:\r\n", "4: kubernetes.role: ", "has no value");
 }
 
-/* All that is a configuration in these ways of writing is the same. */
+/* These texts all say the same. */
 static void test_names_may_be_quoted_and_either_style_is_taken(void **state)
 {
 	static const char *const texts[] = {
