@@ -1,0 +1,20 @@
+/*
+ * texts: a list of texts in memory that is wiped when it is freed. A zeroed list is empty.
+ */
+#ifndef TEXTS_H
+#define TEXTS_H
+
+#include <stddef.h>
+
+struct texts {
+	char **item; /* allocated by secmem, as is each text */
+	size_t count;
+};
+
+/* Adds a copy of text at the end. 0; or -1: no memory, and the list is unchanged. */
+int texts_add(struct texts *texts, const char *text);
+
+/* Wipes and frees the texts, and makes the list empty. */
+void texts_clear(struct texts *texts);
+
+#endif
