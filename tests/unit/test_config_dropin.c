@@ -164,7 +164,7 @@ static void test_an_error_in_a_drop_in_names_it_with_line_and_setting(void **sta
 		{ "allow:\n\tweb: {}\n", ":2: allow: a tab cannot indent: use spaces" },
 		{ "allow: { web: { uid: 0, ops: write, paths: * } }",
 		    ":1: allow.web.paths: a text that begins with *" },
-		{ "# \x01\n", ":1: holds a control byte (0x01)" },
+		{ "# \x01\n", ":1: holds U+0001, which nobody sees" },
 		{ RULE("a") "---\n" RULE("b"), ":2: a second document begins here" },
 		{ "- allow\n", ":1: " },
 		{ "allow: 5\n", ":1: allow: must be a group" },

@@ -494,7 +494,7 @@ static void test_a_socket_path_must_fit_and_be_whole(void **state)
 	path[107] = 's';
 	path[108] = '\0';
 	snprintf(text, sizeof(text), "listen: { socket: %s }", path);
-	refuses(text, "3: listen.socket: ", "108 bytes, at most 107");
+	refuses(text, "3: listen.socket: ", "is too long for a socket: at most 107 bytes fit");
 	refuses("listen: { socket: s.sock }", "3: listen.socket: ", "full path");
 	refuses("listen: { socket: \"\" }", "3: listen.socket: ", "full path");
 	refuses("listen: { socket: /run/ }", "3: listen.socket: ", "full path");
