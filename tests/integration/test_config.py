@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 from harness.daemon import EX_CONFIG, run
 
 GOOD = {
@@ -15,7 +15,7 @@ GOOD = {
 
 
 def check(settings, env=None):
-    return run(libconfig.text(settings) if isinstance(settings, dict) else settings, "--check-config", env=env)
+    return run(settings, "--check-config", env=env)
 
 
 def line_of(text, word):
@@ -41,26 +41,26 @@ def test_the_shipped_file_is_accepted(scratch):
 
 
 def test_missing_address_is_tagged():
-    done = check(libconfig.merged(GOOD, {"openbao": {"address": None}}))
+    done = check(config_text.merged(GOOD, {"openbao": {"address": None}}))
     assert done.returncode == EX_CONFIG
     assert "(REQ-007, PX-0003)" in done.log
 
 
 @pytest.mark.parametrize("missing", ["role_id", "secret_id_file"])
 def test_missing_credential_is_tagged(missing):
-    done = check(libconfig.merged(GOOD, {"approle": {missing: None}}))
+    done = check(config_text.merged(GOOD, {"approle": {missing: None}}))
     assert done.returncode == EX_CONFIG
     assert "(REQ-004, PX-0003)" in done.log
 
 
 def test_missing_auth_is_tagged():
-    done = check(libconfig.merged(GOOD, {"openbao": {"auth": ""}}))
+    done = check(config_text.merged(GOOD, {"openbao": {"auth": ""}}))
     assert done.returncode == EX_CONFIG
     assert "(REQ-004, PX-0003)" in done.log
 
 
 def test_missing_approle_group_is_tagged():
-    done = check(libconfig.merged(GOOD, {"approle": None}))
+    done = check(config_text.merged(GOOD, {"approle": None}))
     assert done.returncode == EX_CONFIG
     assert "(REQ-004, PX-0003)" in done.log
 
@@ -70,9 +70,9 @@ def test_missing_approle_group_is_tagged():
     {"BAO_ADDR": "http://127.0.0.1:8200", "OPENBAO_APPROLE_ROLE_ID": "r", "OPENBAO_APPROLE_SECRET_ID": "s"},
 ])
 def test_the_environment_serves_where_nothing_is_configured(given):
-    settings = libconfig.merged(GOOD, {"openbao": None})
+    settings = config_text.merged(GOOD, {"openbao": None})
     if "OPENBAO_APPROLE_ROLE_ID" in given:
-        settings = libconfig.merged(settings, {"approle": None})
+        settings = config_text.merged(settings, {"approle": None})
     done = check(settings, env=given)
     assert done.returncode == 0, done.log
 
@@ -83,12 +83,12 @@ def test_the_environment_serves_where_nothing_is_configured(given):
 ])
 def test_unknown_settings_are_errors_with_file_and_line(group, name):
     if group == "allow":
-        settings, name = libconfig.merged(GOOD, {"allow": {"all": {"path": "secret/*"}}}), "path"
+        settings, name = config_text.merged(GOOD, {"allow": {"all": {"path": "secret/*"}}}), "path"
     elif group:
-        settings = libconfig.merged(GOOD, {group: {name: "x"}})
+        settings = config_text.merged(GOOD, {group: {name: "x"}})
     else:
-        settings = libconfig.merged(GOOD, {name: {"a": "x"}})
-    line = line_of(libconfig.text(settings), f"{name} ")
+        settings = config_text.merged(GOOD, {name: {"a": "x"}})
+    line = line_of(config_text.text(settings), f"{name} ")
     assert_error_at(check(settings), name, line)
 
 
@@ -96,8 +96,8 @@ def test_unknown_settings_are_errors_with_file_and_line(group, name):
     ("openbao", 'namespace = "a";\nnamespace = "b";\n'), ("approle", 'mount = "a";\nmount = "a";\n'),
 ])
 def test_repeated_settings_are_errors_with_file_and_line(group, settings):
-    base = libconfig.text(libconfig.merged(GOOD, {group: None}))
-    inside = libconfig.text(GOOD[group])
+    base = config_text.text(config_text.merged(GOOD, {group: None}))
+    inside = config_text.text(GOOD[group])
     text = f"{base}{group}: {{\n{inside}{settings}}};\n"
     second = len(f"{base}{group}: {{\n{inside}{settings}".splitlines())
     done = check(text)
@@ -106,7 +106,7 @@ def test_repeated_settings_are_errors_with_file_and_line(group, settings):
 
 
 def test_a_repeated_group_is_an_error():
-    text = libconfig.text(GOOD)
+    text = config_text.text(GOOD)
     done = check(text + 'openbao: { namespace = "x"; };\n')
     assert done.returncode == EX_CONFIG
     assert f"{done.config}:{len(text.splitlines()) + 1}" in done.log
@@ -130,8 +130,8 @@ def test_a_repeated_group_is_an_error():
     ("audit", "on_failure", "deny"),
 ])
 def test_values_out_of_range_are_errors_with_file_and_line(group, name, value):
-    settings = libconfig.merged(GOOD, {group: {name: value}})
-    text = libconfig.text(settings).replace("a\nb", "a\\nb")
+    settings = config_text.merged(GOOD, {group: {name: value}})
+    text = config_text.text(settings).replace("a\nb", "a\\nb")
     assert_error_at(check(text), name, line_of(text, f"{name} "))
 
 
@@ -140,27 +140,27 @@ def test_values_out_of_range_are_errors_with_file_and_line(group, name, value):
     {"uid": -1}, {"uid": 0, "ops": []}, {"uid": 0, "paths": [""]},
 ])
 def test_rules_that_make_no_sense_are_errors(rule):
-    settings = libconfig.merged(GOOD, {"allow": {"odd": rule}})
+    settings = config_text.merged(GOOD, {"allow": {"odd": rule}})
     done = check(settings)
     assert done.returncode == EX_CONFIG, done.log
     assert re.search(rf"{re.escape(done.config)}:\d+", done.log)
 
 
 def test_what_is_neither_an_op_nor_a_group_is_told_which_there_are():
-    done = check(libconfig.merged(GOOD, {"allow": {"odd": {"uid": 0, "ops": "all", "paths": "*"}}}))
+    done = check(config_text.merged(GOOD, {"allow": {"odd": {"uid": 0, "ops": "all", "paths": "*"}}}))
     assert done.returncode == EX_CONFIG
     assert '"all" is not an op; known: ping, status, ' in done.log and "and the groups read and write" in done.log
 
 
 def test_a_syntax_error_names_the_line():
-    text = libconfig.text(GOOD) + "listen: { socket = \n};\n"
+    text = config_text.text(GOOD) + "listen: { socket = \n};\n"
     done = check(text)
     assert done.returncode == EX_CONFIG
     assert re.search(rf"{re.escape(done.config)}:\d+", done.log)
 
 
 def test_a_nul_byte_does_not_hide_the_rest_of_the_file():
-    done = check(libconfig.text(GOOD).encode() + b"\0\nnonsense: { a = 1; };\n")
+    done = check(config_text.text(GOOD).encode() + b"\0\nnonsense: { a = 1; };\n")
     assert done.returncode == EX_CONFIG
 
 
@@ -193,7 +193,7 @@ def test_an_unknown_option_is_refused():
 
 def test_check_config_touches_nothing(scratch, site):
     socket = scratch / "run" / "s.sock"
-    done = check(libconfig.merged(site.settings(), {"listen": {"socket": str(socket)}}))
+    done = check(config_text.merged(site.settings(), {"listen": {"socket": str(socket)}}))
     assert done.returncode == 0, done.log
     assert not socket.parent.exists()
     assert site.logins() == []
@@ -201,26 +201,26 @@ def test_check_config_touches_nothing(scratch, site):
 
 def test_a_wrong_config_stops_the_daemon_before_it_serves(scratch):
     socket = scratch / "s.sock"
-    done = run(libconfig.text(libconfig.merged(GOOD, {"listen": {"socket": str(socket), "nonsense": 1}})))
+    done = run(config_text.merged(GOOD, {"listen": {"socket": str(socket), "nonsense": 1}}))
     assert done.returncode == EX_CONFIG
     assert not socket.exists()
 
 
 def test_no_rule_at_all_warns():
-    done = check(libconfig.merged(GOOD, {"allow": None}))
+    done = check(config_text.merged(GOOD, {"allow": None}))
     assert done.returncode == 0
     assert "warning" in done.log.lower()
 
 
 @pytest.mark.parametrize("pattern", ["secret/web*", "secret/data/web/*", "secret/metadata/x"])
 def test_doubtful_patterns_warn(pattern):
-    done = check(libconfig.merged(GOOD, {"allow": {"all": {"paths": pattern}}}))
+    done = check(config_text.merged(GOOD, {"allow": {"all": {"paths": pattern}}}))
     assert done.returncode == 0
     assert pattern in done.log
 
 
 def test_skipped_tls_verification_warns():
     openbao = {"address": "https://127.0.0.1:8200", "tls_skip_verify": True}
-    done = check(libconfig.merged(GOOD, {"openbao": openbao}))
+    done = check(config_text.merged(GOOD, {"openbao": openbao}))
     assert done.returncode == 0
     assert "tls_skip_verify" in done.log

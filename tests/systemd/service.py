@@ -2,14 +2,14 @@
 
 import json
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 
 UNIT = "secretstored.service"
 SOCKET_UNIT = "secretstored.socket"
 CREDENTIALS_UNIT = "secretstored-credentials.socket"
 GATE = "secretstored-ready.service"
 SOCKET = "/run/secretstored/secretstored.sock"
-CONFIG = "/etc/secretstored/secretstored.conf"
+CONFIG = "/etc/secretstored/secretstored.yaml"
 SECRET_ID = "/etc/secretstored/secret_id"
 CA = "/etc/secretstored/ca.pem"
 GROUP = "secretstored"
@@ -30,7 +30,7 @@ class Service:
         openbao = {"address": f"{scheme}://localhost:{site.server.port}"}
         if site.server.tls:
             openbao["ca_file"] = CA
-        return libconfig.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "allow": ROOT_RULE}, changes)
+        return config_text.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "allow": ROOT_RULE}, changes)
 
     def configure(self, site, **changes):
         """Writes what an admin writes; does not start or reload."""
@@ -41,8 +41,8 @@ class Service:
         self.write_config(self.settings(site, **changes))
 
     def write_config(self, settings):
-        text = settings if isinstance(settings, str) else libconfig.text(settings)
-        self.lab.write(CONFIG, text, mode=0o640, owner="root:secretstored")
+        text = settings if isinstance(settings, str) else config_text.text(settings)
+        config_text.settle(self.lab.write(CONFIG, text, mode=0o640, owner="root:secretstored"))
 
     def drop_in(self, name, text, unit=UNIT):
         self.add_unit(f"{unit}.d/{name}.conf", text)

@@ -63,7 +63,7 @@ def test_a_wrong_configuration_makes_the_reload_fail_and_is_named(service, site)
     service.start()
     site.put("app/db", {"x": 1})
     since = service.cursor()
-    service.write_config("allow: { web: { uid = 0; ops = \"kv.gte\"; paths = \"*\"; }; };\n")
+    service.write_config("allow: { web: { uid: 0, ops: kv.gte, paths: secret/* } }\n")
     assert service.lab.systemctl("reload", UNIT, check=False).returncode != 0
     service.wait_log(f"{CONFIG}:1: allow.web.ops", since)
     assert service.lab.show(UNIT, "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
@@ -74,7 +74,7 @@ def test_a_signal_with_a_wrong_configuration_is_in_the_status(service, site):
     service.configure(site)
     service.start()
     before = service.status_text
-    service.write_config("openbao: {")
+    service.write_config("openbao: {\n")
     service.lab.systemctl("kill", "-s", "HUP", UNIT)
     service.wait_status("the configuration could not be reloaded, see the log")
     service.lab.wait_show(UNIT, "ActiveState", "active")

@@ -29,7 +29,7 @@ def test_a_stop_revokes_the_token(service, site):
 
 def test_a_wrong_configuration_is_not_tried_again_and_again(service, site):
     service.configure(site)
-    service.write_config("openbao: { no_such_thing = 1; };")
+    service.write_config("openbao: { no_such_thing: 1 }\n")
     since = service.cursor()
     assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
     assert service.lab.show(UNIT, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "78", "NRestarts": "0"}
