@@ -51,7 +51,7 @@ def run(config=None, *args, drop_ins=None, env=None, timeout=20, program=None, p
 
 
 class Daemon:
-    def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
+    def __init__(self, settings, *, drop_ins=None, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
                  wait="ready", program=None, stderr=None):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
@@ -60,6 +60,8 @@ class Daemon:
         self.config = self.directory / "secretstored.yaml"
         self.audit_path = canary.run.new_log(f"audit-{name}")  # where the leak hunt looks
         self.configure(settings)
+        for drop_in, content in (drop_ins or {}).items():
+            self.drop_in(drop_in, content)
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
             self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
@@ -79,6 +81,10 @@ class Daemon:
         """Writes the file, with what is this daemon's own."""
         own = {"listen": {"socket": str(self.socket)}, "audit": {"sink": "file", "file": str(self.audit_path)}}
         config_text.write(self.config, config_text.merged(own, settings))
+
+    def drop_in(self, name, content):
+        """Writes a drop-in; its path."""
+        return config_text.write_drop_in(self.config, name, content)
 
     @property
     def pid(self):
