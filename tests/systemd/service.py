@@ -10,6 +10,7 @@ CREDENTIALS_UNIT = "secretstored-credentials.socket"
 GATE = "secretstored-ready.service"
 SOCKET = "/run/secretstored/secretstored.sock"
 CONFIG = "/etc/secretstored/secretstored.yaml"
+FOLDER = f"{CONFIG}.d"
 SECRET_ID = "/etc/secretstored/secret_id"
 CA = "/etc/secretstored/ca.pem"
 GROUP = "secretstored"
@@ -44,7 +45,14 @@ class Service:
         text = settings if isinstance(settings, str) else config_text.text(settings)
         config_text.settle(self.lab.write(CONFIG, text, mode=0o640, owner="root:secretstored"))
 
+    def write_rules(self, name, settings):
+        """A drop-in of the configuration."""
+        path = self.lab.write(f"{FOLDER}/{name}", config_text.text(settings))
+        for changed in (path, path.parent):
+            config_text.settle(changed)
+
     def drop_in(self, name, text, unit=UNIT):
+        """A drop-in of a unit."""
         self.add_unit(f"{unit}.d/{name}.conf", text)
 
     def add_unit(self, name, text):
@@ -117,7 +125,7 @@ class Service:
             if "/" not in name:
                 self.lab.systemctl("stop", name, check=False)
             self.lab.path(f"/etc/systemd/system/{name}").unlink(missing_ok=True)
-        self.lab.run("rm", "-rf", "/run/secretstored")
+        self.lab.run("rm", "-rf", "/run/secretstored", FOLDER)
         for path in (CONFIG, SECRET_ID, CA):
             self.lab.path(path).unlink(missing_ok=True)
         self.lab.reload()
