@@ -71,7 +71,7 @@ def written(scratch):
 def test_rules_come_after_the_main_files_in_the_order_of_the_files_names():
     drop_ins = {"a.yaml": rule("lower"), "9.yaml": rule("nine"), "B.yaml": rule("upper"), "10.yaml": rule("ten"),
                 "-x.yaml": rule("dash"), "_x.yaml": rule("line"), "a.b.yaml": rule("dot"),
-                "z.yaml": {"allow": {"z2": {"uid": 1}, "z1": {"uid": 1}}}}
+                "z.yaml": config_text.merged(rule("z2"), rule("z1"))}
     done = run(MAIN, "--explain", f"uid={CALLER}", "probe", drop_ins=drop_ins)
     in_files = ["dash", "ten", "nine", "upper", "line", "dot", "lower", "z2", "z1"]
     assert rules_in_order(done) == ["main-b", "main-a", *in_files]
@@ -375,6 +375,7 @@ def changing(path):
         while not done.wait(0.05):
             os.utime(path)
 
+    os.utime(path)
     thread = threading.Thread(target=change)
     thread.start()
     try:
