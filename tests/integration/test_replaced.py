@@ -22,13 +22,13 @@ allow:
     unit: nobody-{version}.service
 """
 
-# A process that replaces the files, a hundred at a time, so that for some milliseconds each of the hundred is half written: in
-# place, by a rename, and in place with the time of change set back at the end, as `cp --preserve` does. It works for `busy`
-# seconds, rests for `rest` seconds, and so on; without a rest it never stops. It ends when its standard input does, after the
-# files that it has begun.
+# A process that replaces the files, a hundred at a time, so that for some milliseconds each of the hundred is half written; in
+# the ways of `kinds`, by turns: in place, by a rename, and in place with the time of change set back at the end, as
+# `cp --preserve` does. It works for `busy` seconds, rests for `rest` seconds, and so on; without a rest it never stops. It ends
+# when its standard input does, after the files that it has begun.
 REPLACER = """
 import os, random, select, sys, time
-rule, folder, files, uid, busy, rest = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:])
+rule, folder, kinds, files, uid, busy, rest = *sys.argv[1:4], *map(float, sys.argv[4:])
 names = [f"{folder}/{n:05}.yaml" for n in range(int(files))]
 
 def replace(batch, version, kind):
@@ -54,7 +54,7 @@ version, until = 0, time.monotonic() + busy
 while not select.select([sys.stdin], [], [], 0)[0]:
     version += 1
     # Not in the order in which they are read, or reader and writer would meet only once.
-    replace(random.sample(range(len(names)), 100), version, ("place", "rename", "preserve")[version % 3])
+    replace(random.sample(range(len(names)), 100), version, kinds.split()[version % len(kinds.split())])
     if rest and time.monotonic() > until:
         select.select([sys.stdin], [], [], rest)
         until = time.monotonic() + busy
@@ -62,8 +62,8 @@ while not select.select([sys.stdin], [], [], 0)[0]:
 
 
 @contextlib.contextmanager
-def replacing(folder, busy, rest):
-    args = [RULE, folder, FILES, process.UID, busy, rest]
+def replacing(folder, kinds, busy, rest):
+    args = [RULE, folder, kinds, FILES, process.UID, busy, rest]
     child = process.start([sys.executable, "-c", REPLACER, *args], stdin=subprocess.PIPE)
     try:
         yield
@@ -116,9 +116,11 @@ def test_no_reload_sees_half_of_a_file_that_is_being_replaced(daemon):
     assert served.reload()
     took = time.monotonic() - began
 
-    with replacing(served.folder, busy=1, rest=0):  # all the time: there is no moment at which all files can be trusted
+    # All the time, so that there is no moment at which all files can be trusted; and in place, since a rename changes the folder,
+    # which would be seen before any file is read.
+    with replacing(served.folder, "place preserve", busy=1, rest=0):
         assert not served.reload()
-    with replacing(served.folder, busy=0.1, rest=1.2 + 2 * took):
+    with replacing(served.folder, "place rename preserve", busy=0.1, rest=1.2 + 2 * took):
         taken = [served.reload() for _ in range(3)]
         assert served.explain().returncode in (1, EX_CONFIG), "forbidden, or not settled"
     assert any(taken)
