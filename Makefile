@@ -85,7 +85,7 @@ ARCHIVES := $(addprefix $(BUILD)/obj/,common.a daemon.a client.a helpers.a bench
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY: $(call objects,$(TESTS) $(FUZZERS) $(BENCHES) $(UNLIMITED)) # kept between runs
-.PHONY: all unit fuzzers benches check check-long lint format fuzz bench demo setup install uninstall clean distclean help
+.PHONY: all unit fuzzers benches check check-all check-long lint format fuzz bench demo setup install uninstall clean distclean help
 
 all: $(PROGRAMS) $(LIBRARIES) $(BUILD)/libsecretstore.pc $(UNITS)
 unit: $(TEST_PROGRAMS)
@@ -146,7 +146,8 @@ $(BUILD)/secretstorectl: $(call objects,$(CLI)) $(BUILD)/obj/client.a $(BUILD)/o
 	$(call say,LD,$@)
 	$(call link,$(CONFIG_CLIENT_LIBS),$(LTO))
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(addprefix $(BUILD)/obj/,helpers.a client.a daemon.a common.a)
+# No program refers to case_filter, which thus would not be taken out of the archive.
+$(BUILD)/tests/%: $(addprefix $(BUILD)/obj/tests/unit/,%.o case_filter.o) $(addprefix $(BUILD)/obj/,helpers.a client.a daemon.a common.a)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	@$(if $(CONFIG_CMOCKA),,echo 'missing: cmocka (apt-get install libcmocka-dev), or run: make setup' >&2; exit 1)
@@ -207,9 +208,20 @@ demo:
 JOBS = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 SUBMAKE = +@$(MAKE) --no-print-directory $(JOBS) WERROR=1 DEV_TOKEN=
 
+# With T=... one test runs, and tests/run has what it needs built. A T in the environment is not meant for us.
+ifeq ($(origin T),command line)
+check:
+	@tools/setup check
+	+@SUBMAKE='$(MAKE) --no-print-directory $(JOBS) WERROR=1' tests/run one '$(T)' build$(addprefix /,$(VARIANT))
+fuzz: FUZZED := $(wildcard tests/fuzz/fuzz_$(T:fuzz_%=%).c)
+else
 check: RUN := check
+check: check-all
+fuzz: FUZZED := $(FUZZERS)
+endif
 check-long: RUN := long
-check check-long:
+check-long: check-all
+check-all:
 	@tools/setup check
 	$(SUBMAKE) BUILD=build all unit benches
 	$(SUBMAKE) BUILD=build/asan SANITIZE=1 CC=$(CLANG) all unit benches
@@ -234,9 +246,10 @@ bench:
 	$(if $(QUICK)$(SECTIONS),,@for bench in snapshot residue abuse; do .venv/bin/python tests/bench/$$bench.py || exit; done)
 
 fuzz:
+	$(if $(FUZZED),,$(error there is no fuzz target $(T); there are: $(FUZZERS:tests/fuzz/fuzz_%.c=%)))
 	@tools/setup check
-	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) fuzzers
-	@tests/run fuzz $(FUZZ_SECONDS)
+	$(SUBMAKE) BUILD=build/fuzz FUZZ=1 CC=$(CLANG) $(FUZZED:tests/fuzz/%.c=build/fuzz/%)
+	@tests/run fuzz $(FUZZ_SECONDS) $(FUZZED)
 
 ifneq ($(and $(DEVELOPERS),$(filter install,$(MAKECMDGOALS))),)
 $(error a build with DEV_TOKEN=1 is not to be installed)
@@ -286,13 +299,16 @@ help:
 #: make setup           install the Debian packages that building needs
 #: make demo            a real OpenBao, a login, and the daemon at work; KEEP=1 leaves them running
 #: make check           install what is missing, build, and run all tests: some minutes
+#: make check T=NAME    build what one test needs, and run it: T=cache or T=test_cache (tests/unit/test_cache.c),
+#:                      T=cache:'test_a_put*' (cases of it), T=test_cache.py (in tests/integration or tests/systemd),
+#:                      T=test_cache.py::test_x, T=test_cache.py:WORD (as pytest -k). SANITIZE=1 or thread: in that build
 #: make check-long      the long tests, threads under TSan, and longer fuzzing
 #: make unit            build the unit tests into build/tests/
 #: make lint            the rules of the source tree
 #: make format          lay the C code out by .clang-format, as the lint wants it
 #: make bench           figures beside those of others, in one run: 25 minutes. QUICK=1: two minutes, to see that it
 #:                      works; DOCS=1: also into docs/; SECTIONS='nginx cached ...' of tests/bench/bench.py only. As root
-#: make fuzz            each fuzz target for FUZZ_SECONDS=600
+#: make fuzz            each fuzz target for FUZZ_SECONDS=600; T=config: that one
 #: make SANITIZE=1      build with ASan and UBSan into build/asan/
 #: make DEV_TOKEN=1     build into build/dev-token/ what developers need: a login with a token, and a process that can be
 #:                      debugged without root

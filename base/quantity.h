@@ -1,5 +1,6 @@
 /*
- * quantity: numbers as people write them. A text is taken whole or not at all: no sign, no blank, nothing after it.
+ * quantity: numbers as people write them. A text is taken whole or not at all: no sign, no blank, nothing after
+ * it.
  */
 #ifndef QUANTITY_H
 #define QUANTITY_H

@@ -169,7 +169,7 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	return 0;
 }
 
-static int explain_rules(const char *config_file, int count, char **words)
+static int run_explain(const char *config_file, int count, char **words)
 {
 	struct error error;
 	struct config *config = config_load_file(config_file, &error);
@@ -272,6 +272,6 @@ int main(int argc, char **argv)
 	}
 	log_init(LOG_LEVEL_INFO);
 	if (explains)
-		return explain_rules(config_file, argc - optind, argv + optind);
+		return run_explain(config_file, argc - optind, argv + optind);
 	return run_daemon(config_file, check_only);
 }

@@ -1,18 +1,20 @@
 /*
- * credential_rules: which unit gets which secret as which credential. Reading rules from the configuration is
- * config_credentials.c's business.
+ * credential_rules: reads the address that systemd connects from, and finds the rule for it. config_credentials.c
+ * reads the rules from the configuration.
  */
 #include "daemon/access/credential_rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/access/rules.h"
+#include "proto/secret_name.h"
 
-#define DIGITS_MAX 16 /* of a 64-bit number */
-#define ID_MAX 255    /* systemd's FDNAME_MAX */
+#define HEX_DIGITS_MAX 16 /* of a 64-bit number */
+#define ID_MAX 255        /* systemd's FDNAME_MAX */
 
-static const char between[] = "/unit/";
+static const char unit_separator[] = "/unit/";
 
 bool credential_id_ok(const char *id)
 {
@@ -24,8 +26,8 @@ bool credential_id_ok(const char *id)
 	return true;
 }
 
-/* The unit must be of a kind whose settings can have LoadCredential=. */
-static bool unit_ok(const char *unit)
+/* Tells whether this is a unit's name, of a kind whose settings include LoadCredential=. */
+static bool credential_unit_ok(const char *unit)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
 	static const char *const kinds[] = { ".service", ".socket", ".mount", ".swap" };
@@ -50,14 +52,15 @@ bool credential_peer_parse(const char *name, size_t len, struct credential_peer 
 		return false;
 	memcpy(text, name + 1, len - 1);
 	size_t digits = strspn(text, "0123456789abcdef");
-	if (digits == 0 || digits > DIGITS_MAX || strncmp(text + digits, between, strlen(between)) != 0)
+	if (digits == 0 || digits > HEX_DIGITS_MAX ||
+	    strncmp(text + digits, unit_separator, strlen(unit_separator)) != 0)
 		return false;
-	const char *unit = text + digits + strlen(between), *slash = strchr(unit, '/');
+	const char *unit = text + digits + strlen(unit_separator), *slash = strchr(unit, '/');
 	if (slash == NULL)
 		return false;
 	memcpy(peer.unit, unit, (size_t)(slash - unit));
 	memcpy(peer.id, slash + 1, strlen(slash + 1));
-	if (!unit_ok(peer.unit) || !credential_id_ok(peer.id))
+	if (!credential_unit_ok(peer.unit) || !credential_id_ok(peer.id))
 		return false;
 	*ret = peer;
 	return true;
@@ -74,6 +77,20 @@ const struct credential_rule *credential_rules_find(const struct credential_rule
 			return rule;
 	}
 	return NULL;
+}
+
+void credential_rules_warn(const struct credential_rules *rules, void (*warn)(const char *format, ...))
+{
+	char path[SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX + 1];
+	const char *odd;
+
+	for (size_t i = 0; i < rules->nrules; i++) {
+		const struct credential_rule *rule = &rules->rule[i];
+
+		snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
+		if ((odd = rules_pattern_warning(path)) != NULL)
+			warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
+	}
 }
 
 void credential_rules_free(struct credential_rules *rules)

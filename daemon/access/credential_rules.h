@@ -1,6 +1,6 @@
 /*
- * credential_rules: which unit gets which secret as which credential. Pure: the name that systemd gives its end of
- * the connection in, the rule that decides out.
+ * credential_rules: decides which unit gets which secret as a systemd credential. Pure: it takes the name that
+ * systemd gave its end of the connection, and gives the rule that applies.
  */
 #ifndef CREDENTIAL_RULES_H
 #define CREDENTIAL_RULES_H
@@ -8,28 +8,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CREDENTIAL_NAME_MAX 108 /* the whole of a Unix socket's address, and so of what is in it */
+#define CREDENTIAL_NAME_MAX 108 /* the length of a Unix socket's address, which bounds the names in it */
 
-/* Who asks for what, as strings. */
+/* The unit that asks, and the credential that it asks for. */
 struct credential_peer {
 	char unit[CREDENTIAL_NAME_MAX]; /* "postgresql.service" */
 	char id[CREDENTIAL_NAME_MAX];   /* "db-password" */
 };
 
 /*
- * Reads the address of the socket that connected, the len bytes after its family. systemd binds an abstract one
- * (seen with 252): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the credential's id. True, with ret
- * filled in, only for exactly that, with a unit of a kind that has processes and an id that systemd allows.
- * Anybody may choose such a name: what it says holds only for a peer whose uid is 0.
+ * Reads the address of the socket that connected: the len bytes after its family. systemd binds it to an abstract
+ * address (seen with 252): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the credential's id. Returns
+ * true and fills in ret only for exactly that form, with a unit of a kind that has processes and an id that
+ * systemd allows. Anybody may bind such an address, so the result may be trusted only if the peer's uid is 0.
  */
 bool credential_peer_parse(const char *name, size_t len, struct credential_peer *ret);
 
-/* Does systemd allow this as a credential's id? It must be a file's name, of printable ASCII without a colon. */
+/* Tells whether systemd allows this as a credential's id: a file name of printable ASCII without a colon. */
 bool credential_id_ok(const char *id);
 
 struct credential_rule {
 	char *name;
-	char **units; /* patterns, as those of struct rule; one at least of both */
+	char **units; /* patterns, as in struct rule; at least one unit and one id */
 	size_t nunits;
 	char **ids;
 	size_t nids;
@@ -45,6 +45,9 @@ struct credential_rules {
 /* Gives the first rule for this unit and id, or NULL. */
 const struct credential_rule *credential_rules_find(const struct credential_rules *rules,
     const struct credential_peer *peer);
+
+/* Calls warn for each path of a rule that is allowed but doubtful. */
+void credential_rules_warn(const struct credential_rules *rules, void (*warn)(const char *format, ...));
 
 void credential_rules_free(struct credential_rules *rules);
 

@@ -54,3 +54,23 @@ const char *patterns_id_error(const char *pattern)
 {
 	return credential_id_ok(pattern) ? NULL : "is no name of a credential, nor a pattern for some";
 }
+
+_Static_assert(SECRET_MOUNT_MAX == 256 && SECRET_PATH_MAX == 1024, "as the texts below say");
+
+const char *patterns_mount_error(const char *mount)
+{
+	if (strchr(mount, '*') != NULL)
+		return "names one place: there can be no * in it";
+	return request_path_ok(mount, SECRET_MOUNT_MAX)
+	    ? NULL
+	    : "must be a mount's path, such as secret, without a slash at its ends and of at most 256 bytes";
+}
+
+const char *patterns_secret_error(const char *path)
+{
+	if (strchr(path, '*') != NULL)
+		return "names one place: there can be no * in it";
+	return request_path_ok(path, SECRET_PATH_MAX)
+	    ? NULL
+	    : "must be a path, such as web/db, without a slash at its ends and of at most 1024 bytes";
+}

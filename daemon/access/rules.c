@@ -1,6 +1,6 @@
 /*
- * rules: who may do what. Everything that is not allowed by a rule is forbidden; a rule that restricts neither
- * uid, gid nor unit names nobody. Reading rules from the configuration is config_rules.c's business.
+ * rules: decides who may do what. What no rule allows is forbidden, and a rule that has neither uid, gid nor unit
+ * names nobody. config_rules.c reads the rules from the configuration.
  */
 #include "daemon/access/rules.h"
 
@@ -9,9 +9,9 @@
 
 #include "daemon/access/rules_index.h"
 
-#define FEW_RULES 16 /* looked at one by one */
+#define UNINDEXED_MAX 16 /* up to this many rules are judged one by one */
 
-static bool has_uid(const struct rule *rule, uid_t uid)
+static bool rule_has_uid(const struct rule *rule, uid_t uid)
 {
 	for (size_t i = 0; i < rule->nuids; i++)
 		if (rule->uids[i] == uid)
@@ -19,7 +19,7 @@ static bool has_uid(const struct rule *rule, uid_t uid)
 	return false;
 }
 
-static bool has_gid(const struct rule *rule, gid_t gid)
+static bool rule_has_gid(const struct rule *rule, gid_t gid)
 {
 	for (size_t i = 0; i < rule->ngids; i++)
 		if (rule->gids[i] == gid)
@@ -27,18 +27,18 @@ static bool has_gid(const struct rule *rule, gid_t gid)
 	return false;
 }
 
-static bool has_group_of(const struct rule *rule, const struct peer *peer)
+static bool rule_has_group_of(const struct rule *rule, const struct peer *peer)
 {
-	if (has_gid(rule, peer->gid))
+	if (rule_has_gid(rule, peer->gid))
 		return true;
 	for (size_t i = 0; i < peer->ngroups; i++)
-		if (has_gid(rule, peer->groups[i]))
+		if (rule_has_gid(rule, peer->groups[i]))
 			return true;
 	return false;
 }
 
-/* RULE_ALLOWS: the rule names this caller. */
-static enum rule_verdict judge_caller(const struct rule *rule, const struct peer *peer)
+/* Judges the keys that name callers; RULE_ALLOWS says that the rule names this one. */
+static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct peer *peer)
 {
 	bool by_id = rule->nuids > 0 || rule->ngids > 0;
 
@@ -46,9 +46,9 @@ static enum rule_verdict judge_caller(const struct rule *rule, const struct peer
 		return RULE_NOBODY;
 	if (!by_id && rule->nunits == 0)
 		return RULE_NO_CALLER;
-	if (rule->nuids > 0 && !has_uid(rule, peer->uid))
+	if (rule->nuids > 0 && !rule_has_uid(rule, peer->uid))
 		return RULE_UID;
-	if (rule->ngids > 0 && !has_group_of(rule, peer))
+	if (rule->ngids > 0 && !rule_has_group_of(rule, peer))
 		return RULE_GID;
 	if (rule->nunits > 0 && !rules_match_any(rule->units, rule->nunits, peer->unit))
 		return RULE_UNIT;
@@ -62,7 +62,7 @@ static enum rule_verdict judge_caller(const struct rule *rule, const struct peer
 
 enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path)
 {
-	enum rule_verdict verdict = judge_caller(rule, peer);
+	enum rule_verdict verdict = rule_judge_caller(rule, peer);
 
 	if (verdict != RULE_ALLOWS)
 		return verdict;
@@ -93,7 +93,7 @@ const char *rule_verdict_text(enum rule_verdict verdict)
 
 bool rule_names(const struct rule *rule, const struct peer *peer)
 {
-	return judge_caller(rule, peer) == RULE_ALLOWS;
+	return rule_judge_caller(rule, peer) == RULE_ALLOWS;
 }
 
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path)
@@ -108,16 +108,16 @@ const struct rule *rules_find(const struct rules *rules, const struct peer *peer
 
 int rules_prepare(struct rules *rules)
 {
-	if (rules->nrules <= FEW_RULES)
+	if (rules->nrules <= UNINDEXED_MAX)
 		return 0;
 	rules->index = rules_index_new(rules);
 	return rules->index != NULL ? 0 : -1;
 }
 
 /*
- * When what follows a star does not fit, that star takes one byte more and it is tried again. Only the latest
- * star ever needs to: an earlier one giving up bytes to it could not make more of the rest fit. So the cost is
- * at most the product of the lengths.
+ * When what follows a star does not fit, the star takes one byte more and the match is tried again. Only the
+ * latest star ever needs to take more: bytes that an earlier one took could not make more of the rest fit. So the
+ * cost is at most the product of the lengths.
  */
 bool rules_match(const char *pattern, const char *text)
 {
@@ -152,7 +152,7 @@ bool rules_match_any(char *const *patterns, size_t n, const char *text)
 	return false;
 }
 
-static bool segment_is(const char *segment, const char *name)
+static bool rules_segment_is(const char *segment, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -170,7 +170,7 @@ const char *rules_pattern_warning(const char *pattern)
 	for (const char *p = pattern + 1; *p != '\0'; p++)
 		if (*p == '*' && p[-1] != '/' && p[-1] != '*')
 			return "a * that follows no / also covers longer names: secret/web* covers secret/website";
-	if (slash != NULL && (segment_is(slash + 1, "data") || segment_is(slash + 1, "metadata")))
+	if (slash != NULL && (rules_segment_is(slash + 1, "data") || rules_segment_is(slash + 1, "metadata")))
 		return "paths are written without the data/ or metadata/ of OpenBao's API";
 	return NULL;
 }
@@ -180,6 +180,24 @@ void rules_free_texts(char **texts, size_t n)
 	for (size_t i = 0; i < n; i++)
 		free(texts[i]);
 	free(texts);
+}
+
+void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...))
+{
+	const char *odd;
+
+	for (size_t r = 0; r < rules->nrules; r++) {
+		const struct rule *rule = &rules->rule[r];
+
+		for (size_t i = 0; i < rule->nuids; i++)
+			if (rule->uids[i] == PEER_NOBODY)
+				warn(
+				    "allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
+		for (size_t i = 0; i < rule->npaths; i++)
+			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
+				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
+	}
 }
 
 void rules_free(struct rules *rules)

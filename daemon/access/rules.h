@@ -1,5 +1,6 @@
 /*
- * rules: who may do what. Pure: a caller's identity, an op and a path in, the rule that allows it out.
+ * rules: decides who may do what. Pure: it takes a caller's identity, an op and a path, and gives the rule that
+ * allows it.
  */
 #ifndef RULES_H
 #define RULES_H
@@ -11,71 +12,78 @@
 #include "daemon/access/peer.h"
 #include "proto/request.h"
 
-/* A rule is a conjunction of its keys, any value within a key. An absent key (n = 0) does not restrict. */
+/*
+ * A rule fits if each of its keys fits, and a key fits if any of its values does. A key without values (n = 0)
+ * does not restrict.
+ */
 struct rule {
 	char *name;
 	uid_t *uids;
 	size_t nuids;
-	gid_t *gids; /* primary or supplementary */
+	gid_t *gids; /* the primary or a supplementary group */
 	size_t ngids;
 	char **units; /* patterns */
 	size_t nunits;
-	char **user_units; /* patterns; only beside uids, since anybody may name the units of his own manager */
+	char **user_units; /* patterns; only together with uids, since users name the units of their own manager */
 	size_t nuser_units;
 	bool ops[OP_COUNT];
-	char **paths; /* patterns on mount/path; "*" matches any bytes, slashes too */
+	char **paths; /* patterns on mount/path; "*" matches any bytes, slashes included */
 	size_t npaths;
 };
 
 struct rules {
 	struct rule *rule;
 	size_t nrules;
-	struct rules_index *index; /* see rules_prepare */
+	struct rules_index *index; /* made by rules_prepare(); NULL: none */
 };
 
 /* Says whether a rule allows something, and if not, which of its keys is the first that does not fit. */
 enum rule_verdict {
 	RULE_ALLOWS,
-	RULE_NOBODY,    /* uid 65534 and pid 0 are nobody: no rule names them */
-	RULE_NO_CALLER, /* the rule names no callers by uid, gid or unit */
+	RULE_NOBODY,    /* the caller has uid 65534 or pid 0, which no rule names */
+	RULE_NO_CALLER, /* the rule names no caller by uid, gid or unit */
 	RULE_UID,
 	RULE_GID,
 	RULE_UNIT,
-	RULE_UNSURE, /* the unit fits but is not sure, and neither uid nor gid is asked for beside it */
+	RULE_UNSURE, /* the unit fits but is not certain, and the rule has neither uid nor gid beside it */
 	RULE_USER_UNIT,
 	RULE_OP,
 	RULE_PATH
 };
 
-/* path: canonical "mount/path", or NULL for an op that has none. */
+/* Judges one rule. path is a canonical "mount/path", or NULL for an op that has none. */
 enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path);
 
 /* Says for people what a verdict means for the rule: "it is for another uid". */
 const char *rule_verdict_text(enum rule_verdict verdict);
 
-/* When all rules are there: makes looking for one among many fast. 0, or -1: no memory. */
+/*
+ * Makes an index of the rules if they are many; call it when all are there. Returns 0, or -1 if there is no
+ * memory.
+ */
 int rules_prepare(struct rules *rules);
 
 /* Gives the first rule that allows it, or NULL. */
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path);
 
-/* Does the rule name this caller, whatever the op and the path? */
+/* Tells whether the rule names this caller, whatever the op and the path. */
 bool rule_names(const struct rule *rule, const struct peer *peer);
 
-/* Does the pattern match the whole text? */
+/* Tells whether the pattern matches the whole text. */
 bool rules_match(const char *pattern, const char *text);
 
-/* Does one of n patterns match it? A text that is NULL none does. */
+/* Tells whether one of n patterns matches the text. NULL is matched by none. */
 bool rules_match_any(char *const *patterns, size_t n, const char *text);
 
-/*
- * Says what a person may have meant otherwise by this pattern: a fixed text, or NULL if nothing is odd about it.
- */
+/* Says what is probably wrong with a pattern: a fixed text, or NULL if nothing looks wrong. */
 const char *rules_pattern_warning(const char *pattern);
+
+/* Calls warn for each uid and each path of a rule that is allowed but doubtful. */
+void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...));
 
 void rules_free(struct rules *rules);
 
-/* Frees n texts and the array of them. */
+/* Frees n texts and their array. */
 void rules_free_texts(char **texts, size_t n);
 
 #endif

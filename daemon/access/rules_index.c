@@ -1,9 +1,10 @@
 /*
- * rules_index: a sorted list of (hash, rule). What is hashed is who, op and where: one of the ids or units that
- * the rule names, and for an op with a path that part of a pattern that holds for every path it matches: up to the
- * last slash before its first star, or all of it. A request looks up each of its own ids, with each beginning of
- * its path that ends with a slash, and the whole path. Two that have the same hash by chance cost a look at a
- * rule, no more.
+ * rules_index: a sorted list of pairs of a hash and a rule. The hash is over a caller, an op and a path: the
+ * caller is one of the ids or units that the rule names, the path is what all paths that a pattern matches begin
+ * with, up to the last slash before its first star (a pattern without a star counts whole). An op without a path,
+ * and a rule for any path, are hashed without one. A request looks up each of its own ids alone, with each
+ * beginning of its path that ends with a slash, and with the whole path. If two entries have the same hash by
+ * chance one rule more is judged.
  */
 #include "daemon/access/rules_index.h"
 
@@ -11,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a, 64 bits: can go on where it ended, for the beginnings of a path. */
+/* FNV-1a of 64 bits. It can go on from the hash of a beginning, which suits the beginnings of a path. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
-enum who { WHO_UID, WHO_GID, WHO_UNIT, WHO_ANY_UNIT };
+enum caller_key { WHO_UID, WHO_GID, WHO_UNIT, WHO_ANY_UNIT };
 
 struct entry {
 	uint64_t hash;
@@ -28,7 +29,7 @@ struct rules_index {
 	bool has_gids, has_units;
 };
 
-static uint64_t hash_bytes(uint64_t hash, const void *p, size_t n)
+static uint64_t index_hash_bytes(uint64_t hash, const void *p, size_t n)
 {
 	const unsigned char *byte = p;
 
@@ -37,11 +38,11 @@ static uint64_t hash_bytes(uint64_t hash, const void *p, size_t n)
 	return hash;
 }
 
-static uint64_t hash_caller(enum who who, enum op op, const void *p, size_t n)
+static uint64_t index_hash_caller(enum caller_key kind, enum op op, const void *p, size_t n)
 {
-	const unsigned char kind[2] = { (unsigned char)who, (unsigned char)op };
+	const unsigned char start[2] = { (unsigned char)kind, (unsigned char)op };
 
-	return hash_bytes(hash_bytes(HASH_START, kind, sizeof(kind)), p, n);
+	return index_hash_bytes(index_hash_bytes(HASH_START, start, sizeof(start)), p, n);
 }
 
 /* -- making it ----------------------------------------------------------------------------------------------- */
@@ -61,7 +62,7 @@ static int index_add(struct rules_index *index, uint64_t hash, size_t rule)
 	return 0;
 }
 
-static size_t fixed_part(const char *pattern)
+static size_t pattern_fixed_part(const char *pattern)
 {
 	size_t n = strcspn(pattern, "*");
 
@@ -72,18 +73,22 @@ static size_t fixed_part(const char *pattern)
 	return n;
 }
 
-/* For an op without a path, and for one with any, the caller alone is looked up, too. */
-static int add_caller(struct rules_index *index, const struct rule *rule, size_t number, enum who who,
-    const void *p, size_t n)
+/*
+ * Adds a rule under one of its callers, for each of its ops. With an op that has no path, or any path, the caller
+ * is hashed alone.
+ */
+static int index_add_caller(struct rules_index *index, const struct rule *rule, size_t number,
+    enum caller_key kind, const void *p, size_t n)
 {
 	for (int op = 0; op < OP_COUNT; op++) {
-		uint64_t caller = hash_caller(who, (enum op)op, p, n);
+		uint64_t caller = index_hash_caller(kind, (enum op)op, p, n);
 		size_t npaths = op_has_path((enum op)op) ? rule->npaths : 0;
 
 		if (!rule->ops[op])
 			continue;
 		for (size_t i = 0; i < npaths; i++)
-			if (index_add(index, hash_bytes(caller, rule->paths[i], fixed_part(rule->paths[i])),
+			if (index_add(index,
+				index_hash_bytes(caller, rule->paths[i], pattern_fixed_part(rule->paths[i])),
 				number) != 0)
 				return -1;
 		if (npaths == 0 && index_add(index, caller, number) != 0)
@@ -92,33 +97,33 @@ static int add_caller(struct rules_index *index, const struct rule *rule, size_t
 	return 0;
 }
 
-/* A rule can be found by one of its keys, since all of them must fit. */
-static int add_rule(struct rules_index *index, const struct rule *rule, size_t number)
+/* Adds a rule under one of the keys that name callers, which suffices, since all of its keys must fit. */
+static int index_add_rule(struct rules_index *index, const struct rule *rule, size_t number)
 {
 	int rc = 0;
 
 	if (rule->nuids > 0) {
 		for (size_t i = 0; rc == 0 && i < rule->nuids; i++)
-			rc = add_caller(index, rule, number, WHO_UID, &rule->uids[i], sizeof(rule->uids[i]));
+			rc = index_add_caller(index, rule, number, WHO_UID, &rule->uids[i], sizeof(rule->uids[i]));
 	} else if (rule->ngids > 0) {
 		index->has_gids = true;
 		for (size_t i = 0; rc == 0 && i < rule->ngids; i++)
-			rc = add_caller(index, rule, number, WHO_GID, &rule->gids[i], sizeof(rule->gids[i]));
+			rc = index_add_caller(index, rule, number, WHO_GID, &rule->gids[i], sizeof(rule->gids[i]));
 	} else {
 		for (size_t i = 0; rc == 0 && i < rule->nunits; i++) {
 			const char *unit = rule->units[i];
 
 			index->has_units = true;
 			if (strchr(unit, '*') != NULL)
-				rc = add_caller(index, rule, number, WHO_ANY_UNIT, "", 0);
+				rc = index_add_caller(index, rule, number, WHO_ANY_UNIT, "", 0);
 			else
-				rc = add_caller(index, rule, number, WHO_UNIT, unit, strlen(unit));
+				rc = index_add_caller(index, rule, number, WHO_UNIT, unit, strlen(unit));
 		}
 	}
 	return rc;
 }
 
-static int compare_entries(const void *a, const void *b)
+static int index_compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
 
@@ -134,10 +139,10 @@ struct rules_index *rules_index_new(const struct rules *rules)
 	if (index == NULL || rules->nrules > UINT32_MAX)
 		goto fail;
 	for (size_t i = 0; i < rules->nrules; i++)
-		if (add_rule(index, &rules->rule[i], i) != 0)
+		if (index_add_rule(index, &rules->rule[i], i) != 0)
 			goto fail;
 	if (index->n > 0)
-		qsort(index->entries, index->n, sizeof(index->entries[0]), compare_entries);
+		qsort(index->entries, index->n, sizeof(index->entries[0]), index_compare_entries);
 	return index;
 fail:
 	rules_index_free(index);
@@ -160,10 +165,10 @@ struct search {
 	const struct peer *peer;
 	enum op op;
 	const char *path;
-	size_t best; /* the first rule found so far that allows it */
+	size_t best; /* the first rule found so far that allows the request */
 };
 
-static void look_up(struct search *s, uint64_t hash)
+static void index_look_up(struct search *s, uint64_t hash)
 {
 	const struct rules_index *index = s->index;
 	size_t first = 0;
@@ -186,15 +191,15 @@ static void look_up(struct search *s, uint64_t hash)
 	}
 }
 
-static void look_up_caller(struct search *s, enum who who, const void *p, size_t n)
+static void index_look_up_caller(struct search *s, enum caller_key kind, const void *p, size_t n)
 {
-	uint64_t hash = hash_caller(who, s->op, p, n);
+	uint64_t hash = index_hash_caller(kind, s->op, p, n);
 
-	look_up(s, hash);
+	index_look_up(s, hash);
 	for (const char *at = s->path; at != NULL && *at != '\0'; at++) {
-		hash = hash_bytes(hash, at, 1);
+		hash = index_hash_bytes(hash, at, 1);
 		if (*at == '/' || at[1] == '\0')
-			look_up(s, hash);
+			index_look_up(s, hash);
 	}
 }
 
@@ -208,15 +213,15 @@ const struct rule *rules_index_find(const struct rules_index *index, const struc
 		.path = path,
 		.best = rules->nrules };
 
-	look_up_caller(&s, WHO_UID, &peer->uid, sizeof(peer->uid));
+	index_look_up_caller(&s, WHO_UID, &peer->uid, sizeof(peer->uid));
 	if (index->has_gids) {
-		look_up_caller(&s, WHO_GID, &peer->gid, sizeof(peer->gid));
+		index_look_up_caller(&s, WHO_GID, &peer->gid, sizeof(peer->gid));
 		for (size_t i = 0; i < peer->ngroups; i++)
-			look_up_caller(&s, WHO_GID, &peer->groups[i], sizeof(peer->groups[i]));
+			index_look_up_caller(&s, WHO_GID, &peer->groups[i], sizeof(peer->groups[i]));
 	}
 	if (index->has_units && peer->unit != NULL) {
-		look_up_caller(&s, WHO_UNIT, peer->unit, strlen(peer->unit));
-		look_up_caller(&s, WHO_ANY_UNIT, "", 0);
+		index_look_up_caller(&s, WHO_UNIT, peer->unit, strlen(peer->unit));
+		index_look_up_caller(&s, WHO_ANY_UNIT, "", 0);
 	}
 	return s.best < rules->nrules ? &rules->rule[s.best] : NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * rules_index: which of many rules may allow a request, so that not each has to be looked at. It only proposes:
- * rule_judge() decides.
+ * rules_index: finds which of many rules may allow a request, so that not each rule has to be judged. It only
+ * proposes rules: rule_judge() decides.
  */
 #ifndef RULES_INDEX_H
 #define RULES_INDEX_H
@@ -9,7 +9,7 @@
 
 #include "daemon/access/rules.h"
 
-/* Makes an index of the rules as they are now. NULL: no memory. */
+/* Makes an index of the rules as they are now. Returns NULL if there is no memory. */
 struct rules_index *rules_index_new(const struct rules *rules);
 void rules_index_free(struct rules_index *index);
 

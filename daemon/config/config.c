@@ -14,31 +14,8 @@
 #include "daemon/config/config_file.h"
 #include "daemon/config/config_table.h"
 #include "daemon/upstream/address.h"
-#include "proto/request.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
-
-int config_list_add(struct config_list *list, const char *text)
-{
-	char **grown = secmem_realloc(list->item, (list->count + 1) * sizeof(*grown));
-
-	if (grown == NULL)
-		return -1;
-	list->item = grown;
-	grown[list->count] = secmem_strdup(text);
-	if (grown[list->count] == NULL)
-		return -1;
-	list->count++;
-	return 0;
-}
-
-void config_list_clear(struct config_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		secmem_free(list->item[i]);
-	secmem_free(list->item);
-	*list = (struct config_list){ .item = NULL };
-}
 
 /* line: where the file has the setting without an address; 0: nowhere. */
 static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
@@ -136,7 +113,7 @@ void config_free(struct config *config)
 		return;
 	config_table_clear(config);
 	config_auth_drop(&config->environment);
-	config_list_clear(&config->notes);
+	texts_clear(&config->notes);
 	rules_free(&config->rules);
 	credential_rules_free(&config->credentials);
 	secmem_free(config);
@@ -191,9 +168,6 @@ static void warn_of_tls(const struct config *config, void (*warn)(const char *fo
 
 void config_warn(const struct config *config, void (*warn)(const char *format, ...))
 {
-	char path[SECRET_MOUNT_MAX + 1 + SECRET_PATH_MAX + 1];
-	const char *odd;
-
 #ifdef SECRETSTORE_DEV_TOKEN
 	warn("this build knows dev_token, a login with a token as it is (make DEV_TOKEN=1): not for production");
 #endif
@@ -206,26 +180,8 @@ void config_warn(const struct config *config, void (*warn)(const char *format, .
 		warn("cache.serve_stale: has no effect, since it is not more than cache.max_age");
 	if (config->rules.nrules == 0)
 		warn("allow: there is no rule, so nobody may do anything but ping");
-	for (size_t r = 0; r < config->rules.nrules; r++) {
-		const struct rule *rule = &config->rules.rule[r];
-
-		for (size_t i = 0; i < rule->nuids; i++)
-			if (rule->uids[i] == PEER_NOBODY)
-				warn(
-				    "allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
-				    rule->name, PEER_NOBODY);
-		for (size_t i = 0; i < rule->npaths; i++)
-			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
-				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
-	}
+	rules_warn(&config->rules, warn);
 	if (config->listen.credentials_socket != NULL && config->credentials.nrules == 0)
-		warn(
-		    "listen.credentials_socket: there is no rule in credential, so that no unit gets anything there");
-	for (size_t i = 0; i < config->credentials.nrules; i++) {
-		const struct credential_rule *rule = &config->credentials.rule[i];
-
-		snprintf(path, sizeof(path), "%s/%s", rule->mount, rule->path);
-		if ((odd = rules_pattern_warning(path)) != NULL)
-			warn("credential.%s.path: \"%s\": %s", rule->name, rule->path, odd);
-	}
+		warn("listen.credentials_socket: there is no rule in credential, so no unit gets anything there");
+	credential_rules_warn(&config->credentials, warn);
 }

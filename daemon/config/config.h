@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/texts.h"
 #include "daemon/access/credential_rules.h"
 #include "daemon/access/rules.h"
 #include "daemon/host/audit.h"
@@ -20,17 +21,6 @@
 #include "daemon/upstream/auth_modes.h"
 
 #define CONFIG_TRIES_MAX 5 /* looks at files that are being changed */
-
-struct config_list {
-	char **item; /* secmem, each of them too */
-	size_t count;
-};
-
-/* Adds a copy of the text. 0; or -1: no memory, and the list is as it was. */
-int config_list_add(struct config_list *list, const char *text);
-
-/* Wipes and frees the texts; the list is empty then. */
-void config_list_clear(struct config_list *list);
 
 enum config_lock { CONFIG_LOCK_TRY, CONFIG_LOCK_REQUIRED };
 
@@ -42,7 +32,7 @@ struct config_environment {
 struct config {
 	unsigned holds; /* see config_hold */
 	struct {
-		struct config_list address;
+		struct texts address;
 		char *vault_namespace; /* "" for none */
 		enum auth_mode auth;
 		char *ca_file, *client_cert_file, *client_key_file, *server_name; /* NULL: not set */
@@ -106,7 +96,7 @@ struct config {
 	struct config_environment environment;
 	struct rules rules;                  /* allow */
 	struct credential_rules credentials; /* credential */
-	struct config_list notes;            /* what config_warn() says about how the files are written */
+	struct texts notes;                  /* what config_warn() says about how the files are written */
 };
 
 /*

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/nearest.h"
 #include "base/table.h"
+#include "base/texts.h"
 #include "daemon/config/config_rules.h"
 #include "daemon/config/config_table.h"
 #include "daemon/config/config_yaml.h"
@@ -33,7 +35,7 @@ struct loading {
 	struct config *config;
 	struct place *places;
 	struct config_rules rules;
-	struct config_list files; /* the drop-ins' paths, which places point to */
+	struct texts files; /* the drop-ins' paths, which places point to */
 	unsigned *ret_again_ms;
 };
 
@@ -74,33 +76,6 @@ static int note_place(struct loading *loading, const struct config_entry *entry,
 	return 0;
 }
 
-#define DISTANCE_MAX 31
-
-/* In how many letters two names differ (Levenshtein); 99 if either is longer than 31 bytes. */
-static unsigned name_distance(const char *a, const char *b)
-{
-	unsigned row[DISTANCE_MAX + 1];
-	size_t na = strlen(a), nb = strlen(b);
-
-	if (na > DISTANCE_MAX || nb > DISTANCE_MAX)
-		return 99;
-	for (unsigned j = 0; j <= nb; j++)
-		row[j] = j;
-	for (unsigned i = 1; i <= na; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= nb; j++) {
-			unsigned replaced = diagonal + (a[i - 1] != b[j - 1]);
-			unsigned shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-
-			diagonal = row[j];
-			row[j] = replaced < shorter ? replaced : shorter;
-		}
-	}
-	return row[nb];
-}
-
 /* Names the setting or group that is most likely meant: misspelt here, or well spelt but in another place. */
 static int unknown_name(const struct config_entry *entry, struct error *error)
 {
@@ -111,7 +86,7 @@ static int unknown_name(const struct config_entry *entry, struct error *error)
 	const struct setting *table = config_table(&n), *best = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		distance = name_distance(table[i].name, name);
+		distance = nearest_distance(table[i].name, name);
 		if (distance < least && (distance == 0 || (!is_group && strcmp(table[i].group, group) == 0))) {
 			least = distance;
 			best = &table[i];
@@ -120,7 +95,7 @@ static int unknown_name(const struct config_entry *entry, struct error *error)
 	for (size_t i = 0; is_group && best == NULL && i < n + CONFIG_RULE_GROUPS; i++) {
 		const char *known = i < n ? table[i].group : config_rules_group(i - n);
 
-		distance = name_distance(known, name);
+		distance = nearest_distance(known, name);
 		if (distance < least) {
 			least = distance;
 			group = known;
@@ -192,7 +167,7 @@ static int note_comment(struct config *config, const struct config_entry *entry)
 	at.line = entry->comment_line;
 	(void)config_entry_error(&at, 0, &text,
 	    "what follows the # is a comment; a text with # in it must stand in quotes");
-	return config_list_add(&config->notes, text.text);
+	return texts_add(&config->notes, text.text);
 }
 
 static int take_entry(void *arg, const struct config_entry *entry, struct error *error)
@@ -243,7 +218,7 @@ static int note_ignored(struct config *config, const char *folder, const char *n
 	(void)error_set(&text,
 	    "%.200s/%s: is not read: a drop-in's name has letters, digits, . _ - and ends in .yaml", folder,
 	    error_show(name, shown));
-	return config_list_add(&config->notes, text.text);
+	return texts_add(&config->notes, text.text);
 }
 
 static int read_drop_in(struct loading *loading, const char *folder, const char *name, struct error *error)
@@ -255,7 +230,7 @@ static int read_drop_in(struct loading *loading, const char *folder, const char 
 		return note_ignored(loading->config, folder, name) == 0 ? 0 : error_set(error, "out of memory");
 	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return error_set(error, "%.200s: its name is too long", folder);
-	if (config_list_add(&loading->files, path) != 0)
+	if (texts_add(&loading->files, path) != 0)
 		return error_set(error, "out of memory");
 	failed = read_file(loading, loading->files.item[loading->files.count - 1], error);
 	if (failed && access(path, F_OK) != 0 && errno == ENOENT)
@@ -266,20 +241,19 @@ static int read_drop_in(struct loading *loading, const char *folder, const char 
 /* Reads the files of the folder, and then looks whether the folder was changed meanwhile. */
 static int read_drop_ins(struct loading *loading, struct error *error)
 {
-	char folder[PATH_MAX], **names;
-	size_t count;
+	struct texts names = { .item = NULL };
+	char folder[PATH_MAX];
 	int failed;
 
 	if (snprintf(folder, sizeof(folder), "%s.d", loading->main_file) >= (int)sizeof(folder))
 		return error_set(error, "%.200s: its name is too long", loading->main_file);
-	failed = trusted_file_list(folder, &names, &count, loading->ret_again_ms, error);
-	for (size_t i = 0; !failed && i < count; i++)
-		failed = read_drop_in(loading, folder, names[i], error);
-	trusted_file_free_names(names, count);
-	if (failed)
-		return -1;
-	failed = trusted_file_list(folder, &names, &count, loading->ret_again_ms, error);
-	trusted_file_free_names(names, count);
+	failed = trusted_file_list(folder, &names, loading->ret_again_ms, error);
+	for (size_t i = 0; !failed && i < names.count; i++)
+		failed = read_drop_in(loading, folder, names.item[i], error);
+	texts_clear(&names);
+	if (!failed)
+		failed = trusted_file_list(folder, &names, loading->ret_again_ms, error);
+	texts_clear(&names);
 	return failed;
 }
 
@@ -337,6 +311,6 @@ int config_file_read(const char *path, struct config *config, unsigned *ret_addr
 		HASH_DEL(loading.places, place);
 		free(place);
 	}
-	config_list_clear(&loading.files);
+	texts_clear(&loading.files);
 	return failed ? -1 : 0;
 }

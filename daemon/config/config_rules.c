@@ -34,12 +34,12 @@ struct rule_kind {
 };
 
 /* Makes an array one longer, whose length is a power of two when it grows. NULL: no memory. */
-static void *grow(void *array, size_t n, size_t size)
+static void *grow_rules(void *array, size_t n, size_t size)
 {
 	return (n & (n - 1)) != 0 ? array : realloc(array, (n == 0 ? 1 : 2 * n) * size);
 }
 
-static int add_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
+static int rules_add_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
 	char ***list = (char ***)(void *)((char *)rule + key->list), **grown;
 	size_t *count = (size_t *)(void *)((char *)rule + key->count);
@@ -47,7 +47,7 @@ static int add_text(void *rule, const struct rule_key *key, const char *text, st
 
 	if (wrong != NULL)
 		return error_set(why, "%s", wrong);
-	grown = grow(*list, *count, sizeof(*grown));
+	grown = grow_rules(*list, *count, sizeof(*grown));
 	if (grown == NULL)
 		return error_set(why, "out of memory");
 	*list = grown;
@@ -59,14 +59,14 @@ static int add_text(void *rule, const struct rule_key *key, const char *text, st
 }
 
 /* uid_t and gid_t are the same type here, and users and groups are read alike. */
-static int add_id(void *rule, const struct rule_key *key, const char *text, struct error *why)
+static int rules_add_id(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
 	uint32_t **list = (uint32_t **)(void *)((char *)rule + key->list), *grown, id;
 	size_t *count = (size_t *)(void *)((char *)rule + key->count);
 
 	if (key->find(text, &id, why) != 0)
 		return -1;
-	grown = grow(*list, *count, sizeof(*grown));
+	grown = grow_rules(*list, *count, sizeof(*grown));
 	if (grown == NULL)
 		return error_set(why, "out of memory");
 	*list = grown;
@@ -75,7 +75,7 @@ static int add_id(void *rule, const struct rule_key *key, const char *text, stru
 }
 
 /* Adds an op, or a group of ops. The groups are closed: what is in neither must be named. */
-static int add_op(void *rule, const struct rule_key *key, const char *text, struct error *why)
+static int rules_add_op(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
 	enum op named = op_by_name(text, strlen(text));
 	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ
@@ -94,7 +94,7 @@ static int add_op(void *rule, const struct rule_key *key, const char *text, stru
 	return 0;
 }
 
-static int set_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
+static int rules_set_text(void *rule, const struct rule_key *key, const char *text, struct error *why)
 {
 	char **member = (char **)(void *)((char *)rule + key->list);
 	const char *wrong = key->check(text);
@@ -103,24 +103,6 @@ static int set_text(void *rule, const struct rule_key *key, const char *text, st
 		return error_set(why, "%s", wrong);
 	*member = strdup(text);
 	return *member != NULL ? 0 : error_set(why, "out of memory");
-}
-
-static const char *mount_error(const char *text)
-{
-	if (strchr(text, '*') != NULL)
-		return "names one place: there can be no * in it";
-	return request_path_ok(text, SECRET_MOUNT_MAX)
-	    ? NULL
-	    : "must be a path, such as secret, without a slash at its ends and of at most 256 bytes";
-}
-
-static const char *place_error(const char *text)
-{
-	if (strchr(text, '*') != NULL)
-		return "names one place: there can be no * in it";
-	return request_path_ok(text, SECRET_PATH_MAX)
-	    ? NULL
-	    : "must be a path, such as web/db, without a slash at its ends and of at most 1024 bytes";
 }
 
 static const char *field_error(const char *text)
@@ -164,12 +146,14 @@ static const char *credential_lacks(const void *of, char *room, size_t size)
 #define RULES(in, type) offsetof(struct config, in.rule), offsetof(struct config, in.nrules), sizeof(type)
 #define LIST(type, member) .list = offsetof(struct type, member), .count = offsetof(struct type, n##member)
 #define IDS(called, member, function) \
-	{ .name = (called), .kind = "a name, a number, or a list of them", .add = add_id, LIST(rule, member), .find = (function) }
+	{ .name = (called), .kind = "a name, a number, or a list of them", .add = rules_add_id, \
+	    .find = (function), LIST(rule, member) }
 #define TEXTS(called, what, type, member, function) \
-	{ .name = (called), .kind = what ", or a list of them", .add = add_text, LIST(type, member), .check = (function) }
+	{ .name = (called), .kind = what ", or a list of them", .add = rules_add_text, \
+	    .check = (function), LIST(type, member) }
 #define ONE(member, function) \
-	{ .name = #member, .kind = "a text", .add = set_text, .list = offsetof(struct credential_rule, member), \
-	    .check = (function), .single = true }
+	{ .name = #member, .kind = "a text", .add = rules_set_text, .check = (function), .single = true, \
+	    .list = offsetof(struct credential_rule, member) }
 
 static const struct rule_kind kinds[] = {
 	{ "allow", "a rule", "uid, gid, unit, user_unit, ops, paths", {
@@ -177,14 +161,14 @@ static const struct rule_kind kinds[] = {
 		IDS("gid", gids, users_find_group),
 		TEXTS("unit", "a unit", rule, units, patterns_unit_error),
 		TEXTS("user_unit", "a unit", rule, user_units, patterns_unit_error),
-		{ .name = "ops", .kind = "an op, or a list of them", .add = add_op },
+		{ .name = "ops", .kind = "an op, or a list of them", .add = rules_add_op },
 		TEXTS("paths", "a path", rule, paths, patterns_path_error),
 	}, RULES(rules, struct rule), allow_lacks },
 	{ "credential", "a credential", "unit, id, mount, path, field", {
 		TEXTS("unit", "a unit", credential_rule, units, patterns_unit_error),
 		TEXTS("id", "a credential's name", credential_rule, ids, patterns_id_error),
-		ONE(mount, mount_error),
-		ONE(path, place_error),
+		ONE(mount, patterns_mount_error),
+		ONE(path, patterns_secret_error),
 		ONE(field, field_error),
 	}, RULES(credentials, struct credential_rule), credential_lacks },
 };
@@ -208,11 +192,11 @@ const char *config_rules_group(size_t i)
 }
 
 /* Adds an empty rule to the array. 0; or -1: no memory. */
-static int add_rule(struct config *config, const struct rule_kind *kind, const char *name)
+static int rules_add_rule(struct config *config, const struct rule_kind *kind, const char *name)
 {
 	void **list = (void **)(void *)((char *)config + kind->list);
 	size_t *count = (size_t *)(void *)((char *)config + kind->count);
-	void *grown = grow(*list, *count, kind->size), *rule;
+	void *grown = grow_rules(*list, *count, kind->size), *rule;
 
 	if (grown == NULL)
 		return -1;
@@ -241,11 +225,13 @@ static int begin_rule(struct config_rules *rules, const struct rule_kind *kind, 
 	if (*name == '\0' || name[strspn(name, plain)] != '\0')
 		return config_entry_error(entry, 0, error, "a rule's name has letters, digits, - and _");
 	memset(rules->key_lines, 0, sizeof(rules->key_lines));
-	return add_rule(rules->config, kind, name) == 0 ? 0 : config_entry_error(entry, 0, error, "out of memory");
+	return rules_add_rule(rules->config, kind, name) == 0
+	    ? 0
+	    : config_entry_error(entry, 0, error, "out of memory");
 }
 
-static int take_key(struct config_rules *rules, const struct rule_kind *kind, const struct config_entry *entry,
-    struct error *error)
+static int rules_take_key(struct config_rules *rules, const struct rule_kind *kind,
+    const struct config_entry *entry, struct error *error)
 {
 	size_t k = 0;
 	struct error why;
@@ -279,7 +265,7 @@ int config_rules_take(struct config_rules *rules, const struct config_entry *ent
 	char room[80];
 
 	if (entry->depth == 3)
-		return take_key(rules, kind, entry, error);
+		return rules_take_key(rules, kind, entry, error);
 	if (entry->kind != ENTRY_END)
 		return begin_rule(rules, kind, entry, error);
 	const char *lacks = kind->lacks(last_rule(rules->config, kind), room, sizeof(room));

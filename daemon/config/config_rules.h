@@ -21,7 +21,10 @@ struct config_rules {
 const char *config_rules_group(size_t i);
 bool config_rules_is_group(const char *name);
 
-/* Takes what stands below such a group. 0; or -1 with error set. When all are read, rules_prepare() is to be called. */
+/*
+ * Takes what stands below such a group. 0; or -1 with error set. When all are read, rules_prepare() is to be
+ * called.
+ */
 int config_rules_take(struct config_rules *rules, const struct config_entry *entry, struct error *error);
 
 #endif

@@ -10,13 +10,14 @@
 
 #include "base/quantity.h"
 #include "base/secmem.h"
+#include "daemon/access/patterns.h"
 #include "daemon/config/config_auth.h"
 #include "daemon/host/users.h"
 #include "daemon/upstream/address.h"
 #include "proto/request.h"
 
 #define ADDRESSES_MAX 16
-#define SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1) /* 107 on Linux */
 
 /* -- what their texts mean ---------------------------------------------------------------------------------- */
 
@@ -33,80 +34,59 @@ static void clear_text(void *member)
 	*(char **)member = NULL;
 }
 
-/* Puts a copy in the place of the text there; NULL for no text. */
-static int replace_text(char **member, const char *text, size_t len, struct error *why)
+/* Takes a text, and none in the place of an empty one where it need not be set. */
+static int parse_text(void *member, const struct setting *setting, const char *text, struct error *why)
 {
+	bool unset = *text == '\0' && (*setting->initial == '\0' || setting->type->check == NULL);
+	const char *wrong = !unset && setting->type->check != NULL ? setting->type->check(text) : NULL;
 	char *copy = NULL;
 
-	if (text != NULL && (copy = secmem_strndup(text, len)) == NULL)
+	if (wrong != NULL)
+		return error_set(why, "%s", wrong);
+	if (strlen(text) > PATH_MAX - 1)
+		return error_set(why, "must not be longer than %d bytes", PATH_MAX - 1);
+	if (!unset && (copy = secmem_strdup(text)) == NULL)
 		return error_set(why, "out of memory");
-	secmem_free(*member);
-	*member = copy;
+	secmem_free(*(char **)member);
+	*(char **)member = copy;
 	return 0;
 }
 
-/* An empty text means that it is not set. */
-static int parse_text(void *member, const struct setting *setting, const char *text, struct error *why)
-{
-	size_t len = strlen(text);
-
-	(void)setting;
-	if (len > PATH_MAX - 1)
-		return error_set(why, "must not be longer than %d bytes", PATH_MAX - 1);
-	return replace_text(member, len > 0 ? text : NULL, len, why);
-}
-
+/* "team-a/" is how OpenBao prints a namespace, "team-a" what it is. The root namespace is "". */
 static int parse_namespace(void *member, const struct setting *setting, const char *text, struct error *why)
 {
-	char name[SECRET_MOUNT_MAX + 2];
 	size_t len = strlen(text);
+	char *name = secmem_strndup(text, len - (len > 1 && text[len - 1] == '/'));
 
 	(void)setting;
-	if (len >= sizeof(name))
-		return error_set(why, "must not be longer than %d bytes", SECRET_MOUNT_MAX);
-	/* "team-a/" is how OpenBao prints it, "team-a" what it is. */
-	if (len > 1 && text[len - 1] == '/')
-		len--;
-	memcpy(name, text, len);
-	name[len] = '\0';
-	if (len > 0 && !request_path_ok(name, SECRET_MOUNT_MAX))
-		return error_set(why, "must be a namespace's path, such as team-a or team-a/dev");
-	return replace_text(member, name, len, why);
-}
-
-static int parse_mount(void *member, const struct setting *setting, const char *text, struct error *why)
-{
-	(void)setting;
-	if (!request_path_ok(text, SECRET_MOUNT_MAX))
+	if (name == NULL)
+		return error_set(why, "out of memory");
+	if (*name != '\0' && !request_path_ok(name, SECRET_MOUNT_MAX)) {
+		secmem_free(name);
 		return error_set(why,
-		    "must be a mount's path, such as approle, without a slash at its ends and of at most %d bytes",
+		    "must be a namespace's path of at most %d bytes, such as team-a or team-a/dev",
 		    SECRET_MOUNT_MAX);
-	return replace_text(member, text, strlen(text), why);
+	}
+	secmem_free(*(char **)member);
+	*(char **)member = name;
+	return 0;
 }
 
-static int parse_host(void *member, const struct setting *setting, const char *text, struct error *why)
+static const char *host_error(const char *text)
 {
-	if (*text != '\0' && !address_is_host(text))
-		return error_set(why, "must be a host name or an IP address");
-	return parse_text(member, setting, text, why);
+	return address_is_host(text) ? NULL : "must be a host name or an IP address";
 }
 
-static int parse_socket(void *member, const struct setting *setting, const char *text, struct error *why)
+static const char *socket_error(const char *text)
 {
-	size_t len = strlen(text);
-
-	if (*setting->initial == '\0' && len == 0)
-		return replace_text(member, NULL, 0, why);
-	if (*text != '/' || text[len - 1] == '/')
-		return error_set(why, "must be a socket's full path, such as /run/secretstored/secretstored.sock");
-	if (len > SOCKET_MAX)
-		return error_set(why, "is too long for a socket: %zu bytes, at most %zu fit", len, SOCKET_MAX);
-	return replace_text(member, text, len, why);
+	if (*text != '/' || text[strlen(text) - 1] == '/')
+		return "must be a socket's full path, such as /run/secretstored/secretstored.sock";
+	return strlen(text) <= SOCKET_MAX ? NULL : "is too long for a socket: at most 107 bytes fit";
 }
 
 static int parse_address(void *member, const struct setting *setting, const char *text, struct error *why)
 {
-	struct config_list *list = member;
+	struct texts *list = member;
 	char *address;
 	int failed;
 
@@ -115,14 +95,14 @@ static int parse_address(void *member, const struct setting *setting, const char
 		return error_set(why, "must not be more than %d addresses", ADDRESSES_MAX);
 	if (address_parse(text, &address, why) != 0)
 		return -1;
-	failed = config_list_add(list, address);
+	failed = texts_add(list, address);
 	secmem_free(address);
 	return failed ? error_set(why, "out of memory") : 0;
 }
 
 static bool same_lists(const void *a, const void *b)
 {
-	const struct config_list *one = a, *other = b;
+	const struct texts *one = a, *other = b;
 	bool same = one->count == other->count;
 
 	for (size_t i = 0; same && i < one->count; i++)
@@ -132,7 +112,7 @@ static bool same_lists(const void *a, const void *b)
 
 static void clear_list(void *member)
 {
-	config_list_clear(member);
+	texts_clear(member);
 }
 
 static int parse_auth(void *member, const struct setting *setting, const char *text, struct error *why)
@@ -207,50 +187,52 @@ static int parse_choice(void *member, const struct setting *setting, const char 
 /* -- the tables --------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define TEXT(function) { .kind = "a text", .parse = (function), .same = same_texts, .clear = clear_text }
+#define TEXT(takes, function) \
+	{ .kind = "a text", .parse = (takes), .check = (function), .same = same_texts, .clear = clear_text }
 #define PLAIN(what, function) { .kind = (what), .parse = (function) }
 #define NUMBER(what, function) { .kind = (what), .parse = parse_number, .number = (function) }
 
 static const struct setting_type
-	addresses = { .kind = "an address, or a list of them", .is_list = true, .parse = parse_address, .same = same_lists,
-	    .clear = clear_list },
-	name_space = TEXT(parse_namespace),
-	text = TEXT(parse_text),
-	mount = TEXT(parse_mount),
-	host = TEXT(parse_host),
-	socket_path = TEXT(parse_socket), /* it may be empty where the default is */
-	auth = PLAIN("a text", parse_auth),
-	boolean = PLAIN("true or false", parse_bool),
-	duration = NUMBER("a time, such as 500ms, 10s, 5m or 2h", quantity_time),
-	size = NUMBER("a size, such as 64K, 8M or 65536", quantity_size),
-	count = NUMBER("a whole number", quantity_count),
-	mode = PLAIN("a mode in octal, from 0000 to 0777", parse_mode),
-	group = PLAIN("a group's name or number", parse_group),
-	choice = PLAIN("a text", parse_choice);
+	type_addresses = { .kind = "an address, or a list of them", .is_list = true, .parse = parse_address,
+	    .same = same_lists, .clear = clear_list },
+	type_namespace = TEXT(parse_namespace, NULL),
+	type_text = TEXT(parse_text, NULL),
+	type_mount = TEXT(parse_text, patterns_mount_error),
+	type_host = TEXT(parse_text, host_error),
+	type_socket = TEXT(parse_text, socket_error),
+	type_auth = PLAIN("a text", parse_auth),
+	type_bool = PLAIN("true or false", parse_bool),
+	type_time = NUMBER("a time, such as 500ms, 10s, 5m or 2h", quantity_time),
+	type_size = NUMBER("a size, such as 64K, 8M or 65536", quantity_size),
+	type_count = NUMBER("a whole number", quantity_count),
+	type_mode = PLAIN("a mode in octal, from 0000 to 0777", parse_mode),
+	type_group = PLAIN("a group's name or number", parse_group),
+	type_choice = PLAIN("a text", parse_choice);
 
 #define SETTING(in, member, needs, is, called, otherwise, ...) \
-	{ .group = #in, .name = (called), .change = CHANGE_##needs, .type = &(is), .initial = (otherwise), \
-	    .offset = offsetof(struct config, in.member), .size = sizeof(((struct config *)0)->in.member), __VA_ARGS__ }
+	{ .group = #in, .name = (called), .change = CHANGE_##needs, .type = &type_##is, .initial = (otherwise), \
+	    .offset = offsetof(struct config, in.member), .size = sizeof(((struct config *)0)->in.member), \
+	    __VA_ARGS__ }
 #define RANGE(l, h) .low = (l), .high = (h)
 #define CHOICES(...) .choices = (const char *const[]){ __VA_ARGS__, NULL }
 
 static const struct setting table[] = {
 	SETTING(openbao, address, LOGIN, addresses, "address", ""),
-	SETTING(openbao, vault_namespace, LOGIN, name_space, "namespace", ""),
+	SETTING(openbao, vault_namespace, LOGIN, namespace, "namespace", ""),
 	SETTING(openbao, auth, LOGIN, auth, "auth", "approle"),
 	SETTING(openbao, ca_file, LOGIN, text, "ca_file", ""),
 	SETTING(openbao, client_cert_file, LOGIN, text, "client_cert_file", ""),
 	SETTING(openbao, client_key_file, LOGIN, text, "client_key_file", ""),
 	SETTING(openbao, server_name, LOGIN, host, "server_name", ""),
-	SETTING(openbao, tls_skip_verify, LOGIN, boolean, "tls_skip_verify", "false"),
-	SETTING(openbao, connect_timeout_ms, LOGIN, duration, "connect_timeout", "3s", RANGE("100ms", "60s")),
-	SETTING(openbao, request_timeout_ms, LIVE, duration, "request_timeout", "10s", RANGE("100ms", "10m")),
-	SETTING(openbao, revoke_on_stop, LOGIN, boolean, "revoke_on_stop", "true"),
+	SETTING(openbao, tls_skip_verify, LOGIN, bool, "tls_skip_verify", "false"),
+	SETTING(openbao, connect_timeout_ms, LOGIN, time, "connect_timeout", "3s", RANGE("100ms", "60s")),
+	SETTING(openbao, request_timeout_ms, LIVE, time, "request_timeout", "10s", RANGE("100ms", "10m")),
+	SETTING(openbao, revoke_on_stop, LOGIN, bool, "revoke_on_stop", "true"),
 	SETTING(approle, mount, LOGIN, mount, "mount", "approle"),
 	SETTING(approle, role_id, LOGIN, text, "role_id", ""),
 	SETTING(approle, role_id_file, LOGIN, text, "role_id_file", ""),
 	SETTING(approle, secret_id_file, LOGIN, text, "secret_id_file", ""),
-	SETTING(approle, secret_id_wrapped, LOGIN, boolean, "secret_id_wrapped", "false"),
+	SETTING(approle, secret_id_wrapped, LOGIN, bool, "secret_id_wrapped", "false"),
 	SETTING(kubernetes, mount, LOGIN, mount, "mount", "kubernetes"),
 	SETTING(kubernetes, role, LOGIN, text, "role", ""),
 	SETTING(kubernetes, token_file, LOGIN, text, "token_file",
@@ -258,12 +240,12 @@ static const struct setting table[] = {
 #ifdef SECRETSTORE_DEV_TOKEN
 	SETTING(dev_token, token_file, LOGIN, text, "token_file", ""),
 #endif
-	SETTING(listen, socket, RESTART, socket_path, "socket", "/run/secretstored/secretstored.sock"),
+	SETTING(listen, socket, RESTART, socket, "socket", "/run/secretstored/secretstored.sock"),
 	SETTING(listen, mode, RESTART, mode, "mode", "0660"),
 	SETTING(listen, group, RESTART, group, "group", ""),
-	SETTING(listen, credentials_socket, RESTART, socket_path, "credentials_socket", ""),
-	SETTING(cache, max_age_ms, LIVE, duration, "max_age", "0s", RANGE("100ms", "24h"), .zero = true),
-	SETTING(cache, serve_stale_ms, LIVE, duration, "serve_stale", "0s", RANGE("100ms", "168h"), .zero = true),
+	SETTING(listen, credentials_socket, RESTART, socket, "credentials_socket", ""),
+	SETTING(cache, max_age_ms, LIVE, time, "max_age", "0s", RANGE("100ms", "24h"), .zero = true),
+	SETTING(cache, serve_stale_ms, LIVE, time, "serve_stale", "0s", RANGE("100ms", "168h"), .zero = true),
 	SETTING(cache, max_bytes, LIVE, size, "max_bytes", "8M", RANGE("64K", "4096M")),
 	SETTING(limits, request_bytes, LIVE, size, "request_bytes", "1M", RANGE("1K", "16777215")),
 	SETTING(limits, connections, LIVE, count, "connections", "1024", RANGE("1", "65536")),
@@ -272,8 +254,8 @@ static const struct setting table[] = {
 	SETTING(limits, requests_per_uid, LIVE, count, "requests_per_uid", "512", RANGE("1", "65536")),
 	SETTING(limits, output_bytes, LIVE, size, "output_bytes", "1M", RANGE("64K", "64M")),
 	SETTING(limits, bytes_per_uid, LIVE, size, "bytes_per_uid", "64M", RANGE("1M", "1024M")),
-	SETTING(limits, frame_timeout_ms, LIVE, duration, "frame_timeout", "10s", RANGE("1s", "10m")),
-	SETTING(limits, idle_timeout_ms, LIVE, duration, "idle_timeout", "0s", RANGE("1s", "24h"), .zero = true),
+	SETTING(limits, frame_timeout_ms, LIVE, time, "frame_timeout", "10s", RANGE("1s", "10m")),
+	SETTING(limits, idle_timeout_ms, LIVE, time, "idle_timeout", "0s", RANGE("1s", "24h"), .zero = true),
 	SETTING(log, level, LIVE, choice, "level", "info", CHOICES("error", "warning", "info", "debug")),
 	SETTING(audit, level, LIVE, choice, "level", "changes", CHOICES("changes", "all")),
 	SETTING(audit, sink, RESTART, choice, "sink", "journal", CHOICES("journal", "file", "stderr")),
@@ -289,10 +271,10 @@ const struct setting *config_table(size_t *ret_count)
 	return table;
 }
 
-const struct setting *config_table_find(const char *group_name, const char *name)
+const struct setting *config_table_find(const char *group, const char *name)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (strcmp(table[i].group, group_name) == 0 && strcmp(table[i].name, name) == 0)
+		if (strcmp(table[i].group, group) == 0 && strcmp(table[i].name, name) == 0)
 			return &table[i];
 	return NULL;
 }

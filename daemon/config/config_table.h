@@ -24,6 +24,7 @@ struct setting_type {
 	bool is_list;     /* several values can be given, and each is added */
 	/* Puts the text's value into member. 0; or -1 with why set ("must be ...") and member as it was. */
 	int (*parse)(void *member, const struct setting *setting, const char *text, struct error *why);
+	const char *(*check)(const char *text); /* texts: what is wrong with one, or NULL; NULL: nothing can be */
 	bool (*same)(const void *a, const void *b);     /* NULL: two members with equal bytes are the same */
 	void (*clear)(void *member);                    /* NULL: there is nothing to free */
 	int (*number)(const char *text, uint64_t *ret); /* how a number with a range is read; NULL for others */

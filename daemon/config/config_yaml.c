@@ -15,12 +15,15 @@
 #include "proto/utf8.h"
 
 #define DIRECTIVES "directives (%%) are not taken"
+#define NAME_WANTED "a setting's name must be a plain text"
 #define WANTED "settings are wanted, as in openbao: { address: ... }"
 
 struct reader {
 	const char *text, *end;
-	const char *line_start; /* of the line that was looked up last */
-	size_t line;            /* its number, from 0 */
+	struct {
+		const char *p;
+		size_t line, column; /* from 0 */
+	} cursor; /* the place that was looked up last; those that follow are behind it, mostly */
 	yaml_parser_t parser;
 	struct config_entry entry; /* what is being read; its names lie in names */
 	char *names[CONFIG_DEPTH];
@@ -37,7 +40,7 @@ struct reader {
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The error names the setting whose value is read, or whose name stands on that line. */
+/* The error names the setting whose value is read, or whose name stands on that line; else the group around. */
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 {
 	char what[256];
@@ -48,8 +51,8 @@ static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
 	at.depth = r->depth;
-	if (!r->has_key && (r->depth == 0 || r->name_lines[r->depth - 1] != line))
-		at.depth = 0;
+	if (r->depth > 0 && !r->has_key && r->name_lines[r->depth - 1] != line)
+		at.depth--;
 	at.line = (unsigned)line;
 	return config_entry_error(&at, 0, r->error, "%s", what);
 }
@@ -74,37 +77,32 @@ int config_entry_error(const struct config_entry *entry, size_t item, struct err
 
 /* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
 
-static int check_character(struct reader *r, const char *p, size_t n, size_t line)
+/* The character's code point if YAML takes it for an end of a line or a person does not see it, else 0. */
+static unsigned unseen(const char *p, const char *end)
 {
-	unsigned char c = (unsigned char)*p;
+	const unsigned char *c = (const unsigned char *)p;
 
-	if (n == 0)
-		return yaml_error(r, line, "is not UTF-8");
-	if (c == '\0')
-		return yaml_error(r, line, "holds a NUL byte");
-	if (c == '\r' && !(p + 1 < r->end && p[1] == '\n'))
-		return yaml_error(r, line, "holds a carriage return that ends no line");
-	if ((c < 0x20 && strchr("\t\n\r", c) == NULL) || c == 0x7f)
-		return yaml_error(r, line, "holds a control byte (0x%02x)", c);
-	if (n == 2 && memcmp(p, "\xc2\x85", 2) == 0)
-		return yaml_error(r, line, "holds U+0085, which YAML takes for the end of a line");
-	if (n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0)
-		return yaml_error(r, line, "holds a control character (U+00%02X)", (unsigned char)p[1]);
-	if (n == 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
-		return yaml_error(r, line, "holds U+202%d, which YAML takes for the end of a line", (p[2] & 0xf));
-	return 0;
+	if (*c == '\r')
+		return p + 1 < end && p[1] == '\n' ? 0 : '\r';
+	if (*c < 0x80)
+		return (*c < 0x20 && *c != '\t' && *c != '\n') || *c == 0x7f ? *c : 0;
+	if (*c == 0xc2)
+		return c[1] < 0xa0 ? c[1] : 0;
+	return *c == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9) ? 0x2000u + (c[2] & 0x3f) : 0;
 }
 
 static int check_bytes(struct reader *r)
 {
-	size_t line = 1, n, len = (size_t)(r->end - r->text);
+	size_t line = 1, n;
 
-	if (len >= 2 && (memcmp(r->text, "\xff\xfe", 2) == 0 || memcmp(r->text, "\xfe\xff", 2) == 0))
-		return yaml_error(r, line, "is UTF-16: save it as UTF-8");
 	for (const char *p = r->text; p < r->end; p += n) {
 		n = utf8_sequence(p, (size_t)(r->end - p));
-		if (check_character(r, p, n, line) != 0)
-			return -1;
+		if (n == 0)
+			return yaml_error(r, line, "is not UTF-8: save it as UTF-8");
+		if (*p == '\0' || unseen(p, r->end) != 0)
+			return yaml_error(r, line,
+			    "holds U+%04X, which nobody sees or YAML takes for the end of a line: remove it",
+			    unseen(p, r->end));
 		line += *p == '\n';
 	}
 	return 0;
@@ -113,20 +111,18 @@ static int check_bytes(struct reader *r)
 /* The bytes from a place on, up to the file's end. */
 static const char *bytes_at(struct reader *r, const yaml_mark_t *mark)
 {
-	const char *p, *newline;
+	if (mark->line < r->cursor.line || (mark->line == r->cursor.line && mark->column < r->cursor.column)) {
+		r->cursor.p = r->text;
+		r->cursor.line = r->cursor.column = 0;
+	}
+	while (r->cursor.p < r->end && (r->cursor.line < mark->line || r->cursor.column < mark->column)) {
+		bool ends = *r->cursor.p == '\n';
 
-	if (mark->line < r->line) {
-		r->line_start = r->text;
-		r->line = 0;
+		r->cursor.p += utf8_sequence(r->cursor.p, (size_t)(r->end - r->cursor.p));
+		r->cursor.line += ends;
+		r->cursor.column = ends ? 0 : r->cursor.column + 1;
 	}
-	for (; r->line < mark->line; r->line++) {
-		newline = memchr(r->line_start, '\n', (size_t)(r->end - r->line_start));
-		r->line_start = newline != NULL ? newline + 1 : r->end;
-	}
-	p = r->line_start;
-	for (size_t column = 0; column < mark->column && p < r->end; column++)
-		p += utf8_sequence(p, (size_t)(r->end - p));
-	return p;
+	return r->cursor.p;
 }
 
 /* -- what libyaml cannot read, in words for people ---------------------------------------------------------- */
@@ -178,9 +174,9 @@ static bool begins_line(struct reader *r, const yaml_mark_t *mark)
 {
 	const char *p = bytes_at(r, mark);
 
-	while (p > r->line_start && (p[-1] == ' ' || p[-1] == '\t'))
+	while (p > r->text && (p[-1] == ' ' || p[-1] == '\t'))
 		p--;
-	return p == r->line_start;
+	return p == r->text || p[-1] == '\n';
 }
 
 /*
@@ -215,7 +211,7 @@ static int library_error(struct reader *r)
 
 /* -- events ---------------------------------------------------------------------------------------------- */
 
-static void clear_items(struct reader *r)
+static void yaml_clear_items(struct reader *r)
 {
 	for (size_t i = 0; i < r->entry.nitems; i++)
 		secmem_free(r->entry.items[i].text);
@@ -225,7 +221,7 @@ static void clear_items(struct reader *r)
 }
 
 /* Hands the entry over, whose value is complete. */
-static int give_entry(struct reader *r, int kind)
+static int yaml_give_entry(struct reader *r, int kind)
 {
 	int taken;
 
@@ -233,7 +229,7 @@ static int give_entry(struct reader *r, int kind)
 	r->entry.depth = r->depth;
 	r->entry.line = r->name_lines[r->depth - 1];
 	taken = r->take(r->arg, &r->entry, r->error);
-	clear_items(r);
+	yaml_clear_items(r);
 	r->in_list = false;
 	r->has_key = false;
 	return taken;
@@ -245,7 +241,7 @@ static int too_deep(struct reader *r, size_t line)
 }
 
 /* A list or a group begins where a value or an item can stand. */
-static int begin_nested(struct reader *r, size_t line, bool is_list)
+static int yaml_begin_nested(struct reader *r, size_t line, bool is_list)
 {
 	if (r->depth == 0 && is_list)
 		return yaml_error(r, line, WANTED);
@@ -254,30 +250,30 @@ static int begin_nested(struct reader *r, size_t line, bool is_list)
 		return 0;
 	}
 	if (!r->has_key)
-		return yaml_error(r, line, "a setting's name must be a plain text");
+		return yaml_error(r, line, NAME_WANTED);
 	if (r->in_list) {
 		r->entry.nested = true;
-		return give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
+		return yaml_give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
 	}
 	if (is_list) {
 		r->in_list = true;
 		return 0;
 	}
-	if (give_entry(r, ENTRY_GROUP) != 0)
+	if (yaml_give_entry(r, ENTRY_GROUP) != 0)
 		return -1;
 	if (r->depth == CONFIG_DEPTH)
 		return too_deep(r, line);
-	r->depth++;
+	r->name_lines[r->depth++] = 0;
 	return 0;
 }
 
-static int end_group(struct reader *r)
+static int yaml_end_group(struct reader *r)
 {
 	r->depth--;
-	return r->depth > 0 ? give_entry(r, ENTRY_END) : 0;
+	return r->depth > 0 ? yaml_give_entry(r, ENTRY_END) : 0;
 }
 
-static int take_name(struct reader *r, const char *text, size_t line)
+static int yaml_take_name(struct reader *r, const char *text, size_t line)
 {
 	char *copy = secmem_strdup(text);
 
@@ -294,7 +290,7 @@ static int take_name(struct reader *r, const char *text, size_t line)
  * Notes that " #" follows an unquoted value and no blank follows that: the writer may have meant a text with a #
  * in it.
  */
-static void note_comment(struct reader *r, const yaml_event_t *event)
+static void yaml_note_comment(struct reader *r, const yaml_event_t *event)
 {
 	const char *p;
 
@@ -307,7 +303,7 @@ static void note_comment(struct reader *r, const yaml_event_t *event)
 		r->entry.comment_line = (unsigned)event->end_mark.line + 1;
 }
 
-static int add_item(struct reader *r, const yaml_event_t *event, size_t line)
+static int yaml_add_item(struct reader *r, const yaml_event_t *event, size_t line)
 {
 	size_t n = r->entry.nitems;
 	struct config_item *grown = r->entry.items;
@@ -322,18 +318,20 @@ static int add_item(struct reader *r, const yaml_event_t *event, size_t line)
 	if (grown[n].text == NULL)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
 	r->entry.nitems++;
-	note_comment(r, event);
-	return r->in_list ? 0 : give_entry(r, ENTRY_TEXT);
+	yaml_note_comment(r, event);
+	return r->in_list ? 0 : yaml_give_entry(r, ENTRY_TEXT);
 }
 
-static int take_scalar(struct reader *r, const yaml_event_t *event)
+static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	size_t line = event->start_mark.line + 1;
 
-	if (r->depth == 0 || (plain && !r->has_key && *text == '\0'))
+	if (r->depth == 0)
 		return yaml_error(r, line, WANTED);
+	if (plain && !r->has_key && *text == '\0')
+		return yaml_error(r, line, NAME_WANTED);
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
@@ -343,14 +341,14 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
 			return yaml_error(r, line, "holds a control byte");
 	if (!r->has_key)
-		return take_name(r, text, line);
+		return yaml_take_name(r, text, line);
 	if (plain && *text == '\0')
 		return yaml_error(r, line, "has no value; write %s for an empty one",
 		    r->depth == 1 ? "{}" : "\"\"");
-	return add_item(r, event, line);
+	return yaml_add_item(r, event, line);
 }
 
-static int take_event(struct reader *r, const yaml_event_t *event)
+static int yaml_take_event(struct reader *r, const yaml_event_t *event)
 {
 	size_t line = event->start_mark.line + 1;
 
@@ -368,21 +366,21 @@ static int take_event(struct reader *r, const yaml_event_t *event)
 	case YAML_SCALAR_EVENT:
 		if (event->data.scalar.anchor != NULL)
 			return beginning_error(r, line, '&');
-		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : take_scalar(r, event);
+		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : yaml_take_scalar(r, event);
 	case YAML_SEQUENCE_START_EVENT:
 		if (event->data.sequence_start.anchor != NULL)
 			return beginning_error(r, line, '&');
 		return event->data.sequence_start.tag != NULL ? beginning_error(r, line, '!')
-							      : begin_nested(r, line, true);
+							      : yaml_begin_nested(r, line, true);
 	case YAML_MAPPING_START_EVENT:
 		if (event->data.mapping_start.anchor != NULL)
 			return beginning_error(r, line, '&');
 		return event->data.mapping_start.tag != NULL ? beginning_error(r, line, '!')
-							     : begin_nested(r, line, false);
+							     : yaml_begin_nested(r, line, false);
 	case YAML_SEQUENCE_END_EVENT:
-		return give_entry(r, ENTRY_LIST);
+		return yaml_give_entry(r, ENTRY_LIST);
 	case YAML_MAPPING_END_EVENT:
-		return end_group(r);
+		return yaml_end_group(r);
 	default:
 		return 0;
 	}
@@ -392,7 +390,7 @@ static int take_event(struct reader *r, const yaml_event_t *event)
  * Takes events until the last. What is nested too deep is refused when it begins, so that libyaml gets no deeper
  * either.
  */
-static int take_events(struct reader *r)
+static int yaml_take_events(struct reader *r)
 {
 	yaml_event_t event;
 	int failed = 0;
@@ -401,7 +399,7 @@ static int take_events(struct reader *r)
 		if (!yaml_parser_parse(&r->parser, &event))
 			return library_error(r);
 		more = event.type != YAML_STREAM_END_EVENT;
-		failed = take_event(r, &event);
+		failed = yaml_take_event(r, &event);
 		if (event.type == YAML_SCALAR_EVENT)
 			secmem_wipe(event.data.scalar.value, event.data.scalar.length);
 		yaml_event_delete(&event);
@@ -416,7 +414,7 @@ int config_yaml_read(const char *file, const char *text, size_t len,
 	size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* the byte order mark */
 	int failed;
 
-	r.text = r.line_start = text + mark;
+	r.text = r.cursor.p = text + mark;
 	r.end = text + len;
 	if (check_bytes(&r) != 0)
 		return -1;
@@ -424,9 +422,9 @@ int config_yaml_read(const char *file, const char *text, size_t len,
 		return error_set(error, "%.200s: out of memory", file);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.text, len - mark);
-	failed = take_events(&r);
+	failed = yaml_take_events(&r);
 	yaml_parser_delete(&r.parser);
-	clear_items(&r);
+	yaml_clear_items(&r);
 	free(r.entry.items);
 	for (size_t i = 0; i < CONFIG_DEPTH; i++)
 		secmem_free(r.names[i]);

@@ -75,39 +75,27 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Reads all names but "." and "..". 0, or -1 with errno set. */
-static int read_names(DIR *dir, char ***ret, size_t *ret_count)
+static int read_names(DIR *dir, struct texts *ret)
 {
 	struct dirent *entry;
 
 	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		size_t n = *ret_count;
-		char **grown = *ret;
+		bool is_own = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if ((n & (n - 1)) == 0)
-			grown = realloc(*ret, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
-		if (grown == NULL)
+		if (!is_own && texts_add(ret, entry->d_name) != 0) {
+			errno = ENOMEM;
 			return -1;
-		*ret = grown;
-		if ((grown[n] = strdup(entry->d_name)) == NULL)
-			return -1;
-		++*ret_count;
+		}
 	}
 	return errno == 0 ? 0 : -1;
 }
 
-int trusted_file_list(const char *folder, char ***ret, size_t *ret_count, unsigned *ret_again_ms,
-    struct error *error)
+int trusted_file_list(const char *folder, struct texts *ret, unsigned *ret_again_ms, struct error *error)
 {
 	DIR *dir = opendir(folder);
-	char **names = NULL;
-	size_t count = 0;
 	struct stat st;
 	int failed = 0;
 
-	*ret = NULL;
-	*ret_count = 0;
 	*ret_again_ms = 0;
 	if (dir == NULL && errno == ENOENT)
 		return 0;
@@ -115,24 +103,13 @@ int trusted_file_list(const char *folder, char ***ret, size_t *ret_count, unsign
 		failed = error_set(error, NAME ": %s", folder, strerror(errno));
 	else if (check_writers(folder, &st, error) != 0 || check_age(folder, &st, ret_again_ms, error) != 0)
 		failed = -1;
-	else if (read_names(dir, &names, &count) != 0)
+	else if (read_names(dir, ret) != 0)
 		failed = error_set(error, NAME ": %s", folder, strerror(errno));
 	if (dir != NULL)
 		closedir(dir);
-	if (failed) {
-		trusted_file_free_names(names, count);
-		return -1;
-	}
-	if (count > 0)
-		qsort(names, count, sizeof(*names), compare_names);
-	*ret = names;
-	*ret_count = count;
-	return 0;
-}
-
-void trusted_file_free_names(char **names, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(names[i]);
-	free(names);
+	if (failed)
+		texts_clear(ret);
+	else if (ret->count > 0)
+		qsort(ret->item, ret->count, sizeof(*ret->item), compare_names);
+	return failed;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/texts.h"
 
 #define TRUSTED_FILE_AGE_MS 1000 /* how long a file is to be left alone */
 
@@ -21,12 +22,10 @@
 int trusted_file_read(const char *path, size_t max, struct buf *ret, unsigned *ret_again_ms, struct error *error);
 
 /*
- * Lists the names in a folder that may be written by nobody else either, sorted by their bytes. 0 with *ret the
- * *ret_count names, for the caller to free with trusted_file_free_names; there are none if there is no folder. -1
- * with error set and *ret_again_ms as above.
+ * Lists the names in a folder that may be written by nobody else either, sorted by their bytes. 0 with the names
+ * in ret, which is empty before and is the caller's to clear; there are none if there is no folder. -1 with error
+ * set, ret empty, and *ret_again_ms as above.
  */
-int trusted_file_list(const char *folder, char ***ret, size_t *ret_count, unsigned *ret_again_ms,
-    struct error *error);
-void trusted_file_free_names(char **names, size_t count);
+int trusted_file_list(const char *folder, struct texts *ret, unsigned *ret_again_ms, struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * call: one request as the ops see it, from its frame to its reply. Whoever hears it (callers/call.c) makes it and
- * fills in its functions; an op ends it exactly once, now or later, with call_fail() or with call_answer_begin()
- * and call_answer_end().
+ * call: one request as the ops see it, from its frame to its reply. The code that received the request
+ * (callers/call.c) makes the struct and supplies its functions. An op ends each call exactly once, at once or
+ * later, with call_fail() or with call_answer_begin() and call_answer_end().
  */
 #ifndef OPS_CALL_H
 #define OPS_CALL_H
@@ -17,22 +17,22 @@
 struct call;
 
 /*
- * Streams: a call whose op is a stream's has its connection to itself until it is ended. Between its request and
- * its reply it moves data frames, in one direction; either side can make the other wait.
+ * The functions of a stream. A call whose op is a stream has its connection to itself until it is ended. Between
+ * its request and its reply data frames move in one direction, and either side can make the other wait.
  */
 struct call_stream {
-	/* There is room again for what call_stream_write() takes. NULL: that is never called. */
+	/* There is room again for call_stream_write(). NULL for a stream that never writes. */
 	void (*room)(void *work);
 	/*
-	 * The next n bytes of the caller's data, at most FRAME_DATA_MAX; 0: all has come. NULL: the caller is not
-	 * to send any.
+	 * Takes the next n bytes of the caller's data, at most FRAME_DATA_MAX; n = 0 says that all has come. NULL
+	 * for a stream whose caller sends none.
 	 */
 	void (*data)(void *work, const unsigned char *p, size_t n);
-	/* The caller will send no more, though it has not said that all has come. It still reads. */
+	/* The caller stopped sending before it said that all has come. It still reads. */
 	void (*cut)(void *work);
 };
 
-/* What the functions below do for this kind of call. */
+/* The functions below call these. */
 struct call_ops {
 	void (*wait)(struct call *call, void (*abandon)(void *work), void *work);
 	void (*refuse)(struct call *call, const struct failure *why);
@@ -43,16 +43,16 @@ struct call_ops {
 	void (*stream_want)(struct call *call, bool wanted);
 };
 
-/* Part of its maker's struct, first. */
+/* The first member of a struct of whoever makes the call. */
 struct call {
 	const struct call_ops *ops;
-	const struct peer *peer; /* outlasts the call */
+	const struct peer *peer; /* valid for longer than the call */
 	uint64_t began_us;       /* clock_now_us() when its frame was looked at */
 };
 
 /*
- * While a call waits for something: abandon(work) runs if the caller goes away first. The call is then gone and
- * must not be ended any more.
+ * Says that the call will be ended later. If the caller goes away before that, abandon(work) runs, once; the call
+ * is then freed and must not be used any more.
  */
 static inline void call_wait(struct call *call, void (*abandon)(void *work), void *work)
 {
@@ -66,8 +66,9 @@ static inline void call_fail(struct call *call, const struct failure *why)
 }
 
 /*
- * Ends the call with a reply: call_answer_begin opens it ({"id":…,"ok":true), the op adds members, and
- * call_answer_end sends it. A reply that is too large, or for which the caller has no room, becomes a failure.
+ * These two end the call with a reply. call_answer_begin() opens it ({"id":…,"ok":true), the op adds members, and
+ * call_answer_end() sends it. If the reply is too large, or the caller has no room for it, a failure is sent in
+ * its place.
  */
 static inline void call_answer_begin(struct call *call, struct jwrite *w)
 {
@@ -81,8 +82,8 @@ static inline void call_answer_end(struct call *call, struct jwrite *w)
 
 /*
  * Tells the caller to go ahead: {"id":…,"ok":true,NAME:true}. From now on the stream's functions run. stream and
- * work must last until the call has ended or was abandoned. If it fails before all of the caller's data has come,
- * the connection ends with it.
+ * work must last until the call has ended or was abandoned. If the call fails before all of the caller's data has
+ * come the connection is closed after the reply.
  */
 static inline void call_stream_begin(struct call *call, const char *name, const struct call_stream *stream,
     void *work)
@@ -91,15 +92,16 @@ static inline void call_stream_begin(struct call *call, const char *name, const 
 }
 
 /*
- * Sends n bytes of data, at most FRAME_DATA_MAX, which may come to be in one frame with others; 0: the empty
- * frame. 1, or 0: no more is to be sent before the stream's room(); or -1: no memory, it was not sent.
+ * Sends n bytes of data, at most FRAME_DATA_MAX, perhaps in one frame with the bytes of other writes. n = 0 sends
+ * the empty frame. Returns 1; or 0: they are taken, and no more may be sent before the stream's room(); or -1: no
+ * memory, they were not sent.
  */
 static inline int call_stream_write(struct call *call, const void *p, size_t n)
 {
 	return call->ops->stream_write(call, p, n);
 }
 
-/* Whether the caller's data is wanted, which it is at first. */
+/* Tells the caller to send or to wait with its data (wanted false). At first the data is wanted. */
 static inline void call_stream_want(struct call *call, bool wanted)
 {
 	call->ops->stream_want(call, wanted);

@@ -1,5 +1,5 @@
 /*
- * login_words: what the state of the login and of OpenBao is called, for people.
+ * login_words: says in words, for people, how the login and OpenBao stand.
  */
 #include "daemon/ops/login_words.h"
 
@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "daemon/upstream/login.h"
 
-/* A line that stands for long cannot tell how long it is from now. */
-static const char *login_clock_time(char out[16], uint64_t from_now_ms)
+/* Gives a time of day, since the line may be read long after it was written. */
+static const char *login_words_time(char out[16], uint64_t from_now_ms)
 {
 	time_t at = time(NULL) + (time_t)(from_now_ms / 1000);
 	struct tm tm;
@@ -20,22 +20,22 @@ static const char *login_clock_time(char out[16], uint64_t from_now_ms)
 	return out;
 }
 
-static void login_ready_words(const struct login_status *status, char *out, size_t size)
+static void login_words_ready(const struct login_status *status, char *out, size_t size)
 {
 	char at[16];
 	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
 		snprintf(out, size, "logged in until %s, but the next login failed: %s",
-		    login_clock_time(at, status->lease_left_ms), status->reason);
+		    login_words_time(at, status->lease_left_ms), status->reason);
 	else if (status->next_renewal_ms != CLOCK_NEVER)
-		snprintf(out, size, "logged in, renewal due at %s", login_clock_time(at, status->next_renewal_ms));
+		snprintf(out, size, "logged in, renewal due at %s", login_words_time(at, status->next_renewal_ms));
 	else if (status->next_login_ms != CLOCK_NEVER)
 		snprintf(out, size, "logged in, next login due at %s",
-		    login_clock_time(at, status->next_login_ms));
+		    login_words_time(at, status->next_login_ms));
 	else
 		snprintf(out, size, "logged in");
 }
 
-static void login_unready_words(const struct login_status *status, char *out, size_t size)
+static void login_words_unready(const struct login_status *status, char *out, size_t size)
 {
 	if (status->state == LEASE_STOPPING)
 		snprintf(out, size, "stopping");
@@ -57,9 +57,9 @@ void login_words(const struct login *login, char *out, size_t size)
 	login_status(login, &status);
 	health = health_words(status.health);
 	if (status.ready)
-		login_ready_words(&status, out, size);
+		login_words_ready(&status, out, size);
 	else
-		login_unready_words(&status, out, size);
+		login_words_unready(&status, out, size);
 	n = strlen(out);
 	if (health[0] != '\0' && n < size)
 		snprintf(out + n, size - n, "; %s", health);

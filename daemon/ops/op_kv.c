@@ -1,6 +1,6 @@
 /*
- * op_kv: the ops on one secret, between a request and the store. A get is answered from memory, without work,
- * where the cache has what will do.
+ * op_kv: the ops on one secret. A get is answered from the cache, without a struct work, if the cache has an
+ * answer that will do.
  */
 #include "daemon/store/kv.h"
 
@@ -10,9 +10,9 @@
 #include "base/secmem.h"
 #include "daemon/ops/work.h"
 
-/* -- what get and put say ------------------------------------------------------------------------------------ */
+/* -- the reply to get and put -------------------------------------------------------------------------------- */
 
-static void kv_write_members(struct jwrite *w, const struct kv_reply *reply)
+static void op_kv_write_reply(struct jwrite *w, const struct kv_reply *reply)
 {
 	jwrite_uint(w, "version", reply->version);
 	if (reply->created_time.len > 0)
@@ -29,7 +29,7 @@ static void kv_write_members(struct jwrite *w, const struct kv_reply *reply)
 		jwrite_span(w, "data", reply->data);
 }
 
-static void kv_count_cached(struct ops *ops, const struct kv_reply *reply)
+static void op_kv_count_cached(struct ops *ops, const struct kv_reply *reply)
 {
 	ops->cache_hits += reply->cached && !reply->stale;
 	ops->cache_stale += reply->stale;
@@ -37,14 +37,14 @@ static void kv_count_cached(struct ops *ops, const struct kv_reply *reply)
 
 /* -- get ----------------------------------------------------------------------------------------------------- */
 
-struct getting {
+struct op_get {
 	struct work work;
 	struct kv_wanted wanted;
 	struct get *get;
-	struct kv_reply reply; /* valid while the store tells it */
+	struct kv_reply reply; /* valid while op_get_on_reply() runs */
 };
 
-static struct kv_wanted get_wanted(const struct request *r, const struct secret_name *name, uint64_t number)
+static struct kv_wanted op_get_wanted(const struct request *r, const struct secret_name *name, uint64_t number)
 {
 	return (struct kv_wanted){ .name = name,
 		.row = API_KV_GET,
@@ -54,169 +54,168 @@ static struct kv_wanted get_wanted(const struct request *r, const struct secret_
 		.number = number };
 }
 
-static bool get_at_once(const struct asked *asked)
+static bool op_get_at_once(const struct op_context *context)
 {
-	struct call *call = asked->call;
-	const struct peer *peer = call->peer; /* outlasts the call, which ends with its answer */
+	struct call *call = context->call;
+	const struct peer *peer = call->peer; /* valid after the call, which ends with its answer */
 	const uint64_t began_us = call->began_us;
-	const struct kv_wanted wanted = get_wanted(asked->request, &asked->request->name, asked->number);
+	const struct kv_wanted wanted = op_get_wanted(context->request, &context->request->name, context->number);
 	struct kv_reply reply;
 	struct jwrite w;
 
-	if (!kv_cached(asked->ops->parts.kv, &wanted, began_us / 1000, &reply))
+	if (!kv_cached(context->ops->parts.kv, &wanted, began_us / 1000, &reply))
 		return false;
-	kv_count_cached(asked->ops, &reply);
+	op_kv_count_cached(context->ops, &reply);
 	call_answer_begin(call, &w);
-	kv_write_members(&w, &reply);
+	op_kv_write_reply(&w, &reply);
 	call_answer_end(call, &w);
-	work_audit(asked, peer, began_us, &(struct outcome){ .version = reply.version });
+	work_audit(context, peer, began_us, &(struct outcome){ .version = reply.version });
 	return true;
 }
 
-static void get_take(struct work *work, const struct request *r)
+static void op_get_take_request(struct work *work, const struct request *r)
 {
-	((struct getting *)work)->wanted = get_wanted(r, work->name, work->record.request);
+	((struct op_get *)work)->wanted = op_get_wanted(r, work->name, work->record.request);
 }
 
-static void get_on_reply(void *arg, const struct kv_reply *reply)
+static void op_get_on_reply(void *arg, const struct kv_reply *reply)
 {
-	struct getting *getting = arg;
+	struct op_get *op = arg;
 
-	getting->reply = *reply;
-	getting->work.record.version = reply->version;
-	kv_count_cached(getting->work.ops, reply);
-	work_end(&getting->work, reply->failure);
+	op->reply = *reply;
+	op->work.record.version = reply->version;
+	op_kv_count_cached(op->work.ops, reply);
+	work_end(&op->work, reply->failure);
 }
 
-static bool get_begin(struct work *work)
+static bool op_get_begin(struct work *work)
 {
-	struct getting *getting = (struct getting *)work;
+	struct op_get *op = (struct op_get *)work;
 
-	getting->get = kv_get(work->ops->parts.kv, work->peer.uid, &getting->wanted, work->deadline_ms,
-	    get_on_reply, getting);
-	return getting->get != NULL;
+	op->get = kv_get(work->ops->parts.kv, work->peer.uid, &op->wanted, work->deadline_ms, op_get_on_reply, op);
+	return op->get != NULL;
 }
 
-static void get_answer(struct work *work, struct jwrite *w)
+static void op_get_write_members(struct work *work, struct jwrite *w)
 {
-	kv_write_members(w, &((struct getting *)work)->reply);
+	op_kv_write_reply(w, &((struct op_get *)work)->reply);
 }
 
-static bool get_abandon(struct work *work)
+static bool op_get_abandon(struct work *work)
 {
-	kv_get_abandon(((struct getting *)work)->get);
+	kv_get_abandon(((struct op_get *)work)->get);
 	return false;
 }
 
 const struct op_handler op_kv_get = {
-	.at_once = get_at_once,
-	.size = sizeof(struct getting),
-	.take = get_take,
-	.begin = get_begin,
-	.answer = get_answer,
-	.abandon = get_abandon,
+	.at_once = op_get_at_once,
+	.size = sizeof(struct op_get),
+	.take_request = op_get_take_request,
+	.begin = op_get_begin,
+	.write_members = op_get_write_members,
+	.abandon = op_get_abandon,
 };
 
 /* -- put ----------------------------------------------------------------------------------------------------- */
 
-struct putting {
+struct op_put {
 	struct work work;
-	const char *data; /* valid while it begins */
+	const char *data; /* valid until the put has begun */
 	size_t data_len;
-	char *data_copy; /* where it begins later */
+	char *data_copy; /* NULL, unless the put begins later */
 	bool has_cas;
 	uint64_t cas;
 	struct write *write;
-	struct kv_reply reply; /* valid while the store tells it, and while it is held */
-	char *held;
+	struct kv_reply reply; /* valid while op_put_on_reply() runs, and with reply_copy longer */
+	char *reply_copy;
 };
 
-static void put_take(struct work *work, const struct request *r)
+static void op_put_take_request(struct work *work, const struct request *r)
 {
-	struct putting *putting = (struct putting *)work;
+	struct op_put *op = (struct op_put *)work;
 
-	putting->data = r->data.p;
-	putting->data_len = r->data.len;
-	putting->has_cas = r->has_cas;
-	putting->cas = r->cas;
+	op->data = r->data.p;
+	op->data_len = r->data.len;
+	op->has_cas = r->has_cas;
+	op->cas = r->cas;
 }
 
-static int put_keep(struct work *work)
+static int op_put_copy_request(struct work *work)
 {
-	struct putting *putting = (struct putting *)work;
+	struct op_put *op = (struct op_put *)work;
 
-	putting->data = putting->data_copy = secmem_strndup(putting->data, putting->data_len);
-	return putting->data != NULL ? 0 : -1;
+	op->data = op->data_copy = secmem_strndup(op->data, op->data_len);
+	return op->data != NULL ? 0 : -1;
 }
 
-static void put_on_reply(void *arg, const struct kv_reply *reply)
+static void op_put_on_reply(void *arg, const struct kv_reply *reply)
 {
-	struct putting *putting = arg;
+	struct op_put *op = arg;
 
-	putting->reply = *reply;
-	putting->work.record.version = reply->version;
-	work_end(&putting->work, reply->failure);
+	op->reply = *reply;
+	op->work.record.version = reply->version;
+	work_end(&op->work, reply->failure);
 }
 
-static bool put_begin(struct work *work)
+static bool op_put_begin(struct work *work)
 {
-	struct putting *putting = (struct putting *)work;
+	struct op_put *op = (struct op_put *)work;
 
 	const struct kv_write what = { .name = work->name,
 		.row = API_KV_PUT,
-		.data = putting->data,
-		.data_len = putting->data_len,
-		.cas = putting->has_cas ? &putting->cas : NULL,
+		.data = op->data,
+		.data_len = op->data_len,
+		.cas = op->has_cas ? &op->cas : NULL,
 		.caller = work->peer.uid,
 		.deadline_ms = work->deadline_ms,
 		.number = work->record.request };
 
-	putting->write = kv_put(work->ops->parts.kv, &what, put_on_reply, putting);
-	return putting->write != NULL;
+	op->write = kv_put(work->ops->parts.kv, &what, op_put_on_reply, op);
+	return op->write != NULL;
 }
 
-static void put_answer(struct work *work, struct jwrite *w)
+static void op_put_write_members(struct work *work, struct jwrite *w)
 {
-	kv_write_members(w, &((struct putting *)work)->reply);
+	op_kv_write_reply(w, &((struct op_put *)work)->reply);
 }
 
-static int put_hold(struct work *work)
+static int op_put_copy_reply(struct work *work)
 {
-	struct putting *putting = (struct putting *)work;
-	struct kv_reply *reply = &putting->reply;
+	struct op_put *op = (struct op_put *)work;
+	struct kv_reply *reply = &op->reply;
 
-	putting->held = malloc(reply->created_time.len + reply->metadata.len + 1);
-	if (putting->held == NULL)
+	op->reply_copy = malloc(reply->created_time.len + reply->metadata.len + 1);
+	if (op->reply_copy == NULL)
 		return -1;
 	if (reply->created_time.len > 0)
-		memcpy(putting->held, reply->created_time.p, reply->created_time.len);
+		memcpy(op->reply_copy, reply->created_time.p, reply->created_time.len);
 	if (reply->metadata.len > 0)
-		memcpy(putting->held + reply->created_time.len, reply->metadata.p, reply->metadata.len);
-	reply->created_time.p = putting->held;
-	reply->metadata.p = putting->held + reply->created_time.len;
+		memcpy(op->reply_copy + reply->created_time.len, reply->metadata.p, reply->metadata.len);
+	reply->created_time.p = op->reply_copy;
+	reply->metadata.p = op->reply_copy + reply->created_time.len;
 	return 0;
 }
 
-static bool put_abandon(struct work *work)
+static bool op_put_abandon(struct work *work)
 {
-	return kv_put_abandon(((struct putting *)work)->write);
+	return kv_put_abandon(((struct op_put *)work)->write);
 }
 
-static void put_clear(struct work *work)
+static void op_put_free_copies(struct work *work)
 {
-	struct putting *putting = (struct putting *)work;
+	struct op_put *op = (struct op_put *)work;
 
-	secmem_free(putting->data_copy);
-	free(putting->held);
+	secmem_free(op->data_copy);
+	free(op->reply_copy);
 }
 
 const struct op_handler op_kv_put = {
-	.size = sizeof(struct putting),
-	.take = put_take,
-	.keep = put_keep,
-	.begin = put_begin,
-	.answer = put_answer,
-	.hold = put_hold,
-	.abandon = put_abandon,
-	.clear = put_clear,
+	.size = sizeof(struct op_put),
+	.take_request = op_put_take_request,
+	.copy_request = op_put_copy_request,
+	.begin = op_put_begin,
+	.write_members = op_put_write_members,
+	.copy_reply = op_put_copy_reply,
+	.abandon = op_put_abandon,
+	.free_copies = op_put_free_copies,
 };

@@ -5,39 +5,39 @@
 
 #include "daemon/ops/work.h"
 
-struct probing {
+struct op_probe_work {
 	struct work work;
 	struct probe_wait *wait;
 };
 
-static void probe_on_done(void *arg, const struct failure *why)
+static void op_probe_on_done(void *arg, const struct failure *why)
 {
 	work_end(arg, why);
 }
 
-static bool probe_begin(struct work *work)
+static bool op_probe_begin(struct work *work)
 {
-	struct probing *probing = (struct probing *)work;
+	struct op_probe_work *op = (struct op_probe_work *)work;
 
-	probing->wait = probe_ask(work->ops->parts.probe, work->deadline_ms, probe_on_done, work);
-	return probing->wait != NULL;
+	op->wait = probe_ask(work->ops->parts.probe, work->deadline_ms, op_probe_on_done, work);
+	return op->wait != NULL;
 }
 
-static void probe_answer(struct work *work, struct jwrite *w)
+static void op_probe_write_members(struct work *work, struct jwrite *w)
 {
 	(void)work;
 	jwrite_text(w, "name", PROBE_NAME);
 }
 
-static bool probe_let_go(struct work *work)
+static bool op_probe_abandon(struct work *work)
 {
-	probe_abandon(((struct probing *)work)->wait);
+	probe_abandon(((struct op_probe_work *)work)->wait);
 	return false;
 }
 
 const struct op_handler op_probe = {
-	.size = sizeof(struct probing),
-	.begin = probe_begin,
-	.answer = probe_answer,
-	.abandon = probe_let_go,
+	.size = sizeof(struct op_probe_work),
+	.begin = op_probe_begin,
+	.write_members = op_probe_write_members,
+	.abandon = op_probe_abandon,
 };

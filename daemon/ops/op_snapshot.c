@@ -1,5 +1,5 @@
 /*
- * op_snapshot: the two ops that are streams, between a call's stream and the store's transfer.
+ * op_snapshot: the two ops that are streams. It connects a call's stream with the store's transfer.
  */
 #include "daemon/ops/work.h"
 #include "daemon/store/snapshot_restore.h"
@@ -7,166 +7,168 @@
 
 /* -- save ---------------------------------------------------------------------------------------------------- */
 
-struct saving {
+struct op_save {
 	struct work work;
-	struct save *save;
-	const struct save_result *result; /* valid while the store tells it */
+	struct snapshot_save *save;
+	const struct snapshot_save_result *result; /* valid while op_save_on_done() runs */
 };
 
-static void save_on_room(void *arg)
+static void op_save_on_room(void *arg)
 {
-	snapshot_save_room(((struct saving *)arg)->save);
+	snapshot_save_room(((struct op_save *)arg)->save);
 }
 
-static void save_on_begin(void *arg)
+static void op_save_on_begin(void *arg)
 {
-	static const struct call_stream stream = { .room = save_on_room };
-	struct saving *saving = arg;
+	static const struct call_stream stream = { .room = op_save_on_room };
+	struct op_save *op = arg;
 
-	call_stream_begin(saving->work.call, "stream", &stream, saving);
+	call_stream_begin(op->work.call, "stream", &stream, op);
 }
 
-static int save_on_data(void *arg, const void *p, size_t n)
+static int op_save_on_data(void *arg, const void *p, size_t n)
 {
-	return call_stream_write(((struct saving *)arg)->work.call, p, n);
+	return call_stream_write(((struct op_save *)arg)->work.call, p, n);
 }
 
-static void save_on_done(void *arg, const struct failure *why, const struct save_result *result)
+static void op_save_on_done(void *arg, const struct failure *why, const struct snapshot_save_result *result)
 {
-	struct saving *saving = arg;
+	struct op_save *op = arg;
 
 	if (why == NULL)
-		(void)call_stream_write(saving->work.call, "", 0);
-	saving->result = result;
-	work_end(&saving->work, why);
+		(void)call_stream_write(op->work.call, "", 0);
+	op->result = result;
+	work_end(&op->work, why);
 }
 
-static bool save_begin(struct work *work)
+static bool op_save_begin(struct work *work)
 {
-	static const struct save_ops ops = { .begin = save_on_begin, .data = save_on_data, .done = save_on_done };
-	struct saving *saving = (struct saving *)work;
+	static const struct snapshot_save_ops ops = { .begin = op_save_on_begin,
+		.data = op_save_on_data,
+		.done = op_save_on_done };
+	struct op_save *op = (struct op_save *)work;
 
-	saving->save = snapshot_save(work->ops->parts.transfers, work->record.request, work->deadline_ms, &ops,
-	    saving);
-	return saving->save != NULL;
+	op->save = snapshot_save_start(work->ops->parts.transfers, work->record.request, work->deadline_ms, &ops,
+	    op);
+	return op->save != NULL;
 }
 
-static void save_answer(struct work *work, struct jwrite *w)
+static void op_save_write_members(struct work *work, struct jwrite *w)
 {
-	const struct save_result *result = ((struct saving *)work)->result;
+	const struct snapshot_save_result *result = ((struct op_save *)work)->result;
 
 	jwrite_uint(w, "bytes", result->bytes);
 	jwrite_text(w, "sha256", result->sha256);
 	jwrite_bool(w, "verified", true);
 }
 
-static bool save_abandon(struct work *work)
+static bool op_save_abandon(struct work *work)
 {
-	snapshot_save_abandon(((struct saving *)work)->save);
+	snapshot_save_abandon(((struct op_save *)work)->save);
 	return false;
 }
 
 const struct op_handler op_snapshot_save = {
-	.size = sizeof(struct saving),
-	.begin = save_begin,
-	.answer = save_answer,
-	.abandon = save_abandon,
+	.size = sizeof(struct op_save),
+	.begin = op_save_begin,
+	.write_members = op_save_write_members,
+	.abandon = op_save_abandon,
 };
 
 /* -- restore ------------------------------------------------------------------------------------------------- */
 
-struct restoring {
+struct op_restore {
 	struct work work;
 	bool force;
-	struct restore *restore; /* NULL: it has ended, and the reply waits for its record */
-	struct restore_result result;
+	struct snapshot_restore *restore; /* NULL: it has ended, and the reply waits for its record */
+	struct snapshot_restore_result result;
 };
 
-static void restore_on_data(void *arg, const unsigned char *p, size_t n)
+static void op_restore_on_data(void *arg, const unsigned char *p, size_t n)
 {
-	struct restoring *restoring = arg;
+	struct op_restore *op = arg;
 
-	if (restoring->restore == NULL)
+	if (op->restore == NULL)
 		return;
 	if (n > 0)
-		snapshot_restore_data(restoring->restore, p, n);
+		snapshot_restore_data(op->restore, p, n);
 	else
-		snapshot_restore_end(restoring->restore);
+		snapshot_restore_end(op->restore);
 }
 
-static void restore_on_cut(void *arg)
+static void op_restore_on_cut(void *arg)
 {
-	struct restoring *restoring = arg;
+	struct op_restore *op = arg;
 	struct failure why;
 
-	if (restoring->restore == NULL)
+	if (op->restore == NULL)
 		return;
-	(void)snapshot_restore_abandon(restoring->restore);
-	restoring->restore = NULL;
+	(void)snapshot_restore_abandon(op->restore);
+	op->restore = NULL;
 	failure_set(&why, CODE_INVALID_REQUEST, "the data ended without its empty frame; nothing was restored");
-	work_end(&restoring->work, &why);
+	work_end(&op->work, &why);
 }
 
-static void restore_on_begin(void *arg)
+static void op_restore_on_begin(void *arg)
 {
-	static const struct call_stream stream = { .data = restore_on_data, .cut = restore_on_cut };
-	struct restoring *restoring = arg;
+	static const struct call_stream stream = { .data = op_restore_on_data, .cut = op_restore_on_cut };
+	struct op_restore *op = arg;
 
-	call_stream_begin(restoring->work.call, "continue", &stream, restoring);
+	call_stream_begin(op->work.call, "continue", &stream, op);
 }
 
-static void restore_on_room(void *arg, bool room)
+static void op_restore_on_room(void *arg, bool room)
 {
-	struct restoring *restoring = arg;
+	struct op_restore *op = arg;
 
-	if (restoring->work.call != NULL)
-		call_stream_want(restoring->work.call, room);
+	if (op->work.call != NULL)
+		call_stream_want(op->work.call, room);
 }
 
-static void restore_on_done(void *arg, const struct failure *why, const struct restore_result *result)
+static void op_restore_on_done(void *arg, const struct failure *why, const struct snapshot_restore_result *result)
 {
-	struct restoring *restoring = arg;
+	struct op_restore *op = arg;
 
 	if (why == NULL)
-		restoring->result = *result;
-	restoring->restore = NULL;
-	work_end(&restoring->work, why);
+		op->result = *result;
+	op->restore = NULL;
+	work_end(&op->work, why);
 }
 
-static void restore_take(struct work *work, const struct request *r)
+static void op_restore_take_request(struct work *work, const struct request *r)
 {
-	((struct restoring *)work)->force = r->force;
+	((struct op_restore *)work)->force = r->force;
 }
 
-static bool restore_begin(struct work *work)
+static bool op_restore_begin(struct work *work)
 {
-	static const struct restore_ops ops = { .begin = restore_on_begin,
-		.room = restore_on_room,
-		.done = restore_on_done };
-	struct restoring *restoring = (struct restoring *)work;
+	static const struct snapshot_restore_ops ops = { .begin = op_restore_on_begin,
+		.room = op_restore_on_room,
+		.done = op_restore_on_done };
+	struct op_restore *op = (struct op_restore *)work;
 
-	restoring->restore = snapshot_restore(work->ops->parts.transfers, restoring->force, work->record.request,
-	    work->deadline_ms, &ops, restoring);
-	return restoring->restore != NULL;
+	op->restore = snapshot_restore_start(work->ops->parts.transfers, op->force, work->record.request,
+	    work->deadline_ms, &ops, op);
+	return op->restore != NULL;
 }
 
-static void restore_answer(struct work *work, struct jwrite *w)
+static void op_restore_write_members(struct work *work, struct jwrite *w)
 {
-	const struct restore_result *result = &((struct restoring *)work)->result;
+	const struct snapshot_restore_result *result = &((struct op_restore *)work)->result;
 
 	jwrite_uint(w, "bytes", result->bytes);
-	jwrite_text(w, "state", restored_name(result->restored));
+	jwrite_text(w, "state", snapshot_watch_end_name(result->end));
 }
 
-static bool restore_abandon(struct work *work)
+static bool op_restore_abandon(struct work *work)
 {
-	return snapshot_restore_abandon(((struct restoring *)work)->restore);
+	return snapshot_restore_abandon(((struct op_restore *)work)->restore);
 }
 
 const struct op_handler op_snapshot_restore = {
-	.size = sizeof(struct restoring),
-	.take = restore_take,
-	.begin = restore_begin,
-	.answer = restore_answer,
-	.abandon = restore_abandon,
+	.size = sizeof(struct op_restore),
+	.take_request = op_restore_take_request,
+	.begin = op_restore_begin,
+	.write_members = op_restore_write_members,
+	.abandon = op_restore_abandon,
 };

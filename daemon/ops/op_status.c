@@ -1,6 +1,6 @@
 /*
- * op_status: the ops that tell of the daemon itself, ping and status, from memory. Nothing in their replies tells
- * a secret, a token, OpenBao's address or a namespace.
+ * op_status: ping and status, the ops that tell of the daemon itself, from memory. Their replies tell no secret,
+ * no token, and neither OpenBao's address nor a namespace.
  */
 #include "base/clock.h"
 #include "daemon/access/rules.h"
@@ -11,14 +11,14 @@
 
 /* -- ping ---------------------------------------------------------------------------------------------------- */
 
-static bool ping_at_once(const struct asked *asked)
+static bool op_ping_at_once(const struct op_context *context)
 {
-	const struct call_limits *limits = &asked->ops->parts.limits;
+	const struct call_limits *limits = &context->ops->parts.limits;
 	struct login_status status;
 	struct jwrite w;
 
-	login_status(asked->ops->parts.login, &status);
-	call_answer_begin(asked->call, &w);
+	login_status(context->ops->parts.login, &status);
+	call_answer_begin(context->call, &w);
 	jwrite_bool(&w, "ready", status.ready);
 	jwrite_text(&w, "state", lease_state_name(status.state));
 	jwrite_text(&w, "version", SECRETSTORE_VERSION);
@@ -33,22 +33,22 @@ static bool ping_at_once(const struct asked *asked)
 	jwrite_uint(&w, "requests_per_connection", limits->requests);
 	jwrite_uint(&w, "timeout_ms", REQUEST_TIMEOUT_MAX_MS);
 	jwrite_close(&w, '}');
-	call_answer_end(asked->call, &w);
+	call_answer_end(context->call, &w);
 	return true;
 }
 
-const struct op_handler op_ping = { .at_once = ping_at_once };
+const struct op_handler op_ping = { .at_once = op_ping_at_once };
 
 /* -- status -------------------------------------------------------------------------------------------------- */
 
-/* A time that is not planned has no member. */
-static void status_write_due(struct jwrite *w, const char *name, uint64_t ms)
+/* Writes a time from now; a time that is not planned gets no member. */
+static void op_status_write_due(struct jwrite *w, const char *name, uint64_t ms)
 {
 	if (ms != CLOCK_NEVER)
 		jwrite_uint(w, name, ms);
 }
 
-static void status_write_token(struct jwrite *w, const struct login_status *status)
+static void op_status_write_token(struct jwrite *w, const struct login_status *status)
 {
 	jwrite_open(w, "token", '{');
 	jwrite_text(w, "state", lease_state_name(status->state));
@@ -56,22 +56,22 @@ static void status_write_token(struct jwrite *w, const struct login_status *stat
 		jwrite_null(w, "lease_left_ms");
 	else if (status->ready)
 		jwrite_uint(w, "lease_left_ms", status->lease_left_ms);
-	status_write_due(w, "next_renewal_ms", status->next_renewal_ms);
-	status_write_due(w, "next_login_ms", status->next_login_ms);
+	op_status_write_due(w, "next_renewal_ms", status->next_renewal_ms);
+	op_status_write_due(w, "next_login_ms", status->next_login_ms);
 	if (status->reason[0] != '\0')
 		jwrite_text(w, "reason", status->reason);
 	jwrite_close(w, '}');
 }
 
-/* A stream counts when it has worked, all else when it was allowed. */
-static void status_write_counters(struct jwrite *w, const struct ops *ops, const struct login_status *login)
+/* Streams are counted when they have worked, all other ops when they were allowed. */
+static void op_status_write_counters(struct jwrite *w, const struct ops *ops, const struct login_status *login)
 {
 	jwrite_open(w, "counters", '{');
 	jwrite_uint(w, "requests", ops->requests);
 	for (enum op op = 0; op < OP_COUNT; op++) {
 		if (op_info(op)->counter != NULL)
 			jwrite_uint(w, op_info(op)->counter,
-			    op_is_stream(op) ? ops->of[op].done : ops->of[op].begun);
+			    op_is_stream(op) ? ops->counts[op].done : ops->counts[op].begun);
 	}
 	jwrite_uint(w, "cache_hits", ops->cache_hits);
 	jwrite_uint(w, "cache_stale", ops->cache_stale);
@@ -85,7 +85,7 @@ static void status_write_counters(struct jwrite *w, const struct ops *ops, const
 	jwrite_close(w, '}');
 }
 
-static void status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules)
+static void op_status_write_caller(struct jwrite *w, const struct peer *peer, const struct rules *rules)
 {
 	jwrite_open(w, "peer", '{');
 	jwrite_uint(w, "uid", peer->uid);
@@ -104,33 +104,33 @@ static void status_write_caller(struct jwrite *w, const struct peer *peer, const
 	jwrite_close(w, ']');
 }
 
-static bool status_at_once(const struct asked *asked)
+static bool op_status_at_once(const struct op_context *context)
 {
-	const struct ops *ops = asked->ops;
-	struct call *call = asked->call;
+	const struct ops *ops = context->ops;
+	struct call *call = context->call;
 	struct login_status login;
 	struct kv_status cache;
 	struct jwrite w;
 
 	login_status(ops->parts.login, &login);
 	kv_status(ops->parts.kv, &cache);
-	work_audit(asked, call->peer, call->began_us, &(struct outcome){ .code = CODE_NONE });
+	work_audit(context, call->peer, call->began_us, &(struct outcome){ .code = CODE_NONE });
 	call_answer_begin(call, &w);
 	jwrite_text(&w, "version", SECRETSTORE_VERSION);
 	jwrite_uint(&w, "uptime_ms", clock_now_ms() - ops->started_ms);
 	jwrite_bool(&w, "ready", login.ready);
-	status_write_token(&w, &login);
+	op_status_write_token(&w, &login);
 	jwrite_open(&w, "upstream", '{');
 	jwrite_text(&w, "state", health_state_name(login.health));
 	jwrite_close(&w, '}');
-	status_write_counters(&w, ops, &login);
+	op_status_write_counters(&w, ops, &login);
 	jwrite_open(&w, "cache", '{');
 	jwrite_uint(&w, "entries", cache.entries);
 	jwrite_uint(&w, "bytes", cache.bytes);
 	jwrite_close(&w, '}');
-	status_write_caller(&w, call->peer, ops->parts.rules);
+	op_status_write_caller(&w, call->peer, ops->parts.rules);
 	call_answer_end(call, &w);
 	return true;
 }
 
-const struct op_handler op_status = { .at_once = status_at_once };
+const struct op_handler op_status = { .at_once = op_status_at_once };

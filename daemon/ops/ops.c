@@ -1,5 +1,5 @@
 /*
- * ops: the way of each request: a rule must allow it, then its handler answers at once or work begins.
+ * ops: what each request goes through. A rule must allow it; then its handler answers at once, or work begins.
  */
 #include "daemon/ops/ops.h"
 
@@ -20,7 +20,7 @@ static const struct op_handler *const handlers[] = {
 
 _Static_assert(sizeof(handlers) / sizeof(*handlers) == OP_COUNT, "each op has a handler");
 
-/* The rule that allows it, or NULL. */
+/* Gives the rule that allows the request, or NULL. */
 static const struct rule *ops_find_rule(const struct rules *rules, const struct peer *peer,
     const struct request *r)
 {
@@ -33,41 +33,41 @@ static const struct rule *ops_find_rule(const struct rules *rules, const struct 
 	return rules_find(rules, peer, r->op, path);
 }
 
-static void ops_deny(const struct asked *asked)
+static void ops_deny(const struct op_context *context)
 {
-	struct call *call = asked->call;
-	enum op op = asked->request->op;
+	struct call *call = context->call;
+	enum op op = context->request->op;
 	struct failure why;
 
-	work_audit(asked, call->peer, call->began_us, &(struct outcome){ .code = CODE_FORBIDDEN });
+	work_audit(context, call->peer, call->began_us, &(struct outcome){ .code = CODE_FORBIDDEN });
 	failure_set(&why, CODE_FORBIDDEN, "no rule of this daemon allows %s%s to uid %lu", op_name(op),
 	    op_has_path(op) ? " of this path" : "", (unsigned long)call->peer->uid);
-	work_refuse(asked->ops, call, &why);
+	work_refuse(context->ops, call, &why);
 }
 
 void ops_request(void *arg, struct call *call, const struct request *r, uint64_t deadline_ms)
 {
 	struct ops *ops = arg;
 	const struct op_handler *handler = handlers[r->op];
-	struct asked asked = { .ops = ops,
+	struct op_context context = { .ops = ops,
 		.call = call,
 		.request = r,
 		.number = ++ops->requests,
 		.deadline_ms = deadline_ms };
 
-	log_request(asked.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
+	log_request(context.number, "%s of uid %lu", op_name(r->op), (unsigned long)call->peer->uid);
 	if (!op_is(r->op, OP_FREE)) {
 		const struct rule *rule = ops_find_rule(ops->parts.rules, call->peer, r);
 
 		if (rule == NULL) {
-			ops_deny(&asked);
+			ops_deny(&context);
 			return;
 		}
-		asked.rule = rule->name;
+		context.rule = rule->name;
 	}
-	ops->of[r->op].begun++;
-	if (handler->at_once == NULL || !handler->at_once(&asked))
-		work_start(&asked, handler);
+	ops->counts[r->op].begun++;
+	if (handler->at_once == NULL || !handler->at_once(&context))
+		work_start(&context, handler);
 }
 
 struct ops *ops_new(const struct ops_parts *parts)

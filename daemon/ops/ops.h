@@ -1,5 +1,6 @@
 /*
- * ops: what each request does. Asks the rules, has the op's handler do it, keeps the counters and the audit.
+ * ops: what each request does. It asks the rules, has the op's handler do the work, and keeps the counters and the
+ * audit.
  */
 #ifndef DAEMON_OPS_H
 #define DAEMON_OPS_H
@@ -11,14 +12,17 @@
 struct event_base;
 struct ops;
 
-/* NULL: no memory. */
+/* parts is copied, its pointers are borrowed. Returns NULL if there is no memory. */
 struct ops *ops_new(const struct ops_parts *parts);
 
-/* After the connections, and after the transfers, which have some to tell their end; but before the audit. */
+/*
+ * Ends all requests without a reply and frees the struct. Call it after the connections and the transfers were
+ * freed, since a transfer reports its end here, and before the audit is.
+ */
 void ops_free(struct ops *ops);
 
 /*
- * For stopping, once the store is drained: what waits for its record in the audit gets budget_ms. Then drained
+ * Stops, after the store was drained: requests that wait for their record in the audit get budget_ms. Then drained
  * runs, once, from the loop.
  */
 void ops_drain(struct ops *ops, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
@@ -28,8 +32,8 @@ void ops_drain(struct ops *ops, struct event_base *base, uint64_t budget_ms, voi
 void ops_use(struct ops *ops, const struct ops_parts *parts);
 
 /*
- * Handles a request: arg is the struct ops. deadline_ms is of clock_now_ms(), CLOCK_NEVER for none. The call is
- * ended exactly once, now or later. request and its spans need to last until this returns.
+ * Handles a request; arg is the struct ops. deadline_ms is a time of clock_now_ms(), CLOCK_NEVER for none. The
+ * call is ended exactly once, at once or later. request and its spans need to last only until this returns.
  */
 void ops_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 

@@ -1,5 +1,5 @@
 /*
- * parts: what the ops work with, all of it borrowed.
+ * parts: the parts of the daemon that the ops work with. All pointers are borrowed.
  */
 #ifndef OPS_PARTS_H
 #define OPS_PARTS_H

@@ -1,7 +1,7 @@
 /*
- * work: from the rule that allows a request to its reply and its record. Read down: it starts, its intent is on
- * file, the store does it, it ends, its record is written, the caller is told; then what happens when the caller
- * or the daemon goes first.
+ * work: takes a request from the rule that allows it to its reply and its record. In the order of the file: it
+ * starts, its intent is on file, the store does it, it ends, its record is written, the caller is answered; then
+ * what happens when the caller or the daemon goes away first.
  */
 #include "daemon/ops/work.h"
 
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
-#define RESULT_MIN_MS 1000u /* for the record of an outcome, however late that came */
+#define RESULT_MIN_MS 1000u /* the least time that the record of an outcome gets, however late the outcome is */
 
 static void work_set_state(struct work *work, enum work_state state)
 {
@@ -28,8 +28,8 @@ static void work_free(struct work *work)
 	struct ops *ops = work->ops;
 
 	DL_DELETE(ops->works, work);
-	if (work->handler->clear != NULL)
-		work->handler->clear(work);
+	if (work->handler->free_copies != NULL)
+		work->handler->free_copies(work);
 	secret_name_release(work->name);
 	free(work);
 	drain_check(&ops->drain, ops->works == NULL);
@@ -79,8 +79,8 @@ static void work_begin(struct work *work)
 static void work_reply(struct work *work);
 
 /*
- * Where the intent could not be put on file nothing was done, and nothing more is recorded, since that could not
- * be either.
+ * If the intent could not be put on file nothing is done. No record is written of that, since it could not be put
+ * on file either.
  */
 static void work_on_intent(void *arg, bool ok)
 {
@@ -99,17 +99,17 @@ static void work_on_intent(void *arg, bool ok)
 
 static void work_on_gone(void *arg);
 
-void work_start(const struct asked *asked, const struct op_handler *handler)
+void work_start(const struct op_context *context, const struct op_handler *handler)
 {
-	struct ops *ops = asked->ops;
-	struct call *call = asked->call;
-	const struct request *r = asked->request;
+	struct ops *ops = context->ops;
+	struct call *call = context->call;
+	const struct request *r = context->request;
 	const struct peer *peer = call->peer;
 	/*
-	 * The rule and the caller's units may not last as long as the work does: they are copied behind the op's
-	 * struct.
+	 * The texts of the rule and of the caller's units may be freed before the work ends: they are copied to
+	 * the end of the op's struct.
 	 */
-	size_t room = work_room_for(asked->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
+	size_t room = work_room_for(context->rule) + work_room_for(peer->unit) + work_room_for(peer->user_unit);
 	struct work *work = calloc(1, handler->size + room);
 	const struct secret_name *name = work != NULL && op_has_path(r->op) ? secret_name_hold(&r->name) : NULL;
 	struct failure why;
@@ -127,7 +127,7 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 	work->call = call;
 	work->op = r->op;
 	work->began_us = call->began_us;
-	work->deadline_ms = asked->deadline_ms;
+	work->deadline_ms = context->deadline_ms;
 	work->name = name;
 	work->peer = (struct peer){ .uid = peer->uid,
 		.gid = peer->gid,
@@ -138,18 +138,18 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 		.peer = &work->peer,
 		.mount = name != NULL ? secret_mount(name) : NULL,
 		.path = name != NULL ? secret_path(name) : NULL,
-		.rule = work_copy_text(&at, asked->rule),
-		.request = asked->number };
+		.rule = work_copy_text(&at, context->rule),
+		.request = context->number };
 	DL_APPEND(ops->works, work);
 	call_wait(call, work_on_gone, work);
-	if (handler->take != NULL)
-		handler->take(work, r);
+	if (handler->take_request != NULL)
+		handler->take_request(work, r);
 	if (!work_needs_record(work)) {
 		work_begin(work);
 		return;
 	}
 	work_set_state(work, WORK_INTENT);
-	if (handler->keep == NULL || handler->keep(work) == 0)
+	if (handler->copy_request == NULL || handler->copy_request(work) == 0)
 		work->wait = audit_intent(ops->parts.audit, &work->record, work->deadline_ms, work_on_intent,
 		    work);
 	if (work->wait == NULL)
@@ -158,7 +158,7 @@ void work_start(const struct asked *asked, const struct op_handler *handler)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-/* Tells the caller, if it is still there. */
+/* Answers the caller, if it is still there. */
 static void work_answer(struct work *work)
 {
 	struct call *call = work->call;
@@ -175,7 +175,7 @@ static void work_answer(struct work *work)
 		return;
 	}
 	call_answer_begin(call, &w);
-	work->handler->answer(work, &w);
+	work->handler->write_members(work, &w);
 	call_answer_end(call, &w);
 }
 
@@ -185,7 +185,10 @@ static void work_reply(struct work *work)
 	work_free(work);
 }
 
-/* What was done is done: the caller is told so, and the log that there is no record of it. */
+/*
+ * A request that was done is reported as done even if its record could not be written; the log tells of the
+ * missing record.
+ */
 static void work_on_result(void *arg, bool ok)
 {
 	struct work *work = arg;
@@ -205,7 +208,7 @@ void work_end(struct work *work, const struct failure *why)
 	if (why != NULL)
 		work->failure = *why;
 	else
-		work->ops->of[work->op].done++;
+		work->ops->counts[work->op].done++;
 	work->record.code = work->failure.code;
 	work->record.microseconds = now_us - work->began_us;
 	if (!work_needs_record(work)) {
@@ -214,9 +217,12 @@ void work_end(struct work *work, const struct failure *why)
 		work_free(work);
 		return;
 	}
-	/* Also where the caller has gone: the intent is not to stand there without its outcome. */
+	/*
+	 * The outcome is recorded even if the caller has gone, since an intent without an outcome would say
+	 * nothing.
+	 */
 	work_set_state(work, WORK_RESULT);
-	if (work->handler->hold == NULL || work->handler->hold(work) == 0) {
+	if (work->handler->copy_reply == NULL || work->handler->copy_reply(work) == 0) {
 		uint64_t least = now_us / 1000 + RESULT_MIN_MS;
 
 		work->wait = audit_result(audit, &work->record,
@@ -267,7 +273,7 @@ void work_end_all(struct ops *ops)
 		if (work->wait != NULL) {
 			audit_abandon(work->wait);
 		} else if (op_is(work->op, OP_WRITES)) {
-			/* The daemon ends in a hurry: whether OpenBao does what was sent is not known. */
+			/* The daemon ends without waiting for OpenBao, which may still do what was sent. */
 			work->record.code = CODE_UNKNOWN_OUTCOME;
 			work_record_now(work);
 		}
@@ -277,10 +283,10 @@ void work_end_all(struct ops *ops)
 
 /* -- without work -------------------------------------------------------------------------------------------- */
 
-void work_audit(const struct asked *asked, const struct peer *peer, uint64_t began_us,
+void work_audit(const struct op_context *context, const struct peer *peer, uint64_t began_us,
     const struct outcome *outcome)
 {
-	const struct request *r = asked->request;
+	const struct request *r = context->request;
 	bool has_path = op_has_path(r->op);
 	uint64_t now_us = clock_now_us();
 	const struct audit_record record = {
@@ -288,14 +294,14 @@ void work_audit(const struct asked *asked, const struct peer *peer, uint64_t beg
 		.peer = peer,
 		.mount = has_path ? secret_mount(&r->name) : NULL,
 		.path = has_path ? secret_path(&r->name) : NULL,
-		.rule = asked->rule,
+		.rule = context->rule,
 		.version = outcome->version,
 		.code = outcome->code,
 		.microseconds = now_us - began_us,
-		.request = asked->number,
+		.request = context->number,
 	};
 
-	log_request(asked->number, "%s: %s at once", record.op,
+	log_request(context->number, "%s: %s at once", record.op,
 	    outcome->code == CODE_NONE ? "ok" : code_name(outcome->code));
-	audit_write(asked->ops->parts.audit, &record, now_us / 1000);
+	audit_write(context->ops->parts.audit, &record, now_us / 1000);
 }

@@ -1,5 +1,5 @@
 /*
- * answers: how old an answer may be is judged here, the cache itself keeps and forgets.
+ * answers: judges how old an answer may be. What is kept, and when it is dropped, is up to the cache.
  */
 #include "daemon/store/answers.h"
 
@@ -11,12 +11,12 @@
 #include "daemon/store/cache.h"
 #include "daemon/upstream/login.h"
 
-#define EXPIRY_MIN_MS 100u /* between two looks at what is too old */
+#define EXPIRY_MIN_MS 100u /* between two calls of cache_expire() */
 
 struct answers {
 	struct login *login;
 	struct kv_options options;
-	struct cache *cache; /* off, it takes note of puts only, and so can be turned on at any time */
+	struct cache *cache; /* even while it is off it is told of puts, and so can be turned on at any time */
 	bool paused, stopping;
 	struct event expiry;
 };
@@ -24,11 +24,11 @@ struct answers {
 /* -- answers ------------------------------------------------------------------------------------------------- */
 
 /*
- * A version by its number is always asked for: who wants one by number is after something that no cache can vouch
- * for, its not having been deleted since.
+ * A get of a version by its number is never answered from the cache: the caller wants to know, too, that the
+ * version has not been deleted since, which no cache can tell.
  */
-static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint64_t limit_ms, uint64_t now_ms,
-    struct kv_reply *ret)
+static bool answers_find_younger(struct answers *a, const struct kv_wanted *wanted, uint64_t limit_ms,
+    uint64_t now_ms, struct kv_reply *ret)
 {
 	uint64_t most = wanted->max_age_ms < limit_ms ? wanted->max_age_ms : limit_ms, age;
 	const struct cache_value *value;
@@ -54,21 +54,21 @@ static bool find_younger(struct answers *a, const struct kv_wanted *wanted, uint
 bool answers_find_stale(struct answers *a, const struct kv_wanted *wanted, struct kv_reply *ret)
 {
 	return !a->stopping && login_state(a->login) != LEASE_REJECTED &&
-	    find_younger(a, wanted, a->options.serve_stale_ms, clock_now_ms(), ret);
+	    answers_find_younger(a, wanted, a->options.serve_stale_ms, clock_now_ms(), ret);
 }
 
 bool answers_find(struct answers *a, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret)
 {
-	if (find_younger(a, wanted, a->options.max_age_ms, now_ms, ret))
+	if (answers_find_younger(a, wanted, a->options.max_age_ms, now_ms, ret))
 		return true;
 	return a->options.serve_stale_ms > 0 && health_code(login_health(a->login)) != CODE_NONE &&
 	    answers_find_stale(a, wanted, ret);
 }
 
-/* -- a read's and a write's steps ---------------------------------------------------------------------------- */
+/* -- the steps of a read and a put --------------------------------------------------------------------------- */
 
-/* Of what is kept; 0: the cache is off. */
-static uint64_t cache_lifetime_ms(const struct answers *a)
+/* Gives how long entries are kept; 0: the cache is off. */
+static uint64_t answers_lifetime_ms(const struct answers *a)
 {
 	const struct kv_options *o = &a->options;
 
@@ -77,33 +77,33 @@ static uint64_t cache_lifetime_ms(const struct answers *a)
 	return o->max_age_ms > o->serve_stale_ms ? o->max_age_ms : o->serve_stale_ms;
 }
 
-int answers_claim_read(struct answers *a, struct claim *claim, const struct secret_name *name)
+int answers_begin_read(struct answers *a, struct cache_use *cache_use, const struct secret_name *name)
 {
-	if (cache_lifetime_ms(a) == 0)
+	if (answers_lifetime_ms(a) == 0)
 		return 0;
-	claim->path = cache_hold(a->cache, name);
-	return claim->path != NULL ? 0 : -1;
+	cache_use->secret = cache_hold(a->cache, name);
+	return cache_use->secret != NULL ? 0 : -1;
 }
 
-int answers_claim_put(struct answers *a, struct claim *claim, const struct secret_name *name)
+int answers_begin_put(struct answers *a, struct cache_use *cache_use, const struct secret_name *name)
 {
-	claim->is_put = true;
-	claim->path = cache_hold(a->cache, name);
-	return claim->path != NULL ? 0 : -1;
+	cache_use->is_put = true;
+	cache_use->secret = cache_hold(a->cache, name);
+	return cache_use->secret != NULL ? 0 : -1;
 }
 
-void answers_sent(struct answers *a, struct claim *claim)
+void answers_sent(struct answers *a, struct cache_use *cache_use)
 {
-	if (claim->path == NULL)
+	if (cache_use->secret == NULL)
 		return;
-	claim->ticket = cache_ticket(a->cache, claim->path);
-	if (!claim->is_put || claim->counted)
+	cache_use->ticket = cache_ticket(a->cache, cache_use->secret);
+	if (!cache_use->is_put || cache_use->counted)
 		return;
-	cache_put_sent(a->cache, claim->path);
-	claim->counted = true;
+	cache_put_sent(a->cache, cache_use->secret);
+	cache_use->counted = true;
 }
 
-static void answers_expire(evutil_socket_t fd, short what, void *arg)
+static void answers_on_expiry(evutil_socket_t fd, short what, void *arg)
 {
 	struct answers *a = arg;
 	uint64_t now = clock_now_ms(), due = cache_expire(a->cache, now);
@@ -115,7 +115,7 @@ static void answers_expire(evutil_socket_t fd, short what, void *arg)
 		(void)event_add(&a->expiry, &tv);
 }
 
-void answers_keep(struct answers *a, struct claim *claim, const struct answer *answer, uint64_t sent_ms)
+void answers_keep(struct answers *a, struct cache_use *cache_use, const struct answer *answer, uint64_t sent_ms)
 {
 	const struct cache_value value = { .data = answer->data,
 		.metadata = answer->metadata,
@@ -123,31 +123,31 @@ void answers_keep(struct answers *a, struct claim *claim, const struct answer *a
 		.version = answer->version,
 		.sent_ms = sent_ms };
 
-	if (claim->path == NULL)
+	if (cache_use->secret == NULL)
 		return;
-	cache_fill(a->cache, claim->path, claim->ticket, &value);
+	cache_fill(a->cache, cache_use->secret, cache_use->ticket, &value);
 	if (!event_pending(&a->expiry, EV_TIMEOUT, NULL))
-		answers_expire(-1, EV_TIMEOUT, a);
+		answers_on_expiry(-1, EV_TIMEOUT, a);
 }
 
 /*
- * OpenBao has said that the secret is not there, or not to be had: what is known of it is not to be given any
- * more.
+ * These statuses say that the secret is not there, or not to be had: its entry must not be given any more. A 404
+ * for one version says nothing of the latest.
  */
-void answers_refused(struct answers *a, struct claim *claim, int status, bool latest)
+void answers_refused(struct answers *a, struct cache_use *cache_use, int status, bool latest)
 {
-	if (claim->path != NULL && (status == 400 || status == 403 || (status == 404 && latest)))
-		cache_forget(a->cache, claim->path);
+	if (cache_use->secret != NULL && (status == 400 || status == 403 || (status == 404 && latest)))
+		cache_forget(a->cache, cache_use->secret);
 }
 
-void answers_release(struct answers *a, struct claim *claim)
+void answers_end(struct answers *a, struct cache_use *cache_use)
 {
-	if (claim->path == NULL)
+	if (cache_use->secret == NULL)
 		return;
-	if (claim->counted)
-		cache_put_ended(a->cache, claim->path);
-	cache_release(a->cache, claim->path);
-	claim->path = NULL;
+	if (cache_use->counted)
+		cache_put_ended(a->cache, cache_use->secret);
+	cache_release(a->cache, cache_use->secret);
+	cache_use->secret = NULL;
 }
 
 /* -- the cache ----------------------------------------------------------------------------------------------- */
@@ -164,8 +164,8 @@ void answers_status(const struct answers *a, struct kv_status *ret)
 
 static void answers_apply(struct answers *a)
 {
-	cache_set_limits(a->cache, cache_lifetime_ms(a), a->options.max_bytes);
-	answers_expire(-1, EV_TIMEOUT, a);
+	cache_set_limits(a->cache, answers_lifetime_ms(a), a->options.max_bytes);
+	answers_on_expiry(-1, EV_TIMEOUT, a);
 }
 
 void answers_set_options(struct answers *a, const struct kv_options *options)
@@ -185,7 +185,7 @@ void answers_stop(struct answers *a)
 	a->stopping = true;
 }
 
-static void clear_after_refusal(void *arg)
+static void answers_on_refusal(void *arg)
 {
 	answers_clear(arg);
 }
@@ -198,13 +198,13 @@ struct answers *answers_new(struct event_base *base, struct login *login, const 
 		return NULL;
 	a->login = login;
 	a->options = *options;
-	a->cache = cache_new(cache_lifetime_ms(a), options->max_bytes);
+	a->cache = cache_new(answers_lifetime_ms(a), options->max_bytes);
 	if (a->cache == NULL) {
 		free(a);
 		return NULL;
 	}
-	(void)evtimer_assign(&a->expiry, base, answers_expire, a);
-	login_on_refusal(login, clear_after_refusal, a);
+	(void)evtimer_assign(&a->expiry, base, answers_on_expiry, a);
+	login_on_refusal(login, answers_on_refusal, a);
 	return a;
 }
 

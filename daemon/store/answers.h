@@ -1,5 +1,6 @@
 /*
- * answers: when an answer from the cache (cache.h) will do, and what reads, writes and logins do to the cache.
+ * answers: decides when a get may be answered from the cache (cache.h), and keeps the cache in step with reads,
+ * puts and logins.
  */
 #ifndef ANSWERS_H
 #define ANSWERS_H
@@ -8,54 +9,72 @@
 #include "daemon/upstream/classify.h"
 
 struct answers;
-struct cache_path;
+struct cache_secret;
 struct event_base;
 struct login;
 
-/* Both borrowed. NULL: no memory. */
+/* base and login are borrowed, options are copied. Returns NULL if there is no memory. */
 struct answers *answers_new(struct event_base *base, struct login *login, const struct kv_options *options);
 void answers_free(struct answers *answers);
 
-/* These do what kv_set_cache() and kv_pause_cache() do. */
+/* These two implement kv_set_cache() and kv_pause_cache(). */
 void answers_set_options(struct answers *answers, const struct kv_options *options);
 void answers_pause(struct answers *answers, bool paused);
 
-/* The daemon stops: nothing stale is given any more. */
+/* The daemon is stopping: from now on no stale answer is given. */
 void answers_stop(struct answers *answers);
 
+/* Drops all entries. */
 void answers_clear(struct answers *answers);
+
+/* Gives the size of the cache. */
 void answers_status(const struct answers *answers, struct kv_status *ret);
 
-/* This is kv_cached(). */
+/* Implements kv_cached(). */
 bool answers_find(struct answers *answers, const struct kv_wanted *wanted, uint64_t now_ms, struct kv_reply *ret);
 
-/* Is there an answer that may be given where OpenBao cannot be asked? */
+/*
+ * Finds an answer that may be given although OpenBao cannot be asked: one that is not older than the options and
+ * wanted allow. Returns false, with *ret untouched, if there is none. The reply's spans are valid until the next
+ * call.
+ */
 bool answers_find_stale(struct answers *answers, const struct kv_wanted *wanted, struct kv_reply *ret);
 
 /*
- * It says what a read or a write under way has to do with the cache, and is part of its struct. All zero: nothing.
+ * How one read or put under way uses the cache. It is part of that read's or put's struct; all zero means that the
+ * cache is not used.
  */
-struct claim {
-	struct cache_path *path; /* NULL: the cache is not for it */
-	uint64_t ticket;         /* a read's, since it was sent last */
+struct cache_use {
+	struct cache_secret *secret; /* NULL: the cache is not used */
+	uint64_t ticket;             /* what cache_ticket() gave when it was sent last */
 	bool is_put;
-	bool counted; /* a put: the cache has been told that it was sent */
+	bool counted; /* a put: cache_put_sent() was called and cache_put_ended() is due */
 };
 
-/* A read, or a put, begins. 0; or -1: no memory, and it must not be sent. */
-int answers_claim_read(struct answers *answers, struct claim *claim, const struct secret_name *name);
-int answers_claim_put(struct answers *answers, struct claim *claim, const struct secret_name *name);
+/*
+ * A read, or a put, of that secret begins. Returns 0, or -1 if there is no memory: then it must not be sent. Each
+ * call that returned 0 is followed by one answers_end().
+ */
+int answers_begin_read(struct answers *answers, struct cache_use *cache_use, const struct secret_name *name);
+int answers_begin_put(struct answers *answers, struct cache_use *cache_use, const struct secret_name *name);
 
-/* It is about to be sent. */
-void answers_sent(struct answers *answers, struct claim *claim);
+/* The read or put is about to be sent, for the first time or again. */
+void answers_sent(struct answers *answers, struct cache_use *cache_use);
 
-/* A read of the latest version has worked; sent_ms: when it was sent. */
-void answers_keep(struct answers *answers, struct claim *claim, const struct answer *answer, uint64_t sent_ms);
+/*
+ * A read of the latest version has worked: the cache takes a copy of the answer. sent_ms is when the read was
+ * sent, by clock_now_ms().
+ */
+void answers_keep(struct answers *answers, struct cache_use *cache_use, const struct answer *answer,
+    uint64_t sent_ms);
 
-/* A read was answered with that HTTP status. latest: it was of the latest version. */
-void answers_refused(struct answers *answers, struct claim *claim, int status, bool latest);
+/*
+ * OpenBao answered a read with that HTTP status, an error. latest says that the read was of the latest version.
+ * The entry is dropped if the status says that the secret is gone or may not be read.
+ */
+void answers_refused(struct answers *answers, struct cache_use *cache_use, int status, bool latest);
 
-/* It has ended, as far as anybody will know. */
-void answers_release(struct answers *answers, struct claim *claim);
+/* The read or put has ended, as far as this daemon will ever know. */
+void answers_end(struct answers *answers, struct cache_use *cache_use);
 
 #endif

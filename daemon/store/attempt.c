@@ -1,5 +1,5 @@
 /*
- * attempt: waits, and the rules, which are a function without effects but on the struct.
+ * attempt: the waits, and the rules for what follows an answer. The rules have no effects but on the struct.
  */
 #include "daemon/store/attempt.h"
 
@@ -85,7 +85,7 @@ void attempt_stop_waiting(struct attempt *a)
 	a->http = NULL;
 }
 
-void attempt_let_go(struct attempt *a)
+void attempt_release(struct attempt *a)
 {
 	attempt_stop_waiting(a);
 	if (a->token != NULL)
@@ -102,21 +102,21 @@ enum attempt_next attempt_judge(struct attempt *a, const struct answer *answer, 
 	a->failure = answer->failure;
 	if (answer->verdict == VERDICT_DENIED) {
 		/*
-		 * A token that is replaced again and again is somebody else's trouble, and nobody can be asked who
-		 * is not there.
+		 * A request whose tokens are refused again and again fails, since another new token would not help
+		 * it. While OpenBao is down nobody can tell whether the token is dead.
 		 */
 		return ++a->denials > a->denials_max || health == HEALTH_DOWN ? ATTEMPT_FAILS : ATTEMPT_DENIED;
 	}
 	if (answer->verdict == VERDICT_AGAIN && closed) {
-		/* It cannot have a leader, and will not before somebody comes. */
+		/* Sealed or not set up, OpenBao has no leader, and will have none before an operator acts. */
 		failure_set(&a->failure, health_code(health), "%s", health_words(health));
 		return ATTEMPT_FAILS;
 	}
-	/* Until OpenBao is known not to answer, this may be a hiccup. */
+	/* The trouble may pass. Once OpenBao is known to be down the next try fails at once. */
 	if (answer->verdict == VERDICT_AGAIN || code == CODE_UNAVAILABLE)
 		return ATTEMPT_PAUSES;
 	/*
-	 * One node is sealed, or was not set up. Whether all are is being found out; others are asked meanwhile.
+	 * This node is sealed, or was not set up. While it is not known whether all nodes are, others are asked.
 	 */
 	if ((code == CODE_SEALED || code == CODE_NOT_INITIALIZED) && health == HEALTH_SUSPECT)
 		return ATTEMPT_PAUSES;

@@ -1,5 +1,5 @@
 /*
- * flights: a table of routes, one for each key of which a flight runs or waits.
+ * flights: a table of groups, one for each key of which a flight runs or waits.
  */
 #include "daemon/store/flights.h"
 
@@ -9,61 +9,63 @@
 #include "base/table.h"
 
 #define NEVER UINT64_MAX
-#define EXAMPLES 100     /* durations the 99th percentile is taken of, at most … */
-#define EXAMPLE_MS 60000 /* … and none that are older: after an election reads are fast again */
+#define SAMPLES 100             /* how many reads the 99th percentile is taken of, at most … */
+#define SAMPLE_AGE_MAX_MS 60000 /* … and none that ended longer ago: after an election reads soon are fast again */
 
-/* Routes are found by what a struct flight_key stands for, so that no key is put together to look one up. */
+/*
+ * Keys are hashed and compared by what a struct flight_key points to, so that a look-up builds no key of its own.
+ */
 #undef HASH_FUNCTION
 #define HASH_FUNCTION(key, len, hash) ((hash) = flight_key_hash(key))
 #undef HASH_KEYCMP
 #define HASH_KEYCMP(a, b, len) (flight_key_same(a, b) ? 0 : 1)
 
-struct route {
+struct flight_group {
 	UT_hash_handle hh;
-	TAILQ_ENTRY(route) link;        /* flights.due, if due is not NEVER */
+	TAILQ_ENTRY(flight_group) link; /* in flights.due, if due is not NEVER */
 	uint64_t due;                   /* when the open flight need not wait any longer */
-	struct running_flights running; /* the one that has run longest first */
+	struct running_flights running; /* the one that has run longest comes first */
 	unsigned nrunning;
-	struct flight *open;   /* waits or boards, and takes whoever comes; NULL: none */
-	struct flight_key key; /* with a hold on its name */
+	struct flight *open;   /* FLIGHT_WAITING or FLIGHT_BOARDING, and joined by whoever comes; NULL: none */
+	struct flight_key key; /* with a reference to its name */
 };
 
-TAILQ_HEAD(routes, route);
+TAILQ_HEAD(flight_groups, flight_group);
 
-/* A read that has ended well. */
-struct example {
+/* A read that has ended well is a sample of how long reads take. */
+struct read_sample {
 	uint64_t took_ms, ended;
 };
 
 struct flights {
 	const struct flights_ops *ops;
 	void *arg;
-	struct route *table;
-	struct routes due; /* soonest first */
-	struct example examples[EXAMPLES];
-	unsigned nexamples, next_example;
+	struct flight_group *table;
+	struct flight_groups due; /* the soonest comes first */
+	struct read_sample samples[SAMPLES];
+	unsigned nsamples, next_sample;
 };
 
 /* -- how long reads take ------------------------------------------------------------------------------------- */
 
-static void note_example(struct flights *fs, uint64_t took_ms, uint64_t now)
+static void flights_add_sample(struct flights *fs, uint64_t took_ms, uint64_t now)
 {
-	fs->examples[fs->next_example] = (struct example){ .took_ms = took_ms, .ended = now };
-	fs->next_example = (fs->next_example + 1) % EXAMPLES;
-	if (fs->nexamples < EXAMPLES)
-		fs->nexamples++;
+	fs->samples[fs->next_sample] = (struct read_sample){ .took_ms = took_ms, .ended = now };
+	fs->next_sample = (fs->next_sample + 1) % SAMPLES;
+	if (fs->nsamples < SAMPLES)
+		fs->nsamples++;
 }
 
-/* Of a hundred the second largest; of fewer the largest. */
-static uint64_t percentile_99(const struct flights *fs, uint64_t now)
+/* Gives the 99th percentile of the recent reads: of 100 the second largest, of fewer the largest. */
+static uint64_t flights_percentile_99(const struct flights *fs, uint64_t now)
 {
 	uint64_t first = 0, second = 0;
 	unsigned recent = 0;
 
-	for (unsigned i = 0; i < fs->nexamples; i++) {
-		const struct example *e = &fs->examples[i];
+	for (unsigned i = 0; i < fs->nsamples; i++) {
+		const struct read_sample *e = &fs->samples[i];
 
-		if (now - e->ended >= EXAMPLE_MS)
+		if (now - e->ended >= SAMPLE_AGE_MAX_MS)
 			continue;
 		recent++;
 		if (e->took_ms > first) {
@@ -73,17 +75,17 @@ static uint64_t percentile_99(const struct flights *fs, uint64_t now)
 			second = e->took_ms;
 		}
 	}
-	return recent < EXAMPLES ? first : second;
+	return recent < SAMPLES ? first : second;
 }
 
-static uint64_t slow_ms(const struct flights *fs, uint64_t now)
+static uint64_t flights_slow_ms(const struct flights *fs, uint64_t now)
 {
-	uint64_t ms = FLIGHTS_SLOW_TIMES * percentile_99(fs, now);
+	uint64_t ms = FLIGHTS_SLOW_TIMES * flights_percentile_99(fs, now);
 
 	return ms > FLIGHTS_SLOW_MS ? ms : FLIGHTS_SLOW_MS;
 }
 
-/* -- routes -------------------------------------------------------------------------------------------------- */
+/* -- groups -------------------------------------------------------------------------------------------------- */
 
 static unsigned flight_key_hash(const struct flight_key *key)
 {
@@ -98,121 +100,127 @@ static bool flight_key_same(const struct flight_key *a, const struct flight_key 
 	    a->name->key_len == b->name->key_len && memcmp(a->name->key, b->name->key, a->name->key_len) == 0;
 }
 
-static struct route *find_or_add_route(struct flights *fs, const struct flight_key *key)
+static struct flight_group *flights_find_or_add_group(struct flights *fs, const struct flight_key *key)
 {
-	struct route *r;
+	struct flight_group *g;
 
-	HASH_FIND(hh, fs->table, key, sizeof(*key), r);
-	if (r != NULL)
-		return r;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	HASH_FIND(hh, fs->table, key, sizeof(*key), g);
+	if (g != NULL)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (g == NULL)
 		return NULL;
-	r->key = *key;
-	r->key.name = secret_name_hold(key->name);
-	r->due = NEVER;
-	TAILQ_INIT(&r->running);
-	if (r->key.name != NULL)
-		HASH_ADD(hh, fs->table, key, sizeof(r->key), r);
-	if (TABLE_HAS(r))
-		return r;
-	secret_name_release(r->key.name);
-	free(r);
+	g->key = *key;
+	g->key.name = secret_name_hold(key->name);
+	g->due = NEVER;
+	TAILQ_INIT(&g->running);
+	if (g->key.name != NULL)
+		HASH_ADD(hh, fs->table, key, sizeof(g->key), g);
+	if (TABLE_HAS(g))
+		return g;
+	secret_name_release(g->key.name);
+	free(g);
 	return NULL;
 }
 
-static void free_route(struct flights *fs, struct route *r)
+static void flights_free_group(struct flights *fs, struct flight_group *g)
 {
-	HASH_DEL(fs->table, r);
-	secret_name_release(r->key.name);
-	free(r);
+	HASH_DEL(fs->table, g);
+	secret_name_release(g->key.name);
+	free(g);
 }
 
-static void set_due(struct flights *fs, struct route *r, uint64_t due)
+static void flights_set_due(struct flights *fs, struct flight_group *g, uint64_t due)
 {
-	struct route *before;
+	struct flight_group *before;
 
-	if (r->due != NEVER)
-		TAILQ_REMOVE(&fs->due, r, link);
-	r->due = due;
+	if (g->due != NEVER)
+		TAILQ_REMOVE(&fs->due, g, link);
+	g->due = due;
 	if (due == NEVER)
 		return;
-	TAILQ_FOREACH_REVERSE(before, &fs->due, routes, link) {
+	TAILQ_FOREACH_REVERSE(before, &fs->due, flight_groups, link) {
 		if (before->due <= due)
 			break;
 	}
 	if (before != NULL)
-		TAILQ_INSERT_AFTER(&fs->due, before, r, link);
+		TAILQ_INSERT_AFTER(&fs->due, before, g, link);
 	else
-		TAILQ_INSERT_HEAD(&fs->due, r, link);
+		TAILQ_INSERT_HEAD(&fs->due, g, link);
 }
 
-static void drop_if_empty(struct flights *fs, struct route *r)
+static void flights_drop_empty_group(struct flights *fs, struct flight_group *g)
 {
-	if (r->nrunning > 0 || r->open != NULL)
+	if (g->nrunning > 0 || g->open != NULL)
 		return;
-	set_due(fs, r, NEVER);
-	free_route(fs, r);
+	flights_set_due(fs, g, NEVER);
+	flights_free_group(fs, g);
 }
 
 /* -- beginning ----------------------------------------------------------------------------------------------- */
 
-/* When a flight that waits may begin: when the youngest of those that run is slow, and there are not too many. */
-static uint64_t may_begin(const struct flights *fs, const struct route *r, uint64_t now)
+/*
+ * Gives when a waiting flight may begin: when the youngest of those that run has become slow, unless too many run.
+ */
+static uint64_t flights_may_begin_at(const struct flights *fs, const struct flight_group *g, uint64_t now)
 {
-	const struct flight *youngest = TAILQ_LAST(&r->running, running_flights);
+	const struct flight *youngest = TAILQ_LAST(&g->running, running_flights);
 
 	if (youngest == NULL)
 		return 0;
-	return r->nrunning < FLIGHTS_RUNNING_MAX ? youngest->departed + slow_ms(fs, now) : NEVER;
+	return g->nrunning < FLIGHTS_RUNNING_MAX ? youngest->sent_ms + flights_slow_ms(fs, now) : NEVER;
 }
 
-/* Without memory it goes on waiting, as if one before it ran that has just begun. */
-static void begin_or_wait(struct flights *fs, struct route *r, uint64_t now)
+/*
+ * Begins the open flight, if it may begin by now. If there is no memory for that it is tried again after
+ * FLIGHTS_SLOW_MS.
+ */
+static void flights_begin_or_wait(struct flights *fs, struct flight_group *g, uint64_t now)
 {
-	struct flight *flight = r->open;
-	uint64_t due = flight != NULL && flight->state == FLIGHT_WAITING ? may_begin(fs, r, now) : NEVER;
+	struct flight *flight = g->open;
+	uint64_t due = flight != NULL && flight->state == FLIGHT_WAITING ? flights_may_begin_at(fs, g, now)
+									 : NEVER;
 
 	if (due > now) {
-		set_due(fs, r, due);
+		flights_set_due(fs, g, due);
 		return;
 	}
 	flight->state = FLIGHT_BOARDING;
 	if (fs->ops->begin(fs->arg, flight) == 0) {
-		set_due(fs, r, NEVER);
+		flights_set_due(fs, g, NEVER);
 		return;
 	}
 	flight->state = FLIGHT_WAITING;
-	set_due(fs, r, now + FLIGHTS_SLOW_MS);
+	flights_set_due(fs, g, now + FLIGHTS_SLOW_MS);
 }
 
-void flight_depart(struct flight *flight, uint64_t now)
+void flight_mark_sent(struct flight *flight, uint64_t now)
 {
-	struct route *r = flight->route;
+	struct flight_group *g = flight->group;
 
 	if (flight->state != FLIGHT_BOARDING)
 		return;
 	flight->state = FLIGHT_RUNNING;
-	flight->departed = now;
-	r->open = NULL;
-	TAILQ_INSERT_TAIL(&r->running, flight, link);
-	r->nrunning++;
+	flight->sent_ms = now;
+	g->open = NULL;
+	TAILQ_INSERT_TAIL(&g->running, flight, link);
+	g->nrunning++;
 }
 
-/* It is no more among those of its route. */
-static void take_out(struct route *r, struct flight *flight)
+/* Takes the flight out of its group. */
+static void flights_remove(struct flight_group *g, struct flight *flight)
 {
 	if (flight->state != FLIGHT_RUNNING) {
-		r->open = NULL;
+		g->open = NULL;
 		return;
 	}
-	TAILQ_REMOVE(&r->running, flight, link);
-	r->nrunning--;
+	TAILQ_REMOVE(&g->running, flight, link);
+	g->nrunning--;
 }
 
 uint64_t flights_due(const struct flights *fs)
 {
-	const struct route *first = TAILQ_FIRST(&fs->due);
+	const struct flight_group *first = TAILQ_FIRST(&fs->due);
 
 	return first != NULL ? first->due : NEVER;
 }
@@ -220,96 +228,96 @@ uint64_t flights_due(const struct flights *fs)
 void flights_run(struct flights *fs, uint64_t now)
 {
 	while (flights_due(fs) <= now)
-		begin_or_wait(fs, TAILQ_FIRST(&fs->due), now);
+		flights_begin_or_wait(fs, TAILQ_FIRST(&fs->due), now);
 }
 
-/* -- seats --------------------------------------------------------------------------------------------------- */
+/* -- members ------------------------------------------------------------------------------------------------- */
 
-static struct flight *open_flight(struct route *r)
+static struct flight *flights_open_flight(struct flight_group *g)
 {
-	if (r->open != NULL)
-		return r->open;
-	r->open = calloc(1, sizeof(*r->open));
-	if (r->open == NULL)
+	if (g->open != NULL)
+		return g->open;
+	g->open = calloc(1, sizeof(*g->open));
+	if (g->open == NULL)
 		return NULL;
-	r->open->route = r;
-	TAILQ_INIT(&r->open->seats);
-	return r->open;
+	g->open->group = g;
+	TAILQ_INIT(&g->open->members);
+	return g->open;
 }
 
-int flights_join(struct flights *fs, const struct flight_key *key, struct seat *seat, uint64_t deadline,
+int flights_join(struct flights *fs, const struct flight_key *key, struct flight_member *member, uint64_t deadline,
     uint64_t now)
 {
-	struct route *r = find_or_add_route(fs, key);
-	struct flight *flight = r != NULL ? open_flight(r) : NULL;
+	struct flight_group *g = flights_find_or_add_group(fs, key);
+	struct flight *flight = g != NULL ? flights_open_flight(g) : NULL;
 
 	if (flight == NULL) {
-		if (r != NULL)
-			drop_if_empty(fs, r);
+		if (g != NULL)
+			flights_drop_empty_group(fs, g);
 		return -1;
 	}
-	TAILQ_INSERT_TAIL(&flight->seats, seat, link);
-	seat->flight = flight;
+	TAILQ_INSERT_TAIL(&flight->members, member, link);
+	member->flight = flight;
 	if (deadline > flight->deadline)
 		flight->deadline = deadline;
-	if (r->due == NEVER || r->due <= now)
-		begin_or_wait(fs, r, now);
-	if (flight->state == FLIGHT_WAITING && r->nrunning == 0 && TAILQ_FIRST(&flight->seats) == seat) {
-		flights_leave(fs, seat, now); /* without memory, and nobody else is left to tell of it */
+	if (g->due == NEVER || g->due <= now)
+		flights_begin_or_wait(fs, g, now);
+	if (flight->state == FLIGHT_WAITING && g->nrunning == 0 && TAILQ_FIRST(&flight->members) == member) {
+		flights_leave(fs, member, now); /* there was no memory to begin it, which this caller is told */
 		return -1;
 	}
 	return 0;
 }
 
-/* A flight that is not to be any more. */
-static void call_off(struct flights *fs, struct flight *flight, uint64_t now)
+/* Ends a flight that has no members any more, and frees it. */
+static void flights_cancel(struct flights *fs, struct flight *flight, uint64_t now)
 {
-	struct route *r = flight->route;
+	struct flight_group *g = flight->group;
 
-	take_out(r, flight);
+	flights_remove(g, flight);
 	if (flight->state != FLIGHT_WAITING)
 		fs->ops->cancel(fs->arg, flight);
 	flight_free(flight);
-	begin_or_wait(fs, r, now);
-	drop_if_empty(fs, r);
+	flights_begin_or_wait(fs, g, now);
+	flights_drop_empty_group(fs, g);
 }
 
-void flights_leave(struct flights *fs, struct seat *seat, uint64_t now)
+void flights_leave(struct flights *fs, struct flight_member *member, uint64_t now)
 {
-	struct flight *flight = seat->flight;
+	struct flight *flight = member->flight;
 
 	if (flight == NULL)
 		return;
-	TAILQ_REMOVE(&flight->seats, seat, link);
-	seat->flight = NULL;
-	if (flight->state != FLIGHT_LANDED && TAILQ_EMPTY(&flight->seats))
-		call_off(fs, flight, now);
+	TAILQ_REMOVE(&flight->members, member, link);
+	member->flight = NULL;
+	if (flight->state != FLIGHT_ENDED && TAILQ_EMPTY(&flight->members))
+		flights_cancel(fs, flight, now);
 }
 
-struct seat *flight_unseat(struct flight *flight)
+struct flight_member *flight_take_member(struct flight *flight)
 {
-	struct seat *seat = TAILQ_FIRST(&flight->seats);
+	struct flight_member *member = TAILQ_FIRST(&flight->members);
 
-	if (seat == NULL)
+	if (member == NULL)
 		return NULL;
-	TAILQ_REMOVE(&flight->seats, seat, link);
-	seat->flight = NULL;
-	return seat;
+	TAILQ_REMOVE(&flight->members, member, link);
+	member->flight = NULL;
+	return member;
 }
 
 /* -- the end of a flight ------------------------------------------------------------------------------------- */
 
-void flights_land(struct flights *fs, struct flight *flight, uint64_t took_ms, uint64_t now)
+void flights_end(struct flights *fs, struct flight *flight, uint64_t took_ms, uint64_t now)
 {
-	struct route *r = flight->route;
+	struct flight_group *g = flight->group;
 
-	if (took_ms != FLIGHT_NO_EXAMPLE)
-		note_example(fs, took_ms, now);
-	take_out(r, flight);
-	flight->state = FLIGHT_LANDED;
-	flight->route = NULL;
-	begin_or_wait(fs, r, now);
-	drop_if_empty(fs, r);
+	if (took_ms != FLIGHT_NO_SAMPLE)
+		flights_add_sample(fs, took_ms, now);
+	flights_remove(g, flight);
+	flight->state = FLIGHT_ENDED;
+	flight->group = NULL;
+	flights_begin_or_wait(fs, g, now);
+	flights_drop_empty_group(fs, g);
 }
 
 void flight_free(struct flight *flight)
@@ -319,7 +327,7 @@ void flight_free(struct flight *flight)
 
 struct flight_key flight_key(const struct flight *flight)
 {
-	return flight->route->key;
+	return flight->group->key;
 }
 
 const char *flight_state_name(enum flight_state state)
@@ -327,14 +335,14 @@ const char *flight_state_name(enum flight_state state)
 	static const char *const names[] = { [FLIGHT_WAITING] = "waiting",
 		[FLIGHT_BOARDING] = "boarding",
 		[FLIGHT_RUNNING] = "running",
-		[FLIGHT_LANDED] = "landed" };
+		[FLIGHT_ENDED] = "landed" };
 
 	return names[state];
 }
 
-const struct flight *flight_ahead(const struct flight *flight)
+const struct flight *flight_oldest_running(const struct flight *flight)
 {
-	return TAILQ_FIRST(&flight->route->running);
+	return TAILQ_FIRST(&flight->group->running);
 }
 
 struct flights *flights_new(const struct flights_ops *ops, void *arg)
@@ -361,7 +369,7 @@ void flights_free(struct flights *fs)
 			free(flight);
 		}
 		free(fs->table->open);
-		free_route(fs, fs->table);
+		flights_free_group(fs, fs->table);
 	}
 	free(fs);
 }

@@ -1,5 +1,5 @@
 /*
- * kv: puts the parts together that gets (get.h) and puts (write.h) need, and ends them.
+ * kv: puts together the parts that gets (get.h) and puts (write.h) need, and stops them.
  */
 #include "daemon/store/kv.h"
 
@@ -46,7 +46,7 @@ void kv_free(struct kv *kv)
 	if (kv == NULL)
 		return;
 	drain_end(&kv->store.drain);
-	kv->store.stopping = true; /* or a read that is ended makes room for another */
+	kv->store.stopping = true; /* otherwise a read that ends would let another one begin */
 	gets_free(kv->gets);
 	writes_free(&kv->store);
 	answers_free(kv->store.answers);

@@ -1,6 +1,6 @@
 /*
- * mounts: a small table of what is known of each mount, and the questions under way. Only good answers are
- * remembered, so that a mount made or mended a moment ago works at once.
+ * mounts: a table of the mounts known to be good, and the questions under way. Bad answers are not remembered, so
+ * that a mount made or mended a moment ago works at once.
  */
 #include "daemon/store/mounts.h"
 
@@ -19,16 +19,16 @@
 struct mount {
 	struct mounts *mounts;
 	char *name;
-	char *node;             /* where the question went; NULL: to any */
+	char *node;             /* the node that was asked; NULL: any */
 	uint64_t good_until_ms; /* 0: not known to be good */
 	struct http_call *question;
-	bool answering; /* its waiters are being told */
+	bool answering; /* its waiters are being told, so that it must not be freed */
 	struct waiters waiters;
 	UT_hash_handle hh;
 };
 
 struct mounts_wait {
-	struct waiter waiter; /* first, so that it is found to be its */
+	struct waiter waiter; /* the first member, since the wait is found by it */
 	struct mount *mount;
 	api_answer *done;
 	void *arg;
@@ -56,21 +56,21 @@ static bool mount_is_idle(const struct mount *m)
 	return m->question == NULL && waiters_empty(&m->waiters) && !m->answering;
 }
 
-static struct mount *mount_of(struct mounts *mounts, const char *name)
+static struct mount *mounts_find(struct mounts *mounts, const char *name)
 {
 	struct mount *m;
 	HASH_FIND_STR(mounts->table, name, m);
 	return m;
 }
 
-static struct mount *mount_of_or_new(struct mounts *mounts, const char *name)
+static struct mount *mounts_find_or_add(struct mounts *mounts, const char *name)
 {
-	struct mount *m = mount_of(mounts, name), *next;
+	struct mount *m = mounts_find(mounts, name), *next;
 	if (m != NULL)
 		return m;
 	/*
-	 * A full table is emptied: a thousand real mounts are less likely than a mistake, and it fills again at
-	 * once.
+	 * A full table is emptied. A thousand real mounts are less likely than a mistake, and the table soon fills
+	 * again with those in use.
 	 */
 	if (HASH_COUNT(mounts->table) >= TABLE_MAX) {
 		HASH_ITER(hh, mounts->table, m, next) {
@@ -135,7 +135,7 @@ void mounts_free(struct mounts *mounts)
 
 bool mounts_known(struct mounts *mounts, const char *name)
 {
-	const struct mount *m = mount_of(mounts, name);
+	const struct mount *m = mounts_find(mounts, name);
 	return m != NULL && clock_now_ms() < m->good_until_ms;
 }
 
@@ -143,7 +143,7 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
     api_answer *done, void *arg)
 {
 	struct mounts_wait *wait = calloc(1, sizeof(*wait));
-	struct mount *m = wait != NULL ? mount_of_or_new(mounts, name) : NULL;
+	struct mount *m = wait != NULL ? mounts_find_or_add(mounts, name) : NULL;
 	if (m != NULL && m->question == NULL) {
 		const char *node = leader_known(mounts->leader);
 		const struct api_request request = { .token = token,
@@ -167,7 +167,7 @@ struct mounts_wait *mounts_ask(struct mounts *mounts, const char *name, const ch
 	return wait;
 }
 
-/* The question itself goes on: its answer is worth having for the next one who asks. */
+/* The question itself goes on, since its answer is of use to the next caller. */
 void mounts_cancel(struct mounts_wait *wait)
 {
 	waiters_remove(&wait->mount->waiters, &wait->waiter);
@@ -176,7 +176,7 @@ void mounts_cancel(struct mounts_wait *wait)
 
 void mounts_forget(struct mounts *mounts, const char *name)
 {
-	struct mount *m = mount_of(mounts, name);
+	struct mount *m = mounts_find(mounts, name);
 	if (m != NULL)
 		m->good_until_ms = 0;
 }

@@ -1,6 +1,6 @@
 /*
- * mounts: the mount guard. Nothing is read or written on a mount before OpenBao has said that a KV version 2
- * engine is mounted right there: on any other, the same URLs read another secret or write the wrong thing.
+ * mounts: the mount guard. No secret is read or written on a mount before OpenBao has said that a KV version 2
+ * engine is mounted right there: on any other mount the same URLs read another secret or write the wrong thing.
  */
 #ifndef MOUNTS_H
 #define MOUNTS_H
@@ -13,26 +13,33 @@ struct leader;
 struct mounts;
 struct mounts_wait;
 
-/* Both borrowed. NULL: no memory. Freeing ends all questions; no done runs. */
+/*
+ * Both arguments are borrowed. mounts_new() returns NULL if there is no memory. mounts_free() ends all questions,
+ * and no done runs.
+ */
 struct mounts *mounts_new(struct api *api, struct leader *leader);
 void mounts_free(struct mounts *mounts);
 
-/* Was the mount found good in the last ten minutes? */
+/* Tells whether the mount was found good in the last ten minutes. */
 bool mounts_known(struct mounts *mounts, const char *mount);
 
 /*
- * Asks OpenBao: its leader, if that is known, since a standby that lags behind knows neither a new mount nor the
- * token of a login just made, and denies both (observed with OpenBao 2.7.2). Questions about one mount at the same
- * time become one. number: the caller's request behind it, for the log. done runs once, from the loop, with the
- * answer (VERDICT_OK: it is good, and known from now on). NULL: no memory.
+ * Asks OpenBao about a mount. The leader is asked if it is known, since a standby that lags behind knows neither a
+ * new mount nor the token of a login just made, and denies both (observed with OpenBao 2.7.2). Questions about one
+ * mount at the same time become one. number is the caller's request, for the log. done runs once, from the loop,
+ * with the answer: VERDICT_OK says that the mount is good, and it is known from then on. Returns NULL if there is
+ * no memory; then done does not run.
  */
 struct mounts_wait *mounts_ask(struct mounts *mounts, const char *mount, const char *token, uint64_t number,
     api_answer *done, void *arg);
 
-/* The waiter has gone: its done will not run. */
+/* The caller does not wait any more: its done will not run. */
 void mounts_cancel(struct mounts_wait *wait);
 
-/* An answer came that such a mount does not give: ask again before the next request. */
+/*
+ * Forgets one mount, or all, so that OpenBao is asked before the next request. Called when an answer came that a
+ * KV version 2 mount does not give.
+ */
 void mounts_forget(struct mounts *mounts, const char *mount);
 void mounts_forget_all(struct mounts *mounts);
 

@@ -1,6 +1,6 @@
 /*
- * probe: one question about OpenBao's health at a time, those who wait for its answer, each until a deadline of
- * its own, and what the answer means.
+ * probe: keeps one question about OpenBao's health under way at a time, and the callers who wait for its answer,
+ * each until its own deadline.
  */
 #include "daemon/store/probe.h"
 
@@ -18,15 +18,15 @@
 #define TAG " (REQ-006, PX-0003)"
 
 /*
- * So long a question may take. A connection that died without a word would otherwise be waited for without end, as
- * long as there is always somebody who waits.
+ * A question is given up after this long. Otherwise a connection that died silently would be waited for without
+ * end, as long as there is always somebody who waits.
  */
 #define QUESTION_MS 5000u
 
 struct probe_wait {
-	struct waiter waiter; /* first, so that it is found to be its */
+	struct waiter waiter; /* the first member, since the wait is found by it */
 	struct probe *probe;
-	struct event timer; /* the deadline */
+	struct event timer; /* runs at the deadline */
 	probe_done *done;
 	void *arg;
 };
@@ -38,7 +38,7 @@ struct probe {
 	struct http_call *question;
 	struct waiters waiters;
 	bool stopping;
-	struct drain drain; /* for when nobody waits any more */
+	struct drain drain; /* tells when nobody waits any more */
 };
 
 static struct probe_wait *probe_wait_of(struct waiter *waiter)
@@ -48,7 +48,7 @@ static struct probe_wait *probe_wait_of(struct waiter *waiter)
 
 /* -- the end of a wait --------------------------------------------------------------------------------------- */
 
-/* It is in no list any more. A question that nobody waits for is not worth a connection. */
+/* Frees a wait that is in no list any more. A question that nobody waits for is cancelled. */
 static void probe_wait_free(struct probe_wait *wait)
 {
 	struct probe *p = wait->probe;
@@ -68,8 +68,8 @@ void probe_abandon(struct probe_wait *wait)
 	probe_wait_free(wait);
 }
 
-/* It is in no list any more. */
-static void probe_tell(struct probe_wait *wait, const struct failure *why)
+/* Tells the outcome to a waiter that is in no list any more, and frees the wait. */
+static void probe_wait_end(struct probe_wait *wait, const struct failure *why)
 {
 	probe_done *done = wait->done;
 	void *arg = wait->arg;
@@ -78,7 +78,7 @@ static void probe_tell(struct probe_wait *wait, const struct failure *why)
 	done(arg, why);
 }
 
-static void set_stopping(struct failure *ret)
+static void probe_set_stopping(struct failure *ret)
 {
 	failure_set(ret, CODE_NOT_READY, "the daemon is stopping" TAG);
 }
@@ -92,13 +92,13 @@ static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (p->stopping) {
-		set_stopping(&why);
+		probe_set_stopping(&why);
 	} else {
 		failure_set(&why, CODE_TIMEOUT, "OpenBao did not answer in time" TAG);
 		login_unreachable(p->login);
 	}
 	waiters_remove(&p->waiters, &wait->waiter);
-	probe_tell(wait, &why);
+	probe_wait_end(wait, &why);
 }
 
 /* -- the question -------------------------------------------------------------------------------------------- */
@@ -121,8 +121,11 @@ static enum code probe_code_of(const struct control *c)
 	}
 }
 
-/* False, with *ret set, if OpenBao is not fit. Of its own words, and of curl's, none is passed on. */
-static bool is_fit(const struct control *c, struct failure *ret)
+/*
+ * Returns false, with *ret set, if OpenBao is not fit to serve. Neither OpenBao's own words nor curl's are passed
+ * on.
+ */
+static bool probe_is_fit(const struct control *c, struct failure *ret)
 {
 	enum code code = probe_code_of(c);
 
@@ -136,8 +139,8 @@ static bool is_fit(const struct control *c, struct failure *ret)
 	return false;
 }
 
-/* The reference has a client only once the first login has succeeded. */
-static bool has_logged_in(const struct probe *p, struct failure *ret)
+/* The reference counts as ready only after the first login, since it has no client before. */
+static bool probe_has_logged_in(const struct probe *p, struct failure *ret)
 {
 	struct login_status status;
 
@@ -148,13 +151,13 @@ static bool has_logged_in(const struct probe *p, struct failure *ret)
 	return false;
 }
 
-static void probe_tell_all(struct probe *p, const struct failure *why)
+static void probe_wait_end_all(struct probe *p, const struct failure *why)
 {
 	unsigned round = waiters_end_round(&p->waiters);
 	struct waiter *waiter;
 
 	while ((waiter = waiters_take(&p->waiters, round)) != NULL)
-		probe_tell(probe_wait_of(waiter), why);
+		probe_wait_end(probe_wait_of(waiter), why);
 }
 
 static void probe_on_health(void *arg, const struct control *control);
@@ -175,11 +178,14 @@ static void probe_on_health(void *arg, const struct control *control)
 	p->question = NULL;
 	if (control->result == CONTROL_UNREACHABLE)
 		login_unreachable(p->login);
-	/* Who is left has time for another try, on another connection and perhaps at another address. */
+	/*
+	 * The waiters that are left have time for another try, on another connection and perhaps at another
+	 * address.
+	 */
 	if (control->outcome == HTTP_DEADLINE && probe_ask_health(p) == 0)
 		return;
-	good = is_fit(control, &why) && has_logged_in(p, &why);
-	probe_tell_all(p, good ? NULL : &why);
+	good = probe_is_fit(control, &why) && probe_has_logged_in(p, &why);
+	probe_wait_end_all(p, good ? NULL : &why);
 }
 
 /* -- callers ------------------------------------------------------------------------------------------------- */
@@ -215,8 +221,8 @@ void probe_stop(struct probe *p)
 	struct failure why;
 
 	p->stopping = true;
-	set_stopping(&why);
-	probe_tell_all(p, &why);
+	probe_set_stopping(&why);
+	probe_wait_end_all(p, &why);
 }
 
 struct probe *probe_new(struct event_base *base, struct api *api, struct login *login)

@@ -1,5 +1,5 @@
 /*
- * read: the states of one read, in the order in which it goes through them; a step that waits for nothing leads on
+ * read: the states of one read, in the order in which it goes through them. A step that waits for nothing leads on
  * to the next one at once.
  */
 #include "daemon/store/read.h"
@@ -21,21 +21,21 @@
 #include "daemon/upstream/leader.h"
 
 #define DENIALS_MAX 3u
-#define NO_LEADER_MS 20    /* between questions while there is no leader to ask */
-#define LEADER_MIN_MS 3000 /* the leader has half of the time that is left, but no less than this, to answer */
+#define NO_LEADER_MS 20    /* between two searches while there is no leader */
+#define LEADER_MIN_MS 3000 /* the leader gets half of the time that is left to answer, but no less than this */
 
 enum read_state {
 	READ_TOKEN,       /* waits for a login */
 	READ_SLOT,        /* waits for a slot */
 	READ_MOUNT,       /* waits for the mount guard */
-	READ_ANY,         /* sent, to any node */
-	READ_FIND_LEADER, /* the leader is looked for */
-	READ_LEADER,      /* sent, to the leader */
-	READ_CONFIRM,     /* does the node that answered still lead? */
-	READ_NO_LEADER,   /* no leader, or no longer: pauses before it looks again */
-	READ_DENIED,      /* waits for what the login says of a 403 */
+	READ_ANY,         /* sent to any node */
+	READ_FIND_LEADER, /* the leader is being looked for */
+	READ_LEADER,      /* sent to the leader */
+	READ_CONFIRM,     /* asks whether the node that answered still leads */
+	READ_NO_LEADER,   /* there is no leader, or none any more: pauses before it looks again */
+	READ_DENIED,      /* waits for the login's verdict on a 403 */
 	READ_PAUSE,       /* pauses before it begins again */
-	READ_FAILED       /* waits for the loop, to tell its failure */
+	READ_FAILED       /* has failed, and done is due from the loop */
 };
 
 static const char *const read_state_names[] = { [READ_TOKEN] = "token",
@@ -50,29 +50,32 @@ static const char *const read_state_names[] = { [READ_TOKEN] = "token",
 	[READ_PAUSE] = "pause",
 	[READ_FAILED] = "failed" };
 
-/* Who waits for a read, and so asks for a slot for it. */
-struct asker {
-	struct asker *next;
+/*
+ * A caller that waits for the read. Each of them asks for a slot, and the read takes the first that one of them
+ * gets.
+ */
+struct read_caller {
+	struct read_caller *next;
 	uint64_t caller;
 	struct slot slot;
 };
 
 struct read {
-	struct attempt attempt;   /* first, so that it is found to be its */
-	struct read *prev, *next; /* of store->reads */
+	struct attempt attempt;   /* the first member, since the read is found by it */
+	struct read *prev, *next; /* in store->reads */
 	struct store *store;
-	struct flight_key key; /* with a hold on its name */
+	struct flight_key key; /* with a reference to its name */
 	uint64_t number, deadline_ms;
 	enum read_state state;
-	/* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	/* runs at the deadline or the end of a pause; not set while HTTP keeps the deadline */
 	struct event timer;
-	struct asker asker;   /* who began it; the others follow. They all ask for a slot, and one gets it */
-	bool behind;          /* since it was sent last an answer was too old, be it the leader's */
-	uint64_t sent_ms;     /* when it was sent last; 0: not yet */
-	uint64_t asked_ms;    /* when the leader was asked */
-	struct answer answer; /* READ_CONFIRM: the leader's; its spans lie in body */
+	struct read_caller first_caller; /* the one that began it; the others follow */
+	bool behind;                     /* an answer was too old since it was sent last, be it the leader's */
+	uint64_t sent_ms;                /* when it was sent last; 0: not yet */
+	uint64_t asked_ms;               /* when the leader was asked */
+	struct answer answer;            /* READ_CONFIRM: the leader's answer; its spans point into body */
 	struct buf body;
-	struct claim claim;
+	struct cache_use cache_use;
 	const struct read_ops *ops;
 	void *arg;
 };
@@ -82,8 +85,8 @@ static struct read *read_of(struct attempt *a)
 	return (struct read *)(void *)a;
 }
 
-/* The only place where the state changes. until_ms: when the timer runs; CLOCK_NEVER: http keeps the time. */
-static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
+/* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
+static void read_set_state(struct read *r, enum read_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
@@ -100,22 +103,22 @@ static void read_enter(struct read *r, enum read_state state, uint64_t until_ms)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void read_let_go(struct read *r)
+static void read_release(struct read *r)
 {
-	attempt_let_go(&r->attempt);
-	for (struct asker *a = &r->asker; a != NULL; a = a->next)
+	attempt_release(&r->attempt);
+	for (struct read_caller *a = &r->first_caller; a != NULL; a = a->next)
 		slot_end(&a->slot);
 }
 
 void read_cancel(struct read *r)
 {
 	struct store *store = r->store;
-	struct asker *a;
+	struct read_caller *a;
 
-	read_let_go(r);
-	answers_release(store->answers, &r->claim);
-	while ((a = r->asker.next) != NULL) {
-		r->asker.next = a->next;
+	read_release(r);
+	answers_end(store->answers, &r->cache_use);
+	while ((a = r->first_caller.next) != NULL) {
+		r->first_caller.next = a->next;
 		free(a);
 	}
 	event_del(&r->timer);
@@ -132,14 +135,14 @@ static void read_finish(struct read *r, const struct answer *answer)
 	read_cancel(r);
 }
 
-/* Not from within read_begin(): its caller does not have the handle yet. The failure is the attempt's. */
+/* Lets the read fail from the loop with the attempt's failure: the caller of read_begin() has no handle yet. */
 static void read_fail_later(struct attempt *a)
 {
 	struct read *r = read_of(a);
 
-	read_let_go(r);
-	r->ops->departs(r->arg);
-	read_enter(r, READ_FAILED, 0);
+	read_release(r);
+	r->ops->sent(r->arg);
+	read_set_state(r, READ_FAILED, 0);
 }
 
 static void read_fail(struct read *r, enum code code, const char *message)
@@ -148,13 +151,16 @@ static void read_fail(struct read *r, enum code code, const char *message)
 	read_fail_later(&r->attempt);
 }
 
-/* Waits in that state for what was begun; or, for want of memory, was not. */
+/*
+ * Enters the state in which it waits for what was just begun. If that was not begun there was no memory, and the
+ * read fails.
+ */
 static void read_await(struct read *r, enum read_state state, bool begun)
 {
 	bool http = state == READ_ANY || state == READ_LEADER || state == READ_CONFIRM;
 
 	if (begun)
-		read_enter(r, state, http ? CLOCK_NEVER : r->deadline_ms);
+		read_set_state(r, state, http ? CLOCK_NEVER : r->deadline_ms);
 	else
 		read_fail(r, CODE_INTERNAL, "out of memory");
 }
@@ -170,7 +176,7 @@ void read_overdue(const struct read *r, struct failure *ret)
 	} else if (r->state == READ_SLOT) {
 		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
 	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->behind) {
-		/* It must not matter which node is being asked just then, or that none is. */
+		/* The failure must not depend on which node is being asked just then, or whether one is. */
 		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
 	} else {
 		failure_set(ret, CODE_TIMEOUT, "OpenBao did not answer in time");
@@ -178,7 +184,7 @@ void read_overdue(const struct read *r, struct failure *ret)
 	}
 }
 
-/* An answer that is not good, be it to the mount guard or to the read itself. */
+/* Takes an answer that is not good, from the mount guard or to the read itself. */
 static void read_refused(struct attempt *a, const struct answer *answer)
 {
 	struct read *r = read_of(a);
@@ -186,7 +192,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	uint64_t until;
 
 	r->behind = false;
-	answers_refused(store->answers, &r->claim, answer->failure.status, r->key.version == 0);
+	answers_refused(store->answers, &r->cache_use, answer->failure.status, r->key.version == 0);
 	if (answer->unreachable)
 		login_unreachable(store->login);
 	if (answer->odd)
@@ -200,18 +206,18 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 		break;
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
-		read_let_go(r);
+		read_release(r);
 		if (store->stopping || until >= r->deadline_ms)
 			read_fail_later(a);
 		else
-			read_enter(r, READ_PAUSE, until);
+			read_set_state(r, READ_PAUSE, until);
 		break;
 	}
 }
 
 /* -- how new an answer must be ------------------------------------------------------------------------------- */
 
-/* ret_ask_leader: only the leader's word counts. */
+/* Gives the least version that will do. *ret_ask_leader says that only the leader's answer will. */
 static uint64_t read_least_version(const struct read *r, bool *ret_ask_leader)
 {
 	uint64_t seen = versions_least(r->store->versions, r->key.name, clock_now_ms(), ret_ask_leader);
@@ -220,10 +226,10 @@ static uint64_t read_least_version(const struct read *r, bool *ret_ask_leader)
 }
 
 /*
- * The version of the secret's state that an answer to a get of the latest tells: 0 for a secret that is not there.
- * False: it tells nothing of it.
+ * Gives the version that a get's answer tells, 0 for a secret or version that is not there. Returns false if the
+ * answer tells none.
  */
-static bool read_tells_version(const struct read *r, const struct answer *answer, uint64_t *ret)
+static bool read_version_told(const struct read *r, const struct answer *answer, uint64_t *ret)
 {
 	bool absent = answer->verdict == VERDICT_FAILED && answer->failure.code == CODE_NOT_FOUND;
 
@@ -236,9 +242,9 @@ static bool read_is_too_old(const struct read *r, const struct answer *answer)
 	bool ask_leader;
 	uint64_t needed = read_least_version(r, &ask_leader), told;
 
-	if (!read_tells_version(r, answer, &told))
+	if (!read_version_told(r, answer, &told))
 		return false;
-	if (r->key.version != 0) /* a version that was written is there, or said to be deleted */
+	if (r->key.version != 0) /* a version that was written is there, or was deleted, which an answer tells */
 		return told == 0 && r->key.version <= needed;
 	return told < needed;
 }
@@ -253,7 +259,7 @@ static void read_on_leader(void *arg, const struct answer *answer);
 static void read_on_confirmed(void *arg, bool leads, const char *active_time);
 static void read_pause_for_leader(struct read *r);
 
-/* Another asker's slot may have come before; then this one is there for when it is looked for. */
+/* The slot of another caller may have come before; then this one is found when the read needs a slot again. */
 static void read_on_slot(void *arg)
 {
 	struct read *r = arg;
@@ -262,15 +268,18 @@ static void read_on_slot(void *arg)
 		read_go_on(&r->attempt);
 }
 
-/* False: none has a slot yet, and the read waits; or has failed. */
+/*
+ * Takes the first slot that a caller of the read has, and gives the others up. Returns false if none has one: the
+ * read waits for it, or has failed for want of memory.
+ */
 static bool read_take_slot(struct read *r)
 {
-	struct asker *holder = NULL;
+	struct read_caller *holder = NULL;
 	bool asked = true;
 
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL; a = a->next)
+	for (struct read_caller *a = &r->first_caller; a != NULL && holder == NULL; a = a->next)
 		holder = a->slot.is_held ? a : NULL;
-	for (struct asker *a = &r->asker; a != NULL && holder == NULL && asked; a = a->next) {
+	for (struct read_caller *a = &r->first_caller; a != NULL && holder == NULL && asked; a = a->next) {
 		asked = a->slot.slots != NULL ||
 		    slots_ask(r->store->slots, &a->slot, a->caller, read_on_slot, r) == 0;
 		holder = a->slot.is_held ? a : NULL;
@@ -279,14 +288,14 @@ static bool read_take_slot(struct read *r)
 		read_await(r, READ_SLOT, asked);
 		return false;
 	}
-	for (struct asker *a = &r->asker; a != NULL; a = a->next) {
+	for (struct read_caller *a = &r->first_caller; a != NULL; a = a->next) {
 		if (a != holder)
 			slot_end(&a->slot);
 	}
 	return true;
 }
 
-/* From the beginning to the sending, as far as it does not have to wait. */
+/* Goes on from the beginning to the sending, as far as nothing has to be waited for. */
 static void read_go_on(struct attempt *a)
 {
 	struct read *r = read_of(a);
@@ -303,9 +312,9 @@ static void read_go_on(struct attempt *a)
 	} else if (!mounts_known(store->mounts, mount)) {
 		read_await(r, READ_MOUNT, attempt_await_guard(a, store->mounts, mount, r->number));
 	} else {
-		r->ops->departs(r->arg);
+		r->ops->sent(r->arg);
 		r->sent_ms = clock_now_ms();
-		answers_sent(store->answers, &r->claim);
+		answers_sent(store->answers, &r->cache_use);
 		(void)read_least_version(r, &ask_leader);
 		if (ask_leader)
 			read_find_leader(r);
@@ -314,7 +323,7 @@ static void read_go_on(struct attempt *a)
 	}
 }
 
-/* Asks that node, the leader, or any (NULL). */
+/* Sends the read to node, which leads; NULL: to any node. */
 static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
 {
 	struct attempt *a = &r->attempt;
@@ -339,7 +348,7 @@ static void read_take_answer(struct read *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK) {
 		if (r->key.version == 0)
-			answers_keep(r->store->answers, &r->claim, answer, r->sent_ms);
+			answers_keep(r->store->answers, &r->cache_use, answer, r->sent_ms);
 		read_finish(r, answer);
 	} else if (r->behind && answer->failure.code == CODE_TIMEOUT) {
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
@@ -395,7 +404,7 @@ static void read_find_leader(struct read *r)
 	read_await(r, READ_FIND_LEADER, r->attempt.search != NULL);
 }
 
-static int keep_span(struct buf *body, struct jspan *span)
+static int read_keep_span(struct buf *body, struct jspan *span)
 {
 	size_t at = buf_len(body);
 
@@ -405,18 +414,18 @@ static int keep_span(struct buf *body, struct jspan *span)
 	return 0;
 }
 
-/* The answer goes with its callback, and is still wanted afterwards. */
+/* Copies an answer that is wanted after its callback has returned. */
 static int read_keep_answer(struct read *r, const struct answer *answer)
 {
 	struct answer *kept = &r->answer;
 
 	*kept = *answer;
 	buf_free(&r->body);
-	/* All room at once, so that the spans stay where they are. */
+	/* Reserving all room at once keeps the spans valid. */
 	if (buf_reserve(&r->body, kept->data.len + kept->metadata.len + kept->created_time.len + 1) < 0)
 		return -1;
-	return keep_span(&r->body, &kept->data) < 0 || keep_span(&r->body, &kept->metadata) < 0 ||
-		keep_span(&r->body, &kept->created_time) < 0
+	return read_keep_span(&r->body, &kept->data) < 0 || read_keep_span(&r->body, &kept->metadata) < 0 ||
+		read_keep_span(&r->body, &kept->created_time) < 0
 	    ? -1
 	    : 0;
 }
@@ -431,10 +440,10 @@ static void read_on_leader(void *arg, const struct answer *answer)
 	if (answer->unreachable)
 		leader_wrong(r->store->leader, a->node);
 	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < r->deadline_ms) {
-		read_pause_for_leader(r); /* there may be another leader by now */
+		read_pause_for_leader(r); /* another node may lead by now */
 		return;
 	}
-	if (!read_tells_version(r, answer, &told)) {
+	if (!read_version_told(r, answer, &told)) {
 		read_take_answer(r, answer);
 		return;
 	}
@@ -445,7 +454,8 @@ static void read_on_leader(void *arg, const struct answer *answer)
 }
 
 /*
- * Min_version is a caller's wish, not a fact: what the leader says is all there is. But then that wish is not met.
+ * The leader has confirmed the answer, so that no newer version exists. A min_version above it is the caller's
+ * wish, and the read waits for it until the deadline.
  */
 static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 {
@@ -458,7 +468,7 @@ static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 		read_pause_for_leader(r);
 		return;
 	}
-	if (r->key.version == 0 && read_tells_version(r, &r->answer, &told)) {
+	if (r->key.version == 0 && read_version_told(r, &r->answer, &told)) {
 		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
 		if (told < r->key.min_version) {
 			r->behind = true;
@@ -476,14 +486,15 @@ static void read_pause_for_leader(struct read *r)
 	if (until >= r->deadline_ms)
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
 	else
-		read_enter(r, READ_NO_LEADER, until);
+		read_set_state(r, READ_NO_LEADER, until);
 }
 
 /*
- * Of a write whose outcome is unknown only a leader can tell: a standby may not have what the next leader keeps.
- * But where none was ever found none will be, and any node's word has to do.
+ * Asks again after a pause for want of a leader. Only a leader can tell what became of a write whose outcome is
+ * unknown: a standby may not have what the next leader keeps. But if no leader was ever found none will be, and
+ * any node's answer has to do.
  */
-static void read_look_again(struct read *r)
+static void read_ask_again(struct read *r)
 {
 	bool ask_leader;
 
@@ -506,7 +517,7 @@ static void read_on_timer(evutil_socket_t fd, short what, void *arg)
 	if (r->state == READ_PAUSE) {
 		read_go_on(&r->attempt);
 	} else if (r->state == READ_NO_LEADER) {
-		read_look_again(r);
+		read_ask_again(r);
 	} else {
 		read_overdue(r, &answer.failure);
 		read_finish(r, &answer);
@@ -515,16 +526,16 @@ static void read_on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* -- reads --------------------------------------------------------------------------------------------------- */
 
-/* Without memory a caller is not added, and waits for the others' slots. */
+/* If there is no memory for a caller it is not added, and has to wait for the slots of the others. */
 void read_share(struct read *r, uint64_t caller, uint64_t deadline_ms)
 {
-	struct asker *last = &r->asker;
+	struct read_caller *last = &r->first_caller;
 
 	if (deadline_ms > r->deadline_ms) {
 		r->deadline_ms = deadline_ms;
 		if (r->state == READ_TOKEN || r->state == READ_SLOT || r->state == READ_MOUNT ||
 		    r->state == READ_DENIED)
-			read_enter(r, r->state, deadline_ms);
+			read_set_state(r, r->state, deadline_ms);
 	}
 	while (last->caller != caller && last->next != NULL)
 		last = last->next;
@@ -554,7 +565,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	r->key = options->key;
 	r->number = options->number;
 	r->deadline_ms = options->deadline_ms;
-	r->asker.caller = options->caller;
+	r->first_caller.caller = options->caller;
 	r->ops = ops;
 	r->arg = arg;
 	r->attempt.ops = &attempt_ops;
@@ -566,7 +577,7 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 	store_began(store);
 	r->key.name = secret_name_hold(options->key.name);
 	if (r->key.name == NULL ||
-	    (r->key.row == API_KV_GET && answers_claim_read(store->answers, &r->claim, r->key.name) != 0)) {
+	    (r->key.row == API_KV_GET && answers_begin_read(store->answers, &r->cache_use, r->key.name) != 0)) {
 		read_cancel(r);
 		return NULL;
 	}

@@ -1,11 +1,11 @@
 /*
  * read: one read of a secret at OpenBao, from the token that it is sent with to the answer.
  *
- * It waits for a login, for a slot, and for the mount guard. Then any node's word will do where it is new enough:
- * no older than what was written through this daemon in the last minute (versions.h), nor than the caller wants
- * it. Else the leader's counts, who must say after the read that it still leads; without a leader it is asked
- * again until the deadline. Where somebody else may have written, or a write's outcome is unknown, only the
- * leader's word counts. What may be tried again is, within the deadline.
+ * It waits for a login, for a slot, and for the mount guard. Then any node's answer will do if it is new enough:
+ * no older than what was written through this daemon in the last minute (versions.h), nor than the caller wants.
+ * Otherwise only the leader's answer counts, and the node must say after the read that it still leads; while there
+ * is no leader the read looks for one until the deadline. The leader is asked at once where somebody else may have
+ * written, or the outcome of a write is unknown. What may safely be tried again is, within the deadline.
  */
 #ifndef READ_H
 #define READ_H
@@ -18,44 +18,47 @@ struct read;
 
 struct read_ops {
 	/*
-	 * It is about to be sent, or to fail: whoever comes from now on needs another read. May run more than
-	 * once, and from within read_begin().
+	 * The read is about to be sent, or to fail: whoever comes from now on needs another read. May run more
+	 * than once, and from within read_begin().
 	 */
-	void (*departs)(void *arg);
+	void (*sent)(void *arg);
 	/*
-	 * The answer: VERDICT_OK, or why there is none. Once, from the loop; the read is gone afterwards. sent_ms:
-	 * when it was sent last.
+	 * Runs once, from the loop, with the answer: VERDICT_OK, or a failure. The read is freed afterwards.
+	 * sent_ms is when it was sent last, 0 if it was not.
 	 */
 	void (*done)(void *arg, const struct answer *answer, uint64_t sent_ms);
 };
 
 struct read_options {
-	struct flight_key key; /* what is read. Its name is held */
-	uint64_t caller;       /* as of kv_get() */
+	struct flight_key key; /* what is read; its name is held */
+	uint64_t caller;       /* whose request it is, as in kv_get() */
 	uint64_t deadline_ms;
-	uint64_t number; /* the request it is made for, for the log */
+	uint64_t number; /* the request that it is made for, for the log */
 };
 
-/* ops is borrowed. NULL: no memory. */
+/* ops is borrowed. Returns NULL if there is no memory; then done does not run. */
 struct read *read_begin(struct store *store, const struct read_options *options, const struct read_ops *ops,
     void *arg);
 
-/* The caller's request that it was begun for. */
+/* Gives the number of the request that the read was begun for. */
 uint64_t read_number(const struct read *read);
 
 /*
- * Another caller waits for it: the first slot that one of them gets is the read's. While it is not sent the latest
- * deadline is its own; 0: that has not to do with it.
+ * Another caller waits for the read, too: the read takes the first slot that any of its callers gets. deadline_ms
+ * extends the read's deadline if it is later; 0 leaves the deadline as it is.
  */
 void read_share(struct read *read, uint64_t caller, uint64_t deadline_ms);
 
-/* What it would fail with if its time were over now; for a caller whose time is, while the read has more. */
+/*
+ * Gives the failure that the read would end with if its deadline were now. It is for a caller whose deadline has
+ * come while the read has more time.
+ */
 void read_overdue(const struct read *read, struct failure *ret);
 
-/* Ends it; done does not run. */
+/* Ends and frees the read; done does not run. */
 void read_cancel(struct read *read);
 
-/* All that are under way fail, from the loop. */
+/* Makes all reads under way fail; their done runs from the loop. */
 void reads_stop(struct store *store, const struct failure *why);
 
 #endif

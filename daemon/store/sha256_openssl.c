@@ -20,7 +20,7 @@ static void *sha256_openssl_begin(void)
 static void sha256_openssl_add(void *state, const void *p, size_t n)
 {
 	if (EVP_DigestUpdate(state, p, n) != 1)
-		EVP_MD_CTX_reset(state); /* so that its end fails, too */
+		EVP_MD_CTX_reset(state); /* then the end fails, too */
 }
 
 static void sha256_openssl_end(void *state, unsigned char digest[32])

@@ -1,5 +1,6 @@
 /*
- * sha256_openssl: SHA-256 by OpenSSL. After a failure inside of OpenSSL the digest is all zeros.
+ * sha256_openssl: SHA-256 by OpenSSL, as a struct sha256 for proto/snapshot.h. After a failure inside OpenSSL the
+ * digest is all zeros.
  */
 #ifndef SHA256_OPENSSL_H
 #define SHA256_OPENSSL_H

@@ -1,7 +1,7 @@
 /*
- * slots: a queue for each caller, served one request each in rotation. A caller that has the daemon to itself may
- * have all slots. For a second after another was heard of it may not: what comes next from the other must not find
- * OpenBao busy with all that the first could think of.
+ * slots: a queue for each caller; the queues are served in rotation, one request each. A caller that is alone may
+ * have all slots. Once another caller asks it is not alone for a second, so that the next request of the other
+ * does not find OpenBao busy with all that the first one asked for.
  */
 #include "daemon/store/slots.h"
 
@@ -13,12 +13,12 @@
 #include "base/table.h"
 
 #define RECENT_MS 1000u
-#define SHARED_MAX 8u  /* slots of one caller among others */
-#define QUEUE_LONG 64u /* a caller that has so many waiting asks for more than it is given whatever that is: */
-#define FLOOD_MAX 1u   /* slots of such a one among others */
+#define SHARED_MAX 8u  /* slots that one of several callers may have */
+#define QUEUE_LONG 64u /* a caller with this many requests waiting would take any number of slots, and … */
+#define FLOOD_MAX 1u   /* … may have only this many if there are other callers */
 
 struct slot_caller {
-	struct slot_caller *prev, *next; /* in rotation */
+	struct slot_caller *prev, *next; /* in the rotation */
 	uint64_t key;
 	struct slot *waiting;
 	unsigned nwaiting, running;
@@ -33,8 +33,8 @@ struct slots {
 	struct event *serve;
 };
 
-/* How many of the slots one caller may have now. */
-static unsigned slots_of(const struct slots *slots, const struct slot_caller *caller)
+/* Gives how many of the slots the caller may have now. */
+static unsigned slots_allowed(const struct slots *slots, const struct slot_caller *caller)
 {
 	unsigned callers = HASH_COUNT(slots->table);
 	unsigned each = callers > 0 ? slots->count / callers : slots->count;
@@ -47,13 +47,13 @@ static unsigned slots_of(const struct slots *slots, const struct slot_caller *ca
 	return each > 0 ? each : 1;
 }
 
-static bool has_free(const struct slots *slots, const struct slot_caller *caller)
+static bool slots_has_free(const struct slots *slots, const struct slot_caller *caller)
 {
-	return slots->running < slots->count && caller->running < slots_of(slots, caller);
+	return slots->running < slots->count && caller->running < slots_allowed(slots, caller);
 }
 
-/* Callers that were not heard of lately do not count. */
-static void forget_idle_callers(struct slots *slots, uint64_t now)
+/* Drops callers that have no requests and have asked for no slot lately: they do not count any more. */
+static void slots_forget_idle_callers(struct slots *slots, uint64_t now)
 {
 	struct slot_caller *caller, *next;
 	if (now < slots->swept_ms + RECENT_MS / 4)
@@ -68,7 +68,7 @@ static void forget_idle_callers(struct slots *slots, uint64_t now)
 	}
 }
 
-static struct slot_caller *slot_caller_of(struct slots *slots, uint64_t key)
+static struct slot_caller *slots_find_or_add_caller(struct slots *slots, uint64_t key)
 {
 	struct slot_caller *caller;
 	HASH_FIND(hh, slots->table, &key, sizeof(key), caller);
@@ -87,26 +87,26 @@ static struct slot_caller *slot_caller_of(struct slots *slots, uint64_t key)
 	return caller;
 }
 
-static void take_slot(struct slot *slot)
+static void slot_take(struct slot *slot)
 {
 	slot->is_held = true;
 	slot->caller->running++;
 	slot->slots->running++;
 }
 
-static void leave_queue(struct slot *slot)
+static void slot_leave_queue(struct slot *slot)
 {
 	DL_DELETE(slot->caller->waiting, slot);
 	slot->caller->nwaiting--;
 	slot->slots->waiting--;
 }
 
-/* The next in rotation that waits and may have one; NULL: there is none. */
-static struct slot *next_waiting(struct slots *slots)
+/* Gives the first waiting slot of the next caller in rotation that may have one; NULL: there is none. */
+static struct slot *slots_next_waiting(struct slots *slots)
 {
 	struct slot_caller *caller;
 	DL_FOREACH(slots->rotation, caller) {
-		if (caller->waiting == NULL || !has_free(slots, caller))
+		if (caller->waiting == NULL || !slots_has_free(slots, caller))
 			continue;
 		DL_DELETE(slots->rotation, caller);
 		DL_APPEND(slots->rotation, caller);
@@ -115,16 +115,16 @@ static struct slot *next_waiting(struct slots *slots)
 	return NULL;
 }
 
-static void on_serve(evutil_socket_t fd, short what, void *arg)
+static void slots_on_serve(evutil_socket_t fd, short what, void *arg)
 {
 	struct slots *slots = arg;
 	struct slot *slot;
 	(void)fd;
 	(void)what;
-	forget_idle_callers(slots, clock_now_ms());
-	while (slots->waiting > 0 && (slot = next_waiting(slots)) != NULL) {
-		leave_queue(slot);
-		take_slot(slot);
+	slots_forget_idle_callers(slots, clock_now_ms());
+	while (slots->waiting > 0 && (slot = slots_next_waiting(slots)) != NULL) {
+		slot_leave_queue(slot);
+		slot_take(slot);
 		slot->come(slot->arg);
 	}
 }
@@ -135,7 +135,7 @@ struct slots *slots_new(struct event_base *base, unsigned count)
 	if (slots == NULL)
 		return NULL;
 	slots->count = count;
-	slots->serve = event_new(base, -1, 0, on_serve, slots);
+	slots->serve = event_new(base, -1, 0, slots_on_serve, slots);
 	if (slots->serve != NULL)
 		return slots;
 	free(slots);
@@ -160,14 +160,14 @@ int slots_ask(struct slots *slots, struct slot *slot, uint64_t key, void (*come)
 {
 	uint64_t now = clock_now_ms();
 	struct slot_caller *caller;
-	forget_idle_callers(slots, now);
-	caller = slot_caller_of(slots, key);
+	slots_forget_idle_callers(slots, now);
+	caller = slots_find_or_add_caller(slots, key);
 	if (caller == NULL)
 		return -1;
 	caller->heard_ms = now;
 	*slot = (struct slot){ .slots = slots, .caller = caller, .come = come, .arg = arg };
-	if (caller->waiting == NULL && has_free(slots, caller)) {
-		take_slot(slot);
+	if (caller->waiting == NULL && slots_has_free(slots, caller)) {
+		slot_take(slot);
 	} else {
 		DL_APPEND(caller->waiting, slot);
 		caller->nwaiting++;
@@ -185,7 +185,7 @@ void slot_end(struct slot *slot)
 		slot->caller->running--;
 		slots->running--;
 	} else {
-		leave_queue(slot);
+		slot_leave_queue(slot);
 	}
 	slot->slots = NULL;
 	slot->is_held = false;

@@ -1,6 +1,7 @@
 /*
  * snapshot_pull: two buffers. The thread fills one with what it has checked; when the loop has emptied the other
- * they are exchanged. An eventfd each way tells that there is something to take, or room again.
+ * they are swapped. One eventfd tells the loop that there is something to take, another the thread that there is
+ * room again.
  */
 #include "daemon/store/snapshot_pull.h"
 
@@ -18,44 +19,45 @@
 #include "proto/snapshot.h"
 
 /*
- * Bytes checked and not handed over; then OpenBao waits until half of it is gone. With the piece that reaches it
- * they are 128 KiB at most, for which there is room at once: a buffer that grows leaves holes behind.
+ * When this many checked bytes wait in the thread's buffer OpenBao is paused until half of them are gone. With the
+ * piece that crosses the limit they are 128 KiB at most. The buffer gets that room at once, since growing would
+ * leave holes in the heap.
  */
-#define FULL (128u * 1024 - HTTP_PIECE_MAX)
+#define UNSHARED_MAX (128u * 1024 - HTTP_PIECE_MAX)
 
-struct pull {
-	/* The daemon's loop's. */
+struct snapshot_pull {
+	/* Used by the daemon's loop only. */
 	pthread_t thread;
 	bool started;
-	struct event *told;
+	struct event *readable;
 	void (*news)(void *arg);
 	void *arg;
 
-	/* Set before the thread begins. */
-	struct api *api; /* of base, with settings of its own */
+	/* Set before the thread begins, and constant from then on. */
+	struct api *api; /* the thread's own, on its loop */
 	char *token, *node;
-	uint64_t number;        /* of the request that it is for, for the log */
+	uint64_t number;        /* the caller's request, for the log */
 	int to_loop, to_thread; /* eventfds */
 
-	/* Of both, under the lock. */
+	/* Shared by both, under the lock. */
 	pthread_mutex_t lock;
-	struct buf ready;        /* to be taken */
-	struct pull_state state; /* as it is after that */
-	bool has_told;           /* since something was last taken */
-	bool thread_waits;       /* for ready to be taken */
+	struct buf shared;                /* the bytes to be taken */
+	struct snapshot_pull_state state; /* how things stand after those bytes */
+	bool signalled;                   /* to_loop was written since the last take */
+	bool thread_waits;                /* the thread waits for shared to be taken */
 	bool stop;
 
-	/* The thread's. */
+	/* Used by the thread only. */
 	struct event_base *base;
-	struct event *woken, *hand_over;
+	struct event *woken, *publish;
 	struct http_call *http; /* NULL: not asked yet, or all has come */
 	struct snapshot_check *check;
-	struct buf fresh;        /* checked, not handed over */
-	struct pull_state known; /* as it is after that */
-	bool paused;             /* OpenBao waits */
+	struct buf unshared;                       /* checked, and not shared yet */
+	struct snapshot_pull_state unshared_state; /* how things stand after those bytes */
+	bool paused;                               /* OpenBao has to wait */
 };
 
-const char *pull_end_name(enum pull_end end)
+const char *snapshot_pull_end_name(enum snapshot_pull_end end)
 {
 	static const char *const names[] = { [PULL_GOES_ON] = "goes on",
 		[PULL_WHOLE] = "whole",
@@ -66,21 +68,21 @@ const char *pull_end_name(enum pull_end end)
 	return names[end];
 }
 
-static void signal_fd(int fd)
+static void pull_signal(int fd)
 {
 	static const uint64_t one = 1;
 
 	(void)!write(fd, &one, sizeof(one));
 }
 
-static void drain_fd(int fd)
+static void pull_clear_signal(int fd)
 {
 	uint64_t count;
 
 	(void)!read(fd, &count, sizeof(count));
 }
 
-static void exchange_bufs(struct buf *a, struct buf *b)
+static void pull_swap_bufs(struct buf *a, struct buf *b)
 {
 	struct buf was = *a;
 
@@ -91,72 +93,73 @@ static void exchange_bufs(struct buf *a, struct buf *b)
 /* -- in the thread ------------------------------------------------------------------------------------------- */
 
 /*
- * Gives the loop what there is for it, if it has taken what it got before. False: it is to stop, or all is told.
+ * Shares what the thread has with the loop, if the loop has taken what it got before. Returns false if the thread
+ * is to stop: it was told to, or the end is shared.
  */
-static bool pull_give(struct pull *pull)
+static bool pull_publish(struct snapshot_pull *pull)
 {
-	bool tells = false, goes_on;
+	bool signals = false, goes_on;
 
 	pthread_mutex_lock(&pull->lock);
-	if (buf_len(&pull->ready) == 0) {
-		exchange_bufs(&pull->ready, &pull->fresh);
-		pull->state = pull->known;
-		tells = !pull->has_told && (buf_len(&pull->ready) > 0 || pull->state.end != PULL_GOES_ON);
-		pull->has_told |= tells;
+	if (buf_len(&pull->shared) == 0) {
+		pull_swap_bufs(&pull->shared, &pull->unshared);
+		pull->state = pull->unshared_state;
+		signals = !pull->signalled && (buf_len(&pull->shared) > 0 || pull->state.end != PULL_GOES_ON);
+		pull->signalled |= signals;
 	}
-	pull->thread_waits = buf_len(&pull->fresh) > 0 || pull->state.end != pull->known.end;
+	pull->thread_waits = buf_len(&pull->unshared) > 0 || pull->state.end != pull->unshared_state.end;
 	goes_on = !pull->stop && pull->state.end == PULL_GOES_ON;
 	pthread_mutex_unlock(&pull->lock);
-	if (tells)
-		signal_fd(pull->to_loop);
+	if (signals)
+		pull_signal(pull->to_loop);
 	return goes_on;
 }
 
-static void pull_on_hand_over(evutil_socket_t fd, short what, void *arg)
+static void pull_on_publish(evutil_socket_t fd, short what, void *arg)
 {
-	struct pull *pull = arg;
+	struct snapshot_pull *pull = arg;
 
 	(void)fd;
 	(void)what;
-	if (!pull_give(pull)) {
+	if (!pull_publish(pull)) {
 		event_base_loopbreak(pull->base);
 		return;
 	}
-	if (pull->paused && pull->known.end == PULL_GOES_ON && pull->http != NULL &&
-	    buf_len(&pull->fresh) < FULL / 2) {
+	if (pull->paused && pull->unshared_state.end == PULL_GOES_ON && pull->http != NULL &&
+	    buf_len(&pull->unshared) < UNSHARED_MAX / 2) {
 		pull->paused = false;
 		http_resume(pull->http);
 	}
 }
 
-/* After what curl may still bring in this turn. */
-static void pull_hand_over(struct pull *pull)
+/* Publishes after the events that are due now, of which some may bring more. */
+static void pull_publish_later(struct snapshot_pull *pull)
 {
-	event_active(pull->hand_over, EV_TIMEOUT, 0);
+	event_active(pull->publish, EV_TIMEOUT, 0);
 }
 
 static void pull_on_woken(evutil_socket_t fd, short what, void *arg)
 {
 	(void)what;
-	drain_fd(fd);
-	pull_hand_over(arg);
+	pull_clear_signal(fd);
+	pull_publish_later(arg);
 }
 
-static void pull_finish(struct pull *pull, enum pull_end how, const char *error)
+static void pull_finish(struct snapshot_pull *pull, enum snapshot_pull_end how, const char *error)
 {
-	if (pull->known.end != PULL_GOES_ON)
+	if (pull->unshared_state.end != PULL_GOES_ON)
 		return;
-	pull->known.end = how;
-	pull->known.error = error;
-	pull_hand_over(pull);
+	pull->unshared_state.end = how;
+	pull->unshared_state.error = error;
+	pull_publish_later(pull);
 }
 
-static void pull_out_of_memory(struct pull *pull)
+static void pull_out_of_memory(struct snapshot_pull *pull)
 {
 	pull_finish(pull, PULL_FAILED, "out of memory");
 }
 
-static bool is_to_stop(struct pull *pull)
+static bool pull_is_stopping(struct snapshot_pull *pull)
 {
 	bool stop;
 
@@ -166,8 +169,11 @@ static bool is_to_stop(struct pull *pull)
 	return stop;
 }
 
-/* A few bytes can hold millions to be checked. */
-static void pull_check(struct pull *pull, const unsigned char *p, size_t n)
+/*
+ * Checks in steps, between which the thread may be stopped: a few compressed bytes can hold millions to be
+ * checked.
+ */
+static void pull_check(struct snapshot_pull *pull, const unsigned char *p, size_t n)
 {
 	const unsigned char *at = p;
 	size_t left = n;
@@ -175,57 +181,58 @@ static void pull_check(struct pull *pull, const unsigned char *p, size_t n)
 
 	do {
 		step = snapshot_check_step(pull->check, &at, &left);
-	} while (step == SNAPSHOT_BUSY && !is_to_stop(pull));
+	} while (step == SNAPSHOT_BUSY && !pull_is_stopping(pull));
 	if (step == SNAPSHOT_BAD)
 		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
-	else if (buf_reserve(&pull->fresh, FULL + HTTP_PIECE_MAX - buf_len(&pull->fresh)) != 0 ||
-	    buf_put(&pull->fresh, p, n) != 0)
+	else if (buf_reserve(&pull->unshared, UNSHARED_MAX + HTTP_PIECE_MAX - buf_len(&pull->unshared)) != 0 ||
+	    buf_put(&pull->unshared, p, n) != 0)
 		pull_out_of_memory(pull);
 }
 
-static bool is_full(const struct pull *pull)
+static bool pull_is_full(const struct snapshot_pull *pull)
 {
-	return buf_len(&pull->fresh) >= FULL;
+	return buf_len(&pull->unshared) >= UNSHARED_MAX;
 }
 
 static void pull_sink(void *arg, const void *p, size_t n)
 {
-	struct pull *pull = arg;
+	struct snapshot_pull *pull = arg;
 
-	if (is_to_stop(pull)) {
+	if (pull_is_stopping(pull)) {
 		http_pause(pull->http);
 		event_base_loopbreak(pull->base);
 		return;
 	}
-	if (pull->known.end != PULL_GOES_ON)
+	if (pull->unshared_state.end != PULL_GOES_ON)
 		return;
-	pull->known.begun = true;
+	pull->unshared_state.begun = true;
 	pull_check(pull, p, n);
-	if (is_full(pull) && !pull_give(pull))
+	if (pull_is_full(pull) && !pull_publish(pull))
 		event_base_loopbreak(pull->base);
-	pull_hand_over(pull);
-	pull->paused = pull->known.end != PULL_GOES_ON || is_full(pull);
+	pull_publish_later(pull);
+	pull->paused = pull->unshared_state.end != PULL_GOES_ON || pull_is_full(pull);
 	if (pull->paused)
 		http_pause(pull->http);
 }
 
 static void pull_on_answer(void *arg, const struct answer *answer)
 {
-	struct pull *pull = arg;
+	struct snapshot_pull *pull = arg;
 
 	pull->http = NULL;
 	if (answer->verdict != VERDICT_OK) {
-		pull->known.answer = *answer;
+		pull->unshared_state.answer = *answer;
 		pull_finish(pull, PULL_REFUSED, "");
 	} else if (snapshot_check_end(pull->check) != 0) {
 		pull_finish(pull, PULL_NOT_WHOLE, snapshot_check_error(pull->check));
 	} else {
-		memcpy(pull->known.sum, snapshot_check_state_sum(pull->check), sizeof(pull->known.sum));
+		memcpy(pull->unshared_state.sum, snapshot_check_state_sum(pull->check),
+		    sizeof(pull->unshared_state.sum));
 		pull_finish(pull, PULL_WHOLE, "");
 	}
 }
 
-static void pull_ask(struct pull *pull)
+static void pull_ask(struct snapshot_pull *pull)
 {
 	const struct http_stream stream = { .sink = pull_sink, .arg = pull };
 
@@ -242,7 +249,7 @@ static void pull_ask(struct pull *pull)
 
 static void *pull_run(void *arg)
 {
-	struct pull *pull = arg;
+	struct snapshot_pull *pull = arg;
 
 	pull_ask(pull);
 	event_base_dispatch(pull->base);
@@ -252,16 +259,16 @@ static void *pull_run(void *arg)
 
 /* -- for the loop -------------------------------------------------------------------------------------------- */
 
-static void pull_on_told(evutil_socket_t fd, short what, void *arg)
+static void pull_on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct pull *pull = arg;
+	struct snapshot_pull *pull = arg;
 
 	(void)what;
-	drain_fd(fd);
+	pull_clear_signal(fd);
 	pull->news(pull->arg);
 }
 
-static int pull_prepare(struct pull *pull, struct event_base *base, const struct api *api)
+static int pull_prepare(struct snapshot_pull *pull, struct event_base *base, const struct api *api)
 {
 	struct error ignored;
 
@@ -271,26 +278,26 @@ static int pull_prepare(struct pull *pull, struct event_base *base, const struct
 	if (pull->to_loop < 0 || pull->to_thread < 0 || pull->base == NULL)
 		return -1;
 	pull->api = api_another(api, pull->base, pull->node, &ignored);
-	pull->told = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, pull_on_told, pull);
+	pull->readable = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, pull_on_readable, pull);
 	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, pull_on_woken, pull);
-	pull->hand_over = event_new(pull->base, -1, 0, pull_on_hand_over, pull);
+	pull->publish = event_new(pull->base, -1, 0, pull_on_publish, pull);
 	pull->check = snapshot_check_new(&sha256_openssl, false);
-	if (pull->api == NULL || pull->told == NULL || pull->woken == NULL || pull->hand_over == NULL ||
+	if (pull->api == NULL || pull->readable == NULL || pull->woken == NULL || pull->publish == NULL ||
 	    pull->check == NULL)
 		return -1;
-	return event_add(pull->told, NULL) == 0 && event_add(pull->woken, NULL) == 0 ? 0 : -1;
+	return event_add(pull->readable, NULL) == 0 && event_add(pull->woken, NULL) == 0 ? 0 : -1;
 }
 
-struct pull *pull_start(struct event_base *base, const struct api *api, const struct api_request *what,
-    void (*news)(void *arg), void *arg)
+struct snapshot_pull *snapshot_pull_start(struct event_base *base, const struct api *api,
+    const struct api_request *what, void (*news)(void *arg), void *arg)
 {
-	struct pull *pull = calloc(1, sizeof(*pull));
+	struct snapshot_pull *pull = calloc(1, sizeof(*pull));
 
 	if (pull == NULL)
 		return NULL;
 	pthread_mutex_init(&pull->lock, NULL);
-	buf_init(&pull->ready, SIZE_MAX / 2);
-	buf_init(&pull->fresh, SIZE_MAX / 2);
+	buf_init(&pull->shared, SIZE_MAX / 2);
+	buf_init(&pull->unshared, SIZE_MAX / 2);
 	pull->to_loop = pull->to_thread = -1;
 	pull->news = news;
 	pull->arg = arg;
@@ -301,65 +308,65 @@ struct pull *pull_start(struct event_base *base, const struct api *api, const st
 		pull->started = thread_start(&pull->thread, pull_run, pull) == 0;
 	if (pull->started)
 		return pull;
-	pull_free(pull);
+	snapshot_pull_free(pull);
 	return NULL;
 }
 
-void pull_take(struct pull *pull, struct buf *to, struct pull_state *state)
+void snapshot_pull_take(struct snapshot_pull *pull, struct buf *to, struct snapshot_pull_state *state)
 {
 	bool waits;
 
 	pthread_mutex_lock(&pull->lock);
-	exchange_bufs(to, &pull->ready);
+	pull_swap_bufs(to, &pull->shared);
 	*state = pull->state;
-	pull->has_told = false;
+	pull->signalled = false;
 	waits = pull->thread_waits;
 	pull->thread_waits = false;
 	pthread_mutex_unlock(&pull->lock);
 	if (waits)
-		signal_fd(pull->to_thread);
+		pull_signal(pull->to_thread);
 }
 
-static void pull_stop(struct pull *pull)
+static void pull_stop(struct snapshot_pull *pull)
 {
 	pthread_mutex_lock(&pull->lock);
 	pull->stop = true;
 	pthread_mutex_unlock(&pull->lock);
-	signal_fd(pull->to_thread);
+	pull_signal(pull->to_thread);
 	pthread_join(pull->thread, NULL);
 }
 
-static void free_event(struct event *event)
+static void pull_free_event(struct event *event)
 {
 	if (event != NULL)
 		event_free(event);
 }
 
-static void close_fd(int fd)
+static void pull_close_fd(int fd)
 {
 	if (fd >= 0)
 		close(fd);
 }
 
-void pull_free(struct pull *pull)
+void snapshot_pull_free(struct snapshot_pull *pull)
 {
 	if (pull == NULL)
 		return;
 	if (pull->started)
 		pull_stop(pull);
 	api_free(pull->api);
-	free_event(pull->told);
-	free_event(pull->woken);
-	free_event(pull->hand_over);
+	pull_free_event(pull->readable);
+	pull_free_event(pull->woken);
+	pull_free_event(pull->publish);
 	if (pull->base != NULL)
 		event_base_free(pull->base);
 	snapshot_check_free(pull->check);
-	buf_free(&pull->ready);
-	buf_free(&pull->fresh);
+	buf_free(&pull->shared);
+	buf_free(&pull->unshared);
 	secmem_free(pull->token);
 	free(pull->node);
-	close_fd(pull->to_loop);
-	close_fd(pull->to_thread);
+	pull_close_fd(pull->to_loop);
+	pull_close_fd(pull->to_thread);
 	pthread_mutex_destroy(&pull->lock);
 	free(pull);
 }

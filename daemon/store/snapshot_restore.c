@@ -1,6 +1,6 @@
 /*
- * snapshot_restore: the caller's bytes are checked as they come, and OpenBao gets those that can do no harm: all
- * but the last ones, until the check is content.
+ * snapshot_restore: the caller's bytes are checked as they come. OpenBao gets those that can do no harm, which are
+ * all but the last ones, until the check has succeeded.
  */
 #include "daemon/store/snapshot_restore.h"
 
@@ -19,47 +19,49 @@
 #include "proto/frame.h"
 #include "proto/snapshot.h"
 
-#define ROOM 131072u /* so much waits to be sent, beside what is held back, before the caller is told to wait */
-#define DATA_MAX \
-	(SNAPSHOT_HOLD_BACK + ROOM + \
-	    FRAME_DATA_MAX) /* a caller that is told to wait has a frame under way at most */
-#define STEPS_IN_A_TURN 2   /* of the check: some tenths of a millisecond */
+/*
+ * The caller is told to wait when UNSENT_MAX bytes wait to be sent, beside those that are held back. It may then
+ * have one more frame under way.
+ */
+#define UNSENT_MAX 131072u
+#define DATA_MAX (SNAPSHOT_HOLD_BACK + UNSENT_MAX + FRAME_DATA_MAX)
+#define STEPS_MAX 2 /* of the check, before other events get their turn: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
 enum restore_state {
-	RESTORE_RECEIVING,  /* and, before, made ready */
-	RESTORE_CHECKING,   /* all has come, and is not yet checked to its end */
-	RESTORE_CONFIRMING, /* it is whole: does the node still lead? */
-	RESTORE_RELEASED,   /* nothing is held back any more: from here on it may be applied */
-	RESTORE_WATCHING    /* OpenBao has taken it */
+	RESTORE_RECEIVING,  /* data comes from the caller; before that, the transfer is made ready */
+	RESTORE_CHECKING,   /* all data has come, and is not checked to its end yet */
+	RESTORE_CONFIRMING, /* the snapshot is whole, and the node is asked whether it still leads */
+	RESTORE_RELEASED,   /* nothing is held back any more: OpenBao may apply the snapshot from now on */
+	RESTORE_WATCHING    /* OpenBao has taken the snapshot */
 };
 
-struct restore {
+struct snapshot_restore {
 	struct transfer transfer;
 	enum restore_state state;
-	const struct restore_ops *ops;
+	const struct snapshot_restore_ops *ops;
 	void *arg;
 	bool force;
 	struct http_call *http; /* NULL: not begun yet, or ended */
 	struct http_call *question;
-	struct watch *watch;
+	struct snapshot_watch *watch;
 	struct snapshot_check *check;
-	struct buf data; /* came, and was not given to curl yet */
-	size_t checked;  /* of data */
+	struct buf data; /* received, and not given to curl yet */
+	size_t checked;  /* how many bytes of data are checked */
 	bool busy;       /* the check has more to do with what it took */
 	bool has_room, begun_sending;
 	bool source_waits;
-	char *active_time; /* since when the node led before */
+	char *active_time; /* since when the node led before the restore; NULL: not known */
 	uint64_t bytes;
 };
 
-static struct restore *restore_of(struct transfer *t)
+static struct snapshot_restore *restore_of(struct transfer *t)
 {
-	return (struct restore *)(void *)((char *)t - offsetof(struct restore, transfer));
+	return (struct snapshot_restore *)(void *)((char *)t - offsetof(struct snapshot_restore, transfer));
 }
 
-/* The only place where the state changes. */
-static void restore_enter(struct restore *r, enum restore_state state)
+/* Sets the state; nothing else does. */
+static void restore_set_state(struct snapshot_restore *r, enum restore_state state)
 {
 	static const char *const names[] = { [RESTORE_RECEIVING] = "receiving",
 		[RESTORE_CHECKING] = "checking",
@@ -71,21 +73,21 @@ static void restore_enter(struct restore *r, enum restore_state state)
 	r->state = state;
 }
 
-static bool restore_has_failed(const struct restore *r)
+static bool restore_has_failed(const struct snapshot_restore *r)
 {
 	return r->transfer.state == TRANSFER_FAILED;
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void restore_free(struct restore *r)
+static void restore_free(struct snapshot_restore *r)
 {
 	http_cancel(r->http);
 	http_cancel(r->question);
 	if (r->watch != NULL)
 		snapshot_watch_cancel(r->watch);
-	if (r->transfer.all->restoring == &r->transfer)
-		r->transfer.all->restoring = NULL;
+	if (r->transfer.transfers->restoring == &r->transfer)
+		r->transfer.transfers->restoring = NULL;
 	transfer_end(&r->transfer);
 	snapshot_check_free(r->check);
 	buf_free(&r->data);
@@ -93,7 +95,8 @@ static void restore_free(struct restore *r)
 	free(r);
 }
 
-static void restore_finish(struct restore *r, const struct failure *why, const struct restore_result *result)
+static void restore_finish(struct snapshot_restore *r, const struct failure *why,
+    const struct snapshot_restore_result *result)
 {
 	if (why != NULL)
 		log_warning("restore: %s: %s", code_name(why->code), why->message);
@@ -101,34 +104,37 @@ static void restore_finish(struct restore *r, const struct failure *why, const s
 	restore_free(r);
 }
 
-/* The state is another now: what was known of the old one is of no use, nor the token perhaps. */
-static void forget_the_old_state(struct restore *r, enum restored restored)
+/*
+ * OpenBao's state is another one now: forgets what was known of the old one, and logs in anew, since the token may
+ * be gone.
+ */
+static void restore_forget_old_state(struct snapshot_restore *r, enum snapshot_watch_end end)
 {
-	struct transfers *all = r->transfer.all;
+	struct transfers *transfers = r->transfer.transfers;
 
-	kv_forget(all->kv);
-	if (restored == RESTORED_SEALED) {
-		leader_wrong(all->leader, r->transfer.attempt.node);
-		login_unreachable(all->login);
-	} else if (restored == RESTORED_APPLIED) {
-		login_afresh(all->login);
+	kv_forget(transfers->kv);
+	if (end == RESTORED_SEALED) {
+		leader_wrong(transfers->leader, r->transfer.attempt.node);
+		login_unreachable(transfers->login);
+	} else if (end == RESTORED_APPLIED) {
+		login_afresh(transfers->login);
 	}
 }
 
-static void restore_report(struct restore *r, enum restored restored)
+static void restore_report(struct snapshot_restore *r, enum snapshot_watch_end end)
 {
-	const struct restore_result result = { .bytes = r->bytes, .restored = restored };
+	const struct snapshot_restore_result result = { .bytes = r->bytes, .end = end };
 
 	log_warning("restore: a snapshot of %llu bytes was taken by OpenBao, %s: %s", (unsigned long long)r->bytes,
-	    r->force ? "by force" : "not by force", restored_name(restored));
-	forget_the_old_state(r, restored);
+	    r->force ? "by force" : "not by force", snapshot_watch_end_name(end));
+	restore_forget_old_state(r, end);
 	restore_finish(r, NULL, &result);
 }
 
-/* Time has run out, or the daemon stops. */
+/* The transfer has failed, or time has run out, or the daemon stops. */
 static void restore_on_failed(struct transfer *t, const struct failure *why)
 {
-	struct restore *r = restore_of(t);
+	struct snapshot_restore *r = restore_of(t);
 	struct failure copy = *why;
 
 	if (r->state == RESTORE_WATCHING) {
@@ -141,7 +147,7 @@ static void restore_on_failed(struct transfer *t, const struct failure *why)
 	restore_finish(r, &copy, NULL);
 }
 
-static void restore_not_whole(struct restore *r)
+static void restore_not_whole(struct snapshot_restore *r)
 {
 	struct failure why;
 
@@ -152,17 +158,17 @@ static void restore_not_whole(struct restore *r)
 
 /* -- to OpenBao ---------------------------------------------------------------------------------------------- */
 
-/* What may be sent by now. */
-static size_t sendable(const struct restore *r)
+/* Gives how many bytes of data may be sent by now. */
+static size_t restore_sendable(const struct snapshot_restore *r)
 {
 	if (r->state >= RESTORE_RELEASED)
 		return buf_len(&r->data);
 	return r->checked > SNAPSHOT_HOLD_BACK ? r->checked - SNAPSHOT_HOLD_BACK : 0;
 }
 
-static void tell_room(struct restore *r)
+static void restore_report_room(struct snapshot_restore *r)
 {
-	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + ROOM;
+	bool room = buf_len(&r->data) < SNAPSHOT_HOLD_BACK + UNSENT_MAX;
 
 	if (room == r->has_room || r->state != RESTORE_RECEIVING)
 		return;
@@ -172,8 +178,8 @@ static void tell_room(struct restore *r)
 
 static size_t restore_source(void *arg, void *p, size_t size)
 {
-	struct restore *r = arg;
-	size_t most = sendable(r), n = most < size ? most : size;
+	struct snapshot_restore *r = arg;
+	size_t most = restore_sendable(r), n = most < size ? most : size;
 
 	if (restore_has_failed(r) || (n == 0 && r->state < RESTORE_RELEASED)) {
 		r->source_waits = true;
@@ -184,30 +190,30 @@ static size_t restore_source(void *arg, void *p, size_t size)
 	memcpy(p, buf_data(&r->data), n);
 	buf_consume(&r->data, n);
 	r->checked -= n < r->checked ? n : r->checked;
-	transfer_moved(&r->transfer);
-	tell_room(r);
+	transfer_note_progress(&r->transfer);
+	restore_report_room(r);
 	return n;
 }
 
-static void restore_on_watched(void *arg, enum restored restored)
+static void restore_on_watched(void *arg, enum snapshot_watch_end end)
 {
-	struct restore *r = arg;
+	struct snapshot_restore *r = arg;
 
 	r->watch = NULL;
-	restore_report(r, restored);
+	restore_report(r, end);
 }
 
-/* It is applied only after this answer, and changes then whatever was known. */
-static void restore_taken(struct restore *r)
+/* OpenBao applies the snapshot only after this answer, which changes again what was known until then. */
+static void restore_taken(struct snapshot_restore *r)
 {
 	struct transfer *t = &r->transfer;
 	uint64_t until = clock_now_ms() + WATCH_MS;
 
-	restore_enter(r, RESTORE_WATCHING);
-	kv_forget(t->all->kv);
-	transfer_moved(t);
-	r->watch = snapshot_watch(t->all->base, t->all->api,
-	    &(struct watch_options){ .node = t->attempt.node,
+	restore_set_state(r, RESTORE_WATCHING);
+	kv_forget(t->transfers->kv);
+	transfer_note_progress(t);
+	r->watch = snapshot_watch_start(t->transfers->base, t->transfers->api,
+	    &(struct snapshot_watch_options){ .node = t->attempt.node,
 		.active_time = r->active_time,
 		.number = t->number,
 		.until_ms = until < t->deadline_ms ? until : t->deadline_ms },
@@ -216,8 +222,8 @@ static void restore_taken(struct restore *r)
 		restore_report(r, RESTORED_WAITING);
 }
 
-/* What the answer means where the last bytes have not been sent. */
-static void refused_early(struct restore *r, const struct answer *answer)
+/* Tells what an answer means that came before the last bytes were sent. */
+static void restore_refused_early(struct snapshot_restore *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK)
 		transfer_fail(&r->transfer, CODE_UNKNOWN_OUTCOME,
@@ -234,20 +240,20 @@ static void refused_early(struct restore *r, const struct answer *answer)
 
 static void restore_on_answer(void *arg, const struct answer *answer)
 {
-	struct restore *r = arg;
+	struct snapshot_restore *r = arg;
 	struct transfer *t = &r->transfer;
 
 	r->http = NULL;
 	if (restore_has_failed(r))
 		return;
 	if (answer->unreachable) {
-		leader_wrong(t->all->leader, t->attempt.node);
-		login_unreachable(t->all->login);
+		leader_wrong(t->transfers->leader, t->attempt.node);
+		login_unreachable(t->transfers->login);
 	}
 	if (answer->verdict == VERDICT_DENIED)
 		transfer_refused(t, answer, false);
 	else if (r->state < RESTORE_RELEASED)
-		refused_early(r, answer);
+		restore_refused_early(r, answer);
 	else if (answer->verdict == VERDICT_OK)
 		restore_taken(r);
 	else
@@ -255,7 +261,7 @@ static void restore_on_answer(void *arg, const struct answer *answer)
 }
 
 /* Begins the request, or goes on with it. */
-static void restore_send_on(struct restore *r)
+static void restore_send_on(struct snapshot_restore *r)
 {
 	struct transfer *t = &r->transfer;
 	const struct http_stream stream = { .source = restore_source, .arg = r };
@@ -270,7 +276,7 @@ static void restore_send_on(struct restore *r)
 	if (r->begun_sending)
 		return;
 	r->begun_sending = true;
-	r->http = api_ask(t->all->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
+	r->http = api_ask(t->transfers->api, r->force ? API_SNAPSHOT_RESTORE_FORCE : API_SNAPSHOT_RESTORE,
 	    &(struct api_request){ .token = token_text(t->attempt.token),
 		.node = t->attempt.node,
 		.stream = &stream,
@@ -285,7 +291,7 @@ static void restore_send_on(struct restore *r)
 
 static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 {
-	struct restore *r = arg;
+	struct snapshot_restore *r = arg;
 
 	r->question = NULL;
 	if (restore_has_failed(r))
@@ -296,12 +302,12 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 		return;
 	}
 	r->active_time = active_time != NULL ? strdup(active_time) : NULL;
-	restore_enter(r, RESTORE_RELEASED);
-	transfer_moved(&r->transfer);
+	restore_set_state(r, RESTORE_RELEASED);
+	transfer_note_progress(&r->transfer);
 	restore_send_on(r);
 }
 
-static void restore_confirm(struct restore *r)
+static void restore_confirm(struct snapshot_restore *r)
 {
 	struct transfer *t = &r->transfer;
 
@@ -309,23 +315,23 @@ static void restore_confirm(struct restore *r)
 		restore_not_whole(r);
 		return;
 	}
-	restore_enter(r, RESTORE_CONFIRMING);
-	r->question = leader_confirm(t->all->leader, t->attempt.node, CLOCK_NEVER, t->number, restore_on_confirmed,
-	    r);
+	restore_set_state(r, RESTORE_CONFIRMING);
+	r->question = leader_confirm(t->transfers->leader, t->attempt.node, CLOCK_NEVER, t->number,
+	    restore_on_confirmed, r);
 	if (r->question == NULL)
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 }
 
 /* -- from the caller ----------------------------------------------------------------------------------------- */
 
-/* Checks as much of what is there as a turn has time for. */
-static void restore_work(struct restore *r)
+/* Checks as much of the data as is done at a time, and does what follows from it. */
+static void restore_check_data(struct snapshot_restore *r)
 {
 	size_t left = buf_len(&r->data) - r->checked;
 	const unsigned char *at = left > 0 ? buf_data(&r->data) + r->checked : NULL;
 	enum snapshot_step step = SNAPSHOT_BUSY;
 
-	for (int i = 0; i < STEPS_IN_A_TURN && step == SNAPSHOT_BUSY; i++)
+	for (int i = 0; i < STEPS_MAX && step == SNAPSHOT_BUSY; i++)
 		step = snapshot_check_step(r->check, &at, &left);
 	r->checked = buf_len(&r->data) - left;
 	r->busy = step == SNAPSHOT_BUSY;
@@ -335,48 +341,48 @@ static void restore_work(struct restore *r)
 		transfer_yield(&r->transfer);
 	else if (r->state == RESTORE_CHECKING)
 		restore_confirm(r);
-	if (!restore_has_failed(r) && sendable(r) > 0)
+	if (!restore_has_failed(r) && restore_sendable(r) > 0)
 		restore_send_on(r);
 }
 
-static void restore_on_turn(struct transfer *t)
+static void restore_on_resume(struct transfer *t)
 {
-	struct restore *r = restore_of(t);
+	struct snapshot_restore *r = restore_of(t);
 
 	if (r->state <= RESTORE_CHECKING)
-		restore_work(r);
+		restore_check_data(r);
 }
 
-void snapshot_restore_data(struct restore *r, const void *p, size_t n)
+void snapshot_restore_data(struct snapshot_restore *r, const void *p, size_t n)
 {
 	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
-	transfer_moved(&r->transfer);
+	transfer_note_progress(&r->transfer);
 	r->bytes += n;
 	if (buf_put(&r->data, p, n) < 0) {
 		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
 		return;
 	}
-	tell_room(r);
+	restore_report_room(r);
 	if (!r->busy)
-		restore_work(r);
+		restore_check_data(r);
 }
 
-void snapshot_restore_end(struct restore *r)
+void snapshot_restore_end(struct snapshot_restore *r)
 {
 	if (restore_has_failed(r) || r->state != RESTORE_RECEIVING)
 		return;
-	transfer_moved(&r->transfer);
-	restore_enter(r, RESTORE_CHECKING);
+	transfer_note_progress(&r->transfer);
+	restore_set_state(r, RESTORE_CHECKING);
 	if (!r->busy)
-		restore_work(r);
+		restore_check_data(r);
 }
 
 /* -- its life ------------------------------------------------------------------------------------------------ */
 
 static void restore_on_ready(struct transfer *t)
 {
-	struct restore *r = restore_of(t);
+	struct snapshot_restore *r = restore_of(t);
 
 	r->has_room = true;
 	r->ops->begin(r->arg);
@@ -384,20 +390,20 @@ static void restore_on_ready(struct transfer *t)
 
 static bool restore_may_stop(const struct transfer *t)
 {
-	const struct restore *r = (const struct restore *)(const void *)((const char *)t -
-	    offsetof(struct restore, transfer));
+	const struct snapshot_restore *r = (const struct snapshot_restore *)(const void *)((const char *)t -
+	    offsetof(struct snapshot_restore, transfer));
 
 	return r->state < RESTORE_RELEASED;
 }
 
-struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64_t number, uint64_t deadline_ms,
-    const struct restore_ops *ops, void *arg)
+struct snapshot_restore *snapshot_restore_start(struct transfers *transfers, bool force, uint64_t number,
+    uint64_t deadline_ms, const struct snapshot_restore_ops *ops, void *arg)
 {
 	static const struct transfer_ops transfer_ops = { .ready = restore_on_ready,
-		.turn = restore_on_turn,
+		.resume = restore_on_resume,
 		.failed = restore_on_failed,
 		.may_stop = restore_may_stop };
-	struct restore *r = calloc(1, sizeof(*r));
+	struct snapshot_restore *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return NULL;
@@ -418,7 +424,7 @@ struct restore *snapshot_restore(struct transfers *transfers, bool force, uint64
 	return r;
 }
 
-bool snapshot_restore_abandon(struct restore *r)
+bool snapshot_restore_abandon(struct snapshot_restore *r)
 {
 	if (r->state != RESTORE_RECEIVING)
 		return true;

@@ -1,8 +1,8 @@
 /*
- * snapshot_watch: health, then leader, then a pause, and again. Neither needs a token, which may not exist any
- * more in the state that was restored.
+ * snapshot_watch: asks for the health, then for the leader, pauses, and begins again. Neither question needs a
+ * token, which may not exist any more in the state that was restored.
  *
- * While it applies a snapshot, a leader answers sys/health as ever and sys/leader not at all; then it either
+ * While it applies a snapshot a leader answers sys/health as always and sys/leader not at all. Then it either
  * becomes active anew, with another active_time, or seals itself (observed with OpenBao 2.7.2).
  */
 #include "daemon/store/snapshot_watch.h"
@@ -23,30 +23,30 @@
 enum watch_state {
 	WATCH_PAUSE,
 	WATCH_HEALTH, /* the node is asked for its health */
-	WATCH_LEADER  /* and whether it leads */
+	WATCH_LEADER  /* the node is asked whether it leads */
 };
 
-struct watch {
+struct snapshot_watch {
 	struct api *api;
 	enum watch_state state;
 	char *node, *active_time;
 	uint64_t until_ms, number;
 	struct http_call *question;
 	struct event timer;
-	watch_done *done;
+	snapshot_watch_done *done;
 	void *arg;
 };
 
-const char *restored_name(enum restored restored)
+const char *snapshot_watch_end_name(enum snapshot_watch_end end)
 {
 	static const char *const names
 	    [] = { [RESTORED_APPLIED] = "applied", [RESTORED_SEALED] = "sealed", [RESTORED_WAITING] = "waiting" };
 
-	return names[restored];
+	return names[end];
 }
 
-/* The only place where the state changes. */
-static void watch_enter(struct watch *w, enum watch_state state)
+/* Sets the state; nothing else does. */
+static void watch_set_state(struct snapshot_watch *w, enum watch_state state)
 {
 	static const char
 	    *const names[] = { [WATCH_PAUSE] = "pause", [WATCH_HEALTH] = "health", [WATCH_LEADER] = "leader" };
@@ -55,25 +55,25 @@ static void watch_enter(struct watch *w, enum watch_state state)
 	w->state = state;
 }
 
-static void watch_finish(struct watch *w, enum restored restored)
+static void watch_finish(struct snapshot_watch *w, enum snapshot_watch_end end)
 {
-	watch_done *done = w->done;
+	snapshot_watch_done *done = w->done;
 	void *arg = w->arg;
 
 	snapshot_watch_cancel(w);
-	done(arg, restored);
+	done(arg, end);
 }
 
-static void watch_pause(struct watch *w)
+static void watch_pause(struct snapshot_watch *w)
 {
 	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
 
 	if (w->state != WATCH_PAUSE)
-		watch_enter(w, WATCH_PAUSE);
+		watch_set_state(w, WATCH_PAUSE);
 	(void)evtimer_add(&w->timer, &tv);
 }
 
-static void watch_ask(struct watch *w, enum watch_state state, enum api_row row, api_control *done)
+static void watch_ask(struct snapshot_watch *w, enum watch_state state, enum api_row row, api_control *done)
 {
 	const struct api_request request = { .node = w->node,
 		.deadline_ms = clock_now_ms() + QUESTION_MS,
@@ -81,14 +81,14 @@ static void watch_ask(struct watch *w, enum watch_state state, enum api_row row,
 
 	w->question = api_ask_control(w->api, row, &request, done, w);
 	if (w->question != NULL)
-		watch_enter(w, state);
+		watch_set_state(w, state);
 	else
 		watch_pause(w);
 }
 
 static void watch_on_leader(void *arg, const struct control *c)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	w->question = NULL;
 	if (c->result == CONTROL_OK && c->is_self && c->active_time != NULL && w->active_time != NULL &&
@@ -100,7 +100,7 @@ static void watch_on_leader(void *arg, const struct control *c)
 
 static void watch_on_health(void *arg, const struct control *control)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	w->question = NULL;
 	if (control->health && control->sealed)
@@ -111,7 +111,7 @@ static void watch_on_health(void *arg, const struct control *control)
 
 static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct watch *w = arg;
+	struct snapshot_watch *w = arg;
 
 	(void)fd;
 	(void)what;
@@ -121,10 +121,10 @@ static void watch_on_timer(evutil_socket_t fd, short what, void *arg)
 		watch_ask(w, WATCH_HEALTH, API_HEALTH, watch_on_health);
 }
 
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
-    watch_done *done, void *arg)
+struct snapshot_watch *snapshot_watch_start(struct event_base *base, struct api *api,
+    const struct snapshot_watch_options *options, snapshot_watch_done *done, void *arg)
 {
-	struct watch *w = calloc(1, sizeof(*w));
+	struct snapshot_watch *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
@@ -144,7 +144,7 @@ struct watch *snapshot_watch(struct event_base *base, struct api *api, const str
 	return NULL;
 }
 
-void snapshot_watch_cancel(struct watch *w)
+void snapshot_watch_cancel(struct snapshot_watch *w)
 {
 	http_cancel(w->question);
 	event_del(&w->timer);

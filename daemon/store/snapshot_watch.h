@@ -1,6 +1,6 @@
 /*
- * snapshot_watch: what a node does with a snapshot that it has taken to restore. OpenBao says that it has taken it
- * before it begins to apply it, so that only looking tells.
+ * snapshot_watch: finds out what a node does with a snapshot that it has taken to restore. OpenBao answers the
+ * restore before it begins to apply the snapshot, so that its outcome has to be watched for.
  */
 #ifndef SNAPSHOT_WATCH_H
 #define SNAPSHOT_WATCH_H
@@ -9,33 +9,33 @@
 
 struct api;
 struct event_base;
-struct watch;
+struct snapshot_watch;
 
-enum restored {
-	RESTORED_APPLIED, /* it has become active anew */
+enum snapshot_watch_end {
+	RESTORED_APPLIED, /* the node has become active anew */
 	RESTORED_SEALED,
-	RESTORED_WAITING /* neither, so far */
+	RESTORED_WAITING /* neither was seen in time */
 };
 
-/* "applied", "sealed", "waiting" */
-const char *restored_name(enum restored restored);
+/* Gives "applied", "sealed" or "waiting". */
+const char *snapshot_watch_end_name(enum snapshot_watch_end end);
 
-/* Runs once, from the loop. The watch is gone then. */
-typedef void watch_done(void *arg, enum restored restored);
+/* Runs once, from the loop. The watch is freed by then. */
+typedef void snapshot_watch_done(void *arg, enum snapshot_watch_end end);
 
-struct watch_options {
+struct snapshot_watch_options {
 	const char *node;
-	const char *active_time; /* since when the node led before, as sys/leader said; NULL if it did not */
+	const char *active_time; /* since when the node led before, as sys/leader said; NULL if it did not say */
 	uint64_t until_ms;
 	uint64_t number; /* the caller's request, for the log */
 };
 
 /*
- * Asks the node for its health and who leads until it has come to an end of it, or until_ms. NULL: no memory.
- * Strings are copied.
+ * Asks the node again and again for its health and whether it leads, until either tells the outcome or until_ms
+ * has passed. Strings are copied. Returns NULL if there is no memory; then done does not run.
  */
-struct watch *snapshot_watch(struct event_base *base, struct api *api, const struct watch_options *options,
-    watch_done *done, void *arg);
-void snapshot_watch_cancel(struct watch *watch);
+struct snapshot_watch *snapshot_watch_start(struct event_base *base, struct api *api,
+    const struct snapshot_watch_options *options, snapshot_watch_done *done, void *arg);
+void snapshot_watch_cancel(struct snapshot_watch *watch);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * store: what the reads and writes at one OpenBao have in common: the parts that they work with, and how many are
- * under way.
+ * store: what all reads and writes at one OpenBao share: the parts that they work with, and how many are under
+ * way.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -29,11 +29,11 @@ struct store {
 	struct mounts *mounts;
 	struct slots *slots;
 	struct answers *answers;
-	struct read *reads;   /* under way; read.c's */
-	struct write *writes; /* likewise; write.c's */
-	bool stopping;        /* whatever begins fails */
-	unsigned under_way;   /* reads, writes, and callers who wait for reads */
-	struct drain drain;   /* for when nothing is under way any more */
+	struct read *reads;   /* the reads under way; read.c's list */
+	struct write *writes; /* the writes under way; write.c's list */
+	bool stopping;        /* what begins from now on fails */
+	unsigned under_way;   /* how many reads, writes and callers who wait for reads there are */
+	struct drain drain;   /* tells when none is left */
 };
 
 static inline void store_began(struct store *store)

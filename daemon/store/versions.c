@@ -1,6 +1,6 @@
 /*
- * versions: a table in the order of its writes, so that the oldest entry is the first to go. An entry that is
- * pushed out before its time is not lost: until that time has come no read is trusted to a standby.
+ * versions: a table in the order of the writes, so that the oldest entry is first to be dropped. If an entry has
+ * to be dropped before its time, all reads go to the leader until that time has come.
  */
 #include "daemon/store/versions.h"
 
@@ -11,37 +11,37 @@
 struct version_entry {
 	uint64_t version;
 	uint64_t wrote;        /* when the last put was acknowledged */
-	uint64_t until;        /* the entry counts until then */
-	uint64_t leader_until; /* and until then reads go to the leader */
+	uint64_t until;        /* when the entry ceases to count */
+	uint64_t leader_until; /* until when reads go to the leader */
 	const struct secret_name *name;
 	UT_hash_handle hh;
 };
 
 struct versions {
 	struct version_entry *table;
-	uint64_t overflow_until; /* until then an entry that was pushed out would have counted */
+	uint64_t overflow_until; /* until when an entry that was dropped early would have counted */
 };
 
-static void drop_version(struct versions *v, struct version_entry *e)
+static void versions_drop(struct versions *v, struct version_entry *e)
 {
 	HASH_DEL(v->table, e);
 	secret_name_release(e->name);
 	free(e);
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
+static uint64_t later_time(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }
 
-/* uthash keeps the order of insertion, and an entry that is written again is inserted again. */
-static void drop_old(struct versions *v, uint64_t now)
+/* The first entry is the oldest: uthash keeps the order of insertion, and a renewed entry is inserted again. */
+static void versions_drop_old(struct versions *v, uint64_t now)
 {
 	while (v->table != NULL && now >= v->table->until)
-		drop_version(v, v->table);
+		versions_drop(v, v->table);
 }
 
-static struct version_entry *known_entry(struct versions *v, const struct secret_name *name)
+static struct version_entry *versions_find(struct versions *v, const struct secret_name *name)
 {
 	struct version_entry *e;
 
@@ -49,32 +49,33 @@ static struct version_entry *known_entry(struct versions *v, const struct secret
 	return e;
 }
 
-/* The same, if it still counts. */
-static struct version_entry *live_entry(struct versions *v, const struct secret_name *name, uint64_t now)
+/* Gives the secret's entry if it still counts, else NULL. */
+static struct version_entry *versions_find_live(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = v->table != NULL ? known_entry(v, name) : NULL;
+	struct version_entry *e = v->table != NULL ? versions_find(v, name) : NULL;
 
 	return e != NULL && now < e->until ? e : NULL;
 }
 
 /*
- * The secret's entry at the end of the order, as it was or new. NULL: no memory, and reads are on the safe side.
+ * Moves the secret's entry to the end of the order, or makes one, and lets its time begin anew. NULL: there is no
+ * memory; then all reads go to the leader for the time of an entry.
  */
-static struct version_entry *renew_entry(struct versions *v, const struct secret_name *name, uint64_t now)
+static struct version_entry *versions_renew(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = live_entry(v, name, now);
+	struct version_entry *e = versions_find_live(v, name, now);
 
 	if (e != NULL) {
 		HASH_DEL(v->table, e);
 	} else {
-		drop_old(v, now);
+		versions_drop_old(v, now);
 		if (HASH_COUNT(v->table) >= VERSIONS_MAX) {
-			v->overflow_until = later(v->overflow_until, v->table->until);
-			drop_version(v, v->table);
+			v->overflow_until = later_time(v->overflow_until, v->table->until);
+			versions_drop(v, v->table);
 		}
-		e = known_entry(v, name);
+		e = versions_find(v, name);
 		if (e != NULL)
-			drop_version(v, e);
+			versions_drop(v, e);
 		e = calloc(1, sizeof(*e));
 		if (e == NULL || (e->name = secret_name_hold(name)) == NULL) {
 			free(e);
@@ -100,7 +101,7 @@ struct versions *versions_new(void)
 void versions_clear(struct versions *v)
 {
 	while (v->table != NULL)
-		drop_version(v, v->table);
+		versions_drop(v, v->table);
 	v->overflow_until = 0;
 }
 
@@ -114,17 +115,17 @@ void versions_free(struct versions *v)
 
 void versions_wrote(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t now)
 {
-	struct version_entry *e = renew_entry(v, name, now);
+	struct version_entry *e = versions_renew(v, name, now);
 
 	if (e == NULL)
 		return;
-	e->version = later(e->version, version);
+	e->version = later_time(e->version, version);
 	e->wrote = now;
 }
 
 void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t now)
 {
-	struct version_entry *e = renew_entry(v, name, now);
+	struct version_entry *e = versions_renew(v, name, now);
 
 	if (e != NULL)
 		e->leader_until = now + VERSIONS_MS;
@@ -133,7 +134,7 @@ void versions_doubt(struct versions *v, const struct secret_name *name, uint64_t
 void versions_confirm(struct versions *v, const struct secret_name *name, uint64_t version, uint64_t since,
     uint64_t now)
 {
-	struct version_entry *e = live_entry(v, name, now);
+	struct version_entry *e = versions_find_live(v, name, now);
 
 	if (e != NULL && e->wrote < since)
 		e->version = version;
@@ -141,7 +142,7 @@ void versions_confirm(struct versions *v, const struct secret_name *name, uint64
 
 uint64_t versions_least(struct versions *v, const struct secret_name *name, uint64_t now, bool *ret_ask_leader)
 {
-	const struct version_entry *e = live_entry(v, name, now);
+	const struct version_entry *e = versions_find_live(v, name, now);
 
 	*ret_ask_leader = now < v->overflow_until || (e != NULL && now < e->leader_until);
 	return e != NULL ? e->version : 0;

@@ -1,5 +1,5 @@
 /*
- * write: the states of one put, in the order in which it goes through them; a step that waits for nothing leads on
+ * write: the states of one put, in the order in which it goes through them. A step that waits for nothing leads on
  * to the next one at once.
  */
 #include "daemon/store/write.h"
@@ -20,18 +20,18 @@
 #include "daemon/upstream/leader.h"
 
 #define DENIALS_MAX 3u
-#define NO_LEADER_MS 100 /* at least so long until the leader is looked for again */
+#define NO_LEADER_MS 100 /* the least pause before the leader is looked for again */
 
 enum write_state {
 	WRITE_TOKEN,       /* waits for a login */
 	WRITE_SLOT,        /* waits for a slot */
 	WRITE_MOUNT,       /* waits for the mount guard */
-	WRITE_FIND_LEADER, /* the leader is looked for */
-	WRITE_SENT,        /* under way */
-	WRITE_CONFIRM,     /* nothing was written: does the node that said so lead? */
-	WRITE_DENIED,      /* waits for what the login says of a 403 */
+	WRITE_FIND_LEADER, /* the leader is being looked for */
+	WRITE_SENT,        /* sent, and not answered yet */
+	WRITE_CONFIRM,     /* a mismatch: asks whether the node that found it leads */
+	WRITE_DENIED,      /* waits for the login's verdict on a 403 */
 	WRITE_PAUSE,       /* pauses before it begins again */
-	WRITE_FAILED       /* waits for the loop, to tell its failure */
+	WRITE_FAILED       /* has failed, and done is due from the loop */
 };
 
 static const char *const write_state_names[] = { [WRITE_TOKEN] = "token",
@@ -45,22 +45,22 @@ static const char *const write_state_names[] = { [WRITE_TOKEN] = "token",
 	[WRITE_FAILED] = "failed" };
 
 struct write {
-	struct attempt attempt;    /* first, so that it is found to be its; node: where it went, NULL: to any */
-	struct write *prev, *next; /* of store->writes */
+	struct attempt attempt;    /* the first member, since the write is found by it */
+	struct write *prev, *next; /* in store->writes */
 	struct store *store;
-	const struct secret_name *name; /* with a hold on it */
+	const struct secret_name *name; /* with a reference to it */
 	enum api_row row;
 	uint64_t number, caller, deadline_ms, cas;
 	bool has_cas;
 	char *data;
 	size_t data_len;
 	enum write_state state;
-	/* the deadline, or the end of a pause; while a node is asked http keeps the time */
+	/* runs at the deadline or the end of a pause; not set while HTTP keeps the deadline */
 	struct event timer;
 	struct slot slot;
-	struct answer mismatch; /* WRITE_CONFIRM */
+	struct answer mismatch; /* WRITE_CONFIRM: the answer that said so */
 	bool abandoned;
-	struct claim claim;
+	struct cache_use cache_use;
 	kv_done *done;
 	void *arg;
 };
@@ -70,8 +70,8 @@ static struct write *write_of(struct attempt *a)
 	return (struct write *)(void *)a;
 }
 
-/* The only place where the state changes. until_ms: when the timer runs; CLOCK_NEVER: http keeps the time. */
-static void write_enter(struct write *w, enum write_state state, uint64_t until_ms)
+/* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
+static void write_set_state(struct write *w, enum write_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
@@ -93,9 +93,9 @@ bool write_is_sent(const struct write *w)
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-static void write_let_go(struct write *w)
+static void write_release(struct write *w)
 {
-	attempt_let_go(&w->attempt);
+	attempt_release(&w->attempt);
 	slot_end(&w->slot);
 }
 
@@ -103,8 +103,8 @@ static void write_free(struct write *w)
 {
 	struct store *store = w->store;
 
-	write_let_go(w);
-	answers_release(store->answers, &w->claim);
+	write_release(w);
+	answers_end(store->answers, &w->cache_use);
 	event_del(&w->timer);
 	secmem_free(w->data);
 	secret_name_release(w->name);
@@ -119,13 +119,13 @@ static void write_finish(struct write *w, const struct kv_reply *reply)
 	write_free(w);
 }
 
-/* Not from within write_begin(): its caller does not have the handle yet. The failure is the attempt's. */
+/* Lets the write fail from the loop with the attempt's failure: the caller of write_begin() has no handle yet. */
 static void write_fail_later(struct attempt *a)
 {
 	struct write *w = write_of(a);
 
-	write_let_go(w);
-	write_enter(w, WRITE_FAILED, 0);
+	write_release(w);
+	write_set_state(w, WRITE_FAILED, 0);
 }
 
 static void write_fail(struct write *w, enum code code, const char *message)
@@ -134,18 +134,21 @@ static void write_fail(struct write *w, enum code code, const char *message)
 	write_fail_later(&w->attempt);
 }
 
-/* Waits in that state for what was begun; or, for want of memory, was not. */
+/*
+ * Enters the state in which it waits for what was just begun. If that was not begun there was no memory, and the
+ * write fails.
+ */
 static void write_await(struct write *w, enum write_state state, bool begun)
 {
 	bool http = state == WRITE_SENT || state == WRITE_CONFIRM;
 
 	if (begun)
-		write_enter(w, state, http ? CLOCK_NEVER : w->deadline_ms);
+		write_set_state(w, state, http ? CLOCK_NEVER : w->deadline_ms);
 	else
 		write_fail(w, CODE_INTERNAL, "out of memory");
 }
 
-/* An answer that is not good, be it to the mount guard or to the write itself. */
+/* Takes an answer that is not good, from the mount guard or to the write itself. */
 static void write_refused(struct attempt *a, const struct answer *answer)
 {
 	struct write *w = write_of(a);
@@ -165,16 +168,16 @@ static void write_refused(struct attempt *a, const struct answer *answer)
 		break;
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
-		write_let_go(w);
+		write_release(w);
 		if (w->abandoned || store->stopping || until >= w->deadline_ms)
 			write_fail_later(a);
 		else
-			write_enter(w, WRITE_PAUSE, until);
+			write_set_state(w, WRITE_PAUSE, until);
 		break;
 	}
 }
 
-/* Nothing was written. */
+/* There is no leader to ask, and nothing was written: tries again after a pause, or fails. */
 static void write_without_leader(struct write *w)
 {
 	struct answer answer = { .verdict = VERDICT_AGAIN, .again_ms = NO_LEADER_MS };
@@ -194,7 +197,7 @@ static void write_on_slot(void *arg)
 	write_go_on(arg);
 }
 
-/* node: NULL for any. */
+/* Sends the write to node; NULL: to any node. */
 static void write_send(struct write *w, const char *node)
 {
 	struct attempt *a = &w->attempt;
@@ -225,7 +228,7 @@ static void write_on_found(void *arg, const char *node)
 		write_without_leader(w);
 }
 
-/* From the beginning to the sending, as far as it does not have to wait. */
+/* Goes on from the beginning to the sending, as far as nothing has to be waited for. */
 static void write_go_on(struct attempt *a)
 {
 	struct write *w = write_of(a);
@@ -243,7 +246,7 @@ static void write_go_on(struct attempt *a)
 	} else if (!mounts_known(store->mounts, mount)) {
 		write_await(w, WRITE_MOUNT, attempt_await_guard(a, store->mounts, mount, w->number));
 	} else {
-		answers_sent(store->answers, &w->claim);
+		answers_sent(store->answers, &w->cache_use);
 		if (node != NULL || !leader_was_found(store->leader)) {
 			write_send(w, node);
 			return;
@@ -357,7 +360,7 @@ struct write *write_begin(struct store *store, const struct kv_write *what, kv_d
 	w->name = secret_name_hold(what->name);
 	w->data = secmem_strndup(what->data, what->data_len);
 	w->data_len = what->data_len;
-	if (w->name == NULL || w->data == NULL || answers_claim_put(store->answers, &w->claim, w->name) != 0) {
+	if (w->name == NULL || w->data == NULL || answers_begin_put(store->answers, &w->cache_use, w->name) != 0) {
 		write_free(w);
 		return NULL;
 	}

@@ -1,13 +1,13 @@
 /*
  * write: one put of a secret at OpenBao, from the token that it is sent with to the answer.
  *
- * A standby passes writes on, but holds a check-and-set against its own old state first and so calls the version
- * just written a mismatch; and while the leader is lost it answers 307, which may be said of a write that was done
+ * A standby passes writes on, but compares a check-and-set with its own old state first, and so calls the version
+ * just written a mismatch. While the leader is lost a standby answers 307, even to a write that may have been done
  * (both observed with OpenBao 2.7.2). So once a leader was found writes go to no other node, and wait while there
- * is none. Where none was ever found any node gets them. A mismatch counts only if the node that found it says
+ * is none; if none was ever found any node gets them. A mismatch counts only if the node that found it says
  * afterwards that it leads.
  *
- * It is sent again only where nothing was done; what may have been done and was not answered is told as
+ * A write is sent again only if nothing was done. If it may have been done and no answer came, it fails with
  * CODE_UNKNOWN_OUTCOME.
  */
 #ifndef WRITE_H
@@ -20,22 +20,22 @@
 
 struct write;
 
-/* NULL: no memory, done does not run. */
+/* Begins a put. Returns NULL if there is no memory; then done does not run. */
 struct write *write_begin(struct store *store, const struct kv_write *what, kv_done *done, void *arg);
 
-/* Whether something of it may have been sent that may yet be done. */
+/* Tells whether the request may have been sent and not been answered, so that it may yet be done. */
 bool write_is_sent(const struct write *write);
 
-/* This is kv_put_abandon(). */
+/* Implements kv_put_abandon(). */
 bool write_abandon(struct write *write);
 
-/* All that are under way but not sent fail, from the loop. */
+/* Makes all writes fail that are not sent; their done runs from the loop. */
 void writes_stop(struct store *store, const struct failure *why);
 
-/* All that are left fail, now. */
+/* Makes all writes fail that are left; their done runs before it returns. */
 void writes_end(struct store *store, const struct failure *why);
 
-/* Ends all; nothing runs. */
+/* Ends all writes; no done runs. */
 void writes_free(struct store *store);
 
 #endif

@@ -1,9 +1,12 @@
 """The checks of what was built find what is wrong with programs and a library that are built wrongly."""
 import os
 import platform
+import re
 import subprocess
 import tempfile
 import unittest
+
+import rules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -101,6 +104,54 @@ class Scripts(unittest.TestCase):
         done = run("bash", os.path.join(HERE, "needs.sh"), self.root)
         self.assertEqual(done.returncode, 1)
         self.assertEqual(len(done.stdout.splitlines()), 3)
+
+    def run_one(self, test, make_status=0):
+        """tests/run one, with a make that only notes what it is asked for, and a test program that tells its filter."""
+        os.makedirs(os.path.join(self.root, "tests"), exist_ok=True)
+        asked = self.write("asked", "")
+        for name, text in (("make", f'echo "$@" >>{asked}; exit {make_status}'),
+                           ("test_cache", 'echo "filter: $SECRETSTORE_TEST_CASE"; echo "[  PASSED  ] 2 test(s)."')):
+            os.chmod(self.write(os.path.join("tests", name), f"#!/bin/sh\n{text}\n"), 0o755)
+        done = subprocess.run(["bash", os.path.join(HERE, "..", "run"), "one", test, self.root], capture_output=True, text=True,
+                              check=False, env={**os.environ, "SUBMAKE": os.path.join(self.root, "tests", "make")})
+        with open(asked, encoding="utf-8") as file:
+            return done, file.read().splitlines()
+
+    def test_one_unit_program_is_built_and_run_by_itself(self):
+        for name, pattern in (("cache", ""), ("test_cache.c", ""), ("tests/unit/test_cache.c:test_a*", "test_a*"),
+                              ("cache::test_a_put", "test_a_put")):
+            done, asked = self.run_one(name)
+            self.assertEqual((done.returncode, asked), (0, [f"DEV_TOKEN= BUILD={self.root} {self.root}/tests/test_cache"]))
+            self.assertIn(f"filter: {pattern}\n", done.stdout)
+            self.assertTrue(done.stdout.endswith("unit: 2 passed, 0 failed, 0 skipped\n"))
+
+    def test_what_one_file_of_pytest_needs_is_built_first(self):
+        done, asked = self.run_one("test_cache.py::test_a_put", make_status=3)
+        self.assertEqual((done.returncode, asked), (3, [f"DEV_TOKEN= BUILD={self.root} all"]))
+
+    def test_a_name_that_no_test_has_is_answered_with_those_there_are(self):
+        done, asked = self.run_one("nothing")
+        self.assertEqual((done.returncode, asked), (2, []))
+        for name in ("there is no test nothing", "test_cache.c", "test_cache.py", "test_service.py"):
+            self.assertIn(name, done.stderr)
+
+
+class Hacking(unittest.TestCase):
+    """What HACKING.md says of the code is about code that there is: a name that was changed has to be changed there, too."""
+
+    def test_files_functions_and_structs_that_it_names_are_there(self):
+        root = os.path.normpath(os.path.join(HERE, "..", ".."))
+        texts = {}
+        for path in ["HACKING.md", *(path for path in rules.files_of(root) if path.endswith((".c", ".h", ".py")))]:
+            with open(os.path.join(root, path), encoding="utf-8") as file:
+                texts["/" + path] = file.read()
+        text, code = re.sub(r"[\w/]*(NAME|\*)\w*(\(\)|\.c)?", "", texts.pop("/HACKING.md")), "".join(texts.values())
+        for name in set(re.findall(r"[\w/-]+\.(?:c|h|py)\b", text)):
+            self.assertTrue(any(path.endswith("/" + name) for path in texts), name)
+        for name in set(re.findall(r"\b\w+(?=\(\))|(?<=#\d  )\w+|(?<=#\d\d )\w+", text)):
+            self.assertTrue(re.search(rf"\b{name}\)?\(", code), name)
+        for name in set(re.findall(r"struct (\w+)`", text)):
+            self.assertTrue(re.search(rf"\bstruct {name} {{", code), name)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ static void read_in(struct cache *c, const char *path, const char *data, uint64_
 {
 	/* its own, so that memory can be counted */
 	const struct secret_name *name = secret_name_new("secret", path);
-	struct cache_path *p = cache_hold(c, name);
+	struct cache_secret *p = cache_hold(c, name);
 	struct cache_value value = value_of(data, version, sent_ms);
 
 	secret_name_release(name);
@@ -126,7 +126,7 @@ static void test_what_was_read_is_there_as_it_was(void **state)
 static void test_an_absent_part_is_absent(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
+	struct cache_secret *p = cache_hold(c, name_of("secret", "a"));
 	struct cache_value value = value_of("{}", 1, 0);
 
 	value.metadata.len = 0;
@@ -244,7 +244,7 @@ static void test_what_is_larger_than_all_is_not_kept_nor_what_it_replaces(void *
 static void test_what_goes_is_wiped(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
+	struct cache_secret *p = cache_hold(c, name_of("secret", "a"));
 
 	for (wiped = 0; wiped < 4;) {
 		unsigned before = wiped;
@@ -269,7 +269,7 @@ static void test_what_goes_is_wiped(void **state)
 static void test_a_put_takes_the_entry_away_when_sent_and_when_ended(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p;
+	struct cache_secret *p;
 
 	read_in(c, "a", "{}", 1, 0);
 	read_in(c, "b", "{}", 1, 0);
@@ -296,8 +296,8 @@ static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 	struct cache_value value = value_of("{}", 1, 0);
 
 	for (int within = 0; within < 2; within++) {
-		struct cache_path *reader = cache_hold(c, name_of("secret", "a")),
-				  *writer = cache_hold(c, name_of("secret", "a"));
+		struct cache_secret *reader = cache_hold(c, name_of("secret", "a")),
+				    *writer = cache_hold(c, name_of("secret", "a"));
 		uint64_t ticket = cache_ticket(c, reader);
 
 		cache_put_sent(c, writer);
@@ -314,7 +314,7 @@ static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 static void test_of_two_puts_the_last_one_to_end_counts(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, name_of("secret", "a"));
+	struct cache_secret *p = cache_hold(c, name_of("secret", "a"));
 
 	cache_put_sent(c, p);
 	cache_put_sent(c, p);
@@ -330,7 +330,7 @@ static void test_of_two_puts_the_last_one_to_end_counts(void **state)
 static void test_what_is_forgotten_does_not_come_back_by_a_read_under_way(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *a = cache_hold(c, name_of("secret", "a")), *b = cache_hold(c, name_of("secret", "b"));
+	struct cache_secret *a = cache_hold(c, name_of("secret", "a")), *b = cache_hold(c, name_of("secret", "b"));
 	uint64_t of_a = cache_ticket(c, a), of_b = cache_ticket(c, b);
 	struct cache_value value = value_of("{}", 1, 0);
 
@@ -355,7 +355,7 @@ static void test_what_is_forgotten_does_not_come_back_by_a_read_under_way(void *
 static void test_an_entry_may_go_while_it_is_held(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p = cache_hold(c, name_of("secret", "0"));
+	struct cache_secret *p = cache_hold(c, name_of("secret", "0"));
 	uint64_t ticket = cache_ticket(c, p);
 	struct cache_value value = value_of("{}", 5, 9000);
 
@@ -372,7 +372,7 @@ static void test_an_entry_may_go_while_it_is_held(void **state)
 static void test_other_limits_count_at_once(void **state)
 {
 	struct cache *c = *state;
-	struct cache_path *p;
+	struct cache_secret *p;
 	struct cache_value value = value_of("{}", 9, 10);
 	uint64_t ticket;
 

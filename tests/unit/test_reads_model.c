@@ -71,12 +71,12 @@ struct secret {
 	uint64_t put_sent;       /* when the daemon sent its latest put */
 };
 
-enum what { READ_DEPARTS, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
+enum what { READ_SENT, READ_AT_NODE, READ_ANSWERED, PUT_AT_NODE, PUT_ANSWERED, REPLICATED };
 
 struct world;
 
 struct caller {
-	struct seat seat;
+	struct flight_member member;
 	TAILQ_ENTRY(caller) link;
 	struct world *world;
 	struct secret *secret;
@@ -94,7 +94,7 @@ struct event {
 	/* of a read */
 	struct flight *flight; /* NULL: cancelled */
 	bool leader;
-	struct cache_path *held;
+	struct cache_secret *held;
 	uint64_t ticket, sent;
 	/* of a put */
 	bool foreign, answered; /* not answered: the outcome stays unknown to the caller, who has gone */
@@ -161,7 +161,7 @@ static void send_read(struct world *w, struct flight *flight, struct secret *s)
 	struct event first = { .flight = flight, .sent = w->now, .secret = s };
 	bool ask_leader;
 
-	flight_depart(flight, w->now);
+	flight_mark_sent(flight, w->now);
 	if (w->cache != NULL) {
 		first.held = cache_hold(w->cache, name_of("m", s->name));
 		first.ticket = cache_ticket(w->cache, first.held);
@@ -181,7 +181,7 @@ static int begin_flight(void *arg, struct flight *flight)
 		send_read(w, flight, s);
 		return 0;
 	}
-	flight->work = plan(w, READ_DEPARTS, s, chance(100));
+	flight->work = plan(w, READ_SENT, s, chance(100));
 	((struct event *)flight->work)->flight = flight;
 	return 0;
 }
@@ -205,7 +205,7 @@ static void free_caller(struct caller *c)
 {
 	struct world *w = c->world;
 
-	flights_leave(w->flights, &c->seat, w->now);
+	flights_leave(w->flights, &c->member, w->now);
 	TAILQ_REMOVE(&w->callers, c, link);
 	w->ncallers--;
 	free(c);
@@ -226,7 +226,7 @@ static void read_answered(struct world *w, struct event *e)
 	struct flight *flight = e->flight;
 	bool ask_leader;
 	uint64_t least = versions_least(w->versions, name_of("m", e->secret->name), w->now, &ask_leader);
-	struct seat *seat;
+	struct flight_member *member;
 
 	if (flight == NULL)
 		return;
@@ -242,9 +242,9 @@ static void read_answered(struct world *w, struct event *e)
 		cache_fill(w->cache, e->held, e->ticket, &value);
 	}
 	release(w, e);
-	flights_land(w->flights, flight, w->now - e->sent, w->now);
-	while ((seat = flight_unseat(flight)) != NULL) {
-		struct caller *c = (struct caller *)(void *)seat;
+	flights_end(w->flights, flight, w->now - e->sent, w->now);
+	while ((member = flight_take_member(flight)) != NULL) {
+		struct caller *c = (struct caller *)(void *)member;
 
 		told(w, c, e->version);
 		free_caller(c);
@@ -294,7 +294,7 @@ static void get(struct world *w)
 	c->deadline = w->now + (chance(10) == 0 ? chance(20) : 1000);
 	TAILQ_INSERT_TAIL(&w->callers, c, link);
 	w->ncallers++;
-	assert_int_equal(flights_join(w->flights, &key, &c->seat, c->deadline, w->now), 0);
+	assert_int_equal(flights_join(w->flights, &key, &c->member, c->deadline, w->now), 0);
 }
 
 static void put(struct world *w)
@@ -389,7 +389,7 @@ static void happen(struct world *w, struct event *e)
 {
 	TAILQ_REMOVE(&w->events, e, link);
 	switch (e->what) {
-	case READ_DEPARTS:
+	case READ_SENT:
 		if (e->flight != NULL)
 			send_read(w, e->flight, e->secret);
 		break;

@@ -40,8 +40,8 @@ struct bench {
 
 /* How a save or restore went. */
 struct going {
-	struct save *save;
-	struct restore *restore;
+	struct snapshot_save *save;
+	struct snapshot_restore *restore;
 	unsigned begun, done;
 	bool room;
 	enum code code;
@@ -75,7 +75,7 @@ static void note_end(struct going *g, const struct failure *why)
 	g->restore = NULL;
 }
 
-static void on_saved(void *arg, const struct failure *why, const struct save_result *result)
+static void on_saved(void *arg, const struct failure *why, const struct snapshot_save_result *result)
 {
 	(void)result;
 	note_end(arg, why);
@@ -87,7 +87,7 @@ static void on_room(void *arg, bool room)
 	g->room = room;
 }
 
-static void on_restored(void *arg, const struct failure *why, const struct restore_result *result)
+static void on_restored(void *arg, const struct failure *why, const struct snapshot_restore_result *result)
 {
 	(void)result;
 	note_end(arg, why);
@@ -95,18 +95,18 @@ static void on_restored(void *arg, const struct failure *why, const struct resto
 
 static void save(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
-	static const struct save_ops ops = { .begin = on_begin, .data = on_data, .done = on_saved };
+	static const struct snapshot_save_ops ops = { .begin = on_begin, .data = on_data, .done = on_saved };
 
-	g->save = snapshot_save(b->transfers, 0, deadline_ms, &ops, g);
+	g->save = snapshot_save_start(b->transfers, 0, deadline_ms, &ops, g);
 	assert_non_null(g->save);
 	assert_int_equal(g->done, 0);
 }
 
 static void restore(struct bench *b, struct going *g, uint64_t deadline_ms)
 {
-	static const struct restore_ops ops = { .begin = on_begin, .room = on_room, .done = on_restored };
+	static const struct snapshot_restore_ops ops = { .begin = on_begin, .room = on_room, .done = on_restored };
 
-	g->restore = snapshot_restore(b->transfers, false, 0, deadline_ms, &ops, g);
+	g->restore = snapshot_restore_start(b->transfers, false, 0, deadline_ms, &ops, g);
 	assert_non_null(g->restore);
 	assert_int_equal(g->done, 0);
 }

@@ -1,0 +1,31 @@
+/*
+ * texts: a list of texts.
+ */
+#include "base/texts.h"
+
+#include "base/secmem.h"
+
+int texts_add(struct texts *texts, const char *text)
+{
+	size_t n = texts->count;
+	char **grown = texts->item;
+
+	if ((n & (n - 1)) == 0) /* its room doubles */
+		grown = secmem_realloc(texts->item, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	texts->item = grown;
+	grown[n] = secmem_strdup(text);
+	if (grown[n] == NULL)
+		return -1;
+	texts->count++;
+	return 0;
+}
+
+void texts_clear(struct texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		secmem_free(texts->item[i]);
+	secmem_free(texts->item);
+	*texts = (struct texts){ .item = NULL };
+}
