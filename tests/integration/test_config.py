@@ -198,14 +198,14 @@ def test_what_is_of_another_form_is_told_which_is_wanted(text, line, says):
     ("openbao: { namespace: \"x }\n", 1, "a quote that begins here is not closed"),
     ("- openbao\n", 1, "settings are wanted, as in openbao: { address: ... }"),
     ("openbao\n", 1, "settings are wanted, as in openbao: { address: ... }"),
-    (b"openbao: {}\n# \0\nlisten: {}\n", 2, "holds a NUL byte"),
-    (b"openbao: {}\n# \x01\n", 2, "holds a control byte (0x01)"),
-    (b"openbao: {}\n# a\rb: {}\n", 2, "holds a carriage return that ends no line"),
-    (b"openbao: {}\n# \xff\n", 2, "is not UTF-8"),
-    ("openbao: {}\n".encode("utf-16"), 1, "is UTF-16: save it as UTF-8"),
-    ("openbao: {}\n# \x85b: {}\n", 2, "holds U+0085, which YAML takes for the end of a line"),
-    ("openbao: {}\n# \u2028b: {}\n", 2, "holds U+2028, which YAML takes for the end of a line"),
-    ("openbao: {}\n# \u2029b: {}\n", 2, "holds U+2029, which YAML takes for the end of a line"),
+    (b"openbao: {}\n# \0\nlisten: {}\n", 2, "holds U+0000, which nobody sees"),
+    (b"openbao: {}\n# \x01\n", 2, "holds U+0001, which nobody sees"),
+    (b"openbao: {}\n# a\rb: {}\n", 2, "holds U+000D, which nobody sees"),
+    (b"openbao: {}\n# \xff\n", 2, "is not UTF-8: save it as UTF-8"),
+    ("openbao: {}\n".encode("utf-16"), 1, "is not UTF-8: save it as UTF-8"),
+    ("openbao: {}\n# \x85b: {}\n", 2, "holds U+0085, which nobody sees or YAML takes for the end of a line"),
+    ("openbao: {}\n# \u2028b: {}\n", 2, "holds U+2028, which nobody sees or YAML takes for the end of a line"),
+    ("openbao: {}\n# \u2029b: {}\n", 2, "holds U+2029, which nobody sees or YAML takes for the end of a line"),
 ])
 def test_what_yaml_would_take_otherwise_is_refused_and_named(text, line, says):
     assert_error_at(check(text), says, line)
