@@ -1,6 +1,6 @@
 /*
  * buf: a byte buffer that grows up to a limit, is consumed from the front, and wipes what it lets go of. The
- * held bytes are data[start] to data[end - 1]; what was ever held elsewhere in the allocation is zero.
+ * held bytes are data[start] to data[end - 1]; bytes that were held elsewhere in the allocation have been zeroed.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "base/secmem.h"
 
 #define FIRST_SIZE 256 /* small, since there is a buffer or two for every connection */
-#define LITTLE_MORE 64
+#define SPARE_ROOM 64
 
 void buf_init(struct buf *b, size_t limit)
 {
@@ -24,7 +24,7 @@ void buf_free(struct buf *b)
 }
 
 /* Moves the held bytes to the front of the allocation. */
-static void compact(struct buf *b)
+static void move_to_front(struct buf *b)
 {
 	size_t len = buf_len(b);
 
@@ -36,7 +36,7 @@ static void compact(struct buf *b)
 }
 
 /* Moves the held bytes into a larger allocation with room for n more. The caller has checked the limit. */
-static int grow(struct buf *b, size_t n)
+static int move_to_larger(struct buf *b, size_t n)
 {
 	size_t len = buf_len(b);
 	size_t cap = b->cap > 0 ? b->cap : FIRST_SIZE / 2;
@@ -44,11 +44,11 @@ static int grow(struct buf *b, size_t n)
 
 	cap = cap > b->limit / 2 ? b->limit : cap * 2;
 	/*
-	 * A large piece is mostly the last but for a few bytes, as a frame's end: they are not to double what it
-	 * takes.
+	 * After a large piece mostly only a few bytes follow, such as a frame's end. A little spare room keeps
+	 * them from doubling the allocation.
 	 */
 	if (cap < len + n)
-		cap = b->limit - len - n > LITTLE_MORE ? len + n + LITTLE_MORE : b->limit;
+		cap = b->limit - len - n > SPARE_ROOM ? len + n + SPARE_ROOM : b->limit;
 	data = secmem_malloc(cap);
 	if (data == NULL)
 		return -1;
@@ -73,10 +73,10 @@ int buf_make_room(struct buf *b, size_t n)
 	 * nearly full buffer would be moved again and again for a few bytes each time.
 	 */
 	if (len + n <= b->cap && (b->start >= len || b->cap == b->limit)) {
-		compact(b);
+		move_to_front(b);
 		return 0;
 	}
-	return grow(b, n);
+	return move_to_larger(b, n);
 }
 
 int buf_put(struct buf *b, const void *p, size_t n)
@@ -94,7 +94,9 @@ int buf_puts(struct buf *b, const char *s)
 	return buf_put(b, s, strlen(s));
 }
 
-/* Printed elsewhere first, since vsnprintf wants room for a NUL, which the limit need not leave. */
+/*
+ * The text is formatted outside the buffer first: vsnprintf needs room for a NUL, which the limit may not leave.
+ */
 int buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;

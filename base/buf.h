@@ -18,13 +18,13 @@ struct buf {
 	size_t limit;        /* most bytes it may ever hold */
 };
 
-/* An empty buffer that allocates nothing yet and never holds more than limit bytes. */
+/* Makes an empty buffer, which allocates nothing yet and never holds more than limit bytes. */
 void buf_init(struct buf *b, size_t limit);
 
-/* Wipes and frees; the buffer is as after buf_init and may be used again. */
+/* Wipes and frees; the buffer is then as after buf_init(), with the same limit, and may be used again. */
 void buf_free(struct buf *b);
 
-/* The bytes held: buf_len(b) bytes at buf_data(b), valid until the next call that changes the buffer. */
+/* These give the bytes held: buf_len(b) at buf_data(b), valid until the next call that changes the buffer. */
 static inline size_t buf_len(const struct buf *b)
 {
 	return b->end - b->start;
@@ -35,7 +35,8 @@ static inline unsigned char *buf_data(const struct buf *b)
 	return b->data == NULL ? NULL : b->data + b->start;
 }
 
-int buf_make_room(struct buf *b, size_t n); /* what buf_reserve() does when there is none */
+/* The slow path of buf_reserve(): moves the bytes or allocates more, so that n more fit. Returns as it does. */
+int buf_make_room(struct buf *b, size_t n);
 
 /*
  * Makes room for n more bytes after the held ones. 0, or -1 with the buffer unchanged: over the limit or out
@@ -51,7 +52,7 @@ static inline unsigned char *buf_tail(const struct buf *b)
 	return b->data == NULL ? NULL : b->data + b->end;
 }
 
-/* Bytes that may be written at buf_tail() right now. */
+/* Gives how many bytes may be written at buf_tail() without another buf_reserve(). */
 static inline size_t buf_room(const struct buf *b)
 {
 	size_t room = b->cap - b->end, left = b->limit - buf_len(b);
@@ -65,7 +66,7 @@ static inline void buf_commit(struct buf *b, size_t n)
 	b->end += n;
 }
 
-/* Append. 0, or -1 with the buffer unchanged (limit, memory). */
+/* These append n bytes, a string without its NUL, and formatted text. 0, or -1 with the buffer unchanged. */
 int buf_put(struct buf *b, const void *p, size_t n);
 int buf_puts(struct buf *b, const char *s);
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -73,10 +74,13 @@ int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pri
 /* Drops and wipes the first n bytes (n at most buf_len). An emptied buffer keeps its allocation. */
 void buf_consume(struct buf *b, size_t n);
 
-/* Drops and wipes the last bytes, so that n are left (n at most buf_len): undoes an append. */
+/* Drops and wipes the last bytes, so that the first n are left (n at most buf_len). It undoes an append. */
 void buf_truncate(struct buf *b, size_t n);
 
-/* Moves the content of from to to (which is freed first); from is empty afterwards. Limits move along. */
+/*
+ * Moves the content of `from` into `to`, whose own content is wiped and freed first; `from` is empty afterwards.
+ * `to` takes over the limit of `from`.
+ */
 void buf_move(struct buf *to, struct buf *from);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * clock: time since boot, and chance, both from the kernel.
+ * clock: time since boot and random numbers, both from the kernel.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-/* CLOCK_BOOTTIME is there since Linux 2.6.39 and cannot fail with a valid pointer. */
+/* CLOCK_BOOTTIME exists since Linux 2.6.39, and reading it cannot fail with a valid pointer. */
 static struct timespec since_boot(void)
 {
 	struct timespec now;
@@ -74,7 +74,7 @@ uint64_t clock_random(uint64_t low, uint64_t high)
 	span = high - low + 1;
 	if (span == 0)
 		return random_word();
-	/* Words in the last, incomplete span would favour the low numbers. */
+	/* 2^64 is mostly no multiple of the span: words beyond the last whole one would favour low numbers. */
 	spare = (UINT64_MAX % span + 1) % span;
 	do {
 		word = random_word();

@@ -1,12 +1,12 @@
 /*
- * compiler: what is asked of the compiler beyond the language.
+ * compiler: attributes that gcc and clang offer beyond the language.
  */
 #ifndef COMPILER_H
 #define COMPILER_H
 
 /*
- * A large local that is always written before it is read: it is not set to zeros first, as all others are
- * (-ftrivial-auto-var-init), which for a kilobyte takes as long as looking up a secret.
+ * Marks a large local variable that is always written before it is read. All other locals are set to zeros first
+ * (-ftrivial-auto-var-init); for a kilobyte that takes as long as looking up a secret in the cache.
  */
 #if defined(__has_attribute)
 #if __has_attribute(uninitialized)

@@ -1,5 +1,5 @@
 /*
- * drain: a timer, made active early when nothing is left.
+ * drain: a timer for the budget, which is made active early when nothing is left.
  */
 #include "base/drain.h"
 

@@ -1,6 +1,6 @@
 /*
- * drain: the end of a part that has something under way. When nothing is left, or after a while all the same, its
- * owner is told, once and from the loop.
+ * drain: waits until a part of the daemon has nothing under way any more, or until its time is over, and then
+ * calls back once, from the loop. Both the end of the daemon and a reload wait for parts in this way.
  */
 #ifndef DRAIN_H
 #define DRAIN_H
@@ -9,24 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Part of its owner's struct; all zero until drain_begin(). */
+/* The owner embeds this in its struct, and keeps it all zero until drain_begin(). */
 struct drain {
 	struct event timer;
-	void (*drained)(void *arg); /* NULL: not draining, or told already */
+	void (*drained)(void *arg); /* NULL: not draining, or called already */
 	void *arg;
 };
 
 /*
- * drained runs when drain_check() has been told that nothing is left, or after budget_ms; CLOCK_NEVER: however
- * long that takes. It takes the place of what was to be told before.
+ * Begins to drain: `drained` runs once, from the loop, after drain_check() was told that nothing is left, or after
+ * budget_ms (CLOCK_NEVER: no limit). If a drain is under way already it is replaced, and its callback does not
+ * run.
  */
 void drain_begin(struct drain *drain, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 
-/* To be called when something has ended. idle: nothing is left. */
+/* The owner calls this whenever something has ended, and once after drain_begin(). idle: nothing is left. */
 void drain_check(struct drain *drain, bool idle);
 
-/* It will not be told any more. */
+/* Cancels the drain: its callback will not run. */
 void drain_end(struct drain *drain);
 
 #endif

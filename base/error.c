@@ -1,5 +1,5 @@
 /*
- * error: a text that says what went wrong. Nothing but its formatting is here.
+ * error: formats the text that says what went wrong.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
  * error: a text that says what went wrong, carried out of functions that fail in ways a person must read
- * (configuration, files, sockets). It never holds a secret; whoever sets it sees to that.
+ * (configuration, files, sockets). It must never hold a secret: the function that sets it is responsible for that.
  */
 #ifndef ERROR_H
 #define ERROR_H

@@ -1,5 +1,5 @@
 /*
- * nearest: for guessing which name was meant.
+ * nearest: the Levenshtein distance, computed with one row of its table.
  */
 #include "base/nearest.h"
 

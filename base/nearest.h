@@ -1,10 +1,10 @@
 /*
- * nearest: for guessing which name was meant.
+ * nearest: tells how much two names differ, to guess which one was meant.
  */
 #ifndef NEAREST_H
 #define NEAREST_H
 
-/* In how many letters two names differ (Levenshtein); 99 if either is longer than 31 bytes. */
+/* Gives in how many bytes two names differ (Levenshtein distance); 99 if either is longer than 31 bytes. */
 unsigned nearest_distance(const char *a, const char *b);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * quantity: numbers as people write them.
+ * quantity: reads digits and the name of a unit, or an octal mode.
  */
 #include "base/quantity.h"
 
@@ -11,7 +11,7 @@ struct quantity_unit {
 	uint64_t factor;
 };
 
-/* Reads digits, from 0 to UINT64_MAX and at least one, and the name of a unit after them. */
+/* Reads at least one digit, for 0 to UINT64_MAX, and the name of a unit, of which "" may be one. 0, or -1. */
 static int quantity_parse(const char *text, const struct quantity_unit *units, size_t nunits, uint64_t *ret)
 {
 	uint64_t n = 0;

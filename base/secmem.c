@@ -1,6 +1,6 @@
 /*
- * secmem: memory that is wiped when it is given back. A thin layer over malloc, which says how large a block
- * really is; there is no state here, hence nothing to lock.
+ * secmem: memory that is wiped when it is given back. This is a thin layer over malloc, which tells how large a
+ * block really is (malloc_usable_size); there is no state here, hence nothing to lock.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -11,10 +11,11 @@
 #include "base/secmem.h"
 
 /*
- * The size of the whole block, and the block without what the compiler knows of its size: it would take the bytes
- * after those asked for to be out of bounds, and fortified functions would abort.
+ * Gives the size of the whole block, which may be more than was asked for. The empty asm makes the compiler forget
+ * the size it knows *p to have: it would take the bytes beyond to be out of bounds, and fortified functions would
+ * abort.
  */
-static size_t whole_block(void **p)
+static size_t block_size(void **p)
 {
 	__asm__("" : "+r"(*p));
 	return malloc_usable_size(*p);
@@ -69,8 +70,8 @@ char *secmem_strdup(const char *s)
 }
 
 /*
- * libc's realloc is never used: whether it moves the bytes, and leaves the old ones behind, is its own affair.
- * A block stays where it is if the new size fits and takes at least half of it.
+ * libc's realloc is never used, since it may move the bytes and leave the old ones behind unwiped. A block stays
+ * where it is if the new size fits and takes at least half of it, or if there is no memory for a smaller one.
  */
 void *secmem_realloc(void *p, size_t size)
 {
@@ -79,7 +80,7 @@ void *secmem_realloc(void *p, size_t size)
 
 	if (p == NULL)
 		return secmem_malloc(size);
-	have = whole_block(&p);
+	have = block_size(&p);
 	if (size > have || size < have / 2) {
 		fresh = secmem_malloc(size);
 		if (fresh == NULL && size > have)
@@ -98,6 +99,6 @@ void secmem_free(void *p)
 {
 	if (p == NULL)
 		return;
-	secmem_wipe(p, whole_block(&p));
+	secmem_wipe(p, block_size(&p));
 	free(p);
 }

@@ -10,11 +10,11 @@
 #include "base/secmem.h"
 #include "base/secretfile.h"
 
-/* A name that leaves room for the reason in an error's text. */
+/* A file's name is cut in an error's text, so that there is room for the reason. */
 #define NAME "%.300s"
-#define READ_SIZE 65537u /* most credentials, with one read and another to see the end */
+#define READ_SIZE 65537u /* one more than SECRETFILE_MAX, so that one read takes a credential's file */
 
-/* O_NONBLOCK: the open of a FIFO returns at once. O_NOCTTY: a terminal does not become ours. */
+/* With O_NONBLOCK the open of a FIFO returns at once; with O_NOCTTY a terminal does not become the daemon's. */
 static int open_regular(const char *path, struct stat *ret, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -31,7 +31,7 @@ static int open_regular(const char *path, struct stat *ret, struct error *error)
 	return -1;
 }
 
-/* How large a file says it is need not be true for long, or at all: only what is read counts. */
+/* The size that fstat() gives is not relied on: it may change at any time, and is 0 for files in /proc. */
 static int read_all(int fd, const char *path, size_t max, struct buf *content, struct error *error)
 {
 	ssize_t n;
@@ -72,6 +72,11 @@ bool secretfile_is_public(const char *path)
 	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
 }
 
+static bool is_same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
     struct error *error)
 {
@@ -85,9 +90,10 @@ int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct 
 	r = read_all(fd, path, max, &content, error);
 	if (r == 0 && fstat(fd, &after) < 0)
 		r = error_set(error, NAME ": %s", path, strerror(errno));
+	/* The time of the last change of status cannot be set by anybody, as the other one can. */
 	if (r == 0 &&
-	    (after.st_mtim.tv_sec != ret_status->st_mtim.tv_sec ||
-		after.st_mtim.tv_nsec != ret_status->st_mtim.tv_nsec || after.st_size != ret_status->st_size))
+	    (!is_same(&after.st_mtim, &ret_status->st_mtim) || !is_same(&after.st_ctim, &ret_status->st_ctim) ||
+		after.st_size != ret_status->st_size))
 		r = 1;
 	if (r == 0)
 		buf_move(ret, &content);

@@ -1,6 +1,7 @@
 /*
- * secretfile: reads a file that holds a credential. It never blocks on a FIFO or device: only a regular
- * file (or a symbolic link to one, as projected volumes use) is read, and at most so many bytes.
+ * secretfile: reads a file that holds a credential, or settings. It never blocks on a FIFO or device: only a
+ * regular file (or a symbolic link to one, as Kubernetes' projected volumes use) is read, and only up to a maximum
+ * size.
  */
 #ifndef SECRETFILE_H
 #define SECRETFILE_H
@@ -11,25 +12,25 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-#define SECRETFILE_MAX 65536 /* for a credential */
+#define SECRETFILE_MAX 65536 /* bytes of a credential's file */
 
 /*
- * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space. max:
- * bytes that the file may have. 0; or -1 with error set (file name and reason, never content) and ret untouched.
- * An empty file is an error.
+ * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space. max
+ * is the largest file that is read, in bytes. 0; or -1 with error set (file name and reason, never content) and
+ * ret untouched. A file that is empty, holds a NUL byte or more than ret may hold is an error.
  */
 int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error);
 
 /*
- * Replaces the content of ret with all bytes of the file, as they are; there may be none. max: bytes that the file
- * may have. 0, with *ret_status what fstat(2) said of the file before it was read; 1 if its size or its time of
- * change was another one after that, so that only a part may have been read: ret is untouched then; or -1 with
- * error set.
+ * Replaces the content of ret with all bytes of the file as they are, of which there may be none. max is the
+ * largest file that is read, in bytes. 0 with *ret_status, which fstat(2) gave before the file was read. 1 with
+ * ret untouched: size or time of change was another one afterwards, so that only a part may have been read. -1
+ * with error set.
  */
 int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
     struct error *error);
 
-/* Whether every user of the host may read the file, if they get to its folder. */
+/* True if the file's mode lets every user of the host read it, provided that they can reach its folder. */
 bool secretfile_is_public(const char *path);
 
 #endif

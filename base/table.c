@@ -1,5 +1,5 @@
 /*
- * table: xxHash is used as a header, so that there is no library to be loaded at the start.
+ * table: the hash. xxHash is used as a header, so that there is no library to load at the start.
  */
 #include "base/table.h"
 

@@ -1,5 +1,5 @@
 /*
- * texts: a list of texts.
+ * texts: an array whose room doubles whenever it is full.
  */
 #include "base/texts.h"
 
@@ -10,7 +10,7 @@ int texts_add(struct texts *texts, const char *text)
 	size_t n = texts->count;
 	char **grown = texts->item;
 
-	if ((n & (n - 1)) == 0) /* its room doubles */
+	if ((n & (n - 1)) == 0) /* the array is full at each power of two */
 		grown = secmem_realloc(texts->item, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
 	if (grown == NULL)
 		return -1;

@@ -1,5 +1,5 @@
 /*
- * texts: a list of texts in wiped memory. A zeroed one is empty.
+ * texts: a list of texts in memory that is wiped when it is freed. A zeroed list is empty.
  */
 #ifndef TEXTS_H
 #define TEXTS_H
@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 struct texts {
-	char **item; /* secmem, each of them too */
+	char **item; /* allocated by secmem, as is each text */
 	size_t count;
 };
 
-/* Adds a copy. 0; or -1: no memory, and the list is as it was. */
+/* Adds a copy of text at the end. 0; or -1: no memory, and the list is unchanged. */
 int texts_add(struct texts *texts, const char *text);
 
-/* Wipes and frees all of them; the list is empty then. */
+/* Wipes and frees the texts, and makes the list empty. */
 void texts_clear(struct texts *texts);
 
 #endif

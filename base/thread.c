@@ -1,13 +1,13 @@
 /*
- * thread: with all signals blocked, which are the loop's.
+ * thread: starts threads with a small stack and with all signals blocked, since signals are for the loop.
  */
 #include <signal.h>
 
 #include "base/thread.h"
 
-#define STACK_BYTES (256u * 1024) /* the usual 8 MiB count against what may be locked */
+#define STACK_BYTES (256u * 1024) /* the usual 8 MiB would count against the limit of locked memory */
 
-/* The thread inherits the signals that are blocked when it is made. */
+/* A thread inherits the signal mask, so it is set before and restored after. */
 int thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attributes;

@@ -1,12 +1,12 @@
 /*
- * thread: threads beside the loop's.
+ * thread: starts threads beside the one that runs the event loop.
  */
 #ifndef THREAD_H
 #define THREAD_H
 
 #include <pthread.h>
 
-/* Begins one that gets no signals. 0 or -1. */
+/* Starts a thread that runs run(arg) with all signals blocked. 0 with *ret for pthread_join(), or -1. */
 int thread_start(pthread_t *ret, void *(*run)(void *arg), void *arg);
 
 #endif

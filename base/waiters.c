@@ -1,32 +1,33 @@
 /*
- * waiters: a list in the order of coming, and so of rounds.
+ * waiters: a list in the order of arrival, so that the waiters of an earlier round stand before those of a later
+ * one.
  */
 #include "base/waiters.h"
 
 #include <utlist.h>
 
-void waiters_add(struct waiters *all, struct waiter *one)
+void waiters_add(struct waiters *waiters, struct waiter *waiter)
 {
-	one->round = all->round;
-	DL_APPEND(all->list, one);
+	waiter->round = waiters->round;
+	DL_APPEND(waiters->list, waiter);
 }
 
-void waiters_remove(struct waiters *all, struct waiter *one)
+void waiters_remove(struct waiters *waiters, struct waiter *waiter)
 {
-	DL_DELETE(all->list, one);
+	DL_DELETE(waiters->list, waiter);
 }
 
-unsigned waiters_end_round(struct waiters *all)
+unsigned waiters_end_round(struct waiters *waiters)
 {
-	return all->round++;
+	return waiters->round++;
 }
 
-struct waiter *waiters_take(struct waiters *all, unsigned round)
+struct waiter *waiters_take(struct waiters *waiters, unsigned round)
 {
-	struct waiter *first = all->list;
+	struct waiter *first = waiters->list;
 
 	if (first == NULL || first->round != round)
 		return NULL;
-	DL_DELETE(all->list, first);
+	DL_DELETE(waiters->list, first);
 	return first;
 }

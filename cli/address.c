@@ -1,5 +1,5 @@
 /*
- * address: which mount and which path an operand means.
+ * address: splits an operand into a mount and a path.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,8 @@ int address_parse(struct address *ret, const struct command *command, const char
 	const char *slash = strchr(operand, '/');
 
 	/*
-	 * It is not repeated in the message: it may be a KEY=VALUE, with a secret in it, whose path was forgotten.
+	 * The message does not repeat the operand: it may be a KEY=VALUE with a secret in it, whose path was
+	 * forgotten.
 	 */
 	if (mount == NULL &&
 	    (slash == NULL || slash == operand || slash[1] == '\0' ||

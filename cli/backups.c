@@ -1,5 +1,5 @@
 /*
- * backups: a directory of snapshots with dated names, of which the latest are kept.
+ * backups: see the header.
  */
 #include "cli/backups.h"
 
@@ -18,9 +18,9 @@
 #include "cli/cli.h"
 #include "cli/newfile.h"
 
-#define FORM "openbao-00000000T000000Z.snap" /* 0: any digit */
+#define FORM "openbao-00000000T000000Z.snap" /* each 0 stands for any digit */
 #define LEFTOVER_S (24 * 60 * 60)
-#define WAIT_MAX_MS 3000u /* for a second that has no snapshot yet */
+#define WAIT_MAX_MS 3000u /* the wait for a second that has no snapshot yet */
 
 /* -- names ---------------------------------------------------------------------------------------------------- */
 
@@ -40,7 +40,7 @@ static int is_snapshot(const struct dirent *entry)
 	return has_form(entry->d_name, strlen(entry->d_name));
 }
 
-/* A leftover is called ".openbao-….snap.xxxxxx", as newfile makes it. */
+/* A leftover is called ".openbao-….snap.xxxxxx", the name that newfile gives to an unfinished file. */
 static int is_leftover(const struct dirent *entry)
 {
 	const char *name = entry->d_name;
@@ -90,8 +90,8 @@ int backups_choose_name(struct backups *b)
 /* -- removing ------------------------------------------------------------------------------------------------- */
 
 /*
- * Puts the names that are wanted into *ret, the oldest first: the dates are written so that their order is that of
- * the names. Gives how many, for free_names(); or -1 with *ret untouched, having said why.
+ * Puts the names that `wanted` accepts into *ret, the oldest first: the dates are written so that the names' order
+ * is theirs. Returns how many, for free_names(); or -1 with *ret untouched, after a message.
  */
 static int list_names(const struct backups *b, int (*wanted)(const struct dirent *), struct dirent ***ret)
 {
@@ -138,9 +138,7 @@ int backups_sweep(const struct backups *b)
 	return r;
 }
 
-/*
- * Only files count, and the new one is not for choice: with a clock that was set back it may look like the oldest.
- */
+/* Only regular files count, and never the new one: with a clock that was set back it may look like the oldest. */
 static bool is_older_file(const struct backups *b, const char *name)
 {
 	struct stat status;

@@ -1,7 +1,7 @@
 /*
  * backups: a directory of snapshots with dated names, openbao-20261124T153000Z.snap, of which the latest are kept.
  *
- * Functions that give an int give 0, or an exit status when all has been said.
+ * Functions that return an int return 0, or an exit status after printing what went wrong.
  */
 #ifndef BACKUPS_H
 #define BACKUPS_H
@@ -13,19 +13,19 @@
 struct backups {
 	const char *path;
 	int directory;
-	char name[BACKUPS_NAME]; /* the new one's */
+	char name[BACKUPS_NAME]; /* the new snapshot's name */
 };
 
-/* Opens the directory, and keeps others of this command out until the program ends. */
+/* Opens the directory and locks it, so that no other save to it runs until this program ends. */
 int backups_open(struct backups *b, const char *path);
 
-/* Names the new one after this second, or the next if that has one already. */
+/* Chooses b->name by the present second, or by the next one if there is a snapshot of this second already. */
 int backups_choose_name(struct backups *b);
 
-/* Removes what runs that were killed have left, if it is older than a day. */
+/* Removes unfinished files that killed runs have left, if they are older than a day. */
 int backups_sweep(const struct backups *b);
 
-/* Removes the oldest beyond keep, at least 1, but never the new one. */
+/* Removes the oldest snapshots until `keep` are left (at least 1), but never the new one. */
 int backups_prune(const struct backups *b, size_t keep);
 
 #endif

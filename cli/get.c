@@ -9,35 +9,38 @@
 #include "cli/cli.h"
 #include "proto/jwrite.h"
 
-static int run(struct cli *cli, int argc, char **argv);
+static int get_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "get",
 	.arguments = "[-f FIELD] [-v VERSION] MOUNT/PATH",
 	.summary = "read a secret",
-	.help =
-	    "Prints the secret at PATH of the KV engine at MOUNT: its JSON object, byte for byte as OpenBao sent it,\n"
-	    "and a newline.\n\n"
-	    "  -f, --field FIELD      only this field: a string unescaped, anything else as JSON text. No newline is\n"
-	    "                         added, unless standard output is a terminal. Status 34 if there is no such field.\n"
-	    "  -v, --version VERSION  that version instead of the latest\n"
-	    "      --full             one JSON object on one line, with the version before everything else:\n"
-	    "                         {\"version\":7,\"created_time\":\"...\",\"metadata\":null,\"data\":{...}}\n"
-	    "  -m, --mount MOUNT      the mount, if it has a slash in it (or always): the operand is then PATH alone.\n"
-	    "                         Without -m the mount is what is before the operand's first slash.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl get secret/app/db\n"
-	    "  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
-	    "  secretstorectl get -f tls.key secret/web >key.pem\n"
-	    "  secretstorectl get -m team/kv app/db\n\n"
-	    "  # change one field, and nothing if somebody else did so meanwhile\n"
-	    "  old=$(secretstorectl get --full secret/app/db)\n"
-	    "  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
-	    "    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
-	.run = run,
+	.help = "Prints the secret at PATH of the KV engine at MOUNT: its JSON object, byte for\n"
+		"byte as OpenBao sent it, and a newline.\n\n"
+		"  -f, --field FIELD      only this field: a string unescaped, anything else as\n"
+		"                         JSON text. No newline is added, unless standard\n"
+		"                         output is a terminal. Status 34 if there is no such\n"
+		"                         field.\n"
+		"  -v, --version VERSION  that version instead of the latest\n"
+		"      --full             one JSON object on one line, with the version before\n"
+		"                         everything else:\n"
+		"         {\"version\":7,\"created_time\":\"...\",\"metadata\":null,\"data\":{...}}\n"
+		"  -m, --mount MOUNT      the mount, if it has a slash in it (or always): the\n"
+		"                         operand is then PATH alone. Without -m the mount is\n"
+		"                         what is before the operand's first slash.\n\n"
+		"Examples:\n"
+		"  secretstorectl get secret/app/db\n"
+		"  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
+		"  secretstorectl get -f tls.key secret/web >key.pem\n"
+		"  secretstorectl get -m team/kv app/db\n\n"
+		"  # change one field, and nothing if somebody else did so meanwhile\n"
+		"  old=$(secretstorectl get --full secret/app/db)\n"
+		"  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
+		"    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
+	.run = get_run,
 };
 
-/* The head holds no secret, so it may be put together first. */
+/* The part before the data holds no secret, so it may be put together in a buffer. */
 static int write_full(const struct ss_secret *secret)
 {
 	struct buf head;
@@ -85,7 +88,7 @@ static int write_field(const struct ss_secret *secret, const char *name, const c
 	return say_end(failed != 0 || (isatty(STDOUT_FILENO) && say_out("\n", 1) != 0), 0);
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int get_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, { "field", required_argument, NULL, 'f' },
 		{ "version", required_argument, NULL, 'v' }, { "mount", required_argument, NULL, 'm' },
@@ -95,16 +98,16 @@ static int run(struct cli *cli, int argc, char **argv)
 	bool full = false;
 	struct ss_secret *secret;
 	struct address address;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "f:v:m:", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'f')
+		if (option == 'f')
 			field = optarg;
-		else if (what == 'm')
+		else if (option == 'm')
 			mount = optarg;
-		else if (what == 'F')
+		else if (option == 'F')
 			full = true;
 		else if (option_number(optarg, &version) != 0 || version == 0)
 			return say_usage(&command, "%s: a version is a number from 1", optarg);

@@ -1,5 +1,6 @@
 /*
- * main: secretstorectl, the command for people, scripts and health checks. Finds the command and runs it.
+ * main: secretstorectl, the command for people, scripts and health checks. It finds the command that was asked
+ * for, and runs it.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "cli/cli.h"
 
 /*
- * A standard descriptor that is closed would be given to the next file or socket that is opened, and what is meant
- * for standard output would go there. These can be neither read nor written the wrong way.
+ * If a standard descriptor is closed, the next file or socket that is opened gets its number, and what is meant
+ * for standard output would go there. So each closed one is opened, in a way that allows neither reading nor
+ * writing.
  */
 static int occupy_descriptors(void)
 {
@@ -26,7 +28,10 @@ static int occupy_descriptors(void)
 	return 0;
 }
 
-/* Secrets pass through this process: no core file, and no looking in by others of the same user. */
+/*
+ * Secrets pass through this process, so it leaves no core file, and other processes of its user cannot look into
+ * it.
+ */
 static int harden(void)
 {
 	const struct rlimit none = { .rlim_cur = 0, .rlim_max = 0 };
@@ -38,7 +43,7 @@ static int harden(void)
 	return 0;
 }
 
-/* Those of the command line, in the order of the help; NULL after the last. */
+/* Returns the commands in the order of the help; NULL after the last. */
 static const struct command *command_at(size_t i)
 {
 	static const struct command *(*const commands[])(
@@ -47,21 +52,21 @@ static const struct command *command_at(size_t i)
 	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
 
 	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
 		if (strcmp(command->name, argv[0]) == 0) {
-			optind = 0; /* getopt begins anew */
+			optind = 0; /* with 0, getopt starts anew */
 			return command->run(cli, argc, argv);
 		}
 	}
 	return say_usage(NULL, "there is no command \"%s\"", argv[0]);
 }
 
-/* "help" and "help COMMAND", as people try them: COMMAND --help. */
-static int help(struct cli *cli, int argc, char **argv)
+/* "help" and "help COMMAND" are not documented, but people try them: they do what --help does. */
+static int run_help(struct cli *cli, int argc, char **argv)
 {
 	static char option[] = "--help";
 
@@ -70,7 +75,7 @@ static int help(struct cli *cli, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		argv[i - 1] = argv[i];
 	argv[argc - 1] = option;
-	return run(cli, argc, argv);
+	return run_command(cli, argc, argv);
 }
 
 int main(int argc, char **argv)
@@ -81,14 +86,14 @@ int main(int argc, char **argv)
 
 	if (occupy_descriptors() != 0 || harden() != 0)
 		return EXIT_LOCAL;
-	/* "+": what follows the command's name is the command's. */
+	/* "+" ends the options at the command's name: what follows is for the command. */
 	if (option_next(NULL, &cli, argc, argv, "+:" OPTIONS_COMMON_SHORT, longs) == OPTION_STOP)
 		return cli.status;
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)
 		return say_usage(NULL, "which command? get, put, ping, probe, status or snapshot");
-	status = strcmp(argv[0], "help") == 0 ? help(&cli, argc, argv) : run(&cli, argc, argv);
+	status = strcmp(argv[0], "help") == 0 ? run_help(&cli, argc, argv) : run_command(&cli, argc, argv);
 	ss_close(cli.client);
 	return status;
 }

@@ -1,5 +1,5 @@
 /*
- * newfile: a file that has its name only when it is whole.
+ * newfile: see the header.
  */
 #include "cli/newfile.h"
 
@@ -19,7 +19,7 @@
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-/* The file that a signal's handler has to remove. It is changed only while these signals are blocked. */
+/* The file that a signal handler has to remove. It is changed only while these signals are blocked. */
 static struct newfile *unfinished;
 
 static void remove_and_end(int number)
@@ -27,8 +27,8 @@ static void remove_and_end(int number)
 	if (unfinished != NULL)
 		(void)unlinkat(unfinished->directory, unfinished->temporary, 0);
 	/*
-	 * The program ends as if the signal had never been caught, as soon as this returns and it is no longer
-	 * blocked.
+	 * The program ends as if the signal had never been caught, as soon as this handler returns and the signal
+	 * is no longer blocked.
 	 */
 	(void)signal(number, SIG_DFL);
 	(void)raise(number);
@@ -44,7 +44,7 @@ static void block(sigset_t *ret_before)
 	(void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-/* A signal that is ignored (nohup, a job in the background) stays so. */
+/* A signal that is ignored (nohup, a job in the background) stays ignored. */
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = remove_and_end }, now;
@@ -54,7 +54,7 @@ static void catch_signals(void)
 		if (sigaction(endings[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL)
 			(void)sigaction(endings[i], &action, NULL);
 	}
-	/* A file over the limit of its size is an error like any other. */
+	/* With SIGXFSZ ignored, exceeding the limit for a file's size is an error of write() like any other. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
@@ -85,7 +85,7 @@ int newfile_begin(struct newfile *f, int directory, const char *name)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (f->fd < 0)
 		return -1;
-	/* The mode is this one whatever the umask is. */
+	/* The umask may have taken away more than the mode says. */
 	if (fchmod(f->fd, 0600) == 0)
 		return 0;
 	newfile_abandon(f);
@@ -109,7 +109,7 @@ int newfile_write(const struct newfile *f, const void *p, size_t n)
 	return 0;
 }
 
-/* Not all file systems know RENAME_NOREPLACE; then a look has to do. */
+/* Some file systems do not know RENAME_NOREPLACE; there the name is looked up before. */
 static int give_name(const struct newfile *f, bool replace)
 {
 	struct stat status;
@@ -132,7 +132,7 @@ int newfile_finish(struct newfile *f, bool replace)
 	int r = fsync(f->fd), error = errno;
 	sigset_t before;
 
-	/* Some file systems tell only at the end that there was no room. */
+	/* Some file systems report only here that there was no room. */
 	if (close(f->fd) != 0 && r == 0) {
 		r = -1;
 		error = errno;
@@ -152,7 +152,7 @@ int newfile_finish(struct newfile *f, bool replace)
 
 int newfile_settle(const struct newfile *f)
 {
-	/* EINVAL: this file system has nothing to sync of a directory. */
+	/* EINVAL means that this file system does not sync directories. */
 	return fsync(f->directory) == 0 || errno == EINVAL ? 0 : -1;
 }
 

@@ -1,8 +1,8 @@
 /*
- * newfile: a file that has its name only when it is whole. Until then it stands beside its place as
- * ".NAME.xxxxxx", for its owner alone, and is removed if it is abandoned, or a signal ends the program.
+ * newfile: a file that gets its name only when it is whole. Until then it stands in the same directory as
+ * ".NAME.xxxxxx", readable for its owner alone, and is removed if it is abandoned or a signal ends the program.
  *
- * Functions that give an int give 0, or -1 with errno set. One at a time.
+ * Functions that return an int return 0, or -1 with errno set. There can be only one such file at a time.
  */
 #ifndef NEWFILE_H
 #define NEWFILE_H
@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define NEWFILE_RANDOM 6 /* letters and digits at the end of its first name */
+#define NEWFILE_RANDOM 6 /* letters and digits at the end of the first name */
 
 struct newfile {
-	int directory;    /* where it stands; not owned */
-	const char *name; /* not owned */
+	int directory;    /* the directory it stands in; not owned */
+	const char *name; /* the final name; not owned */
 	int fd;
 	char temporary[NAME_MAX + 1];
 };
@@ -24,13 +24,14 @@ int newfile_begin(struct newfile *f, int directory, const char *name);
 int newfile_write(const struct newfile *f, const void *p, size_t n);
 
 /*
- * Brings it to the disk and gives it its name, in place of a file that has it now; if that is not wanted, EEXIST.
- * On failure it is abandoned. newfile_settle() then brings the name to the disk, too.
+ * newfile_finish() syncs the file to the disk and gives it its name. With replace it takes the place of a file of
+ * that name; without, such a file is the error EEXIST. On failure the new file is abandoned. newfile_settle() then
+ * syncs the directory, so that the name is on the disk, too.
  */
 int newfile_finish(struct newfile *f, bool replace);
 int newfile_settle(const struct newfile *f);
 
-/* Removes it, whatever errno is. */
+/* Removes the file. errno stays as it is. */
 void newfile_abandon(struct newfile *f);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * option: command line options, those that all commands have, the forms of their values, and the handle that they
- * ask for.
+ * option: parses the command line: the options that all commands have and the forms of their values. It also opens
+ * the handle that these options ask for.
  */
 #include <ctype.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "proto/jscan.h"
 
-#define DURATION_MAX_MS UINT64_C(604800000) /* a week: for waiting; requests have a limit of their own */
+#define DURATION_MAX_MS UINT64_C(604800000) /* a week, for waiting; a request has its own limit */
 
 int option_number(const char *text, uint64_t *ret)
 {
@@ -51,11 +51,11 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
     const struct option *longs)
 {
 	const char *given;
-	int what;
+	int option;
 
-	opterr = 0; /* getopt's own messages would not say where to look further. */
-	while ((what = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		switch (what) {
+	opterr = 0; /* getopt's own messages would not point to --help. */
+	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		switch (option) {
 		case 's':
 			cli->socket = optarg;
 			break;
@@ -78,7 +78,7 @@ int option_next(const struct command *command, struct cli *cli, int argc, char *
 				    say_usage(command, "there is no option -%c", isprint(optopt) ? optopt : '?'));
 			return stop(cli, say_usage(command, "there is no option %s, or it takes no value", given));
 		default:
-			return what;
+			return option;
 		}
 	}
 	return -1;

@@ -1,5 +1,5 @@
 /*
- * ping: is the daemon there, and is it ready? For health checks, and for waiting until it is.
+ * ping: asks whether the daemon is there, and whether it is ready: for health checks, and for waiting until it is.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,30 +9,33 @@
 #include "cli/cli.h"
 
 #define TRY_MAX_MS 5000u   /* for one of the tries of --wait */
-#define PAUSE_MIN_MS 100u  /* between them at first … */
-#define PAUSE_MAX_MS 1000u /* … and after some seconds, for it may take days */
+#define PAUSE_MIN_MS 100u  /* the pause between tries at first … */
+#define PAUSE_MAX_MS 1000u /* … and after some seconds, since it may take days */
 
-static int run(struct cli *cli, int argc, char **argv);
+static int ping_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "ping",
 	.arguments = "[--ready] [--wait] [-q]",
 	.summary = "is the daemon there, is it ready",
-	.help =
-	    "Succeeds if the daemon answers. It does so from its memory, at once, whatever OpenBao does.\n\n"
-	    "      --ready  only if it is ready too, which means logged in at OpenBao; else status 18 (not_ready)\n"
-	    "      --wait   go on trying until the timeout (-t), also while there is no socket yet;\n"
-	    "               -t infinity: for as long as it takes\n"
-	    "  -q, --quiet  say nothing; the exit status tells\n\n"
-	    "Examples:\n"
-	    "  secretstorectl ping -q                         # a liveness check\n"
-	    "  secretstorectl -t 2s ping --ready              # a readiness check\n"
-	    "  secretstorectl ping --ready --wait -t 1m       # before a program that needs its secrets to start\n",
-	.run = run,
+	.help = "Succeeds if the daemon answers. It does so from its memory, at once, whatever\n"
+		"OpenBao does.\n\n"
+		"      --ready  only if it is ready too, which means logged in at OpenBao; else\n"
+		"               status 18 (not_ready)\n"
+		"      --wait   go on trying until the timeout (-t), also while there is no\n"
+		"               socket yet; -t infinity: for as long as it takes\n"
+		"  -q, --quiet  say nothing; the exit status tells\n\n"
+		"Examples:\n"
+		"  secretstorectl ping -q                    # a liveness check\n"
+		"  secretstorectl -t 2s ping --ready         # a readiness check\n\n"
+		"  # before a program that needs its secrets to start\n"
+		"  secretstorectl ping --ready --wait -t 1m\n",
+	.run = ping_run,
 };
 
-/* Asks once. A daemon that is not ready, if ready is wanted, is a failure like any other. */
-static int ask(struct cli *cli, bool ready, uint32_t timeout_ms, struct ss_ping *answer, struct ss_error *error)
+/* Asks once. Returns 0, or -1 with the failure; if ready is set, a daemon that is not ready is a failure, too. */
+static int ping_once(struct cli *cli, bool ready, uint32_t timeout_ms, struct ss_ping *answer,
+    struct ss_error *error)
 {
 	static char message[96];
 	char state[sizeof(answer->state)];
@@ -49,15 +52,15 @@ static int ask(struct cli *cli, bool ready, uint32_t timeout_ms, struct ss_ping 
 	return -1;
 }
 
-static uint64_t left_until(uint64_t deadline_ms)
+static uint64_t ms_until(uint64_t deadline_ms)
 {
 	uint64_t now_ms = clock_now_ms();
 
 	return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 }
 
-/* Asks until it succeeds, fails for good, or the timeout is over. */
-static int ask_until(struct cli *cli, bool ready, struct ss_ping *answer, struct ss_error *error)
+/* Asks until it succeeds, fails for good, or the timeout is over. Returns 0 or -1 as ping_once() does. */
+static int ping_until(struct cli *cli, bool ready, struct ss_ping *answer, struct ss_error *error)
 {
 	uint64_t began_ms = clock_now_ms();
 	uint64_t deadline_ms = cli->timeout_ms == DURATION_INFINITE ? CLOCK_NEVER : began_ms + cli->timeout_ms;
@@ -65,9 +68,10 @@ static int ask_until(struct cli *cli, bool ready, struct ss_ping *answer, struct
 	struct timespec pause;
 
 	do {
-		if (ask(cli, ready, left_ms < TRY_MAX_MS ? (uint32_t)left_ms : TRY_MAX_MS, answer, error) == 0)
+		if (ping_once(cli, ready, left_ms < TRY_MAX_MS ? (uint32_t)left_ms : TRY_MAX_MS, answer, error) ==
+		    0)
 			return 0;
-		left_ms = left_until(deadline_ms);
+		left_ms = ms_until(deadline_ms);
 		if (!error->retryable || left_ms == 0)
 			return -1;
 		pause_ms = (clock_now_ms() - began_ms) / 10;
@@ -80,12 +84,12 @@ static int ask_until(struct cli *cli, bool ready, struct ss_ping *answer, struct
 		pause = (struct timespec){ .tv_sec = (time_t)(pause_ms / 1000),
 			.tv_nsec = (long)(pause_ms % 1000) * 1000000 };
 		nanosleep(&pause, NULL);
-		left_ms = left_until(deadline_ms);
+		left_ms = ms_until(deadline_ms);
 	} while (left_ms > 0);
 	return -1;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int ping_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "ready", no_argument, NULL, 'r' }, { "wait", no_argument, NULL, 'w' },
@@ -94,22 +98,22 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct ss_ping answer;
 	struct ss_error error;
 	char state[sizeof(answer.state)], version[sizeof(answer.version)], line[128];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		ready |= what == 'r';
-		wait |= what == 'w';
-		quiet |= what == 'q';
+		ready |= option == 'r';
+		wait |= option == 'w';
+		quiet |= option == 'q';
 	}
 	if (argc != optind)
 		return say_usage(&command, "ping takes no operand");
 	status = option_open(&command, cli, wait);
 	if (status != 0)
 		return status;
-	if ((wait ? ask_until(cli, ready, &answer, &error) : ask(cli, ready, cli->timeout_ms, &answer, &error)) !=
-	    0)
+	if ((wait ? ping_until(cli, ready, &answer, &error)
+		  : ping_once(cli, ready, cli->timeout_ms, &answer, &error)) != 0)
 		return quiet ? error.code : say_failure(command.name, &error);
 	if (quiet)
 		return 0;

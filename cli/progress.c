@@ -1,5 +1,5 @@
 /*
- * progress: how far a transfer has come. No escape sequences: a carriage return and blanks do on any terminal.
+ * progress: see the header. It uses no escape sequences: a carriage return and blanks work on any terminal.
  */
 #include "cli/progress.h"
 
@@ -15,7 +15,7 @@
 #define COLUMNS_DEFAULT 80
 #define BAR_MAX 40
 #define BAR_MIN 5
-#define RATE_AFTER_MS 500u /* before, it would say little */
+#define RATE_AFTER_MS 500u /* before that a rate would say little */
 
 void progress_size(char *out, size_t cap, uint64_t bytes)
 {
@@ -27,7 +27,7 @@ void progress_size(char *out, size_t cap, uint64_t bytes)
 		snprintf(out, cap, "%u bytes", (unsigned)bytes);
 		return;
 	}
-	/* What would be rounded to 1024.0 belongs to the next unit. */
+	/* A size that would be rounded to 1024.0 belongs to the next unit. */
 	for (size /= 1024; size >= 1023.95 && unit < sizeof(units) / sizeof(units[0]) - 1; size /= 1024)
 		unit++;
 	snprintf(out, cap, "%.1f %s", size, units[unit]);
@@ -42,7 +42,10 @@ static size_t columns(void)
 	return size.ws_col;
 }
 
-/* One column stays free, in which some terminals would begin a new line. */
+/*
+ * Draws text over the line before. One column stays free, since some terminals begin a new line after the last
+ * one.
+ */
 static void show(struct progress *p, const char *text)
 {
 	size_t room = columns() - 1, len = strlen(text);
@@ -53,7 +56,7 @@ static void show(struct progress *p, const char *text)
 	p->width = width;
 }
 
-/* Draws "saving  [#####.....]  43%  1.5 MiB  3.0 MiB/s", with a bar as wide as there is room beside the rest. */
+/* Draws "saving  [#####.....]  43%  1.5 MiB  3.0 MiB/s". The bar is as wide as there is room beside the rest. */
 static void draw(struct progress *p, uint64_t now_ms)
 {
 	char line[LINE_SIZE], marks[BAR_MAX + 1], bar[BAR_MAX + 20] = "", size[32], speed[32], rate[40] = "";

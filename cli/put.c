@@ -1,6 +1,6 @@
 /*
- * put: writes a new version of a secret. Its JSON object is made of the operands or read from standard input, and
- * all of it stays in memory that is wiped.
+ * put: writes a new version of a secret. Its JSON object is made from the operands, or read from standard input.
+ * All of it stays in memory that is wiped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,36 +18,42 @@
 
 #define READ_SIZE 65536u
 
-static int run(struct cli *cli, int argc, char **argv);
+static int put_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "put",
 	.arguments = "[--cas VERSION] MOUNT/PATH KEY=VALUE... | -",
 	.summary = "write a secret",
-	.help =
-	    "Writes a new version of the secret at PATH of the KV engine at MOUNT, and prints its number. The new version\n"
-	    "is what is given here; fields that only the old one has are gone.\n\n"
-	    "  -                 the whole secret is standard input, a JSON object, which is written as it is\n"
-	    "  KEY=VALUE         a string field\n"
-	    "  KEY=@FILE         its value is the file's content (UTF-8), including a newline at its end\n"
-	    "  KEY=@-            its value is standard input\n"
-	    "  KEY=@@REST        its value is @REST: for a value that begins with @\n\n"
-	    "      --cas VERSION  only if the secret is at that version now, 0: if there is none yet. Else nothing is\n"
-	    "                     written, status 15.\n"
-	    "  -m, --mount MOUNT  the mount, if it has a slash in it (or always): the operand is then PATH alone\n\n"
-	    "Do not type a secret as KEY=VALUE. The command line is there for every user of this machine to see (ps), and\n"
-	    "your shell keeps it in its history. Standard input and files are not seen:\n\n"
-	    "  secretstorectl put secret/app/db password=@- user=app     # type it, end with Ctrl-D twice\n"
-	    "  openssl rand -base64 24 | tr -d '\\n' | secretstorectl put secret/app/db password=@-\n"
-	    "  secretstorectl put secret/web tls.key=@key.pem tls.crt=@cert.pem\n"
-	    "  secretstorectl put --cas 0 secret/app/db - <secret.json\n\n"
-	    "Status 28 (unknown_outcome) means that the write may have happened: read the secret before trying again.\n"
-	    "The command never repeats it by itself.\n",
-	.run = run,
+	.help = "Writes a new version of the secret at PATH of the KV engine at MOUNT, and\n"
+		"prints its number. The new version is what is given here; fields that only the\n"
+		"old one has are gone.\n\n"
+		"  -                  the whole secret is standard input, a JSON object, which\n"
+		"                     is written as it is\n"
+		"  KEY=VALUE          a string field\n"
+		"  KEY=@FILE          its value is the file's content (UTF-8), including a\n"
+		"                     newline at its end\n"
+		"  KEY=@-             its value is standard input\n"
+		"  KEY=@@REST         its value is @REST: for a value that begins with @\n\n"
+		"      --cas VERSION  only if the secret is at that version now, 0: if there is\n"
+		"                     none yet. Else nothing is written, status 15.\n"
+		"  -m, --mount MOUNT  the mount, if it has a slash in it (or always): the\n"
+		"                     operand is then PATH alone\n\n"
+		"Do not type a secret as KEY=VALUE. The command line is there for every user of\n"
+		"this machine to see (ps), and your shell keeps it in its history. Standard\n"
+		"input and files are not seen:\n\n"
+		"  # type it, end with Ctrl-D twice\n"
+		"  secretstorectl put secret/app/db password=@- user=app\n\n"
+		"  openssl rand -base64 24 | tr -d '\\n' |\n"
+		"    secretstorectl put secret/app/db password=@-\n"
+		"  secretstorectl put secret/web tls.key=@key.pem tls.crt=@cert.pem\n"
+		"  secretstorectl put --cas 0 secret/app/db - <secret.json\n\n"
+		"Status 28 (unknown_outcome) means that the write may have happened: read the\n"
+		"secret before trying again. The command never repeats it by itself.\n",
+	.run = put_run,
 };
 
-/* Reads everything up to the end; the buffer's limit is the most there may be. name is for messages. */
-static int read_all(struct buf *out, int fd, const char *name)
+/* Reads to the end of the file; the buffer's limit is the most that is accepted. name is for messages. */
+static int read_to_end(struct buf *out, int fd, const char *name)
 {
 	for (;;) {
 		ssize_t n;
@@ -65,15 +71,15 @@ static int read_all(struct buf *out, int fd, const char *name)
 	}
 }
 
-/* Whoever sees nothing happen should know what is awaited. */
-static void explain_terminal(const char *what, const char *end)
+/* Tells whoever sits at a terminal what is awaited, since otherwise nothing seems to happen. */
+static void prompt_for(const char *what, const char *end)
 {
 	if (isatty(STDIN_FILENO))
 		fprintf(stderr, "secretstorectl: type %s; end with %s\n", what, end);
 }
 
-/* The value is JSON-escaped: what is no text cannot be a JSON string. */
-static int put_value(struct buf *object, const char *key, const char *value, size_t len)
+/* Adds a value as a JSON string. JSON strings hold UTF-8 only. */
+static int add_value(struct buf *object, const char *key, const char *value, size_t len)
 {
 	if (!utf8_valid(value, len))
 		return say_trouble("the value of %s is not valid UTF-8; encode it, for example with base64", key);
@@ -82,7 +88,7 @@ static int put_value(struct buf *object, const char *key, const char *value, siz
 	return 0;
 }
 
-static int put_file(struct buf *object, const char *key, const char *path)
+static int add_file(struct buf *object, const char *key, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), status;
@@ -91,35 +97,37 @@ static int put_file(struct buf *object, const char *key, const char *path)
 	if (fd < 0)
 		return say_trouble("%s: %m", path);
 	if (is_stdin)
-		explain_terminal("the field's value", "Ctrl-D twice (a newline would be part of it)");
+		prompt_for("the field's value", "Ctrl-D twice (a newline would be part of it)");
 	buf_init(&content, FRAME_BODY_MAX + READ_SIZE);
-	status = read_all(&content, fd, is_stdin ? "standard input" : path);
+	status = read_to_end(&content, fd, is_stdin ? "standard input" : path);
 	if (!is_stdin)
 		close(fd);
 	if (status == 0)
-		status = put_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
+		status = add_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
 		    buf_len(&content));
 	buf_free(&content);
 	return status;
 }
 
-static int put_member(struct buf *object, const char *key, const char *value)
+static int add_member(struct buf *object, const char *key, const char *value)
 {
 	if (buf_puts(object, buf_len(object) > 1 ? "," : "") != 0 ||
 	    jwrite_escaped(object, key, strlen(key)) != 0 || buf_puts(object, ":") != 0)
 		return say_code(key, SS_NO_MEMORY);
 	if (value[0] == '@' && value[1] != '@')
-		return put_file(object, key, value + 1);
+		return add_file(object, key, value + 1);
 	value += value[0] == '@';
-	return put_value(object, key, value, strlen(value));
+	return add_value(object, key, value, strlen(value));
 }
 
-/* Makes the object of operands KEY=VALUE. The values are blanked in the operands, where ps would show them. */
-static int put_operands(struct buf *object, int count, char **operand)
+/*
+ * Makes the object from operands KEY=VALUE. The values are then blanked in the operands, since ps would show them.
+ */
+static int add_operands(struct buf *object, int count, char **operand)
 {
 	int from_stdin = 0, status;
 
-	/* Each operand is split in place, so that a key is a string of its own from here on. */
+	/* Each operand is split in place, so that from here on its key is a string of its own. */
 	for (int i = 0; i < count; i++) {
 		char *equals = strchr(operand[i], '=');
 
@@ -143,7 +151,7 @@ static int put_operands(struct buf *object, int count, char **operand)
 	for (int i = 0; i < count; i++) {
 		char *value = operand[i] + strlen(operand[i]) + 1;
 
-		status = put_member(object, operand[i], value);
+		status = add_member(object, operand[i], value);
 		secmem_wipe(value, strlen(value));
 		if (status != 0)
 			return status;
@@ -161,11 +169,11 @@ static int make_payload(struct buf *payload, int count, char **operand)
 		return say_usage(&command,
 		    "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
 	if (strcmp(operand[0], "-") != 0)
-		return put_operands(payload, count, operand);
+		return add_operands(payload, count, operand);
 	if (count > 1)
 		return say_usage(&command, "- stands alone: it is the whole secret");
-	explain_terminal("the secret, a JSON object", "a newline and Ctrl-D");
-	status = read_all(payload, STDIN_FILENO, "standard input");
+	prompt_for("the secret, a JSON object", "a newline and Ctrl-D");
+	status = read_to_end(payload, STDIN_FILENO, "standard input");
 	if (status != 0)
 		return status;
 	jscan_init(&scan, (const char *)buf_data(payload), buf_len(payload));
@@ -176,7 +184,7 @@ static int make_payload(struct buf *payload, int count, char **operand)
 	return 0;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int put_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "cas", required_argument, NULL, 'c' }, { "mount", required_argument, NULL, 'm' }, OPTIONS_END };
@@ -186,12 +194,12 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct address address;
 	struct buf payload;
 	char line[32];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "m:", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'm')
+		if (option == 'm')
 			mount = optarg;
 		else if (option_number(optarg, &cas) == 0)
 			has_cas = true;

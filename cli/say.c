@@ -1,5 +1,5 @@
 /*
- * say: everything that secretstorectl writes. What may be a secret goes out without stdio, whose buffers nobody
+ * say: everything that secretstorectl prints. What may be a secret is written without stdio, whose buffers nobody
  * wipes.
  */
 #include <errno.h>
@@ -87,7 +87,7 @@ int say_out(const void *p, size_t n)
 
 int say_end(int failed, int result)
 {
-	/* Some file systems tell only now that there was no room. */
+	/* Some file systems report only when a file is closed that there was no room. */
 	if (failed != 0 || close(STDOUT_FILENO) != 0)
 		return say_trouble("cannot write to standard output: %m");
 	return result;
@@ -107,9 +107,9 @@ int say_version(void)
 int say_help(const struct command *command, const struct cli *cli)
 {
 	if (command != NULL) {
-		printf(
-		    "Usage: secretstorectl %s %s\n\n%s\n"
-		    "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of the exit statuses.\n",
+		printf("Usage: secretstorectl %s %s\n\n%s\n"
+		       "Also -s SOCKET, -t TIMEOUT, --help; secretstorectl --help tells of them and of\n"
+		       "the exit statuses.\n",
 		    command->name, command->arguments, command->help);
 		return say_text_end();
 	}
@@ -117,21 +117,21 @@ int say_help(const struct command *command, const struct cli *cli)
 	       "Asks secretstored, this host's daemon for OpenBao's secrets.\n\n"
 	       "Commands (secretstorectl COMMAND --help tells more):\n");
 	for (size_t i = 0; (command = cli->command_at(i)) != NULL; i++)
-		printf("  %-8s %-44s %s\n", command->name, command->arguments, command->summary);
-	printf(
-	    "\nA secret that is typed on the command line can be seen with ps and stays in the shell's history;\n"
-	    "secretstorectl put --help shows how to do without.\n\n"
-	    "Options, before or after the command:\n"
-	    "  -s, --socket SOCKET    the daemon's socket; else $SECRETSTORE_SOCKET, else\n"
-	    "                         " SS_DEFAULT_SOCKET "\n"
-	    "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is seconds\n"
-	    "                         (default 10s; none for snapshots)\n"
-	    "  -h, --help\n"
-	    "      --version\n\n"
-	    "Exit status:\n"
-	    "   0  it succeeded\n"
-	    "  %2d  trouble on this side: a file that cannot be read, output that cannot be written\n"
-	    "  %2d  wrong usage\n",
+		printf("  %-8s %s\n           %s\n", command->name, command->arguments, command->summary);
+	printf("\nA secret that is typed on the command line can be seen with ps and stays in\n"
+	       "the shell's history; secretstorectl put --help shows how to do without.\n\n"
+	       "Options, before or after the command:\n"
+	       "  -s, --socket SOCKET    the daemon's socket; else $SECRETSTORE_SOCKET, else\n"
+	       "                         " SS_DEFAULT_SOCKET "\n"
+	       "  -t, --timeout TIMEOUT  how long to wait: 500ms, 10s, 2m; a bare number is\n"
+	       "                         seconds (default 10s; none for snapshots)\n"
+	       "  -h, --help\n"
+	       "      --version\n\n"
+	       "Exit status:\n"
+	       "   0  it succeeded\n"
+	       "  %2d  trouble on this side: a file that cannot be read, output that cannot\n"
+	       "      be written\n"
+	       "  %2d  wrong usage\n",
 	    EXIT_LOCAL, EXIT_USAGE);
 	for (int code = EXIT_USAGE + 1; code < 64; code++) {
 		if (ss_code_meaning(code) != NULL)

@@ -1,29 +1,31 @@
 /*
- * snapshot: raft snapshots, by commands of its own.
+ * snapshot: finds the command below "secretstorectl snapshot", and runs it.
  */
 #include "cli/snapshot.h"
 
 #include <string.h>
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot",
 	.arguments = "save | restore | check ...",
 	.summary = "back up and restore all of OpenBao",
-	.help =
-	    "A raft snapshot is all that OpenBao stores, encrypted with its own keys. Whoever has the file and those keys\n"
-	    "has every secret; without the keys the file is of no use.\n\n"
-	    "  snapshot save FILE     fetch one from the leader, check it, and only then call it FILE\n"
-	    "  snapshot save --dir DIR [--keep N]\n"
-	    "                         the same for a timer: dated names, and the oldest are removed\n"
-	    "  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
-	    "  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
-	    "Each has a help of its own: secretstorectl snapshot save --help.\n",
-	.run = run,
+	.help = "A raft snapshot is all that OpenBao stores, encrypted with its own keys.\n"
+		"Whoever has the file and those keys has every secret; without the keys the file\n"
+		"is of no use.\n\n"
+		"  snapshot save FILE     fetch one from the leader, check it, and only then\n"
+		"                         call it FILE\n"
+		"  snapshot save --dir DIR [--keep N]\n"
+		"                         the same for a timer: dated names, and the oldest are\n"
+		"                         removed\n"
+		"  snapshot restore FILE  replace all that OpenBao stores by what FILE holds\n"
+		"  snapshot check FILE    is FILE whole? Without daemon or OpenBao\n\n"
+		"Each has a help of its own: secretstorectl snapshot save --help.\n",
+	.run = snapshot_run,
 };
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION, OPTIONS_END };
 	const struct command *found = NULL;
@@ -42,7 +44,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		found = snapshot_check_command();
 	if (found == NULL)
 		return say_usage(&command, "there is no command \"snapshot %s\"", argv[0]);
-	optind = 0; /* getopt begins anew */
+	optind = 0; /* with 0, getopt starts anew */
 	return found->run(cli, argc, argv);
 }
 

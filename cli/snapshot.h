@@ -11,7 +11,7 @@ const struct command *snapshot_save_command(void);
 const struct command *snapshot_restore_command(void);
 const struct command *snapshot_check_command(void);
 
-/* A transfer takes as long as it takes, unless there is a -t. */
+/* Returns the timeout of a transfer: none, unless there is a -t. */
 static inline uint32_t snapshot_timeout_ms(const struct cli *cli)
 {
 	return cli->timed ? cli->timeout_ms : 0;
@@ -22,25 +22,31 @@ static inline uint32_t snapshot_timeout_ms(const struct cli *cli)
 struct snapshot_file {
 	const char *path;
 	int fd;
-	uint64_t size;  /* 0: not known */
-	uint64_t whole; /* bytes of it that were checked; 0: not yet */
-	uint64_t bytes; /* read so far */
-	int error;      /* errno of reading */
+	uint64_t size;  /* in bytes; 0: not known */
+	uint64_t whole; /* how many bytes of it were checked; 0: it was not checked yet */
+	uint64_t bytes; /* how many bytes were read so far */
+	int error;      /* errno of the read that failed; 0: none did */
 	struct progress progress;
 };
 
-/* Opens it. only_regular: it is to be read twice. 0, or an exit status when all has been said. */
+/*
+ * Opens the file. only_regular: it must be a regular file, since it will be read twice. Returns 0, or an exit
+ * status after a message. snapshot_file_close() must follow in any case.
+ */
 int snapshot_file_open(struct snapshot_file *f, const struct command *command, const char *path,
     bool only_regular);
 void snapshot_file_close(struct snapshot_file *f);
 
-/* A source for the library. After a check it gives what was checked, or fails if there is more or less now. */
+/*
+ * A source for the library (ss_snapshot_source). After a check it gives only what was checked, and fails if the
+ * file is longer or shorter now.
+ */
 long snapshot_file_read(void *file, void *p, size_t size);
 
-/* Checks it here, with progress. 0, or an exit status when all has been said. */
+/* Checks the file with the library, and shows the progress. Returns 0, or an exit status after a message. */
 int snapshot_file_check(struct snapshot_file *f, const struct command *command, struct cli *cli, bool quiet);
 
-/* Why a call of the library that read from it failed. Gives the exit status. */
+/* Prints why a call of the library that read from the file failed. Returns the exit status. */
 int snapshot_file_say(const struct snapshot_file *f, const struct command *command, const struct ss_error *error);
 
 #endif

@@ -1,39 +1,41 @@
 /*
- * snapshot check: is a snapshot's file whole? Without the daemon, for backups that were copied about.
+ * snapshot check: checks whether a snapshot's file is whole, for backups that were copied. It does not need the
+ * daemon.
  */
 #include <stdio.h>
 
 #include "cli/snapshot.h"
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_check_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot check",
 	.arguments = "[-q] FILE",
 	.summary = "is a snapshot's file whole",
-	.help =
-	    "Looks through FILE, or standard input if it is -, and succeeds if it is a whole raft snapshot by the sums that\n"
-	    "it carries: for backups that were copied about. It asks neither the daemon nor OpenBao. What the snapshot\n"
-	    "holds is encrypted, and whose unseal keys it belongs to cannot be seen.\n\n"
-	    "  -q, --quiet  no progress, also on a terminal\n\n"
-	    "Status 10: it is not whole; 37: it cannot be read.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot check /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
-	    "  ssh backup cat openbao.snap | secretstorectl snapshot check -\n",
-	.run = run,
+	.help = "Looks through FILE, or standard input if it is -, and succeeds if it is a whole\n"
+		"raft snapshot by the sums that it carries: for backups that were copied about.\n"
+		"It asks neither the daemon nor OpenBao. What the snapshot holds is encrypted,\n"
+		"and whose unseal keys it belongs to cannot be seen.\n\n"
+		"  -q, --quiet  no progress, also on a terminal\n\n"
+		"Status 10: it is not whole; 37: it cannot be read.\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot check \\\n"
+		"    /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
+		"  ssh backup cat openbao.snap | secretstorectl snapshot check -\n",
+	.run = snapshot_check_run,
 };
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_check_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct snapshot_file file;
 	bool quiet = false;
 	char line[512];
-	int what, status, n;
+	int option, status, n;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
 		quiet = true;
 	}

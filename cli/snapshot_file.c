@@ -1,5 +1,5 @@
 /*
- * snapshot_file: a snapshot's file as the library's source, with progress.
+ * snapshot_file: a snapshot's file as a source for the library, with progress.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "cli/snapshot.h"
 
-static int say_io(const struct command *command, const char *path, const char *why)
+static int say_unreadable(const struct command *command, const char *path, const char *why)
 {
 	char what[512], message[512];
 
@@ -29,9 +29,9 @@ int snapshot_file_open(struct snapshot_file *f, const struct command *command, c
 	else
 		f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (only_regular ? O_NONBLOCK : 0));
 	if (f->fd < 0 || fstat(f->fd, &status) != 0)
-		return say_io(command, path, strerror(errno));
+		return say_unreadable(command, path, strerror(errno));
 	if (only_regular && !S_ISREG(status.st_mode))
-		return say_io(command, path, "it is no regular file, and it must be read twice");
+		return say_unreadable(command, path, "it is no regular file, and it must be read twice");
 	f->size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
 	return 0;
 }
@@ -55,7 +55,7 @@ long snapshot_file_read(void *file, void *p, size_t size)
 		return -1;
 	}
 	f->bytes += (uint64_t)n;
-	/* There may be more, or less, of it than was checked. */
+	/* The file may be longer or shorter now than when it was checked. */
 	if (f->whole > 0 && (f->bytes > f->whole || (n == 0 && f->bytes < f->whole)))
 		return -1;
 	progress_add(&f->progress, (size_t)n);
@@ -67,7 +67,7 @@ int snapshot_file_say(const struct snapshot_file *f, const struct command *comma
 	char what[512];
 
 	if (error->code == SS_ABORTED)
-		return say_io(command, f->path,
+		return say_unreadable(command, f->path,
 		    f->error != 0 ? strerror(f->error) : "it has changed since it was checked");
 	snprintf(what, sizeof(what), "%s %.400s", command->name, f->path);
 	return say_failure(what, error);

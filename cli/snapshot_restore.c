@@ -1,6 +1,6 @@
 /*
- * snapshot restore: replaces all that OpenBao stores, after a check, a question, and with a report of what was
- * seen.
+ * snapshot restore: replaces everything that OpenBao stores, after a check and a question, and reports what
+ * OpenBao was seen to do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,54 +10,64 @@
 
 #include "cli/snapshot.h"
 
-#define WORD "restore"
+#define CONFIRMATION "restore"
 
 struct restore {
 	bool force;
 	bool yes;
 	bool quiet;
-	int terminal; /* to ask on; -1: none */
+	int terminal; /* where the question is asked; -1: nowhere */
 };
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_restore_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot restore",
 	.arguments = "[--force] [--yes] [-q] FILE",
 	.summary = "replace all of OpenBao by a snapshot",
-	.help =
-	    "Replaces all that OpenBao stores (secrets, policies, logins, tokens, everything) by what FILE holds. What was\n"
-	    "written since the snapshot was taken is gone, and tokens made since are void: the daemon logs in anew.\n\n"
-	    "FILE is checked here before any of it is sent. Then you are asked to type the word " WORD
-	    ", on the terminal.\n"
-	    "The daemon sends it to the leader, and lets go of the last part only when all of it has come and was whole: if\n"
-	    "anything fails or is interrupted before, nothing is restored.\n\n"
-	    "      --yes    do not ask. Needed where there is no terminal.\n"
-	    "      --force  also a snapshot of another cluster: skip OpenBao's check that it belongs to the same keys\n"
-	    "  -q, --quiet  no progress, also on a terminal\n"
-	    "  -t TIMEOUT   at most that long; without it only a minute without any progress ends it\n\n"
-	    "With --force, the cluster from then on uses the keyring of the cluster the snapshot was taken from. It must be\n"
-	    "unsealed with the unseal keys (or the seal) of that cluster as they were when the snapshot was taken, not with\n"
-	    "its present ones. If those keys are lost, everything in it is lost. Have them at hand before.\n\n"
-	    "Afterwards it tells what OpenBao was seen to do:\n"
-	    "  status 0   it is active again, on the snapshot's state\n"
-	    "  status 21  it is sealed: unseal it, with the keys of the snapshot's cluster. (The message tells if it was\n"
-	    "             sealed before, and nothing was restored.)\n"
-	    "  status 28  it has taken the snapshot, or may have, and was not seen to end: look at it with\n"
-	    "             \"secretstorectl probe\" and \"status\" before you do anything else\n"
-	    "If it fails in another way, nothing was restored.\n\n"
-	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
-	    "daemon restore (docs/OPERATIONS.md has both; --force needs one more):\n\n"
-	    "  disaster: { uid = 0; ops = \"snapshot.restore\"; };\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot restore /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
-	    "  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
-	.run = run,
+	.help = "Replaces all that OpenBao stores (secrets, policies, logins, tokens,\n"
+		"everything) by what FILE holds. What was written since the snapshot was taken\n"
+		"is gone, and tokens made since are void: the daemon logs in anew.\n\n"
+		"FILE is checked here before any of it is sent. Then you are asked to type the\n"
+		"word " CONFIRMATION ", on the terminal. The daemon sends it to the leader, and lets go of\n"
+		"the last part only when all of it has come and was whole: if anything fails or\n"
+		"is interrupted before, nothing is restored.\n\n"
+		"      --yes    do not ask. Needed where there is no terminal.\n"
+		"      --force  also a snapshot of another cluster: skip OpenBao's check that it\n"
+		"               belongs to the same keys\n"
+		"  -q, --quiet  no progress, also on a terminal\n"
+		"  -t TIMEOUT   at most that long; without it only a minute without any progress\n"
+		"               ends it\n\n"
+		"With --force, the cluster from then on uses the keyring of the cluster the\n"
+		"snapshot was taken from. It must be unsealed with the unseal keys (or the seal)\n"
+		"of that cluster as they were when the snapshot was taken, not with its present\n"
+		"ones. If those keys are lost, everything in it is lost. Have them at hand\n"
+		"before.\n\n"
+		"Afterwards it tells what OpenBao was seen to do:\n"
+		"  status 0   it is active again, on the snapshot's state\n"
+		"  status 21  it is sealed: unseal it, with the keys of the snapshot's cluster.\n"
+		"             (The message tells if it was sealed before, and nothing was\n"
+		"             restored.)\n"
+		"  status 28  it has taken the snapshot, or may have, and was not seen to end:\n"
+		"             look at it with \"secretstorectl probe\" and \"status\" before you do\n"
+		"             anything else\n"
+		"If it fails in another way, nothing was restored.\n\n"
+		"It needs a rule of the daemon that names it, since no group of operations holds\n"
+		"it, and a policy in OpenBao that lets the daemon restore (docs/OPERATIONS.md\n"
+		"has both; --force needs one more):\n\n"
+		"  disaster: { uid: 0, ops: snapshot.restore }\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot restore \\\n"
+		"    /var/lib/secretstore-snapshots/openbao-20261124T153000Z.snap\n"
+		"  secretstorectl snapshot restore --yes openbao.snap && secretstorectl probe\n",
+	.run = snapshot_restore_run,
 };
 
 /* -- asking --------------------------------------------------------------------------------------------------- */
 
-/* Reads what is typed up to the newline. False: the terminal is closed, or the line is too long to be the word. */
+/*
+ * Reads a line from the terminal. Returns false if the terminal is closed, or the line is too long to be the word.
+ */
 static bool read_line(int fd, char *line, size_t cap)
 {
 	size_t n = 0;
@@ -78,22 +88,24 @@ static bool read_line(int fd, char *line, size_t cap)
 	return false;
 }
 
-static int ask(const struct restore *restore, const struct snapshot_file *file)
+static int confirm(const struct restore *restore, const struct snapshot_file *file)
 {
 	static const char forced[] =
-	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. It must then be\n"
-	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, not with its present ones.\n"
+	    "\nWith --force the cluster will use the keyring of the cluster that the snapshot was taken from. "
+	    "It must then be\n"
+	    "unsealed with the unseal keys (or the seal) of that cluster as of the snapshot, "
+	    "not with its present ones.\n"
 	    "If those keys are lost, everything is lost.\n";
-	char size[32], clean[512], line[sizeof(WORD) + 1];
+	char size[32], clean[512], line[sizeof(CONFIRMATION) + 1];
 
 	progress_size(size, sizeof(size), file->whole);
 	say_clean(clean, sizeof(clean), file->path, strlen(file->path));
 	if (dprintf(restore->terminal,
 		"This replaces all that OpenBao stores by the snapshot %s (%s).\n"
-		"What was written since it was taken is gone.\n%s\nType the word " WORD " to go on: ",
+		"What was written since it was taken is gone.\n%s\nType the word " CONFIRMATION " to go on: ",
 		clean, size, restore->force ? forced : "") < 0)
 		return say_trouble("the terminal cannot be written to: %m");
-	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, WORD) == 0)
+	if (read_line(restore->terminal, line, sizeof(line)) && strcmp(line, CONFIRMATION) == 0)
 		return 0;
 	return say_failure(command.name,
 	    &(struct ss_error){ .code = SS_ABORTED, .message = "not confirmed; nothing was restored" });
@@ -107,15 +119,15 @@ static int say_restored(enum ss_restored restored)
 
 	switch (restored) {
 	case SS_RESTORED_SEALED:
-		(void)say_trouble(
-		    "%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys (or the seal) "
-		    "of the cluster that the snapshot was taken from, as they were then",
-		    command.name);
+		(void)
+		    say_trouble("%s: OpenBao has taken the snapshot and is sealed. Unseal it with the unseal keys "
+				"(or the seal) of the cluster that the snapshot was taken from, as they were then",
+			command.name);
 		return SS_SEALED;
 	case SS_RESTORED_WAITING:
 		(void)say_trouble(
-		    "%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was over. "
-		    "Look at it before anything else: secretstorectl probe, secretstorectl status",
+		    "%s: OpenBao has taken the snapshot, and was neither active nor sealed when the time was "
+		    "over. Look at it before anything else: secretstorectl probe, secretstorectl status",
 		    command.name);
 		return SS_UNKNOWN_OUTCOME;
 	default:
@@ -125,7 +137,7 @@ static int say_restored(enum ss_restored restored)
 	}
 }
 
-/* The call that finds the end is the last one; the restore after it may take minutes. */
+/* A source that also says when all was sent: the restore that follows may take minutes. */
 static long read_and_tell(void *arg, void *p, size_t size)
 {
 	struct snapshot_file *file = arg;
@@ -141,7 +153,7 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	enum ss_restored restored;
 	int status, code;
 
-	/* Whether there is a terminal to ask on is known before a check that may take minutes. */
+	/* A missing terminal is reported before the check, which may take minutes. */
 	if (!restore->yes) {
 		restore->terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 		if (restore->terminal < 0 && isatty(STDIN_FILENO))
@@ -152,7 +164,7 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	}
 	status = snapshot_file_check(file, &command, cli, restore->quiet);
 	if (status == 0 && !restore->yes)
-		status = ask(restore, file);
+		status = confirm(restore, file);
 	if (status != 0)
 		return status;
 	if (lseek(file->fd, 0, SEEK_SET) != 0)
@@ -166,21 +178,21 @@ static int check_and_restore(struct restore *restore, struct snapshot_file *file
 	return say_restored(restored);
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_restore_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "force", no_argument, NULL, 'f' }, { "yes", no_argument, NULL, 'y' },
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct restore restore = { .terminal = -1 };
 	struct snapshot_file file;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		restore.force |= what == 'f';
-		restore.yes |= what == 'y';
-		restore.quiet |= what == 'q';
+		restore.force |= option == 'f';
+		restore.yes |= option == 'y';
+		restore.quiet |= option == 'q';
 	}
 	if (argc - optind != 1)
 		return say_usage(&command, "snapshot restore takes one FILE");

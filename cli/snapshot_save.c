@@ -1,5 +1,6 @@
 /*
- * snapshot save: fetches a snapshot into a file that has its name only when all of it is there and was checked.
+ * snapshot save: fetches a snapshot into a file that gets its name only when the snapshot is there and was
+ * checked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,45 +18,53 @@
 
 struct save {
 	const char *dir; /* --dir */
-	uint64_t keep;   /* 0: all */
+	uint64_t keep;   /* how many to keep; 0: all */
 	bool quiet;
-	char path[PATH_MAX]; /* of the new file, for messages */
+	char path[PATH_MAX]; /* path of the new file, for messages */
 	struct newfile file;
-	int error; /* errno of writing */
+	int error; /* errno of the write that failed */
 	struct progress progress;
 };
 
-static int run(struct cli *cli, int argc, char **argv);
+static int snapshot_save_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "snapshot save",
 	.arguments = "[-q] FILE | --dir DIR [--keep N]",
 	.summary = "save all of OpenBao to a file",
-	.help =
-	    "Has the daemon fetch a raft snapshot from OpenBao's leader. FILE appears only when the snapshot is whole, was\n"
-	    "checked by the sums that it carries, and is on the disk; it is readable for its owner alone (mode 0600), and\n"
-	    "takes the place of an older FILE. If anything fails, or a signal ends the command, an older FILE stays as it\n"
-	    "was, and nothing is left behind. FILE is a regular file or not there yet; a symbolic link is not followed.\n"
-	    "It prints the size, and the SHA-256 sum of the state in it, which is that of every snapshot of the same state.\n\n"
-	    "      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the time is UTC)\n"
-	    "      --keep N    then remove the oldest of such files, so that N are left; others are never touched\n"
-	    "  -q, --quiet     no progress, also on a terminal\n"
-	    "  -t TIMEOUT      at most that long; without it only a minute without any progress ends it\n\n"
-	    "It needs a rule of the daemon that names it, since no group of operations holds it, and a policy in OpenBao that lets the\n"
-	    "daemon read snapshots (docs/OPERATIONS.md has both):\n\n"
-	    "  backup: { uid = \"secretstore-snapshot\"; ops = \"snapshot.save\"; };\n\n"
-	    "The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys or the seal's, as they are now,\n"
-	    "in another place: without them it cannot be used.\n\n"
-	    "Status 24: this OpenBao does not run on raft storage; 37: the file cannot be written.\n\n"
-	    "Examples:\n"
-	    "  secretstorectl snapshot save openbao.snap\n"
-	    "  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14   # what the timer does\n",
-	.run = run,
+	.help = "Has the daemon fetch a raft snapshot from OpenBao's leader. FILE appears only\n"
+		"when the snapshot is whole, was checked by the sums that it carries, and is on\n"
+		"the disk; it is readable for its owner alone (mode 0600), and takes the place\n"
+		"of an older FILE. If anything fails, or a signal ends the command, an older\n"
+		"FILE stays as it was, and nothing is left behind. FILE is a regular file or not\n"
+		"there yet; a symbolic link is not followed. It prints the size, and the SHA-256\n"
+		"sum of the state in it, which is that of every snapshot of the same state.\n\n"
+		"      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the\n"
+		"                  time is UTC)\n"
+		"      --keep N    then remove the oldest of such files, so that N are left;\n"
+		"                  others are never touched\n"
+		"  -q, --quiet     no progress, also on a terminal\n"
+		"  -t TIMEOUT      at most that long; without it only a minute without any\n"
+		"                  progress ends it\n\n"
+		"It needs a rule of the daemon that names it, since no group of operations holds\n"
+		"it, and a policy in OpenBao that lets the daemon read snapshots\n"
+		"(docs/OPERATIONS.md has both):\n\n"
+		"  backup: { uid: secretstore-snapshot, ops: snapshot.save }\n\n"
+		"The snapshot is encrypted with OpenBao's own keys. Keep those, the unseal keys\n"
+		"or the seal's, as they are now, in another place: without them it cannot be\n"
+		"used.\n\n"
+		"Status 24: this OpenBao does not run on raft storage; 37: the file cannot be\n"
+		"written.\n\n"
+		"Examples:\n"
+		"  secretstorectl snapshot save openbao.snap\n\n"
+		"  # what the timer does\n"
+		"  secretstorectl snapshot save --dir /var/lib/secretstore-snapshots --keep 14\n",
+	.run = snapshot_save_run,
 };
 
 /* -- fetching ------------------------------------------------------------------------------------------------- */
 
-static int say_io(const struct save *save, const char *what, int error)
+static int say_not_saved(const struct save *save, const char *what, int error)
 {
 	char message[PATH_MAX + 256];
 
@@ -63,7 +72,7 @@ static int say_io(const struct save *save, const char *what, int error)
 	return say_failure(command.name, &(struct ss_error){ .code = SS_IO, .message = message });
 }
 
-static int sink(void *arg, const void *p, size_t n)
+static int save_piece(void *arg, const void *p, size_t n)
 {
 	struct save *save = arg;
 
@@ -86,38 +95,38 @@ static int say_saved(const struct save *save, const struct ss_snapshot *snapshot
 	return say_trouble("%s: the snapshot is saved nevertheless", save->path);
 }
 
-/* Fetches it into the file of that name in the directory. */
+/* Fetches a snapshot into a file of that name in the directory. Returns 0, or an exit status after a message. */
 static int save_as(struct save *save, struct cli *cli, int directory, const char *name, struct ss_snapshot *ret)
 {
 	int code;
 
 	if (newfile_begin(&save->file, directory, name) != 0)
-		return say_io(save, "cannot be made", errno);
+		return say_not_saved(save, "cannot be made", errno);
 	progress_begin(&save->progress, save->quiet, "saving", 0);
-	code = ss_snapshot_save(cli->client, snapshot_timeout_ms(cli), sink, save, ret);
+	code = ss_snapshot_save(cli->client, snapshot_timeout_ms(cli), save_piece, save, ret);
 	progress_end(&save->progress);
 	if (code != SS_OK) {
 		newfile_abandon(&save->file);
-		return code == SS_ABORTED ? say_io(save, "cannot be written", save->error)
+		return code == SS_ABORTED ? say_not_saved(save, "cannot be written", save->error)
 					  : say_failure(command.name, ss_last_error(cli->client));
 	}
-	/* A dated name is given once; a name that was asked for is given to the newest. */
+	/* A dated name is new; a name that the caller chose is taken over from an older file. */
 	if (newfile_finish(&save->file, save->dir == NULL) != 0)
-		return say_io(save, "cannot be written", errno);
+		return say_not_saved(save, "cannot be written", errno);
 	if (newfile_settle(&save->file) != 0)
-		return say_io(save, "is written, but its directory cannot be brought to the disk", errno);
+		return say_not_saved(save, "is written, but its directory cannot be brought to the disk", errno);
 	return 0;
 }
 
 /* -- to a file of the caller's name --------------------------------------------------------------------------- */
 
-/* What would be replaced is looked at before anything is fetched. */
+/* Refuses to replace anything but a regular file, before anything is fetched. */
 static int check_place(const struct save *save, int directory, const char *name)
 {
 	struct stat status;
 
 	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : say_io(save, "cannot be written", errno);
+		return errno == ENOENT ? 0 : say_not_saved(save, "cannot be written", errno);
 	if (S_ISREG(status.st_mode))
 		return 0;
 	return say_trouble("%s: is %s", save->path,
@@ -128,7 +137,7 @@ static int check_place(const struct save *save, int directory, const char *name)
 
 static int save_to_file(struct save *save, struct cli *cli, const char *path)
 {
-	/* "a/b" is b in a. */
+	/* "a/b" is the file b in the directory a. */
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
 	char directory_path[PATH_MAX];
@@ -143,7 +152,7 @@ static int save_to_file(struct save *save, struct cli *cli, const char *path)
 	snprintf(save->path, sizeof(save->path), "%s", path);
 	directory = open(directory_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
-		return say_io(save, "its directory cannot be opened", errno);
+		return say_not_saved(save, "its directory cannot be opened", errno);
 	status = check_place(save, directory, name);
 	if (status == 0)
 		status = save_as(save, cli, directory, name, &snapshot);
@@ -161,7 +170,7 @@ static int save_to_directory(struct save *save, struct cli *cli)
 
 	if (status != 0)
 		return status;
-	/* First, since they may be why there is no room. */
+	/* This comes first, since the unfinished files may be why there is no room. */
 	swept = backups_sweep(&backups);
 	status = backups_choose_name(&backups);
 	if (status != 0)
@@ -177,20 +186,20 @@ static int save_to_directory(struct save *save, struct cli *cli)
 	return status != 0 ? status : swept;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int snapshot_save_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "dir", required_argument, NULL, 'd' }, { "keep", required_argument, NULL, 'k' },
 		{ "quiet", no_argument, NULL, 'q' }, OPTIONS_END };
 	struct save save = { .dir = NULL };
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT "q", longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
-		if (what == 'q')
+		if (option == 'q')
 			save.quiet = true;
-		else if (what == 'd')
+		else if (option == 'd')
 			save.dir = optarg;
 		else if (option_number(optarg, &save.keep) != 0 || save.keep == 0 || save.keep > KEEP_MAX)
 			return say_usage(&command, "%s: --keep takes a number from 1", optarg);

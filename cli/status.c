@@ -1,6 +1,6 @@
 /*
- * status: what the daemon says of itself, for people. It prints whatever members the reply has, so that a newer
- * daemon's are shown too.
+ * status: prints what the daemon says about itself, for people. It prints whatever members the reply has, and so
+ * shows a newer daemon's, too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,22 +11,22 @@
 
 #define TEXT 256
 
-static int run(struct cli *cli, int argc, char **argv);
+static int status_run(struct cli *cli, int argc, char **argv);
 
 static const struct command command = {
 	.name = "status",
 	.arguments = "[--json]",
 	.summary = "what the daemon says of itself",
-	.help =
-	    "Prints the state of the daemon's token and of OpenBao, counters, who the daemon takes you for, and which of\n"
-	    "its access rules name you. It needs a rule that allows the operation \"status\".\n\n"
-	    "      --json  the reply as the daemon sent it\n\n"
-	    "Example:\n"
-	    "  secretstorectl status\n",
-	.run = run,
+	.help = "Prints the state of the daemon's token and of OpenBao, counters, who the daemon\n"
+		"takes you for, and which of its access rules name you. It needs a rule that\n"
+		"allows the operation \"status\".\n\n"
+		"      --json  the reply as the daemon sent it\n\n"
+		"Example:\n"
+		"  secretstorectl status\n",
+	.run = status_run,
 };
 
-static int put_duration(struct buf *out, uint64_t ms)
+static int append_duration(struct buf *out, uint64_t ms)
 {
 	uint64_t s = ms / 1000;
 
@@ -39,7 +39,7 @@ static int put_duration(struct buf *out, uint64_t ms)
 	return buf_printf(out, "%llu h %llu m", (unsigned long long)s / 3600, (unsigned long long)s / 60 % 60);
 }
 
-static int put_clean(struct buf *out, const char *text, size_t n)
+static int append_clean(struct buf *out, const char *text, size_t n)
 {
 	char clean[TEXT];
 
@@ -54,7 +54,7 @@ static bool ends_in_ms(const char *name)
 	return len > 3 && strcmp(name + len - 3, "_ms") == 0;
 }
 
-static int put_scalar(struct buf *out, const char *name, struct jspan value)
+static int append_scalar(struct buf *out, const char *name, struct jspan value)
 {
 	char text[TEXT];
 	uint64_t number;
@@ -62,19 +62,19 @@ static int put_scalar(struct buf *out, const char *name, struct jspan value)
 	if (value.type == JSON_STRING) {
 		long n = jspan_decode_cut(value, text, sizeof(text));
 
-		return put_clean(out, text, n < 0 ? 0 : (size_t)n);
+		return append_clean(out, text, n < 0 ? 0 : (size_t)n);
 	}
 	if (ends_in_ms(name) && value.type == JSON_NULL)
 		return buf_puts(out, "unlimited");
 	if (ends_in_ms(name) && jspan_number(value, &number) == 0)
-		return put_duration(out, number);
+		return append_duration(out, number);
 	if (value.type == JSON_TRUE || value.type == JSON_FALSE)
 		return buf_puts(out, value.type == JSON_TRUE ? "yes" : "no");
-	return put_clean(out, value.p, value.len);
+	return append_clean(out, value.p, value.len);
 }
 
-/* "lease_left_ms" is shown as "lease left". */
-static int put_name(struct buf *out, const char *name)
+/* Shows "lease_left_ms" as "lease left". */
+static int append_name(struct buf *out, const char *name)
 {
 	char shown[TEXT];
 
@@ -86,8 +86,8 @@ static int put_name(struct buf *out, const char *name)
 	return buf_puts(out, shown);
 }
 
-/* {"state":"up","since_ms":3000} as "state up, since 3 s" */
-static int put_object(struct buf *out, struct jspan object)
+/* Shows {"state":"up","since_ms":3000} as "state up, since 3 s". */
+static int append_object(struct buf *out, struct jspan object)
 {
 	struct jscan scan;
 	struct jspan key, value;
@@ -102,15 +102,15 @@ static int put_object(struct buf *out, struct jspan object)
 		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 ||
 		    jspan_decode_cut(key, name, sizeof(name)) < 0)
 			return -1;
-		failed = buf_puts(out, comma) != 0 || put_name(out, name) != 0 || buf_puts(out, " ") != 0 ||
-		    put_scalar(out, name, value) != 0;
+		failed = buf_puts(out, comma) != 0 || append_name(out, name) != 0 || buf_puts(out, " ") != 0 ||
+		    append_scalar(out, name, value) != 0;
 		comma = ", ";
 	}
 	return failed != 0 || more < 0 ? -1 : 0;
 }
 
-/* ["a","b"] as "a, b". The text is known to be an array. */
-static int put_array(struct buf *out, struct jspan array)
+/* Shows ["a","b"] as "a, b". The text is known to be an array. */
+static int append_array(struct buf *out, struct jspan array)
 {
 	struct jscan scan;
 	struct jspan value;
@@ -119,7 +119,7 @@ static int put_array(struct buf *out, struct jspan array)
 	jscan_init(&scan, array.p + 1, array.len - 2);
 	while (jscan_peek(&scan) >= 0) {
 		if (jscan_value(&scan, JSCAN_DEPTH_MAX, &value) != 0 || buf_puts(out, comma) != 0 ||
-		    put_scalar(out, "", value) != 0)
+		    append_scalar(out, "", value) != 0)
 			return -1;
 		comma = ", ";
 		scan.p += strspn(scan.p, " \t\r\n,");
@@ -127,8 +127,8 @@ static int put_array(struct buf *out, struct jspan array)
 	return buf_puts(out, comma[0] == '\0' ? "none" : "");
 }
 
-/* Each member of the reply is a line, but for what belongs to the envelope. */
-static int put_lines(struct buf *out, const char *json, size_t len)
+/* Shows each member of the reply on a line of its own, except those of the envelope. */
+static int append_lines(struct buf *out, const char *json, size_t len)
 {
 	struct jscan scan;
 	struct jspan key, value;
@@ -146,22 +146,22 @@ static int put_lines(struct buf *out, const char *json, size_t len)
 			return -1;
 		if (strcmp(name, "id") == 0 || strcmp(name, "ok") == 0)
 			continue;
-		if (put_name(out, name) != 0)
+		if (append_name(out, name) != 0)
 			return -1;
 		do {
 			if (buf_puts(out, " ") != 0)
 				return -1;
 		} while (buf_len(out) - mark < 12);
-		if ((value.type == JSON_OBJECT         ? put_object(out, value)
-			    : value.type == JSON_ARRAY ? put_array(out, value)
-						       : put_scalar(out, name, value)) != 0 ||
+		if ((value.type == JSON_OBJECT         ? append_object(out, value)
+			    : value.type == JSON_ARRAY ? append_array(out, value)
+						       : append_scalar(out, name, value)) != 0 ||
 		    buf_puts(out, "\n") != 0)
 			return -1;
 	}
 	return more;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int status_run(struct cli *cli, int argc, char **argv)
 {
 	static const struct option longs[] = { OPTIONS_COMMON, OPTION_PROGRAM_VERSION,
 		{ "json", no_argument, NULL, 'j' }, OPTIONS_END };
@@ -169,10 +169,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct buf out;
 	char *json;
 	size_t len;
-	int what, status;
+	int option, status;
 
-	while ((what = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT, longs)) != -1) {
-		if (what == OPTION_STOP)
+	while ((option = option_next(&command, cli, argc, argv, ":" OPTIONS_COMMON_SHORT, longs)) != -1) {
+		if (option == OPTION_STOP)
 			return cli->status;
 		raw = true;
 	}
@@ -186,7 +186,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	buf_init(&out, 1 << 20);
 	if (raw)
 		status = say_end(say_out(json, len) != 0 || say_out("\n", 1) != 0, 0);
-	else if (put_lines(&out, json, len) != 0)
+	else if (append_lines(&out, json, len) != 0)
 		status = say_code(command.name, SS_PROTOCOL);
 	else
 		status = say_end(say_out(buf_data(&out), buf_len(&out)), 0);

@@ -1,5 +1,5 @@
 /*
- * call: the calls that wait. Each submits one request and turns the handle's loop until that is answered.
+ * call: the calls that wait. Each submits one request and runs the handle's loop until the request is answered.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,13 +17,13 @@ struct answer {
 	size_t json_len;
 };
 
-/* A secret and its texts, in one block so that freeing wipes it all. */
-struct block {
+/* A secret and its texts are one block, so that freeing it wipes everything. */
+struct secret_block {
 	struct ss_secret secret;
 	char text[];
 };
 
-static char *append(char **end, const char *text, size_t len)
+static char *append_text(char **end, const char *text, size_t len)
 {
 	char *at = *end;
 
@@ -36,7 +36,7 @@ static char *append(char **end, const char *text, size_t len)
 static struct ss_secret *copy_secret(const struct ss_secret *secret)
 {
 	size_t time_len = strlen(secret->created_time);
-	struct block *block;
+	struct secret_block *block;
 	char *end;
 
 	block = secmem_malloc(sizeof(*block) + secret->data_len + secret->metadata_len + time_len + 3);
@@ -44,24 +44,24 @@ static struct ss_secret *copy_secret(const struct ss_secret *secret)
 		return NULL;
 	end = block->text;
 	block->secret = *secret;
-	block->secret.data = append(&end, secret->data, secret->data_len);
-	block->secret.metadata = append(&end, secret->metadata, secret->metadata_len);
-	block->secret.created_time = append(&end, secret->created_time, time_len);
+	block->secret.data = append_text(&end, secret->data, secret->data_len);
+	block->secret.metadata = append_text(&end, secret->metadata, secret->metadata_len);
+	block->secret.created_time = append_text(&end, secret->created_time, time_len);
 	return &block->secret;
 }
 
-static void take(struct ss_client *c, struct answer *answer, const struct ss_result *result)
+static void take_outcome(struct ss_client *c, struct answer *answer, const struct ss_result *result)
 {
 	answer->done = true;
 	answer->code = result->code;
-	client_note(c, result->error);
+	client_set_error(c, result->error);
 }
 
 static void on_get(struct ss_client *c, const struct ss_result *result, void *arg)
 {
 	struct answer *answer = arg;
 
-	take(c, answer, result);
+	take_outcome(c, answer, result);
 	if (result->code != SS_OK)
 		return;
 	answer->secret = copy_secret(result->secret);
@@ -73,7 +73,7 @@ static void on_put(struct ss_client *c, const struct ss_result *result, void *ar
 {
 	struct answer *answer = arg;
 
-	take(c, answer, result);
+	take_outcome(c, answer, result);
 	if (result->code == SS_OK)
 		answer->version = result->secret->version;
 }
@@ -82,7 +82,7 @@ static void on_ping(struct ss_client *c, const struct ss_result *result, void *a
 {
 	struct answer *answer = arg;
 
-	take(c, answer, result);
+	take_outcome(c, answer, result);
 	if (result->code == SS_OK)
 		answer->ping = *result->ping;
 }
@@ -91,7 +91,7 @@ static void on_status(struct ss_client *c, const struct ss_result *result, void 
 {
 	struct answer *answer = arg;
 
-	take(c, answer, result);
+	take_outcome(c, answer, result);
 	if (result->code != SS_OK)
 		return;
 	answer->json = secmem_strndup(result->reply, result->reply_len);
@@ -102,11 +102,14 @@ static void on_status(struct ss_client *c, const struct ss_result *result, void 
 
 static void on_probe(struct ss_client *c, const struct ss_result *result, void *arg)
 {
-	take(c, arg, result);
+	take_outcome(c, arg, result);
 }
 
-/* Waits for the answer to what was submitted. Another's callback may close the handle, so it is not used after. */
-static int wait_for(struct ss_client *c, struct answer *answer, int submitted)
+/*
+ * Waits for the answer to what was submitted. The callback of another request may close the handle meanwhile, so
+ * the handle must not be used afterwards.
+ */
+static int wait_for_answer(struct ss_client *c, struct answer *answer, int submitted)
 {
 	if (submitted != SS_OK)
 		return submitted;
@@ -124,7 +127,7 @@ int ss_get(struct ss_client *c, const char *mount, const char *path, uint64_t ve
 
 	if (code != SS_OK)
 		return code;
-	code = wait_for(c, &answer, ss_submit_get(c, mount, path, version, timeout_ms, on_get, &answer));
+	code = wait_for_answer(c, &answer, ss_submit_get(c, mount, path, version, timeout_ms, on_get, &answer));
 	if (code == SS_OK)
 		*ret_secret = answer.secret;
 	return code;
@@ -138,7 +141,7 @@ int ss_put(struct ss_client *c, const char *mount, const char *path, const char 
 
 	if (code != SS_OK)
 		return code;
-	code = wait_for(c, &answer,
+	code = wait_for_answer(c, &answer,
 	    ss_submit_put(c, mount, path, json, json_len, cas, timeout_ms, on_put, &answer));
 	if (code == SS_OK && ret_version != NULL)
 		*ret_version = answer.version;
@@ -152,7 +155,7 @@ int ss_ping(struct ss_client *c, uint32_t timeout_ms, struct ss_ping *ret_ping)
 
 	if (code != SS_OK)
 		return code;
-	code = wait_for(c, &answer, ss_submit_ping(c, timeout_ms, on_ping, &answer));
+	code = wait_for_answer(c, &answer, ss_submit_ping(c, timeout_ms, on_ping, &answer));
 	if (code == SS_OK && ret_ping != NULL)
 		*ret_ping = answer.ping;
 	return code;
@@ -165,7 +168,7 @@ int ss_status(struct ss_client *c, uint32_t timeout_ms, char **ret_json, size_t 
 
 	if (code != SS_OK)
 		return code;
-	code = wait_for(c, &answer, ss_submit_status(c, timeout_ms, on_status, &answer));
+	code = wait_for_answer(c, &answer, ss_submit_status(c, timeout_ms, on_status, &answer));
 	if (code != SS_OK)
 		return code;
 	*ret_json = answer.json;
@@ -181,12 +184,12 @@ int ss_probe(struct ss_client *c, uint32_t timeout_ms)
 
 	if (code != SS_OK)
 		return code;
-	return wait_for(c, &answer, ss_submit_probe(c, timeout_ms, on_probe, &answer));
+	return wait_for_answer(c, &answer, ss_submit_probe(c, timeout_ms, on_probe, &answer));
 }
 
 void ss_secret_free(struct ss_secret *secret)
 {
-	secmem_free(secret); /* the block's first member */
+	secmem_free(secret); /* the secret is the first member of its block */
 }
 
 void ss_free(void *p)

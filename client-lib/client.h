@@ -1,5 +1,6 @@
 /*
- * client: a handle, as the library's own files see it.
+ * client: what a handle (struct ss_client) consists of, for the files of the library. The public interface is
+ * secretstore.h.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -18,46 +19,52 @@
 
 struct ss_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	struct forked forked; /* whose connection and requests these are: after a fork not the child's */
+	struct forked forked; /* tells a forked child that the connection and the requests are not its own */
 	struct link link;
-	uint64_t connection;  /* counts the connections made */
-	unsigned tries;       /* connections tried since the last good reply */
-	uint64_t retry_at_ms; /* not connected: not to be tried before */
+	uint64_t connection;  /* how many connections were made */
+	unsigned tries;       /* connections that were tried since the last good reply */
+	uint64_t retry_at_ms; /* without a connection: when the next may be tried */
 	struct exchanges exchanges;
-	unsigned depth; /* within client_step or a callback */
-	bool closing;   /* ss_close() was called from a callback */
+	unsigned depth; /* callbacks and client_hold() in which the handle is in use */
+	bool closing;   /* ss_close() was called; the handle is freed when depth is 0 */
 	struct ss_error last;
 	char last_text[CLIENT_TEXT];
-	unsigned silence_ms; /* how long a snapshot's transfer may stand still; tests shorten it */
+	unsigned silence_ms; /* how long a snapshot's transfer may make no progress; tests shorten it */
 };
 
 /*
- * To be called first by every function that is given a handle to work with: in a child of the process that used it
- * last, the parent's connection and requests are forgotten, without a word to the daemon or a callback.
+ * Every function that uses a handle calls this first. In a forked child it forgets the parent's connection and
+ * requests; the daemon notices nothing, and no callback runs.
  */
 void client_enter(struct ss_client *c);
 
-/* Sets what ss_last_error() gives, and gives code back. */
+/* These set what ss_last_error() returns. client_fail() returns code. The message is copied. */
 int client_fail(struct ss_client *c, int code, const char *message);
-void client_note(struct ss_client *c, const struct ss_error *error);
+void client_set_error(struct ss_client *c, const struct ss_error *error);
 
-/* A failure that the daemon told, as the library's callers get it. The message is why's. */
+/* Turns a failure from a reply into the form that callers get. The message stays the one of why. */
 struct ss_error client_error_of(const struct failure *why);
 
-/* client_enter(), and SS_OK if the caller may wait: within a callback the loop is running already. */
+/*
+ * Does what client_enter() does, and returns SS_OK if the caller may wait. Within a callback it may not, since the
+ * handle's loop is running already: SS_INVALID_REQUEST.
+ */
 int client_may_wait(struct ss_client *c);
 
 /*
- * Around a call that runs functions of the caller's: what a callback may not do with the handle, they may not
- * either. If one of them called ss_close(), client_release() does that: the handle is gone afterwards.
+ * These two go around a call that runs the caller's own functions, in which the same is forbidden as in callbacks.
+ * If one of them called ss_close(), client_release() closes the handle, which is gone afterwards.
  */
 void client_hold(struct ss_client *c);
 void client_release(struct ss_client *c);
 
-/* One turn: read if readable, then deadlines, connect, write; callbacks run. The client may be gone afterwards. */
+/*
+ * Does what is due on the handle: reads if readable is set, ends requests whose time is over, connects, writes,
+ * and runs the callbacks. It does nothing within a callback. The handle may be gone afterwards.
+ */
 void client_step(struct ss_client *c, bool readable);
 
-/* Waits until something is to be done, and does it. Like client_step otherwise. */
+/* Waits until something is due on the handle, and does it. The handle may be gone afterwards. */
 void client_wait(struct ss_client *c);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * code: names and facts of enum ss_code, those of the wire and those known only on this side of it.
+ * code: the names, meanings and flags of enum ss_code, both of the daemon's codes and of the library's own.
  */
 #include "client-lib/secretstore.h"
 #include "proto/codes.h"
 
-/* The codes that never travel, in the shape of proto/codes.h's CODE_TABLE. */
+/* The library's own codes, which never travel, in the form of CODE_TABLE in proto/codes.h. */
 #define CODE_LOCAL_TABLE(X) \
 	X(NO_DAEMON, "no_daemon", 30, true, "the daemon cannot be reached") \
 	X(PROTOCOL, "protocol_error", 31, false, "what the daemon said cannot be understood") \

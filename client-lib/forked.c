@@ -1,19 +1,22 @@
 /*
- * forked: notices that this process is a child of the one that a handle belongs to.
+ * forked: see the header.
  */
 #include "client-lib/forked.h"
 
 #include <stdint.h>
 #include <sys/mman.h>
 
-/* Of one byte: the kernel makes whole pages of it. */
+/* A page is the smallest unit, so one byte is enough to ask for. */
 static void *wiped_in_children(void)
 {
 	void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return NULL;
-	/* Linux 4.14. Emulators that take any advice without following it take nonsense, too. */
+	/*
+	 * MADV_WIPEONFORK exists since Linux 4.14. An emulator that accepts any advice and ignores it also accepts
+	 * a number that means nothing, which is how such an emulator is found.
+	 */
 	if (madvise(page, 1, -1) != 0 && madvise(page, 1, MADV_WIPEONFORK) == 0)
 		return page;
 	munmap(page, 1);

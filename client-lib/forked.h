@@ -1,7 +1,7 @@
 /*
- * forked: notices that this process is a child of the one that a handle belongs to, for the price of reading a
- * byte. The kernel clears a page of memory in every child, however that was made; where it cannot, the process's
- * id is asked for.
+ * forked: notices that this process is a child of the process that made a handle, at the cost of reading one byte.
+ * The kernel clears one page of memory in every child, however the child was made. Where it cannot do that, the
+ * process's id is compared.
  */
 #ifndef FORKED_H
 #define FORKED_H
@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 struct forked {
-	volatile unsigned char *here; /* the page: 1, and 0 in a child; NULL: the id tells */
+	volatile unsigned char *here; /* the page's first byte: 1, and 0 in a child; NULL: pid decides */
 	pid_t pid;
 };
 
-/* The handle is this process's. It cannot fail. */
+/* forked_init() makes this process the owner. It cannot fail: without the page, the id is used. */
 void forked_init(struct forked *f);
 void forked_free(struct forked *f);
 
-/* In a child: the handle is now this process's. */
+/* Makes this process, a child, the owner. */
 void forked_adopt(struct forked *f);
 
-/* Is this another process than the one that the handle belongs to? */
+/* Says whether this process is not the owner. */
 static inline bool forked(const struct forked *f)
 {
 	return f->here != NULL ? *f->here == 0 : f->pid != getpid();

@@ -1,11 +1,11 @@
 /*
- * json: takes one member out of a JSON object, for callers that have no JSON library.
+ * json: finds one member of a JSON object, for callers that have no JSON library.
  */
 #include "base/secmem.h"
 #include "client-lib/secretstore.h"
 #include "proto/jscan.h"
 
-static int find_member(const char *json, size_t len, const char *name, struct jspan *ret_value)
+static int find_json_member(const char *json, size_t len, const char *name, struct jspan *ret_value)
 {
 	int found = jscan_find(json, len, name, ret_value);
 
@@ -15,7 +15,7 @@ static int find_member(const char *json, size_t len, const char *name, struct js
 int ss_json_field(const char *json, size_t json_len, const char *name, const char **ret_value, size_t *ret_len)
 {
 	struct jspan value;
-	int code = find_member(json, json_len, name, &value);
+	int code = find_json_member(json, json_len, name, &value);
 
 	if (code != SS_OK)
 		return code;
@@ -29,13 +29,13 @@ int ss_json_string(const char *json, size_t json_len, const char *name, char **r
 	struct jspan value;
 	char *text;
 	long n;
-	int code = find_member(json, json_len, name, &value);
+	int code = find_json_member(json, json_len, name, &value);
 
 	if (code != SS_OK)
 		return code;
 	if (value.type != JSON_STRING)
 		return SS_NOT_A_STRING;
-	/* Unescaping never makes it longer, and the quotes leave room for the NUL. */
+	/* Unescaping never makes a text longer, and without the quotes there is room for the NUL. */
 	text = secmem_malloc(value.len);
 	if (text == NULL)
 		return SS_NO_MEMORY;

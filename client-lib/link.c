@@ -1,5 +1,5 @@
 /*
- * link: a connection to the daemon, as bytes and frames.
+ * link: see the header.
  */
 #include "client-lib/link.h"
 
@@ -10,16 +10,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define KEPT_MAX 1048576u /* a larger allocation is not kept for the next frame */
+#define KEPT_MAX 1048576u /* bytes; a larger allocation is not kept for the next frame */
 
 void link_init(struct link *link, size_t frame_max)
 {
 	*link = (struct link){ .fd = -1, .frame_max = frame_max };
-	/* a frame, and what a read brings beyond it */
+	/* The limit is one frame, and what a read brings beyond it. */
 	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE);
 }
 
-enum link_dialled link_dial(struct link *link, const char *path)
+enum link_connected link_connect(struct link *link, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -29,14 +29,14 @@ enum link_dialled link_dial(struct link *link, const char *path)
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
 		link->fd = fd;
-		return LINK_DIALLED;
+		return LINK_CONNECTED;
 	}
 	busy = errno == EAGAIN || errno == EINTR;
 	why = busy ? "the daemon has too many connections waiting" : strerror(errno);
-	snprintf(link->trouble, sizeof(link->trouble), "cannot connect to %s: %s", path, why);
+	snprintf(link->error, sizeof(link->error), "cannot connect to %s: %s", path, why);
 	if (fd >= 0)
 		close(fd);
-	return busy ? LINK_BUSY : LINK_NOBODY;
+	return busy ? LINK_BUSY : LINK_NO_LISTENER;
 }
 
 void link_close(struct link *link)
@@ -61,8 +61,8 @@ ssize_t link_read(struct link *link)
 	ssize_t n;
 
 	/*
-	 * All that is missing of a frame whose length is known. And not more, since the start of another large one
-	 * behind it would have to be moved.
+	 * If a frame's length is known, all that is missing of it is read at once, and nothing more: the start of
+	 * another large frame behind it would have to be moved.
 	 */
 	if (held >= FRAME_HEADER &&
 	    frame_parse(buf_data(&link->in), held, link->frame_max, &frame) == FRAME_MORE &&
@@ -101,7 +101,7 @@ ssize_t link_write(struct link *link, struct iovec *part, size_t n)
 	ssize_t written;
 
 	do {
-		/* A single part goes without a list, which the kernel would have to fetch. */
+		/* A single part goes without a list, which the kernel would have to copy in. */
 		if (n == 1)
 			written = send(link->fd, part[0].iov_base, part[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		else

@@ -1,5 +1,6 @@
 /*
- * libsecretstore: the C client of secretstored, the daemon that serves OpenBao's secrets over a Unix socket.
+ * libsecretstore: the C client of secretstored, the daemon that gives programs OpenBao's secrets over a Unix
+ * socket.
  *
  *	struct ss_client *client;
  *	struct ss_secret *secret;
@@ -12,16 +13,16 @@
  *	else if (ss_secret_string(secret, "password", &password, NULL) == SS_OK)
  *		...
  *
- * Functions that can fail give an enum ss_code: SS_OK is 0, everything else says why not. Outputs (ret_...) are
- * untouched on failure.
+ * Functions that can fail return an enum ss_code: SS_OK is 0, every other value says why they failed. On failure
+ * their outputs (ret_...) are untouched.
  *
- * Threads: a handle is used by one thread at a time; different handles in different threads need no care, since
- * the library has no globals. Fork: a child may go on with a handle it inherited: its first call there leaves the
- * parent's connection alone and makes one of its own. Signals: the library never raises SIGPIPE, and a signal that
- * is caught does not end a call.
+ * Threads: one handle may be used by one thread at a time. Different handles may be used in different threads
+ * without care, since the library has no globals. Fork: a child may go on with a handle that it inherited. Its
+ * first call leaves the parent's connection and requests alone, and makes a connection of its own. Signals: the
+ * library never raises SIGPIPE, and a signal that is caught does not end a call.
  *
- * Memory that held a secret is wiped when it is freed. That includes everything the library read or wrote on the
- * way, not the JSON that the caller gave to ss_put().
+ * Memory that held a secret is wiped when it is freed. This covers everything that the library read or wrote on
+ * the way, but not the JSON text that the caller passed to ss_put().
  */
 #ifndef SECRETSTORE_H
 #define SECRETSTORE_H
@@ -38,17 +39,17 @@ extern "C" {
 #define SS_DEFAULT_TIMEOUT_MS 10000
 #define SS_MAX_TIMEOUT_MS 600000
 
-/* Why a call failed. The numbers are also secretstorectl's exit statuses; they never change. */
+/* Why a call failed. The numbers never change; they are also the exit statuses of secretstorectl. */
 enum ss_code {
 	SS_OK = 0,
 
-	/* The daemon's word. What a newer daemon may say beyond them is taken as SS_INTERNAL. */
-	SS_INVALID_REQUEST = 10,   /* the request is not as the protocol wants it; also a bad argument here */
+	/* The daemon reports these. A code that only a newer daemon knows is given as SS_INTERNAL. */
+	SS_INVALID_REQUEST = 10,   /* the protocol does not allow the request, or an argument is wrong */
 	SS_UNKNOWN_OP = 11,        /* the daemon is too old for this operation */
-	SS_TOO_LARGE = 12,         /* a request or a reply is over its limit */
+	SS_TOO_LARGE = 12,         /* the request or the reply is over its limit */
 	SS_FORBIDDEN = 13,         /* no rule of the daemon allows it to this process */
 	SS_NOT_FOUND = 14,         /* no such secret or version; see deleted and version in struct ss_error */
-	SS_CAS_MISMATCH = 15,      /* the secret is at another version than the one given: read it again first */
+	SS_CAS_MISMATCH = 15,      /* the secret is not at the version that was given: read it again first */
 	SS_CAS_REQUIRED = 16,      /* this secret may only be written with check-and-set */
 	SS_PERMISSION_DENIED = 17, /* OpenBao's policies do not allow it to the daemon */
 	SS_NOT_READY = 18,         /* the daemon has no login at OpenBao yet */
@@ -57,67 +58,67 @@ enum ss_code {
 	SS_SEALED = 21,            /* OpenBao is sealed */
 	SS_NOT_INITIALIZED = 22,   /* OpenBao is not initialized */
 	SS_EMPTY_RESPONSE = 23,    /* OpenBao sent an answer without content */
-	SS_RAFT_UNSUPPORTED = 24,  /* OpenBao does not run on raft storage */
+	SS_RAFT_UNSUPPORTED = 24,  /* OpenBao does not run on raft storage, and so has no snapshots */
 	SS_NOT_KV_V2 = 25,         /* the mount is not a KV version 2 engine */
-	SS_OVERLOADED = 26,        /* the caller or the daemon is at one of its limits */
+	SS_OVERLOADED = 26,        /* this process or the daemon is at one of its limits */
 	SS_UPSTREAM_ERROR = 27,    /* OpenBao answered with an error of its own */
-	/* the put or restore may or may not have happened: look before doing anything about it */
+	/* The put or restore may or may not have happened. Find out which before doing anything else. */
 	SS_UNKNOWN_OUTCOME = 28,
 	SS_INTERNAL = 29, /* the daemon failed */
 
-	/* Known only on this side of the socket. With none of them has a put or restore changed anything. */
-	SS_NO_DAEMON = 30,    /* the daemon cannot be reached, or went in the middle of a snapshot */
-	SS_PROTOCOL = 31,     /* what the daemon said cannot be understood */
+	/* The library finds these by itself. With none of them has a put or restore changed anything. */
+	SS_NO_DAEMON = 30,    /* the daemon cannot be reached, or went away during a snapshot */
+	SS_PROTOCOL = 31,     /* what the daemon sent cannot be understood */
 	SS_NO_MEMORY = 32,    /* out of memory */
 	SS_CLOSED = 33,       /* ss_close() came before the answer */
-	SS_NO_FIELD = 34,     /* the object has no such member */
-	SS_NOT_A_STRING = 35, /* the member is no string */
+	SS_NO_FIELD = 34,     /* the JSON object has no such member */
+	SS_NOT_A_STRING = 35, /* the member is not a string */
 	SS_ABORTED = 36,      /* the caller's own function ended the transfer of a snapshot */
 	SS_IO = 37            /* a snapshot's file could not be read or written: see the message */
 };
 
 /*
- * A code's name ("not_found"), what it means, and whether the same request may succeed if it is sent again later.
- * For a number that is no code: "unknown", NULL, false. The strings are constants.
+ * A code's name ("not_found"), its meaning in a few words, and whether the same request may succeed if it is sent
+ * again later. A number that is no code gives "unknown", NULL and false. The strings are constants.
  */
 const char *ss_code_name(int code);
 const char *ss_code_meaning(int code);
 bool ss_code_retryable(int code);
 
-/* The library's version, "0.1.0". */
+/* Returns the library's version, like "0.1.0". The string is a constant. */
 const char *ss_version(void);
 
-/* What is known of a failure, for people and programs. Members may be added at its end. */
+/* A failure in detail, for people and programs. Later versions may add members at the end. */
 struct ss_error {
-	int code;            /* enum ss_code; SS_OK if there was no failure */
-	int status;          /* HTTP status of OpenBao's answer, 0 if there was none */
-	bool retryable;      /* may the same request succeed if it is sent again later */
-	bool deleted;        /* SS_NOT_FOUND: the version exists, but is deleted or destroyed */
-	uint64_t version;    /* SS_NOT_FOUND: the version that is deleted, 0 if not known */
-	const char *message; /* one line; holds no secret. "" if there was no failure */
+	int code;            /* an enum ss_code; SS_OK if there was no failure */
+	int status;          /* the HTTP status of OpenBao's answer; 0 if there was none */
+	bool retryable;      /* the same request may succeed if it is sent again later */
+	bool deleted;        /* with SS_NOT_FOUND: the version exists, but is deleted or destroyed */
+	uint64_t version;    /* with SS_NOT_FOUND: the version that is deleted; 0 if it is not known */
+	const char *message; /* one line, which holds no secret; "" if there was no failure */
 };
 
 /*
- * A secret as it was read. Its members are the caller's to read, not to change. What ss_get() gives has a NUL
- * after each text, not counted in its length. Members may be added at its end.
+ * A secret as it was read. The caller reads the members and does not change them. In a secret from ss_get() each
+ * text ends with a NUL, which its length does not count. Later versions may add members at the end.
  */
 struct ss_secret {
 	const char *data; /* the secret's JSON object, byte for byte as OpenBao sent it */
 	size_t data_len;
 	uint64_t version;
-	const char *created_time; /* of that version, as OpenBao writes it: "2026-11-23T22:30:00.123456789Z" */
+	const char *created_time; /* when it was written, like "2026-11-23T22:30:00.123456789Z"; may be "" */
 	const char *metadata;     /* the secret's custom metadata: a JSON object, or "null" */
 	size_t metadata_len;
-	bool cached; /* from the daemon's cache, read from OpenBao age_ms ago */
+	bool cached; /* the daemon's cache gave it, which read it from OpenBao age_ms ago */
 	bool stale;  /* OpenBao could not be asked, and this is older than the cache normally gives */
 	uint64_t age_ms;
 };
 
-/* What the daemon says of itself. */
+/* The daemon's answer to a ping. */
 struct ss_ping {
-	bool ready;       /* it holds a live token, so that secrets can be had */
+	bool ready;       /* the daemon holds a live token, so that secrets can be read */
 	char state[32];   /* "starting", "logging_in", "serving", ... */
-	char version[32]; /* the daemon's */
+	char version[32]; /* the daemon's version */
 };
 
 /* -- a handle ------------------------------------------------------------------------------------------------- */
@@ -125,149 +126,170 @@ struct ss_ping {
 struct ss_client;
 
 /*
- * Makes a handle for the daemon at socket_path; NULL: the environment's SECRETSTORE_SOCKET, or SS_DEFAULT_SOCKET
- * if that is unset or empty. It does not connect; the first call does, and each later one for which the connection
- * is no longer there. SS_INVALID_REQUEST: the path is too long for a socket; SS_NO_MEMORY.
+ * Makes a handle for the daemon that listens at socket_path. With NULL the path is the environment's
+ * SECRETSTORE_SOCKET, or SS_DEFAULT_SOCKET if that is unset or empty. (A setuid program does not look at the
+ * environment.) Nothing is connected yet: the first call connects, and so does each later one that finds no
+ * connection. The caller closes the handle with ss_close().
+ *
+ * Returns SS_OK; SS_INVALID_REQUEST if the path is empty or too long for a socket; SS_NO_MEMORY.
  */
 int ss_open(struct ss_client **ret_client, const char *socket_path);
 
 /*
- * Closes the connection and frees. Requests that were submitted and not yet answered get their callback first:
- * SS_UNKNOWN_OUTCOME for a put that may be under way, SS_CLOSED for the others. NULL is allowed. Called from a
- * callback, it takes effect when the library is left.
+ * Closes the connection and frees the handle. First it runs the callbacks of the requests that were submitted and
+ * not answered yet: with SS_UNKNOWN_OUTCOME for a put that may have been written, with SS_CLOSED for the others.
+ * If a callback calls it, it takes effect just before the library function that runs the callback returns; the
+ * handle must not be used after that. NULL is allowed.
  */
 void ss_close(struct ss_client *client);
 
-/* The failure of the latest call that takes a handle and gives a code. Valid until the next call on the handle. */
+/*
+ * Describes the outcome of the latest call that took this handle and returned a code. It is valid until the next
+ * call on the handle.
+ */
 const struct ss_error *ss_last_error(const struct ss_client *client);
 
 /* -- calls that wait ------------------------------------------------------------------------------------------ */
 
 /*
- * timeout_ms: 1 to SS_MAX_TIMEOUT_MS, 0 for SS_DEFAULT_TIMEOUT_MS. It covers everything: connecting, writing, the
- * daemon's work, reading. The daemon is told a little less, so that its own answer, which knows more, comes in
- * time: what is left of the time when the request is written, less a tenth of that, but at most 250 ms.
+ * timeout_ms is the time for the whole call: connecting, writing, the daemon's work and reading. It may be 1 to
+ * SS_MAX_TIMEOUT_MS; 0 means SS_DEFAULT_TIMEOUT_MS. The daemon is told a little less, so that its own answer,
+ * which knows more, arrives in time: what is left when the request is written, less a tenth of that, but at most
+ * 250 ms less.
  *
- * The daemon not being there is SS_NO_DAEMON at once. If the connection breaks under a request (a restart of the
- * daemon), a get, ping, status or probe is sent again on a new one until the deadline, waiting for the daemon to
- * return. A put is sent again only if not one byte of it was written; else it ends as SS_UNKNOWN_OUTCOME, as it
- * does if the deadline passes, or an unintelligible reply comes, after that byte. A call that timed out takes the
- * connection with it (unless others wait on it: see below), so that a late reply never answers a later request.
+ * If nobody listens at the socket, the call fails with SS_NO_DAEMON at once. If the connection breaks while a
+ * request is under way (the daemon restarts), a get, ping, status or probe is sent again on a new connection,
+ * until the deadline, while the library waits for the daemon to return; if it does not return, the code is
+ * SS_NO_DAEMON. A put is sent again only if not one byte of it was written. After its first byte it ends with
+ * SS_UNKNOWN_OUTCOME if the connection breaks, the deadline passes, or the reply makes no sense. A call that timed
+ * out closes the connection, so that a late reply never answers a later request, unless other requests wait on it
+ * (see below).
  *
- * mount and path are canonical: no slash at either end, no empty, "." or ".." segment, no control byte.
+ * mount and path have no slash at either end, no empty, "." or ".." segment, and no control byte.
+ *
+ * The calls return SS_OK or another enum ss_code; ss_last_error() tells more. Their outputs may be used for any
+ * time, and do not depend on the handle. They must not be called from within a callback, where they return
+ * SS_INVALID_REQUEST.
  */
 
-/* Reads a secret; version 0 is the latest. The caller frees *ret_secret with ss_secret_free(). */
+/* Reads a secret. version 0 means the latest one. The caller frees *ret_secret with ss_secret_free(). */
 int ss_get(struct ss_client *client, const char *mount, const char *path, uint64_t version, uint32_t timeout_ms,
     struct ss_secret **ret_secret);
 
 /*
- * Writes json, the text of a JSON object of json_len bytes, as the secret's new version. cas: NULL writes whatever
- * is there; else only if the secret's current version is *cas, where 0 means that there is none yet. The text is
- * checked (strict JSON, UTF-8) and then sent as it is. ret_version: the version written, if not NULL.
+ * Writes a new version of a secret. json is the text of a JSON object, json_len bytes; it is checked (strict JSON
+ * in UTF-8) and then sent as it is. With cas NULL the secret is written whatever is there. Otherwise it is written
+ * only if its current version is *cas, where 0 means that there is no version yet; if not, the call fails with
+ * SS_CAS_MISMATCH. *ret_version becomes the number of the new version; ret_version may be NULL.
  */
 int ss_put(struct ss_client *client, const char *mount, const char *path, const char *json, size_t json_len,
     const uint64_t *cas, uint32_t timeout_ms, uint64_t *ret_version);
 
-/* Is the daemon there, and is it ready? ret_ping may be NULL. Answered from its memory, whatever OpenBao does. */
+/*
+ * Asks whether the daemon is there, and whether it is ready. The daemon answers from memory, whatever OpenBao
+ * does. ret_ping may be NULL.
+ */
 int ss_ping(struct ss_client *client, uint32_t timeout_ms, struct ss_ping *ret_ping);
 
 /*
- * The daemon's status: its reply, a JSON object, and a NUL. The caller frees it with ss_free(). ret_len may be
- * NULL.
+ * Gets the daemon's status: *ret_json becomes its reply, a JSON object of *ret_len bytes and a NUL. The caller
+ * frees it with ss_free(). ret_len may be NULL. The daemon needs a rule that allows "status".
  */
 int ss_status(struct ss_client *client, uint32_t timeout_ms, char **ret_json, size_t *ret_len);
 
 /*
- * Is OpenBao there, and fit to serve secrets? The daemon asks it now, and tells what it found: SS_OK if it is
- * initialized and unsealed, be it active or standby, and the daemon has logged in to it since its start. Else
- * SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or the daemon is
- * stopping), SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. It needs a rule that allows "probe". Whether the daemon holds
- * a live token just now is what ss_ping() tells.
+ * Asks whether OpenBao is fit to serve secrets. The daemon asks OpenBao now. SS_OK means that OpenBao is
+ * initialized and unsealed, be it active or standby, and that the daemon has logged in to it since its start.
+ * Otherwise the code is SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or
+ * the daemon is stopping), SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. The daemon needs a rule that allows
+ * "probe". ss_ping() tells whether the daemon holds a live token at the moment.
  */
 int ss_probe(struct ss_client *client, uint32_t timeout_ms);
 
-/* Wipes and frees. NULL is allowed. */
+/* These wipe and free. ss_free() is for texts that this header says to free with it. NULL is allowed. */
 void ss_secret_free(struct ss_secret *secret);
-void ss_free(void *p); /* for what this header says so of */
+void ss_free(void *p);
 
 /* -- raft snapshots ------------------------------------------------------------------------------------------- */
 
 /*
- * A snapshot is all that OpenBao stores, encrypted with its own keys: a file of the size of its database. It goes
- * through in pieces, in constant memory, over a connection of its own; requests on the handle's own connection are
- * not held up, but those of the event loop below get no turn until the call returns.
+ * A snapshot is everything that OpenBao stores, encrypted with OpenBao's own keys. It is as large as OpenBao's
+ * database, and passes through in pieces, in constant memory, over a connection of its own. The handle's other
+ * requests go on at the daemon, but their callbacks run only after the call has returned.
  *
- * timeout_ms: 1 to SS_MAX_TIMEOUT_MS for the whole transfer, 0 for no such limit. A transfer that makes no
- * progress for a minute ends in any case: SS_TIMEOUT. (It is the daemon that says so; if it says nothing for 90 s,
- * the library does.) The daemon not being there, or going in the middle, is SS_NO_DAEMON; nothing is sent again.
- * Each needs a rule that names its operation, snapshot.save or snapshot.restore; that all are allowed does not
- * cover them.
+ * timeout_ms is the time for the whole transfer, 1 to SS_MAX_TIMEOUT_MS; 0 means no limit. A transfer that makes
+ * no progress for a minute ends in any case, with SS_TIMEOUT. (The daemon ends it; if the daemon says nothing for
+ * 90 s, the library does.) If the daemon is not there, or goes away in the middle, the call fails with
+ * SS_NO_DAEMON; nothing is sent again. The daemon needs a rule that names the operation, snapshot.save or
+ * snapshot.restore: a rule that allows all operations does not include them.
  *
- * The functions that the caller gives may use the handle as a callback may (see below), and no more; after
- * ss_close() in one of them the transfer ends with SS_CLOSED.
+ * The functions that the caller passes in may use the handle only as a callback may (see below). If one of them
+ * calls ss_close(), the transfer ends with SS_CLOSED. These calls, too, must not be made from within a callback.
  */
 
-/* What is known of a snapshot that was saved. Members may be added at its end. */
+/* Describes a snapshot that was saved. Later versions may add members at the end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	/* of the state in it, state.bin, in hexadecimal digits: equal for snapshots of an equal state */
+	/* SHA-256 in hexadecimal digits, over the state alone (state.bin): equal for snapshots of equal state */
 	char sha256[65];
 };
 
 /*
- * Takes the next n bytes of a snapshot. 0, or anything else to end the transfer, which then fails with SS_ABORTED.
- * It may take its time: OpenBao waits meanwhile.
+ * A function that takes the next n bytes of a snapshot. It returns 0 to go on; anything else ends the transfer,
+ * which then fails with SS_ABORTED. It may take its time: OpenBao waits meanwhile.
  */
 typedef int ss_snapshot_sink(void *arg, const void *p, size_t n);
 
 /*
- * Has the daemon fetch a snapshot from the leader. SS_OK only if the snapshot was whole, by the sums it carries:
- * until then what the sink has got proves nothing, and is to be thrown away if the call fails.
- * SS_RAFT_UNSUPPORTED: this OpenBao does not run on raft storage and will never have snapshots. ret_snapshot may
- * be NULL.
+ * Has the daemon fetch a snapshot from OpenBao's leader, and gives it to sink in pieces. The snapshot is whole, by
+ * the checksums in it, only if the call returns SS_OK; if it fails, what sink got must be thrown away.
+ * SS_RAFT_UNSUPPORTED means that this OpenBao does not run on raft storage, and will never have snapshots.
+ * ret_snapshot may be NULL.
  */
 int ss_snapshot_save(struct ss_client *client, uint32_t timeout_ms, ss_snapshot_sink *sink, void *arg,
     struct ss_snapshot *ret_snapshot);
 
 /*
- * The same into a file, from its current position on; not synced to disk. SS_IO: it could not be written. On
- * failure part of the snapshot may stand there.
+ * Saves a snapshot into a file, from the descriptor's current position on. The file is not synced to disk. SS_IO
+ * means that it could not be written. After a failure, part of a snapshot may be in the file.
  */
 int ss_snapshot_save_fd(struct ss_client *client, uint32_t timeout_ms, int fd, struct ss_snapshot *ret_snapshot);
 
 /*
- * Gives the next bytes of a snapshot, at most size of them, to p: how many (at least 1), 0 at its end, or -1 to
- * end the transfer, which then fails with SS_ABORTED.
+ * A function that puts the next bytes of a snapshot into p, at most size of them. It returns how many (at least
+ * 1), 0 at the snapshot's end, or -1 to end the transfer, which then fails with SS_ABORTED.
  */
 typedef long ss_snapshot_source(void *arg, void *p, size_t size);
 
 /*
- * Looks whether it is a whole snapshot, here, without the daemon. SS_INVALID_REQUEST: it is not. The _fd form
- * reads from the file's current position to its end and, if it can, sets it back there.
+ * Checks whether a snapshot is whole. The check is made in this process, without the daemon. SS_INVALID_REQUEST
+ * means that it is not whole. ss_snapshot_check_fd() reads from the descriptor's current position to the file's
+ * end; a position that can be set stays where it was. SS_IO means that the file could not be read.
  */
 int ss_snapshot_check(struct ss_client *client, ss_snapshot_source *source, void *arg);
 int ss_snapshot_check_fd(struct ss_client *client, int fd);
 
-/* What the daemon saw of OpenBao after it had taken a snapshot to restore. */
+/* The state of OpenBao that the daemon saw after OpenBao had taken a snapshot to restore. */
 enum ss_restored {
-	SS_RESTORED_APPLIED = 1, /* the leader is active again, on the snapshot's state */
-	SS_RESTORED_SEALED = 2,  /* it is sealed: see below */
-	SS_RESTORED_WAITING = 3  /* neither within a minute, or the timeout: it may still be at work */
+	SS_RESTORED_APPLIED = 1, /* the leader is active again, with the snapshot's state */
+	SS_RESTORED_SEALED = 2,  /* the leader is sealed: see below */
+	SS_RESTORED_WAITING = 3  /* neither was seen within a minute, or the timeout: it may still be at work */
 };
 
 /*
- * Replaces all that OpenBao stores by what a snapshot holds. The daemon passes it on to the leader only, and lets
- * go of its last part only when it has come to its end and was whole; up to then a failure, or the end of this
- * program, leaves OpenBao as it was. SS_UNKNOWN_OUTCOME: that part was sent, or may have been, and it was not
- * learned what became of it.
+ * Replaces everything that OpenBao stores by the content of a snapshot. The daemon sends it to the leader only,
+ * and holds its last part back until all of it has come and was whole. Up to then a failure, or the end of this
+ * program, leaves OpenBao as it was. SS_UNKNOWN_OUTCOME means that the last part was sent, or may have been, and
+ * that its effect is not known.
  *
- * SS_OK means that OpenBao has taken the snapshot; *ret_restored says what it then was seen to do. force skips its
- * check that the snapshot is of a cluster with the same unseal keys. If it is not, OpenBao ends sealed, and from
- * then on needs the unseal (or seal) keys of the cluster that the snapshot was taken from, not its own.
+ * SS_OK means that OpenBao has taken the snapshot; *ret_restored says what OpenBao was seen to do then, and
+ * ret_restored may be NULL. With force OpenBao does not check that the snapshot comes from a cluster with the same
+ * unseal keys. If it comes from another one, OpenBao ends up sealed, and from then on needs the unseal (or seal)
+ * keys of that other cluster, not its own.
  *
- * The _fd form wants a file that can be read twice: it is checked as by ss_snapshot_check_fd() first, and if it is
- * not whole nothing is sent at all. With a source of your own, do that yourself before.
+ * ss_snapshot_restore_fd() needs a regular file, which it reads twice: it checks the file as
+ * ss_snapshot_check_fd() does, and sends nothing if the snapshot is not whole (SS_INVALID_REQUEST). A caller with
+ * a source of its own should do that itself before.
  */
 int ss_snapshot_restore(struct ss_client *client, bool force, uint32_t timeout_ms, ss_snapshot_source *source,
     void *arg, enum ss_restored *ret_restored);
@@ -277,59 +299,64 @@ int ss_snapshot_restore_fd(struct ss_client *client, bool force, uint32_t timeou
 /* -- looking into JSON ---------------------------------------------------------------------------------------- */
 
 /*
- * A string member of the secret's object, unescaped: *ret_len bytes of UTF-8 and a NUL, in memory that the caller
- * frees (and wipes) with ss_free(). ret_len may be NULL; a value may itself hold NULs, which only *ret_len tells.
- * SS_NO_FIELD, SS_NOT_A_STRING, SS_NO_MEMORY. If a name is repeated, its last value counts.
+ * Finds a string member of the secret's JSON object, and unescapes it. *ret_value becomes *ret_len bytes of UTF-8
+ * and a NUL, which the caller frees (and so wipes) with ss_free(). ret_len may be NULL; but a value may itself
+ * hold NULs, which only *ret_len shows. If a name is repeated, its last value counts. Fails with SS_NO_FIELD,
+ * SS_NOT_A_STRING, SS_NO_MEMORY, or SS_PROTOCOL if the text is no JSON object.
  */
 int ss_secret_string(const struct ss_secret *secret, const char *name, char **ret_value, size_t *ret_len);
 
-/* The same for any JSON object. SS_PROTOCOL: the text is none. */
+/* Does what ss_secret_string() does, for any JSON object. */
 int ss_json_string(const char *json, size_t json_len, const char *name, char **ret_value, size_t *ret_len);
 
 /*
- * The value of a member as it is written there: a string in its quotes, a number, an object. *ret_value points
- * into json. SS_NO_FIELD; SS_PROTOCOL: the text is no JSON object.
+ * Finds a member of a JSON object, and gives its value as it is written there: a string with its quotes, a number,
+ * an object. *ret_value points into json. Fails with SS_NO_FIELD, or with SS_PROTOCOL if the text is no JSON
+ * object.
  */
 int ss_json_field(const char *json, size_t json_len, const char *name, const char **ret_value, size_t *ret_len);
 
 /* -- for an event loop of your own ---------------------------------------------------------------------------- */
 
 /*
- * ss_submit_...() take a request and return at once; any number up to 65,536 may be under way on one handle, and
- * go over its one connection together. The loop then, again and again:
+ * ss_submit_...() take a request and return at once. Up to 65,536 requests may be under way on one handle; they
+ * share its one connection. The event loop does this again and again:
  *
- *	waits until ss_fd() is ready for ss_events(), or ss_timeout_ms() has passed
- *	calls ss_process()
+ *	wait until ss_fd() is ready for ss_events(), or ss_timeout_ms() has passed
+ *	call ss_process()
  *
- * ss_process() connects, writes what it can with few system calls, reads what is there, and runs the callbacks.
- * After it, and after each ss_submit_...(), fd, events and timeout may have changed. It never blocks. Calling it
- * right after submitting saves one turn of the loop; submitting much before calling it saves system calls.
+ * After ss_process(), and after each ss_submit_...(), the descriptor, the events and the timeout may have changed.
+ * Calling ss_process() right after submitting saves one turn of the loop; submitting many requests before calling
+ * it saves system calls.
  */
 
 /*
- * What came of a request. It and all it points to is valid only until the callback returns. Members may be added.
+ * The result of one request. The struct, and everything it points to, is valid only until the callback returns.
+ * Later versions may add members at the end.
  */
 struct ss_result {
-	int code;                       /* SS_OK, or why it failed */
-	const struct ss_error *error;   /* the same in detail; never NULL */
-	const struct ss_secret *secret; /* a get or put that succeeded, else NULL; after a put its data is NULL */
-	const struct ss_ping *ping;     /* a ping that succeeded, else NULL */
+	int code;                       /* SS_OK, or why the request failed */
+	const struct ss_error *error;   /* details of the failure; never NULL, its code is the one above */
+	const struct ss_secret *secret; /* set after a successful get or put; after a put its data is NULL */
+	const struct ss_ping *ping;     /* set after a successful ping */
 	const char *reply;              /* the daemon's whole reply, a JSON object; NULL if there was none */
 	size_t reply_len;
 };
 
 /*
- * Runs exactly once for each request that was taken (but never in a forked child for its parent's requests): from
- * ss_process(), a blocking call on the same handle, or ss_close(). It may submit requests and call ss_close();
- * other calls on the handle that wait or process fail with SS_INVALID_REQUEST or do nothing.
+ * Runs exactly once for each request that was taken: from within ss_process(), ss_close() or a call that waits on
+ * the same handle, never from within ss_submit_...(). In a forked child it does not run for the parent's requests.
+ * It may submit requests and call ss_close(). Calls on the handle that wait return SS_INVALID_REQUEST there, and
+ * ss_process() does nothing.
  */
 typedef void ss_callback(struct ss_client *client, const struct ss_result *result, void *arg);
 
 /*
- * SS_OK: the request is taken, everything is copied, callback will run. Else it was not taken and callback will
- * not run: SS_INVALID_REQUEST, SS_TOO_LARGE, SS_NO_MEMORY, SS_OVERLOADED (too many under way). Arguments and
- * promises are those of the blocking calls, which are built on these. When one of several requests times out, the
- * connection stays for the others and its late reply is thrown away.
+ * These submit a request. The arguments and promises are those of the calls that wait, which are built on these.
+ * SS_OK means that the request was taken: everything was copied, and the callback will run. Otherwise it was not
+ * taken, and the callback will not run: SS_INVALID_REQUEST, SS_TOO_LARGE, SS_NO_MEMORY, or SS_OVERLOADED if too
+ * many requests are under way. If one of several requests times out, the connection stays for the others, and the
+ * late reply is thrown away.
  */
 int ss_submit_get(struct ss_client *client, const char *mount, const char *path, uint64_t version,
     uint32_t timeout_ms, ss_callback *callback, void *arg);
@@ -339,24 +366,30 @@ int ss_submit_ping(struct ss_client *client, uint32_t timeout_ms, ss_callback *c
 int ss_submit_status(struct ss_client *client, uint32_t timeout_ms, ss_callback *callback, void *arg);
 int ss_submit_probe(struct ss_client *client, uint32_t timeout_ms, ss_callback *callback, void *arg);
 
-/* The socket to wait for, or -1 while there is none: then only the timeout counts. */
+/* Returns the socket to wait for, or -1 while there is no connection: then only the timeout counts. */
 int ss_fd(const struct ss_client *client);
 
 /*
- * Counts the connections made. A loop that registers descriptors (epoll, libevent) does so anew when this has
- * changed: a new connection's descriptor often has the number of the old one.
+ * Returns how many connections the handle has made so far. A loop that registers descriptors (epoll, libevent)
+ * must register anew when this number has changed, since a new connection's descriptor often has the number of the
+ * old one.
  */
 uint64_t ss_connection(const struct ss_client *client);
 
-/* What to wait for on it: POLLIN, POLLOUT of <poll.h>. */
+/* Returns the events to wait for on the socket: POLLIN, POLLOUT of <poll.h>. */
 int ss_events(const struct ss_client *client);
 
-/* Milliseconds until ss_process() is due although nothing happened on the socket; -1: never; 0: now. */
+/* Returns the milliseconds until ss_process() is due even if nothing happens on the socket; 0: now; -1: never. */
 int ss_timeout_ms(const struct ss_client *client);
 
-/* Requests taken whose callback has not run yet. */
+/* Returns how many requests were taken whose callback has not run yet. */
 size_t ss_pending(const struct ss_client *client);
 
+/*
+ * Does everything that is due, and never blocks: it reads what is there, runs callbacks, ends requests whose time
+ * is over, connects, and writes what it can with few system calls. Calling it too often does no harm. If a
+ * callback calls ss_close(), the handle is gone afterwards.
+ */
 void ss_process(struct ss_client *client);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /*
- * sha256_md: libmd's digests as a struct sha256.
+ * sha256_md: libmd's functions as a struct sha256.
  */
 #include "client-lib/sha256_md.h"
 
@@ -7,7 +7,7 @@
 
 #include "base/secmem.h"
 
-static void *begin(void)
+static void *md_begin(void)
 {
 	SHA2_CTX *md = secmem_malloc(sizeof(*md));
 
@@ -16,16 +16,16 @@ static void *begin(void)
 	return md;
 }
 
-static void add(void *state, const void *p, size_t n)
+static void md_add(void *state, const void *p, size_t n)
 {
 	SHA256Update(state, p, n);
 }
 
-static void end(void *state, unsigned char digest[32])
+static void md_end(void *state, unsigned char digest[32])
 {
 	if (digest != NULL)
 		SHA256Final(digest, state);
 	secmem_free(state);
 }
 
-const struct sha256 sha256_md = { begin, add, end };
+const struct sha256 sha256_md = { md_begin, md_add, md_end };

@@ -1,5 +1,5 @@
 /*
- * sha256_md: SHA-256 by libmd.
+ * sha256_md: SHA-256 by libmd, for the check of snapshots.
  */
 #ifndef SHA256_MD_H
 #define SHA256_MD_H

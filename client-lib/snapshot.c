@@ -1,5 +1,5 @@
 /*
- * snapshot: saves, restores and checks raft snapshots, which functions of the caller's take and give in pieces.
+ * snapshot: saves, restores and checks raft snapshots, whose bytes the caller's functions take or give.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 /* -- what all of them do -------------------------------------------------------------------------------------- */
 
-static int begin(struct ss_client *c, bool has_function, uint32_t timeout_ms)
+static int begin_transfer(struct ss_client *c, bool has_function, uint32_t timeout_ms)
 {
 	int code = client_may_wait(c);
 
@@ -27,8 +27,8 @@ static int begin(struct ss_client *c, bool has_function, uint32_t timeout_ms)
 	return client_fail(c, SS_OK, "");
 }
 
-/* The handle may be gone afterwards. */
-static int finish(struct ss_client *c, int code)
+/* Ends what begin_transfer() began. The handle may be gone afterwards. */
+static int finish_transfer(struct ss_client *c, int code)
 {
 	if (code == SS_OK)
 		(void)client_fail(c, SS_OK, "");
@@ -36,34 +36,34 @@ static int finish(struct ss_client *c, int code)
 	return code;
 }
 
-/* After the caller's function has run: may the transfer go on? */
-static int go_on(struct stream *s, bool aborted)
+/* Says whether the transfer may go on after the caller's function has run: SS_OK, or why not. */
+static int may_go_on(struct stream *s, bool aborted)
 {
 	if (s->client->closing)
 		return stream_fail(s, SS_CLOSED, "the handle was closed in the middle of the snapshot");
 	if (aborted)
 		return stream_fail(s, SS_ABORTED, "this program ended the transfer");
-	return stream_in_time(s);
+	return stream_check_deadline(s);
 }
 
 /* -- save ----------------------------------------------------------------------------------------------------- */
 
-static int take_data(struct stream *s, ss_snapshot_sink *sink, void *arg, uint64_t *ret_bytes)
+static int receive_data(struct stream *s, ss_snapshot_sink *sink, void *arg, uint64_t *ret_bytes)
 {
 	uint64_t bytes = 0;
 	struct frame frame;
 	int code;
 
 	for (;;) {
-		code = stream_next(s, &frame);
+		code = stream_next_frame(s, &frame);
 		if (code != SS_OK)
 			return code;
 		if (frame.kind != FRAME_DATA)
-			return stream_refused(s, &frame);
+			return stream_take_refusal(s, &frame);
 		if (frame.len == 0)
 			break;
 		bytes += frame.len;
-		code = go_on(s, sink(arg, frame.body, frame.len) != 0);
+		code = may_go_on(s, sink(arg, frame.body, frame.len) != 0);
 		if (code != SS_OK)
 			return code;
 	}
@@ -71,7 +71,7 @@ static int take_data(struct stream *s, ss_snapshot_sink *sink, void *arg, uint64
 	return SS_OK;
 }
 
-static bool take_digest(struct jspan span, char out[65])
+static bool decode_digest(struct jspan span, char out[65])
 {
 	if (span.len == 0 || jspan_decode(span, out, 65) != 64)
 		return false;
@@ -82,22 +82,22 @@ static bool take_digest(struct jspan span, char out[65])
 	return true;
 }
 
-static int save(struct stream *s, ss_snapshot_sink *sink, void *arg, struct ss_snapshot *ret)
+static int save_over_stream(struct stream *s, ss_snapshot_sink *sink, void *arg, struct ss_snapshot *ret)
 {
 	struct reply reply;
-	int code = stream_ask(s, OP_SNAPSHOT_SAVE, false);
+	int code = stream_request(s, OP_SNAPSHOT_SAVE, false);
 
 	if (code == SS_OK)
-		code = stream_reply(s, &reply);
+		code = stream_next_reply(s, &reply);
 	if (code == SS_OK && !reply.stream)
 		code = stream_fail(s, SS_PROTOCOL, "the daemon's reply announces no snapshot");
 	if (code == SS_OK)
-		code = take_data(s, sink, arg, &ret->bytes);
+		code = receive_data(s, sink, arg, &ret->bytes);
 	if (code == SS_OK)
-		code = stream_reply(s, &reply);
+		code = stream_next_reply(s, &reply);
 	if (code != SS_OK)
 		return code;
-	if (!reply.verified || !reply.has_bytes || !take_digest(reply.sha256, ret->sha256))
+	if (!reply.verified || !reply.has_bytes || !decode_digest(reply.sha256, ret->sha256))
 		return stream_fail(s, SS_PROTOCOL,
 		    "the daemon's last reply does not say that the snapshot is whole");
 	if (reply.bytes != ret->bytes)
@@ -110,17 +110,17 @@ int ss_snapshot_save(struct ss_client *c, uint32_t timeout_ms, ss_snapshot_sink 
 {
 	struct ss_snapshot snapshot;
 	struct stream s;
-	int code = begin(c, sink != NULL, timeout_ms);
+	int code = begin_transfer(c, sink != NULL, timeout_ms);
 
 	if (code != SS_OK)
 		return code;
 	code = stream_open(&s, c, timeout_ms, FATE_NONE);
 	if (code == SS_OK)
-		code = save(&s, sink, arg, &snapshot);
+		code = save_over_stream(&s, sink, arg, &snapshot);
 	stream_close(&s);
 	if (code == SS_OK && ret_snapshot != NULL)
 		*ret_snapshot = snapshot;
-	return finish(c, code);
+	return finish_transfer(c, code);
 }
 
 /* -- restore -------------------------------------------------------------------------------------------------- */
@@ -136,9 +136,9 @@ static int send_snapshot(struct stream *s, ss_snapshot_source *source, void *arg
 		return stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
 	do {
 		n = source(arg, frame + FRAME_HEADER, FRAME_DATA_MAX);
-		code = go_on(s, n < 0 || n > (long)FRAME_DATA_MAX);
+		code = may_go_on(s, n < 0 || n > (long)FRAME_DATA_MAX);
 		if (code == SS_OK)
-			code = stream_send(s, frame, (size_t)n);
+			code = stream_send_data(s, frame, (size_t)n);
 		bytes += (uint64_t)n;
 	} while (code == SS_OK && n > 0);
 	secmem_free(frame);
@@ -147,7 +147,7 @@ static int send_snapshot(struct stream *s, ss_snapshot_source *source, void *arg
 	return code;
 }
 
-static bool take_state(struct jspan state, enum ss_restored *ret)
+static bool decode_restored(struct jspan state, enum ss_restored *ret)
 {
 	static const struct {
 		const char *name;
@@ -164,26 +164,27 @@ static bool take_state(struct jspan state, enum ss_restored *ret)
 	return false;
 }
 
-static int restore(struct stream *s, bool force, ss_snapshot_source *source, void *arg, enum ss_restored *ret)
+static int restore_over_stream(struct stream *s, bool force, ss_snapshot_source *source, void *arg,
+    enum ss_restored *ret)
 {
 	struct reply reply;
 	uint64_t bytes = 0;
-	int code = stream_ask(s, OP_SNAPSHOT_RESTORE, force);
+	int code = stream_request(s, OP_SNAPSHOT_RESTORE, force);
 
 	if (code == SS_OK)
-		code = stream_reply(s, &reply);
+		code = stream_next_reply(s, &reply);
 	if (code == SS_OK && !reply.go_on)
 		code = stream_fail(s, SS_PROTOCOL, "the daemon's reply does not ask for the snapshot");
 	if (code == SS_OK)
 		code = send_snapshot(s, source, arg, &bytes);
 	if (code != SS_OK)
 		return code;
-	/* First OpenBao has its minute to take the rest, and then another to show what it does. */
+	/* OpenBao has a minute to take the rest, and then another to show its new state. */
 	s->silence_ms *= 2;
-	code = stream_reply(s, &reply);
+	code = stream_next_reply(s, &reply);
 	if (code != SS_OK)
 		return code;
-	if (!reply.has_bytes || reply.bytes != bytes || !take_state(reply.state, ret))
+	if (!reply.has_bytes || reply.bytes != bytes || !decode_restored(reply.state, ret))
 		return stream_fail(s, SS_PROTOCOL,
 		    "the daemon's last reply does not say what became of the snapshot");
 	return SS_OK;
@@ -194,22 +195,22 @@ int ss_snapshot_restore(struct ss_client *c, bool force, uint32_t timeout_ms, ss
 {
 	enum ss_restored restored;
 	struct stream s;
-	int code = begin(c, source != NULL, timeout_ms);
+	int code = begin_transfer(c, source != NULL, timeout_ms);
 
 	if (code != SS_OK)
 		return code;
 	code = stream_open(&s, c, timeout_ms, FATE_KEPT);
 	if (code == SS_OK)
-		code = restore(&s, force, source, arg, &restored);
+		code = restore_over_stream(&s, force, source, arg, &restored);
 	stream_close(&s);
 	if (code == SS_OK && ret_restored != NULL)
 		*ret_restored = restored;
-	return finish(c, code);
+	return finish_transfer(c, code);
 }
 
 /* -- check ---------------------------------------------------------------------------------------------------- */
 
-static int look_through(struct ss_client *c, struct snapshot_check *check, ss_snapshot_source *source, void *arg)
+static int check_pieces(struct ss_client *c, struct snapshot_check *check, ss_snapshot_source *source, void *arg)
 {
 	unsigned char *buffer = secmem_malloc(FRAME_DATA_MAX);
 	enum snapshot_step step = SNAPSHOT_HUNGRY;
@@ -241,14 +242,14 @@ static int look_through(struct ss_client *c, struct snapshot_check *check, ss_sn
 int ss_snapshot_check(struct ss_client *c, ss_snapshot_source *source, void *arg)
 {
 	struct snapshot_check *check;
-	int code = begin(c, source != NULL, 0);
+	int code = begin_transfer(c, source != NULL, 0);
 
 	if (code != SS_OK)
 		return code;
 	check = snapshot_check_new(&sha256_md, true);
 	if (check == NULL)
-		return finish(c, client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot"));
-	code = look_through(c, check, source, arg);
+		return finish_transfer(c, client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot"));
+	code = check_pieces(c, check, source, arg);
 	snapshot_check_free(check);
-	return finish(c, code);
+	return finish_transfer(c, code);
 }

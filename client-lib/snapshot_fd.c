@@ -1,5 +1,5 @@
 /*
- * snapshot_fd: the same for snapshots in files.
+ * snapshot_fd: saves, restores and checks raft snapshots in files.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,15 +15,15 @@
 
 struct file {
 	int fd;
-	int error;     /* errno of what failed */
-	bool changed;  /* between the check and the restore */
-	bool seekable; /* read at, without moving the descriptor's position */
+	int error;     /* errno of the operation that failed; 0: none did */
+	bool changed;  /* the file changed between the check and the restore */
+	bool seekable; /* it is read at an offset, so that the descriptor's position does not move */
 	off_t at;
-	uint64_t bytes; /* that were read, or written */
+	uint64_t bytes; /* bytes that were read */
 };
 
-/* The transfer ended because of the file, and not of the caller, who has no function here. */
-static int blame(struct ss_client *c, const struct file *file, int code, const char *what)
+/* Replaces SS_ABORTED, which the caller cannot have caused, by SS_IO with the reason why the file failed. */
+static int explain_file(struct ss_client *c, const struct file *file, int code, const char *what)
 {
 	char text[CLIENT_TEXT];
 
@@ -38,40 +38,46 @@ static int blame(struct ss_client *c, const struct file *file, int code, const c
 
 /* -- save ----------------------------------------------------------------------------------------------------- */
 
-/* A pipe without a reader raises a signal, which the library never does to its caller. */
-struct quiet {
+/*
+ * Writing to a pipe without a reader raises SIGPIPE, which the library must not do to its caller. The signal is
+ * blocked while a snapshot is saved, and taken back if it was raised.
+ */
+struct sigpipe_block {
 	sigset_t mask;
 	bool was_pending;
 };
 
-static void set_to_sigpipe(sigset_t *set)
+static void make_sigpipe_set(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGPIPE);
 }
 
-static void quiet_begin(struct quiet *quiet)
+static void block_sigpipe(struct sigpipe_block *block)
 {
 	sigset_t set, pending;
 
-	set_to_sigpipe(&set);
-	(void)pthread_sigmask(SIG_BLOCK, &set, &quiet->mask);
-	quiet->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+	make_sigpipe_set(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &block->mask);
+	block->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-static void quiet_end(const struct quiet *quiet, bool raised)
+static void unblock_sigpipe(const struct sigpipe_block *block, bool raised)
 {
 	static const struct timespec now;
 	sigset_t set;
 
-	set_to_sigpipe(&set);
-	while (raised && !quiet->was_pending && sigtimedwait(&set, NULL, &now) < 0 && errno == EINTR)
+	make_sigpipe_set(&set);
+	while (raised && !block->was_pending && sigtimedwait(&set, NULL, &now) < 0 && errno == EINTR)
 		;
-	(void)pthread_sigmask(SIG_SETMASK, &quiet->mask, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &block->mask, NULL);
 }
 
-/* errno says why it is not, if it is not. */
-static bool may_try_again(int fd, short events)
+/*
+ * Waits if the operation that has just failed with errno can be tried again later. Returns false with errno set if
+ * it cannot.
+ */
+static bool wait_to_retry(int fd, short events)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
@@ -82,7 +88,7 @@ static bool may_try_again(int fd, short events)
 	return poll(&p, 1, -1) >= 0 || errno == EINTR;
 }
 
-static int write_all(void *arg, const void *p, size_t n)
+static int write_piece(void *arg, const void *p, size_t n)
 {
 	struct file *file = arg;
 	const char *at = p;
@@ -90,7 +96,7 @@ static int write_all(void *arg, const void *p, size_t n)
 	while (n > 0) {
 		ssize_t put = write(file->fd, at, n);
 
-		if (put < 0 && may_try_again(file->fd, POLLOUT))
+		if (put < 0 && wait_to_retry(file->fd, POLLOUT))
 			continue;
 		if (put < 0) {
 			file->error = errno;
@@ -105,31 +111,31 @@ static int write_all(void *arg, const void *p, size_t n)
 int ss_snapshot_save_fd(struct ss_client *c, uint32_t timeout_ms, int fd, struct ss_snapshot *ret_snapshot)
 {
 	struct file file = { .fd = fd };
-	struct quiet quiet;
+	struct sigpipe_block sigpipe;
 	int code;
 
-	quiet_begin(&quiet);
-	code = ss_snapshot_save(c, timeout_ms, write_all, &file, ret_snapshot);
-	quiet_end(&quiet, file.error == EPIPE);
-	return blame(c, &file, code, "the snapshot cannot be written");
+	block_sigpipe(&sigpipe);
+	code = ss_snapshot_save(c, timeout_ms, write_piece, &file, ret_snapshot);
+	unblock_sigpipe(&sigpipe, file.error == EPIPE);
+	return explain_file(c, &file, code, "the snapshot cannot be written");
 }
 
 /* -- check and restore ---------------------------------------------------------------------------------------- */
 
-static void place(struct file *file)
+static void note_position(struct file *file)
 {
 	file->at = lseek(file->fd, 0, SEEK_CUR);
 	file->seekable = file->at >= 0;
 }
 
-static long read_next(void *arg, void *p, size_t size)
+static long read_piece(void *arg, void *p, size_t size)
 {
 	struct file *file = arg;
 	ssize_t n;
 
 	do
 		n = file->seekable ? pread(file->fd, p, size, file->at) : read(file->fd, p, size);
-	while (n < 0 && may_try_again(file->fd, POLLIN));
+	while (n < 0 && wait_to_retry(file->fd, POLLIN));
 	if (n < 0) {
 		file->error = errno;
 		return -1;
@@ -143,22 +149,22 @@ int ss_snapshot_check_fd(struct ss_client *c, int fd)
 {
 	struct file file = { .fd = fd };
 
-	place(&file);
-	return blame(c, &file, ss_snapshot_check(c, read_next, &file), "the snapshot cannot be read");
+	note_position(&file);
+	return explain_file(c, &file, ss_snapshot_check(c, read_piece, &file), "the snapshot cannot be read");
 }
 
 static const char unreadable[] = "nothing was restored, since the snapshot cannot be read";
 
-/* What was checked, and that alone. */
-struct checked {
+/* A file that may be read only as far as it was checked. */
+struct checked_file {
 	struct file file;
 	uint64_t bytes;
 };
 
 static long read_checked(void *arg, void *p, size_t size)
 {
-	struct checked *checked = arg;
-	long n = read_next(&checked->file, p, size);
+	struct checked_file *checked = arg;
+	long n = read_piece(&checked->file, p, size);
 
 	if (n < 0)
 		return -1;
@@ -174,7 +180,7 @@ static int refuse_unless_regular(struct ss_client *c, int fd)
 
 	if (fstat(fd, &status) != 0) {
 		file.error = errno;
-		return blame(c, &file, SS_ABORTED, unreadable);
+		return explain_file(c, &file, SS_ABORTED, unreadable);
 	}
 	if (S_ISREG(status.st_mode))
 		return SS_OK;
@@ -187,20 +193,20 @@ int ss_snapshot_restore_fd(struct ss_client *c, bool force, uint32_t timeout_ms,
     enum ss_restored *ret_restored)
 {
 	struct file first = { .fd = fd };
-	struct checked again = { .file = { .fd = fd } };
+	struct checked_file again = { .file = { .fd = fd } };
 	int code = client_may_wait(c);
 
 	if (code == SS_OK)
 		code = refuse_unless_regular(c, fd);
 	if (code != SS_OK)
 		return code;
-	place(&first);
+	note_position(&first);
 	again.file.seekable = first.seekable;
 	again.file.at = first.at;
-	code = ss_snapshot_check(c, read_next, &first);
+	code = ss_snapshot_check(c, read_piece, &first);
 	if (code != SS_OK)
-		return blame(c, &first, code, unreadable);
+		return explain_file(c, &first, code, unreadable);
 	again.bytes = first.bytes;
 	code = ss_snapshot_restore(c, force, timeout_ms, read_checked, &again, ret_restored);
-	return blame(c, &again.file, code, unreadable);
+	return explain_file(c, &again.file, code, unreadable);
 }

@@ -1,5 +1,5 @@
 /*
- * stream: the connection that a snapshot's transfer has to itself.
+ * stream: see the header.
  */
 #include "client-lib/stream.h"
 
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "proto/jwrite.h"
 
-#define ID 1u /* the connection's only request */
+#define REQUEST_ID 1u /* the connection has only this one request */
 #define REQUEST_MAX 256u
 #define RETRY_MS 10
 
@@ -31,7 +31,7 @@ int stream_fail(struct stream *s, int code, const char *text)
 	return client_fail(s->client, s->fate == FATE_UNKNOWN ? SS_UNKNOWN_OUTCOME : code, message);
 }
 
-static int broken(struct stream *s)
+static int fail_broken(struct stream *s)
 {
 	return stream_fail(s, SS_NO_DAEMON,
 	    s->fate == FATE_UNKNOWN
@@ -39,22 +39,22 @@ static int broken(struct stream *s)
 		: "the connection to the daemon broke in the middle of the snapshot");
 }
 
-static int garbled(struct stream *s)
+static int fail_garbled(struct stream *s)
 {
 	return stream_fail(s, SS_PROTOCOL, "what the daemon said cannot be understood");
 }
 
-int stream_in_time(struct stream *s)
+int stream_check_deadline(struct stream *s)
 {
 	if (clock_now_ms() < s->deadline_ms)
 		return SS_OK;
 	return stream_fail(s, SS_TIMEOUT, "the time for the snapshot is over");
 }
 
-static int stood_still(struct stream *s)
+static int fail_silent(struct stream *s)
 {
 	char text[CLIENT_TEXT];
-	int code = stream_in_time(s);
+	int code = stream_check_deadline(s);
 
 	if (code != SS_OK)
 		return code;
@@ -64,15 +64,15 @@ static int stood_still(struct stream *s)
 
 /* -- waiting -------------------------------------------------------------------------------------------------- */
 
-/* When a wait that begins now ends in vain. */
-static uint64_t wait_ends_ms(const struct stream *s)
+/* Returns when a wait that begins now must end. */
+static uint64_t wait_end_ms(const struct stream *s)
 {
 	uint64_t silent_ms = clock_now_ms() + s->silence_ms;
 
 	return silent_ms < s->deadline_ms ? silent_ms : s->deadline_ms;
 }
 
-static int left_ms(uint64_t until_ms)
+static int ms_left_until(uint64_t until_ms)
 {
 	uint64_t now_ms = clock_now_ms();
 
@@ -80,35 +80,35 @@ static int left_ms(uint64_t until_ms)
 }
 
 /* Waits until the socket is ready for any of the events. */
-static int wait_for(struct stream *s, short events, short *ret_events)
+static int wait_for_socket(struct stream *s, short events, short *ret_events)
 {
-	uint64_t until_ms = wait_ends_ms(s);
+	uint64_t until_ms = wait_end_ms(s);
 	struct pollfd p = { .fd = s->link.fd, .events = events };
 	int n;
 
 	do {
-		n = poll(&p, 1, left_ms(until_ms));
+		n = poll(&p, 1, ms_left_until(until_ms));
 		if (n < 0 && errno != EINTR)
 			return stream_fail(s, SS_NO_MEMORY, strerror(errno));
-	} while (n <= 0 && left_ms(until_ms) > 0);
+	} while (n <= 0 && ms_left_until(until_ms) > 0);
 	if (n <= 0)
-		return stood_still(s);
+		return fail_silent(s);
 	*ret_events = p.revents;
 	return SS_OK;
 }
 
 int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate)
 {
-	enum link_dialled how;
+	enum link_connected how;
 	uint64_t until_ms;
 
 	*s = (struct stream){ .client = c, .fate = fate, .silence_ms = c->silence_ms };
 	s->deadline_ms = timeout_ms != 0 ? clock_now_ms() + timeout_ms : CLOCK_NEVER;
 	link_init(&s->link, FRAME_DATA_MAX);
-	until_ms = wait_ends_ms(s);
-	while ((how = link_dial(&s->link, c->path)) != LINK_DIALLED) {
-		if (how == LINK_NOBODY || left_ms(until_ms) == 0)
-			return stream_fail(s, SS_NO_DAEMON, s->link.trouble);
+	until_ms = wait_end_ms(s);
+	while ((how = link_connect(&s->link, c->path)) != LINK_CONNECTED) {
+		if (how == LINK_NO_LISTENER || ms_left_until(until_ms) == 0)
+			return stream_fail(s, SS_NO_DAEMON, s->link.error);
 		(void)poll(NULL, 0, RETRY_MS);
 	}
 	return SS_OK;
@@ -121,7 +121,7 @@ void stream_close(struct stream *s)
 
 /* -- reading -------------------------------------------------------------------------------------------------- */
 
-int stream_next(struct stream *s, struct frame *ret)
+int stream_next_frame(struct stream *s, struct frame *ret)
 {
 	enum frame_status status;
 	short events;
@@ -133,79 +133,79 @@ int stream_next(struct stream *s, struct frame *ret)
 		if (n == LINK_NO_MEMORY)
 			code = stream_fail(s, SS_NO_MEMORY, "out of memory for the snapshot");
 		else if (n == LINK_CLOSED)
-			code = broken(s);
+			code = fail_broken(s);
 		else if (n == 0)
-			code = wait_for(s, POLLIN, &events);
+			code = wait_for_socket(s, POLLIN, &events);
 		if (code != SS_OK)
 			return code;
 	}
-	return status == FRAME_OK ? SS_OK : garbled(s);
+	return status == FRAME_OK ? SS_OK : fail_garbled(s);
 }
 
-/* The connection has one request, so a failure without an id is about that, too. */
-static bool is_ours(const struct reply *reply)
+/* The connection has only one request, so a failure without an id is about that request, too. */
+static bool is_our_reply(const struct reply *reply)
 {
 	uint64_t id;
 
 	if (reply->id.type == JSON_NULL)
 		return !reply->ok;
-	return reply->id.type == JSON_NUMBER && jspan_number(reply->id, &id) == 0 && id == ID;
+	return reply->id.type == JSON_NUMBER && jspan_number(reply->id, &id) == 0 && id == REQUEST_ID;
 }
 
-static bool decode(const struct frame *frame, struct reply *ret)
+static bool decode_frame(const struct frame *frame, struct reply *ret)
 {
 	return frame->kind == FRAME_JSON && reply_decode((const char *)frame->body, frame->len, ret) == 0 &&
-	    is_ours(ret);
+	    is_our_reply(ret);
 }
 
-/* The daemon knows more than this side: what it says stands for itself. */
-static int told(struct stream *s, const struct failure *why)
+/* The daemon knows more than the library: its failure is reported without the fate. */
+static int take_failure(struct stream *s, const struct failure *why)
 {
 	struct ss_error error = client_error_of(why);
 
-	client_note(s->client, &error);
+	client_set_error(s->client, &error);
 	return error.code;
 }
 
-int stream_refused(struct stream *s, const struct frame *frame)
+int stream_take_refusal(struct stream *s, const struct frame *frame)
 {
 	struct reply reply;
 
-	if (!decode(frame, &reply) || reply.ok)
-		return garbled(s);
-	return told(s, &reply.failure);
+	if (!decode_frame(frame, &reply) || reply.ok)
+		return fail_garbled(s);
+	return take_failure(s, &reply.failure);
 }
 
-int stream_reply(struct stream *s, struct reply *ret)
+int stream_next_reply(struct stream *s, struct reply *ret)
 {
 	struct frame frame;
-	int code = stream_next(s, &frame);
+	int code = stream_next_frame(s, &frame);
 
 	if (code != SS_OK)
 		return code;
-	if (!decode(&frame, ret))
-		return garbled(s);
-	return ret->ok ? SS_OK : told(s, &ret->failure);
+	if (!decode_frame(&frame, ret))
+		return fail_garbled(s);
+	return ret->ok ? SS_OK : take_failure(s, &ret->failure);
 }
 
 /* -- writing -------------------------------------------------------------------------------------------------- */
 
-/* The daemon spoke before its turn, or has hung up: then what it said before comes first. */
-static int hear_out(struct stream *s)
+/* The daemon spoke before its turn, or has closed. What it said before that is the failure. */
+static int take_early_reply(struct stream *s)
 {
 	struct frame frame;
-	int code = stream_next(s, &frame);
+	int code = stream_next_frame(s, &frame);
 
-	return code != SS_OK ? code : stream_refused(s, &frame);
+	return code != SS_OK ? code : stream_take_refusal(s, &frame);
 }
 
-/* Writes all of p, unless the daemon has spoken. then: the fate once a byte is written. */
-static int put(struct stream *s, unsigned char *p, size_t n, enum fate then)
+/* Writes all of p, unless the daemon has said something. Once a byte was written, the fate is `then`. */
+static int write_unless_spoken(struct stream *s, unsigned char *p, size_t n, enum fate then)
 {
 	struct pollfd spoken = { .fd = s->link.fd, .events = POLLIN };
 
 	if (link_has_more(&s->link) || poll(&spoken, 1, 0) > 0)
-		return hear_out(s);
+		return take_early_reply(s);
 	while (n > 0) {
 		struct iovec part = { p, n };
 		ssize_t sent = link_write(&s->link, &part, 1);
@@ -218,22 +218,22 @@ static int put(struct stream *s, unsigned char *p, size_t n, enum fate then)
 			n -= (size_t)sent;
 			continue;
 		}
-		code = sent == 0 ? wait_for(s, POLLIN | POLLOUT, &events) : SS_OK;
+		code = sent == 0 ? wait_for_socket(s, POLLIN | POLLOUT, &events) : SS_OK;
 		if (code == SS_OK && (sent < 0 || (events & ~POLLOUT) != 0))
-			code = hear_out(s);
+			code = take_early_reply(s);
 		if (code != SS_OK)
 			return code;
 	}
 	return SS_OK;
 }
 
-int stream_send(struct stream *s, unsigned char *frame, size_t len)
+int stream_send_data(struct stream *s, unsigned char *frame, size_t len)
 {
 	frame_header(frame, FRAME_DATA, len);
-	return put(s, frame, FRAME_HEADER + len, len == 0 ? FATE_UNKNOWN : s->fate);
+	return write_unless_spoken(s, frame, FRAME_HEADER + len, len == 0 ? FATE_UNKNOWN : s->fate);
 }
 
-int stream_ask(struct stream *s, enum op op, bool force)
+int stream_request(struct stream *s, enum op op, bool force)
 {
 	struct jwrite w;
 	struct buf out;
@@ -241,16 +241,16 @@ int stream_ask(struct stream *s, enum op op, bool force)
 
 	buf_init(&out, REQUEST_MAX);
 	jwrite_begin(&w, &out);
-	jwrite_uint(&w, "id", ID);
+	jwrite_uint(&w, "id", REQUEST_ID);
 	jwrite_text(&w, "op", op_name(op));
 	if (s->deadline_ms != CLOCK_NEVER)
-		jwrite_uint(&w, "timeout_ms", exchange_time_told(s->deadline_ms, clock_now_ms()));
+		jwrite_uint(&w, "timeout_ms", exchange_told_timeout_ms(s->deadline_ms, clock_now_ms()));
 	if (force)
 		jwrite_bool(&w, "force", true);
 	if (jwrite_end(&w) != 0)
 		code = stream_fail(s, SS_NO_MEMORY, "out of memory");
 	else
-		code = put(s, buf_data(&out), buf_len(&out), s->fate);
+		code = write_unless_spoken(s, buf_data(&out), buf_len(&out), s->fate);
 	buf_free(&out);
 	return code;
 }

@@ -1,8 +1,9 @@
 /*
- * stream: the connection that a snapshot's transfer has to itself: one request, its replies, data frames both
- * ways. Waits, but never for ever. What is known of OpenBao when a transfer fails (its fate) is said by it, too.
+ * stream: the connection that a snapshot's transfer has to itself: one request, its replies, and data frames in
+ * either direction. It waits, but never without a limit. It also knows what a failure means for OpenBao's state
+ * (the transfer's fate), and says so in the messages.
  *
- * Functions that give an int give SS_OK, or a code that the handle's ss_last_error() explains.
+ * Functions that return an int return SS_OK, or another code, which ss_last_error() of the handle then explains.
  */
 #ifndef STREAM_H
 #define STREAM_H
@@ -18,48 +19,52 @@
 #include "proto/reply.h"
 
 enum fate {
-	FATE_NONE, /* nothing is to be changed */
-	FATE_KEPT, /* OpenBao is as it was */
-	FATE_UNKNOWN /* what was sent may have been restored: every failure but the daemon's word is SS_UNKNOWN_OUTCOME */
+	FATE_NONE,   /* the transfer changes nothing at OpenBao */
+	FATE_KEPT,   /* OpenBao is still as it was */
+	FATE_UNKNOWN /* OpenBao may have restored what was sent */
 };
 
 struct stream {
 	struct ss_client *client;
 	struct link link;
 	enum fate fate;
-	uint64_t deadline_ms; /* CLOCK_NEVER: none */
-	unsigned silence_ms;  /* how long the connection may stand still */
+	uint64_t deadline_ms; /* CLOCK_NEVER: there is none */
+	unsigned silence_ms;  /* how long the connection may make no progress */
 };
 
-/* Connects. stream_close() must follow in any case. timeout_ms 0: no limit. */
+/* Connects. stream_close() must follow whether it succeeds or not. timeout_ms 0 means no limit. */
 int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum fate fate);
 void stream_close(struct stream *s);
 
-/* Sends the request. */
-int stream_ask(struct stream *s, enum op op, bool force);
+/* Sends the request for op. */
+int stream_request(struct stream *s, enum op op, bool force);
+
+/* Waits for the next frame: JSON, or data of at most FRAME_DATA_MAX bytes. It is valid until the next call. */
+int stream_next_frame(struct stream *s, struct frame *ret);
 
 /*
- * Waits for the next frame, which lies in the stream until the next call: JSON, or data of at most FRAME_DATA_MAX.
+ * Waits for the next frame, which must be a reply that says ok. The reply's spans are valid until the next call.
  */
-int stream_next(struct stream *s, struct frame *ret);
+int stream_next_reply(struct stream *s, struct reply *ret);
 
-/* Waits for the next frame, which must be a reply that says ok. Its spans are valid until the next call. */
-int stream_reply(struct stream *s, struct reply *ret);
-
-/* The failure that a frame is which came in place of data: what the daemon says in it, else SS_PROTOCOL. */
-int stream_refused(struct stream *s, const struct frame *frame);
+/* Takes a frame that came in place of data. Returns the failure that the daemon tells in it, or SS_PROTOCOL. */
+int stream_take_refusal(struct stream *s, const struct frame *frame);
 
 /*
- * Sends a data frame, unless the daemon has said something before: then that is the failure. frame has
- * FRAME_HEADER bytes of room for the header, and then len bytes. With len 0 it ends the data, and after its first
- * byte the fate is unknown.
+ * Sends one data frame. frame has FRAME_HEADER bytes of room for the header, then len bytes of data. len 0 ends
+ * the data, and once its first byte was written the fate is FATE_UNKNOWN. If the daemon has sent something before,
+ * nothing more is sent, and the failure that it tells is returned.
  */
-int stream_send(struct stream *s, unsigned char *frame, size_t len);
+int stream_send_data(struct stream *s, unsigned char *frame, size_t len);
 
-/* SS_OK until the deadline has passed. For after what may take long elsewhere. */
-int stream_in_time(struct stream *s);
+/* Returns SS_OK until the deadline has passed. It is called after something outside that may take long. */
+int stream_check_deadline(struct stream *s);
 
-/* Notes a failure, with the fate. */
+/*
+ * Sets the handle's error and returns its code. The text that follows from the fate is appended to it; with
+ * FATE_UNKNOWN the code becomes SS_UNKNOWN_OUTCOME. A failure that the daemon itself tells does not go through
+ * this.
+ */
 int stream_fail(struct stream *s, int code, const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * backend: makes the parts in their order, and ends them in theirs.
+ * backend: makes the parts of a backend in the order in which they need each other, and ends them in the reverse
+ * one.
  */
 #include "daemon/backend.h"
 
@@ -21,20 +22,20 @@
 
 #define DRAIN_MS 8000u
 #define REVOKE_MS 2000u
-#define STALL_MS 60000u /* a snapshot of which nothing moves for so long is given up */
+#define STALL_MS 60000u /* a snapshot that makes no progress for so long is given up */
 
 #define TLS_FILES 3
 
 enum backend_state {
-	BACKEND_SERVING,  /* or about to */
-	BACKEND_RETIRING, /* nobody asks it for anything new: what is under way ends */
-	BACKEND_IDLE,     /* nothing is under way but perhaps a login */
-	BACKEND_DRAINING, /* the daemon stops: likewise, within some seconds */
+	BACKEND_SERVING,  /* it gets requests, or will when it has logged in */
+	BACKEND_RETIRING, /* it gets no new requests; those under way end */
+	BACKEND_IDLE,     /* it was retired, and nothing is under way but perhaps a login */
+	BACKEND_DRAINING, /* the daemon stops: what is under way ends within DRAIN_MS */
 	BACKEND_REVOKING  /* the login is ending; then `ended` runs */
 };
 
-/* Which file it was; all zero: none. */
-struct mark {
+/* Tells a file from another and from an older version of itself. All zero: there is no file. */
+struct file_identity {
 	dev_t device;
 	ino_t inode;
 	off_t size;
@@ -44,7 +45,7 @@ struct mark {
 struct backend {
 	struct event_base *base;
 	struct config *config;
-	struct mark tls_files[TLS_FILES]; /* connections go on with what was read of them */
+	struct file_identity tls_files[TLS_FILES]; /* as they were when the backend was made */
 	struct http *http;
 	struct api *api;
 	struct leader *leader;
@@ -61,250 +62,258 @@ struct backend {
 
 /* -- the start ----------------------------------------------------------------------------------------------- */
 
-static struct login *make_login(struct backend *b)
+static struct login *make_login(struct backend *backend)
 {
-	const struct config *c = b->config;
+	const struct config *config = backend->config;
 	const struct auth_options options = {
-		.mode = c->openbao.auth,
+		.mode = config->openbao.auth,
 		.approle = {
-			.mount = c->approle.mount,
-			.role_id = c->approle.role_id,
-			.role_id_file = c->approle.role_id_file,
-			.secret_id = c->approle.secret_id,
-			.secret_id_file = c->approle.secret_id_file,
-			.secret_id_wrapped = c->approle.secret_id_wrapped,
+			.mount = config->approle.mount,
+			.role_id = config->approle.role_id,
+			.role_id_file = config->approle.role_id_file,
+			.secret_id = config->approle.secret_id,
+			.secret_id_file = config->approle.secret_id_file,
+			.secret_id_wrapped = config->approle.secret_id_wrapped,
 		},
 		.kubernetes = {
-			.mount = c->kubernetes.mount,
-			.role = c->kubernetes.role,
-			.token_file = c->kubernetes.token_file,
+			.mount = config->kubernetes.mount,
+			.role = config->kubernetes.role,
+			.token_file = config->kubernetes.token_file,
 		},
 #ifdef SECRETSTORE_DEV_TOKEN
-		.devtoken = { .token_file = c->dev_token.token_file },
+		.devtoken = { .token_file = config->dev_token.token_file },
 #endif
 	};
-	b->auth = auth_new(b->base, b->api, &options);
-	if (b->auth == NULL)
+	backend->auth = auth_new(backend->base, backend->api, &options);
+	if (backend->auth == NULL)
 		return NULL;
-	auth_at_leader(b->auth, b->leader);
-	unwrapped_watch(b->auth);
-	return login_new(b->base, b->api, b->auth, c->openbao.address.item, c->openbao.address.count,
-	    c->openbao.revoke_on_stop);
+	auth_at_leader(backend->auth, backend->leader);
+	unwrapped_watch(backend->auth);
+	return login_new(backend->base, backend->api, backend->auth, config->openbao.address.item,
+	    config->openbao.address.count, config->openbao.revoke_on_stop);
 }
 
-static struct kv_options kv_options(const struct config *c)
+static struct kv_options kv_options(const struct config *config)
 {
 	return (struct kv_options){
-		.max_age_ms = c->cache.max_age_ms,
-		.serve_stale_ms = c->cache.serve_stale_ms,
-		.max_bytes = c->cache.max_bytes,
+		.max_age_ms = config->cache.max_age_ms,
+		.serve_stale_ms = config->cache.serve_stale_ms,
+		.max_bytes = config->cache.max_bytes,
 	};
 }
 
-static void mark_files(const struct config *c, struct mark marks[TLS_FILES])
+static void identify_tls_files(const struct config *config, struct file_identity ret[TLS_FILES])
 {
-	const char *const files[TLS_FILES] = { c->openbao.ca_file, c->openbao.client_cert_file,
-		c->openbao.client_key_file };
+	const char *const files[TLS_FILES] = { config->openbao.ca_file, config->openbao.client_cert_file,
+		config->openbao.client_key_file };
 	struct stat st;
 	for (size_t i = 0; i < TLS_FILES; i++) {
-		memset(&marks[i], 0, sizeof(marks[i]));
+		memset(&ret[i], 0, sizeof(ret[i]));
 		if (files[i] == NULL || stat(files[i], &st) != 0)
 			continue;
-		marks[i].device = st.st_dev;
-		marks[i].inode = st.st_ino;
-		marks[i].size = st.st_size;
-		marks[i].modified = st.st_mtim;
+		ret[i].device = st.st_dev;
+		ret[i].inode = st.st_ino;
+		ret[i].size = st.st_size;
+		ret[i].modified = st.st_mtim;
 	}
 }
 
-static int make_parts(struct backend *b, struct versions *versions, struct error *error)
+static int make_parts(struct backend *backend, struct versions *versions, struct error *error)
 {
-	const struct config *c = b->config;
+	const struct config *config = backend->config;
 	const struct http_options options = {
-		.addresses = c->openbao.address.item,
-		.naddresses = c->openbao.address.count,
-		.ca_file = c->openbao.ca_file,
-		.client_cert_file = c->openbao.client_cert_file,
-		.client_key_file = c->openbao.client_key_file,
-		.server_name = c->openbao.server_name,
-		.tls_skip_verify = c->openbao.tls_skip_verify,
-		.connect_timeout_ms = c->openbao.connect_timeout_ms,
+		.addresses = config->openbao.address.item,
+		.naddresses = config->openbao.address.count,
+		.ca_file = config->openbao.ca_file,
+		.client_cert_file = config->openbao.client_cert_file,
+		.client_key_file = config->openbao.client_key_file,
+		.server_name = config->openbao.server_name,
+		.tls_skip_verify = config->openbao.tls_skip_verify,
+		.connect_timeout_ms = config->openbao.connect_timeout_ms,
 	};
-	const struct kv_options kv = kv_options(c);
-	b->http = http_new(b->base, &options, error);
-	if (b->http == NULL)
+	const struct kv_options kv = kv_options(config);
+	backend->http = http_new(backend->base, &options, error);
+	if (backend->http == NULL)
 		return -1;
-	b->api = api_new(b->http, c->openbao.vault_namespace);
-	b->leader = b->api != NULL ? leader_new(b->api, c->openbao.address.item, c->openbao.address.count) : NULL;
-	b->login = b->leader != NULL ? make_login(b) : NULL;
-	b->kv = b->login != NULL ? kv_new(b->base, b->api, b->login, b->leader, versions, &kv) : NULL;
-	b->probe = b->kv != NULL ? probe_new(b->base, b->api, b->login) : NULL;
-	b->transfers = b->probe != NULL ? transfers_new(b->base, b->api, b->login, b->leader, b->kv, STALL_MS)
-					: NULL;
-	return b->transfers != NULL ? 0 : error_set(error, "out of memory");
+	backend->api = api_new(backend->http, config->openbao.vault_namespace);
+	backend->leader = backend->api != NULL
+	    ? leader_new(backend->api, config->openbao.address.item, config->openbao.address.count)
+	    : NULL;
+	backend->login = backend->leader != NULL ? make_login(backend) : NULL;
+	backend->kv = backend->login != NULL
+	    ? kv_new(backend->base, backend->api, backend->login, backend->leader, versions, &kv)
+	    : NULL;
+	backend->probe = backend->kv != NULL ? probe_new(backend->base, backend->api, backend->login) : NULL;
+	backend->transfers = backend->probe != NULL
+	    ? transfers_new(backend->base, backend->api, backend->login, backend->leader, backend->kv, STALL_MS)
+	    : NULL;
+	return backend->transfers != NULL ? 0 : error_set(error, "out of memory");
 }
 
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions,
     struct error *error)
 {
-	struct backend *b = calloc(1, sizeof(*b));
-	if (b == NULL) {
+	struct backend *backend = calloc(1, sizeof(*backend));
+	if (backend == NULL) {
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	b->base = base;
-	b->config = config_hold(config);
-	mark_files(config, b->tls_files);
-	if (make_parts(b, versions, error) == 0)
-		return b;
-	backend_free(b);
+	backend->base = base;
+	backend->config = config_hold(config);
+	identify_tls_files(config, backend->tls_files);
+	if (make_parts(backend, versions, error) == 0)
+		return backend;
+	backend_free(backend);
 	return NULL;
 }
 
-void backend_start(struct backend *b)
+void backend_start(struct backend *backend)
 {
-	login_start(b->login);
+	login_start(backend->login);
 }
 
-void backend_set_cache(struct backend *b, const struct config *config)
+void backend_set_cache(struct backend *backend, const struct config *config)
 {
 	const struct kv_options options = kv_options(config);
-	kv_set_cache(b->kv, &options);
+	kv_set_cache(backend->kv, &options);
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
-void backend_free(struct backend *b)
+void backend_free(struct backend *backend)
 {
-	if (b == NULL)
+	if (backend == NULL)
 		return;
-	transfers_free(b->transfers);
-	probe_free(b->probe);
-	kv_free(b->kv);
-	login_free(b->login); /* it may be looking for the leader */
-	leader_free(b->leader);
-	api_free(b->api);
-	http_free(b->http);
-	config_free(b->config);
-	free(b);
+	transfers_free(backend->transfers);
+	probe_free(backend->probe);
+	kv_free(backend->kv);
+	login_free(backend->login); /* before the leader, for which a login may be searching */
+	leader_free(backend->leader);
+	api_free(backend->api);
+	http_free(backend->http);
+	config_free(backend->config);
+	free(backend);
 }
 
 static void backend_on_revoked(void *arg)
 {
-	struct backend *b = arg;
-	b->ended(b->ended_arg);
+	struct backend *backend = arg;
+	backend->ended(backend->ended_arg);
 }
 
-/* The only place where the state changes. */
-static void backend_enter(struct backend *b, enum backend_state state)
+/* Sets the state. Nothing else does. */
+static void backend_set_state(struct backend *backend, enum backend_state state)
 {
 	static const char *const names[] = { [BACKEND_SERVING] = "serving",
 		[BACKEND_RETIRING] = "retiring",
 		[BACKEND_IDLE] = "idle",
 		[BACKEND_DRAINING] = "draining",
 		[BACKEND_REVOKING] = "revoking" };
-	log_debug("backend: %s -> %s", names[b->state], names[state]);
-	b->state = state;
+	log_debug("backend: %s -> %s", names[backend->state], names[state]);
+	backend->state = state;
 }
 
-static void backend_revoke(struct backend *b)
+static void backend_revoke(struct backend *backend)
 {
-	backend_enter(b, BACKEND_REVOKING);
-	login_stop(b->login, REVOKE_MS, backend_on_revoked, b);
+	backend_set_state(backend, BACKEND_REVOKING);
+	login_stop(backend->login, REVOKE_MS, backend_on_revoked, backend);
 }
 
-/* Nothing is under way but perhaps a login, whose token would come to nobody, and live on at OpenBao. */
+/*
+ * A login that is under way when the backend has become idle is waited for: if it were cancelled OpenBao might
+ * still make its token, and nobody would revoke that.
+ */
 static void backend_on_login(void *arg)
 {
-	struct backend *b = arg;
-	if (b->state == BACKEND_IDLE && login_state(b->login) != LEASE_LOGGING_IN)
-		backend_revoke(b);
+	struct backend *backend = arg;
+	if (backend->state == BACKEND_IDLE && login_state(backend->login) != LEASE_LOGGING_IN)
+		backend_revoke(backend);
 }
 
 static void backend_on_idle(void *arg)
 {
-	struct backend *b = arg;
-	if (b->state != BACKEND_RETIRING || --b->busy > 0)
+	struct backend *backend = arg;
+	if (backend->state != BACKEND_RETIRING || --backend->busy > 0)
 		return;
-	backend_enter(b, BACKEND_IDLE);
-	login_watch(b->login, backend_on_login, b);
-	backend_on_login(b);
+	backend_set_state(backend, BACKEND_IDLE);
+	login_watch(backend->login, backend_on_login, backend);
+	backend_on_login(backend);
 }
 
-void backend_retire(struct backend *b, backend_ended *done, void *arg)
+void backend_retire(struct backend *backend, backend_ended *done, void *arg)
 {
-	b->ended = done;
-	b->ended_arg = arg;
-	b->busy = 3;
-	backend_enter(b, BACKEND_RETIRING);
-	login_watch(b->login, NULL, NULL);
-	kv_when_idle(b->kv, backend_on_idle, b);
-	probe_when_idle(b->probe, backend_on_idle, b);
-	transfers_when_idle(b->transfers, backend_on_idle, b);
+	backend->ended = done;
+	backend->ended_arg = arg;
+	backend->busy = 3;
+	backend_set_state(backend, BACKEND_RETIRING);
+	login_watch(backend->login, NULL, NULL);
+	kv_when_idle(backend->kv, backend_on_idle, backend);
+	probe_when_idle(backend->probe, backend_on_idle, backend);
+	transfers_when_idle(backend->transfers, backend_on_idle, backend);
 }
 
 static void backend_on_drained(void *arg)
 {
-	struct backend *b = arg;
-	if (--b->busy == 0)
-		backend_revoke(b);
+	struct backend *backend = arg;
+	if (--backend->busy == 0)
+		backend_revoke(backend);
 }
 
-void backend_stop(struct backend *b, backend_ended *done, void *arg)
+void backend_stop(struct backend *backend, backend_ended *done, void *arg)
 {
-	b->ended = done;
-	b->ended_arg = arg;
-	if (b->state == BACKEND_REVOKING)
+	backend->ended = done;
+	backend->ended_arg = arg;
+	if (backend->state == BACKEND_REVOKING)
 		return;
-	backend_enter(b, BACKEND_DRAINING);
-	probe_stop(b->probe);
-	b->busy = 2;
-	kv_drain(b->kv, DRAIN_MS, backend_on_drained, b);
-	transfers_drain(b->transfers, DRAIN_MS, backend_on_drained, b);
+	backend_set_state(backend, BACKEND_DRAINING);
+	probe_stop(backend->probe);
+	backend->busy = 2;
+	kv_drain(backend->kv, DRAIN_MS, backend_on_drained, backend);
+	transfers_drain(backend->transfers, DRAIN_MS, backend_on_drained, backend);
 }
 
-/* -- what it has --------------------------------------------------------------------------------------------- */
+/* -- the parts, for others ----------------------------------------------------------------------------------- */
 
-struct auth *backend_auth(const struct backend *b)
+struct auth *backend_auth(const struct backend *backend)
 {
-	return b->auth;
+	return backend->auth;
 }
 
-struct login *backend_login(const struct backend *b)
+struct login *backend_login(const struct backend *backend)
 {
-	return b->login;
+	return backend->login;
 }
 
-struct kv *backend_kv(const struct backend *b)
+struct kv *backend_kv(const struct backend *backend)
 {
-	return b->kv;
+	return backend->kv;
 }
 
-struct probe *backend_probe(const struct backend *b)
+struct probe *backend_probe(const struct backend *backend)
 {
-	return b->probe;
+	return backend->probe;
 }
 
-struct transfers *backend_transfers(const struct backend *b)
+struct transfers *backend_transfers(const struct backend *backend)
 {
-	return b->transfers;
+	return backend->transfers;
 }
 
-const struct config *backend_config(const struct backend *b)
+const struct config *backend_config(const struct backend *backend)
 {
-	return b->config;
+	return backend->config;
 }
 
-bool backend_is_like(const struct backend *b, const struct config *config)
+bool backend_matches(const struct backend *backend, const struct config *config)
 {
-	struct mark now[TLS_FILES];
-	mark_files(config, now);
-	return config_same_openbao(b->config, config) && memcmp(now, b->tls_files, sizeof(now)) == 0;
+	struct file_identity now[TLS_FILES];
+	identify_tls_files(config, now);
+	return config_same_openbao(backend->config, config) && memcmp(now, backend->tls_files, sizeof(now)) == 0;
 }
 
-bool backend_is_live(const struct backend *b)
+bool backend_is_live(const struct backend *backend)
 {
 	struct login_status status;
-	login_status(b->login, &status);
+	login_status(backend->login, &status);
 	return status.ready;
 }

@@ -1,6 +1,6 @@
 /*
- * front: the callers' side, as a configuration wants it and with OpenBao as a backend has it. Both can change
- * while callers are connected.
+ * front: the sockets that callers and systemd connect to, and the ops behind them. Rules and limits are those of a
+ * configuration, and requests go to a backend; both can be replaced while callers are connected.
  */
 #ifndef FRONT_H
 #define FRONT_H
@@ -17,32 +17,42 @@ struct event_base;
 struct front;
 
 /*
- * Listens, on the socket that systemd has passed on or on one of its own. config and backend are borrowed until
- * front_use names others, audit until the end. NULL with error set.
+ * Listens on the sockets that systemd has passed on (activation), or on its own. config and backend are borrowed
+ * until front_use names others, base and audit until front_free. NULL with error set: no memory, or a socket that
+ * cannot be used.
  */
 struct front *front_new(struct event_base *base, const struct config *config, const struct backend *backend,
     struct audit *audit, struct activation *activation, struct error *error);
 
 /*
- * From now on rules, limits and the audit's level are those of config, and requests go to backend; requests that
- * are under way end where they are.
+ * Requests that arrive from now on are judged by the rules of config and go to backend; limits and the audit's
+ * level are those of config at once. Requests under way end with the backend they began with.
  */
 void front_use(struct front *front, const struct config *config, const struct backend *backend);
 
 /*
- * No more connections and requests; replies that are owed are still written. done runs, once, perhaps at once,
- * when no credential is being given to systemd any more, or after some seconds.
+ * Takes no more connections and requests; replies that are owed are still written. done runs once, when no
+ * credential is being given to systemd any more, or after 8 s. It runs from within this function if there is no
+ * socket for credentials, else from the loop.
  */
 void front_stop(struct front *front, void (*done)(void *arg), void *arg);
 
-/* When the backends have stopped: ops_drain. */
+/*
+ * Waits until the ops have written what they owe to the audit, at most budget_ms, then runs drained once, from the
+ * loop. To be called when the backends have stopped.
+ */
 void front_drain(struct front *front, struct event_base *base, uint64_t budget_ms, void (*drained)(void *arg),
     void *arg);
 
-/* Ends all connections, abandoning what they wait for: before the backends are freed. */
+/*
+ * Closes all connections and abandons the requests of their callers. To be called before the backends are freed.
+ */
 void front_disconnect(struct front *front);
 
-/* Frees the rest, after the backends, which have requests to tell of their end. */
+/*
+ * Disconnects if that was not done, and frees. To be called after the backends were freed, since these still end
+ * requests that the front has to record. NULL: does nothing.
+ */
 void front_free(struct front *front);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * main: the start-up order, and the order of the end.
+ * main: reads the command line, and starts and stops the parts of the daemon in the right order.
  */
 #include <event2/event.h>
 #include <getopt.h>
@@ -28,7 +28,7 @@
 #include "daemon/upstream/http.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.yaml"
-#define WRITE_MS 2000u /* for what is still to be written to the audit, and to the log */
+#define WRITE_MS 2000u /* how long the end waits for what is still to be written to the audit and to the log */
 
 struct daemon {
 	struct config *config;
@@ -41,7 +41,7 @@ struct daemon {
 	struct front *front;
 	struct reload *reload;
 	bool stopping;
-	unsigned ending; /* parts that are not done yet */
+	unsigned ending; /* parts that have not ended yet */
 };
 
 static const char usage_text[] =
@@ -54,7 +54,8 @@ static const char usage_text[] =
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "      --check-config  read the configuration, say what is wrong with it, and exit\n"
-    "      --explain       say which rule of the configuration decides whether that caller may do that, and why the\n"
+    "      --explain       say which rule of the configuration decides whether that caller may do that, "
+    "and why the\n"
     "                      others do not; such as: secretstored --explain uid=www-data kv.get secret/web/db\n"
     "      --version       print the version and exit\n"
     "  -h, --help          print this and exit\n"
@@ -62,7 +63,8 @@ static const char usage_text[] =
     "Environment: BAO_ADDR, where the configuration names no address; OPENBAO_APPROLE_ROLE_ID and\n"
     "OPENBAO_APPROLE_SECRET_ID, where it names no other source; CREDENTIALS_DIRECTORY, set by systemd.\n"
     "\n"
-    "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), 64 for a wrong command line,\n"
+    "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), "
+    "64 for a wrong command line,\n"
     "78 for a wrong configuration, 1 otherwise.\n";
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
@@ -100,7 +102,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 
 static void daemon_free(struct daemon *d)
 {
-	front_disconnect(d->front); /* first: its connections abandon their calls */
+	front_disconnect(d->front); /* before the backends: the connections abandon their requests */
 	reload_free(d->reload);
 	switchover_free(d->switchover);
 	front_free(d->front);

@@ -1,6 +1,6 @@
 /*
- * reload: the configuration in force, and how another one takes its place: on SIGHUP, without a connection being
- * lost. One with an error in it changes nothing.
+ * reload: the configuration in force, and how another one takes its place on SIGHUP, without losing a connection.
+ * A configuration with an error in it changes nothing. Also gives systemd the status line.
  */
 #ifndef RELOAD_H
 #define RELOAD_H
@@ -15,17 +15,20 @@ struct front;
 struct switchover;
 
 /*
- * Keeps a hold on config, which is in force and was read from path. From now on it also sees to it that requests
- * go to the backend that serves, and that systemd is told how things are. All others are borrowed. NULL: no
- * memory.
+ * Catches SIGHUP, and follows the switchover: whenever another backend becomes the current one the front is told
+ * to use it. config is the one in force, was read from path, and is held (config_hold); all others are borrowed.
+ * NULL: no memory, or the signal cannot be caught.
  */
 struct reload *reload_new(struct event_base *base, const char *path, struct config *config,
     struct switchover *switchover, struct front *front, struct notify *notify);
 
-/* The daemon stops: SIGHUP has no effect any more. */
+/* Ignores SIGHUP from now on, since the daemon stops. */
 void reload_stop(struct reload *reload);
 
-/* Lets go of the configuration, rules included: after front was freed. */
+/*
+ * Frees, and lets go of the configuration. To be called after front_disconnect, since the rules go too. NULL:
+ * does nothing.
+ */
 void reload_free(struct reload *reload);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * switchover: a current one, perhaps a next one, and those that have served and end what they have begun.
+ * switchover: holds the current backend, perhaps a next one, and the retired ones, which end what they have under
+ * way.
  */
 #include "daemon/switchover.h"
 
@@ -15,37 +16,37 @@
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/login.h"
 
-/* A backend's place in the books, made with it, so that no memory is needed when it goes. */
-struct place {
-	struct place *prev, *next; /* of the retired */
-	struct switchover *all;
+/* A backend in the lists of a switchover. It is made with its backend, so that retiring one needs no memory. */
+struct backend_entry {
+	struct backend_entry *prev, *next; /* in the list of retired ones */
+	struct switchover *switchover;
 	struct backend *backend;
 };
 
 struct switchover {
 	struct event_base *base;
 	/*
-	 * What was written through any of them: the next one's reads must not fall behind it either, and what the
-	 * one before has still to write comes to be known here.
+	 * The versions that were written through any of the backends: a backend's reads must not fall behind what
+	 * another one has written, also when a retired one ends a write later.
 	 */
 	struct versions *versions;
-	struct place *current, *next, *retired;
+	struct backend_entry *current, *next, *retired;
 	void (*changed)(void *arg);
 	void *changed_arg;
-	unsigned stopping; /* that have not ended yet */
+	unsigned stopping; /* backends that were stopped and have not ended yet */
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };
 
-static void place_free(struct place *s)
+static void backend_entry_free(struct backend_entry *entry)
 {
-	if (s == NULL)
+	if (entry == NULL)
 		return;
-	backend_free(s->backend);
-	free(s);
+	backend_free(entry->backend);
+	free(entry);
 }
 
-/* The log names an address once. before: the configuration of those that it has named; NULL: there is none. */
+/* Logs the addresses that are not in before, whose addresses were logged; NULL: logs all. */
 static void log_addresses(const struct config *config, const struct config *before)
 {
 	for (size_t i = 0; i < config->openbao.address.count; i++) {
@@ -59,95 +60,100 @@ static void log_addresses(const struct config *config, const struct config *befo
 
 /* -- one takes the place of another -------------------------------------------------------------------------- */
 
-/* A put or a restore that one of them has still under way takes nothing out of another's cache. */
-static void pause_cache(struct switchover *all)
+/*
+ * While a retired backend has a put or a restore under way the current one may not answer from its cache: only the
+ * retired one's cache is told of what is written.
+ */
+static void pause_cache(struct switchover *switchover)
 {
-	kv_pause_cache(backend_kv(all->current->backend), all->retired != NULL);
+	kv_pause_cache(backend_kv(switchover->current->backend), switchover->retired != NULL);
 }
 
 static void switchover_on_retired(void *arg)
 {
-	struct place *s = arg;
-	struct switchover *all = s->all;
-	DL_DELETE(all->retired, s);
-	place_free(s);
-	pause_cache(all);
+	struct backend_entry *entry = arg;
+	struct switchover *switchover = entry->switchover;
+	DL_DELETE(switchover->retired, entry);
+	backend_entry_free(entry);
+	pause_cache(switchover);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
-static void switchover_retire(struct place *s)
+static void switchover_retire(struct backend_entry *entry)
 {
-	DL_APPEND(s->all->retired, s);
-	backend_retire(s->backend, switchover_on_retired, s);
+	DL_APPEND(entry->switchover->retired, entry);
+	backend_retire(entry->backend, switchover_on_retired, entry);
 }
 
-static void switchover_look(void *arg)
+static void switchover_decide(void *arg)
 {
-	struct switchover *all = arg;
-	struct place *before = all->current;
-	if (all->next != NULL && (backend_is_live(all->next->backend) || !backend_is_live(before->backend))) {
+	struct switchover *switchover = arg;
+	struct backend_entry *before = switchover->current;
+	if (switchover->next != NULL &&
+	    (backend_is_live(switchover->next->backend) || !backend_is_live(before->backend))) {
 		log_info("from here on requests go to OpenBao as the new configuration describes it");
 		if (strcmp(backend_config(before->backend)->openbao.vault_namespace,
-			backend_config(all->next->backend)->openbao.vault_namespace) != 0)
-			versions_clear(all->versions);
-		all->current = all->next;
-		all->next = NULL;
+			backend_config(switchover->next->backend)->openbao.vault_namespace) != 0)
+			versions_clear(switchover->versions);
+		switchover->current = switchover->next;
+		switchover->next = NULL;
 		switchover_retire(before);
-		pause_cache(all);
+		pause_cache(switchover);
 	}
-	if (all->changed != NULL)
-		all->changed(all->changed_arg);
+	if (switchover->changed != NULL)
+		switchover->changed(switchover->changed_arg);
 }
 
-static struct place *switchover_begin(struct switchover *all, struct config *config, struct error *error)
+static struct backend_entry *switchover_add(struct switchover *switchover, struct config *config,
+    struct error *error)
 {
-	struct place *s = calloc(1, sizeof(*s));
-	if (s == NULL) {
+	struct backend_entry *entry = calloc(1, sizeof(*entry));
+	if (entry == NULL) {
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	s->all = all;
-	s->backend = backend_new(all->base, config, all->versions, error);
-	if (s->backend == NULL) {
-		free(s);
+	entry->switchover = switchover;
+	entry->backend = backend_new(switchover->base, config, switchover->versions, error);
+	if (entry->backend == NULL) {
+		free(entry);
 		return NULL;
 	}
-	login_watch(backend_login(s->backend), switchover_look, all);
-	return s;
+	login_watch(backend_login(entry->backend), switchover_decide, switchover);
+	return entry;
 }
 
-static bool is_like(const struct place *s, const struct config *config)
+static bool entry_matches(const struct backend_entry *entry, const struct config *config)
 {
-	return s != NULL && backend_is_like(s->backend, config);
+	return entry != NULL && backend_matches(entry->backend, config);
 }
 
-/* The wrapping token may be the same, and used up. */
-static void hand_on(const struct place *from, struct place *to)
+/* The wrapping token may be the same in both configurations, and it is used up. */
+static void pass_on_unwrapped(const struct backend_entry *from, struct backend_entry *to)
 {
-	const struct unwrapped_secret *kept = auth_unwrapped(backend_auth(from->backend));
-	if (kept != NULL)
-		(void)auth_keep(backend_auth(to->backend), kept);
+	const struct unwrapped_secret *secret = auth_unwrapped(backend_auth(from->backend));
+	if (secret != NULL)
+		(void)auth_set_unwrapped(backend_auth(to->backend), secret);
 }
 
-int switchover_change(struct switchover *all, struct config *config, struct error *error)
+int switchover_change(struct switchover *switchover, struct config *config, struct error *error)
 {
-	struct place *next = NULL;
-	if (is_like(all->next, config))
+	struct backend_entry *next = NULL;
+	if (entry_matches(switchover->next, config))
 		return 0;
-	if (!is_like(all->current, config)) {
-		next = switchover_begin(all, config, error);
+	if (!entry_matches(switchover->current, config)) {
+		next = switchover_add(switchover, config, error);
 		if (next == NULL)
 			return -1;
-		hand_on(all->current, next);
+		pass_on_unwrapped(switchover->current, next);
 	}
-	if (all->next != NULL)
-		switchover_retire(all->next); /* its login may be under way */
-	all->next = next;
+	if (switchover->next != NULL)
+		switchover_retire(switchover->next); /* its login may be under way */
+	switchover->next = next;
 	if (next == NULL)
 		return 0;
 	log_info(
 	    "the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
-	log_addresses(config, backend_config(all->current->backend));
+	log_addresses(config, backend_config(switchover->current->backend));
 	backend_start(next->backend);
 	return 0;
 }
@@ -156,76 +162,76 @@ int switchover_change(struct switchover *all, struct config *config, struct erro
 
 struct switchover *switchover_new(struct event_base *base, struct config *config, struct error *error)
 {
-	struct switchover *all = calloc(1, sizeof(*all));
-	if (all != NULL)
-		all->versions = versions_new();
-	if (all == NULL || all->versions == NULL) {
+	struct switchover *switchover = calloc(1, sizeof(*switchover));
+	if (switchover != NULL)
+		switchover->versions = versions_new();
+	if (switchover == NULL || switchover->versions == NULL) {
 		(void)error_set(error, "out of memory");
-		free(all);
+		free(switchover);
 		return NULL;
 	}
-	all->base = base;
-	all->current = switchover_begin(all, config, error);
-	if (all->current != NULL)
-		return all;
-	switchover_free(all);
+	switchover->base = base;
+	switchover->current = switchover_add(switchover, config, error);
+	if (switchover->current != NULL)
+		return switchover;
+	switchover_free(switchover);
 	return NULL;
 }
 
-void switchover_start(struct switchover *all)
+void switchover_start(struct switchover *switchover)
 {
-	log_addresses(backend_config(all->current->backend), NULL);
-	backend_start(all->current->backend);
+	log_addresses(backend_config(switchover->current->backend), NULL);
+	backend_start(switchover->current->backend);
 }
 
-void switchover_watch(struct switchover *all, void (*changed)(void *arg), void *arg)
+void switchover_watch(struct switchover *switchover, void (*changed)(void *arg), void *arg)
 {
-	all->changed = changed;
-	all->changed_arg = arg;
+	switchover->changed = changed;
+	switchover->changed_arg = arg;
 }
 
-struct backend *switchover_current(const struct switchover *all)
+struct backend *switchover_current(const struct switchover *switchover)
 {
-	return all->current->backend;
+	return switchover->current->backend;
 }
 
-struct backend *switchover_next(const struct switchover *all)
+struct backend *switchover_next(const struct switchover *switchover)
 {
-	return all->next != NULL ? all->next->backend : NULL;
+	return switchover->next != NULL ? switchover->next->backend : NULL;
 }
 
 static void switchover_on_ended(void *arg)
 {
-	struct switchover *all = arg;
-	if (--all->stopping == 0)
-		all->stopped(all->stopped_arg);
+	struct switchover *switchover = arg;
+	if (--switchover->stopping == 0)
+		switchover->stopped(switchover->stopped_arg);
 }
 
-void switchover_stop(struct switchover *all, void (*done)(void *arg), void *arg)
+void switchover_stop(struct switchover *switchover, void (*done)(void *arg), void *arg)
 {
-	struct place *s;
-	all->stopped = done;
-	all->stopped_arg = arg;
-	place_free(all->next);
-	all->next = NULL;
-	all->stopping = 1;
-	backend_stop(all->current->backend, switchover_on_ended, all);
-	DL_FOREACH(all->retired, s) {
-		all->stopping++;
-		backend_stop(s->backend, switchover_on_ended, all);
+	struct backend_entry *entry;
+	switchover->stopped = done;
+	switchover->stopped_arg = arg;
+	backend_entry_free(switchover->next);
+	switchover->next = NULL;
+	switchover->stopping = 1;
+	backend_stop(switchover->current->backend, switchover_on_ended, switchover);
+	DL_FOREACH(switchover->retired, entry) {
+		switchover->stopping++;
+		backend_stop(entry->backend, switchover_on_ended, switchover);
 	}
 }
 
-void switchover_free(struct switchover *all)
+void switchover_free(struct switchover *switchover)
 {
-	struct place *s, *next;
-	if (all == NULL)
+	struct backend_entry *entry, *next;
+	if (switchover == NULL)
 		return;
-	DL_FOREACH_SAFE(all->retired, s, next) {
-		place_free(s);
+	DL_FOREACH_SAFE(switchover->retired, entry, next) {
+		backend_entry_free(entry);
 	}
-	place_free(all->next);
-	place_free(all->current);
-	versions_free(all->versions);
-	free(all);
+	backend_entry_free(switchover->next);
+	backend_entry_free(switchover->current);
+	versions_free(switchover->versions);
+	free(switchover);
 }

@@ -1,7 +1,7 @@
 /*
- * unwrapped: the SecretID out of a wrapping token, over a restart: left with systemd when it was unwrapped, and
- * taken back at the next start. Without systemd, or with a unit that has no FileDescriptorStoreMax=, a restart
- * needs a new wrapping token.
+ * unwrapped: brings the SecretID that came out of a wrapping token over a restart of the daemon. It is left in
+ * systemd's fd store when the token is opened, and taken back at the next start. Without systemd, or with a unit
+ * that has no FileDescriptorStoreMax=, a restart needs a new wrapping token.
  */
 #ifndef UNWRAPPED_H
 #define UNWRAPPED_H
@@ -10,13 +10,13 @@ struct auth;
 
 #define UNWRAPPED_NAME "secret-id" /* in systemd's fd store */
 
-/* Leaves with systemd what this login unwraps from now on. */
+/* Leaves the SecretIDs that this auth unwraps from now on with systemd. Sets auth_on_unwrapped. */
 void unwrapped_watch(struct auth *auth);
 
 /*
- * Gives the login what systemd had kept, before it logs in for the first time. fd is taken over; -1: systemd had
- * nothing. A SecretID that cannot be read is not used, with a warning; systemd is told to forget one for which
- * this login has no use.
+ * Gives auth the SecretID that systemd had, in fd, which is closed; -1: systemd had none. To be called before the
+ * first login. A SecretID that cannot be read is not used, and a warning is logged. If auth has no use for it
+ * systemd is told to forget it.
  */
 void unwrapped_take(struct auth *auth, int fd);
 

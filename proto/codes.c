@@ -21,7 +21,7 @@ static const struct fact {
 
 #define FACTS (sizeof(facts) / sizeof(facts[0]))
 
-/* INTERNAL is the table's last row, and stands for every number that has none. */
+/* INTERNAL is the table's last row, which the loop ends at for every number that has no row. */
 static const struct fact *fact_of(enum code code)
 {
 	size_t i;

@@ -1,6 +1,6 @@
 /*
- * codes: every way a request can fail, in one table. Codes travel by name; the numbers are secretstorectl's
- * exit statuses and the values of enum ss_code in secretstore.h, and never change.
+ * codes: every way a request can fail, in one table. Codes travel by name on the socket; the numbers are
+ * secretstorectl's exit statuses and the values of enum ss_code in secretstore.h, and never change.
  */
 #ifndef CODES_H
 #define CODES_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(enumerator, name on the wire, exit status, may the same request succeed if sent again, meaning) */
+/* X(enumerator, name on the socket, exit status, whether the same request may succeed if sent again, meaning) */
 #define CODE_TABLE(X) \
 	X(INVALID_REQUEST, "invalid_request", 10, false, "the request is not as the protocol wants it") \
 	X(UNKNOWN_OP, "unknown_op", 11, false, "this daemon does not know the operation") \
@@ -39,17 +39,17 @@ enum code {
 #undef X
 };
 
-/* Facts of a code. A number that is no code has the name "internal". */
+/* These give what the table says of a code. For a number that is no code they answer as for CODE_INTERNAL. */
 const char *code_name(enum code code);
 const char *code_meaning(enum code code);
 bool code_retryable(enum code code);
 
-/* The code of a name of n bytes, or CODE_NONE. */
+/* Finds the code whose name is the n bytes at `name`; CODE_NONE if there is none. */
 enum code code_by_name(const char *name, size_t n);
 
 /*
- * Why a request failed, as it travels in a reply. The message is for people and is known to hold no secret,
- * address or namespace.
+ * Why a request failed, as a reply tells it. The message is for people; whoever sets it makes sure that it holds
+ * no secret, address or namespace.
  */
 struct failure {
 	enum code code;
@@ -59,7 +59,7 @@ struct failure {
 	char message[256];
 };
 
-/* Fills in a failure: status 0, not deleted, version 0. */
+/* Sets code and message, which is cut if it is too long, and all other members to 0. */
 void failure_set(struct failure *f, enum code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

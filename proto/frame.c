@@ -1,5 +1,5 @@
 /*
- * frame: finds and begins frames.
+ * frame: reads and writes the headers of frames.
  */
 #include <stdint.h>
 
@@ -11,7 +11,10 @@ enum frame_status frame_parse(const unsigned char *p, size_t n, size_t limit, st
 
 	if (n > 0 && p[0] != FRAME_JSON && p[0] != FRAME_DATA)
 		return FRAME_BAD_KIND;
-	/* Bytes that have not come yet count as zero, so that a length over the limit shows as early as it can. */
+	/*
+	 * Bytes that have not come yet count as zero, so that a length over the limit is found as early as
+	 * possible.
+	 */
 	for (i = 1; i < FRAME_HEADER; i++)
 		len = len << 8 | (i < n ? p[i] : 0);
 	if (len > limit)

@@ -1,7 +1,7 @@
 /*
- * jplain: finds in a JSON string the first byte that is not plain, that is: a quote, a backslash, a control byte,
- * not ASCII. What comes before it stands for itself. Every payload goes through here, byte for byte, so many at a
- * time.
+ * jplain: finds in a JSON string the first byte that is not plain. A byte is plain if it is ASCII, but no quote,
+ * backslash or control byte: it then stands for itself. Every payload goes through here byte for byte, so up to 64
+ * bytes are looked at in one step.
  */
 #ifndef JPLAIN_H
 #define JPLAIN_H
@@ -10,12 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#define JPLAIN_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define JPLAIN_EACH(byte) (UINT64_C(0x0101010101010101) * (byte)) /* eight of the byte in a word */
 
 /*
- * The high bit of those of eight bytes that are not plain. A byte less than another borrows from the high bit,
- * which only those of 0x80 and up had set before; a borrow can reach the next byte and mark it by mistake, but
- * only after one that is marked already: the lowest mark is right.
+ * Marks those of the eight bytes in w that are not plain by their high bit. Bytes from 0x80 on have it set
+ * already. The subtractions set it in bytes below 0x20, and in quotes and backslashes, which the xor has made 0. A
+ * borrow can reach the next higher byte and mark it by mistake, but only from a byte that is marked itself: so the
+ * lowest mark is right, and no other is to be used.
  */
 static inline uint64_t jplain_marks(uint64_t w)
 {
@@ -28,8 +29,8 @@ static inline uint64_t jplain_marks(uint64_t w)
 typedef signed char jplain_bytes __attribute__((vector_size(16)));
 
 /*
- * Not 0 in the place of each of the sixteen bytes at p that is not plain. As signed numbers those over ASCII are
- * negative.
+ * Marks those of the sixteen bytes at p that are not plain by a value that is not 0. The bytes are compared as
+ * signed numbers, so that those from 0x80 on are negative and below 0x20, too.
  */
 static inline jplain_bytes jplain_odd(const char *p)
 {
@@ -40,7 +41,10 @@ static inline jplain_bytes jplain_odd(const char *p)
 	return (jplain_bytes)((v < zero + 0x20) | (v == zero + '"') | (v == zero + '\\'));
 }
 
-/* Moves on in large steps, as far as all bytes in each are plain. */
+/*
+ * Skips blocks of 64 bytes that are all plain. Gives the start of the first block that is not, or of a shorter
+ * rest.
+ */
 static inline const char *jplain_blocks(const char *p, const char *end)
 {
 	jplain_bytes odd;
@@ -56,8 +60,8 @@ static inline const char *jplain_blocks(const char *p, const char *end)
 }
 
 /*
- * The first byte from p on that is not plain, or end. Large steps come only after small ones: most strings are
- * short.
+ * Gives the first byte from p on that is not plain, or end. The first 16 bytes are taken 8 at a time, and only
+ * then blocks of 64, since most strings are short.
  */
 static inline const char *jplain_skip(const char *p, const char *end)
 {

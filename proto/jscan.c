@@ -1,6 +1,6 @@
 /*
- * jscan: walks JSON text without copying, allocating or recursing. What a span means (its decoded characters, its
- * number) is jspan.c's affair.
+ * jscan: walks JSON text without copying, allocating or recursing. What a span means, its decoded characters or
+ * its number, is left to jspan.c.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "proto/jscan.h"
 #include "proto/utf8.h"
 
-/* The open objects and arrays around the scanner while it takes a value: a bit each, set for an object. */
+/* The objects and arrays that are open while a value is taken, one bit for each level: 1 is an object. */
 struct nest {
 	unsigned level;
 	unsigned limit;
@@ -24,57 +24,57 @@ void jscan_init(struct jscan *s, const char *text, size_t len)
 	s->fresh = 0;
 }
 
-static int fail(struct jscan *s, const char *what)
+static int scan_fail(struct jscan *s, const char *what)
 {
 	if (s->error == NULL)
 		s->error = s->p == s->end ? "it ends too early" : what;
 	return -1;
 }
 
-/* The next byte, or -1 at the end. */
-static int next(const struct jscan *s)
+/* Gives the next byte without taking it, or -1 at the end. */
+static int next_byte(const struct jscan *s)
 {
 	return s->p < s->end ? (unsigned char)*s->p : -1;
 }
 
-static void skip_some_space(struct jscan *s)
+static void skip_space_found(struct jscan *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r'))
 		s->p++;
 }
 
-/* Nearly always there is none, and what is there is greater than any. */
+/* Nearly always there is none, which one comparison tells: all other bytes in JSON are greater than a blank. */
 static inline void skip_space(struct jscan *s)
 {
 	if (s->p < s->end && (unsigned char)*s->p <= ' ')
-		skip_some_space(s);
+		skip_space_found(s);
 }
 
-/* Takes the four digits after \u. -1 if they are not there. */
-static long take_hex(struct jscan *s)
+/* Takes the four hexadecimal digits after \u and gives their value; -1 if they are not there. */
+static long scan_hex(struct jscan *s)
 {
 	long value = 0;
 	int i, c;
 
 	for (i = 0; i < 4; i++, s->p++) {
-		c = next(s);
+		c = next_byte(s);
 		if (c >= '0' && c <= '9')
 			value = value << 4 | (c - '0');
 		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
 			value = value << 4 | ((c | 0x20) - 'a' + 10);
 		else
-			return fail(s, "a string has a bad escape");
+			return scan_fail(s, "a string has a bad escape");
 	}
 	return value;
 }
 
-static int take_escape(struct jscan *s)
+static int scan_escape(struct jscan *s)
 {
 	long unit;
 	int c;
 
 	s->p++;
-	c = next(s);
+	c = next_byte(s);
 	switch (c) {
 	case '"':
 	case '\\':
@@ -90,98 +90,98 @@ static int take_escape(struct jscan *s)
 		s->p++;
 		break;
 	default:
-		return fail(s, "a string has a bad escape");
+		return scan_fail(s, "a string has a bad escape");
 	}
-	unit = take_hex(s);
+	unit = scan_hex(s);
 	if (unit < 0)
 		return -1;
 	if (unit < 0xd800 || unit > 0xdfff)
 		return 0;
-	if (unit > 0xdbff || next(s) != '\\')
-		return fail(s, "a string has half a surrogate pair");
+	if (unit > 0xdbff || next_byte(s) != '\\')
+		return scan_fail(s, "a string has half a surrogate pair");
 	s->p++;
-	if (next(s) != 'u')
-		return fail(s, "a string has half a surrogate pair");
+	if (next_byte(s) != 'u')
+		return scan_fail(s, "a string has half a surrogate pair");
 	s->p++;
-	unit = take_hex(s);
+	unit = scan_hex(s);
 	if (unit < 0)
 		return -1;
-	return unit >= 0xdc00 && unit <= 0xdfff ? 0 : fail(s, "a string has half a surrogate pair");
+	return unit >= 0xdc00 && unit <= 0xdfff ? 0 : scan_fail(s, "a string has half a surrogate pair");
 }
 
 /* Takes a string; s->p is at its quote. */
-static int take_string(struct jscan *s)
+static int scan_json_string(struct jscan *s)
 {
 	size_t n;
 	int c;
 
 	for (s->p++;;) {
 		s->p = jplain_skip(s->p, s->end);
-		c = next(s);
+		c = next_byte(s);
 		if (c == '"') {
 			s->p++;
 			return 0;
 		}
 		if (c == '\\') {
-			if (take_escape(s) < 0)
+			if (scan_escape(s) < 0)
 				return -1;
 			continue;
 		}
 		if (c < 0x20)
-			return fail(s, "a string holds a control byte");
-		do { /* such a character seldom comes alone */
+			return scan_fail(s, "a string holds a control byte");
+		do { /* a character beyond ASCII seldom comes alone */
 			n = utf8_sequence(s->p, (size_t)(s->end - s->p));
 			if (n == 0)
-				return fail(s, "a string is not valid UTF-8");
+				return scan_fail(s, "a string is not valid UTF-8");
 			s->p += n;
-		} while (next(s) >= 0x80);
+		} while (next_byte(s) >= 0x80);
 	}
 }
 
-static int take_digits(struct jscan *s)
+static int scan_digits(struct jscan *s)
 {
 	const char *first = s->p, *p = first;
 
 	while (p < s->end && *p >= '0' && *p <= '9')
 		p++;
 	s->p = p;
-	return p > first ? 0 : fail(s, "a number is not well formed");
+	return p > first ? 0 : scan_fail(s, "a number is not well formed");
 }
 
-/* What follows the number must be looked at by whoever goes on: "01" is the number 0 and then something odd. */
-static int take_number(struct jscan *s)
+/* Takes a number. Its caller must look at what follows: of "01" only the 0 is taken. */
+static int scan_json_number(struct jscan *s)
 {
-	if (next(s) == '-')
+	if (next_byte(s) == '-')
 		s->p++;
-	if (next(s) == '0')
+	if (next_byte(s) == '0')
 		s->p++;
-	else if (take_digits(s) < 0)
+	else if (scan_digits(s) < 0)
 		return -1;
-	if (next(s) == '.') {
+	if (next_byte(s) == '.') {
 		s->p++;
-		if (take_digits(s) < 0)
+		if (scan_digits(s) < 0)
 			return -1;
 	}
-	if (next(s) == 'e' || next(s) == 'E') {
+	if (next_byte(s) == 'e' || next_byte(s) == 'E') {
 		s->p++;
-		if (next(s) == '+' || next(s) == '-')
+		if (next_byte(s) == '+' || next_byte(s) == '-')
 			s->p++;
-		return take_digits(s);
+		return scan_digits(s);
 	}
 	return 0;
 }
 
-static int take_word(struct jscan *s, const char *word)
+static int scan_word(struct jscan *s, const char *word)
 {
 	for (; *word != '\0'; word++, s->p++)
-		if (next(s) != *word)
-			return fail(s, "a word is neither true, false nor null");
+		if (next_byte(s) != *word)
+			return scan_fail(s, "a word is neither true, false nor null");
 	return 0;
 }
 
-static int peek(const struct jscan *s)
+static int next_type(const struct jscan *s)
 {
-	switch (next(s)) {
+	switch (next_byte(s)) {
 	case '{':
 		return JSON_OBJECT;
 	case '[':
@@ -211,37 +211,37 @@ static int peek(const struct jscan *s)
 	}
 }
 
-static int take_scalar(struct jscan *s, int type)
+static int scan_scalar(struct jscan *s, int type)
 {
 	switch (type) {
 	case JSON_STRING:
-		return take_string(s);
+		return scan_json_string(s);
 	case JSON_NUMBER:
-		return take_number(s);
+		return scan_json_number(s);
 	case JSON_TRUE:
-		return take_word(s, "true");
+		return scan_word(s, "true");
 	case JSON_FALSE:
-		return take_word(s, "false");
+		return scan_word(s, "false");
 	case JSON_NULL:
-		return take_word(s, "null");
+		return scan_word(s, "null");
 	default:
-		return fail(s, "a value is missing or not JSON");
+		return scan_fail(s, "a value is missing or not JSON");
 	}
 }
 
 /* Takes a member's name and its colon. */
-static int take_name(struct jscan *s, struct jspan *name)
+static int scan_member_name(struct jscan *s, struct jspan *name)
 {
 	const char *first = s->p;
 
-	if (next(s) != '"')
-		return fail(s, "a member's name is not a string");
-	if (take_string(s) < 0)
+	if (next_byte(s) != '"')
+		return scan_fail(s, "a member's name is not a string");
+	if (scan_json_string(s) < 0)
 		return -1;
 	*name = (struct jspan){ first, (size_t)(s->p - first), JSON_STRING };
 	skip_space(s);
-	if (next(s) != ':')
-		return fail(s, "a member has no colon");
+	if (next_byte(s) != ':')
+		return scan_fail(s, "a member has no colon");
 	s->p++;
 	skip_space(s);
 	return 0;
@@ -252,47 +252,49 @@ static bool in_object(const struct nest *n)
 	return (n->object[(n->level - 1) / 8] >> ((n->level - 1) % 8) & 1) != 0;
 }
 
-/* Goes into an object or array. 1: a value comes next. 0: it was empty, and has ended. */
-static int enter(struct jscan *s, struct nest *n, int type)
+/* Enters an object or array. 1: a value comes next. 0: it is empty, and has ended. -1: error. */
+static int enter_nested(struct jscan *s, struct nest *n, int type)
 {
 	unsigned char bit = (unsigned char)(1u << (n->level % 8));
 	struct jspan name;
 
 	if (n->level == n->limit)
-		return fail(s, "it is nested too deeply");
+		return scan_fail(s, "it is nested too deeply");
 	if (type == JSON_OBJECT)
 		n->object[n->level / 8] |= bit;
 	else
 		n->object[n->level / 8] &= (unsigned char)~bit;
 	s->p++;
 	skip_space(s);
-	if (next(s) == (type == JSON_OBJECT ? '}' : ']')) {
+	if (next_byte(s) == (type == JSON_OBJECT ? '}' : ']')) {
 		s->p++;
 		return 0;
 	}
 	n->level++;
-	return type == JSON_OBJECT && take_name(s, &name) < 0 ? -1 : 1;
+	return type == JSON_OBJECT && scan_member_name(s, &name) < 0 ? -1 : 1;
 }
 
-/* Goes on after a value. 1: another comes next. 0: all objects and arrays have ended. */
-static int leave(struct jscan *s, struct nest *n)
+/*
+ * Goes on after a value, leaving what ends there. 1: another value comes next. 0: all have ended. -1: error.
+ */
+static int leave_nested(struct jscan *s, struct nest *n)
 {
 	struct jspan name;
 
 	for (; n->level > 0; n->level--, s->p++) {
 		skip_space(s);
-		if (next(s) == ',') {
+		if (next_byte(s) == ',') {
 			s->p++;
 			skip_space(s);
-			return in_object(n) && take_name(s, &name) < 0 ? -1 : 1;
+			return in_object(n) && scan_member_name(s, &name) < 0 ? -1 : 1;
 		}
-		if (next(s) != (in_object(n) ? '}' : ']'))
-			return fail(s, "an object or array goes on without a comma");
+		if (next_byte(s) != (in_object(n) ? '}' : ']'))
+			return scan_fail(s, "an object or array goes on without a comma");
 	}
 	return 0;
 }
 
-static int take_nested(struct jscan *s, unsigned depth)
+static int scan_nested(struct jscan *s, unsigned depth)
 {
 	struct nest n;
 	int type, r;
@@ -300,10 +302,10 @@ static int take_nested(struct jscan *s, unsigned depth)
 	n.level = 0;
 	n.limit = depth < JSCAN_DEPTH_MAX ? depth : JSCAN_DEPTH_MAX;
 	do {
-		type = peek(s);
-		r = type == JSON_OBJECT || type == JSON_ARRAY ? enter(s, &n, type) : take_scalar(s, type);
+		type = next_type(s);
+		r = type == JSON_OBJECT || type == JSON_ARRAY ? enter_nested(s, &n, type) : scan_scalar(s, type);
 		if (r == 0)
-			r = leave(s, &n);
+			r = leave_nested(s, &n);
 	} while (r > 0);
 	return r;
 }
@@ -313,7 +315,7 @@ int jscan_peek(struct jscan *s)
 	if (s->error != NULL)
 		return -1;
 	skip_space(s);
-	return peek(s);
+	return next_type(s);
 }
 
 int jscan_object(struct jscan *s)
@@ -321,14 +323,14 @@ int jscan_object(struct jscan *s)
 	if (s->error != NULL)
 		return -1;
 	if (jscan_peek(s) != JSON_OBJECT)
-		return fail(s, "an object is expected");
+		return scan_fail(s, "an object is expected");
 	s->p++;
 	s->fresh = 1;
 	return 0;
 }
 
-/* Goes to the next member's name. 1, 0: the object has ended, -1. */
-static int find_member(struct jscan *s)
+/* Goes to the next member's name. 1: it is there. 0: the object has ended. -1: error. */
+static int go_to_member(struct jscan *s)
 {
 	int fresh = s->fresh;
 
@@ -336,13 +338,13 @@ static int find_member(struct jscan *s)
 		return -1;
 	s->fresh = 0;
 	skip_space(s);
-	if (next(s) == '}') {
+	if (next_byte(s) == '}') {
 		s->p++;
 		return 0;
 	}
 	if (!fresh) {
-		if (next(s) != ',')
-			return fail(s, "an object or array goes on without a comma");
+		if (next_byte(s) != ',')
+			return scan_fail(s, "an object or array goes on without a comma");
 		s->p++;
 		skip_space(s);
 	}
@@ -351,13 +353,13 @@ static int find_member(struct jscan *s)
 
 int jscan_member(struct jscan *s, struct jspan *key)
 {
-	int r = find_member(s);
+	int r = go_to_member(s);
 
-	return r > 0 && take_name(s, key) < 0 ? -1 : r;
+	return r > 0 && scan_member_name(s, key) < 0 ? -1 : r;
 }
 
-/* Takes a member's name and its colon if they stand there as our own side writes them. */
-static bool take_expected(struct jscan *s, struct jname name, struct jspan *key)
+/* Takes a member's name and its colon if they are written without escapes and without white space between. */
+static bool scan_expected_name(struct jscan *s, struct jname name, struct jspan *key)
 {
 	const char *p = s->p;
 
@@ -372,12 +374,12 @@ static bool take_expected(struct jscan *s, struct jname name, struct jspan *key)
 int jscan_member_among(struct jscan *s, const struct jname names[], int count, int expected, struct jspan *key,
     int *ret)
 {
-	int r = find_member(s);
+	int r = go_to_member(s);
 
 	*ret = expected;
-	if (r <= 0 || take_expected(s, names[expected], key))
+	if (r <= 0 || scan_expected_name(s, names[expected], key))
 		return r;
-	if (take_name(s, key) < 0)
+	if (scan_member_name(s, key) < 0)
 		return -1;
 	*ret = jspan_among(*key, names, count, expected);
 	return 1;
@@ -391,9 +393,9 @@ int jscan_value(struct jscan *s, unsigned depth, struct jspan *value)
 	if (s->error != NULL)
 		return -1;
 	skip_space(s);
-	type = peek(s);
+	type = next_type(s);
 	first = s->p;
-	r = type == JSON_OBJECT || type == JSON_ARRAY ? take_nested(s, depth) : take_scalar(s, type);
+	r = type == JSON_OBJECT || type == JSON_ARRAY ? scan_nested(s, depth) : scan_scalar(s, type);
 	if (r < 0)
 		return -1;
 	*value = (struct jspan){ first, (size_t)(s->p - first), (enum jtype)type };
@@ -405,7 +407,7 @@ int jscan_end(struct jscan *s)
 	if (s->error != NULL)
 		return -1;
 	skip_space(s);
-	return s->p == s->end ? 0 : fail(s, "something follows the value");
+	return s->p == s->end ? 0 : scan_fail(s, "something follows the value");
 }
 
 int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret)
@@ -416,7 +418,7 @@ int jscan_find(const char *text, size_t len, const char *name, struct jspan *ret
 	jscan_init(&s, text, len);
 	if (jscan_object(&s) < 0)
 		return -1;
-	/* An error ends it too, and is told by jscan_end. */
+	/* An error ends the loop, too; jscan_end then fails. */
 	while (jscan_member(&s, &key) == 1 && jscan_value(&s, JSCAN_DEPTH_MAX, &value) == 0)
 		if (jspan_equals(key, name))
 			found = value;

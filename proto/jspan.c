@@ -1,5 +1,5 @@
 /*
- * jspan: what the spans that jscan found mean. Spans that never went through jscan are read with the same care.
+ * jspan: decodes spans that jscan has found. A span that never went through jscan is checked just as strictly.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -15,8 +15,8 @@ static bool is_string(struct jspan span)
 	return span.type == JSON_STRING && span.len >= 2 && span.p[0] == '"' && span.p[span.len - 1] == '"';
 }
 
-/* The value of the four digits at p; -1 if they are none. */
-static long hex(const char *p, const char *end)
+/* Gives the value of the four hexadecimal digits at p; -1 if they are none. */
+static long four_hex_digits(const char *p, const char *end)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
 	const char *at;
@@ -34,7 +34,7 @@ static long hex(const char *p, const char *end)
 	return value;
 }
 
-/* Decodes the escape at *p, and moves *p behind it. Gives the bytes written, 0 if it is no escape. */
+/* Decodes the escape at *p into out, and moves *p behind it. Gives the bytes written; 0: it is no valid escape. */
 static size_t unescape(const char **p, const char *end, char out[4])
 {
 	static const char written[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -49,7 +49,7 @@ static size_t unescape(const char **p, const char *end, char out[4])
 		*p += 2;
 		return 1;
 	}
-	high = (*p)[1] == 'u' ? hex(*p + 2, end) : -1;
+	high = (*p)[1] == 'u' ? four_hex_digits(*p + 2, end) : -1;
 	if (high < 0 || (high >= 0xdc00 && high <= 0xdfff))
 		return 0;
 	*p += 6;
@@ -57,15 +57,18 @@ static size_t unescape(const char **p, const char *end, char out[4])
 		return utf8_encode((uint32_t)high, out);
 	if (end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
 		return 0;
-	low = hex(*p + 2, end);
+	low = four_hex_digits(*p + 2, end);
 	if (low < 0xdc00 || low > 0xdfff)
 		return 0;
 	*p += 6;
 	return utf8_encode((uint32_t)(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), out);
 }
 
-/* Takes what comes next of a string: the bytes up to an escape as they are, or an escape. 0 bytes: an error. */
-static size_t piece(const char **p, const char *end, char escaped[4], const char **bytes)
+/*
+ * Takes the next piece of a string: the bytes up to an escape as they are, or one escape, decoded into
+ * `escaped`. Gives its length; 0: error.
+ */
+static size_t next_piece(const char **p, const char *end, char escaped[4], const char **bytes)
 {
 	const char *escape = memchr(*p, '\\', (size_t)(end - *p));
 	size_t n;
@@ -80,7 +83,7 @@ static size_t piece(const char **p, const char *end, char escaped[4], const char
 	return n;
 }
 
-static long decode(struct jspan string, char *out, size_t cap, bool cut)
+static long decode_string(struct jspan string, char *out, size_t cap, bool cut)
 {
 	const char *p, *end, *bytes;
 	char escaped[4];
@@ -93,7 +96,7 @@ static long decode(struct jspan string, char *out, size_t cap, bool cut)
 		return -1;
 	end = string.p + string.len - 1;
 	for (p = string.p + 1; p < end; used += n) {
-		n = piece(&p, end, escaped, &bytes);
+		n = next_piece(&p, end, escaped, &bytes);
 		if (n > 0 && n <= cap - 1 - used) {
 			memcpy(out + used, bytes, n);
 			continue;
@@ -113,12 +116,12 @@ static long decode(struct jspan string, char *out, size_t cap, bool cut)
 
 long jspan_decode(struct jspan string, char *out, size_t cap)
 {
-	return decode(string, out, cap, false);
+	return decode_string(string, out, cap, false);
 }
 
 long jspan_decode_cut(struct jspan string, char *out, size_t cap)
 {
-	return decode(string, out, cap, true);
+	return decode_string(string, out, cap, true);
 }
 
 int jspan_equals(struct jspan string, const char *name)
@@ -131,14 +134,14 @@ int jspan_equals(struct jspan string, const char *name)
 		return 0;
 	end = string.p + string.len - 1;
 	for (p = string.p + 1; p < end; name += n, left -= n) {
-		n = piece(&p, end, escaped, &bytes);
+		n = next_piece(&p, end, escaped, &bytes);
 		if (n == 0 || n > left || memcmp(bytes, name, n) != 0)
 			return 0;
 	}
 	return left == 0;
 }
 
-/* Only what is not written like any of them can have been written with escapes. */
+/* Names are compared as they are written first; only a string that holds a backslash is then unescaped. */
 int jspan_among(struct jspan string, const struct jname names[], int count, int first)
 {
 	int i, tried;
@@ -156,13 +159,13 @@ int jspan_among(struct jspan string, const struct jname names[], int count, int 
 	return -1;
 }
 
-/* Digits only, at most so many. */
-static int take_digits(struct jspan number, size_t most, uint64_t *ret)
+/* Reads a number that consists of at most max_digits digits, without a leading zero. 0, or -1. */
+static int read_digits(struct jspan number, size_t max_digits, uint64_t *ret)
 {
 	uint64_t value = 0;
 	size_t i;
 
-	if (number.type != JSON_NUMBER || number.len == 0 || number.len > most)
+	if (number.type != JSON_NUMBER || number.len == 0 || number.len > max_digits)
 		return -1;
 	if (number.p[0] == '0' && number.len > 1)
 		return -1;
@@ -177,14 +180,14 @@ static int take_digits(struct jspan number, size_t most, uint64_t *ret)
 
 int jspan_number(struct jspan number, uint64_t *ret)
 {
-	return take_digits(number, NUMBER_DIGITS, ret);
+	return read_digits(number, NUMBER_DIGITS, ret);
 }
 
 int jspan_integer(struct jspan number, uint64_t *ret)
 {
 	uint64_t value;
 
-	if (take_digits(number, INTEGER_DIGITS, &value) < 0 || value > JSPAN_INTEGER_MAX)
+	if (read_digits(number, INTEGER_DIGITS, &value) < 0 || value > JSPAN_INTEGER_MAX)
 		return -1;
 	*ret = value;
 	return 0;

@@ -1,5 +1,6 @@
 /*
- * jwrite: writes a JSON frame. Values that came as JSON text stay that text; nothing is checked twice.
+ * jwrite: writes a JSON frame. A value that came as JSON text is copied as it is; it was checked when it was
+ * scanned.
  */
 #include <string.h>
 
@@ -8,14 +9,14 @@
 #include "proto/jwrite.h"
 #include "proto/utf8.h"
 
-static void put(struct jwrite *w, const void *p, size_t n)
+static void write_bytes(struct jwrite *w, const void *p, size_t n)
 {
 	if (!w->failed && buf_put(w->out, p, n) < 0)
 		w->failed = true;
 }
 
-/* The length of the longest start of the n bytes that stands in a string as it is. */
-static size_t plain(const char *p, size_t n)
+/* Gives how many of the n bytes at p can be written into a string as they are, up to the first that cannot. */
+static size_t plain_length(const char *p, size_t n)
 {
 	size_t i, len;
 
@@ -28,10 +29,10 @@ static size_t plain(const char *p, size_t n)
 }
 
 /*
- * Puts what stands in front of a member's value, and len bytes for that, which are to be written. Gives their
- * place, or NULL.
+ * Writes a comma if one is due and the member's name, and reserves len bytes for the value. Gives their place,
+ * which the caller must fill in, or NULL after an error.
  */
-static char *put_front(struct jwrite *w, struct jname name, size_t len)
+static char *begin_member(struct jwrite *w, struct jname name, size_t len)
 {
 	size_t front = (w->comma ? 1 : 0) + (name.text != NULL ? name.len + 3 : 0);
 	char *p;
@@ -54,19 +55,21 @@ static char *put_front(struct jwrite *w, struct jname name, size_t len)
 	return p;
 }
 
-/* A member whole: the comma, its name, its value as it is. In one go, since every reply consists of them. */
-static void put_member(struct jwrite *w, struct jname name, const char *value, size_t len)
+/*
+ * Writes a whole member with its value as it is. It grows the buffer once, since every reply consists of members.
+ */
+static void write_member(struct jwrite *w, struct jname name, const char *value, size_t len)
 {
-	char *p = put_front(w, name, len);
+	char *p = begin_member(w, name, len);
 
 	if (p != NULL && len > 0)
 		memcpy(p, value, len);
 }
 
-/* What stands in front of a value. */
-static void lead(struct jwrite *w, struct jname name)
+/* Writes a member up to its value, which follows. */
+static void write_lead(struct jwrite *w, struct jname name)
 {
-	put_member(w, name, NULL, 0);
+	write_member(w, name, NULL, 0);
 }
 
 void jwrite_begin(struct jwrite *w, struct buf *out)
@@ -74,21 +77,21 @@ void jwrite_begin(struct jwrite *w, struct buf *out)
 	static const char start[FRAME_HEADER + 1] = { [FRAME_HEADER] = '{' };
 
 	*w = (struct jwrite){ .out = out, .mark = buf_len(out) };
-	put(w, start, sizeof(start));
+	write_bytes(w, start, sizeof(start));
 }
 
 void jwrite_named_string(struct jwrite *w, struct jname name, const char *value, size_t len)
 {
 	char *p;
 
-	if (len > 0 && plain(value, len) < len) {
-		lead(w, name);
+	if (len > 0 && plain_length(value, len) < len) {
+		write_lead(w, name);
 		if (!w->failed && jwrite_escaped(w->out, value, len) < 0)
 			w->failed = true;
 		return;
 	}
-	/* Nearly all need no escaping, and go in one go, too. */
-	p = put_front(w, name, len + 2);
+	/* Nearly all strings need no escaping and are copied at once. */
+	p = begin_member(w, name, len + 2);
 	if (p == NULL)
 		return;
 	*p++ = '"';
@@ -106,27 +109,27 @@ void jwrite_named_uint(struct jwrite *w, struct jname name, uint64_t value)
 		digits[--at] = (char)('0' + value % 10);
 		value /= 10;
 	} while (value > 0);
-	put_member(w, name, digits + at, sizeof(digits) - at);
+	write_member(w, name, digits + at, sizeof(digits) - at);
 }
 
 void jwrite_named_span(struct jwrite *w, struct jname name, struct jspan value)
 {
 	if (value.len == 0)
-		put_member(w, name, "null", 4);
+		write_member(w, name, "null", 4);
 	else
-		put_member(w, name, value.p, value.len);
+		write_member(w, name, value.p, value.len);
 }
 
 void jwrite_named_open(struct jwrite *w, struct jname name, char bracket)
 {
-	lead(w, name);
-	put(w, &bracket, 1);
+	write_lead(w, name);
+	write_bytes(w, &bracket, 1);
 	w->comma = false;
 }
 
 void jwrite_close(struct jwrite *w, char bracket)
 {
-	put(w, &bracket, 1);
+	write_bytes(w, &bracket, 1);
 	w->comma = true;
 }
 
@@ -134,7 +137,7 @@ int jwrite_end(struct jwrite *w)
 {
 	size_t body;
 
-	put(w, "}", 1);
+	write_bytes(w, "}", 1);
 	body = buf_len(w->out) - w->mark - FRAME_HEADER;
 	if (w->failed || body > FRAME_BODY_MAX) {
 		w->failed = true;
@@ -145,7 +148,7 @@ int jwrite_end(struct jwrite *w)
 	return 0;
 }
 
-static int put_escape(struct buf *out, unsigned char c)
+static int write_escape(struct buf *out, unsigned char c)
 {
 	static const char meant[] = "\"\\\b\f\n\r\t", written[] = "\"\\bfnrt", hex[] = "0123456789abcdef";
 	const char *at = memchr(meant, c, sizeof(meant) - 1);
@@ -162,14 +165,14 @@ int jwrite_escaped(struct buf *out, const char *p, size_t len)
 	if (buf_put(out, "\"", 1) < 0)
 		return -1;
 	while (len > 0) {
-		n = plain(p, len);
+		n = plain_length(p, len);
 		if (n > 0 && buf_put(out, p, n) < 0)
 			goto fail;
 		p += n;
 		len -= n;
 		if (len == 0)
 			break;
-		if ((unsigned char)*p >= 0x80 || put_escape(out, (unsigned char)*p) < 0)
+		if ((unsigned char)*p >= 0x80 || write_escape(out, (unsigned char)*p) < 0)
 			goto fail;
 		p++;
 		len--;

@@ -1,6 +1,6 @@
 /*
- * jwrite: writes one JSON frame (an object) to the end of a buffer. Errors stick: write on and ask at the end.
- * Used for requests by the client and for replies by the daemon.
+ * jwrite: appends one JSON frame, an object, to a buffer. An error is remembered: the caller writes on and asks
+ * jwrite_end(). The client library writes requests with it, the daemon replies.
  */
 #ifndef JWRITE_H
 #define JWRITE_H
@@ -20,10 +20,10 @@ struct jwrite {
 	bool failed;
 };
 
-/* Begins a frame and its object. The buffer must not be consumed from or written to by others until the end. */
+/* Begins a frame and its object. Until jwrite_end() nothing else may append to the buffer or consume from it. */
 void jwrite_begin(struct jwrite *w, struct buf *out);
 
-/* The same as below, with the name's length. Names mostly are literals, whose lengths the compiler knows. */
+/* These do the work of the functions below, which add the name's length: for literals the compiler knows it. */
 void jwrite_named_string(struct jwrite *w, struct jname name, const char *value, size_t len);
 void jwrite_named_uint(struct jwrite *w, struct jname name, uint64_t value);
 void jwrite_named_span(struct jwrite *w, struct jname name, struct jspan value);
@@ -35,8 +35,8 @@ static inline struct jname jwrite_name(const char *name)
 }
 
 /*
- * Members. Names are plain ASCII that needs no escaping. Strings are escaped here; one that is not valid UTF-8 is
- * an error. A span goes byte for byte, one of len 0 as null.
+ * These write a member each. Names are plain ASCII that needs no escaping. Strings are escaped here; one that is
+ * not valid UTF-8 is an error. A span is written byte for byte, and as null if its len is 0.
  */
 static inline void jwrite_string(struct jwrite *w, const char *name, const char *value, size_t len)
 {
@@ -69,7 +69,10 @@ static inline void jwrite_null(struct jwrite *w, const char *name)
 	jwrite_span(w, name, (struct jspan){ "null", 4, JSON_NULL });
 }
 
-/* Nested object or array: '{' and '}', or '[' and ']'. Within an array the members' names are NULL. */
+/*
+ * These open and close a nested object ('{', '}') or array ('[', ']'). Within an array the members' names are
+ * NULL.
+ */
 static inline void jwrite_open(struct jwrite *w, const char *name, char bracket)
 {
 	jwrite_named_open(w, jwrite_name(name), bracket);
@@ -78,12 +81,15 @@ static inline void jwrite_open(struct jwrite *w, const char *name, char bracket)
 void jwrite_close(struct jwrite *w, char bracket);
 
 /*
- * Ends the object and fills in the frame's header. 0, or -1 with everything since jwrite_begin taken back: no
- * memory, the buffer's limit, or a body over FRAME_BODY_MAX.
+ * Ends the object and fills in the frame's header. 0, or -1 with everything since jwrite_begin() taken back: there
+ * was no memory, the buffer is at its limit, a string was no valid UTF-8, or the body is over FRAME_BODY_MAX.
  */
 int jwrite_end(struct jwrite *w);
 
-/* Escapes len bytes of UTF-8 into a JSON string with its quotes. 0; or -1 with out unchanged. */
+/*
+ * Appends len bytes of UTF-8 as a JSON string with its quotes. 0; or -1 with out unchanged (memory, limit, no
+ * UTF-8).
+ */
 int jwrite_escaped(struct buf *out, const char *p, size_t len);
 
 #endif

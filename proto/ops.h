@@ -1,9 +1,9 @@
 /*
- * ops: what a caller may ask for. This table is the one place that lists the ops: what is true of one stands in
- * its row, as flags for those who need to know, and nothing else in the tree tells ops apart by name.
+ * ops: the operations that a caller may ask for. This table is the only place that lists them: what is true of an
+ * op stands in its row, as flags, and no other code tells ops apart by their names.
  *
- * One more op is a row here, a handler in daemon/ops/ (which is found by this table, too), and what the handler
- * asks for in daemon/store/ and daemon/upstream/api_rows.h.
+ * A new op needs a row here, a handler in daemon/ops/ (which is found by this table, too), and whatever the
+ * handler uses of daemon/store/ and daemon/upstream/api_rows.h.
  */
 #ifndef OPS_H
 #define OPS_H
@@ -17,7 +17,7 @@
 #define REQUEST_TIMEOUT_MAX_MS 600000
 #define REQUEST_NUMBER_MAX UINT64_C(9999999999)
 
-/* The members of a request. X(enumerator, name, least and greatest value if it is a number) */
+/* The members of a request: X(enumerator, name, least value, greatest value), both 0 if it is no number. */
 #define MEMBER_TABLE(X) \
 	X(ID, "id", 0, 0) \
 	X(OP, "op", 0, 0) \
@@ -38,30 +38,30 @@ enum member {
 	    MEMBER_COUNT
 };
 
-/* Sets of members have a bit for each. */
+/* A set of members is an unsigned with one bit for each. */
 #define HAS(enumerator) (1u << MEMBER_##enumerator)
 #define HAS_SECRET (HAS(MOUNT) | HAS(PATH))
 
 enum op_flags {
 	OP_HAS_PATH = 1 << 0, /* is about one secret, by mount and path; rules may limit it to paths */
-	OP_READS = 1 << 1,    /* leaves everything as it was: the audit counts it, rather than list each */
-	/* changes something: never done twice, and its outcome may be unknown; the audit may have to know first */
+	OP_READS = 1 << 1,    /* changes nothing: the audit may count equal ones rather than list each */
+	/* changes something: it is never sent twice, its outcome may be unknown, the audit may want its intent */
 	OP_WRITES = 1 << 2,
-	/* moves data frames: has its connection to itself, and no time limit unless the request names one */
+	/* moves data frames: it has its connection to itself, and no time limit unless the request names one */
 	OP_STREAM = 1 << 3,
-	OP_AT_ONCE = 1 << 4, /* is answered from memory, whatever OpenBao does */
-	OP_FREE = 1 << 5,    /* needs no rule */
+	OP_AT_ONCE = 1 << 4, /* is answered from memory at once, whatever state OpenBao is in */
+	OP_FREE = 1 << 5,    /* needs no access rule, and is not limited by quotas */
 	/*
-	 * The groups of access rules, which are closed: an op that comes later is in neither, so that it is
-	 * allowed by no rule that was written before. What is in no group can only be allowed by its name.
+	 * These two are the groups "read" and "write" of access rules. They are closed: a new op gets neither, so
+	 * that no rule written before allows it. An op in no group can only be allowed by its name.
 	 */
 	OP_IN_READ = 1 << 6,
-	OP_IN_WRITE = 1 << 7, /* beside all of OP_IN_READ */
+	OP_IN_WRITE = 1 << 7, /* "write" allows these and those of OP_IN_READ */
 };
 
 /*
- * X(enumerator, its handler's name, name on the socket, members it takes beside id, op and timeout_ms, those it
- * must have, flags, its counter's name in status, or NULL)
+ * X(enumerator, handler's name, name on the socket, members it may have beside id, op and timeout_ms, members it
+ * must have beside id and op, flags, its counter's name in the answer to status, or NULL)
  */
 #define OP_TABLE(X) \
 	X(PING, ping, "ping", 0, 0, OP_READS | OP_AT_ONCE | OP_FREE | OP_IN_READ, NULL) \
@@ -82,24 +82,25 @@ enum op {
 	    OP_COUNT
 };
 
-/* A row. */
+/* A row of the table. */
 struct op_info {
 	const char *name;
-	unsigned takes, needs; /* sets of members; id, op and timeout_ms are in them */
+	unsigned takes, needs; /* sets of members that it may have and must have, with the usual ones of all ops */
 	unsigned flags;
 	const char *counter; /* NULL: none */
 };
 
-/* The row of an op that there is. */
+/* Gives the row of an op, which must be less than OP_COUNT. */
 const struct op_info *op_info(enum op op);
 
-/* "unknown" for OP_COUNT. */
+/* Gives the name of an op; "unknown" for OP_COUNT. */
 const char *op_name(enum op op);
 
-/* The op of a name of n bytes, and of a name as it stands in JSON; OP_COUNT if there is none. */
+/* These find the op by its name of n bytes, and by its name as it stands in JSON. OP_COUNT: there is none. */
 enum op op_by_name(const char *name, size_t n);
 enum op op_by_span(struct jspan name);
 
+/* True if the op has the flag, or one of several. */
 static inline bool op_is(enum op op, unsigned flag)
 {
 	return (op_info(op)->flags & flag) != 0;

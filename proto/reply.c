@@ -1,5 +1,5 @@
 /*
- * reply: the shared parts of a reply's text, and its decoding by the client.
+ * reply: writes what all replies share, and decodes replies for the client.
  */
 #include <stddef.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define HTTP_STATUS_MAX 999
 
-/* Types that a member may have are a bit each. */
+/* The types that a member may have, one bit for each. */
 #define OBJECT (1u << JSON_OBJECT)
 #define STRING (1u << JSON_STRING)
 #define NUMBER (1u << JSON_NUMBER)
@@ -18,8 +18,9 @@
 #define NONE (1u << JSON_NULL)
 
 /*
- * X(enumerator, name, types), those of a secret in the order in which the daemon writes them. "version" is a
- * secret's, a number, or in the answer to a ping or status the daemon's, a string.
+ * X(enumerator, name, types). The members of a secret stand in the order in which the daemon writes them, so that
+ * each is found at once. "version" is a secret's, a number, or in the answers to ping and status the daemon's, a
+ * string.
  */
 #define REPLY_TABLE(X) \
 	X(ID, "id", STRING | NUMBER | NONE) \
@@ -55,7 +56,7 @@
 enum { REPLY_TABLE(ENUMERATOR) REPLY_MEMBERS };
 enum { ERROR_TABLE(ENUMERATOR) ERROR_MEMBERS };
 
-/* What an object may hold that the protocol knows. */
+/* The members of an object that the protocol knows. */
 struct members {
 	int count;
 	const struct jname *names;
@@ -82,7 +83,7 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 	reply_begin(&w, out, id, false);
 	jwrite_open(&w, "error", '{');
 	jwrite_text(&w, "code", code_name(failure->code));
-	/* A caller is owed an answer even if the message is no text. */
+	/* A message that is no valid UTF-8 would make the reply fail, and the caller must get one. */
 	if (len > 0 && utf8_valid(failure->message, len))
 		jwrite_string(&w, "message", failure->message, len);
 	else
@@ -97,8 +98,8 @@ int reply_failure(struct buf *out, struct jspan id, const struct failure *failur
 	return jwrite_end(&w);
 }
 
-/* Takes the members of the object at s into values, one for each that is known. */
-static int collect(struct jscan *s, const struct members *known, struct jspan *values)
+/* Collects the members of the object at s: values[i] is that of known->names[i], and has len 0 if it is absent. */
+static int collect_reply_members(struct jscan *s, const struct members *known, struct jspan *values)
 {
 	struct jspan name, value;
 	int i, next = 0, r;
@@ -124,20 +125,20 @@ static bool is_true(struct jspan value)
 	return value.len > 0 && value.type == JSON_TRUE;
 }
 
-/* An absent number is 0. */
-static int take_number(struct jspan value, uint64_t *ret)
+/* Reads a number, which is 0 if it is absent. */
+static int read_optional_number(struct jspan value, uint64_t *ret)
 {
 	*ret = 0;
 	return value.len > 0 ? jspan_number(value, ret) : 0;
 }
 
-static enum code code_of(struct jspan name)
+static enum code code_from_span(struct jspan name)
 {
 	char text[32];
 	long n = jspan_decode(name, text, sizeof(text));
 	enum code code = n < 0 ? CODE_NONE : code_by_name(text, (size_t)n);
 
-	/* A newer daemon may know more ways to fail. */
+	/* A newer daemon may have codes that this client does not know. */
 	return code == CODE_NONE ? CODE_INTERNAL : code;
 }
 
@@ -148,15 +149,15 @@ static int decode_error(struct jspan error, struct failure *ret)
 	uint64_t status;
 
 	jscan_init(&s, error.p, error.len);
-	if (collect(&s, &error_members, value) < 0)
+	if (collect_reply_members(&s, &error_members, value) < 0)
 		return -1;
 	if (value[CODE].len == 0)
 		return -1;
-	if (take_number(value[HTTP_STATUS], &status) < 0 || status > HTTP_STATUS_MAX)
+	if (read_optional_number(value[HTTP_STATUS], &status) < 0 || status > HTTP_STATUS_MAX)
 		return -1;
-	if (take_number(value[OF_VERSION], &ret->version) < 0)
+	if (read_optional_number(value[OF_VERSION], &ret->version) < 0)
 		return -1;
-	ret->code = code_of(value[CODE]);
+	ret->code = code_from_span(value[CODE]);
 	ret->status = (int)status;
 	ret->deleted = is_true(value[DELETED]);
 	return jspan_decode_cut(value[MESSAGE], ret->message, sizeof(ret->message)) < 0 ? -1 : 0;
@@ -171,7 +172,7 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 	memset(&r, 0, offsetof(struct reply, failure.message));
 	r.failure.message[0] = '\0';
 	jscan_init(&s, body, len);
-	if (collect(&s, &reply_members, value) < 0)
+	if (collect_reply_members(&s, &reply_members, value) < 0)
 		return -1;
 	r.ok = is_true(value[OK]);
 	if (value[ID].len == 0 || value[OK].len == 0 || r.ok != (value[ERROR].len == 0))
@@ -180,9 +181,9 @@ int reply_decode(const char *body, size_t len, struct reply *reply)
 		return -1;
 	if (value[VERSION].len > 0 && value[VERSION].type == JSON_STRING)
 		r.daemon = value[VERSION];
-	else if (take_number(value[VERSION], &r.version) < 0)
+	else if (read_optional_number(value[VERSION], &r.version) < 0)
 		return -1;
-	if (take_number(value[AGE], &r.age_ms) < 0)
+	if (read_optional_number(value[AGE], &r.age_ms) < 0)
 		return -1;
 	if (value[BYTES].len > 0 && jspan_integer(value[BYTES], &r.bytes) < 0)
 		return -1;

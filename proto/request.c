@@ -1,6 +1,7 @@
 /*
  * request: decodes what a caller asks. All members of the envelope are collected first, in whatever order they
- * come, so that the id is known for the reply even if something else is wrong; then they are held against the op.
+ * come, so that the id is known for the reply even if something else is wrong; then they are checked against the
+ * op.
  */
 #include <stddef.h>
 #include <stdio.h>
@@ -11,8 +12,8 @@
 #include "proto/utf8.h"
 
 /*
- * Only what looks like a mistyped name of ours is repeated in a message: anything longer may as well be a secret
- * that ended up in the wrong place.
+ * A message repeats the name of an unknown member only if it is this short, as a mistyped name of the protocol
+ * would be. Anything longer might be a secret that ended up in the wrong place.
  */
 #define NAME_SHOWN_MAX 16
 
@@ -33,13 +34,15 @@ static const struct range {
 /* The members as they stand in the text; len 0 where there is none. */
 struct envelope {
 	struct jspan value[MEMBER_COUNT];
-	unsigned has, repeated, null;
-	int next;             /* the member to be expected: they mostly come in order */
-	struct jspan unknown; /* the first unknown member's name */
-	bool too_deep;        /* an unknown member is nested deeper than an envelope may be */
+	unsigned has, repeated, null; /* sets of members */
+	int next;                     /* the member that is expected next: they mostly come in order */
+	struct jspan unknown;         /* the first unknown member's name */
+	bool too_deep;                /* a member other than "data" is nested deeper than it may be */
 };
 
-/* Where the segment that begins at p ends; NULL if it may not be one, or holds what is no character of a path. */
+/*
+ * Gives the end of the path segment at p; NULL if it is empty, "." or "..", or holds a control byte or bad UTF-8.
+ */
 static const char *segment_end(const char *p, const char *end)
 {
 	const char *first = p;
@@ -59,7 +62,7 @@ static const char *segment_end(const char *p, const char *end)
 	return n == 0 || (n == 1 && *first == '.') || (n == 2 && first[0] == '.' && first[1] == '.') ? NULL : p;
 }
 
-static bool path_ok(const char *path, size_t len)
+static bool is_canonical_path(const char *path, size_t len)
 {
 	const char *p, *end = path + len;
 
@@ -72,10 +75,13 @@ bool request_path_ok(const char *path, size_t max)
 {
 	size_t len = strlen(path);
 
-	return len <= max && path_ok(path, len);
+	return len <= max && is_canonical_path(path, len);
 }
 
-/* Takes the value of a member; -1: of one that is unknown. 0, or -1: the text cannot be followed any further. */
+/*
+ * Takes the value of a member, which is -1 for an unknown one. 0 also if it is nested too deeply; -1: the text
+ * cannot be followed any further.
+ */
 static int collect_value(struct jscan *s, int member, struct jspan name, struct envelope *envelope)
 {
 	struct jscan before = *s;
@@ -85,7 +91,7 @@ static int collect_value(struct jscan *s, int member, struct jspan name, struct 
 		if (jscan_value(s, JSCAN_DEPTH_MAX, &value) < 0)
 			return -1;
 	} else if (jscan_value(s, REQUEST_ENVELOPE_DEPTH - 1, &value) < 0) {
-		/* Where only the nesting is wrong the text can be followed still, and the id may come later. */
+		/* If only the nesting is wrong the text can still be followed, and the id may come later. */
 		*s = before;
 		if (jscan_value(s, JSCAN_DEPTH_MAX, &value) < 0)
 			return -1;
@@ -105,7 +111,7 @@ static int collect_value(struct jscan *s, int member, struct jspan name, struct 
 	return 0;
 }
 
-static int collect(struct jscan *s, struct envelope *envelope)
+static int collect_envelope(struct jscan *s, struct envelope *envelope)
 {
 	struct jspan name;
 	int member, r;
@@ -118,7 +124,7 @@ static int collect(struct jscan *s, struct envelope *envelope)
 	return r < 0 ? -1 : jscan_end(s);
 }
 
-static bool id_ok(struct jspan id)
+static bool is_valid_id(struct jspan id)
 {
 	uint64_t value;
 
@@ -127,13 +133,13 @@ static bool id_ok(struct jspan id)
 	return jspan_integer(id, &value) == 0;
 }
 
-/* Of a set that is not empty. */
-static enum member first_of(unsigned set)
+/* Gives the first member of a set that is not empty. */
+static enum member first_member(unsigned set)
 {
 	return (enum member)(ffs((int)set) - 1);
 }
 
-static int refuse(struct failure *why, enum member member, const char *what)
+static int refuse_member(struct failure *why, enum member member, const char *what)
 {
 	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" %s", member_names[member].text, what);
 	return -1;
@@ -152,11 +158,11 @@ static int refuse_unknown(struct failure *why, struct jspan name)
 	return -1;
 }
 
-/* What can be told before the op is known. */
+/* Checks what must hold whatever the op is. */
 static int check_shape(const struct envelope *envelope, struct failure *why)
 {
 	if (envelope->repeated != 0)
-		return refuse(why, first_of(envelope->repeated), "is repeated");
+		return refuse_member(why, first_member(envelope->repeated), "is repeated");
 	if (envelope->too_deep) {
 		failure_set(why, CODE_INVALID_REQUEST, "a member is nested too deeply");
 		return -1;
@@ -167,9 +173,9 @@ static int check_shape(const struct envelope *envelope, struct failure *why)
 static int find_op(struct jspan name, enum op *ret, struct failure *why)
 {
 	if (name.len == 0)
-		return refuse(why, MEMBER_OP, "is missing");
+		return refuse_member(why, MEMBER_OP, "is missing");
 	if (name.type != JSON_STRING)
-		return refuse(why, MEMBER_OP, "must be a string");
+		return refuse_member(why, MEMBER_OP, "must be a string");
 	*ret = op_by_span(name);
 	if (*ret != OP_COUNT)
 		return 0;
@@ -188,9 +194,9 @@ static int check_members(const struct envelope *envelope, enum op op, struct fai
 		return refuse_unknown(why, envelope->unknown);
 	if (wrong == 0)
 		return 0;
-	member = first_of(wrong);
+	member = first_member(wrong);
 	if ((unknown & 1u << member) == 0)
-		return refuse(why, member, (envelope->has & 1u << member) != 0 ? "is null" : "is missing");
+		return refuse_member(why, member, (envelope->has & 1u << member) != 0 ? "is null" : "is missing");
 	failure_set(why, CODE_INVALID_REQUEST, "member \"%s\" is unknown for %s", member_names[member].text,
 	    info->name);
 	return -1;
@@ -202,11 +208,11 @@ static int refuse_number(struct failure *why, enum member member)
 
 	snprintf(what, sizeof(what), "must be an integer from %llu to %llu",
 	    (unsigned long long)ranges[member].least, (unsigned long long)ranges[member].greatest);
-	return refuse(why, member, what);
+	return refuse_member(why, member, what);
 }
 
-/* A number leaves *ret alone if it is absent, and sets *has (which may be NULL) if it is there. */
-static int take_number(const struct envelope *envelope, enum member member, bool *has, uint64_t *ret,
+/* Decodes a number: sets *ret, and *has unless that is NULL; leaves both untouched if the member is absent. */
+static int decode_number(const struct envelope *envelope, enum member member, bool *has, uint64_t *ret,
     struct failure *why)
 {
 	const struct range *range = &ranges[member];
@@ -222,74 +228,74 @@ static int take_number(const struct envelope *envelope, enum member member, bool
 	return 0;
 }
 
-/* Decodes a mount or a path of at most max bytes to out. Gives its length with its NUL; 0: why is set. */
-static size_t take_part(const struct envelope *envelope, enum member member, char *out, size_t max,
+/* Decodes a mount or a path of at most max bytes into out. Gives its length with its NUL; or 0 with why set. */
+static size_t decode_part(const struct envelope *envelope, enum member member, char *out, size_t max,
     struct failure *why)
 {
 	struct jspan span = envelope->value[member];
 	long n;
 
 	if (span.type != JSON_STRING) {
-		refuse(why, member, "must be a string");
+		refuse_member(why, member, "must be a string");
 		return 0;
 	}
 	n = jspan_decode(span, out, max + 1);
 	if (n < 0)
-		refuse(why, member, "is too long");
-	else if (!path_ok(out, (size_t)n))
-		refuse(why, member, "has an empty, \".\" or \"..\" segment, or a control byte");
+		refuse_member(why, member, "is too long");
+	else if (!is_canonical_path(out, (size_t)n))
+		refuse_member(why, member, "has an empty, \".\" or \"..\" segment, or a control byte");
 	else
 		return (size_t)n + 1;
 	return 0;
 }
 
-static int take_name(const struct envelope *envelope, struct secret_name *name, struct failure *why)
+static int decode_secret_name(const struct envelope *envelope, struct secret_name *name, struct failure *why)
 {
-	size_t mount = take_part(envelope, MEMBER_MOUNT, name->key, SECRET_MOUNT_MAX, why);
-	size_t path = mount > 0 ? take_part(envelope, MEMBER_PATH, name->key + mount, SECRET_PATH_MAX, why) : 0;
+	size_t mount = decode_part(envelope, MEMBER_MOUNT, name->key, SECRET_MOUNT_MAX, why);
+	size_t path = mount > 0 ? decode_part(envelope, MEMBER_PATH, name->key + mount, SECRET_PATH_MAX, why) : 0;
 
 	name->path_at = (uint16_t)mount;
 	name->key_len = (uint16_t)(mount + path);
 	return path > 0 ? 0 : -1;
 }
 
-static int take_data(const struct envelope *envelope, struct jspan *ret, struct failure *why)
+static int decode_data(const struct envelope *envelope, struct jspan *ret, struct failure *why)
 {
 	struct jspan span = envelope->value[MEMBER_DATA];
 
 	if (span.len > 0 && span.type != JSON_OBJECT)
-		return refuse(why, MEMBER_DATA, "must be an object");
+		return refuse_member(why, MEMBER_DATA, "must be an object");
 	*ret = span;
 	return 0;
 }
 
-static int take_flag(const struct envelope *envelope, enum member member, bool *ret, struct failure *why)
+static int decode_flag(const struct envelope *envelope, enum member member, bool *ret, struct failure *why)
 {
 	struct jspan span = envelope->value[member];
 
 	if (span.len > 0 && span.type != JSON_TRUE && span.type != JSON_FALSE)
-		return refuse(why, member, "must be true or false");
+		return refuse_member(why, member, "must be true or false");
 	*ret = span.len > 0 && span.type == JSON_TRUE;
 	return 0;
 }
 
-static int take_numbers(const struct envelope *envelope, struct request *request, struct failure *why)
+static int decode_numbers(const struct envelope *envelope, struct request *request, struct failure *why)
 {
-	if (take_number(envelope, MEMBER_TIMEOUT, NULL, &request->timeout_ms, why) < 0 ||
-	    take_number(envelope, MEMBER_CAS, &request->has_cas, &request->cas, why) < 0 ||
-	    take_number(envelope, MEMBER_VERSION, NULL, &request->version, why) < 0 ||
-	    take_number(envelope, MEMBER_MIN_VERSION, NULL, &request->min_version, why) < 0 ||
-	    take_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0)
+	if (decode_number(envelope, MEMBER_TIMEOUT, NULL, &request->timeout_ms, why) < 0 ||
+	    decode_number(envelope, MEMBER_CAS, &request->has_cas, &request->cas, why) < 0 ||
+	    decode_number(envelope, MEMBER_VERSION, NULL, &request->version, why) < 0 ||
+	    decode_number(envelope, MEMBER_MIN_VERSION, NULL, &request->min_version, why) < 0 ||
+	    decode_number(envelope, MEMBER_MAX_AGE, &request->has_max_age, &request->max_age_ms, why) < 0)
 		return -1;
 	return 0;
 }
 
-static int take_members(const struct envelope *envelope, struct request *request, struct failure *why)
+static int decode_members(const struct envelope *envelope, struct request *request, struct failure *why)
 {
-	if (take_numbers(envelope, request, why) < 0 ||
-	    (op_has_path(request->op) && take_name(envelope, &request->name, why) < 0) ||
-	    take_data(envelope, &request->data, why) < 0 ||
-	    take_flag(envelope, MEMBER_FORCE, &request->force, why) < 0)
+	if (decode_numbers(envelope, request, why) < 0 ||
+	    (op_has_path(request->op) && decode_secret_name(envelope, &request->name, why) < 0) ||
+	    decode_data(envelope, &request->data, why) < 0 ||
+	    decode_flag(envelope, MEMBER_FORCE, &request->force, why) < 0)
 		return -1;
 	return 0;
 }
@@ -304,9 +310,9 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	memset(request, 0, offsetof(struct request, name) + sizeof(request->name));
 	request->op = OP_COUNT;
 	jscan_init(&s, body, len);
-	r = collect(&s, &envelope);
+	r = collect_envelope(&s, &envelope);
 	id = envelope.value[MEMBER_ID];
-	if (id.len > 0 && (envelope.repeated & HAS(ID)) == 0 && id_ok(id))
+	if (id.len > 0 && (envelope.repeated & HAS(ID)) == 0 && is_valid_id(id))
 		request->id = id;
 	if (r < 0) {
 		failure_set(why, CODE_INVALID_REQUEST, "not a JSON object as the protocol wants it: %s", s.error);
@@ -315,11 +321,11 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	if (check_shape(&envelope, why) < 0)
 		return -1;
 	if (request->id.len == 0)
-		return refuse(why, MEMBER_ID,
+		return refuse_member(why, MEMBER_ID,
 		    id.len == 0 ? "is missing"
 				: "must be a string of at most 64 bytes or an integer from 0 to 9007199254740991");
 	if (find_op(envelope.value[MEMBER_OP], &request->op, why) < 0 ||
 	    check_members(&envelope, request->op, why) < 0)
 		return -1;
-	return take_members(&envelope, request, why);
+	return decode_members(&envelope, request, why);
 }

@@ -1,6 +1,7 @@
 /*
- * request: what a caller may ask. Decoding is strict: a repeated, unknown or null member of the envelope is an
- * error that names it, since a mistyped "cas" must not become an overwrite.
+ * request: decodes what a caller asks. Decoding is strict: a repeated, unknown or null member of the envelope (the
+ * object without what is in "data") is an error that names it, since a mistyped "cas" must not become an
+ * overwrite.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -15,8 +16,8 @@
 #include "proto/secret_name.h"
 
 #define PROTOCOL_VERSION 1
-#define REQUEST_ID_MAX 64 /* bytes of a string id as written, without its quotes */
-#define REQUEST_ENVELOPE_DEPTH 8
+#define REQUEST_ID_MAX 64        /* bytes of a string id as written, without its quotes */
+#define REQUEST_ENVELOPE_DEPTH 8 /* deepest nesting of a request, "data" aside */
 
 struct request {
 	struct jspan id; /* as written; len 0 if it could not be read */
@@ -29,10 +30,10 @@ struct request {
 	bool has_max_age;
 	uint64_t max_age_ms;
 	bool force;          /* snapshot.restore */
-	uint64_t timeout_ms; /* 0 means the daemon's default, for a stream none */
+	uint64_t timeout_ms; /* 0 means the daemon's default; for a stream it means no limit */
 	/*
-	 * Of an op that is about a secret; both parts are canonical: no empty, "." or ".." segment, no control
-	 * byte. Last, so that it costs nothing to leave most of it untouched.
+	 * Which secret it is about, for an op with OP_HAS_PATH. Mount and path are canonical: they have no empty,
+	 * "." or ".." segment and no control byte. It is last, so that its unused end need not be set to zeros.
 	 */
 	union {
 		struct secret_name name;
@@ -41,12 +42,12 @@ struct request {
 };
 
 /*
- * Decodes a JSON frame's body. 0; or -1 with *why set, and request->id set if it could be read (len 0 if not).
- * Spans point into body.
+ * Decodes the body of a JSON frame. 0; or -1 with *why set, and request->id if it could be read (else its len is
+ * 0). Spans point into body, which must outlive them.
  */
 int request_decode(const char *body, size_t len, struct request *request, struct failure *why);
 
-/* Is this a canonical mount or path (see struct request) in UTF-8, of 1…max bytes? A client may ask first. */
+/* Checks that this is a canonical mount or path (see struct request) in UTF-8, of 1…max bytes. */
 bool request_path_ok(const char *path, size_t max);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * secret_name: a counted key, allocated as long as it is.
+ * secret_name: counts references to a name, whose allocation is as long as its key.
  */
 #include "proto/secret_name.h"
 
@@ -24,8 +24,8 @@ const struct secret_name *secret_name_new(const char *mount, const char *path)
 	return name;
 }
 
-/* To count a name does not change it. */
-static struct secret_name *counted(const struct secret_name *name)
+/* The count of references is no part of what const holders rely on. */
+static struct secret_name *for_counting(const struct secret_name *name)
 {
 	return (struct secret_name *)(uintptr_t)name;
 }
@@ -35,7 +35,7 @@ const struct secret_name *secret_name_hold(const struct secret_name *name)
 	struct secret_name *copy;
 
 	if (name->references > 0) {
-		counted(name)->references++;
+		for_counting(name)->references++;
 		return name;
 	}
 	copy = malloc(sizeof(*copy) + name->key_len);
@@ -48,6 +48,6 @@ const struct secret_name *secret_name_hold(const struct secret_name *name)
 
 void secret_name_release(const struct secret_name *name)
 {
-	if (name != NULL && --counted(name)->references == 0)
-		free(counted(name));
+	if (name != NULL && --for_counting(name)->references == 0)
+		free(for_counting(name));
 }

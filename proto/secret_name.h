@@ -1,6 +1,6 @@
 /*
- * secret_name: which secret, by mount and path. It is made once for a request, and whatever is kept by a secret's
- * name (reads that are shared, the cache, versions seen) is kept by its key.
+ * secret_name: says which secret is meant, by mount and path. It is made once for a request. Tables of secrets
+ * (shared reads, cache entries, versions seen) use its key.
  */
 #ifndef SECRET_NAME_H
 #define SECRET_NAME_H
@@ -8,16 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SECRET_MOUNT_MAX 256 /* bytes, without the NUL */
+#define SECRET_MOUNT_MAX 256 /* bytes, without the NUL, as for the path */
 #define SECRET_PATH_MAX 1024
-#define SECRET_KEY_MAX (SECRET_MOUNT_MAX + SECRET_PATH_MAX + 2)
+#define SECRET_KEY_MAX (SECRET_MOUNT_MAX + SECRET_PATH_MAX + 2) /* bytes, with both NULs */
 
-/* It is counted, and never changes once it is made: whoever has one has it const. */
+/* A name counts its references and never changes otherwise, so all its holders have it const. */
 struct secret_name {
-	uint32_t references; /* 0: it is part of a struct request, and gone with that */
+	uint32_t references; /* 0: it is part of a struct request, and ends with that */
 	uint16_t path_at;    /* where in the key the path begins */
-	uint16_t key_len;    /* both NULs included */
-	char key[];          /* the mount, NUL, the path, NUL: no two secrets have the same */
+	uint16_t key_len;    /* bytes of the key, both NULs included */
+	char key[];          /* the mount, NUL, the path, NUL; unique to the secret */
 };
 
 static inline const char *secret_mount(const struct secret_name *name)
@@ -30,13 +30,15 @@ static inline const char *secret_path(const struct secret_name *name)
 	return name->key + name->path_at;
 }
 
-/* With one reference. NULL: no memory, or one of both is too long. */
+/* Makes a name with one reference. NULL: no memory, or mount or path is too long. */
 const struct secret_name *secret_name_new(const char *mount, const char *path);
 
-/* Another reference; of one that is part of a request, a copy. NULL: no memory. */
+/*
+ * Gives another reference to the name, or a copy with one reference if it is part of a request. NULL: no memory.
+ */
 const struct secret_name *secret_name_hold(const struct secret_name *name);
 
-/* One reference less; with the last one it is freed. NULL: nothing happens. */
+/* Gives back a reference; with the last one the name is freed. NULL does nothing. */
 void secret_name_release(const struct secret_name *name);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * sha256: SHA-256 from whichever library the program has: the daemon OpenSSL, the client library libmd.
+ * sha256: an interface to SHA-256, which the daemon takes from OpenSSL and the client library from libmd.
  */
 #ifndef SHA256_H
 #define SHA256_H
@@ -7,9 +7,11 @@
 #include <stddef.h>
 
 struct sha256 {
-	void *(*begin)(void); /* NULL: no memory */
+	/* Gives the state of a new sum; NULL: no memory. */
+	void *(*begin)(void);
+	/* Adds n bytes at p to the sum. */
 	void (*add)(void *state, const void *p, size_t n);
-	/* Frees state, too; digest NULL: does only that. */
+	/* Writes the sum, unless digest is NULL, and frees state. */
 	void (*end)(void *state, unsigned char digest[32]);
 };
 

@@ -1,10 +1,11 @@
 /*
- * snapshot: the outer layer of a snapshot, its compression. Drives zlib's inflate, which checks the gzip member's
- * sum and length, and hands what comes out to snapshot_tar.
+ * snapshot: the outer layer of a snapshot, its compression. zlib's inflate checks the gzip member; what comes out
+ * of it goes to snapshot_tar.
  *
- * Where in the compressed bytes the archive's end lies is known by pages: inflate gets no more at a time than is
- * left of a page of the stream, and the next page only when all that this one gives has come out. The end is then
- * taken to be where its page begins: early rather than late, and the same in whatever pieces the stream comes.
+ * Where in the compressed bytes the archive's end lies is only known to a page: inflate gets at most the rest of
+ * one page of the stream at a time, and the next page only when all that came out of this one has been taken. The
+ * end is then assumed to be where its page begins. That is early rather than late, and does not depend on how the
+ * stream is cut into pieces.
  */
 #include "proto/snapshot.h"
 
@@ -16,45 +17,45 @@
 #include "base/secmem.h"
 #include "proto/snapshot_tar.h"
 
-#define PAGE 4096u
-#define ROOM 16384u
-#define GZIP_ONLY (16 + MAX_WBITS)
+#define PAGE 4096u                 /* of the stream, in bytes */
+#define ROOM 16384u                /* bytes for what comes out of one call of inflate */
+#define GZIP_ONLY (16 + MAX_WBITS) /* a window size for inflateInit2(), which then takes gzip and nothing else */
 _Static_assert(SNAPSHOT_TAIL_MAX % PAGE == 0, "a tail ends with a page");
 
 enum state {
 	INFLATING,
-	DRAINING, /* there was no room for more: inflate may have some that needs no further input */
-	ENDED,    /* the gzip member has, and was whole */
+	DRAINING, /* inflate has filled its room: it may give more without further input */
+	ENDED,    /* the gzip member has ended, and archive and member are whole */
 	BAD
 };
 
 struct snapshot_check {
 	z_stream z;
-	gz_header header; /* inflate marks in it that it has read it */
+	gz_header header; /* its member `done` says whether inflate has read the header */
 	struct snapshot_tar *tar;
 	enum state state;
-	uint64_t taken; /* bytes of the stream */
-	uint64_t limit; /* of taken, once the archive's end was seen; NO_LIMIT before */
+	uint64_t taken; /* bytes of the stream so far */
+	uint64_t limit; /* the most that taken may become, since the archive's end was seen; NO_LIMIT before */
 	const char *error;
 	unsigned char out[ROOM];
 };
 
 #define NO_LIMIT UINT64_MAX
 
-static void bad(struct snapshot_check *check, const char *error)
+static void set_bad(struct snapshot_check *check, const char *error)
 {
 	if (check->state != BAD)
 		check->error = error;
 	check->state = BAD;
 }
 
-static void *allocate(void *opaque, unsigned items, unsigned size)
+static void *zlib_allocate(void *opaque, unsigned items, unsigned size)
 {
 	(void)opaque;
 	return secmem_calloc(items, size);
 }
 
-static void release(void *opaque, void *p)
+static void zlib_release(void *opaque, void *p)
 {
 	(void)opaque;
 	secmem_free(p);
@@ -66,8 +67,8 @@ struct snapshot_check *snapshot_check_new(const struct sha256 *sha256, bool with
 
 	if (check == NULL)
 		return NULL;
-	check->z.zalloc = allocate;
-	check->z.zfree = release;
+	check->z.zalloc = zlib_allocate;
+	check->z.zfree = zlib_release;
 	check->limit = NO_LIMIT;
 	check->error = "";
 	check->tar = snapshot_tar_new(sha256);
@@ -88,8 +89,10 @@ void snapshot_check_free(struct snapshot_check *check)
 	secmem_free(check);
 }
 
-/* What inflate may get of n bytes: nothing before the page that has been taken has given all it holds. */
-static size_t portion(const struct snapshot_check *check, size_t n)
+/*
+ * Gives how many of n bytes inflate may get now; none while it still has output from a page that it has finished.
+ */
+static size_t input_portion(const struct snapshot_check *check, size_t n)
 {
 	size_t in_page = (size_t)(check->taken % PAGE);
 
@@ -98,42 +101,44 @@ static size_t portion(const struct snapshot_check *check, size_t n)
 	return n < PAGE - in_page ? n : PAGE - in_page;
 }
 
-/* After the archive's end: what is left of the tail that may follow it. */
+/* Once the archive's end was seen: limits the bytes of the stream that may follow it. */
 static void limit_tail(struct snapshot_check *check)
 {
 	uint64_t last;
 
 	if (check->limit != NO_LIMIT || !snapshot_tar_at_end(check->tar))
 		return;
-	last = check->taken - 1; /* the byte with which the end came is in this one's page */
+	last = check->taken - 1; /* is in the same page as the byte with which the end came */
 	check->limit = last - last % PAGE + SNAPSHOT_TAIL_MAX;
 }
 
-/* What inflate's answer means, after what has come out of it is dealt with. */
-static void judge(struct snapshot_check *check, int answer)
+/* Sets the state by inflate's answer, after its output was checked. */
+static void judge_inflate(struct snapshot_check *check, int answer)
 {
 	switch (answer) {
 	case Z_OK:
-	case Z_BUF_ERROR: /* it could do nothing: neither input nor anything left of what it had */
+	case Z_BUF_ERROR: /* it could do nothing: there was no input, and it had no output left */
 		check->state = check->z.avail_out == 0 ? DRAINING : INFLATING;
 		break;
 	case Z_STREAM_END:
 		check->state = ENDED;
 		if (!snapshot_tar_at_end(check->tar))
-			bad(check, "it ends in the middle of the archive");
+			set_bad(check, "it ends in the middle of the archive");
 		break;
 	case Z_MEM_ERROR:
-		bad(check, "there is no memory to check it");
+		set_bad(check, "there is no memory to check it");
 		break;
 	default:
-		bad(check, check->header.done == 1 ? "its compressed data is damaged" : "it is not gzip");
+		set_bad(check, check->header.done == 1 ? "its compressed data is damaged" : "it is not gzip");
 	}
 }
 
-/* One call of inflate. Returns how much work that was, in bytes. */
+/*
+ * Calls inflate once. Gives how much work that was: the bytes taken or the bytes that came out, whichever is more.
+ */
 static size_t inflate_some(struct snapshot_check *check, const unsigned char **p, size_t *n)
 {
-	size_t given = portion(check, *n), used, produced;
+	size_t given = input_portion(check, *n), used, produced;
 	const char *error;
 	int answer;
 
@@ -149,9 +154,9 @@ static size_t inflate_some(struct snapshot_check *check, const unsigned char **p
 	check->taken += used;
 	error = snapshot_tar_add(check->tar, check->out, produced);
 	if (error != NULL)
-		bad(check, error);
+		set_bad(check, error);
 	else
-		judge(check, answer);
+		judge_inflate(check, answer);
 	limit_tail(check);
 	return used > produced ? used : produced;
 }
@@ -162,9 +167,9 @@ enum snapshot_step snapshot_check_step(struct snapshot_check *check, const unsig
 
 	while (check->state != BAD && work < SNAPSHOT_STEP && (*n > 0 || check->state == DRAINING)) {
 		if (check->state == ENDED)
-			bad(check, "something follows its end");
+			set_bad(check, "something follows its end");
 		else if (check->state == INFLATING && check->taken == check->limit)
-			bad(check, "too much follows the end of its archive");
+			set_bad(check, "too much follows the end of its archive");
 		else
 			work += inflate_some(check, p, n);
 	}
@@ -178,13 +183,13 @@ int snapshot_check_end(struct snapshot_check *check)
 	if (check->state == ENDED)
 		return 0;
 	if (check->taken == 0)
-		bad(check, "it is empty");
+		set_bad(check, "it is empty");
 	else if (check->header.done != 1)
-		bad(check, "it ends before it has begun");
+		set_bad(check, "it ends before it has begun");
 	else if (!snapshot_tar_at_end(check->tar))
-		bad(check, "it ends in the middle of the archive");
+		set_bad(check, "it ends in the middle of the archive");
 	else
-		bad(check, "it ends before its compressed data does");
+		set_bad(check, "it ends before its compressed data does");
 	return -1;
 }
 

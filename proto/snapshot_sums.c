@@ -1,12 +1,12 @@
 /*
- * snapshot_sums: reads SHA256SUMS.
+ * snapshot_sums: reads SHA256SUMS, by trying both orders of its lines.
  */
 #include "proto/snapshot_sums.h"
 
 #include <stddef.h>
 #include <string.h>
 
-enum { DIGITS = 64, LINE = SNAPSHOT_SUMS_SIZE / 2 };
+enum { DIGITS = 64, LINE = SNAPSHOT_SUMS_SIZE / 2 }; /* bytes of a sum in hexadecimal, and of a line */
 
 static int hex_value(unsigned char c)
 {

@@ -11,8 +11,9 @@
 #include "proto/snapshot_sums.h"
 #include "proto/tar.h"
 
-#define SMALL_FILE_MAX 8191u
-#define TEXT_MAX 1024u /* of extended records: Go writes one of 20 bytes, other programs three times and a size */
+#define SMALL_FILE_MAX 8191u /* bytes of any file but state.bin */
+/* The most bytes of extended records. Go writes one of 20 bytes, other programs three times and a size. */
+#define TEXT_MAX 1024u
 
 #define DAMAGED "its archive is damaged"
 #define NOT_PLAIN "its archive holds more than plain files"
@@ -35,47 +36,47 @@ static const struct {
 
 enum place {
 	IN_HEADER,
-	IN_RECORDS, /* extended ones, for the file that follows */
+	IN_RECORDS, /* extended records, for the file that follows */
 	IN_FILE,
 	IN_PADDING,
-	IN_SECOND_ZEROS, /* of the two blocks that are the archive's end */
+	IN_SECOND_ZEROS, /* in the second of the two blocks of zeros that are the archive's end */
 	AT_END
 };
 
 struct snapshot_tar {
 	const struct sha256 *sha256;
-	void *hashes[2]; /* of meta.json and state.bin; NULL when it has ended */
+	void *hashes[2]; /* the states of the sums of meta.json and state.bin; NULL once the file has ended */
 	unsigned char sums[2][32];
 	enum place place;
-	unsigned file;       /* the one under way, or that comes next */
-	uint64_t left;       /* bytes to come of what the place is */
-	size_t padding;      /* behind them */
-	bool extended;       /* extended records have come, and the header that they are for has not */
-	uint64_t given_size; /* what they say of its size, or NO_SIZE */
-	size_t collected;
+	unsigned file;                /* the file that is under way or comes next */
+	uint64_t left;                /* bytes of the place that are still to come */
+	size_t padding;               /* bytes that fill up its last block */
+	bool extended;                /* extended records have come, but not yet the header that they are for */
+	uint64_t given_size;          /* the file's size by these records, or NO_SIZE */
+	size_t collected;             /* bytes in text */
 	unsigned char text[TEXT_MAX]; /* a header, records or SHA256SUMS, as far as it has come */
 	const char *error;
 };
 
 #define NO_SIZE UINT64_MAX
 
-static void expect(struct snapshot_tar *tar, enum place place, uint64_t left)
+static void go_to_place(struct snapshot_tar *tar, enum place place, uint64_t left)
 {
 	tar->place = place;
 	tar->left = left;
 	tar->collected = 0;
 }
 
-static const char *collect(struct snapshot_tar *tar, const unsigned char *p, size_t n)
+static const char *collect_text(struct snapshot_tar *tar, const unsigned char *p, size_t n)
 {
 	if (n > sizeof(tar->text) - tar->collected)
-		return NOT_PLAIN; /* not reached: sizes are checked before */
+		return NOT_PLAIN; /* is not reached, since sizes are checked before */
 	memcpy(tar->text + tar->collected, p, n);
 	tar->collected += n;
 	return NULL;
 }
 
-/* What can be said of a file before its content. */
+/* Checks what can be known of a file before its content. */
 static const char *check_file(const struct snapshot_tar *tar, const struct tar_header *header)
 {
 	if (tar->file == FILES)
@@ -95,7 +96,7 @@ static const char *begin_file(struct snapshot_tar *tar, struct tar_header *heade
 		header->size = tar->given_size;
 	tar->extended = false;
 	tar->padding = tar_padding(header->size);
-	expect(tar, IN_FILE, header->size);
+	go_to_place(tar, IN_FILE, header->size);
 	return check_file(tar, header);
 }
 
@@ -106,7 +107,7 @@ static const char *begin_records(struct snapshot_tar *tar, const struct tar_head
 	if (tar->extended || header->size == 0 || header->size > TEXT_MAX)
 		return NOT_PLAIN;
 	tar->padding = tar_padding(header->size);
-	expect(tar, IN_RECORDS, header->size);
+	go_to_place(tar, IN_RECORDS, header->size);
 	return NULL;
 }
 
@@ -120,7 +121,7 @@ static const char *header_is_complete(struct snapshot_tar *tar)
 	case TAR_ZEROS:
 		if (tar->file < FILES)
 			return files[tar->file].missing;
-		expect(tar, IN_SECOND_ZEROS, TAR_BLOCK);
+		go_to_place(tar, IN_SECOND_ZEROS, TAR_BLOCK);
 		return NULL;
 	case TAR_NONE:
 		return tar->file == META && !tar->extended ? "it is compressed data, but no tar archive" : DAMAGED;
@@ -136,7 +137,7 @@ static const char *records_are_complete(struct snapshot_tar *tar)
 	tar->given_size = NO_SIZE;
 	if (!tar_records_parse(tar->text, tar->collected, &tar->given_size))
 		return NOT_PLAIN;
-	expect(tar, IN_PADDING, tar->padding);
+	go_to_place(tar, IN_PADDING, tar->padding);
 	return NULL;
 }
 
@@ -164,12 +165,12 @@ static const char *file_is_complete(struct snapshot_tar *tar)
 		error = compare_sums(tar);
 	}
 	tar->file++;
-	expect(tar, IN_PADDING, tar->padding);
+	go_to_place(tar, IN_PADDING, tar->padding);
 	return error;
 }
 
-/* Goes on to the next place where nothing is left of this one. */
-static const char *advance(struct snapshot_tar *tar)
+/* Goes on to the next place as long as nothing is left of the current one. */
+static const char *advance_place(struct snapshot_tar *tar)
 {
 	const char *error = NULL;
 
@@ -185,27 +186,27 @@ static const char *advance(struct snapshot_tar *tar)
 			error = file_is_complete(tar);
 			break;
 		case IN_PADDING:
-			expect(tar, IN_HEADER, TAR_BLOCK);
+			go_to_place(tar, IN_HEADER, TAR_BLOCK);
 			break;
 		case IN_SECOND_ZEROS:
 		case AT_END:
-			expect(tar, AT_END, UINT64_MAX);
+			go_to_place(tar, AT_END, UINT64_MAX);
 			break;
 		}
 	}
 	return error;
 }
 
-/* n bytes of what the place is. */
-static const char *take(struct snapshot_tar *tar, const unsigned char *p, size_t n)
+/* Takes n bytes that belong to the current place. */
+static const char *take_in_place(struct snapshot_tar *tar, const unsigned char *p, size_t n)
 {
 	switch (tar->place) {
 	case IN_HEADER:
 	case IN_RECORDS:
-		return collect(tar, p, n);
+		return collect_text(tar, p, n);
 	case IN_FILE:
 		if (tar->file == SUMS)
-			return collect(tar, p, n);
+			return collect_text(tar, p, n);
 		if (tar->file != SEALED)
 			tar->sha256->add(tar->hashes[tar->file], p, n);
 		return NULL;
@@ -223,12 +224,12 @@ const char *snapshot_tar_add(struct snapshot_tar *tar, const unsigned char *p, s
 	while (n > 0 && tar->error == NULL) {
 		size_t some = tar->left < n ? (size_t)tar->left : n;
 
-		tar->error = take(tar, p, some);
+		tar->error = take_in_place(tar, p, some);
 		p += some;
 		n -= some;
 		tar->left -= some;
 		if (tar->error == NULL)
-			tar->error = advance(tar);
+			tar->error = advance_place(tar);
 	}
 	return tar->error;
 }
@@ -247,7 +248,7 @@ struct snapshot_tar *snapshot_tar_new(const struct sha256 *sha256)
 	tar->sha256 = sha256;
 	tar->hashes[META] = sha256->begin();
 	tar->hashes[STATE] = sha256->begin();
-	expect(tar, IN_HEADER, TAR_BLOCK);
+	go_to_place(tar, IN_HEADER, TAR_BLOCK);
 	if (tar->hashes[META] == NULL || tar->hashes[STATE] == NULL) {
 		snapshot_tar_free(tar);
 		return NULL;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Fields of a header: where they begin, and their size. */
+/* Fields of a header: their offset and their size, in bytes. */
 enum {
 	NAME = 0,
 	NAME_SIZE = TAR_NAME_MAX,
@@ -15,7 +15,7 @@ enum {
 	SUM_SIZE = 8,
 	TYPE = 156,
 	MAGIC = 257,
-	MAGIC_SIZE = 8, /* with the version */
+	MAGIC_SIZE = 8, /* together with the version, which follows it */
 	PREFIX = 345
 };
 
@@ -29,8 +29,11 @@ size_t tar_padding(uint64_t size)
 	return (size_t)((TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK);
 }
 
-/* Octal digits, at least one, and then nothing but NULs and blanks. A field has too few of them to overflow. */
-static bool octal(const unsigned char *field, size_t n, uint64_t *ret)
+/*
+ * Reads octal digits, at least one, after which only NULs and blanks may stand. No field is long enough to
+ * overflow.
+ */
+static bool read_octal(const unsigned char *field, size_t n, uint64_t *ret)
 {
 	uint64_t value = 0;
 	size_t i;
@@ -46,7 +49,7 @@ static bool octal(const unsigned char *field, size_t n, uint64_t *ret)
 	return true;
 }
 
-/* The sum of the header's bytes, with blanks in place of the sum itself. */
+/* Compares the checksum: the sum of the header's bytes, with blanks in place of the checksum itself. */
 static bool sum_is_right(const unsigned char block[TAR_BLOCK])
 {
 	uint64_t given, sum = 0;
@@ -54,7 +57,7 @@ static bool sum_is_right(const unsigned char block[TAR_BLOCK])
 
 	for (i = 0; i < TAR_BLOCK; i++)
 		sum += i >= SUM && i < SUM + SUM_SIZE ? ' ' : block[i];
-	return octal(block + SUM, SUM_SIZE, &given) && given == sum;
+	return read_octal(block + SUM, SUM_SIZE, &given) && given == sum;
 }
 
 enum tar_status tar_header_parse(const unsigned char block[TAR_BLOCK], struct tar_header *ret)
@@ -72,20 +75,20 @@ enum tar_status tar_header_parse(const unsigned char block[TAR_BLOCK], struct ta
 		return TAR_NONE;
 	memcpy(header.name, block + NAME, NAME_SIZE);
 	len = strlen(header.name);
-	if (header.type == '\0') /* as before POSIX */
+	if (header.type == '\0') /* is how programs older than POSIX mark a file */
 		header.type = TAR_FILE;
-	/* A prefix belongs to the name; what stands behind it would make it an archive of another kind (star). */
+	/* A prefix would belong to the name; bytes behind the prefix belong to another kind of archive (star). */
 	if (!tar_all_zero(block + NAME + len, NAME_SIZE - len) ||
 	    !tar_all_zero(block + PREFIX, TAR_BLOCK - PREFIX) ||
 	    (header.type != TAR_FILE && header.type != TAR_RECORDS) ||
-	    !octal(block + SIZE, SIZE_SIZE, &header.size))
+	    !read_octal(block + SIZE, SIZE_SIZE, &header.size))
 		return TAR_ODD;
 	*ret = header;
 	return TAR_OK;
 }
 
-/* Decimal digits from *p on, at least one, moving *p behind them. */
-static bool decimal(const unsigned char **p, const unsigned char *end, uint64_t *ret)
+/* Reads decimal digits from *p on, at least one, and moves *p behind them. False also for more than INT64_MAX. */
+static bool read_decimal(const unsigned char **p, const unsigned char *end, uint64_t *ret)
 {
 	const unsigned char *begin = *p;
 	uint64_t value = 0;
@@ -101,7 +104,7 @@ static bool decimal(const unsigned char **p, const unsigned char *end, uint64_t 
 	return *p > begin;
 }
 
-/* Does the record's content, "key=value", begin with this key? Moves *p to the value. */
+/* Checks that the record's content, "key=value", begins with this key, and if so moves *p to the value. */
 static bool has_key(const unsigned char **p, const unsigned char *end, const char *key)
 {
 	size_t len = strlen(key);
@@ -124,22 +127,22 @@ static bool is_time(const unsigned char *p, const unsigned char *end)
 
 bool tar_records_parse(const unsigned char *p, size_t n, uint64_t *size)
 {
-	const unsigned char *end, *all = p + n;
+	const unsigned char *end, *records_end = p + n;
 	bool sized = false;
 	uint64_t length;
 
-	/* Each record is its own length, which counts itself; a blank; key=value; and a newline. */
-	while (p < all) {
+	/* A record is its length in decimal, itself included; a blank; key=value; and a newline. */
+	while (p < records_end) {
 		const unsigned char *begin = p;
 
-		if (!decimal(&p, all, &length) || length > (uint64_t)(all - begin) ||
+		if (!read_decimal(&p, records_end, &length) || length > (uint64_t)(records_end - begin) ||
 		    length <= (uint64_t)(p - begin))
 			return false;
 		end = begin + length - 1;
 		if (*end != '\n' || *p++ != ' ')
 			return false;
 		if (has_key(&p, end, "size")) {
-			if (sized || !decimal(&p, end, size) || p != end)
+			if (sized || !read_decimal(&p, end, size) || p != end)
 				return false;
 			sized = true;
 		} else if (!(has_key(&p, end, "mtime") || has_key(&p, end, "atime") ||

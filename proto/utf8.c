@@ -3,13 +3,13 @@
  */
 #include "proto/utf8.h"
 
-static bool continues(unsigned char c)
+static bool is_continuation(unsigned char c)
 {
 	return (c & 0xc0) == 0x80;
 }
 
-/* The length that a first byte announces; 0 if no character starts with it. */
-static size_t announced(unsigned char c)
+/* Gives the length of a character by its first byte; 0 if no character starts with it. */
+static size_t announced_length(unsigned char c)
 {
 	if (c < 0x80)
 		return 1;
@@ -29,11 +29,11 @@ size_t utf8_sequence(const char *p, size_t n)
 
 	if (n == 0)
 		return 0;
-	len = announced(u[0]);
+	len = announced_length(u[0]);
 	if (len > n)
 		return 0;
 	for (i = 1; i < len; i++)
-		if (!continues(u[i]))
+		if (!is_continuation(u[i]))
 			return 0;
 	/* The second byte decides about overlong forms, surrogates and the upper end. */
 	if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
@@ -63,8 +63,8 @@ size_t utf8_trim(const char *p, size_t n)
 
 	for (back = 1; back <= 3 && back <= n; back++) {
 		c = (unsigned char)p[n - back];
-		if (!continues(c))
-			return announced(c) > back ? n - back : n;
+		if (!is_continuation(c))
+			return announced_length(c) > back ? n - back : n;
 	}
 	return n;
 }

@@ -1,5 +1,5 @@
 /*
- * utf8: what counts as UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing over U+10FFFF.
+ * utf8: UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing over U+10FFFF.
  */
 #ifndef UTF8_H
 #define UTF8_H
@@ -8,15 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The length, 1 to 4, of the character that starts at p and has at most n bytes; 0 if there is none. */
+/*
+ * Gives the length, 1 to 4 bytes, of the character at p, of which n bytes are there; 0 if it is not valid or not
+ * whole.
+ */
 size_t utf8_sequence(const char *p, size_t n);
 
+/* Checks that the n bytes at p are whole characters. */
 bool utf8_valid(const char *p, size_t n);
 
-/* n, less the bytes of a character that was cut off at the end of the n bytes at p. */
+/* Gives n less the bytes of a character that is cut off at the end of the n bytes at p. */
 size_t utf8_trim(const char *p, size_t n);
 
-/* Writes a code point (at most U+10FFFF, no surrogate); gives its length. */
+/* Writes a code point (at most U+10FFFF, no surrogate) to out, without a NUL, and gives its length. */
 size_t utf8_encode(uint32_t point, char out[4]);
 
 #endif

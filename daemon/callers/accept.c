@@ -1,5 +1,5 @@
 /*
- * accept: one event for the socket that listens, and one that makes it be listened to again after a pause.
+ * accept: an event for the listening socket, and a timer that ends a pause.
  */
 #include "daemon/callers/accept.h"
 
@@ -14,14 +14,14 @@
 #include "daemon/callers/socket.h"
 #include "daemon/host/log.h"
 
-#define ACCEPT_AT_ONCE 16 /* then others get their turn */
+#define ACCEPT_AT_ONCE 16 /* connections in one event, so that other events are not kept waiting */
 #define PAUSE_SECONDS 1
 
 struct accept {
 	struct event readable, resume;
-	int fd;      /* -1: it has stopped */
-	int lock_fd; /* -1: it made no socket */
-	char *path;  /* of the socket that it made, or NULL */
+	int fd;      /* the listening socket; -1: stopped */
+	int lock_fd; /* -1: the socket was not made here */
+	char *path;  /* of the socket; NULL: it was not made here */
 	const char *whom;
 	bool (*admit)(void *arg, int fd);
 	void *arg;

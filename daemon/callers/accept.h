@@ -1,7 +1,7 @@
 /*
- * accept: a socket on which programs arrive, made here or passed on by systemd. Takes the connections in batches,
- * pauses when there are no descriptors left instead of spinning on a backlog that it cannot take, and removes the
- * socket that it made.
+ * accept: listens on a Unix socket, which it makes or which systemd has passed on, and accepts connections in
+ * batches. When there are no descriptors left it pauses, since it would be woken at once again for as long as
+ * somebody waits.
  */
 #ifndef ACCEPT_H
 #define ACCEPT_H
@@ -15,35 +15,37 @@ struct accept;
 struct event_base;
 
 struct accept_options {
-	const char *socket; /* absolute path; its directory is made (0755) if only the last part is missing */
+	/* absolute path; its directory is made (0755) if only the last part of that is missing */
+	const char *socket;
 	mode_t mode;
-	gid_t group;      /* (gid_t)-1: leave it */
-	int fd;           /* a socket that listens already, non-blocking, taken over; -1: it is to be made */
-	const char *whom; /* whom it "cannot accept for now", for the log; must last as long */
+	gid_t group;      /* of the socket; (gid_t)-1: the daemon's own */
+	int fd;           /* a listening, non-blocking socket that is taken over; -1: the socket is made */
+	const char *whom; /* the log says: cannot accept WHOM for now; it is borrowed */
 };
 
 /*
- * Listens and accepts. With options->fd the socket is somebody else's: its path is not touched, and who connects
- * while nobody accepts waits for the next daemon. Else a lock file beside the socket (its name with ".lock") is
- * held until accept_free(), so that of two daemons that start at once only one gets the socket; a socket on which
- * somebody listens is never removed, a dead one is.
+ * Listens and accepts. With options->fd the socket belongs to systemd: its path is not touched, and whoever
+ * connects while no daemon runs waits for the next one. Else a lock file beside the socket (its name with ".lock")
+ * is held until accept_free(), so that of two daemons that start at once only one gets the socket. A socket on
+ * which somebody listens is never removed; a dead one is.
  *
- * admit runs for each connection, non-blocking and CLOEXEC, and owns it from then on. False: no other is to be
- * taken before accept_go_on(). NULL with error set.
+ * admit runs from the loop for each connection, and owns fd, which is non-blocking and CLOEXEC. If it returns
+ * false no other connection is accepted before accept_go_on(). options are not kept, but for whom. NULL with error
+ * set.
  */
 struct accept *accept_new(struct event_base *base, const struct accept_options *options,
     bool (*admit)(void *arg, int fd), void *arg, struct error *error);
 
-/* Connections are taken again, unless it has stopped or pauses; then they are after the pause. */
+/* Accepts again after admit() has returned false; during a pause it does so when that is over. */
 void accept_go_on(struct accept *accept);
 
 /*
- * Accepts no more, and removes the socket if it made it. Those in the queue of a socket that is thus closed are
- * reset.
+ * Accepts no more: closes the socket, and removes it if it was made here. Connections in the kernel's queue of a
+ * socket that was made here are reset.
  */
 void accept_stop(struct accept *accept);
 
-/* Stops, if it has not, and lets go of the lock. NULL: does nothing. */
+/* Stops, if that was not done, releases the lock and frees. NULL does nothing. */
 void accept_free(struct accept *accept);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * call: a connection's frames become calls, from the decision whether their user may have them to their replies. A
- * call whose op is a stream has its connection to itself; what one side cannot take yet, the other is not asked
- * for.
+ * call: admits requests, makes calls of them, and takes their replies. A call whose op is a stream has its
+ * connection to itself; while one side of the stream cannot take more, the other is not read.
  */
 #include "daemon/callers/call.h"
 
@@ -16,34 +15,37 @@
 #include "daemon/callers/quota.h"
 #include "proto/reply.h"
 
-#define SPARE_CALLS 64u
-#define STREAM_FULL 65536u /* bytes of output; then the data's source waits until half of them are gone */
+#define SPARE_CALLS 64u /* structs that are kept for the next calls */
+/* Bytes of output above which the source of a stream's data waits until half of them are written. */
+#define STREAM_FULL 65536u
 
 struct caller_call {
-	struct call call; /* first, since the ops see that */
+	struct call call; /* first, since the ops know only this part */
 	struct caller_call *prev, *next;
 	struct caller *caller;
-	bool is_write; /* its answer is never refused: it may have been done */
-	uint64_t held; /* counted in the quota's bytes */
+	bool is_write; /* its answer is never replaced by a refusal, since the change may have been made */
+	uint64_t held; /* bytes of the request, as counted in the quota */
 	size_t id_len;
 	char id[REQUEST_ID_MAX + 2];
 	void (*abandon)(void *work);
 	void *work;
 };
 
-/* A connection, as its calls see it. */
+/* A connection with its peer and its calls. */
 struct caller {
-	struct conn conn; /* first, since conn.c makes and frees this struct */
-	struct calls *all;
+	struct conn conn; /* first, since conn.c allocates and frees this struct */
+	struct calls *shared;
 	struct peer peer;
-	struct caller_call *calls;
-	enum code last_word; /* said when all calls are answered, if no more are read; CODE_NONE: nothing */
-	/* The call that has the connection to itself, as conn.mode says, is the only one. */
-	const struct call_stream *stream; /* NULL until it has begun */
+	struct caller_call *calls; /* in flight */
+	/* the failure that is sent at the connection's end, when all calls are answered; CODE_NONE: none */
+	enum code final_code;
+	/* These are for a stream, which is then the only call: conn.mode is not CONN_FRAMES. */
+	const struct call_stream *stream; /* NULL until call_stream_begin() */
 	void *stream_work;
-	bool data_over; /* the caller's empty frame has come, or none is expected */
-	size_t growing; /* bytes of data in the last frame of the output; 0: it is not to grow */
-	/* conn.sent when that was put there: if it is still so, nothing of the frame has been sent */
+	bool data_over; /* the caller's empty frame has come, or it is not to send data */
+	size_t
+	    growing; /* bytes of data in the output's last frame, to which more may be added; 0: there is none */
+	/* conn.sent when that frame was begun: as long as it is the same, nothing of the frame has been sent */
 	uint64_t grows_at;
 };
 
@@ -55,7 +57,7 @@ struct calls {
 	struct quotas quotas;
 	struct conns *conns;
 	uint64_t in_flight;
-	struct caller_call *spare; /* a stack of at most SPARE_CALLS */
+	struct caller_call *spare; /* a stack of nspare structs, at most SPARE_CALLS */
 	unsigned nspare;
 };
 
@@ -64,72 +66,72 @@ static struct caller_call *caller_call_of(struct call *call)
 	return (struct caller_call *)call;
 }
 
-static struct jspan id_of(const struct caller_call *call)
+static struct jspan call_id(const struct caller_call *call)
 {
 	return (struct jspan){ .p = call->id, .len = call->id_len, .type = JSON_STRING };
 }
 
 /* -- the end of a call --------------------------------------------------------------------------------------- */
 
-/* The call is in no list any more. */
-static void let_go_of_call(struct caller_call *call)
+/* Uncounts and frees a call that was taken out of its caller's list. */
+static void release_call(struct caller_call *call)
 {
 	struct caller *caller = call->caller;
-	struct calls *all = caller->all;
+	struct calls *calls = caller->shared;
 	caller->conn.in_flight--;
 	caller->conn.quota->calls--;
 	caller->conn.quota->bytes -= call->held;
-	all->in_flight--;
-	if (all->nspare >= SPARE_CALLS) {
+	calls->in_flight--;
+	if (calls->nspare >= SPARE_CALLS) {
 		free(call);
 		return;
 	}
-	call->next = all->spare;
-	all->spare = call;
-	all->nspare++;
+	call->next = calls->spare;
+	calls->spare = call;
+	calls->nspare++;
 }
 
-/* No more requests are read: what is in flight is answered, then comes the last word. */
-static void say_last_word(struct caller *caller)
+/* Sends the final failure, which has no id, if there is one to send and no call is in flight any more. */
+static void send_final_failure(struct caller *caller)
 {
 	NOT_ZEROED struct failure why;
-	if (caller->last_word == CODE_NONE || caller->conn.in_flight > 0)
+	if (caller->final_code == CODE_NONE || caller->conn.in_flight > 0)
 		return;
-	if (caller->last_word == CODE_TOO_LARGE)
+	if (caller->final_code == CODE_TOO_LARGE)
 		failure_set(&why, CODE_TOO_LARGE, "a request is over the limit of %llu bytes",
-		    (unsigned long long)caller->all->limits.request_bytes);
+		    (unsigned long long)caller->shared->limits.request_bytes);
 	else
-		failure_set(&why, caller->last_word, "%s", code_meaning(caller->last_word));
-	caller->last_word = CODE_NONE;
+		failure_set(&why, caller->final_code, "%s", code_meaning(caller->final_code));
+	caller->final_code = CODE_NONE;
 	(void)reply_failure(conn_output(&caller->conn), (struct jspan){ .p = "", .len = 0 }, &why);
 	conn_write(&caller->conn, CONN_PART);
 }
 
-/* Takes the call out of the books. Its reply is in the output, if it gets one. */
+/* Ends a call whose reply is in the output already, if it gets one. */
 static void end_call(struct caller_call *call)
 {
 	struct caller *caller = call->caller;
 	struct conn *conn = &caller->conn;
 	bool cut_short = conn->mode != CONN_FRAMES && caller->stream != NULL && !caller->data_over;
 	DL_DELETE(caller->calls, call);
-	let_go_of_call(call);
+	release_call(call);
 	if (conn->mode != CONN_FRAMES) {
 		conn->mode = CONN_FRAMES;
 		conn->wants_room = false;
 		caller->stream = NULL;
 		caller->growing = 0;
 	}
-	/* The caller may be in the middle of its data, in which no request can be told from it. */
+	/* The caller may still send data for the stream, which cannot be told from requests. */
 	if (cut_short)
 		conn_stop(conn, true);
-	say_last_word(caller);
+	send_final_failure(caller);
 }
 
 static void end_with_reply(struct caller_call *call)
 {
 	struct caller *caller = call->caller;
 	end_call(call);
-	conn_write(&caller->conn, caller->all->in_flight == 0 ? CONN_LAST_REPLY : CONN_REPLY);
+	conn_write(&caller->conn, caller->shared->in_flight == 0 ? CONN_LAST_REPLY : CONN_REPLY);
 }
 
 static void caller_call_wait(struct call *ops_call, void (*abandon)(void *work), void *work)
@@ -142,20 +144,20 @@ static void caller_call_wait(struct call *ops_call, void (*abandon)(void *work),
 static void caller_call_fail(struct call *ops_call, const struct failure *why)
 {
 	struct caller_call *call = caller_call_of(ops_call);
-	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
-	(void)reply_failure(conn_output(&call->caller->conn), id_of(call), why);
+	/* The reply is short and only fails without memory. The caller then has to wait for its own deadline. */
+	(void)reply_failure(conn_output(&call->caller->conn), call_id(call), why);
 	end_with_reply(call);
 }
 
 static void caller_call_answer_begin(struct call *ops_call, struct jwrite *w)
 {
 	struct caller_call *call = caller_call_of(ops_call);
-	reply_begin(w, conn_output(&call->caller->conn), id_of(call), true);
+	reply_begin(w, conn_output(&call->caller->conn), call_id(call), true);
 }
 
 static void refuse_bytes(struct caller *caller, struct failure *why)
 {
-	quota_warn(&caller->all->quotas, caller->conn.quota, "bytes_per_uid");
+	quota_warn(&caller->shared->quotas, caller->conn.quota, "bytes_per_uid");
 	failure_set(why, CODE_OVERLOADED, "this uid's requests and replies take as many bytes as they may");
 }
 
@@ -171,8 +173,8 @@ static void caller_call_answer_end(struct call *ops_call, struct jwrite *w)
 		return;
 	}
 	conn_count_bytes(&caller->conn);
-	bool unread = buf_len(out) > caller->all->limits.output_bytes + FRAME_BODY_MAX;
-	if (call->is_write || (!unread && quota_may_hold(&caller->all->quotas, caller->conn.quota, 0))) {
+	bool unread = buf_len(out) > caller->shared->limits.output_bytes + FRAME_BODY_MAX;
+	if (call->is_write || (!unread && quota_may_hold(&caller->shared->quotas, caller->conn.quota, 0))) {
 		end_with_reply(call);
 		return;
 	}
@@ -197,13 +199,14 @@ static void caller_call_stream_begin(struct call *ops_call, const char *name, co
 	caller->stream_work = work;
 	caller->data_over = stream->data == NULL;
 	caller->conn.mode = caller->data_over ? CONN_STREAM_WAIT : CONN_STREAM;
-	reply_begin(&w, out, id_of(call), true);
+	reply_begin(&w, out, call_id(call), true);
 	jwrite_bool(&w, name, true);
-	/* Short, so it only fails without memory; then the caller's own deadline has to do. */
+	/* The reply is short and only fails without memory. The caller then has to wait for its own deadline. */
 	(void)jwrite_end(&w);
 	/*
-	 * All of it at once: it stays while the stream lasts, so that it does not grow anew for each frame. With
-	 * half of STREAM_FULL left a frame finds room, if need be by moving that half to the front.
+	 * The output's buffer is allocated once for the whole stream, so that it need not grow for each frame.
+	 * Once half of STREAM_FULL is written a frame fits, if need be after the other half was moved to the
+	 * front.
 	 */
 	if (stream->room != NULL)
 		(void)buf_reserve(out, STREAM_FULL + FRAME_HEADER + FRAME_DATA_MAX);
@@ -218,8 +221,8 @@ static int caller_call_stream_write(struct call *ops_call, const void *p, size_t
 	size_t growing = caller->grows_at == conn->sent ? caller->growing : 0;
 	if (n > 0 && growing > 0 && growing + n <= FRAME_DATA_MAX) {
 		/*
-		 * Nothing of the last frame is sent yet, so these bytes go into it: large frames cost both sides
-		 * less.
+		 * Nothing of the last frame has been sent yet, so these bytes are added to it: large frames cost
+		 * both sides less.
 		 */
 		if (buf_put(out, p, n) != 0)
 			return -1;
@@ -270,7 +273,7 @@ static const struct call_ops caller_call_ops = {
 	.stream_want = caller_call_stream_want,
 };
 
-/* The same id twice in flight could not be told apart. */
+/* Two requests in flight with the same id are refused, since their replies could not be told apart. */
 static bool is_id_in_flight(const struct caller *caller, struct jspan id)
 {
 	const struct caller_call *call;
@@ -281,17 +284,17 @@ static bool is_id_in_flight(const struct caller *caller, struct jspan id)
 	return false;
 }
 
-/* False, with why set: the connection, or its user, may not have this request in flight beside what is there. */
+/* Decides whether a request of len bytes may be in flight beside the others. False with why set. */
 static bool is_admitted(struct caller *caller, const struct request *request, size_t len, struct failure *why)
 {
-	struct quotas *quotas = &caller->all->quotas;
+	struct quotas *quotas = &caller->shared->quotas;
 	const struct quota *quota = caller->conn.quota;
 	if (is_id_in_flight(caller, request->id))
 		failure_set(why, CODE_INVALID_REQUEST, "id: a request with the same id is in flight");
 	else if (op_is_stream(request->op) && caller->conn.in_flight > 0)
 		failure_set(why, CODE_INVALID_REQUEST,
 		    "%s needs its connection to itself: other requests are in flight", op_name(request->op));
-	else if (op_is(request->op, OP_FREE)) /* tells of the daemon's health, and is over at once */
+	else if (op_is(request->op, OP_FREE)) /* such an op tells of the daemon's health, and is over at once */
 		return true;
 	else if (!quota_may_call(quotas, quota)) {
 		quota_warn(quotas, quota, "requests_per_uid");
@@ -303,24 +306,24 @@ static bool is_admitted(struct caller *caller, const struct request *request, si
 	return false;
 }
 
-/* Puts an admitted request of len bytes into the books. NULL: no memory. */
+/* Makes and counts a call for an admitted request of len bytes. NULL: no memory. */
 static struct caller_call *begin_call(struct caller *caller, const struct request *request, size_t len)
 {
-	struct calls *all = caller->all;
+	struct calls *calls = caller->shared;
 	struct conn *conn = &caller->conn;
-	struct caller_call *call = all->spare;
+	struct caller_call *call = calls->spare;
 	if (request->id.len > sizeof(call->id))
 		return NULL;
 	if (call != NULL) {
-		all->spare = call->next;
-		all->nspare--;
+		calls->spare = call->next;
+		calls->nspare--;
 		memset(call, 0, sizeof(*call));
 	} else if ((call = calloc(1, sizeof(*call))) == NULL) {
 		return NULL;
 	}
 	call->call = (struct call){ .ops = &caller_call_ops,
 		.peer = &caller->peer,
-		.began_us = all->quotas.now_us };
+		.began_us = calls->quotas.now_us };
 	call->caller = caller;
 	call->is_write = op_is(request->op, OP_WRITES | OP_STREAM);
 	call->held = len;
@@ -330,15 +333,15 @@ static struct caller_call *begin_call(struct caller *caller, const struct reques
 	conn->in_flight++;
 	conn->quota->calls++;
 	conn->quota->bytes += len;
-	all->in_flight++;
+	calls->in_flight++;
 	if (op_is_stream(request->op))
-		conn->mode = CONN_STREAM_WAIT; /* no other is read until it has ended */
+		conn->mode = CONN_STREAM_WAIT; /* no other request is read until the stream has ended */
 	return call;
 }
 
 static void take_request(struct caller *caller, const struct frame *frame)
 {
-	struct calls *all = caller->all;
+	struct calls *calls = caller->shared;
 	NOT_ZEROED struct request request;
 	NOT_ZEROED struct failure why;
 	if (request_decode((const char *)frame->body, frame->len, &request, &why) == 0 &&
@@ -346,11 +349,11 @@ static void take_request(struct caller *caller, const struct frame *frame)
 		struct caller_call *call = begin_call(caller, &request, frame->len);
 		if (call != NULL) {
 			uint64_t timeout_ms = request.timeout_ms != 0 ? request.timeout_ms
-								      : all->default_timeout_ms;
+								      : calls->default_timeout_ms;
 			uint64_t deadline_ms = caller->conn.arrived_ms + timeout_ms;
 			if (request.timeout_ms == 0 && op_is_stream(request.op))
 				deadline_ms = CLOCK_NEVER;
-			all->request(all->request_arg, &call->call, &request, deadline_ms);
+			calls->request(calls->request_arg, &call->call, &request, deadline_ms);
 			return;
 		}
 		failure_set(&why, CODE_INTERNAL, "out of memory");
@@ -359,10 +362,13 @@ static void take_request(struct caller *caller, const struct frame *frame)
 	conn_write(&caller->conn, CONN_REPLY);
 }
 
-/* -- what the connection tells ------------------------------------------------------------------------------- */
+/* -- events of the connection -------------------------------------------------------------------------------- */
 
-/* Nothing that may come is a request. A stream's call is not answered; other calls are, before the last word. */
-static void end_with_word(struct caller *caller, enum code last_word)
+/*
+ * Stops reading for good, and sends a failure without an id: a stream is abandoned, other calls are answered
+ * first.
+ */
+static void end_with_failure(struct caller *caller, enum code final_code)
 {
 	if (caller->conn.mode != CONN_FRAMES) {
 		struct caller_call *call = caller->calls;
@@ -372,15 +378,15 @@ static void end_with_word(struct caller *caller, enum code last_word)
 		end_call(call);
 	}
 	conn_stop(&caller->conn, true);
-	caller->last_word = last_word;
-	say_last_word(caller);
+	caller->final_code = final_code;
+	send_final_failure(caller);
 }
 
 static void caller_frame(struct conn *conn, const struct frame *frame)
 {
 	struct caller *caller = (struct caller *)conn;
 	if (frame->kind != (conn->mode == CONN_FRAMES ? FRAME_JSON : FRAME_DATA))
-		end_with_word(caller, CODE_INVALID_REQUEST);
+		end_with_failure(caller, CODE_INVALID_REQUEST);
 	else if (frame->kind == FRAME_JSON)
 		take_request(caller, frame);
 	else
@@ -398,14 +404,14 @@ static void caller_room(struct conn *conn)
 
 static void caller_ended(struct conn *conn, enum conn_end why)
 {
-	static const enum code last_words[] = {
+	static const enum code final_codes[] = {
 		[CONN_TOO_LARGE] = CODE_TOO_LARGE,
 		[CONN_BAD_KIND] = CODE_INVALID_REQUEST,
 		[CONN_OVER_QUOTA] = CODE_OVERLOADED,
 	};
 	struct caller *caller = (struct caller *)conn;
 	if (why != CONN_EOF) {
-		end_with_word(caller, last_words[why]);
+		end_with_failure(caller, final_codes[why]);
 	} else if (conn->mode != CONN_FRAMES && caller->stream != NULL && !caller->data_over) {
 		conn->mode = CONN_STREAM_WAIT;
 		caller->stream->cut(caller->stream_work);
@@ -420,19 +426,19 @@ static void caller_gone(struct conn *conn)
 		DL_DELETE(caller->calls, call);
 		if (call->abandon != NULL)
 			call->abandon(call->work);
-		let_go_of_call(call);
+		release_call(call);
 	}
 	peer_clear(&caller->peer);
 }
 
 /* -- all of them --------------------------------------------------------------------------------------------- */
 
-int calls_connect(struct calls *all, int fd, struct peer *peer)
+int calls_connect(struct calls *calls, int fd, struct peer *peer)
 {
-	struct caller *caller = (struct caller *)conn_start(all->conns, fd, peer->uid);
+	struct caller *caller = (struct caller *)conn_start(calls->conns, fd, peer->uid);
 	if (caller == NULL)
 		return -1;
-	caller->all = all;
+	caller->shared = calls;
 	caller->peer = *peer;
 	*peer = (struct peer){ .uid = peer->uid, .gid = peer->gid };
 	return 0;
@@ -445,54 +451,54 @@ struct calls *calls_new(struct event_base *base, const struct call_limits *limit
 		.room = caller_room,
 		.ended = caller_ended,
 		.gone = caller_gone };
-	struct calls *all = calloc(1, sizeof(*all));
-	if (all == NULL)
+	struct calls *calls = calloc(1, sizeof(*calls));
+	if (calls == NULL)
 		return NULL;
-	calls_set_limits(all, limits, default_timeout_ms);
-	all->request = request;
-	all->request_arg = request_arg;
-	all->quotas.limits = &all->limits;
-	all->conns = conns_new(base, &all->quotas, &ops, sizeof(struct caller));
-	if (all->conns == NULL) {
-		free(all);
+	calls_set_limits(calls, limits, default_timeout_ms);
+	calls->request = request;
+	calls->request_arg = request_arg;
+	calls->quotas.limits = &calls->limits;
+	calls->conns = conns_new(base, &calls->quotas, &ops, sizeof(struct caller));
+	if (calls->conns == NULL) {
+		free(calls);
 		return NULL;
 	}
-	return all;
+	return calls;
 }
 
-void calls_set_limits(struct calls *all, const struct call_limits *limits, uint64_t default_timeout_ms)
+void calls_set_limits(struct calls *calls, const struct call_limits *limits, uint64_t default_timeout_ms)
 {
-	all->limits = *limits;
-	all->default_timeout_ms = default_timeout_ms;
+	calls->limits = *limits;
+	calls->default_timeout_ms = default_timeout_ms;
 }
 
-void calls_finish(struct calls *all)
+void calls_finish(struct calls *calls)
 {
-	conns_finish(all->conns);
+	conns_finish(calls->conns);
 }
 
-void calls_free(struct calls *all)
+void calls_free(struct calls *calls)
 {
-	conns_free(all->conns);
-	while (all->spare != NULL) {
-		struct caller_call *call = all->spare;
-		all->spare = call->next;
+	conns_free(calls->conns);
+	while (calls->spare != NULL) {
+		struct caller_call *call = calls->spare;
+		calls->spare = call->next;
 		free(call);
 	}
-	free(all);
+	free(calls);
 }
 
-uint64_t calls_connections(const struct calls *all)
+uint64_t calls_connections(const struct calls *calls)
 {
-	return conns_count(all->conns);
+	return conns_count(calls->conns);
 }
 
-uint64_t calls_connections_of(struct calls *all, uid_t uid)
+uint64_t calls_connections_of(struct calls *calls, uid_t uid)
 {
-	return quota_connections(&all->quotas, uid);
+	return quota_connections(&calls->quotas, uid);
 }
 
-uint64_t calls_in_flight(const struct calls *all)
+uint64_t calls_in_flight(const struct calls *calls)
 {
-	return all->in_flight;
+	return calls->in_flight;
 }

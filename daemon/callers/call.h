@@ -1,7 +1,7 @@
 /*
- * call: the requests that come over connections, as struct call of daemon/ops/call.h: who may have how many, from
- * when their time counts, and their replies, which go out in the order in which they are ready. What a request
- * means is the handler's business.
+ * call: turns the requests that come over connections into calls, struct call of daemon/ops/call.h. It decides who
+ * may have how many, counts their time, and sends their replies in the order in which they are ready. What a
+ * request means is left to the handler.
  */
 #ifndef CALL_H
 #define CALL_H
@@ -13,34 +13,41 @@
 #include "daemon/ops/limits.h"
 #include "proto/request.h"
 
-struct calls; /* all connections, and the calls in flight on them */
+struct calls; /* all connections with the calls that are in flight on them */
 struct event_base;
 
 /*
- * Runs for every well-formed request, with deadline_ms on clock_now_ms(). It must see to it that call is ended
- * exactly once, now or later: call_fail or call_answer_end. request and its spans are valid until it returns.
+ * The handler, which runs for every well-formed request that is admitted, with deadline_ms on clock_now_ms() or
+ * CLOCK_NEVER. It must end the call exactly once, now or later, by call_fail() or call_answer_end(). request and
+ * its spans are valid until it returns.
  */
 typedef void call_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
-/* NULL: no memory. default_timeout_ms: for requests that name none. */
+/*
+ * base is borrowed, limits are copied. default_timeout_ms is for requests without a timeout_ms, streams aside.
+ * NULL: no memory.
+ */
 struct calls *calls_new(struct event_base *base, const struct call_limits *limits, uint64_t default_timeout_ms,
     call_request *request, void *request_arg);
 
-/* From now on these limits count, for connections that there are, too. */
-void calls_set_limits(struct calls *all, const struct call_limits *limits, uint64_t default_timeout_ms);
+/* Replaces the limits, which then also hold for connections that exist already. */
+void calls_set_limits(struct calls *calls, const struct call_limits *limits, uint64_t default_timeout_ms);
 
-/* Ends all connections at once, abandoning their calls, and frees. */
-void calls_free(struct calls *all);
+/* Ends all connections at once, abandons their calls, and frees. */
+void calls_free(struct calls *calls);
 
-/* Takes over a connected, non-blocking socket and the peer. -1: no memory; both stay the caller's. */
-int calls_connect(struct calls *all, int fd, struct peer *peer);
+/*
+ * Serves a connected, non-blocking socket. 0: fd and what peer holds are taken over. -1: no memory, and both are
+ * still the caller's.
+ */
+int calls_connect(struct calls *calls, int fd, struct peer *peer);
 
-/* No more requests are read; each connection ends when its calls are answered and written. */
-void calls_finish(struct calls *all);
+/* Reads no more requests. Each connection ends when its calls are answered and the replies are written. */
+void calls_finish(struct calls *calls);
 
-/* How many connections there are, and how many of one user; how many calls are in flight over all of them. */
-uint64_t calls_connections(const struct calls *all);
-uint64_t calls_connections_of(struct calls *all, uid_t uid);
-uint64_t calls_in_flight(const struct calls *all);
+/* These give the number of connections, of those of one user, and of calls in flight on all connections. */
+uint64_t calls_connections(const struct calls *calls);
+uint64_t calls_connections_of(struct calls *calls, uid_t uid);
+uint64_t calls_in_flight(const struct calls *calls);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * credential_answer: sends a credential, or too much.
+ * credential_answer: sends a credential, or more bytes than a credential may have.
  */
 #include "daemon/callers/credential_answer.h"
 
@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* A refusal is made of this line, for people who look at what came. */
-#define LINE "No credential: see secretstored's log. This is too long to be one\n"
-#define FOUR(text) text text text text
-static const char refusal[] = FOUR(FOUR(FOUR(LINE)));
+/* A refusal repeats this line, for people who look at what came. */
+#define REFUSAL_LINE "No credential: see secretstored's log. This is too long to be one\n"
+#define FOUR_TIMES(text) text text text text
+static const char refusal[] = FOUR_TIMES(FOUR_TIMES(FOUR_TIMES(REFUSAL_LINE)));
 
 void credential_answer_init(struct credential_answer *ret)
 {

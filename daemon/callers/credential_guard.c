@@ -1,6 +1,6 @@
 /*
- * credential_guard: the two ends of one socket, on which connections are handed over. Its end means that of the
- * daemon.
+ * credential_guard: both ends of a socket over which the daemon hands connections to the guard. If the daemon's
+ * end is closed, the daemon has ended.
  */
 #include "daemon/callers/credential_guard.h"
 
@@ -18,13 +18,13 @@
 #include "daemon/callers/credential_answer.h"
 #include "daemon/host/log.h"
 
-#define REFUSE_MS 10000u /* for readers, when the daemon is gone */
+#define REFUSE_MS 10000u /* that readers have to take the refusal, when the daemon has ended */
 
 struct credential_guard {
-	int fd; /* -1: the guard has gone */
+	int fd; /* the socket to the guard; -1: the guard has gone */
 };
 
-/* A message is the number, with the connection or, when that is done, without. */
+/* A message is a connection's number, and with it the connection, or nothing if that is done. */
 struct message {
 	struct msghdr header;
 	struct iovec piece;
@@ -48,7 +48,7 @@ static void message_init(struct message *m, bool with_fd)
 
 /* -- the daemon's side --------------------------------------------------------------------------------------- */
 
-static int spawn(int theirs)
+static int spawn_guard(int theirs)
 {
 	char program[] = "/proc/self/exe", option[] = CREDENTIAL_GUARD_OPTION, name[] = "secretstored";
 	char *const argv[] = { name, option, NULL }, *const no_environment[] = { NULL };
@@ -76,7 +76,7 @@ struct credential_guard *credential_guard_new(struct error *error)
 		return NULL;
 	}
 	guard->fd = pair[0];
-	rc = spawn(pair[1]);
+	rc = spawn_guard(pair[1]);
 	close(pair[1]);
 	if (rc == 0)
 		return guard;
@@ -85,7 +85,10 @@ struct credential_guard *credential_guard_new(struct error *error)
 	return NULL;
 }
 
-/* A guard that does not keep up is none, and it must not hold connections open that are done. */
+/*
+ * Sends a message. A guard that does not keep up is given up at once: it would hold connections open that are
+ * done.
+ */
 static void tell_guard(struct credential_guard *guard, struct message *m, unsigned number)
 {
 	ssize_t n;
@@ -135,7 +138,8 @@ void credential_guard_free(struct credential_guard *guard)
 /* -- the guard's side ---------------------------------------------------------------------------------------- */
 
 /*
- * systemd, or a terminal, sends these to all of the service's processes when the daemon is to end, or has ended.
+ * The guard must outlive the daemon, but systemd or a terminal sends these to all processes of the service when
+ * the daemon is to end, or has ended.
  */
 static void ignore_signals(void)
 {
@@ -145,8 +149,8 @@ static void ignore_signals(void)
 		(void)signal(numbers[i], SIG_IGN);
 }
 
-/* Takes one message. False: the daemon has gone. */
-static bool take_message(int fds[CREDENTIAL_GUARD_MAX])
+/* Receives one message. False: the daemon has ended. */
+static bool receive_message(int fds[CREDENTIAL_GUARD_MAX])
 {
 	struct message m;
 	struct cmsghdr *control;
@@ -170,7 +174,9 @@ static bool take_message(int fds[CREDENTIAL_GUARD_MAX])
 	return true;
 }
 
-/* Writes to all that can be written to. Gives how many are not done, for poll(2) in ret_waiting. */
+/*
+ * Writes refusals as far as sockets take them. Gives how many are not done, and fills in ret_waiting for poll().
+ */
 static nfds_t refuse_some(int fds[CREDENTIAL_GUARD_MAX], struct credential_answer *answers,
     struct pollfd ret_waiting[CREDENTIAL_GUARD_MAX])
 {
@@ -211,7 +217,7 @@ int credential_guard_main(void)
 	ignore_signals();
 	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++)
 		fds[i] = -1;
-	while (take_message(fds))
+	while (receive_message(fds))
 		;
 	refuse_all(fds);
 	return EXIT_SUCCESS;

@@ -1,30 +1,35 @@
 /*
- * credential_guard: a process beside the daemon that holds a copy of each connection on which a credential is
- * owed. When a process dies the kernel closes its connections, and systemd takes what came until then, or nothing,
- * for the credential. With the guard a connection stays open when the daemon crashes or is killed, and gets a
- * refusal.
+ * credential_guard: a process beside the daemon that holds a copy of each connection on which a credential is to
+ * be sent. When a process dies the kernel closes its connections, and systemd would take what has come until then,
+ * or nothing, for the credential. With the guard these connections stay open when the daemon crashes or is killed,
+ * and get a refusal.
  */
 #ifndef CREDENTIAL_GUARD_H
 #define CREDENTIAL_GUARD_H
 
 #include "base/error.h"
 
-#define CREDENTIAL_GUARD_OPTION "--guard-credentials" /* what this program is run with to be the guard */
-#define CREDENTIAL_GUARD_MAX 32                       /* connections that it holds */
+#define CREDENTIAL_GUARD_OPTION "--guard-credentials" /* secretstored's only argument when it is to be the guard */
+#define CREDENTIAL_GUARD_MAX 32                       /* connections that the guard can hold */
 
 struct credential_guard;
 
-/* Runs this same program anew, so that nothing of this process's memory is in the guard. NULL with error set. */
+/*
+ * Starts the guard: this program anew, so that the guard has nothing of the daemon's memory. NULL with error set.
+ */
 struct credential_guard *credential_guard_new(struct error *error);
 
-/* Has the connection fd guarded until it is done. Its number is the caller's, below CREDENTIAL_GUARD_MAX. */
+/*
+ * Has the connection fd guarded until credential_guard_done(). The caller gives it a number below
+ * CREDENTIAL_GUARD_MAX. If the guard has gone this does nothing; the log has then warned of it once.
+ */
 void credential_guard_watch(struct credential_guard *guard, unsigned number, int fd);
 void credential_guard_done(struct credential_guard *guard, unsigned number);
 
-/* The guard refuses what is not done, and ends. */
+/* Frees. The guard then refuses the connections that are not done, and ends by itself. NULL does nothing. */
 void credential_guard_free(struct credential_guard *guard);
 
-/* The guard's own life; gives its exit status. */
+/* Runs as the guard, in its own process. Gives the exit status. */
 int credential_guard_main(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * credential_value: takes a field out of a secret without parsing more of it than its members' bounds.
+ * credential_value: finds a field in a secret, scanning the others without decoding them.
  */
 #include "daemon/callers/credential_value.h"
 
@@ -13,7 +13,9 @@ static int set_failure(struct failure *why, enum code code, const char *what)
 	return -1;
 }
 
-/* A program that reads a credential into a C string would take one with a NUL for a shorter one. */
+/*
+ * Decodes a string. One with a NUL is refused, since a program that reads it into a C string would cut it there.
+ */
 static int put_text_of(struct jspan string, struct buf *ret, struct failure *why)
 {
 	/* Unescaping never makes it longer, and the quotes leave room for the NUL. */
@@ -37,7 +39,7 @@ static int put_text_of(struct jspan string, struct buf *ret, struct failure *why
 int credential_value(struct jspan data, const char *field, struct buf *ret, struct failure *why)
 {
 	struct jspan value = data;
-	/* The last one counts of a member that is there twice, as for those who ask on the other socket. */
+	/* If a member is there twice the last one counts, as jq and most JSON parsers have it. */
 	int found = field != NULL ? jscan_find(data.p, data.len, field, &value) : 1;
 
 	if (found < 0 || (field == NULL && data.type != JSON_OBJECT))

@@ -1,6 +1,6 @@
 /*
- * credentials: from a connection to its answer. The slots for connections are there from the start: a lack of
- * memory must not end one early, since systemd would take that for an empty credential.
+ * credentials: leads each connection to its answer. The slots for connections are allocated at the start: a lack
+ * of memory must not end a connection early, since systemd would take that for an empty credential.
  */
 #include "daemon/callers/credentials.h"
 
@@ -30,8 +30,8 @@
 #define AGAIN_MS 500u /* between attempts while OpenBao cannot answer */
 
 enum credential_state {
-	CREDENTIAL_FREE,     /* nobody is connected: this is a slot for the next who does */
-	CREDENTIAL_ASKING,   /* the secret is being fetched */
+	CREDENTIAL_FREE,     /* the slot is for the next connection */
+	CREDENTIAL_ASKING,   /* the secret is being read */
 	CREDENTIAL_PAUSING,  /* it will be asked for again */
 	CREDENTIAL_GIVING,   /* the value is being written */
 	CREDENTIAL_REFUSING, /* the refusal is being written */
@@ -51,12 +51,12 @@ struct connection {
 	int fd;
 	struct ucred cred;
 	struct credential_peer peer;
-	char *rule, *field;             /* of the rule that it came under */
-	const struct secret_name *name; /* likewise */
-	struct get *read;
-	uint64_t version; /* of the secret; 0: not known */
+	char *rule, *field;             /* copies of the rule's name and field; NULL: none */
+	const struct secret_name *name; /* of the rule's secret */
+	struct get *read;               /* while CREDENTIAL_ASKING; else NULL */
+	uint64_t version;               /* of the secret; 0: not known */
 	uint64_t accepted_us;
-	uint64_t deadline_ms; /* for the secret */
+	uint64_t deadline_ms; /* for the read of the secret */
 	struct event timer, writable;
 	struct credential_answer answer;
 };
@@ -70,7 +70,7 @@ struct credentials {
 	struct connection connection[CONNECTIONS_MAX];
 };
 
-static void start_timer(struct connection *c, uint64_t ms)
+static void start_credential_timer(struct connection *c, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
 	(void)event_add(&c->timer, &tv);
@@ -88,18 +88,18 @@ static void set_credential_state(struct connection *c, enum credential_state sta
 	c->state = state;
 }
 
-static struct connection *free_slot(struct credentials *l)
+static struct connection *free_slot(struct credentials *credentials)
 {
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (l->connection[i].state == CREDENTIAL_FREE)
-			return &l->connection[i];
+		if (credentials->connection[i].state == CREDENTIAL_FREE)
+			return &credentials->connection[i];
 	return NULL;
 }
 
-static bool all_are_free(const struct credentials *l)
+static bool all_slots_are_free(const struct credentials *credentials)
 {
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-		if (l->connection[i].state != CREDENTIAL_FREE)
+		if (credentials->connection[i].state != CREDENTIAL_FREE)
 			return false;
 	return true;
 }
@@ -115,7 +115,7 @@ static void forget_rule(struct connection *c)
 	c->name = NULL;
 }
 
-static void let_go_of_connection(struct connection *c)
+static void release_slot(struct connection *c)
 {
 	if (c->read != NULL)
 		kv_get_abandon(c->read);
@@ -131,14 +131,14 @@ static void let_go_of_connection(struct connection *c)
 
 static void end_connection(struct connection *c)
 {
-	struct credentials *l = c->credentials;
-	let_go_of_connection(c);
-	credential_guard_done(l->guard, number_of(c));
-	accept_go_on(l->accept);
-	drain_check(&l->drain, all_are_free(l));
+	struct credentials *credentials = c->credentials;
+	release_slot(c);
+	credential_guard_done(credentials->guard, number_of(c));
+	accept_go_on(credentials->accept);
+	drain_check(&credentials->drain, all_slots_are_free(credentials));
 }
 
-static void record(struct connection *c, enum code code, bool gone)
+static void audit_credential(struct connection *c, enum code code, bool gone)
 {
 	uint64_t now_us = clock_now_us();
 	const struct peer peer = { .uid = c->cred.uid,
@@ -166,11 +166,11 @@ static void send_more(struct connection *c)
 		return;
 	case CREDENTIAL_SENT:
 		if (c->state == CREDENTIAL_GIVING)
-			record(c, CODE_NONE, false);
+			audit_credential(c, CODE_NONE, false);
 		break;
 	case CREDENTIAL_GONE:
 		if (c->state == CREDENTIAL_GIVING)
-			record(c, CODE_NONE, true);
+			audit_credential(c, CODE_NONE, true);
 		break;
 	}
 	end_connection(c);
@@ -182,7 +182,7 @@ static void begin_refusal(struct connection *c)
 	(void)event_del(&c->timer);
 	credential_answer_refuse(&c->answer);
 	if (c->cred.uid != 0)
-		start_timer(c, c->credentials->parts.wait_ms);
+		start_credential_timer(c, c->credentials->parts.wait_ms);
 	send_more(c);
 }
 
@@ -194,7 +194,7 @@ static void refuse_failure(struct connection *c, const struct failure *why)
 	else
 		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
 		    code_name(why->code));
-	record(c, why->code, false);
+	audit_credential(c, why->code, false);
 	begin_refusal(c);
 }
 
@@ -205,7 +205,7 @@ static void refuse_credential(struct connection *c, enum code code, const char *
 	refuse_failure(c, &why);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void credential_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -214,8 +214,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* -- the secret ---------------------------------------------------------------------------------------------- */
 
-/* What goes by itself is waited for. */
-static void ask_again(struct connection *c, const struct failure *why)
+/* Asks again after a pause if the failure may pass and there is time left; else refuses. */
+static void ask_again_later(struct connection *c, const struct failure *why)
 {
 	uint64_t pause = clock_random(AGAIN_MS / 2, AGAIN_MS);
 	if (!code_retryable(why->code) || clock_now_ms() + pause >= c->deadline_ms) {
@@ -223,7 +223,7 @@ static void ask_again(struct connection *c, const struct failure *why)
 		return;
 	}
 	set_credential_state(c, CREDENTIAL_PAUSING);
-	start_timer(c, pause);
+	start_credential_timer(c, pause);
 }
 
 static void credential_on_reply(void *arg, const struct kv_reply *reply)
@@ -232,7 +232,7 @@ static void credential_on_reply(void *arg, const struct kv_reply *reply)
 	struct failure why;
 	c->read = NULL;
 	if (reply->failure != NULL) {
-		ask_again(c, reply->failure);
+		ask_again_later(c, reply->failure);
 		return;
 	}
 	c->version = reply->version;
@@ -241,7 +241,7 @@ static void credential_on_reply(void *arg, const struct kv_reply *reply)
 		return;
 	}
 	set_credential_state(c, CREDENTIAL_GIVING);
-	start_timer(c, c->credentials->parts.wait_ms);
+	start_credential_timer(c, c->credentials->parts.wait_ms);
 	send_more(c);
 }
 
@@ -273,7 +273,7 @@ static void credential_on_timer(evutil_socket_t fd, short what, void *arg)
 		refuse_credential(c, CODE_TIMEOUT, "it was not read in time");
 		break;
 	case CREDENTIAL_REFUSING:
-		end_connection(c); /* not root's */
+		end_connection(c); /* only callers other than root have a timer here */
 		break;
 	case CREDENTIAL_ASKING:
 	case CREDENTIAL_FREE:
@@ -291,7 +291,7 @@ static int copy_rule(struct connection *c, const struct credential_rule *rule)
 	return c->rule == NULL || c->name == NULL || (rule->field != NULL && c->field == NULL) ? -1 : 0;
 }
 
-/* Who is at the other end, by the kernel's word. False, and the log knows why: not systemd. */
+/* Reads who is at the other end. False: it is not systemd, and the log says why. */
 static bool is_systemd(struct connection *c)
 {
 	struct sockaddr_un name;
@@ -316,29 +316,29 @@ static bool is_systemd(struct connection *c)
 
 static bool credentials_admit(void *arg, int fd)
 {
-	struct credentials *l = arg;
-	struct connection *c = free_slot(l); /* there is one, or no connection is taken */
+	struct credentials *credentials = arg;
+	struct connection *c = free_slot(credentials); /* there is one, since else this would not be accepted */
 	const struct credential_rule *rule;
 	memset(&c->peer, 0, sizeof(c->peer));
 	c->fd = fd;
-	credential_guard_watch(l->guard, number_of(c), fd);
+	credential_guard_watch(credentials->guard, number_of(c), fd);
 	c->cred = (struct ucred){ .uid = PEER_NOBODY, .gid = PEER_NOBODY };
 	c->version = 0;
 	c->accepted_us = clock_now_us();
-	c->deadline_ms = clock_now_ms() + l->parts.wait_ms;
+	c->deadline_ms = clock_now_ms() + credentials->parts.wait_ms;
 	credential_answer_init(&c->answer);
-	(void)event_assign(&c->writable, l->base, fd, EV_WRITE, on_writable, c);
+	(void)event_assign(&c->writable, credentials->base, fd, EV_WRITE, credential_on_writable, c);
 	if (!is_systemd(c)) {
-		record(c, CODE_FORBIDDEN, false);
+		audit_credential(c, CODE_FORBIDDEN, false);
 		begin_refusal(c);
-	} else if ((rule = credential_rules_find(l->parts.rules, &c->peer)) == NULL) {
+	} else if ((rule = credential_rules_find(credentials->parts.rules, &c->peer)) == NULL) {
 		refuse_credential(c, CODE_FORBIDDEN, "no rule in credential is for it");
 	} else if (copy_rule(c, rule) != 0) {
 		refuse_credential(c, CODE_INTERNAL, "out of memory");
 	} else {
 		ask_for_secret(c);
 	}
-	return free_slot(l) != NULL;
+	return free_slot(credentials) != NULL;
 }
 
 /* -- all of them --------------------------------------------------------------------------------------------- */
@@ -351,39 +351,39 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
 		.group = (gid_t)-1,
 		.fd = options->fd,
 		.whom = "who asks for a credential," };
-	struct credentials *l = calloc(1, sizeof(*l));
-	if (l == NULL) {
+	struct credentials *credentials = calloc(1, sizeof(*credentials));
+	if (credentials == NULL) {
 		(void)error_set(error, "out of memory");
 		return NULL;
 	}
-	l->base = base;
-	l->parts = *parts;
+	credentials->base = base;
+	credentials->parts = *parts;
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &l->connection[i];
-		c->credentials = l;
+		struct connection *c = &credentials->connection[i];
+		c->credentials = credentials;
 		c->fd = -1;
 		(void)evtimer_assign(&c->timer, base, credential_on_timer, c);
 	}
-	l->guard = credential_guard_new(error);
-	if (l->guard != NULL)
-		l->accept = accept_new(base, &accept, credentials_admit, l, error);
-	if (l->accept == NULL) {
-		credentials_free(l);
+	credentials->guard = credential_guard_new(error);
+	if (credentials->guard != NULL)
+		credentials->accept = accept_new(base, &accept, credentials_admit, credentials, error);
+	if (credentials->accept == NULL) {
+		credentials_free(credentials);
 		return NULL;
 	}
-	return l;
+	return credentials;
 }
 
-void credentials_use(struct credentials *l, const struct credentials_parts *parts)
+void credentials_use(struct credentials *credentials, const struct credentials_parts *parts)
 {
-	l->parts = *parts;
+	credentials->parts = *parts;
 }
 
-void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)(void *arg), void *arg)
+void credentials_stop(struct credentials *credentials, uint64_t budget_ms, void (*stopped)(void *arg), void *arg)
 {
-	accept_stop(l->accept); /* those in its queue are reset: systemd sees an error */
+	accept_stop(credentials->accept); /* resets those in its queue, an error for systemd */
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		struct connection *c = &l->connection[i];
+		struct connection *c = &credentials->connection[i];
 		if (c->state == CREDENTIAL_ASKING) {
 			kv_get_abandon(c->read);
 			c->read = NULL;
@@ -391,22 +391,22 @@ void credentials_stop(struct credentials *l, uint64_t budget_ms, void (*stopped)
 		if (c->state == CREDENTIAL_ASKING || c->state == CREDENTIAL_PAUSING)
 			refuse_credential(c, CODE_UNAVAILABLE, "the daemon is stopping");
 	}
-	drain_begin(&l->drain, l->base, budget_ms, stopped, arg);
-	drain_check(&l->drain, all_are_free(l));
+	drain_begin(&credentials->drain, credentials->base, budget_ms, stopped, arg);
+	drain_check(&credentials->drain, all_slots_are_free(credentials));
 }
 
-void credentials_free(struct credentials *l)
+void credentials_free(struct credentials *credentials)
 {
-	if (l == NULL)
+	if (credentials == NULL)
 		return;
-	drain_end(&l->drain);
+	drain_end(&credentials->drain);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
-		if (l->connection[i].state == CREDENTIAL_GIVING)
-			record(&l->connection[i], CODE_UNAVAILABLE, false);
-		if (l->connection[i].state != CREDENTIAL_FREE)
-			let_go_of_connection(&l->connection[i]);
+		if (credentials->connection[i].state == CREDENTIAL_GIVING)
+			audit_credential(&credentials->connection[i], CODE_UNAVAILABLE, false);
+		if (credentials->connection[i].state != CREDENTIAL_FREE)
+			release_slot(&credentials->connection[i]);
 	}
-	credential_guard_free(l->guard); /* it has the connections still, and refuses them */
-	accept_free(l->accept);
-	free(l);
+	credential_guard_free(credentials->guard); /* the guard still has the connections, and refuses */
+	accept_free(credentials->accept);
+	free(credentials);
 }

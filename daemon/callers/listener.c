@@ -1,5 +1,5 @@
 /*
- * listener: admits connections, and makes the others cheap: they are told why, and closed.
+ * listener: admits connections, or tells the caller why not and closes them, at little cost.
  */
 #include "daemon/callers/listener.h"
 
@@ -11,8 +11,8 @@
 #include "daemon/callers/peer.h"
 #include "proto/reply.h"
 
-#define KEPT_PART 8 /* one in so many connections is kept */
-#define KEPT_FOR 4  /* for users with fewer than that */
+#define KEPT_PART 8 /* one in so many connections is kept for users with fewer than KEPT_FOR */
+#define KEPT_FOR 4
 
 struct listener {
 	struct calls *calls;
@@ -20,8 +20,8 @@ struct listener {
 	uint64_t connections, connections_per_uid;
 };
 
-/* The kernel's buffer of a new connection is empty, so that this short reply fits or the caller is gone. */
-static void turn_away(int fd, const char *message)
+/* Sends a failure and closes. The kernel's buffer of a new connection is empty, so that the short reply fits. */
+static void refuse_connection(int fd, const char *message)
 {
 	struct failure why;
 	struct buf out;
@@ -34,10 +34,10 @@ static void turn_away(int fd, const char *message)
 }
 
 /*
- * Why the uid may not have another connection; NULL: it may. The last ones are for users that have hardly any, so
- * that a few greedy ones do not shut out all others.
+ * Tells why the uid may not have another connection; NULL: it may. The last ones are kept for users who have
+ * hardly any, so that a few greedy ones cannot shut out all others.
  */
-static const char *refusal(const struct listener *l, uid_t uid)
+static const char *refusal_reason(const struct listener *l, uid_t uid)
 {
 	uint64_t all = calls_connections(l->calls), own = calls_connections_of(l->calls, uid);
 	if (own >= l->connections_per_uid)
@@ -47,7 +47,9 @@ static const char *refusal(const struct listener *l, uid_t uid)
 	return NULL;
 }
 
-/* A connection that is refused must cost little: more than the uid is read only of one that is not. */
+/*
+ * Admits or refuses. A refused connection must cost little, so all of the peer is read only for an admitted one.
+ */
 static bool listener_admit(void *arg, int fd)
 {
 	struct listener *l = arg;
@@ -57,14 +59,14 @@ static bool listener_admit(void *arg, int fd)
 		close(fd);
 		return true;
 	}
-	const char *why = refusal(l, uid);
+	const char *why = refusal_reason(l, uid);
 	if (why != NULL) {
-		turn_away(fd, why);
+		refuse_connection(fd, why);
 	} else if (peer_read(fd, &peer) != 0) {
 		close(fd);
 	} else {
 		if (calls_connect(l->calls, fd, &peer) != 0)
-			turn_away(fd, "out of memory");
+			refuse_connection(fd, "out of memory");
 		peer_clear(&peer);
 	}
 	return true;

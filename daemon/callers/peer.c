@@ -15,7 +15,7 @@
 #define SO_PEERPIDFD 77 /* Linux 6.5; glibc's headers of 2023 do not have it */
 #endif
 
-/* The kernel says how much room it needs when there is too little (unix(7)), so the second try fits. */
+/* The first call only asks for the size, which the kernel gives with ERANGE (unix(7)). */
 static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 {
 	socklen_t size = 0;
@@ -39,9 +39,9 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 }
 
 /*
- * A pid names its process only while the process lives: after that another may have the pid. So its units are
- * looked up first, and believed only if the process is found alive afterwards. They are sure where the kernel took
- * the process's descriptor when it connected, since that can be no other process that has got the pid since.
+ * Once a process has ended another may get its pid. So the units are looked up by the pid first, and believed only
+ * if the process is found alive afterwards. They are sure with SO_PEERPIDFD, which the kernel took when the
+ * process connected. Without it the pidfd is opened by the pid now, which might be another process's already.
  */
 static void read_units(int fd, struct peer *peer)
 {
@@ -53,7 +53,7 @@ static void read_units(int fd, struct peer *peer)
 	if (!peer->unit_is_sure && errno == ENOPROTOOPT)
 		pidfd = (int)syscall(SYS_pidfd_open, peer->pid, 0);
 	if (pidfd < 0)
-		return; /* the process has gone */
+		return; /* the process has ended */
 	if (sd_pid_get_unit(peer->pid, &peer->unit) < 0)
 		peer->unit = NULL;
 	if (sd_pid_get_user_unit(peer->pid, &peer->user_unit) < 0)

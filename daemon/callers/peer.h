@@ -1,6 +1,6 @@
 /*
- * peer: who is at the other end of a connection, by the kernel's word. It is the process that connected; a
- * socket passed on carries that identity with it.
+ * peer: reads from the kernel who is at the other end of a connection: the process that connected. A socket that
+ * is passed on to another process keeps that identity.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -8,15 +8,16 @@
 #include "daemon/access/rules.h"
 
 /*
- * Fills in ret for the connected socket fd, the units too where the process lives still: also if no rule asks for
- * them, since one may when the configuration is reloaded, and then it is too late to ask. 0, or -1 with errno set
- * and ret untouched. Release with peer_clear.
+ * Reads all of the peer of the connected socket fd into ret. Units are read while the process still lives, also if
+ * no rule names one: after a reload one may, and then it could be too late. 0, or -1 with errno set and ret
+ * untouched. ret is to be released by peer_clear().
  */
 int peer_read(int fd, struct peer *ret);
 
-/* Reads the uid only, which costs less. 0, or -1 with errno set and ret untouched. */
+/* Reads only the peer's uid, which costs less. 0, or -1 with errno set and ret untouched. */
 int peer_read_uid(int fd, uid_t *ret);
 
+/* Frees what peer holds, and makes it nobody. */
 void peer_clear(struct peer *peer);
 
 #endif

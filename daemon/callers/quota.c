@@ -1,6 +1,6 @@
 /*
- * quota: a table of users by uid. Time is counted as it is used, since what a request costs cannot be told
- * beforehand: a ping a microsecond, a put of a megabyte a thousand.
+ * quota: a table of users by uid. Time is charged after it was used, since the cost of a request is not known
+ * before: a ping takes a microsecond, a put of a megabyte a thousand.
  */
 #include "daemon/callers/quota.h"
 
@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
-#define ALONE_US \
-	1000 /* a turn of a user without others costs nobody anything: the next to come waits so long, once */
-#define DEBT_MAX_US 20000 /* of a user that had more than its time */
-#define RECENT_US 1000000u
-#define PASSED_MAX_US 1000u /* a request costs hardly more: in the rest of the time others had the processor */
+/* The slice of a user who is alone. It delays nobody, but the next user who comes, once. */
+#define SOLE_SLICE_US 1000
+#define DEBT_MAX_US 20000   /* the most that left_us may fall below 0 */
+#define RECENT_US 1000000u  /* for so long after it was served a user counts as one of the others */
+#define PASSED_MAX_US 1000u /* no work is charged more of passed time: others had the processor in the rest */
 #define WARN_MS 10000u
 
 /* -- what a user holds --------------------------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ struct quota *quota_take(struct quotas *quotas, uid_t uid)
 			return NULL;
 		quota->uid = uid;
 		quota->turn = quotas->turn;
-		quota->left_us = QUOTA_TURN_US;
+		quota->left_us = QUOTA_SLICE_US;
 		HASH_ADD(hh, quotas->table, uid, sizeof(quota->uid), quota);
 		if (!TABLE_HAS(quota)) {
 			free(quota);
@@ -80,19 +80,19 @@ bool quota_has_others(const struct quotas *quotas, const struct quota *quota, ui
 
 bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 {
-	uint64_t more = ALONE_US, most = ALONE_US;
+	uint64_t more = SOLE_SLICE_US, most = SOLE_SLICE_US;
 	bool refills = quota->turn != quotas->turn;
 	if (quota_has_others(quotas, quota, now_us)) {
-		most = QUOTA_TURN_US;
-		more = (now_us - quota->refilled_us) / QUOTA_PART;
+		most = QUOTA_SLICE_US;
+		more = (now_us - quota->refilled_us) / QUOTA_SHARE;
 		refills = more > 0;
 	}
 	if (refills) {
-		/* Time that was not used is not kept for later, but for one turn's. */
+		/* Unused time is not saved up, beyond one slice. */
 		quota->turn = quotas->turn;
 		quota->refilled_us = now_us;
-		quota->left_us += (int64_t)(more < DEBT_MAX_US + QUOTA_TURN_US ? more
-									       : DEBT_MAX_US + QUOTA_TURN_US);
+		quota->left_us += (int64_t)(more < DEBT_MAX_US + QUOTA_SLICE_US ? more
+										: DEBT_MAX_US + QUOTA_SLICE_US);
 		if (quota->left_us > (int64_t)most)
 			quota->left_us = (int64_t)most;
 	}
@@ -123,7 +123,7 @@ void quota_next_turn(struct quotas *quotas)
 
 /* -- work ---------------------------------------------------------------------------------------------------- */
 
-/* The work that ended last is charged to its user, now that the clock is looked at again. */
+/* Charges the work that ended last to its user, now that the clock was read again. */
 static void settle_work(struct quotas *quotas, uint64_t now_us)
 {
 	uint64_t passed_us = now_us - quotas->began_us;
@@ -135,9 +135,9 @@ static void settle_work(struct quotas *quotas, uint64_t now_us)
 }
 
 /*
- * The processor's time is what counts, but it takes two system calls to ask for it, of the five that a get from
- * memory is. So a user who is alone is charged the time that has passed, within reason, until other work begins or
- * the turn ends.
+ * Processor time would be right, but reading it takes two system calls, and a get from the cache has only five. So
+ * a user who is alone is charged the time that has passed, within bounds, until other work begins or the turn
+ * ends.
  */
 void quota_begin_work(struct quotas *quotas, struct quota *quota)
 {
@@ -159,7 +159,7 @@ void quota_end_work(struct quotas *quotas, struct quota *quota)
 bool quota_may_begin(struct quotas *quotas, struct quota *quota)
 {
 	bool may = quota_has_time(quotas, quota, quotas->began_us);
-	/* Among others the time in which it was read counts before a request of it is handled. */
+	/* While there are others, the time that reading took counts before the first request is handled. */
 	quotas->first_is_free = may && quotas->began_cpu_us == 0;
 	return may;
 }
@@ -176,8 +176,8 @@ bool quota_may_go_on(struct quotas *quotas, const struct quota *quota)
 
 uint64_t quota_wait_us(const struct quotas *quotas, const struct quota *quota)
 {
-	/* A turn's worth of time comes in that. */
-	return quota_has_others(quotas, quota, quotas->began_us) ? QUOTA_TURN_US * QUOTA_PART : 0;
+	/* In this time a slice is refilled. */
+	return quota_has_others(quotas, quota, quotas->began_us) ? QUOTA_SLICE_US * QUOTA_SHARE : 0;
 }
 
 void quota_end_turn(struct quotas *quotas)

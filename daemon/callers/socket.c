@@ -1,6 +1,6 @@
 /*
- * socket: bind with care. The lock decides between daemons of this kind; the connect() finds anybody else who
- * listens at the same place.
+ * socket: binds with care. The lock decides between several secretstored; a connect() finds out whether any other
+ * process listens at the path.
  */
 #include "daemon/callers/socket.h"
 
@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The file is never removed: whoever unlinks a lock file lets two processes hold "the" lock. */
-static int take_lock(const char *path, struct error *error)
+/* Takes the lock. Its file is never removed: else two processes could each lock a file of that name. */
+static int lock_socket(const char *path, struct error *error)
 {
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
 	snprintf(name, sizeof(name), "%s.lock", path);
@@ -34,8 +34,8 @@ static int take_lock(const char *path, struct error *error)
 	return fd;
 }
 
-/* Leaves the place free, or fails: something that is no socket, or one on which somebody listens, stays. */
-static int remove_dead(const char *path, const struct sockaddr_un *address, struct error *error)
+/* Removes a dead socket. Fails if a socket on which somebody listens is there, or something that is no socket. */
+static int remove_dead_socket(const char *path, const struct sockaddr_un *address, struct error *error)
 {
 	struct stat st;
 	if (lstat(path, &st) != 0)
@@ -66,7 +66,7 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 	umask(before);
 	if (rc != 0)
 		return error_set(error, "%s: cannot bind: %s", path, strerror(why));
-	/* The daemon's own needs no call, which a sandbox may refuse. */
+	/* The daemon's own group is right already, and a sandbox may refuse the call. */
 	if (group != (gid_t)-1 && group != getegid() && lchown(path, (uid_t)-1, group) != 0)
 		return error_set(error, "%s: cannot give it to the group: %s", path, strerror(errno));
 	if (chmod(path, mode) != 0)
@@ -88,11 +88,11 @@ int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *
 	snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
 	if (directory[0] != '\0' && mkdir(directory, 0755) != 0 && errno != EEXIST)
 		return error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
-	int lock_fd = take_lock(path, error);
+	int lock_fd = lock_socket(path, error);
 	if (lock_fd < 0)
 		return -1;
 	int fd = -1;
-	if (remove_dead(path, &address, error) != 0)
+	if (remove_dead_socket(path, &address, error) != 0)
 		goto fail;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {

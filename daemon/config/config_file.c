@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/nearest.h"
@@ -29,7 +29,7 @@ struct place {
 	char name[]; /* "listen.mode" */
 };
 
-/* What is known while the files are read. */
+/* The state of one reading of the files. */
 struct loading {
 	const char *main_file;
 	struct config *config;
@@ -154,7 +154,7 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 		if (config_table_store(loading->config, setting, entry->items[i].text, &why) != 0)
 			return config_entry_error(entry, i + 1, error, "%s", why.text);
 	}
-	return entry->nested
+	return entry->nested_line != 0
 	    ? config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind)
 	    : 0;
 }
@@ -224,6 +224,7 @@ static int note_ignored(struct config *config, const char *folder, const char *n
 static int read_drop_in(struct loading *loading, const char *folder, const char *name, struct error *error)
 {
 	char path[PATH_MAX];
+	struct stat st;
 	int failed;
 
 	if (!is_drop_in(name))
@@ -233,7 +234,7 @@ static int read_drop_in(struct loading *loading, const char *folder, const char 
 	if (texts_add(&loading->files, path) != 0)
 		return error_set(error, "out of memory");
 	failed = read_file(loading, loading->files.item[loading->files.count - 1], error);
-	if (failed && access(path, F_OK) != 0 && errno == ENOENT)
+	if (failed && lstat(path, &st) != 0 && errno == ENOENT)
 		*loading->ret_again_ms = TRUSTED_FILE_AGE_MS; /* it was there when the folder was listed */
 	return failed;
 }

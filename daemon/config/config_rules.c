@@ -29,7 +29,9 @@ struct rule_kind {
 	struct rule_key key[CONFIG_RULE_KEYS_MAX];
 	size_t list, count,
 	    size; /* where struct config has the array and its length; an item, which begins with its name */
-	/* What a rule that was read whole lacks, for an error; or "". room: for a text that is made. */
+	/*
+	 * Says for an error what a rule lacks when it was read whole, or gives "". room holds a text that is made.
+	 */
 	const char *(*lacks)(const void *rule, char *room, size_t size);
 };
 
@@ -248,9 +250,9 @@ static int rules_take_key(struct config_rules *rules, const struct rule_kind *ki
 	rules->key_lines[k] = entry->line;
 	if (entry->kind == ENTRY_LIST && key->single)
 		return config_entry_error(entry, 0, error, "must be %s, not a list", key->kind);
-	if (entry->kind == ENTRY_GROUP || entry->nested)
-		return config_entry_error(entry, entry->nested ? entry->nitems + 1 : 0, error, "must be %s%s",
-		    key->kind, key->single ? ", not a group" : "");
+	if (entry->kind == ENTRY_GROUP || entry->nested_line != 0)
+		return config_entry_error(entry, entry->nested_line != 0 ? entry->nitems + 1 : 0, error,
+		    "must be %s%s", key->kind, key->single ? ", not a group" : "");
 	if (entry->nitems == 0)
 		return config_entry_error(entry, 0, error, "must not be empty");
 	for (size_t i = 0; i < entry->nitems; i++)

@@ -28,9 +28,15 @@ struct reader {
 	struct config_entry entry; /* what is being read; its names lie in names */
 	char *names[CONFIG_DEPTH];
 	unsigned name_lines[CONFIG_DEPTH];
-	size_t depth; /* mappings that are open */
-	bool has_key; /* of the innermost of them a key was read, and its value comes next */
+	struct {
+		char character;
+		unsigned line;
+	} brackets[CONFIG_DEPTH + 1]; /* of the mappings that are open, and of the list in them; 0: without one */
+	size_t depth;                 /* mappings that are open */
+	bool has_key;                 /* of the innermost of them a key was read, and its value comes next */
 	bool in_list;
+	unsigned
+	    ended; /* mappings that have ended by the last event, and are to be handed over before the next one */
 	unsigned documents;
 	int (*take)(void *arg, const struct config_entry *entry, struct error *error);
 	void *arg;
@@ -40,7 +46,10 @@ struct reader {
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The error names the setting whose value is read, or whose name stands on that line; else the group around. */
+/*
+ * The error names the setting whose value is read, or whose name stands on that line; else the group around. A
+ * setting without a colon is not named: what stands there may be its value.
+ */
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 {
 	char what[256];
@@ -54,33 +63,48 @@ static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 	if (r->depth > 0 && !r->has_key && r->name_lines[r->depth - 1] != line)
 		at.depth--;
 	at.line = (unsigned)line;
-	return config_entry_error(&at, 0, r->error, "%s", what);
+	at.kind = r->in_list ? ENTRY_LIST : ENTRY_TEXT;
+	return config_entry_error(&at, r->in_list ? at.nitems + 1 : 0, r->error, "%s", what);
+}
+
+static int no_setting(struct reader *r, size_t line)
+{
+	r->has_key = false;
+	if (r->depth > 0)
+		r->name_lines[r->depth - 1] = 0;
+	return yaml_error(r, line, CONFIG_NO_SETTING);
 }
 
 int config_entry_error(const struct config_entry *entry, size_t item, struct error *error, const char *format, ...)
 {
-	bool listed = item > 0 && entry->kind == ENTRY_LIST;
-	unsigned line = item > 0 && item <= entry->nitems ? entry->items[item - 1].line : entry->line;
+	unsigned line = item == 0   ? entry->line
+	    : item <= entry->nitems ? entry->items[item - 1].line
+				    : entry->nested_line;
 	char name[180] = "", which[32] = "", what[280];
 	va_list args;
 
 	for (size_t i = 0; i < entry->depth; i++)
 		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%.48s%s", entry->name[i],
 		    i + 1 < entry->depth ? "." : ": ");
-	if (listed)
+	if (item > 0 && entry->kind == ENTRY_LIST)
 		snprintf(which, sizeof(which), "item %zu: ", item);
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	return error_set(error, "%.200s:%u: %s%s%s", entry->file, line, name, which, what);
+	return error_set(error, "%.200s:%u: %s%s%s", entry->file, line != 0 ? line : entry->line, name, which,
+	    what);
 }
 
 /* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
 
-/* The character's code point if YAML takes it for an end of a line or a person does not see it, else 0. */
+/*
+ * The code point of a character that YAML takes for an end of a line or does not take, or that a person does not
+ * see; else 0. p: valid UTF-8 that is not NUL.
+ */
 static unsigned unseen(const char *p, const char *end)
 {
 	const unsigned char *c = (const unsigned char *)p;
+	unsigned point;
 
 	if (*c == '\r')
 		return p + 1 < end && p[1] == '\n' ? 0 : '\r';
@@ -88,7 +112,10 @@ static unsigned unseen(const char *p, const char *end)
 		return (*c < 0x20 && *c != '\t' && *c != '\n') || *c == 0x7f ? *c : 0;
 	if (*c == 0xc2)
 		return c[1] < 0xa0 ? c[1] : 0;
-	return *c == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9) ? 0x2000u + (c[2] & 0x3f) : 0;
+	if (*c < 0xe0 || *c >= 0xf0)
+		return 0;
+	point = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+	return point == 0x2028 || point == 0x2029 || point == 0xfeff || point >= 0xfffe ? point : 0;
 }
 
 static int check_bytes(struct reader *r)
@@ -134,7 +161,7 @@ static char byte_at(struct reader *r, const yaml_mark_t *mark)
 	return p < r->end ? *p : '\0';
 }
 
-/* What is said of a text or a line by the character that it begins with. */
+/* The words for a text or a line, by the character that it begins with. */
 static const struct {
 	char character;
 	const char *words;
@@ -179,9 +206,19 @@ static bool begins_line(struct reader *r, const yaml_mark_t *mark)
 	return p == r->text || p[-1] == '\n';
 }
 
+/* The file ends within a bracket. */
+static int bracket_error(struct reader *r)
+{
+	for (size_t i = CONFIG_DEPTH + 1; i-- > 0;)
+		if (r->brackets[i].character != '\0')
+			return beginning_error(r, r->brackets[i].line, r->brackets[i].character);
+	return yaml_error(r, r->parser.problem_mark.line + 1, "is no YAML: %s", r->parser.problem);
+}
+
 /*
  * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
- * thing began that it was reading; the character there says more than libyaml's own words do.
+ * thing began that it was reading; the character there says more than libyaml's own words do, but for a line
+ * without a colon, which is a "simple key" to it.
  */
 static int library_error(struct reader *r)
 {
@@ -193,20 +230,24 @@ static int library_error(struct reader *r)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
 	at = byte_at(r, &p->problem_mark);
 	context = p->context != NULL ? byte_at(r, &p->context_mark) : at;
+	if (p->error == YAML_SCANNER_ERROR && at == '\t')
+		return beginning_error(r, line, at);
+	if (p->context != NULL && strcmp(p->context, "while scanning a simple key") == 0)
+		return no_setting(r, begun);
 	if (context == '%' && r->depth == 0)
 		return yaml_error(r, line, DIRECTIVES);
 	if (at == '\\' && (context == '"' || context == '\''))
 		return yaml_error(r, line,
 		    "holds a \\ that begins no escape of YAML: write \\\\, or use single quotes");
-	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{", context) != NULL))
+	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{!", context) != NULL))
 		return beginning_error(r, begun, context);
-	if (p->error == YAML_SCANNER_ERROR && p->context != NULL)
-		return yaml_error(r, begun, CONFIG_NO_SETTING);
-	if (p->error == YAML_PARSER_ERROR)
-		return yaml_error(r, line,
-		    begins_line(r, &p->problem_mark) ? "is indented otherwise than its neighbours"
-						     : "what stands after the value is not understood");
-	return yaml_error(r, line, "is no YAML: %s", p->problem);
+	if (p->error != YAML_PARSER_ERROR)
+		return yaml_error(r, line, "is no YAML: %s", p->problem);
+	if (at == '\0')
+		return bracket_error(r);
+	return yaml_error(r, line,
+	    begins_line(r, &p->problem_mark) ? "is indented otherwise than its neighbours"
+					     : "what stands after the value is not understood");
 }
 
 /* -- events ---------------------------------------------------------------------------------------------- */
@@ -216,12 +257,12 @@ static void yaml_clear_items(struct reader *r)
 	for (size_t i = 0; i < r->entry.nitems; i++)
 		secmem_free(r->entry.items[i].text);
 	r->entry.nitems = 0;
-	r->entry.nested = false;
+	r->entry.nested_line = 0;
 	r->entry.comment_line = 0;
 }
 
 /* Hands the entry over, whose value is complete. */
-static int yaml_give_entry(struct reader *r, int kind)
+static int yaml_give_entry(struct reader *r, enum config_kind kind)
 {
 	int taken;
 
@@ -243,34 +284,50 @@ static int too_deep(struct reader *r, size_t line)
 /* A list or a group begins where a value or an item can stand. */
 static int yaml_begin_nested(struct reader *r, size_t line, bool is_list)
 {
-	if (r->depth == 0 && is_list)
-		return yaml_error(r, line, WANTED);
-	if (r->depth == 0) {
-		r->depth = 1;
-		return 0;
-	}
+	if (r->depth == 0)
+		return is_list ? yaml_error(r, line, WANTED) : 0;
 	if (!r->has_key)
 		return yaml_error(r, line, NAME_WANTED);
 	if (r->in_list) {
-		r->entry.nested = true;
+		r->entry.nested_line = (unsigned)line;
 		return yaml_give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r, line);
 	}
-	if (is_list) {
-		r->in_list = true;
+	if (is_list)
 		return 0;
-	}
 	if (yaml_give_entry(r, ENTRY_GROUP) != 0)
 		return -1;
-	if (r->depth == CONFIG_DEPTH)
-		return too_deep(r, line);
-	r->name_lines[r->depth++] = 0;
+	return r->depth < CONFIG_DEPTH ? 0 : too_deep(r, line);
+}
+
+static int yaml_begin(struct reader *r, const yaml_event_t *event, bool is_list, bool is_flow)
+{
+	size_t line = event->start_mark.line + 1;
+
+	if (yaml_begin_nested(r, line, is_list) != 0)
+		return -1;
+	r->brackets[r->depth].character = !is_flow ? '\0' : is_list ? '[' : '{';
+	r->brackets[r->depth].line = (unsigned)line;
+	r->in_list = is_list;
+	if (!is_list)
+		r->name_lines[r->depth++] = 0;
 	return 0;
 }
 
-static int yaml_end_group(struct reader *r)
+/* Hands over the groups that have ended. Where libyaml cannot read on after one, its error comes first. */
+static int yaml_end_groups(struct reader *r)
 {
-	r->depth--;
-	return r->depth > 0 ? yaml_give_entry(r, ENTRY_END) : 0;
+	for (; r->ended > 0; r->ended--) {
+		r->brackets[--r->depth].character = '\0';
+		if (r->depth > 0 && yaml_give_entry(r, ENTRY_END) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int yaml_end_list(struct reader *r)
+{
+	r->brackets[r->depth].character = '\0';
+	return yaml_give_entry(r, ENTRY_LIST);
 }
 
 static int yaml_take_name(struct reader *r, const char *text, size_t line)
@@ -322,30 +379,43 @@ static int yaml_add_item(struct reader *r, const yaml_event_t *event, size_t lin
 	return r->in_list ? 0 : yaml_give_entry(r, ENTRY_TEXT);
 }
 
+/* Nothing stands where a value does. In brackets the colon may be missing, too. */
+static int value_missing(struct reader *r, const yaml_event_t *event)
+{
+	const char *p = bytes_at(r, &event->start_mark);
+	size_t line = event->start_mark.line + 1;
+
+	while (!r->in_list && p > r->text && strchr(" \t\r\n", p[-1]) != NULL)
+		p--;
+	if (!r->in_list && (p == r->text || p[-1] != ':'))
+		return no_setting(r, line);
+	return yaml_error(r, line, "has no value; write %s for an empty one", r->depth == 1 ? "{}" : "\"\"");
+}
+
 static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 {
-	const char *text = (const char *)event->data.scalar.value;
-	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	const char *text = (const char *)event->data.scalar.value, *end = text + event->data.scalar.length;
+	bool empty = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && *text == '\0';
 	size_t line = event->start_mark.line + 1;
 
 	if (r->depth == 0)
-		return yaml_error(r, line, WANTED);
-	if (plain && !r->has_key && *text == '\0')
-		return yaml_error(r, line, NAME_WANTED);
+		return empty ? 0 : yaml_error(r, line, WANTED); /* a document of comments only has an empty one */
+	if (empty)
+		return r->has_key ? value_missing(r, event) : yaml_error(r, line, NAME_WANTED);
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
 	if (event->end_mark.line != event->start_mark.line)
-		return yaml_error(r, line, "must stand on one line");
-	for (size_t i = 0; i < event->data.scalar.length; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+		return yaml_error(r, line,
+		    r->brackets[r->depth - !r->in_list].character == '\0'
+			? "must stand on one line"
+			: "must stand on one line; is a bracket or a comma missing?");
+	for (const char *p = text; p < end; p += utf8_sequence(p, (size_t)(end - p)))
+		if ((unsigned char)*p < 0x20 || unseen(p, end) != 0)
 			return yaml_error(r, line, "holds a control byte");
-	if (!r->has_key)
-		return yaml_take_name(r, text, line);
-	if (plain && *text == '\0')
-		return yaml_error(r, line, "has no value; write %s for an empty one",
-		    r->depth == 1 ? "{}" : "\"\"");
-	return yaml_add_item(r, event, line);
+	if (!r->has_key && strchr(text, ':') != NULL)
+		return no_setting(r, line);
+	return r->has_key ? yaml_add_item(r, event, line) : yaml_take_name(r, text, line);
 }
 
 static int yaml_take_event(struct reader *r, const yaml_event_t *event)
@@ -364,23 +434,22 @@ static int yaml_take_event(struct reader *r, const yaml_event_t *event)
 	case YAML_ALIAS_EVENT:
 		return beginning_error(r, line, '*');
 	case YAML_SCALAR_EVENT:
-		if (event->data.scalar.anchor != NULL)
-			return beginning_error(r, line, '&');
-		return event->data.scalar.tag != NULL ? beginning_error(r, line, '!') : yaml_take_scalar(r, event);
+		if (event->data.scalar.anchor != NULL || event->data.scalar.tag != NULL)
+			return beginning_error(r, line, event->data.scalar.anchor != NULL ? '&' : '!');
+		return yaml_take_scalar(r, event);
 	case YAML_SEQUENCE_START_EVENT:
-		if (event->data.sequence_start.anchor != NULL)
-			return beginning_error(r, line, '&');
-		return event->data.sequence_start.tag != NULL ? beginning_error(r, line, '!')
-							      : yaml_begin_nested(r, line, true);
+		if (event->data.sequence_start.anchor != NULL || event->data.sequence_start.tag != NULL)
+			return beginning_error(r, line, event->data.sequence_start.anchor != NULL ? '&' : '!');
+		return yaml_begin(r, event, true, event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE);
 	case YAML_MAPPING_START_EVENT:
-		if (event->data.mapping_start.anchor != NULL)
-			return beginning_error(r, line, '&');
-		return event->data.mapping_start.tag != NULL ? beginning_error(r, line, '!')
-							     : yaml_begin_nested(r, line, false);
+		if (event->data.mapping_start.anchor != NULL || event->data.mapping_start.tag != NULL)
+			return beginning_error(r, line, event->data.mapping_start.anchor != NULL ? '&' : '!');
+		return yaml_begin(r, event, false, event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE);
 	case YAML_SEQUENCE_END_EVENT:
-		return yaml_give_entry(r, ENTRY_LIST);
+		return yaml_end_list(r);
 	case YAML_MAPPING_END_EVENT:
-		return yaml_end_group(r);
+		r->ended++;
+		return 0;
 	default:
 		return 0;
 	}
@@ -399,7 +468,10 @@ static int yaml_take_events(struct reader *r)
 		if (!yaml_parser_parse(&r->parser, &event))
 			return library_error(r);
 		more = event.type != YAML_STREAM_END_EVENT;
-		failed = yaml_take_event(r, &event);
+		if (event.type != YAML_MAPPING_END_EVENT)
+			failed = yaml_end_groups(r);
+		if (!failed)
+			failed = yaml_take_event(r, &event);
 		if (event.type == YAML_SCALAR_EVENT)
 			secmem_wipe(event.data.scalar.value, event.data.scalar.length);
 		yaml_event_delete(&event);

@@ -19,16 +19,23 @@ struct config_item {
 	unsigned line;
 };
 
+enum config_kind {
+	ENTRY_TEXT,
+	ENTRY_LIST,
+	ENTRY_GROUP, /* a group begins; what stands in it comes next */
+	ENTRY_END    /* the group of that name has ended */
+};
+
 /* A setting, a rule or a group, as it stands in the file. All that it points to is gone after the call. */
 struct config_entry {
 	const char *file;
 	const char *name[CONFIG_DEPTH]; /* the groups' names and its own, which is the last of depth */
 	size_t depth;
-	unsigned line;                                                /* of its name */
-	enum { ENTRY_TEXT, ENTRY_LIST, ENTRY_GROUP, ENTRY_END } kind; /* END: the group of that name has ended */
+	unsigned line; /* of its name */
+	enum config_kind kind;
 	struct config_item *items; /* one for ENTRY_TEXT, any number for ENTRY_LIST */
 	size_t nitems;
-	bool nested;           /* the list goes on after these items with a list or a group */
+	unsigned nested_line;  /* where the list goes on with a list or a group, which is no item; 0: nowhere */
 	unsigned comment_line; /* where " #" follows an unquoted value without a blank after it; 0: nowhere */
 };
 

@@ -1,6 +1,5 @@
 /*
- * activation: sd_listen_fds_with_names(3) with a look at what came, and sd_pid_notify_with_fds(3) for the way
- * back.
+ * activation: takes descriptors from sd_listen_fds_with_names(3), and leaves them by sd_pid_notify_with_fds(3).
  */
 #include "daemon/host/activation.h"
 
@@ -15,7 +14,7 @@
 
 struct activation {
 	int count;
-	char **names; /* one for each of the descriptors from SD_LISTEN_FDS_START on; freed when that is taken */
+	char **names; /* of the descriptors from SD_LISTEN_FDS_START on; NULL for those that were taken */
 };
 
 struct activation *activation_new(struct error *error)
@@ -81,11 +80,11 @@ int activation_socket(struct activation *a, const char *name, int *ret_fd, struc
 	return 0;
 }
 
-/* Has systemd do that with the descriptor of that name. Gives what activation_leave() gives. */
-static int tell_fdstore(const char *what, const char *name, const int *fds, unsigned nfds, struct error *error)
+/* Sends systemd a command for its fd store, FDSTORE or FDSTOREREMOVE. Returns as activation_leave() does. */
+static int tell_fdstore(const char *command, const char *name, const int *fds, unsigned nfds, struct error *error)
 {
 	char text[128];
-	snprintf(text, sizeof(text), "%s=1\nFDNAME=%s", what, name);
+	snprintf(text, sizeof(text), "%s=1\nFDNAME=%s", command, name);
 	int r = sd_pid_notify_with_fds(0, 0, text, fds, nfds);
 	return r < 0 ? error_set(error, "systemd was not told: %s", strerror(-r)) : r > 0;
 }
@@ -95,7 +94,7 @@ int activation_forget(const char *name, struct error *error)
 	return tell_fdstore("FDSTOREREMOVE", name, NULL, 0, error);
 }
 
-/* The one before goes first: systemd does not take more of them than the unit has room for, which is one. */
+/* The old one is removed first, since systemd takes no more than the unit has room for, which is one. */
 int activation_leave(const char *name, int fd, struct error *error)
 {
 	int r = activation_forget(name, error);

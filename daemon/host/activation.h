@@ -1,44 +1,48 @@
 /*
- * activation: the descriptors that systemd has passed on: listening sockets of a socket unit, and what the service
- * has left in its fd store, which systemd holds over a restart (FileDescriptorStoreMax= in the unit). Each has a
- * name, by which it is left and taken.
+ * activation: the descriptors that systemd passes on at the start: listening sockets of socket units, and
+ * descriptors that the daemon has left in its fd store, which systemd keeps over a restart
+ * (FileDescriptorStoreMax= in the unit). Each has a name, by which it is taken.
  */
 #ifndef ACTIVATION_H
 #define ACTIVATION_H
 
 #include "base/error.h"
 
-/* The sockets' names, FileDescriptorName= in their units. */
+/* The names of the sockets, which FileDescriptorName= in their units gives. */
 #define ACTIVATION_CALLERS "secretstored"
 #define ACTIVATION_CREDENTIALS "credentials"
 
 struct activation;
 
-/* Looks at what came; to be called once. Without systemd nothing came. NULL with error set. */
+/*
+ * Collects the descriptors that came, none without systemd. To be called once, as it clears systemd's variables in
+ * the environment. NULL with error set.
+ */
 struct activation *activation_new(struct error *error);
 
-/* Closes the descriptors that nobody took, with a warning that names them. */
+/* Closes the descriptors that nobody took, with a warning that names each. NULL does nothing. */
 void activation_free(struct activation *activation);
 
 /*
- * Gives the first descriptor that is left by this name. It is CLOEXEC, and the caller's from then on. -1: there is
- * none.
+ * Gives the first descriptor of this name that was not taken yet. It is CLOEXEC, and the caller's from then on.
+ * -1: there is none.
  */
 int activation_take(struct activation *activation, const char *name);
 
 /*
- * Takes one that must be a listening Unix stream socket, and makes it non-blocking. Its path is systemd's, and is
- * not to be removed. 0 with *ret_fd, which is -1 if there is none; or -1 with error set.
+ * Takes the descriptor of this name, which must be a listening Unix stream socket, and makes it non-blocking. The
+ * socket's path belongs to systemd and must not be removed. 0 with *ret_fd, which is the caller's, or -1 if there
+ * is none; -1 with error set.
  */
 int activation_socket(struct activation *activation, const char *name, int *ret_fd, struct error *error);
 
 /*
- * Leaves a copy of fd in systemd's fd store, in the place of the one that it has by this name. 1: it was sent,
- * which says nothing of whether the unit has room for it; 0: there is no systemd that listens; -1 with error set.
+ * Leaves a copy of fd in systemd's fd store, in place of one of the same name. 1: it was sent, but whether the
+ * unit has room for it is not known. 0: no systemd listens. -1 with error set.
  */
 int activation_leave(const char *name, int fd, struct error *error);
 
-/* Has systemd close the one that it has by this name. Gives what activation_leave() gives. */
+/* Has systemd close the descriptor of this name in its fd store. Returns as activation_leave() does. */
 int activation_forget(const char *name, struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * audit: composes records and puts them into the writer's queue; tells the log when they are lost; and has changes
- * wait for theirs. What runs in the writer's thread touches the outlet only.
+ * audit: composes records, puts them into the writer's queue, and keeps the waits for those of changes. What runs
+ * in the writer's thread touches the outlet only, and leaves word there for the loop, which tells the log.
  */
 #include "daemon/host/audit.h"
 
@@ -25,23 +25,23 @@
 #define QUEUE_BYTES (1024u * 1024)
 #define SWEEP_SECONDS 1
 
-/* Where records go. It is the writer's thread's, once that has begun. */
+/* Where records go. Only the writer's thread uses it once that has begun, but for its atomic members. */
 struct outlet {
 	enum audit_sink sink;
 	struct audit_file file;
-	int loop_fd;
-	int write_error, sync_error; /* an errno of the last time; 0: it went well */
-	_Atomic int failing;         /* the one of them that is not 0, for the loop */
-	_Atomic uint64_t untold;     /* records that were lost and that the log has not said yet */
+	int loop_fd;                 /* an eventfd that wakes the loop */
+	int write_error, sync_error; /* the errno of the last attempt; 0: it succeeded */
+	_Atomic int failing;         /* the first of them that is not 0, for the loop */
+	_Atomic uint64_t untold;     /* lost records that the log has not told yet */
 };
 
 struct audit_wait {
-	struct writer_ticket ticket; /* first, so that one is the other */
+	struct writer_ticket ticket; /* first, so that a ticket can be cast to its wait */
 	LIST_ENTRY(audit_wait) link;
 	struct audit *audit;
 	struct event timer;
-	bool queued;      /* the ticket is still to come back */
-	audit_done *done; /* NULL: told, or nobody wants to know */
+	bool queued;      /* the ticket has not come back, so the wait must not be freed */
+	audit_done *done; /* NULL: it has run, or the wait was abandoned */
 	void *arg;
 };
 
@@ -53,9 +53,9 @@ struct audit {
 	struct writer *writer;
 	struct audit_repeats *repeats;
 	struct event *sweep, *wake;
-	bool sweeps; /* sweep is added */
-	int failing; /* as the log knows it */
-	uint64_t too_long;
+	bool sweeps;       /* the event sweep is pending */
+	int failing;       /* the outlet's value that was told to the log last */
+	uint64_t too_long; /* records that were lost because they did not fit into text */
 	LIST_HEAD(, audit_wait) waits;
 	char text[AUDIT_TEXT_MAX];
 };
@@ -177,7 +177,7 @@ static void sweep_later(struct audit *a)
 		a->sweeps = event_add(a->sweep, &later) == 0;
 }
 
-static void on_repeats_due(evutil_socket_t fd, short what, void *arg)
+static void audit_on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct audit *a = arg;
 	(void)fd;
@@ -187,10 +187,10 @@ static void on_repeats_due(evutil_socket_t fd, short what, void *arg)
 		sweep_later(a);
 }
 
-/* Does what was asked for leave everything as it was? */
+/* True if the request cannot have changed anything. */
 static bool is_harmless(const struct audit_record *r)
 {
-	enum op op = op_by_name(r->op, strlen(r->op)); /* a credential is none */
+	enum op op = op_by_name(r->op, strlen(r->op)); /* "credential" is no op */
 	return r->code == CODE_FORBIDDEN || (op != OP_COUNT && op_is(op, OP_READS));
 }
 
@@ -198,7 +198,7 @@ void audit_write(struct audit *a, const struct audit_record *record, uint64_t no
 {
 	if (a->level == AUDIT_ALL || !is_harmless(record))
 		(void)put_entry(a, &(struct audit_entry){ .record = record }, NULL);
-	else if (record->code != CODE_NONE || record->path != NULL) { /* what is left worked and read no secret */
+	else if (record->code != CODE_NONE || record->path != NULL) { /* others worked and named no secret */
 		audit_repeats_take(a->repeats, record, now_ms);
 		sweep_later(a);
 	}
@@ -228,8 +228,8 @@ static void audit_wait_free(struct audit_wait *wait)
 	free(wait);
 }
 
-/* The wait may be gone afterwards. */
-static void wait_tell(struct audit_wait *wait, bool ok)
+/* Runs the wait's callback, and frees the wait unless its ticket is still to come back. */
+static void wait_finish(struct audit_wait *wait, bool ok)
 {
 	audit_done *done = wait->done;
 	void *arg = wait->arg;
@@ -240,11 +240,11 @@ static void wait_tell(struct audit_wait *wait, bool ok)
 		done(arg, ok);
 }
 
-static void on_late(evutil_socket_t fd, short what, void *arg)
+static void audit_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	wait_tell(arg, false);
+	wait_finish(arg, false);
 }
 
 static struct audit_wait *wait_begin(struct audit *a, enum audit_stage stage, const struct audit_record *record,
@@ -262,7 +262,7 @@ static struct audit_wait *wait_begin(struct audit *a, enum audit_stage stage, co
 	wait->done = done;
 	wait->arg = arg;
 	LIST_INSERT_HEAD(&a->waits, wait, link);
-	(void)event_assign(&wait->timer, a->base, -1, 0, on_late, wait);
+	(void)event_assign(&wait->timer, a->base, -1, 0, audit_on_deadline, wait);
 	wait->queued = put_entry(a, &entry, &wait->ticket);
 	uint64_t now = clock_now_ms(), left = deadline_ms > now ? deadline_ms - now : 0;
 	struct timeval tv = clock_timeval(left);
@@ -293,9 +293,9 @@ void audit_abandon(struct audit_wait *wait)
 		audit_wait_free(wait);
 }
 
-/* -- what the thread has to say ------------------------------------------------------------------------------ */
+/* -- what the thread has left for the loop ------------------------------------------------------------------- */
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void audit_on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct audit *a = arg;
 	uint64_t count;
@@ -305,7 +305,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 		struct audit_wait *wait = (struct audit_wait *)t;
 		next = t->next;
 		wait->queued = false;
-		wait_tell(wait, t->error == 0);
+		wait_finish(wait, t->error == 0);
 	}
 	int failing = atomic_load(&a->outlet->failing);
 	if (failing != a->failing && failing != 0)
@@ -343,8 +343,8 @@ struct audit *audit_new(struct event_base *base, const struct audit_options *opt
 		.lost = outlet_lost,
 		.arg = a->outlet };
 	a->repeats = audit_repeats_new(write_repeats, a);
-	a->sweep = event_new(base, -1, 0, on_repeats_due, a);
-	a->wake = event_new(base, a->outlet->loop_fd, EV_READ | EV_PERSIST, on_wake, a);
+	a->sweep = event_new(base, -1, 0, audit_on_sweep, a);
+	a->wake = event_new(base, a->outlet->loop_fd, EV_READ | EV_PERSIST, audit_on_wake, a);
 	if (a->repeats != NULL && a->sweep != NULL && a->wake != NULL && event_add(a->wake, NULL) == 0)
 		a->writer = writer_new(QUEUE_BYTES, &sink, a->outlet->loop_fd);
 	if (a->writer != NULL)
@@ -377,6 +377,6 @@ void audit_free(struct audit *a, uint64_t budget_ms)
 	if (stuck)
 		log_warning("audit: what was not written yet is lost: %s does not take it", sink_name(a));
 	else
-		outlet_free(a->outlet); /* a thread that is stuck has it until the process ends */
+		outlet_free(a->outlet); /* not if the thread is stuck, which uses it until the process ends */
 	free(a);
 }

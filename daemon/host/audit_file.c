@@ -1,6 +1,6 @@
 /*
- * audit_file: whether the path still leads to the open file is looked up before each line, which costs a
- * microsecond and spares logrotate and administrators a signal.
+ * audit_file: before each line it checks that the path still leads to the open file. That costs a microsecond, and
+ * saves logrotate and administrators from having to send a signal.
  */
 #include "daemon/host/audit_file.h"
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A new file is on the disk only when its directory is. */
+/* Syncs the directory of path: a new file is safe on the disk only when its directory entry is. */
 static int sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -23,10 +23,13 @@ static int sync_directory(const char *path)
 	if (fd >= 0)
 		close(fd);
 	free(name);
-	return error == EACCES ? 0 : error; /* it may be writable without being readable */
+	return error == EACCES ? 0 : error; /* the directory may be writable without being readable */
 }
 
-/* Opens it non-blocking, or a FIFO would have it wait for a reader. Gives the descriptor, or -1 with errno set. */
+/*
+ * Opens path, non-blocking since the open of a FIFO would wait for a reader. Gives the descriptor, or -1 with
+ * errno.
+ */
 static int open_path(const char *path)
 {
 	struct stat st;
@@ -63,7 +66,7 @@ void audit_file_close(struct audit_file *file)
 	*file = (struct audit_file){ .fd = -1 };
 }
 
-static int append_bytes(struct audit_file *file, const char *p, size_t n)
+static int append_to_file(struct audit_file *file, const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t done = write(file->fd, p, n);
@@ -84,7 +87,7 @@ int audit_file_write(struct audit_file *file, const char *line, size_t n)
 	struct stat there, own;
 	if (file->fd < 0 || stat(file->path, &there) != 0 || fstat(file->fd, &own) != 0 ||
 	    there.st_dev != own.st_dev || there.st_ino != own.st_ino) {
-		/* The lines in the old file count as written, so they must be safe as well. */
+		/* The lines in the old file were reported as written, so they must be safe as well. */
 		if (file->fd >= 0) {
 			if (fdatasync(file->fd) != 0)
 				file->unsafe = errno;
@@ -95,8 +98,8 @@ int audit_file_write(struct audit_file *file, const char *line, size_t n)
 		if (file->fd < 0)
 			return errno;
 	}
-	int error = file->torn ? append_bytes(file, "\n", 1) : 0;
-	return error == 0 ? append_bytes(file, line, n) : error;
+	int error = file->torn ? append_to_file(file, "\n", 1) : 0;
+	return error == 0 ? append_to_file(file, line, n) : error;
 }
 
 int audit_file_sync(struct audit_file *file)

@@ -1,5 +1,6 @@
 /*
- * audit_file: a file that only grows, and that others may rename away. For one thread.
+ * audit_file: a file that is only appended to, and that others may rename away, as logrotate does. Not
+ * thread-safe.
  */
 #ifndef AUDIT_FILE_H
 #define AUDIT_FILE_H
@@ -8,23 +9,25 @@
 #include <stddef.h>
 
 struct audit_file {
-	char *path; /* the file's own; NULL: not open */
-	int fd;     /* -1: none */
+	char *path; /* a copy; NULL: not open */
+	int fd;     /* -1: the last attempt to open it failed */
 	bool torn;  /* the last line lacks its end */
-	int unsafe; /* 0; or the errno with which a file renamed away could not be synced */
+	int unsafe; /* the errno with which a file that was renamed away could not be synced; 0: none */
 };
 
-/* Opens path, or makes it with mode 0600. 0, or an errno with file untouched: also where it is no regular file. */
+/* Opens path, or makes it with mode 0600. 0, or an errno with file untouched; EINVAL: it is no regular file. */
 int audit_file_open(struct audit_file *file, const char *path);
+
+/* Closes and frees what is in file, which must have been opened, or be all zero. */
 void audit_file_close(struct audit_file *file);
 
 /*
- * Appends a line; to a new file, if there is none by that path any more, or another one. 0, or an errno: then the
- * line is not there, or not whole, and the next one begins on a line of its own.
+ * Appends a line. If the path leads to no file or another one by now, that is made or opened first. 0, or an
+ * errno: the line is missing or not whole, and the next one begins on a new line.
  */
 int audit_file_write(struct audit_file *file, const char *line, size_t n);
 
-/* Gives 0 when all that was written is on the disk, else an errno. */
+/* Waits until all that was written is on the disk, in files renamed away as well. 0, or an errno. */
 int audit_file_sync(struct audit_file *file);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * audit_repeats: a table whose key is all that makes requests equal. uthash keeps the order of insertion, and a
- * kind whose minute begins anew is inserted anew, so the first is the oldest.
+ * audit_repeats: a table of kinds of requests, whose key is all that must be equal. uthash keeps the order of
+ * insertion, and a kind whose next minute begins is inserted anew, so the first in the table is the oldest.
  */
 #include "daemon/host/audit_repeats.h"
 
@@ -10,12 +10,12 @@
 #include "base/table.h"
 
 /*
- * It is small, so that as many as can fit into the processor's nearest memory: most requests look up and count up
- * nothing but this. The rest of the record is in the key.
+ * A kind of requests. It is kept small, so that many fit into the processor's nearest cache: most requests only
+ * look up their kind and count. The rest of the record is in the key.
  */
 struct kind {
 	UT_hash_handle hh;
-	uint64_t count; /* not written yet */
+	uint64_t count; /* requests that are not written yet */
 	uint64_t version, microseconds, request;
 	uint64_t began_ms;
 	pid_t pid;
@@ -25,7 +25,7 @@ struct kind {
 
 struct audit_repeats {
 	struct kind *table;
-	/* where a key is made that is looked for, so that nothing is allocated for one that is known */
+	/* room in which keys are made, so that nothing is allocated for a kind that is known */
 	char *scratch;
 	size_t scratch_size;
 	audit_repeats_write *write;
@@ -35,23 +35,23 @@ struct audit_repeats {
 #define TEXTS 7 /* op, mount, path, credential, rule, unit, user unit */
 
 /*
- * A key is the numbers that count, then the texts, each with its NUL; one that there is not is told from an empty
- * one.
+ * A key begins with these numbers. The texts follow, each with its NUL; those that are absent are marked, to tell
+ * them from empty ones.
  */
 struct numbers {
 	uid_t uid;
 	gid_t gid;
-	int code; /* GONE, or an enum code */
-	unsigned absent;
+	int code;        /* GONE, or an enum code */
+	unsigned absent; /* a bit for each text that is absent, and NO_PEER */
 };
 
 _Static_assert(sizeof(struct numbers) == 4 * sizeof(int), "without holes, since it is compared byte by byte");
 
 #define GONE (-1)
-#define NO_PEER (1u << TEXTS) /* in absent */
+#define NO_PEER (1u << TEXTS)
 
-/* Puts n bytes behind the first len of scratch. Gives how many it holds then, or 0: no memory. */
-static size_t key_append(struct audit_repeats *a, size_t len, const void *p, size_t n)
+/* Puts n bytes behind the first len of scratch. Gives how many it then holds, or 0: no memory. */
+static size_t append_to_key(struct audit_repeats *a, size_t len, const void *p, size_t n)
 {
 	if (len + n > a->scratch_size) {
 		char *bigger = realloc(a->scratch, len + n);
@@ -65,7 +65,7 @@ static size_t key_append(struct audit_repeats *a, size_t len, const void *p, siz
 }
 
 /* Makes a record's key in scratch. Gives its length, or 0: no memory. */
-static size_t key_make(struct audit_repeats *a, const struct audit_record *r)
+static size_t make_key(struct audit_repeats *a, const struct audit_record *r)
 {
 	static const struct peer nobody;
 	const struct peer *peer = r->peer != NULL ? r->peer : &nobody;
@@ -75,10 +75,10 @@ static size_t key_make(struct audit_repeats *a, const struct audit_record *r)
 		.gid = peer->gid,
 		.code = r->gone ? GONE : (int)r->code,
 		.absent = r->peer != NULL ? 0 : NO_PEER };
-	size_t len = key_append(a, 0, &numbers, sizeof(numbers));
+	size_t len = append_to_key(a, 0, &numbers, sizeof(numbers));
 	for (unsigned i = 0; i < TEXTS && len > 0; i++) {
 		if (text[i] != NULL)
-			len = key_append(a, len, text[i], strlen(text[i]) + 1);
+			len = append_to_key(a, len, text[i], strlen(text[i]) + 1);
 		else
 			numbers.absent |= 1u << i;
 	}
@@ -140,7 +140,9 @@ static void kind_drop(struct audit_repeats *a, struct kind *k)
 	free(k);
 }
 
-/* Adds one that is written up to now; without memory for it the next of its kind is written again. */
+/*
+ * Adds a kind of which all is written. If there is no memory it is forgotten, and its next request is a first one.
+ */
 static void kind_add(struct audit_repeats *a, struct kind *k, uint64_t now_ms)
 {
 	k->began_ms = now_ms;
@@ -153,7 +155,7 @@ void audit_repeats_take(struct audit_repeats *a, const struct audit_record *reco
 {
 	struct kind *k = NULL;
 	(void)audit_repeats_sweep(a, now_ms);
-	size_t key_len = key_make(a, record);
+	size_t key_len = make_key(a, record);
 	if (key_len > 0)
 		HASH_FIND(hh, a->table, a->scratch, (unsigned)key_len, k);
 	if (k != NULL) {

@@ -1,5 +1,5 @@
 /*
- * audit_text: an audit record as a line of JSON, and as fields for the journal. Pure.
+ * audit_text: writes an audit record as a line of JSON, or as fields for the journal. It does no I/O.
  */
 #ifndef AUDIT_TEXT_H
 #define AUDIT_TEXT_H
@@ -9,24 +9,24 @@
 
 #include "daemon/host/audit.h"
 
-#define AUDIT_TEXT_MAX 16384 /* enough for whatever names and paths may be */
+#define AUDIT_TEXT_MAX 16384 /* bytes, enough for the longest names and paths */
 
 enum audit_stage {
 	AUDIT_DONE,   /* a record that stands for itself */
-	AUDIT_INTENT, /* it is about to be done: the outcome is not written */
+	AUDIT_INTENT, /* the change is about to be made; no outcome is written */
 	AUDIT_RESULT  /* what became of an intent */
 };
 
 struct audit_entry {
 	const struct audit_record *record;
 	enum audit_stage stage;
-	uint64_t count; /* how many equal ones it stands for; 0: does not say */
+	uint64_t count; /* how many equal requests it stands for; 0: is not written */
 };
 
-/* Makes a line, with its end. Gives its length, or 0: it does not fit in. */
+/* Writes a line with a newline, and `now` as its time. Gives its length in bytes, or 0: it does not fit. */
 size_t audit_text_json(char *out, size_t cap, const struct audit_entry *entry, const struct timespec *now);
 
-/* Makes fields for journal_send(). Gives their length, or 0: they do not fit in. */
+/* Writes fields for journal_send(). Gives their length in bytes, or 0: they do not fit. */
 size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * environment: secrets that were passed in the environment.
+ * environment: copies a variable to wiped memory, and zeroes it where the kernel shows it.
  */
 #include "daemon/host/environment.h"
 

@@ -1,6 +1,6 @@
 /*
- * environment: secrets that were passed in the environment. Each is taken out of it once, and one copy serves all
- * who hold it.
+ * environment: takes secrets out of the environment in which they were passed. Each is taken once, and one copy
+ * with a count of holders serves all who need it.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
@@ -8,21 +8,21 @@
 #include "base/error.h"
 
 struct environment_secret {
-	unsigned holds;
-	char text[]; /* not empty; without control bytes */
+	unsigned holds; /* the number of holders */
+	char text[];    /* not empty; without control bytes */
 };
 
 /*
- * Takes a variable out of the environment and wipes its bytes there, which /proc/PID/environ shows. As in a file,
- * white space at its end is not part of it. *ret: a hold for the caller, or NULL if it is not set or empty. 0; or
- * -1 with error set, *ret NULL, and the variable wiped all the same.
+ * Takes a variable out of the environment, and wipes its bytes there, which /proc/PID/environ shows. White space
+ * at its end is dropped, as it is of a file. 0 with *ret, of which the caller is a holder, or NULL if the variable
+ * is not set or empty. -1 with error set and *ret NULL; the variable is wiped all the same.
  */
 int environment_take(const char *name, struct environment_secret **ret, struct error *error);
 
-/* Counts one more holder. Gives secret; both may be NULL. */
+/* Counts one more holder, and gives secret. NULL gives NULL. */
 struct environment_secret *environment_hold(struct environment_secret *secret);
 
-/* The last holder's call wipes and frees it. NULL is allowed. */
+/* Uncounts a holder. With the last one the secret is wiped and freed. NULL does nothing. */
 void environment_drop(struct environment_secret *secret);
 
 #endif

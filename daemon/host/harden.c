@@ -1,5 +1,6 @@
 /*
- * harden: process-wide switches, thrown before the configuration with its credentials is read.
+ * harden: sets process-wide limits and flags. main() does so before it reads the configuration with its
+ * credentials.
  */
 #include "daemon/host/harden.h"
 
@@ -32,8 +33,8 @@ static bool locked;
 int harden_process(struct error *error)
 {
 	/*
-	 * A heap for each thread would keep what one frees that another has allocated: 1.1 MB after two snapshots
-	 * (glibc 2.36).
+	 * With a heap for each thread, memory that one thread frees stays in the heap of another: 1.1 MB after two
+	 * snapshots (glibc 2.36).
 	 */
 	(void)mallopt(M_ARENA_MAX, 1);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -43,7 +44,7 @@ int harden_process(struct error *error)
 #else
 	if (setrlimit(RLIMIT_CORE, &(const struct rlimit){ 0, 0 }) != 0)
 		return error_set(error, "cannot switch off core dumps: %s", strerror(errno));
-#ifndef SANITIZED /* its leak check traces the process from a helper of its own */
+#ifndef SANITIZED /* the sanitizer's leak check must trace the process */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return error_set(error, "cannot make the process undumpable: %s", strerror(errno));
 #endif
@@ -64,9 +65,8 @@ int harden_lock_memory(struct error *error)
 	if (getrlimit(RLIMIT_MEMLOCK, &before) != 0)
 		return error_set(error, "cannot lock memory: %s", strerror(errno));
 	/*
-	 * Under a limit that is not infinite it takes CAP_IPC_LOCK, which in a container may not be what it seems.
-	 * With a soft limit of 0 the kernel itself tells: it locks then only for those whom the limit does not
-	 * concern.
+	 * Under a finite limit locking takes CAP_IPC_LOCK, and in a container having it may not be enough. So the
+	 * kernel is asked: with a soft limit of 0 mlockall() succeeds only for those whom the limit does not bind.
 	 */
 	soft = before;
 	soft.rlim_cur = before.rlim_max == RLIM_INFINITY ? RLIM_INFINITY : 0;
@@ -83,7 +83,7 @@ int harden_lock_memory(struct error *error)
 }
 #endif
 
-/* The kernel takes back no page that is locked, and says nothing of it to malloc_trim(). */
+/* The kernel does not take back locked pages, and malloc_trim() does not notice. */
 void harden_give_memory_back(void)
 {
 	if (locked)

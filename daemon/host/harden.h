@@ -1,5 +1,5 @@
 /*
- * harden: what the process gives up at start, so that an intruder finds less.
+ * harden: gives up rights and abilities of the process at its start, so that an intruder finds less.
  */
 #ifndef HARDEN_H
 #define HARDEN_H
@@ -7,28 +7,28 @@
 #include "base/error.h"
 
 /*
- * No new privileges, no core dumps, no tracing or reading of memory by others; the last two not in a build for
- * developers, which warns of it. 0 or -1 with error set.
+ * Gives up new privileges, core dumps, and that processes of the same user may trace it or read its memory. A
+ * build for developers keeps the last two and warns of it. 0, or -1 with error set.
  */
 int harden_process(struct error *error);
 
 /*
- * Keeps all memory from being swapped, what is allocated later too; pages that are never touched take no memory.
- * -1 with error set, and nothing locked: where memory to be locked is limited, an allocation beyond that would
- * fail later.
+ * Keeps all memory from being swapped, also what is allocated later; pages that are never touched still take no
+ * memory. 0; or -1 with error set and nothing locked. It fails if a limit of locked memory binds the process,
+ * since an allocation beyond that would fail later.
  */
 int harden_lock_memory(struct error *error);
 
 /*
- * Gives the kernel what the allocator keeps: what was freed below anything still in use, however little that is.
- * Locked memory is unlocked for the moment that it takes.
+ * Gives freed memory that the allocator still keeps back to the kernel. Locked memory is unlocked while that is
+ * done, and locked again.
  */
 void harden_give_memory_back(void);
 
-/* Descriptors that a library opened and would leave to a program that is started: they are not any more. */
+/* Marks all descriptors but the first three CLOEXEC, since a library may have opened some without it. */
 void harden_descriptors(void);
 
-/* As many file descriptors as the hard limit allows. */
+/* Raises the limit of open files to the hard limit. */
 void harden_raise_file_limit(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * journal: libsystemd sends the entries.
+ * journal: finds out about the journal, and sends entries by libsystemd.
  */
 #include "daemon/host/journal.h"
 
@@ -17,7 +17,7 @@
 #define SOCKET "/run/systemd/journal/socket"
 #define FIELDS_MAX 24
 
-/* JOURNAL_STREAM is "device:inode" of the stream that systemd connected; see systemd.exec(5). */
+/* JOURNAL_STREAM holds "device:inode" of the stream that systemd has connected (systemd.exec(5)). */
 bool journal_has_stderr(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -30,7 +30,7 @@ bool journal_has_stderr(void)
 	return strcmp(stream, own) == 0;
 }
 
-/* A journal that is missing would not be noticed later: sd_journal_sendv() takes it for success. */
+/* A missing journal must be noticed here, since sd_journal_sendv() then reports success. */
 bool journal_is_there(void)
 {
 	return access(SOCKET, W_OK) == 0;

@@ -1,6 +1,6 @@
 /*
- * log: composes lines and journal entries, and hands them to the writer. Before there is one, and after its end,
- * each line is one write: what cannot be written at once is dropped, and the next line that can be says how many
+ * log: composes lines and journal entries, and hands them to the writer. Before the writer's start and after its
+ * end each line is one write(); a line that cannot be written at once is dropped, and a later one tells how many
  * were.
  */
 #include "daemon/host/log.h"
@@ -24,41 +24,41 @@
 #define CUT "..."
 
 static struct {
-	_Atomic enum log_level most;
-	pthread_mutex_t lock;  /* while a line is made: for limit, dropped and the writer's queue */
-	bool journal;          /* standard error is one */
-	bool entries;          /* the writer sends entries with fields to it, not lines */
-	bool muted;            /* the writer is stuck for good */
-	unsigned long dropped; /* without a writer */
+	_Atomic enum log_level max_level;
+	pthread_mutex_t lock;  /* is held while a line is made; for limit, dropped and the writer's queue */
+	bool journal;          /* standard error is the journal */
+	bool entries;          /* the writer sends entries with fields to the journal, not lines */
+	bool muted;            /* nothing is written any more, since the writer is stuck */
+	unsigned long dropped; /* lines, while there is no writer */
 	struct writer *writer; /* NULL: not started */
 	struct log_limit limit;
-} state = { .most = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
+} state = { .max_level = LOG_LEVEL_INFO, .lock = PTHREAD_MUTEX_INITIALIZER };
 
-void log_init(enum log_level most)
+void log_init(enum log_level max_level)
 {
 	state.journal = journal_has_stderr();
-	state.most = most;
+	state.max_level = max_level;
 	state.dropped = 0;
 	memset(&state.limit, 0, sizeof(state.limit));
 }
 
-void log_set_level(enum log_level most)
+void log_set_level(enum log_level max_level)
 {
-	state.most = most;
+	state.max_level = max_level;
 }
 
 bool log_has_debug(void)
 {
-	return state.most >= LOG_LEVEL_DEBUG;
+	return state.max_level >= LOG_LEVEL_DEBUG;
 }
 
 /* -- lines --------------------------------------------------------------------------------------------------- */
 
 /*
- * Puts what stands before the text: all of an entry's fields but the last one's value, each but that one with its
- * NUL.
+ * Writes what stands before the text: for an entry, its other fields, each with its NUL, and "MESSAGE=". Gives its
+ * length in bytes.
  */
-static size_t put_prefix(char *out, size_t cap, enum log_level level)
+static size_t line_prefix(char *out, size_t cap, enum log_level level)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
 	static const int priorities[] = { 3, 4, 6, 7 }; /* syslog(3) */
@@ -82,7 +82,7 @@ static size_t put_prefix(char *out, size_t cap, enum log_level level)
 	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }
 
-/* C0, DEL and C1 (U+0080…U+009F, terminals obey them too): with them a text could pass for a line of its own. */
+/* Replaces C0, DEL and C1 (U+0080…U+009F), which terminals obey: with them a text could pass for another line. */
 static void replace_controls(char *text)
 {
 	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
@@ -95,7 +95,7 @@ static void replace_controls(char *text)
 	}
 }
 
-/* Shortens the text by whole characters, not within one, and marks it. cap: size of its buffer. */
+/* Shortens a text that filled its buffer of cap bytes by whole characters, and marks it as cut. */
 static void mark_cut(char *text, size_t cap)
 {
 	size_t end = cap - sizeof(CUT);
@@ -106,18 +106,18 @@ static void mark_cut(char *text, size_t cap)
 }
 
 struct line {
-	size_t start, n;                /* where the text begins; of all, with its end */
-	char bytes[LINE_MAX_BYTES + 1]; /* the text with a NUL after it until it is ended */
+	size_t start, n;                /* where the text begins; the length of all */
+	char bytes[LINE_MAX_BYTES + 1]; /* the text has a NUL after it until end_line() */
 };
 
 static void __attribute__((format(printf, 3, 0)))
-compose(struct line *line, enum log_level level, const char *format, va_list args)
+compose_line(struct line *line, enum log_level level, const char *format, va_list args)
 {
 	size_t room;
 	int n;
 
-	line->start = put_prefix(line->bytes, sizeof(line->bytes) / 2, level);
-	room = sizeof(line->bytes) - line->start - 1; /* one for the line's end */
+	line->start = line_prefix(line->bytes, sizeof(line->bytes) / 2, level);
+	room = sizeof(line->bytes) - line->start - 1; /* one byte is left for the line's end */
 	n = vsnprintf(line->bytes + line->start, room, format, args);
 	if (n < 0)
 		line->bytes[line->start] = '\0';
@@ -134,8 +134,8 @@ static void end_line(struct line *line)
 
 /* -- writing ------------------------------------------------------------------------------------------------- */
 
-/* At once, or not at all. */
-static bool write_now(const char *line, size_t n)
+/* Writes the line at once, or not at all. False: it was not written. */
+static bool write_line_now(const char *line, size_t n)
 {
 	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	ssize_t done;
@@ -148,8 +148,8 @@ static bool write_now(const char *line, size_t n)
 	return done >= 0;
 }
 
-/* In the writer's thread. */
-static int write_record(void *arg, const void *record, size_t n)
+/* Writes a line or an entry. Runs in the writer's thread. */
+static int write_log_record(void *arg, const void *record, size_t n)
 {
 	(void)arg;
 	return state.entries ? journal_send(record, n) : writer_write_all(STDERR_FILENO, record, n);
@@ -162,38 +162,39 @@ static void put_line(struct line *line)
 		return;
 	if (state.writer != NULL)
 		(void)writer_put(state.writer, line->bytes, line->n, NULL);
-	else if (!write_now(line->bytes, line->n))
+	else if (!write_line_now(line->bytes, line->n))
 		state.dropped++;
 }
 
 static void __attribute__((format(printf, 3, 4)))
-compose_text(struct line *line, enum log_level level, const char *format, ...)
+compose_notice(struct line *line, enum log_level level, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	compose(line, level, format, args);
+	compose_line(line, level, format, args);
 	va_end(args);
 }
 
-/* In the writer's thread. */
+/* Tells that lines were lost. Runs in the writer's thread. */
 static bool log_lost(void *arg, uint64_t n)
 {
 	struct line line;
 
-	compose_text(&line, LOG_LEVEL_WARNING, "%llu log lines were dropped: nobody read them",
+	compose_notice(&line, LOG_LEVEL_WARNING, "%llu log lines were dropped: nobody read them",
 	    (unsigned long long)n);
 	end_line(&line);
-	return write_record(arg, line.bytes, line.n) == 0;
+	return write_log_record(arg, line.bytes, line.n) == 0;
 }
 
+/* Writes the counts of lines that were left out, of kinds whose time is over; with UINT64_MAX of all kinds. */
 static void tell_left_out(uint64_t now_ms)
 {
 	struct log_limit_kind kind;
 	struct line line;
 
 	while (log_limit_over(&state.limit, now_ms, &kind)) {
-		compose_text(&line, (enum log_level)kind.level, "%u more lines like this one were left out: %s",
+		compose_notice(&line, (enum log_level)kind.level, "%u more lines like this one were left out: %s",
 		    kind.left_out, kind.text);
 		put_line(&line);
 	}
@@ -201,7 +202,7 @@ static void tell_left_out(uint64_t now_ms)
 
 int log_start(void)
 {
-	static const struct writer_sink sink = { .write = write_record, .lost = log_lost };
+	static const struct writer_sink sink = { .write = write_log_record, .lost = log_lost };
 
 	state.entries = state.journal && journal_is_there();
 	state.writer = writer_new(QUEUE_BYTES, &sink, -1);
@@ -216,7 +217,7 @@ void log_stop(uint64_t budget_ms)
 	tell_left_out(UINT64_MAX);
 	if (state.writer == NULL)
 		return;
-	/* A thread that is stuck may yet write, so nothing else does; and it uses all of this. */
+	/* A thread that is stuck may still write and uses the state, so nothing else may write any more. */
 	state.muted = !writer_stop(state.writer, budget_ms);
 	if (state.muted)
 		return;
@@ -232,7 +233,7 @@ static void tell_dropped(void)
 	if (dropped == 0 || state.writer != NULL)
 		return;
 	state.dropped = 0;
-	compose_text(&line, LOG_LEVEL_WARNING, "%lu log lines were dropped: nobody read them", dropped);
+	compose_notice(&line, LOG_LEVEL_WARNING, "%lu log lines were dropped: nobody read them", dropped);
 	put_line(&line);
 	if (state.dropped > 0)
 		state.dropped = dropped;
@@ -244,13 +245,13 @@ static void __attribute__((format(printf, 2, 0))) log_line(enum log_level level,
 	struct line line;
 	uint64_t now;
 
-	if (level > state.most)
+	if (level > state.max_level)
 		return;
 	now = clock_now_ms();
 	pthread_mutex_lock(&state.lock);
 	tell_dropped();
 	tell_left_out(now);
-	compose(&line, level, format, args);
+	compose_line(&line, level, format, args);
 	if (level == LOG_LEVEL_DEBUG ||
 	    log_limit_take(&state.limit, format, (int)level, line.bytes + line.start, now))
 		put_line(&line);

@@ -1,5 +1,5 @@
 /*
- * log_limit: a few kinds are remembered, those that began last.
+ * log_limit: remembers a few kinds of lines, in an array that is searched.
  */
 #include "daemon/host/log_limit.h"
 
@@ -7,7 +7,8 @@
 #include <string.h>
 
 /*
- * The kind of the format; or one for it, if need be in place of the oldest of which nothing was left out; or NULL.
+ * Finds the kind of the format, or makes room for it, if need be in place of the oldest kind of which nothing was
+ * left out. NULL: there is no such kind.
  */
 static struct log_limit_kind *kind_of(struct log_limit *limit, const char *format)
 {

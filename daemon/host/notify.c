@@ -1,5 +1,5 @@
 /*
- * notify: sd_notify(3), and a timer for the watchdog.
+ * notify: calls sd_notify(3), and has a timer for the watchdog.
  */
 #include "daemon/host/notify.h"
 
@@ -55,7 +55,7 @@ void notify_free(struct notify *n)
 	free(n);
 }
 
-/* A failure is not worth an end: systemd says itself what it misses. */
+/* A failure is only logged: if the state matters to systemd, systemd reports that it is missing. */
 static void send_state(const char *state)
 {
 	int rc = sd_notify(0, state);

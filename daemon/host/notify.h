@@ -1,6 +1,6 @@
 /*
- * notify: what systemd is told of the daemon (sd_notify(3)), and the sign of life that its watchdog waits for. It
- * does nothing where systemd does not ask, and would wait for a systemd that hangs with hundreds of messages
+ * notify: tells systemd the state of the daemon (sd_notify(3)), and gives the sign of life that its watchdog waits
+ * for. Without systemd it does nothing. A call blocks only if systemd hangs and has left hundreds of messages
  * unread.
  */
 #ifndef NOTIFY_H
@@ -10,21 +10,26 @@ struct event_base;
 struct notify;
 
 /*
- * Gives the sign of life from the loop, twice in each interval, so that a loop that hangs is noticed. NULL: no
- * memory.
+ * Gives a sign of life twice in each interval of the watchdog, if systemd asks for that. It does so from the loop,
+ * so that a loop that hangs is noticed. base is borrowed. NULL: no memory.
  */
 struct notify *notify_new(struct event_base *base);
+
+/* NULL does nothing. */
 void notify_free(struct notify *notify);
 
-/* The daemon serves: after its start, and after a reload whatever came of it. */
+/* Tells that the daemon serves: after its start, and after a reload whether it succeeded or not. */
 void notify_ready(struct notify *notify);
 
-/* A configuration is being loaded anew; notify_ready follows. */
+/* Tells that the configuration is being reloaded; notify_ready() must follow. */
 void notify_reloading(struct notify *notify);
 
+/* Tells that the daemon is ending. */
 void notify_stopping(struct notify *notify);
 
-/* One line for `systemctl status`, which anybody may read. Sent if it differs from the last one. Copied. */
+/*
+ * Sets the line that `systemctl status` shows to anybody. It is copied, and sent if it differs from the last one.
+ */
 void notify_status(struct notify *notify, const char *text);
 
 #endif

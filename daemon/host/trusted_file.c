@@ -1,5 +1,5 @@
 /*
- * trusted_file: reads files and folders that root and this user alone can write.
+ * trusted_file: checks owner, mode and age of files and folders, and reads them.
  */
 #include "daemon/host/trusted_file.h"
 
@@ -18,12 +18,18 @@
 
 #define NAME "%.200s"
 
-/* A folder on a read-only mount cannot be written, whatever its mode: that of a Kubernetes ConfigMap is 0777. */
-static bool is_read_only(const char *path)
+/*
+ * Is it a folder that nobody can write, whatever its mode, since it is on a read-only mount of its own? That of a
+ * Kubernetes ConfigMap has mode 0777. ProtectSystem= of systemd makes all of the root file system read-only for
+ * the daemon alone, while others can write it.
+ */
+static bool is_read_only(const char *path, const struct stat *st)
 {
 	struct statvfs fs;
+	struct stat root;
 
-	return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+	return S_ISDIR(st->st_mode) && stat("/", &root) == 0 && root.st_dev != st->st_dev &&
+	    statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
 static int check_writers(const char *path, const struct stat *st, struct error *error)
@@ -33,14 +39,17 @@ static int check_writers(const char *path, const struct stat *st, struct error *
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return error_set(error, NAME ": belongs to uid %u: it must be root's or this user's, %s", path,
 		    st->st_uid, why);
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_read_only(path))
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_read_only(path, st))
 		return error_set(error,
 		    NAME ": can be written by others than its owner (mode %04o): chmod go-w it, %s", path,
 		    st->st_mode & 07777, why);
 	return 0;
 }
 
-/* A time far in the future tells nothing: the clock was set back, or it is another machine's. */
+/*
+ * Refuses a file that was changed just now. A time far in the future is ignored: the clock was set back, or
+ * another machine wrote it.
+ */
 static int check_age(const char *path, const struct stat *st, unsigned *ret_again_ms, struct error *error)
 {
 	struct timespec now;

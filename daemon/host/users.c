@@ -1,5 +1,5 @@
 /*
- * users: this machine's users and groups.
+ * users: looks up names by getpwnam() and getgrnam(), and reads numbers.
  */
 #include "daemon/host/users.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1: a number, in *ret. 0: no number, so it is a name. -1 with why set: a number that is no id, or no text. */
+/* Reads a number. 1 with *ret. 0: it is no number, hence a name. -1 with why set: it is no id, or empty. */
 static int users_take_id(const char *text, const char *what, uint32_t *ret, struct error *why)
 {
 	unsigned long long n;
@@ -27,7 +27,10 @@ static int users_take_id(const char *text, const char *what, uint32_t *ret, stru
 	return 1;
 }
 
-/* Whatever errno a missing entry leaves (getpwnam(3) lists several), only these mean that it was not looked up. */
+/*
+ * Says why nothing was found. A missing entry may leave one of several errnos (getpwnam(3)); only those listed
+ * here mean that the look-up failed.
+ */
 static int users_not_found(const char *text, const char *what, int error, struct error *why)
 {
 	char shown[ERROR_SHOWN];

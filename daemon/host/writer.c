@@ -1,6 +1,6 @@
 /*
- * writer: the queue is a ring of bytes. A record is a header and its bytes, in one piece: where it does not fit in
- * before the ring's end, the rest is skipped.
+ * writer: a thread behind a queue, which is a ring of bytes. A record is a header and its bytes in one piece; if
+ * that does not fit before the ring's end, the rest of the ring is skipped.
  */
 #include "daemon/host/writer.h"
 
@@ -16,8 +16,8 @@
 
 struct header {
 	struct writer_ticket *ticket;
-	uint32_t n;    /* bytes of the record */
-	uint32_t size; /* of all, header included: a multiple of the header's */
+	uint32_t n;    /* bytes of the record; 0: the rest of the ring is skipped */
+	uint32_t size; /* bytes in the ring, the header included: a multiple of the header's size */
 };
 
 struct tickets {
@@ -26,26 +26,27 @@ struct tickets {
 
 struct writer {
 	pthread_t thread;
-	pthread_mutex_t lock; /* for all below */
+	pthread_mutex_t lock; /* for all members below */
 	pthread_cond_t changed;
 	struct writer_sink sink;
 	int loop_fd;
 	bool stopping, ended;
-	uint64_t lost, untold; /* records; untold: of which the sink does not know */
+	uint64_t lost, untold; /* records that were lost, and those of them that the sink was not told of */
 	struct tickets done;
-	size_t head, tail, used, bytes; /* used: from head to tail, what is skipped included */
+	size_t head, tail;  /* offsets in the ring: of the first record, and of free room */
+	size_t used, bytes; /* from head to tail, with what is skipped; and in the whole ring */
 	unsigned char *ring;
 };
 
 /* -- the ring ------------------------------------------------------------------------------------------------ */
 
-static struct header *at(struct writer *w, size_t offset)
+static struct header *header_at(struct writer *w, size_t offset)
 {
 	return (struct header *)(void *)(w->ring + offset);
 }
 
-/* A piece of the ring at its tail, or NULL. spare: bytes that must be left. */
-static struct header *take_room(struct writer *w, size_t size, size_t spare)
+/* Takes size bytes at the ring's tail, if at least spare bytes are left then; else gives NULL. */
+static struct header *take_ring_room(struct writer *w, size_t size, size_t spare)
 {
 	if (w->used == 0)
 		w->head = w->tail = 0; /* as long as little is queued, only the ring's beginning is ever touched */
@@ -55,19 +56,19 @@ static struct header *take_room(struct writer *w, size_t size, size_t spare)
 	if (need > w->bytes - w->used || spare > w->bytes - w->used - need)
 		return NULL;
 	if (wraps) {
-		*at(w, w->tail) = (struct header){ .size = (uint32_t)to_end };
+		*header_at(w, w->tail) = (struct header){ .size = (uint32_t)to_end };
 		w->tail = 0;
 	}
-	struct header *header = at(w, w->tail);
+	struct header *header = header_at(w, w->tail);
 	header->size = (uint32_t)size;
 	w->used += need;
 	w->tail = (w->tail + size) % w->bytes;
 	return header;
 }
 
-static void drop_first(struct writer *w)
+static void drop_first_record(struct writer *w)
 {
-	size_t size = at(w, w->head)->size;
+	size_t size = header_at(w, w->head)->size;
 	w->head = (w->head + size) % w->bytes;
 	w->used -= size;
 }
@@ -79,7 +80,7 @@ static bool is_skipped(const struct header *header)
 
 /* -- the thread ---------------------------------------------------------------------------------------------- */
 
-static void append(struct tickets *list, const struct tickets *more)
+static void append_tickets(struct tickets *list, const struct tickets *more)
 {
 	if (more->first == NULL)
 		return;
@@ -96,10 +97,10 @@ static void count_lost(struct writer *w)
 	w->untold++;
 }
 
-/* Writes the record at the head. The lock is not held meanwhile: the loop only adds at the tail. */
-static int write_first(struct writer *w, struct tickets *written)
+/* Writes the record at the head. The lock is not held meanwhile, since others only add at the tail. */
+static int write_first_record(struct writer *w, struct tickets *written)
 {
-	struct header *header = at(w, w->head);
+	struct header *header = header_at(w, w->head);
 	int error = 0;
 	if (!is_skipped(header)) {
 		pthread_mutex_unlock(&w->lock);
@@ -111,13 +112,13 @@ static int write_first(struct writer *w, struct tickets *written)
 	if (header->ticket != NULL) {
 		header->ticket->error = error;
 		header->ticket->next = NULL;
-		append(written, &(struct tickets){ header->ticket, header->ticket });
+		append_tickets(written, &(struct tickets){ header->ticket, header->ticket });
 	}
-	drop_first(w);
+	drop_first_record(w);
 	return error;
 }
 
-/* One sync does for all that were written since the last. */
+/* Hands tickets back to the loop, after one sync for all records that were written since the last. */
 static void hand_back(struct writer *w, const struct tickets *written)
 {
 	static const uint64_t one = 1;
@@ -134,11 +135,11 @@ static void hand_back(struct writer *w, const struct tickets *written)
 			}
 		}
 	}
-	append(&w->done, written);
+	append_tickets(&w->done, written);
 	(void)!write(w->loop_fd, &one, sizeof(one));
 }
 
-static void tell_lost(struct writer *w)
+static void tell_sink_lost(struct writer *w)
 {
 	uint64_t n = w->untold;
 	w->untold = 0;
@@ -149,21 +150,21 @@ static void tell_lost(struct writer *w)
 		w->untold += n;
 }
 
-/* Writes what is in the queue now. */
+/* Writes what is in the queue now, but not what is added meanwhile. */
 static void write_batch(struct writer *w)
 {
 	struct tickets written = { NULL, NULL };
 	size_t end = w->tail;
 	int error = 0;
 	do
-		error = write_first(w, &written);
+		error = write_first_record(w, &written);
 	while (w->used > 0 && w->head != end);
 	hand_back(w, &written);
 	if (w->used == 0 && w->untold > 0 && error == 0 && w->sink.lost != NULL)
-		tell_lost(w);
+		tell_sink_lost(w);
 }
 
-static void *run(void *arg)
+static void *writer_run(void *arg)
 {
 	struct writer *w = arg;
 	pthread_mutex_lock(&w->lock);
@@ -205,7 +206,7 @@ bool writer_put(struct writer *w, const void *record, size_t n, struct writer_ti
 	bool fits = n > 0 && n < w->bytes;
 	pthread_mutex_lock(&w->lock);
 	struct header *header = fits
-	    ? take_room(w, unit + (n + unit - 1) / unit * unit, ticket == NULL ? w->bytes / 4 : 0)
+	    ? take_ring_room(w, unit + (n + unit - 1) / unit * unit, ticket == NULL ? w->bytes / 4 : 0)
 	    : NULL;
 	if (header != NULL) {
 		header->ticket = ticket;
@@ -235,7 +236,7 @@ uint64_t writer_lost(struct writer *w)
 	return lost;
 }
 
-static void destroy(struct writer *w)
+static void writer_destroy(struct writer *w)
 {
 	pthread_cond_destroy(&w->changed);
 	pthread_mutex_destroy(&w->lock);
@@ -258,9 +259,9 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	if (w->ring != NULL && thread_start(&w->thread, run, w) == 0)
+	if (w->ring != NULL && thread_start(&w->thread, writer_run, w) == 0)
 		return w;
-	destroy(w);
+	writer_destroy(w);
 	return NULL;
 }
 
@@ -285,6 +286,6 @@ bool writer_stop(struct writer *w, uint64_t budget_ms)
 	if (!ended)
 		return false;
 	pthread_join(w->thread, NULL);
-	destroy(w);
+	writer_destroy(w);
 	return true;
 }

@@ -277,7 +277,7 @@ static int pull_prepare(struct snapshot_pull *pull, struct event_base *base, con
 	pull->base = event_base_new();
 	if (pull->to_loop < 0 || pull->to_thread < 0 || pull->base == NULL)
 		return -1;
-	pull->api = api_another(api, pull->base, pull->node, &ignored);
+	pull->api = api_for_node(api, pull->base, pull->node, &ignored);
 	pull->readable = event_new(base, pull->to_loop, EV_READ | EV_PERSIST, pull_on_readable, pull);
 	pull->woken = event_new(pull->base, pull->to_thread, EV_READ | EV_PERSIST, pull_on_woken, pull);
 	pull->publish = event_new(pull->base, -1, 0, pull_on_publish, pull);

@@ -1,5 +1,5 @@
 /*
- * address: how the addresses of OpenBao are written.
+ * address: checks scheme, host and port of an address one after the other. Nothing is resolved.
  */
 #include "daemon/upstream/address.h"
 
@@ -12,8 +12,8 @@
 #define HOST_MAX 253 /* RFC 1035, without the dot at the end */
 
 /*
- * A name has labels of letters, digits, "-" and "_". A last label of digits makes it an IPv4 address (the URL
- * standard).
+ * A name has labels of letters, digits, "-" and "_". By the URL standard a text whose last label has only digits
+ * is an IPv4 address.
  */
 bool address_is_host(const char *text)
 {
@@ -37,7 +37,7 @@ bool address_is_host(const char *text)
 	}
 	if (label[strspn(label, "0123456789")] == '\0')
 		return inet_pton(AF_INET, text, &ipv4) == 1;
-	/* "0x7f" and the like: resolvers read them as numbers. */
+	/* Resolvers read labels such as "0x7f" as numbers. */
 	return !(label[0] == '0' && (label[1] == 'x' || label[1] == 'X'));
 }
 
@@ -52,7 +52,7 @@ static bool port_ok(const char *p, size_t n)
 	return port <= 65535;
 }
 
-/* The bytes after "scheme://", or NULL. */
+/* Gives what follows "http://" or "https://"; NULL: the address begins with neither. */
 static const char *after_scheme(const char *address)
 {
 	if (strncmp(address, "http://", 7) == 0)
@@ -62,7 +62,9 @@ static const char *after_scheme(const char *address)
 	return NULL;
 }
 
-/* Copies the host that p begins with, without brackets. What follows it, or NULL: no host, or too long a one. */
+/*
+ * Copies the host that p begins with, without brackets, and gives what follows it; NULL: no host, or one too long.
+ */
 static const char *take_host(const char *p, char host[HOST_MAX + 1])
 {
 	bool bracket = *p == '[';

@@ -1,6 +1,6 @@
 /*
- * address: the addresses of OpenBao. They are taken strictly, so that what is checked here and what the
- * HTTP library makes of it cannot differ.
+ * address: parses the addresses of OpenBao in the configuration. It takes only a strict form, so that the HTTP
+ * library cannot understand an address otherwise than this check did.
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H
@@ -10,15 +10,16 @@
 #include "base/error.h"
 
 /*
- * http:// or https://, a host, perhaps a port, perhaps a slash at the end. 0 with *ret the address without that
- * slash (secmem, the caller's to free); or -1 with why set, which does not hold the address.
+ * Parses http:// or https://, a host, perhaps a port, and perhaps a slash at the end. 0 with *ret the address
+ * without that slash (the caller's, to be freed with secmem_free); or -1 with why set, which does not hold the
+ * address.
  */
 int address_parse(const char *text, char **ret, struct error *why);
 
-/* Is an address, as address_parse gave it, this same machine's? */
+/* Tells whether an address that address_parse gave is one of this machine's own loopback. */
 bool address_is_loopback(const char *address);
 
-/* Is it a host name, an IPv4 address, or an IPv6 address without brackets? */
+/* Tells whether the text is a host name, an IPv4 address, or an IPv6 address without brackets. */
 bool address_is_host(const char *text);
 
 #endif

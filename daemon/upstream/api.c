@@ -1,5 +1,5 @@
 /*
- * api: puts OpenBao's paths, headers and bodies together, and has its answers read by classify and control.
+ * api: makes requests from the rows of api_rows.h, and has the functions that these name read the answers.
  */
 #include "daemon/upstream/api.h"
 
@@ -8,16 +8,16 @@
 #include <string.h>
 
 #define URL_MAX 16384
-#define BODY_EXTRA 128 /* what a put's body has beside the data */
+#define BODY_EXTRA 128 /* more than a put's body has beside the data */
 #define MOUNT_MAX 256
 
 struct api {
 	struct http *http;
-	struct http *own;      /* the same, if it is freed with this; else NULL */
+	struct http *own;      /* http, if it is freed with the api; else NULL */
 	char *vault_namespace; /* NULL: none */
 };
 
-/* One of the last three is set. */
+/* The rows of api_rows.h. One of the last three members is set. */
 static const struct {
 	const char *name;
 	enum http_method method;
@@ -32,7 +32,7 @@ static const struct {
 #undef ROW_FACTS
 };
 
-/* What a call carries with it through http. */
+/* http copies this into the call and gives it back with the reply. */
 struct call_arg {
 	enum api_row row;
 	api_answer *answered;
@@ -41,7 +41,7 @@ struct call_arg {
 	union {
 		char mount[MOUNT_MAX + 1];
 		max_align_t arg[API_ARG_MAX / sizeof(max_align_t)];
-	} copied; /* as much of it as is used */
+	} copied; /* http copies as much of it as is used */
 };
 
 struct api *api_new(struct http *http, const char *vault_namespace)
@@ -60,21 +60,21 @@ struct api *api_new(struct http *http, const char *vault_namespace)
 	return NULL;
 }
 
-struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error)
+struct api *api_for_node(const struct api *api, struct event_base *base, const char *address, struct error *error)
 {
-	struct http *http = http_another(api->http, base, address, error);
-	struct api *another;
+	struct http *http = http_for_node(api->http, base, address, error);
+	struct api *ret;
 
 	if (http == NULL)
 		return NULL;
-	another = api_new(http, api->vault_namespace);
-	if (another == NULL) {
+	ret = api_new(http, api->vault_namespace);
+	if (ret == NULL) {
 		http_free(http);
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another->own = http;
-	return another;
+	ret->own = http;
+	return ret;
 }
 
 void api_free(struct api *api)
@@ -135,7 +135,9 @@ int api_put_body(struct buf *body, const char *data, size_t data_len, const uint
 {
 	if (data_len > SIZE_MAX - BODY_EXTRA)
 		return -1;
-	/* At once, so that the secret is not moved about while the buffer grows. */
+	/*
+	 * All memory is reserved at once, so that the secret is not copied from buffer to buffer while it grows.
+	 */
 	buf_init(body, data_len + BODY_EXTRA);
 	if (buf_reserve(body, data_len + BODY_EXTRA) == 0 && buf_puts(body, "{\"data\":") == 0 &&
 	    buf_put(body, data, data_len) == 0 &&
@@ -146,7 +148,7 @@ int api_put_body(struct buf *body, const char *data, size_t data_len, const uint
 	return -1;
 }
 
-/* copied: how much of call's last member is used. */
+/* copied: how many bytes of call->copied are used. */
 static struct http_call *start_request(struct api *api, const struct api_request *request, http_done *done,
     struct call_arg *call, size_t copied)
 {

@@ -1,6 +1,6 @@
 /*
- * api: OpenBao's HTTP API, as far as this daemon uses it. What there is to ask stands in api_rows.h. Deadlines are
- * clock_now_ms() values.
+ * api: OpenBao's HTTP API, as far as this daemon uses it: makes the requests that api_rows.h lists, and has their
+ * answers read by classify or control. Deadlines are values of clock_now_ms().
  */
 #ifndef API_H
 #define API_H
@@ -16,40 +16,49 @@
 struct api;
 struct event_base;
 
-/* Only what the row needs is set. Strings are copied. */
+/* Holds what a row needs for a request; members that the row does not use may be zero. Strings are copied. */
 struct api_request {
 	const char *token;
 	const char *node; /* "https://host:port", the node to ask and no other; NULL: any */
 	uint64_t deadline_ms;
-	uint64_t number;                  /* the caller's request behind it, for the log; 0: the daemon's own */
+	uint64_t number;                  /* number of the caller's request behind it, for the log; 0: none */
 	const char *mount, *path;         /* login: mount is the auth method's */
 	uint64_t version;                 /* 0: the latest */
-	struct buf *body;                 /* taken over, left empty even if the request cannot be made */
+	struct buf *body;                 /* taken over: it is empty afterwards, also after a failure */
 	const struct http_stream *stream; /* a snapshot's */
-	/* api_ask_control(): if not 0 so many bytes at arg, at most API_ARG_MAX, are copied for done */
+	/*
+	 * api_ask_control() only. Not 0: done gets a copy of this many bytes at arg, at most API_ARG_MAX, instead
+	 * of arg.
+	 */
 	size_t arg_size;
 };
 #define API_ARG_MAX 64
 
-/* vault_namespace: NULL or "" for none. http is borrowed. NULL: no memory. */
+/* Makes an api that sends by http, which is borrowed. vault_namespace: NULL or "" for none. NULL: no memory. */
 struct api *api_new(struct http *http, const char *vault_namespace);
+
+/* Frees the api, and with one of api_for_node its http, which cancels its requests. NULL: does nothing. */
 void api_free(struct api *api);
 
-/* Makes the same with an http of its own, as http_another() makes it. NULL with error set. */
-struct api *api_another(const struct api *api, struct event_base *base, const char *address, struct error *error);
+/*
+ * Makes an api with the same namespace and settings for another loop and the one node at address, with an http of
+ * its own (http_for_node). NULL with error set.
+ */
+struct api *api_for_node(const struct api *api, struct event_base *base, const char *address, struct error *error);
 
 /*
- * The answer and its spans are valid until it returns. A save's or restore's answer is the end of its stream as
- * well.
+ * Tells the end of a request. answer and its spans are valid until the callback returns. The stream of a save or a
+ * restore has ended too.
  */
 typedef void api_answer(void *arg, const struct answer *answer);
 
-/* The control document is valid until it returns. */
+/* Tells the end of a request. control is valid until the callback returns. */
 typedef void api_control(void *arg, const struct control *control);
 
 /*
- * Start one request and give its handle, to be ended with http_cancel, or NULL if there is no memory (then done
- * does not run). done runs exactly once, from the loop, never from within the function.
+ * Both start one request; which of them is to be used stands in the row. done runs exactly once, from the loop,
+ * never from within the function; not after http_cancel, which ends the call that is given. NULL: no memory, and
+ * done does not run.
  */
 struct http_call *api_ask(struct api *api, enum api_row row, const struct api_request *request, api_answer *done,
     void *arg);
@@ -57,17 +66,18 @@ struct http_call *api_ask_control(struct api *api, enum api_row row, const struc
     api_control *done, void *arg);
 
 /*
- * Makes the body of a put: data, an object, byte for byte, and cas, if it is not NULL. 0, or -1: no memory, and
- * body is empty.
+ * Makes the body of a put in body, which need not be initialised: data, which must be a JSON object, byte for
+ * byte, and the check-and-set parameter *cas, unless cas is NULL. 0, or -1: no memory, and body is empty.
  */
 int api_put_body(struct buf *body, const char *data, size_t data_len, const uint64_t *cas);
 
-/* The node at that place among the configured addresses does not serve: others are asked first for a while. */
+/* Tells that the node at that place among the configured addresses is not fit: others are tried first for 10 s. */
 void api_node_failed(struct api *api, size_t address);
 
 /*
- * Pure, for tests: appends the row's path with what the request puts into it ("/v1/secret/data/a%20b?version=3")
- * to out. Everything but unreserved characters (RFC 3986) and "/" is percent-encoded. 0 or -1 (memory, limit).
+ * Appends the row's path with the request's mount, path and version in it ("/v1/secret/data/a%20b?version=3") to
+ * out. Everything but unreserved characters (RFC 3986) and "/" is percent-encoded. 0; or -1: no memory, or longer
+ * than out may become, and out is unchanged. Pure; declared here for tests.
  */
 int api_url(struct buf *out, enum api_row row, const struct api_request *request);
 

@@ -1,6 +1,6 @@
 /*
- * approle_wrapped: a SecretID that is handed over inside a response-wrapping token, which can be opened once. What
- * came out is kept, so that the same token is never opened twice.
+ * approle_wrapped: gets a SecretID out of a response-wrapping token, which OpenBao opens only once. The SecretID
+ * stays in memory, so that logins with the same token need not open it again.
  */
 #ifndef APPROLE_WRAPPED_H
 #define APPROLE_WRAPPED_H
@@ -14,25 +14,29 @@
 struct api;
 struct approle_wrapped;
 
-/* mount: of the AppRole method, which must have made the token; copied. NULL: no memory. */
+/* mount: where the AppRole method is mounted that must have made the token; copied. NULL: no memory. */
 struct approle_wrapped *approle_wrapped_new(struct api *api, const char *mount);
 
-/* Ends an opening under way (done does not run), wipes and frees. */
+/* Cancels an opening under way (done does not run), wipes and frees. NULL: does nothing. */
 void approle_wrapped_free(struct approle_wrapped *wrapped);
 
-/* Gives what came out of the wrapping token that was opened last, or was opened elsewhere and put here. */
+/*
+ * Gives the SecretID of the wrapping token that was opened last, and which token that was; valid as long as
+ * wrapped. A secret that came out of a token elsewhere, such as before a restart, may be copied into it.
+ */
 struct unwrapped_secret *approle_wrapped_secret(struct approle_wrapped *wrapped);
 
 /*
- * Looks where the token was made, and opens it, at that node (NULL: at any), whose name must last so long. done
- * runs once, from the loop: with AUTH_OK when what is kept is that token's SecretID, else with the result of a
- * login that fails for this reason. One at a time. 0, or -1: no memory, and done does not run.
+ * Asks OpenBao which path made the token, and opens it if that was the AppRole method's. node is the one to ask
+ * and is borrowed until done runs; NULL: any. done runs once, from the loop: with AUTH_OK when
+ * approle_wrapped_secret() is this token's SecretID, else with the result and reason of a login that fails because
+ * of it; reason is valid until done returns. One opening at a time. 0, or -1: no memory, and done does not run.
  */
 typedef void approle_wrapped_done(void *arg, enum auth_result result, const char *reason);
 int approle_wrapped_open(struct approle_wrapped *wrapped, const char *token, const char *node,
     uint64_t deadline_ms, approle_wrapped_done *done, void *arg);
 
-/* Pure, for tests: whether a wrapping token created at this path holds a SecretID of that mount. */
+/* Tells whether a wrapping token that was created at this path holds a SecretID of that mount. Pure; for tests. */
 bool approle_wrapped_path_ok(const char *creation_path, const char *mount);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * auth: one login at a time, whatever the way, and its end told from the loop.
+ * auth: runs one login at a time, by whichever way: finds the leader, reads the credentials, has the way send the
+ * login, and tells the end from the loop.
  */
 #include "daemon/upstream/auth.h"
 
@@ -14,7 +15,7 @@
 #include "proto/jwrite.h"
 #include "proto/utf8.h"
 
-#define BODY_MAX (16u * SECRETFILE_MAX) /* two files of which each byte is escaped */
+#define BODY_MAX (16u * SECRETFILE_MAX) /* enough for two files of which each byte is escaped */
 
 #define CASE_NEW(NAME, name, text) \
 	case AUTH_MODE_##NAME: \
@@ -34,7 +35,7 @@ static void finish_login(struct auth *auth, const struct auth_reply *reply)
 {
 	auth_done *done = auth->done;
 
-	/* Before the callback, which may begin the next login. */
+	/* The callback may begin the next login, which sets this again. */
 	auth->done = NULL;
 	done(auth->arg, reply);
 }
@@ -204,24 +205,24 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
 
 const struct unwrapped_secret *auth_unwrapped(const struct auth *auth)
 {
-	return auth->kept != NULL && auth->kept->secret_id != NULL ? auth->kept : NULL;
+	return auth->unwrapped != NULL && auth->unwrapped->secret_id != NULL ? auth->unwrapped : NULL;
 }
 
-bool auth_keep(struct auth *auth, const struct unwrapped_secret *kept)
+bool auth_set_unwrapped(struct auth *auth, const struct unwrapped_secret *unwrapped)
 {
-	return auth->kept != NULL && unwrapped_secret_copy(auth->kept, kept) == 0;
+	return auth->unwrapped != NULL && unwrapped_secret_copy(auth->unwrapped, unwrapped) == 0;
 }
 
-void auth_on_unwrapped(struct auth *auth, auth_unwrapped_secret *on_kept, void *arg)
+void auth_on_unwrapped(struct auth *auth, auth_secret_unwrapped *on_unwrapped, void *arg)
 {
-	auth->on_kept = on_kept;
-	auth->on_kept_arg = arg;
+	auth->on_unwrapped = on_unwrapped;
+	auth->on_unwrapped_arg = arg;
 }
 
-void auth_has_unwrapped(struct auth *auth)
+void auth_tell_unwrapped(struct auth *auth)
 {
-	if (auth->on_kept != NULL)
-		auth->on_kept(auth->on_kept_arg, auth->kept);
+	if (auth->on_unwrapped != NULL)
+		auth->on_unwrapped(auth->on_unwrapped_arg, auth->unwrapped);
 }
 
 bool auth_credential_changed(struct auth *auth)

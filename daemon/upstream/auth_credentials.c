@@ -1,5 +1,5 @@
 /*
- * auth_credentials: files and texts that hold credentials, read when they are needed.
+ * auth_credentials: reads the files and texts that hold credentials when they are needed, and compares digests.
  */
 #include "daemon/upstream/auth_credentials.h"
 
@@ -9,24 +9,24 @@
 #include "base/secretfile.h"
 #include "daemon/host/log.h"
 
-void auth_credentials_init(struct auth_credentials *c)
+void auth_credentials_init(struct auth_credentials *credentials)
 {
-	memset(c, 0, sizeof(*c));
+	memset(credentials, 0, sizeof(*credentials));
 	for (size_t i = 0; i < AUTH_CREDENTIALS_MAX; i++)
-		buf_init(&c->credential[i].read, SECRETFILE_MAX + 1);
+		buf_init(&credentials->credential[i].read, SECRETFILE_MAX + 1);
 }
 
-void auth_credentials_free(struct auth_credentials *c)
+void auth_credentials_free(struct auth_credentials *credentials)
 {
-	auth_credentials_forget(c);
-	for (size_t i = 0; i < c->n; i++)
-		secmem_free(c->credential[i].file);
-	c->n = 0;
+	auth_credentials_forget(credentials);
+	for (size_t i = 0; i < credentials->n; i++)
+		secmem_free(credentials->credential[i].file);
+	credentials->n = 0;
 }
 
-int auth_credentials_add(struct auth_credentials *c, const char *file, const char *text)
+int auth_credentials_add(struct auth_credentials *credentials, const char *file, const char *text)
 {
-	struct auth_credential *added = &c->credential[c->n++];
+	struct auth_credential *added = &credentials->credential[credentials->n++];
 
 	if (file != NULL)
 		added->file = secmem_strdup(file);
@@ -48,15 +48,17 @@ static int read_one(struct auth_credential *credential, struct error *why)
 	return buf_put(read, "", 1) < 0 ? error_set(why, "out of memory") : 0;
 }
 
-/* What all give now, and its digest. */
-static int read_credentials(struct auth_credentials *c, struct digest *ret, struct error *why)
+/*
+ * Reads all credentials and gives their digest. -1 with why set: one cannot be read, and none is left in memory.
+ */
+static int read_credentials(struct auth_credentials *credentials, struct digest *ret, struct error *why)
 {
-	const struct buf *first = &c->credential[0].read, *second = &c->credential[1].read;
+	const struct buf *first = &credentials->credential[0].read, *second = &credentials->credential[1].read;
 
 	ret->valid = false;
-	for (size_t i = 0; i < c->n; i++) {
-		if (read_one(&c->credential[i], why) < 0) {
-			auth_credentials_forget(c);
+	for (size_t i = 0; i < credentials->n; i++) {
+		if (read_one(&credentials->credential[i], why) < 0) {
+			auth_credentials_forget(credentials);
 			return -1;
 		}
 	}
@@ -64,58 +66,61 @@ static int read_credentials(struct auth_credentials *c, struct digest *ret, stru
 	return 0;
 }
 
-/* Once for each content: what was read by somebody has to be replaced, not only its mode. */
-static void warn_of_public_files(struct auth_credentials *c)
+/*
+ * Warns once for each content: it may have been read, so not only the file's mode but its content must be
+ * replaced.
+ */
+static void warn_of_public_files(struct auth_credentials *credentials)
 {
-	if (digest_equal(&c->used, &c->warned_of))
+	if (digest_equal(&credentials->used, &credentials->warned_of))
 		return;
-	for (size_t i = 0; i < c->n; i++) {
-		const struct auth_credential *credential = &c->credential[i];
+	for (size_t i = 0; i < credentials->n; i++) {
+		const struct auth_credential *credential = &credentials->credential[i];
 		if (credential->file == NULL || !credential->is_private || !secretfile_is_public(credential->file))
 			continue;
 		log_warning("%s: every user of this host may read it: chmod 600 it, and replace what is in it",
 		    credential->file);
-		c->warned_of = c->used;
+		credentials->warned_of = credentials->used;
 	}
 }
 
-int auth_credentials_read(struct auth_credentials *c, struct error *why)
+int auth_credentials_read(struct auth_credentials *credentials, struct error *why)
 {
-	c->seen.valid = false;
-	if (read_credentials(c, &c->used, why) < 0)
+	credentials->seen.valid = false;
+	if (read_credentials(credentials, &credentials->used, why) < 0)
 		return -1;
-	warn_of_public_files(c);
+	warn_of_public_files(credentials);
 	return 0;
 }
 
-const char *auth_credentials_text(const struct auth_credentials *c, size_t i)
+const char *auth_credentials_text(const struct auth_credentials *credentials, size_t i)
 {
-	return (const char *)buf_data(&c->credential[i].read);
+	return (const char *)buf_data(&credentials->credential[i].read);
 }
 
-void auth_credentials_forget(struct auth_credentials *c)
+void auth_credentials_forget(struct auth_credentials *credentials)
 {
-	for (size_t i = 0; i < c->n; i++)
-		buf_free(&c->credential[i].read);
+	for (size_t i = 0; i < credentials->n; i++)
+		buf_free(&credentials->credential[i].read);
 }
 
-static bool any_file(const struct auth_credentials *c)
+static bool any_file(const struct auth_credentials *credentials)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		if (c->credential[i].file != NULL)
+	for (size_t i = 0; i < credentials->n; i++) {
+		if (credentials->credential[i].file != NULL)
 			return true;
 	}
 	return false;
 }
 
-/* What cannot be read now may be about to be written. */
-bool auth_credentials_changed(struct auth_credentials *c)
+/* A file that cannot be read now may be about to be written, so that is no change. */
+bool auth_credentials_changed(struct auth_credentials *credentials)
 {
-	struct digest before = c->seen;
+	struct digest before = credentials->seen;
 	struct error ignored;
 
-	if (!any_file(c) || read_credentials(c, &c->seen, &ignored) < 0)
+	if (!any_file(credentials) || read_credentials(credentials, &credentials->seen, &ignored) < 0)
 		return false;
-	auth_credentials_forget(c);
-	return digest_equal(&c->seen, &before) && !digest_equal(&c->seen, &c->used);
+	auth_credentials_forget(credentials);
+	return digest_equal(&credentials->seen, &before) && !digest_equal(&credentials->seen, &credentials->used);
 }

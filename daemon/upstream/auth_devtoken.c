@@ -1,11 +1,12 @@
 /*
- * auth_devtoken: "logs in" with a token from a file, as it is. For developers: compiled only with DEV_TOKEN=1.
+ * auth_devtoken: "logs in" with the token that is in a file. It is for developers, and compiled only with
+ * DEV_TOKEN=1.
  */
 #include "base/secmem.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth_internal.h"
 
-/* A live token may be forbidden to look itself up: then it is taken for one that does not expire. */
+/* A policy may deny a live token to look itself up. It is then taken for one that does not expire. */
 static void on_devtoken_lookup(void *arg, const struct control *control)
 {
 	struct auth *auth = arg;

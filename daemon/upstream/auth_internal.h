@@ -1,6 +1,6 @@
 /*
- * auth_internal: what the ways to log in have in common. Only for auth.c and the auth_*.c files, which thereby are
- * the only ones that can make a struct auth.
+ * auth_internal: the struct and the functions that the ways to log in share. Only auth.c and the auth_*.c files
+ * may include it, so that nobody else can make a struct auth.
  */
 #ifndef AUTH_INTERNAL_H
 #define AUTH_INTERNAL_H
@@ -14,36 +14,41 @@
 #include "daemon/upstream/leader.h"
 
 struct auth_ops {
-	void (*login)(struct auth *auth); /* the credentials are there; ends with auth_ok or auth_fail */
-	void (*free)(struct auth *auth);  /* the way's own part, and the struct; also ends what it has begun */
-	bool borrowed;                    /* as in struct auth_reply */
-	enum auth_result denied;          /* what a 403 to the login comes to … */
-	const char *denied_reason;        /* … and its reason, where OpenBao names none */
+	/* Logs in with the credentials, which have been read. Ends with auth_ok, from the loop, or auth_fail. */
+	void (*login)(struct auth *auth);
+	/* Cancels what login has begun, and frees the way's own part and the struct. */
+	void (*free)(struct auth *auth);
+	bool borrowed;             /* as in struct auth_reply */
+	enum auth_result denied;   /* the result of a login that gets a 403 … */
+	const char *denied_reason; /* … and its reason, unless OpenBao names one */
 };
 
-/* The first member of each way's own struct. */
+/* The common part of all ways to log in, the first member of each way's own struct. */
 struct auth {
 	const struct auth_ops *ops;
 	struct api *api;
-	struct leader *leader; /* NULL: logins go to any node */
-	struct leader_wait *search;
-	char *node;  /* where this login goes; NULL: to any */
-	char *mount; /* of the method; NULL: it has none */
+	struct leader *leader;      /* NULL: logins go to any node */
+	struct leader_wait *search; /* for the leader, under way; else NULL */
+	char *node;                 /* the node that this login goes to; NULL: any */
+	char *mount;                /* of the auth method; NULL: it has none */
 	struct auth_credentials credentials;
 	struct http_call *call; /* the login's own request */
 	uint64_t deadline_ms;
-	struct event failed;     /* tells a failure from the loop */
-	enum auth_result result; /* of the failure */
+	struct event failed; /* tells the failure below from the loop */
+	enum auth_result result;
 	struct error reason;
 	auth_done *done; /* NULL: no login is under way */
 	void *arg;
-	/* what outlives a login of this way; NULL: nothing does. Its way's own to free */
-	struct unwrapped_secret *kept;
-	auth_unwrapped_secret *on_kept; /* NULL: nobody asks */
-	void *on_kept_arg;
+	/* the SecretID that came out of a wrapping token, owned by the way; NULL: the way has no such thing */
+	struct unwrapped_secret *unwrapped;
+	auth_secret_unwrapped *on_unwrapped; /* NULL: nobody asks */
+	void *on_unwrapped_arg;
 };
 
-/* mount: copied; NULL for none. 0; or -1: no memory, and auth_free is to be called all the same. */
+/*
+ * Initialises a zeroed struct. mount is copied; NULL: none. 0; or -1: no memory, and auth_free must still be
+ * called.
+ */
 int auth_init(struct auth *auth, struct event_base *base, struct api *api, const char *mount,
     const struct auth_ops *ops);
 
@@ -52,25 +57,29 @@ struct auth_member {
 	const char *name, *value;
 };
 
-/* Sends the login, forgets the credentials, and ends as the answer says. May be called from within ops->login. */
+/*
+ * Sends a login with these members, wipes the credentials, and ends the login when the answer comes. May be called
+ * from within ops->login.
+ */
 void auth_send(struct auth *auth, const struct auth_member members[2]);
 
-/* Can it stand in a header, as tokens do? */
+/* Tells whether the text has only characters that a token may have, which goes into a header: visible ASCII. */
 bool auth_is_token(const char *text);
 
-/* A wrapping token was opened, and what came out is in auth->kept. */
-void auth_has_unwrapped(struct auth *auth);
+/* Tells whoever asked (auth_on_unwrapped) that a wrapping token was opened; its SecretID is in auth->unwrapped. */
+void auth_tell_unwrapped(struct auth *auth);
 
 /*
- * The login has worked. Only from the loop; nothing of auth may be touched afterwards. client_token need not
- * outlive it.
+ * Ends a login that has worked. To be called from the loop, never from within ops->login; auth must not be used
+ * after it, since the callback may free it. client_token is copied by whoever needs it. lease_ms 0: it does not
+ * expire.
  */
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable);
 
-/* The login has failed. May be called at any time, also from within ops->login; the reason is copied. */
+/* Ends a login that has failed. May be called at any time, also from within ops->login; the reason is copied. */
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason);
 
-/* Does what auth_fail() does, with the result that stands for that of a control document. */
+/* Ends a login that has failed with the result and reason that follow from OpenBao's answer. */
 void auth_fail_control(struct auth *auth, const struct control *control);
 
 #endif

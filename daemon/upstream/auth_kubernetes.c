@@ -1,6 +1,6 @@
 /*
- * auth_kubernetes: the login with a role's name and the token of a Kubernetes service account. The token's file is
- * read at each login: Kubernetes replaces it long before the token in it expires.
+ * auth_kubernetes: logs in with a role's name and the token of a Kubernetes service account. The token's file is
+ * read at each login, since Kubernetes replaces it long before the token in it expires.
  */
 #include "base/secmem.h"
 #include "daemon/upstream/auth_internal.h"
@@ -12,23 +12,23 @@ struct kubernetes {
 
 static void kubernetes_login(struct auth *auth)
 {
-	const struct kubernetes *k = (const struct kubernetes *)auth;
+	const struct kubernetes *kubernetes = (const struct kubernetes *)auth;
 	const char *token = auth_credentials_text(&auth->credentials, 0);
 
-	auth_send(auth, (struct auth_member[]){ { "role", k->role }, { "jwt", token } });
+	auth_send(auth, (struct auth_member[]){ { "role", kubernetes->role }, { "jwt", token } });
 }
 
 static void kubernetes_free(struct auth *auth)
 {
-	struct kubernetes *k = (struct kubernetes *)auth;
+	struct kubernetes *kubernetes = (struct kubernetes *)auth;
 
-	secmem_free(k->role);
-	secmem_free(k);
+	secmem_free(kubernetes->role);
+	secmem_free(kubernetes);
 }
 
 /*
- * The method locks nobody out, and answers 403 also when it cannot ask Kubernetes about the token. So the login is
- * tried again as after other failures, and at once with another token.
+ * The Kubernetes method locks nobody out, and also answers with 403 when it cannot ask Kubernetes about the token.
+ * So the login is tried again as after other failures, and at once when there is another token.
  */
 static const struct auth_ops kubernetes_ops = {
 	.login = kubernetes_login,
@@ -42,14 +42,14 @@ static const struct auth_ops kubernetes_ops = {
 struct auth *auth_kubernetes_new(struct event_base *base, struct api *api,
     const struct auth_kubernetes_options *options)
 {
-	struct kubernetes *k = secmem_calloc(1, sizeof(*k));
+	struct kubernetes *kubernetes = secmem_calloc(1, sizeof(*kubernetes));
 
-	if (k == NULL)
+	if (kubernetes == NULL)
 		return NULL;
-	if (auth_init(&k->auth, base, api, options->mount, &kubernetes_ops) == 0 &&
-	    auth_credentials_add(&k->auth.credentials, options->token_file, NULL) == 0 &&
-	    (k->role = secmem_strdup(options->role)) != NULL)
-		return &k->auth;
-	auth_free(&k->auth);
+	if (auth_init(&kubernetes->auth, base, api, options->mount, &kubernetes_ops) == 0 &&
+	    auth_credentials_add(&kubernetes->auth.credentials, options->token_file, NULL) == 0 &&
+	    (kubernetes->role = secmem_strdup(options->role)) != NULL)
+		return &kubernetes->auth;
+	auth_free(&kubernetes->auth);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /*
- * auth_modes: the table of the ways to log in, and the only one: the configuration and auth.c take from it what
- * ways there are. A way is added by a row here, and then nothing compiles until it has its struct
- * auth_NAME_options, its auth_NAME_new in an auth_NAME.c, and what config_auth.c must know of it.
+ * auth_modes: the only table of the ways to log in; the configuration and auth.c use it. To add a way, add a row
+ * here. Nothing compiles then until there are its struct auth_NAME_options in auth.h, its auth_NAME_new in an
+ * auth_NAME.c, and what config_auth.c must know of it.
  */
 #ifndef AUTH_MODES_H
 #define AUTH_MODES_H
@@ -12,7 +12,7 @@
 	X(KUBERNETES, kubernetes, "kubernetes") \
 	AUTH_MODES_OF_DEVELOPERS(X)
 
-/* Not even a string of it is in a build for production. */
+/* A build for production holds nothing of this way, not even its name. */
 #ifdef SECRETSTORE_DEV_TOKEN
 #define AUTH_MODES_OF_DEVELOPERS(X) X(DEVTOKEN, devtoken, "dev_token")
 #else

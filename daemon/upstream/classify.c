@@ -1,5 +1,5 @@
 /*
- * classify: what OpenBao's answers to requests for callers mean. Of its own texts none is passed on.
+ * classify: tells what OpenBao's answers to requests for callers mean. None of its own texts is passed on.
  */
 #include "daemon/upstream/classify.h"
 
@@ -22,71 +22,72 @@ static void set_answer(struct answer *ret, const struct http_reply *reply, enum 
 	ret->failure.status = reply->status;
 }
 
-static void failed(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
+static void answer_failed(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
 {
 	set_answer(ret, reply, VERDICT_FAILED, code, message);
 }
 
-static void again(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code,
+static void answer_retry(struct answer *ret, const struct http_reply *reply, uint64_t ms, enum code code,
     const char *message)
 {
 	set_answer(ret, reply, VERDICT_AGAIN, code, message);
 	ret->again_ms = ms;
 }
 
-static void odd(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
+static void answer_odd(struct answer *ret, const struct http_reply *reply, enum code code, const char *message)
 {
 	set_answer(ret, reply, VERDICT_FAILED, code, message);
 	ret->odd = true;
 }
 
-static void denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase,
+static void answer_denied(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase,
     const char *message)
 {
 	set_answer(ret, reply, VERDICT_DENIED, CODE_PERMISSION_DENIED, message);
 	ret->denied_wrapped = phrase == PHRASE_PERMISSION_DENIED_WRAPPED;
 }
 
-static void rate_limited(struct answer *ret, const struct http_reply *reply)
+static void answer_rate_limited(struct answer *ret, const struct http_reply *reply)
 {
-	again(ret, reply, reply->retry_after_ms > 0 ? reply->retry_after_ms : AGAIN_RATE_MS, CODE_OVERLOADED,
-	    "OpenBao limits its clients' rate");
+	answer_retry(ret, reply, reply->retry_after_ms > 0 ? reply->retry_after_ms : AGAIN_RATE_MS,
+	    CODE_OVERLOADED, "OpenBao limits its clients' rate");
 }
 
 /*
- * What holds for reads and writes alike: the request was refused before anything was done. False if the answer
- * says no such thing.
+ * Takes an answer that says, to reads and writes alike, that the request was refused before anything was done.
+ * False: the answer does not say so, and *ret is unchanged.
  */
 static bool take_refusal(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
 	if (reply->status == 403)
-		denied(ret, reply, phrase, "OpenBao's policies do not allow this to the daemon");
+		answer_denied(ret, reply, phrase, "OpenBao's policies do not allow this to the daemon");
 	else if (reply->status == 429)
-		rate_limited(ret, reply);
+		answer_rate_limited(ret, reply);
 	else if (reply->status == 400 && phrase == PHRASE_UPGRADING)
-		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE,
+		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE,
 		    "the mount is still being made ready by OpenBao");
 	else if (reply->status == 404 && phrase == PHRASE_NAMESPACE_NOT_FOUND)
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "the configured namespace does not exist in OpenBao");
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
+		    "the configured namespace does not exist in OpenBao");
 	else if (reply->status == 503 && phrase == PHRASE_SEALED)
-		failed(ret, reply, CODE_SEALED, "OpenBao is sealed");
+		answer_failed(ret, reply, CODE_SEALED, "OpenBao is sealed");
 	else if (reply->status == 503 && phrase == PHRASE_NOT_INITIALIZED)
-		failed(ret, reply, CODE_NOT_INITIALIZED, "OpenBao is not initialized");
+		answer_failed(ret, reply, CODE_NOT_INITIALIZED, "OpenBao is not initialized");
 	else if ((reply->status == 503 || reply->status == 500) && phrase == PHRASE_NO_ACTIVE_NODE)
-		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao has no active node");
+		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao has no active node");
 	else
 		return false;
 	ret->unreachable = reply->status == 503 || reply->status == 500;
 	return true;
 }
 
-/* No connection: for reads and writes alike nothing has happened. False if there was one. */
-static bool no_connection(struct answer *ret, const struct http_reply *reply)
+/* Takes a reply without a connection, when nothing can have been done. False: there was a connection. */
+static bool take_no_connection(struct answer *ret, const struct http_reply *reply)
 {
 	if (reply->outcome == HTTP_CONNECT)
-		failed(ret, reply, CODE_UNAVAILABLE, "OpenBao does not answer: no connection");
+		answer_failed(ret, reply, CODE_UNAVAILABLE, "OpenBao does not answer: no connection");
 	else if (reply->outcome == HTTP_TLS)
-		failed(ret, reply, CODE_UNAVAILABLE,
+		answer_failed(ret, reply, CODE_UNAVAILABLE,
 		    "no connection to OpenBao: its certificate was not accepted, or the TLS handshake failed");
 	else
 		return false;
@@ -98,29 +99,30 @@ static bool no_connection(struct answer *ret, const struct http_reply *reply)
 
 static void read_without_reply(struct answer *ret, const struct http_reply *reply)
 {
-	if (no_connection(ret, reply))
+	if (take_no_connection(ret, reply))
 		return;
 	switch (reply->outcome) {
 	case HTTP_DEADLINE:
-		failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time");
+		answer_failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time");
 		ret->unreachable = true;
 		break;
 	case HTTP_BROKEN:
-		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE, "the connection to OpenBao broke");
+		answer_retry(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE, "the connection to OpenBao broke");
 		ret->unreachable = true;
 		break;
 	case HTTP_TOO_BIG:
-		failed(ret, reply, CODE_TOO_LARGE, "OpenBao's answer is larger than the daemon can pass on");
+		answer_failed(ret, reply, CODE_TOO_LARGE,
+		    "OpenBao's answer is larger than the daemon can pass on");
 		break;
 	default:
-		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+		answer_failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 		break;
 	}
 }
 
 /*
- * An answer to a read that holds no document. A 307 is a standby's whose leader cannot be reached, as while
- * another one is elected.
+ * Takes an answer to a read that holds no document. A standby sends a 307 when the leader cannot be reached, as
+ * while another one is elected.
  */
 static void read_failed(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
@@ -129,25 +131,26 @@ static void read_failed(struct answer *ret, const struct http_reply *reply, enum
 	if (take_refusal(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_STEPPING_DOWN || status == 307 || status == 502 || status == 503 || status == 504) {
-		again(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao cannot answer now");
+		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao cannot answer now");
 		ret->unreachable = true;
 	} else if (status >= 200 && status < 300) {
-		odd(ret, reply, CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content");
+		answer_odd(ret, reply, CODE_EMPTY_RESPONSE, "OpenBao sent an answer without content");
 	} else if (status >= 300 && status < 400) {
-		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao sent the request elsewhere, which is not followed");
+		answer_odd(ret, reply, CODE_UPSTREAM_ERROR,
+		    "OpenBao sent the request elsewhere, which is not followed");
 	} else if (status == 404 || status == 405) {
-		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing of this kind at this mount");
+		answer_odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing of this kind at this mount");
 	} else {
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao answered with an error");
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao answered with an error");
 	}
 }
 
-/* What a get's document holds. */
-struct secret {
+/* The document that answers a get. */
+struct secret_document {
 	struct jspan envelope, data, metadata, version, created_time, deletion_time, destroyed, custom_metadata;
 };
 
-static int secret_read(const struct http_reply *reply, struct secret *secret)
+static int read_secret_document(const struct http_reply *reply, struct secret_document *secret)
 {
 	const struct members metadata[] = {
 		{ JNAME("version"), &secret->version, NULL },
@@ -168,7 +171,9 @@ static int secret_read(const struct http_reply *reply, struct secret *secret)
 	return members_take(reply->body, reply->body_len, top);
 }
 
-/* The version's metadata, which answers to gets and puts hold in the same form. False: not what KV v2 sends. */
+/*
+ * Takes a version's metadata, which answers to gets and puts have in the same form. False: not what KV v2 sends.
+ */
 static bool take_version(struct answer *ret, struct jspan version, struct jspan created_time,
     struct jspan custom_metadata)
 {
@@ -186,17 +191,18 @@ static bool take_version(struct answer *ret, struct jspan version, struct jspan 
 
 static void get_found(struct answer *ret, const struct http_reply *reply)
 {
-	struct secret secret;
+	struct secret_document secret;
 
 	if (reply->body_len == 0) {
 		read_failed(ret, reply, PHRASE_OTHER);
 		return;
 	}
-	if (secret_read(reply, &secret) < 0 ||
+	if (read_secret_document(reply, &secret) < 0 ||
 	    !take_version(ret, secret.version, secret.created_time, secret.custom_metadata)) {
-		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer is not one of a KV version 2 engine");
+		answer_odd(ret, reply, CODE_UPSTREAM_ERROR,
+		    "OpenBao's answer is not one of a KV version 2 engine");
 	} else if (!members_is(secret.data, JSON_OBJECT)) {
-		odd(ret, reply, CODE_UPSTREAM_ERROR, "the secret holds no object");
+		answer_odd(ret, reply, CODE_UPSTREAM_ERROR, "the secret holds no object");
 	} else {
 		ret->verdict = VERDICT_OK;
 		ret->data = secret.data;
@@ -205,14 +211,14 @@ static void get_found(struct answer *ret, const struct http_reply *reply)
 
 static void get_not_found(struct answer *ret, const struct http_reply *reply)
 {
-	struct secret secret;
+	struct secret_document secret;
 	enum upstream_phrase phrase;
 	uint64_t version;
 	bool none;
 
-	if (secret_read(reply, &secret) == 0 && members_is(secret.data, JSON_NULL) &&
+	if (read_secret_document(reply, &secret) == 0 && members_is(secret.data, JSON_NULL) &&
 	    members_is(secret.version, JSON_NUMBER) && jspan_number(secret.version, &version) == 0) {
-		failed(ret, reply, CODE_NOT_FOUND,
+		answer_failed(ret, reply, CODE_NOT_FOUND,
 		    members_is(secret.destroyed, JSON_TRUE) ? "this version of the secret is destroyed"
 							    : "this version of the secret is deleted");
 		ret->failure.deleted = true;
@@ -221,7 +227,7 @@ static void get_not_found(struct answer *ret, const struct http_reply *reply)
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, &none);
 	if (none)
-		failed(ret, reply, CODE_NOT_FOUND, "there is no such secret or version");
+		answer_failed(ret, reply, CODE_NOT_FOUND, "there is no such secret or version");
 	else
 		read_failed(ret, reply, phrase);
 }
@@ -241,27 +247,28 @@ void classify_get(const struct http_reply *reply, struct answer *ret)
 
 /* -- writes -- */
 
-static void unknown(struct answer *ret, const struct http_reply *reply, const char *message)
+static void answer_unknown(struct answer *ret, const struct http_reply *reply, const char *message)
 {
-	failed(ret, reply, CODE_UNKNOWN_OUTCOME, message);
+	answer_failed(ret, reply, CODE_UNKNOWN_OUTCOME, message);
 }
 
 static void put_without_reply(struct answer *ret, const struct http_reply *reply)
 {
-	if (!reply->sent && no_connection(ret, reply))
+	if (!reply->sent && take_no_connection(ret, reply))
 		return;
 	if (reply->sent)
-		unknown(ret, reply,
+		answer_unknown(ret, reply,
 		    reply->outcome == HTTP_DEADLINE
-			? "the write was sent, and OpenBao did not answer in time: it may or may not have been done"
+			? "the write was sent, and OpenBao did not answer in time: "
+			  "it may or may not have been done"
 			: "the write was sent, and no whole answer came: it may or may not have been done");
 	else if (reply->outcome == HTTP_DEADLINE)
-		failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time; nothing was sent");
+		answer_failed(ret, reply, CODE_TIMEOUT, "OpenBao did not answer in time; nothing was sent");
 	else if (reply->outcome == HTTP_BROKEN)
-		again(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE,
+		answer_retry(ret, reply, AGAIN_BROKEN_MS, CODE_UNAVAILABLE,
 		    "the connection to OpenBao broke; nothing was sent");
 	else
-		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+		answer_failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 	ret->unreachable = reply->outcome == HTTP_DEADLINE || reply->outcome == HTTP_BROKEN;
 }
 
@@ -280,11 +287,14 @@ static void put_done(struct answer *ret, const struct http_reply *reply)
 	if (members_take(reply->body, reply->body_len, top) == 0 &&
 	    take_version(ret, version, created_time, custom_metadata))
 		return;
-	unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
+	answer_unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
 	ret->odd = true;
 }
 
-/* The answers that are known to leave the secret as it was; all others might not. */
+/*
+ * Takes an answer other than 200. The outcome is unknown, unless the answer is known to leave the secret
+ * untouched.
+ */
 static void put_failed(struct answer *ret, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
@@ -293,22 +303,25 @@ static void put_failed(struct answer *ret, const struct http_reply *reply)
 	if (take_refusal(ret, reply, phrase))
 		return;
 	if (status == 400 && phrase == PHRASE_CAS_MISMATCH)
-		failed(ret, reply, CODE_CAS_MISMATCH,
+		answer_failed(ret, reply, CODE_CAS_MISMATCH,
 		    "cas mismatch: check-and-set parameter did not match the current version (REQ-004, PX-0003)");
 	else if (status == 400 && phrase == PHRASE_CAS_REQUIRED)
-		failed(ret, reply, CODE_CAS_REQUIRED, "this secret may only be written with check-and-set");
+		answer_failed(ret, reply, CODE_CAS_REQUIRED, "this secret may only be written with check-and-set");
 	else if (status == 400)
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao did not accept the write; nothing was written");
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
+		    "OpenBao did not accept the write; nothing was written");
 	else if (status == 404 || status == 405)
-		odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing to write to at this mount");
+		answer_odd(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao has nothing to write to at this mount");
 	else if (status == 413 || (status == 500 && phrase == PHRASE_VALUE_TOO_LARGE))
-		failed(ret, reply, CODE_TOO_LARGE, "the secret is larger than OpenBao takes; nothing was written");
+		answer_failed(ret, reply, CODE_TOO_LARGE,
+		    "the secret is larger than OpenBao takes; nothing was written");
 	else if (status >= 200 && status < 300) {
-		unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
+		answer_unknown(ret, reply, "OpenBao's answer to the write is not one of a KV version 2 engine");
 		ret->odd = true;
 	} else {
-		/* 307: a standby had passed it on to the leader, and cannot say what became of it */
-		unknown(ret, reply, "OpenBao answered the write with an error: it may or may not have been done");
+		/* A standby that passed the write on to the leader, and got no answer from it, sends a 307. */
+		answer_unknown(ret, reply,
+		    "OpenBao answered the write with an error: it may or may not have been done");
 		ret->unreachable = status == 307 || status >= 500;
 	}
 }
@@ -350,9 +363,9 @@ static void mount_found(const struct http_reply *reply, const char *mount, struc
 	const struct members top[] = { { JNAME("data"), &envelope, data }, { { NULL, 0 }, NULL, NULL } };
 
 	if (members_take(reply->body, reply->body_len, top) < 0 || !members_is(envelope, JSON_OBJECT))
-		failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer about the mount cannot be read");
 	else if (!is_mount_path(path, mount) || !jspan_equals(type, "kv") || !jspan_equals(version, "2"))
-		failed(ret, reply, CODE_NOT_KV_V2, message);
+		answer_failed(ret, reply, CODE_NOT_KV_V2, message);
 	else
 		ret->verdict = VERDICT_OK;
 }
@@ -372,19 +385,19 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
 	if (reply->status == 403)
-		denied(ret, reply, phrase,
+		answer_denied(ret, reply, phrase,
 		    "there is no such mount, or OpenBao's policies do not allow it to the daemon");
 	else if ((reply->status == 404 && phrase != PHRASE_NAMESPACE_NOT_FOUND) ||
 	    (reply->status == 400 && phrase == PHRASE_OTHER))
-		failed(ret, reply, CODE_NOT_KV_V2, "there is no such mount in OpenBao");
+		answer_failed(ret, reply, CODE_NOT_KV_V2, "there is no such mount in OpenBao");
 	else
 		read_failed(ret, reply, phrase);
 }
 
 /* -- snapshots -- */
 
-/* The reference knows a cluster without raft by its phrase, since the status differs between versions. */
-static bool no_raft(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
+/* A cluster without raft is recognised by the phrase, since the status differs between versions of OpenBao. */
+static bool take_no_raft(struct answer *ret, const struct http_reply *reply, enum upstream_phrase phrase)
 {
 	const char *said = phrase == PHRASE_RAFT_NOT_IN_USE ? "raft storage is not in use"
 	    : phrase == PHRASE_UNSUPPORTED_PATH             ? "unsupported path"
@@ -392,7 +405,7 @@ static bool no_raft(struct answer *ret, const struct http_reply *reply, enum ups
 
 	if (said == NULL)
 		return false;
-	failed(ret, reply, CODE_RAFT_UNSUPPORTED, "");
+	answer_failed(ret, reply, CODE_RAFT_UNSUPPORTED, "");
 	snprintf(ret->failure.message, sizeof(ret->failure.message),
 	    "secretstore: raft storage not in use (OpenBao answered with HTTP status %d: %s)", reply->status,
 	    said);
@@ -413,20 +426,20 @@ void classify_save(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (reply->status == 403 || !no_raft(ret, reply, phrase))
+	if (reply->status == 403 || !take_no_raft(ret, reply, phrase))
 		read_failed(ret, reply, phrase);
 }
 
 static void restore_without_reply(struct answer *ret, const struct http_reply *reply)
 {
-	if (!reply->sent && no_connection(ret, reply))
+	if (!reply->sent && take_no_connection(ret, reply))
 		return;
 	if (reply->outcome == HTTP_INTERNAL)
-		failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
+		answer_failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 	else if (!reply->sent)
-		failed(ret, reply, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was sent");
+		answer_failed(ret, reply, CODE_UNAVAILABLE, "the connection to OpenBao broke; nothing was sent");
 	else
-		unknown(ret, reply, "the snapshot was sent, and OpenBao did not say what it did with it");
+		answer_unknown(ret, reply, "the snapshot was sent, and OpenBao did not say what it did with it");
 	ret->unreachable = reply->outcome != HTTP_INTERNAL;
 }
 
@@ -444,20 +457,20 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (take_refusal(ret, reply, phrase) || no_raft(ret, reply, phrase))
+	if (take_refusal(ret, reply, phrase) || take_no_raft(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_OTHER_KEYS)
-		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
 		    "the snapshot is of a cluster with other unseal keys, which OpenBao "
 		    "restores only by force; nothing was restored");
 	else if (phrase == PHRASE_NOT_A_SNAPSHOT)
-		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
 		    "OpenBao could not read the snapshot to its end, or did not wait for it "
 		    "(its listener's http_read_timeout); nothing was restored");
 	else if (reply->status >= 300 && reply->status < 500)
-		failed(ret, reply, CODE_UPSTREAM_ERROR,
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
 		    "OpenBao did not accept the snapshot; nothing was restored");
 	else
-		unknown(ret, reply,
+		answer_unknown(ret, reply,
 		    "OpenBao answered the restore with an error of its own: it may or may not have been done");
 }

@@ -1,6 +1,6 @@
 /*
- * classify: what an answer to a request for a caller means. Pure: bytes in, verdict out, nothing of the answer's
- * own texts comes through.
+ * classify: what OpenBao's answer to a request for a caller means: bytes in, a verdict out. OpenBao's own error
+ * texts are never passed on, since they can quote a secret's value. Pure.
  */
 #ifndef CLASSIFY_H
 #define CLASSIFY_H
@@ -16,18 +16,18 @@
 enum verdict {
 	VERDICT_OK,
 	VERDICT_FAILED, /* final; failure says why */
-	VERDICT_AGAIN,  /* nothing was done, and it may work after again_ms, within the deadline; else failure */
-	VERDICT_DENIED  /* 403: the token may be dead (token_denied decides); if it is not, failure holds */
+	VERDICT_AGAIN,  /* nothing was done: a retry after again_ms may succeed; else failure says why */
+	VERDICT_DENIED  /* 403: the token may be dead (login_denied() decides); if it is alive, failure says why */
 };
 
 struct answer {
 	enum verdict verdict;
 	struct failure failure; /* set unless VERDICT_OK */
 	uint64_t again_ms;      /* VERDICT_AGAIN */
-	bool denied_wrapped;    /* VERDICT_DENIED: the text was wrapped, a hint that the token is alive */
-	bool unreachable;       /* no answer came: worth asking whether OpenBao is there at all */
-	bool odd;               /* an answer that a KV v2 mount does not give: ask the mount guard again */
-	/* VERDICT_OK; spans of the reply's body, len 0 when absent */
+	bool denied_wrapped;    /* VERDICT_DENIED: the text was wrapped, as when a policy denies a live token */
+	bool unreachable;       /* no answer, or one that says "not now": health should look at OpenBao */
+	bool odd;               /* a KV v2 mount does not give such an answer: ask the mount guard again */
+	/* VERDICT_OK; spans of the reply's body, with len 0 when absent */
 	struct jspan data;
 	struct jspan metadata;     /* custom_metadata: an object, or null */
 	struct jspan created_time; /* a string */
@@ -35,16 +35,16 @@ struct answer {
 };
 
 /*
- * A function for each row that names one. reply is whole or says why it is not; the spans of *ret are the reply's.
- * - classify_get: data.data and data.metadata.version must be there.
- * - classify_put: whatever is not known to have left the secret untouched is CODE_UNKNOWN_OUTCOME.
- * - classify_mount: VERDICT_OK only if it is a KV version 2 engine that is mounted right at mount.
- * - classify_save: VERDICT_OK for a 2xx, which says nothing yet of the snapshot itself. VERDICT_AGAIN is for the
- *   caller to judge,
- *   who knows whether something of it had come.
- * - classify_restore: VERDICT_OK if OpenBao has taken it, to apply it from then on. Whatever is not known to have
- *   left the cluster
- *   as it was is CODE_UNKNOWN_OUTCOME, on the assumption that the last byte was sent.
+ * Declares a function for each row of api_rows.h that names one. reply need not be a whole reply; *ret is set in
+ * any case, and its spans point into the reply's body.
+ * - classify_get: VERDICT_OK if data.data is an object and data.metadata.version a number.
+ * - classify_put: a failure is CODE_UNKNOWN_OUTCOME unless it is known to have left the secret untouched.
+ * - classify_mount: VERDICT_OK only if a KV version 2 engine is mounted exactly at mount.
+ * - classify_save: VERDICT_OK for a 2xx, which says nothing yet about the snapshot itself. After VERDICT_AGAIN
+ *   only the caller knows whether a part of the snapshot had come, and with it whether a retry is possible.
+ * - classify_restore: VERDICT_OK if OpenBao has taken the snapshot, which it applies from then on. A failure is
+ *   CODE_UNKNOWN_OUTCOME unless it is known to have left the cluster as it was, supposing that all of the snapshot
+ *   was sent.
  */
 #define CLASSIFY_answer(read) void read(const struct http_reply *reply, struct answer *ret);
 #define CLASSIFY_mount_answer(read) \

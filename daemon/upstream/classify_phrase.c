@@ -1,6 +1,6 @@
 /*
- * classify_phrase: finds the phrases that matter among the texts of an error answer. Texts from outside count only
- * by what they begin with (but for check-and-set), so that a value quoted in one cannot stand for a phrase.
+ * classify_phrase: finds a known phrase among the texts of an error answer. Except for check-and-set a phrase
+ * counts only at the beginning of a text, so that a value that OpenBao quotes in a text is not taken for one.
  */
 #include "daemon/upstream/classify_phrase.h"
 
@@ -9,14 +9,14 @@
 #include "base/secmem.h"
 #include "daemon/upstream/members.h"
 
-#define ERROR_TEXT_MAX 1024 /* what is longer holds no phrase that is known */
+#define ERROR_TEXT_MAX 1024 /* longer texts are not looked at */
 
 static const struct {
 	const char *start; /* how the text begins */
 	enum upstream_phrase phrase;
 } phrases[] = {
 	{ "permission denied", PHRASE_PERMISSION_DENIED },
-	/* sys/internal/ui/mounts says so to a token that lives */
+	/* sys/internal/ui/mounts says this to a token that lives. */
 	{ "preflight capability check returned 403", PHRASE_PERMISSION_DENIED_WRAPPED },
 	{ "check-and-set parameter required", PHRASE_CAS_REQUIRED },
 	{ "Vault is sealed", PHRASE_SEALED },
@@ -29,7 +29,7 @@ static const struct {
 	{ "no active OpenBao instance found", PHRASE_NO_ACTIVE_NODE },
 	{ "active context canceled after getting state lock", PHRASE_STEPPING_DOWN },
 	{ "Upgrading from non-versioned to versioned data", PHRASE_UPGRADING },
-	/* a standby says it so */
+	/* A standby says it in these words. */
 	{ "Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING },
 	{ "put failed due to value being too large", PHRASE_VALUE_TOO_LARGE },
 	{ "namespace not found", PHRASE_NAMESPACE_NOT_FOUND },
@@ -47,7 +47,9 @@ static const struct {
 	{ "invalid expiration time (exp) claim", PHRASE_EXPIRED },
 };
 
-/* "1 error occurred:\n\t* TEXT\n\n": what TEXT begins with, or NULL if the text is not wrapped. */
+/*
+ * Gives TEXT and what follows of a text like "1 error occurred:\n\t* TEXT\n\n"; NULL: the text is not wrapped so.
+ */
 static const char *unwrap(const char *text)
 {
 	static const char *const heads[] = { " error occurred:\n\t* ", " errors occurred:\n\t* " };
@@ -73,7 +75,7 @@ static enum upstream_phrase phrase_of(const char *text)
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
 		if (strncasecmp(p, phrases[i].start, strlen(phrases[i].start)) != 0)
 			continue;
-		/* Vault's own word for a dead token is a list of two. */
+		/* For a dead token Vault sends a wrapped list of two, the second of which is "invalid token". */
 		if (phrases[i].phrase == PHRASE_PERMISSION_DENIED && inner != NULL &&
 		    strstr(p, "* invalid token") == NULL)
 			return PHRASE_PERMISSION_DENIED_WRAPPED;
@@ -82,7 +84,7 @@ static enum upstream_phrase phrase_of(const char *text)
 	return PHRASE_OTHER;
 }
 
-/* The first known phrase among the strings of an array. Sets *none if it has no element at all. */
+/* Gives the first known phrase among the strings of an array. Sets *none to whether the array has no element. */
 static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 {
 	enum upstream_phrase phrase = PHRASE_OTHER;
@@ -91,8 +93,8 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 	struct jscan s;
 
 	/*
-	 * jscan walks objects only; but this array was scanned whole, so only white space and commas are between
-	 * items.
+	 * jscan walks objects only. But the array was scanned as a whole, so between its items are only blanks and
+	 * commas.
 	 */
 	jscan_init(&s, array.p + 1, array.len - 2);
 	*none = jscan_peek(&s) < 0;

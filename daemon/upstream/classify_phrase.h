@@ -1,6 +1,6 @@
 /*
- * classify_phrase: the phrases of OpenBao's error answers that mean something to this daemon. Apart from
- * classify.h, since control.c, which reads with jansson, cannot include jscan.h beside it. Pure.
+ * classify_phrase: recognises the phrases in OpenBao's error answers that mean something to this daemon. It is
+ * apart from classify.h because control.c, which reads with jansson, cannot include jscan.h beside it. Pure.
  */
 #ifndef CLASSIFY_PHRASE_H
 #define CLASSIFY_PHRASE_H
@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What an error answer, {"errors":["text",...]}, says, told apart by known phrases only. */
+/* The meaning of an error answer, {"errors":["text",...]}, as far as a known phrase tells it. */
 enum upstream_phrase {
 	PHRASE_OTHER,
 	PHRASE_PERMISSION_DENIED, /* "permission denied", unwrapped */
-	/* "1 error occurred:\n\t* permission denied\n\n", and others to a live token */
+	/* "1 error occurred:\n\t* permission denied\n\n" and other texts that only a live token gets */
 	PHRASE_PERMISSION_DENIED_WRAPPED,
 	PHRASE_CAS_MISMATCH,
 	PHRASE_CAS_REQUIRED,
@@ -25,19 +25,22 @@ enum upstream_phrase {
 	PHRASE_NAMESPACE_NOT_FOUND,
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,
 	PHRASE_WRAPPING_TOKEN, /* "wrapping token is not valid or does not exist" */
-	/* To snapshots. */
+	/* OpenBao answers so to requests for snapshots. */
 	PHRASE_RAFT_NOT_IN_USE,  /* "raft storage is not in use" */
 	PHRASE_UNSUPPORTED_PATH, /* "unsupported path": an OpenBao in memory has no such thing as raft */
-	PHRASE_OTHER_KEYS,       /* "could not verify hash file…": sealed with other keys than this cluster's */
+	PHRASE_OTHER_KEYS,       /* "could not verify hash file…": the snapshot was sealed with other keys */
 	PHRASE_NOT_A_SNAPSHOT,   /* "failed to decompress snapshot…", "failed to read snapshot file…" */
-	/* To Kubernetes logins. */
+	/* OpenBao answers so to Kubernetes logins. */
 	PHRASE_INVALID_ROLE_NAME,
 	PHRASE_SERVICE_ACCOUNT, /* "service account name not authorized", "namespace not authorized" */
 	PHRASE_AUDIENCE,        /* "invalid audience (aud) claim…" */
 	PHRASE_EXPIRED          /* "invalid expiration time (exp) claim…" */
 };
 
-/* The first known phrase. *ret_none, unless NULL: the document is {"errors":[]}, OpenBao's "there is nothing". */
+/*
+ * Gives the first known phrase in an answer's body; PHRASE_OTHER: there is none. Sets *ret_none, unless ret_none
+ * is NULL, to whether the document is {"errors":[]}, by which OpenBao says that there is nothing at a path.
+ */
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * control: reads OpenBao's control documents, strictly: a field of another type than expected makes the document
- * useless, it is not guessed at. All of jansson's memory is wiped when freed.
+ * control: reads OpenBao's control documents strictly: if a field has another type than expected, the whole
+ * document is refused. All of jansson's memory is wiped when it is freed.
  */
 #include "daemon/upstream/control.h"
 
@@ -12,7 +12,7 @@
 
 #define DOCUMENT_MAX (1u << 20)
 #define STRING_MAX 16384
-#define LEASE_MAX_S INT64_C(315360000) /* ten years: what is longer is as good as that */
+#define LEASE_MAX_S INT64_C(315360000) /* ten years; a longer lease is taken for this */
 
 void control_global_init(void)
 {
@@ -20,44 +20,44 @@ void control_global_init(void)
 	json_object_seed(0);
 }
 
-void control_clear(struct control *c)
+void control_clear(struct control *control)
 {
-	json_decref(c->document);
-	memset(c, 0, sizeof(*c));
-	c->result = CONTROL_FAILED;
-	c->reason = "";
+	json_decref(control->document);
+	memset(control, 0, sizeof(*control));
+	control->result = CONTROL_FAILED;
+	control->reason = "";
 }
 
-static void set_result(struct control *c, enum control_result result, const char *reason)
+static void set_result(struct control *control, enum control_result result, const char *reason)
 {
-	c->result = result;
-	c->reason = reason;
+	control->result = result;
+	control->reason = reason;
 }
 
 /* -- what went wrong -- */
 
-static void set_no_reply(struct control *c, enum http_outcome outcome)
+static void set_no_reply(struct control *control, enum http_outcome outcome)
 {
 	switch (outcome) {
 	case HTTP_CONNECT:
-		set_result(c, CONTROL_UNREACHABLE, "no connection to OpenBao");
+		set_result(control, CONTROL_UNREACHABLE, "no connection to OpenBao");
 		break;
 	case HTTP_TLS:
-		set_result(c, CONTROL_UNREACHABLE,
+		set_result(control, CONTROL_UNREACHABLE,
 		    "OpenBao's certificate was not accepted, or the TLS handshake failed");
-		c->tls = true;
+		control->tls = true;
 		break;
 	case HTTP_DEADLINE:
-		set_result(c, CONTROL_UNREACHABLE, "OpenBao did not answer in time");
+		set_result(control, CONTROL_UNREACHABLE, "OpenBao did not answer in time");
 		break;
 	case HTTP_BROKEN:
-		set_result(c, CONTROL_UNREACHABLE, "the connection to OpenBao broke");
+		set_result(control, CONTROL_UNREACHABLE, "the connection to OpenBao broke");
 		break;
 	case HTTP_TOO_BIG:
-		set_result(c, CONTROL_FAILED, "OpenBao's answer is too large");
+		set_result(control, CONTROL_FAILED, "OpenBao's answer is too large");
 		break;
 	default:
-		set_result(c, CONTROL_FAILED, "the request to OpenBao could not be made");
+		set_result(control, CONTROL_FAILED, "the request to OpenBao could not be made");
 		break;
 	}
 }
@@ -71,7 +71,8 @@ static const struct {
 	{ PHRASE_INVALID_ROLE_OR_SECRET_ID, 400, CONTROL_REJECTED,
 	    "OpenBao rejected the role id or the secret id" },
 	{ PHRASE_WRAPPING_TOKEN, 400, CONTROL_WRAPPING_GONE,
-	    "the wrapping token is used up, expired, or never was one; if nobody of yours used it, somebody else did" },
+	    "the wrapping token is used up, expired, or never was one; "
+	    "if nobody of yours used it, somebody else did" },
 	{ PHRASE_SEALED, 503, CONTROL_UNREACHABLE, "OpenBao is sealed" },
 	{ PHRASE_NOT_INITIALIZED, 0, CONTROL_UNREACHABLE, "OpenBao is not initialized" },
 	{ PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node" },
@@ -80,7 +81,7 @@ static const struct {
 	{ PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role" },
 };
 
-/* A 403 is a denial, whatever it says; but these say why. */
+/* Every 403 is a denial; with these phrases it also says why. */
 static const struct {
 	enum upstream_phrase phrase;
 	const char *reason;
@@ -90,155 +91,158 @@ static const struct {
 	{ PHRASE_EXPIRED, "the service account's token has expired" },
 };
 
-static void set_denied(struct control *c, enum upstream_phrase phrase)
+static void set_denied(struct control *control, enum upstream_phrase phrase)
 {
-	set_result(c, CONTROL_DENIED, "OpenBao denied permission");
+	set_result(control, CONTROL_DENIED, "OpenBao denied permission");
 	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++) {
 		if (phrase == denials[i].phrase) {
-			c->explained = true;
-			c->reason = denials[i].reason;
+			control->explained = true;
+			control->reason = denials[i].reason;
 		}
 	}
 }
 
-static void set_error(struct control *c, const struct http_reply *reply)
+static void set_error(struct control *control, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
-		set_result(c, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
+		set_result(control, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
 		return;
 	}
 	if (reply->status == 403) {
-		set_denied(c, phrase);
+		set_denied(control, phrase);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
 		if (phrase == meanings[i].phrase &&
 		    (meanings[i].status == 0 || reply->status == meanings[i].status)) {
-			set_result(c, meanings[i].result, meanings[i].reason);
+			set_result(control, meanings[i].result, meanings[i].reason);
 			return;
 		}
 	}
-	if (reply->status == 307) /* of a standby whose leader cannot be reached */
-		set_result(c, CONTROL_UNREACHABLE, "OpenBao has no active node");
+	if (reply->status == 307) /* a standby sends it when the leader cannot be reached */
+		set_result(control, CONTROL_UNREACHABLE, "OpenBao has no active node");
 	else if (reply->status >= 502 && reply->status <= 504)
-		set_result(c, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
+		set_result(control, CONTROL_UNREACHABLE, "OpenBao cannot answer now");
 	else if (reply->status == 429)
-		set_result(c, CONTROL_FAILED, "OpenBao limits its clients' rate");
+		set_result(control, CONTROL_FAILED, "OpenBao limits its clients' rate");
 	else if (reply->status == 404 || reply->status == 405)
-		set_result(c, CONTROL_FAILED, "OpenBao has nothing at the configured mount");
+		set_result(control, CONTROL_FAILED, "OpenBao has nothing at the configured mount");
 	else if (reply->status >= 300 && reply->status < 400)
-		set_result(c, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
+		set_result(control, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	else if (reply->status >= 500)
-		set_result(c, CONTROL_FAILED, "OpenBao answered with an error of its own");
+		set_result(control, CONTROL_FAILED, "OpenBao answered with an error of its own");
 	else
-		set_result(c, CONTROL_FAILED, "OpenBao did not accept the request");
+		set_result(control, CONTROL_FAILED, "OpenBao did not accept the request");
 }
 
-/* True if a 2xx answer is there; else the result is set. */
-static bool answered(const struct http_reply *reply, struct control *c)
+/* Sets *control from the reply's outcome and status. True: it is a 2xx answer, and the result is CONTROL_OK. */
+static bool take_status(const struct http_reply *reply, struct control *control)
 {
-	memset(c, 0, sizeof(*c));
-	c->outcome = reply->outcome;
-	c->status = reply->status;
-	set_result(c, CONTROL_OK, "");
+	memset(control, 0, sizeof(*control));
+	control->outcome = reply->outcome;
+	control->status = reply->status;
+	set_result(control, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
-		set_no_reply(c, reply->outcome);
+		set_no_reply(control, reply->outcome);
 	else if (reply->status < 200 || reply->status > 299)
-		set_error(c, reply);
-	return c->result == CONTROL_OK;
+		set_error(control, reply);
+	return control->result == CONTROL_OK;
 }
 
 /* -- documents -- */
 
-/* Reads the body, which c owns from then on. NULL: not an object, too large, or no memory. */
-static json_t *load_document(const struct http_reply *reply, struct control *c)
+/* Parses the body into control->document. NULL: it is no object, is too large, or no memory. */
+static json_t *load_document(const struct http_reply *reply, struct control *control)
 {
 	json_error_t ignored;
 
 	if (reply->body_len > DOCUMENT_MAX)
 		return NULL;
-	c->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &ignored);
-	/* It can quote what stands near the error. */
+	control->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &ignored);
+	/* jansson's error can quote the text near it. */
 	secmem_wipe(&ignored, sizeof(ignored));
-	return json_is_object((json_t *)c->document) ? c->document : NULL;
+	return json_is_object((json_t *)control->document) ? control->document : NULL;
 }
 
 /*
- * The object of that name in a 2xx answer. NULL: there is none, and the result is set: CONTROL_EMPTY if OpenBao
- * sent nothing or null there, else CONTROL_FAILED.
+ * Gives the object of that name in a 2xx answer. NULL: there is none, and the result is set; for a 2xx answer to
+ * CONTROL_EMPTY if OpenBao sent nothing or null there, else to CONTROL_FAILED.
  */
-static json_t *load_part(const struct http_reply *reply, const char *name, struct control *c)
+static json_t *load_part(const struct http_reply *reply, const char *name, struct control *control)
 {
 	json_t *root, *part;
 
-	if (!answered(reply, c))
+	if (!take_status(reply, control))
 		return NULL;
 	if (reply->body_len == 0) {
-		set_result(c, CONTROL_EMPTY, "OpenBao sent an answer without content");
+		set_result(control, CONTROL_EMPTY, "OpenBao sent an answer without content");
 		return NULL;
 	}
-	root = load_document(reply, c);
+	root = load_document(reply, control);
 	if (root == NULL) {
-		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 		return NULL;
 	}
 	part = json_object_get(root, name);
 	if (part == NULL || json_is_null(part))
-		set_result(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+		set_result(control, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
 	else if (!json_is_object(part))
-		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
-	return c->result == CONTROL_OK ? part : NULL;
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	return control->result == CONTROL_OK ? part : NULL;
 }
 
 /*
  * Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED.
  */
-static void take_text(struct control *c, const json_t *part, const char *name, const char **ret)
+static void take_text(struct control *control, const json_t *part, const char *name, const char **ret)
 {
 	const json_t *value = json_object_get(part, name);
 
 	if (value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
-		set_result(c, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
+		set_result(control, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
 	else if (!json_is_string(value) || json_string_length(value) > STRING_MAX)
-		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 	else
 		*ret = json_string_value(value);
 }
 
-/* The same for what must be able to stand in a header or a request: visible ASCII characters. */
-static void take_credential(struct control *c, const json_t *part, const char *name, const char **ret)
+/* Does what take_text does, but takes only visible ASCII characters, which can stand in a header or a request. */
+static void take_credential(struct control *control, const json_t *part, const char *name, const char **ret)
 {
 	const char *value = NULL;
 
-	take_text(c, part, name, &value);
+	take_text(control, part, name, &value);
 	for (const char *p = value; p != NULL && *p != '\0'; p++) {
 		if (*p < 0x21 || *p > 0x7e) {
-			set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+			set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 			return;
 		}
 	}
 	*ret = value;
 }
 
-/* The lease, by the name that its seconds have in this document. False, and c unchanged: it cannot be read. */
-static bool read_lease(struct control *c, const json_t *part, const char *name)
+/*
+ * Reads the lease; name: of the member that holds its seconds. False: it cannot be read, and *control is
+ * unchanged.
+ */
+static bool read_lease(struct control *control, const json_t *part, const char *name)
 {
 	const json_t *lease = json_object_get(part, name), *renewable = json_object_get(part, "renewable");
 	json_int_t seconds = json_integer_value(lease);
 
 	if (!json_is_integer(lease) || seconds < 0 || (renewable != NULL && !json_is_boolean(renewable)))
 		return false;
-	c->lease_ms = (uint64_t)(seconds > LEASE_MAX_S ? LEASE_MAX_S : seconds) * 1000;
-	c->renewable = json_is_true(renewable);
+	control->lease_ms = (uint64_t)(seconds > LEASE_MAX_S ? LEASE_MAX_S : seconds) * 1000;
+	control->renewable = json_is_true(renewable);
 	return true;
 }
 
-static void take_auth_lease(struct control *c, const json_t *auth)
+static void take_auth_lease(struct control *control, const json_t *auth)
 {
-	if (!read_lease(c, auth, "lease_duration"))
-		set_result(c, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	if (!read_lease(control, auth, "lease_duration"))
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 }
 
 void control_login(const struct http_reply *reply, struct control *ret)
@@ -266,13 +270,13 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 
 void control_lookup(const struct http_reply *reply, struct control *ret)
 {
-	if (answered(reply, ret))
+	if (take_status(reply, ret))
 		(void)read_lease(ret, json_object_get(load_document(reply, ret), "data"), "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)
 {
-	answered(reply, ret);
+	take_status(reply, ret);
 }
 
 void control_wrapping(const struct http_reply *reply, struct control *ret)
@@ -292,7 +296,8 @@ void control_unwrap(const struct http_reply *reply, struct control *ret)
 }
 
 /*
- * Statuses with which sys/health sends its document: those asked for, and its own, should somebody drop the query.
+ * Tells whether sys/health sends its document with this status: one that the query asks for, or one that OpenBao
+ * chooses, should a proxy drop the query.
  */
 static bool is_health_status(int status)
 {
@@ -305,31 +310,31 @@ static bool is_health_status(int status)
 	return false;
 }
 
-static bool take_health(const struct http_reply *reply, struct control *c)
+static bool take_health(const struct http_reply *reply, struct control *control)
 {
 	const json_t *root, *initialized, *sealed, *standby;
 
 	if (reply->outcome != HTTP_REPLY || !is_health_status(reply->status))
 		return false;
-	root = load_document(reply, c);
+	root = load_document(reply, control);
 	initialized = json_object_get(root, "initialized");
 	sealed = json_object_get(root, "sealed");
 	standby = json_object_get(root, "standby");
 	if (!json_is_boolean(initialized) || !json_is_boolean(sealed) ||
 	    (standby != NULL && !json_is_boolean(standby)))
 		return false;
-	c->health = true;
-	c->initialized = json_is_true(initialized);
-	c->sealed = json_is_true(sealed);
-	c->standby = json_is_true(standby);
+	control->health = true;
+	control->initialized = json_is_true(initialized);
+	control->sealed = json_is_true(sealed);
+	control->standby = json_is_true(standby);
 	return true;
 }
 
 void control_health(const struct http_reply *reply, struct control *ret)
 {
-	bool plain = answered(reply, ret);
+	bool plain = take_status(reply, ret);
 
-	if (ret->status == 307) /* no standby's, since it answers this by itself */
+	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
 		if (!ret->initialized)
@@ -346,14 +351,14 @@ void control_health(const struct http_reply *reply, struct control *ret)
 }
 
 /*
- * A node that is not part of a highly available store says {"ha_enabled":false} and no more (OpenBao 2.7.2), and
- * yet is all there is.
+ * A node without a highly available store says only {"ha_enabled":false} (OpenBao 2.7.2). It is the only node, so
+ * it counts as the leader.
  */
 void control_leader(const struct http_reply *reply, struct control *ret)
 {
 	const json_t *root, *ha_enabled, *is_self, *address, *active_time;
 
-	if (!answered(reply, ret))
+	if (!take_status(reply, ret))
 		return;
 	root = load_document(reply, ret);
 	ha_enabled = json_object_get(root, "ha_enabled");

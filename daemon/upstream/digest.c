@@ -1,5 +1,5 @@
 /*
- * digest: two byte strings to one SHA-256, by OpenSSL.
+ * digest: makes one SHA-256 of two byte strings, with OpenSSL. The first one's length is digested before it.
  */
 #include "daemon/upstream/digest.h"
 

@@ -1,5 +1,6 @@
 /*
- * digest: SHA-256 of credentials, to tell whether they are the same without keeping them.
+ * digest: SHA-256 of credentials, which tells later whether they are still the same, without having them in
+ * memory.
  */
 #ifndef DIGEST_H
 #define DIGEST_H
@@ -8,14 +9,14 @@
 #include <stddef.h>
 
 struct digest {
-	bool valid; /* false: nothing was digested, which equals nothing */
+	bool valid; /* false: nothing was digested; it equals no other digest */
 	unsigned char bytes[32];
 };
 
-/* The digest of a and b; where a ends and b begins counts. Not valid if there is no memory. */
+/* Gives the digest of two byte strings; "ab", "c" gives another than "a", "bc". Not valid: no memory. */
 struct digest digest_of(const void *a, size_t a_len, const void *b, size_t b_len);
 
-/* Both are valid and the same. */
+/* Tells whether both are valid and the same. */
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * health: polls sys/health while OpenBao does not answer, so that nothing else has to try, and says in the log
- * what it finds: a warning when OpenBao goes away, a line for each further round of questions, a line when it is
- * back.
+ * health: polls sys/health while OpenBao does not answer, so that nothing else has to try. It logs a warning when
+ * OpenBao goes away, a line for each further round of questions, and a line when OpenBao is back.
  */
 #include "daemon/upstream/health.h"
 
@@ -14,32 +13,32 @@
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 
-#define HEALTH_MS 3000
+#define HEALTH_TIMEOUT_MS 3000
 #define POLL_LOW_MS 1000
 #define POLL_HIGH_MS 4000
-#define HEALTH_TIMEOUT_MIN_MS 200 /* between questions, when requests fail and sys/health does not */
+#define ASK_INTERVAL_MIN_MS 200 /* between rounds, when requests fail and sys/health does not */
 
-/* To one node. */
+/* The question to one node. */
 struct question {
 	struct health *health;
 	const char *address;
-	struct http_call *call; /* NULL: answered, or not asked */
+	struct http_call *call; /* under way; NULL: it was answered, or not asked */
 };
 
 struct health {
 	struct api *api;
-	health_back *back;
+	health_recovered *back;
 	void *arg;
 	void (*changed)(void *arg);
 	void *changed_arg;
 	enum health_state state;
-	bool tls;                /* HEALTH_DOWN: because of the certificate, or of the handshake */
+	bool tls;                /* HEALTH_DOWN: the certificate or the TLS handshake is the reason */
 	uint64_t failed_ms;      /* when the first failure was told */
 	uint64_t asked_ms;       /* when sys/health was asked last; 0: never */
 	bool undecided;          /* a round of questions is under way, and no node was fit so far */
-	enum health_state found; /* the best of its answers */
-	bool found_tls;          /* HEALTH_DOWN: as above */
-	struct event timer;      /* the next questions */
+	enum health_state found; /* what the round's answers amount to so far */
+	bool found_tls;          /* what tls is to become, if the round ends with HEALTH_DOWN */
+	struct event timer;      /* when the next round begins */
 	size_t asking;           /* questions without an answer so far */
 	size_t count;
 	struct question questions[]; /* one for each address */
@@ -81,48 +80,48 @@ const char *health_words(enum health_state state)
 	return code != CODE_NONE ? code_meaning(code) : "";
 }
 
-static void ask_after(struct health *r, uint64_t ms)
+static void ask_health_after(struct health *health, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
 
-	event_add(&r->timer, &tv);
+	event_add(&health->timer, &tv);
 }
 
-static double seconds(uint64_t ms)
+static double to_seconds(uint64_t ms)
 {
 	return (double)ms / 1000;
 }
 
-/* The log is told more than callers are. */
+/* Gives the words for the log, which may say more than callers are told. */
 static const char *health_log_words(enum health_state state, bool tls)
 {
 	return tls ? "OpenBao's certificate is not accepted, or the TLS handshake fails" : health_words(state);
 }
 
-static void tell_change(const struct health *r)
+static void tell_change(const struct health *health)
 {
-	if (r->changed != NULL)
-		r->changed(r->changed_arg);
+	if (health->changed != NULL)
+		health->changed(health->changed_arg);
 }
 
-static void health_set_state(struct health *r, enum health_state state)
+static void health_set_state(struct health *health, enum health_state state)
 {
-	if (state != r->state)
-		log_debug("OpenBao: %s -> %s", health_state_name(r->state), health_state_name(state));
-	r->state = state;
+	if (state != health->state)
+		log_debug("OpenBao: %s -> %s", health_state_name(health->state), health_state_name(state));
+	health->state = state;
 }
 
-/* OpenBao is there, or at least something that answers in its place. */
-static void set_up(struct health *r)
+/* A node is fit, or something answers in its place. */
+static void enter_up(struct health *health)
 {
-	enum health_state from = r->state;
-	uint64_t outage = clock_now_ms() - r->failed_ms;
+	enum health_state from = health->state;
+	uint64_t outage = clock_now_ms() - health->failed_ms;
 
-	health_set_state(r, HEALTH_UP);
+	health_set_state(health, HEALTH_UP);
 	if (from != HEALTH_SUSPECT)
-		log_info("OpenBao answers again after %.1f s", seconds(outage));
-	r->back(r->arg, outage);
-	tell_change(r);
+		log_info("OpenBao answers again after %.1f s", to_seconds(outage));
+	health->back(health->arg, outage);
+	tell_change(health);
 }
 
 uint64_t health_pause_ms(uint64_t (*random)(void *, uint64_t, uint64_t), void *arg)
@@ -130,144 +129,145 @@ uint64_t health_pause_ms(uint64_t (*random)(void *, uint64_t, uint64_t), void *a
 	return random(arg, POLL_LOW_MS, POLL_HIGH_MS);
 }
 
-static uint64_t roll(void *arg, uint64_t low, uint64_t high)
+static uint64_t health_random(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
 	return clock_random(low, high);
 }
 
-static void set_down(struct health *r, enum health_state state, bool tls)
+static void enter_down(struct health *health, enum health_state state, bool tls)
 {
-	uint64_t poll = health_pause_ms(roll, NULL);
-	bool same = r->state == state && r->tls == tls;
+	uint64_t poll = health_pause_ms(health_random, NULL);
+	bool same = health->state == state && health->tls == tls;
 
-	health_set_state(r, state);
-	r->tls = tls;
+	health_set_state(health, state);
+	health->tls = tls;
 	if (same)
-		log_info("%s, still; asking again in %.1f s", health_log_words(state, tls), seconds(poll));
+		log_info("%s, still; asking again in %.1f s", health_log_words(state, tls), to_seconds(poll));
 	else
-		log_warning("%s; asking again in %.1f s", health_log_words(state, tls), seconds(poll));
-	ask_after(r, poll);
+		log_warning("%s; asking again in %.1f s", health_log_words(state, tls), to_seconds(poll));
+	ask_health_after(health, poll);
 	if (!same)
-		tell_change(r);
+		tell_change(health);
 }
 
 /*
- * An answer that is none of OpenBao's own, as from a proxy in front that keeps sys/health to itself, has to do:
- * were it taken for silence, one lost request would end the service for good.
+ * Tells whether something else than OpenBao answered, such as a proxy that does not pass sys/health on. This
+ * counts as fit: if it counted as no answer one lost request would put OpenBao down for good.
  */
-static bool is_answer(const struct control *control)
+static bool is_foreign_answer(const struct control *control)
 {
 	return control->result != CONTROL_UNREACHABLE && control->status != 0 && control->status < 500;
 }
 
-static enum health_state meaning(const struct control *control)
+static enum health_state health_meaning(const struct control *control)
 {
 	if (control->health && !control->initialized)
 		return HEALTH_NOT_INITIALIZED;
 	if (control->health && control->sealed)
 		return HEALTH_SEALED;
-	return control->result == CONTROL_OK || is_answer(control) ? HEALTH_UP : HEALTH_DOWN;
+	return control->result == CONTROL_OK || is_foreign_answer(control) ? HEALTH_UP : HEALTH_DOWN;
 }
 
 static void on_health_answer(void *arg, const struct control *control)
 {
-	struct question *q = arg;
-	struct health *r = q->health;
-	enum health_state state = meaning(control);
+	struct question *question = arg;
+	struct health *health = question->health;
+	enum health_state state = health_meaning(control);
 
-	q->call = NULL;
-	r->asking--;
+	question->call = NULL;
+	health->asking--;
 	if (state == HEALTH_UP) {
-		r->undecided = false;
-		if (r->state != HEALTH_UP)
-			set_up(r);
+		health->undecided = false;
+		if (health->state != HEALTH_UP)
+			enter_up(health);
 		return;
 	}
-	api_node_failed(r->api, (size_t)(q - r->questions));
-	r->found_tls |= state == HEALTH_DOWN && control->tls;
-	if (r->found == HEALTH_DOWN || state == HEALTH_SEALED)
-		r->found = state;
-	if (r->undecided && r->asking == 0) {
-		r->undecided = false;
-		set_down(r, r->found, r->found == HEALTH_DOWN && r->found_tls);
+	api_node_failed(health->api, (size_t)(question - health->questions));
+	health->found_tls |= state == HEALTH_DOWN && control->tls;
+	if (health->found == HEALTH_DOWN || state == HEALTH_SEALED)
+		health->found = state;
+	if (health->undecided && health->asking == 0) {
+		health->undecided = false;
+		enter_down(health, health->found, health->found == HEALTH_DOWN && health->found_tls);
 	}
 }
 
 static void on_health_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct health *r = arg;
+	struct health *health = arg;
 
 	(void)fd;
 	(void)what;
-	r->asked_ms = clock_now_ms();
-	r->found = HEALTH_DOWN;
-	r->found_tls = false;
-	for (size_t i = 0; i < r->count; i++) {
-		struct question *q = &r->questions[i];
-		const struct api_request request = { .node = q->address, .deadline_ms = r->asked_ms + HEALTH_MS };
+	health->asked_ms = clock_now_ms();
+	health->found = HEALTH_DOWN;
+	health->found_tls = false;
+	for (size_t i = 0; i < health->count; i++) {
+		struct question *question = &health->questions[i];
+		const struct api_request request = { .node = question->address,
+			.deadline_ms = health->asked_ms + HEALTH_TIMEOUT_MS };
 
-		if (q->call != NULL)
-			continue; /* it is still being asked since the last time */
-		q->call = api_ask_control(r->api, API_HEALTH, &request, on_health_answer, q);
-		r->asking += q->call != NULL;
+		if (question->call != NULL)
+			continue; /* the question of an earlier round has not been answered yet */
+		question->call = api_ask_control(health->api, API_HEALTH, &request, on_health_answer, question);
+		health->asking += question->call != NULL;
 	}
-	r->undecided = r->asking > 0;
-	if (!r->undecided)
-		ask_after(r, POLL_LOW_MS);
+	health->undecided = health->asking > 0;
+	if (!health->undecided)
+		ask_health_after(health, POLL_LOW_MS);
 }
 
 struct health *health_new(struct event_base *base, struct api *api, char *const *addresses, size_t count,
-    health_back *back, void *arg)
+    health_recovered *back, void *arg)
 {
-	struct health *r = calloc(1, sizeof(*r) + count * sizeof(r->questions[0]));
+	struct health *health = calloc(1, sizeof(*health) + count * sizeof(health->questions[0]));
 
-	if (r == NULL)
+	if (health == NULL)
 		return NULL;
-	r->api = api;
-	r->back = back;
-	r->arg = arg;
-	r->count = count;
+	health->api = api;
+	health->back = back;
+	health->arg = arg;
+	health->count = count;
 	for (size_t i = 0; i < count; i++)
-		r->questions[i] = (struct question){ .health = r, .address = addresses[i] };
-	if (evtimer_assign(&r->timer, base, on_health_timer, r) == 0)
-		return r;
-	free(r);
+		health->questions[i] = (struct question){ .health = health, .address = addresses[i] };
+	if (evtimer_assign(&health->timer, base, on_health_timer, health) == 0)
+		return health;
+	free(health);
 	return NULL;
 }
 
-void health_free(struct health *r)
+void health_free(struct health *health)
 {
-	if (r == NULL)
+	if (health == NULL)
 		return;
-	event_del(&r->timer);
-	for (size_t i = 0; i < r->count; i++)
-		http_cancel(r->questions[i].call);
-	free(r);
+	event_del(&health->timer);
+	for (size_t i = 0; i < health->count; i++)
+		http_cancel(health->questions[i].call);
+	free(health);
 }
 
-void health_watch(struct health *r, void (*changed)(void *arg), void *arg)
+void health_watch(struct health *health, void (*changed)(void *arg), void *arg)
 {
-	r->changed = changed;
-	r->changed_arg = arg;
+	health->changed = changed;
+	health->changed_arg = arg;
 }
 
-void health_failed(struct health *r)
+void health_failed(struct health *health)
 {
 	uint64_t now = clock_now_ms();
 
-	if (r->state != HEALTH_UP)
+	if (health->state != HEALTH_UP)
 		return;
-	health_set_state(r, HEALTH_SUSPECT);
-	r->tls = false;
-	r->failed_ms = now;
-	ask_after(r,
-	    r->asked_ms != 0 && now < r->asked_ms + HEALTH_TIMEOUT_MIN_MS
-		? r->asked_ms + HEALTH_TIMEOUT_MIN_MS - now
+	health_set_state(health, HEALTH_SUSPECT);
+	health->tls = false;
+	health->failed_ms = now;
+	ask_health_after(health,
+	    health->asked_ms != 0 && now < health->asked_ms + ASK_INTERVAL_MIN_MS
+		? health->asked_ms + ASK_INTERVAL_MIN_MS - now
 		: 0);
 }
 
-enum health_state health_state(const struct health *r)
+enum health_state health_state(const struct health *health)
 {
-	return r->state;
+	return health->state;
 }

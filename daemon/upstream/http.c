@@ -1,9 +1,9 @@
 /*
- * http: runs requests on curl's multi interface, driven by libevent. It queues them when many are under way,
- * keeps their deadlines, tries the next address while nothing was sent, and says how each ended.
+ * http: the life of a request: it queues when many are under way, is attempted at one address after the other
+ * until something was sent, and ends with a reply, at its deadline or with a failure. http_multi.c drives curl.
  *
- * Deadlines are timers of ours, not curl's: they also count while a request queues, and they leave it no doubt
- * which timeout it was.
+ * Deadlines are this file's own timers rather than curl's, so that they include the time in the queue, and a
+ * timeout that curl reports always is one of connecting.
  */
 #include "daemon/upstream/http.h"
 
@@ -23,17 +23,17 @@
 #include "daemon/upstream/http_multi.h"
 #include "daemon/upstream/http_tls.h"
 
-#define CALLS_MAX 32       /* ordinary requests under way at once, and connections kept open */
-#define CALLS_URGENT_MAX 8 /* and so many urgent ones beside them */
+#define CALLS_MAX 32       /* ordinary requests under way at once, and idle connections that stay open */
+#define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
-/* Which requests a call must share the room with. */
-enum lane { LANE_ORDINARY, LANE_URGENT, LANE_STREAM, LANES };
-static const size_t lane_room[LANES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX };
+/* Each class of requests has a limit of its own to how many are under way. */
+enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_STREAM, CLASSES };
+static const size_t class_max[CLASSES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX };
 
 enum call_state {
-	CALL_QUEUED,  /* waits for others to end */
-	CALL_RUNNING, /* curl has it */
-	CALL_ENDING   /* the result is known, the callback is due from the loop */
+	CALL_QUEUED,  /* the call waits for others to end */
+	CALL_RUNNING, /* curl has the call */
+	CALL_ENDING   /* the result is known; done is to run from the loop */
 };
 static const char *const call_state_names[] = {
 	[CALL_QUEUED] = "queued",
@@ -47,25 +47,25 @@ struct http_call {
 	const char *name;
 	uint64_t number;
 	enum call_state state;
-	enum lane lane;
+	enum call_class class;
 	bool is_post;
 	struct http_stream stream;
-	bool paused; /* its sink */
+	bool paused; /* the stream's sink gets nothing */
 	uint64_t deadline_ms;
-	struct event timer; /* the deadline; in CALL_ENDING, the callback */
+	struct event timer; /* fires at the deadline; in CALL_ENDING to run done */
 	char *path;
 	struct curl_slist *headers;
 	struct buf body;
 	size_t body_read;
 	struct http_handle handle; /* CALL_RUNNING */
-	struct http_address node;  /* the only one to try; no URL: any of the configured ones */
-	size_t address;            /* which of these, for the attempt */
+	struct http_address node;  /* the only address to try; without URL: the configured ones */
+	size_t address;            /* the attempt's place among the configured ones */
 	uint64_t attempt_ms;       /* when the attempt began */
 	uint64_t tried;            /* a bit for each address that was given up */
 	/* a connection broke before anything was sent, and the address got another try */
-	bool again;
+	bool retried;
 	bool sent, no_memory;
-	bool head_whole; /* the reply's */
+	bool head_whole; /* the end of the reply's head has come */
 	struct buf reply;
 	enum http_outcome outcome; /* CALL_ENDING */
 	http_done *done;
@@ -81,14 +81,13 @@ struct http {
 	struct http_handle_settings settings;
 	struct http_handles handles;
 	struct http_addresses addresses;
-	char *server_name; /* NULL: each address's own */
-	/* made by http_another(), for the node that leads: it has no place among the addresses */
-	bool is_another;
+	char *server_name; /* NULL: the host of each address */
+	bool is_for_node;  /* made by http_for_node(), for the leader, which may be no configured address */
 	struct call_list calls[CALL_ENDING + 1];
-	size_t running[LANES];
+	size_t running[CLASSES];
 };
 
-static void pump(struct http *http);
+static void start_queued(struct http *http);
 
 const char *http_outcome_name(enum http_outcome outcome)
 {
@@ -105,7 +104,7 @@ const char *http_outcome_name(enum http_outcome outcome)
 	return names[outcome];
 }
 
-/* 0, or -1: no memory. */
+/* Gives 0; or -1: no memory. */
 static int arm_timer(struct event *timer, uint64_t ms)
 {
 	struct timeval tv = clock_timeval(ms);
@@ -113,7 +112,7 @@ static int arm_timer(struct event *timer, uint64_t ms)
 	return evtimer_add(timer, &tv);
 }
 
-/* Moves a call to the list of a state. */
+/* Sets the state, and moves the call to the list of that state. */
 static void call_set_state(struct http_call *call, enum call_state state)
 {
 	struct http *http = call->http;
@@ -121,28 +120,31 @@ static void call_set_state(struct http_call *call, enum call_state state)
 	log_request(call->number, "%s: %s -> %s", call->name, call_state_names[call->state],
 	    call_state_names[state]);
 	if (call->state == CALL_RUNNING)
-		http->running[call->lane]--;
+		http->running[call->class]--;
 	TAILQ_REMOVE(&http->calls[call->state], call, link);
 	call->state = state;
 	TAILQ_INSERT_TAIL(&http->calls[state], call, link);
 	if (state == CALL_RUNNING)
-		http->running[call->lane]++;
+		http->running[call->class]++;
 }
 
-/* The address that the attempt goes to. */
+/* Gives the address that the attempt goes to. */
 static struct http_address *call_address(struct http_call *call)
 {
 	return call->node.url != NULL ? &call->node : &call->http->addresses.entries[call->address];
 }
 
-/* Where there is a body read_body() knows whether some of it was sent. */
+/*
+ * Notes whether a byte was sent. A request with its body in memory counts as sent only when curl asks for that
+ * body (read_body).
+ */
 static void note_sent(struct http_call *call)
 {
 	if (buf_len(&call->body) == 0)
 		call->sent |= http_handle_sent(&call->handle);
 }
 
-/* Addresses stand in no log: a node is told by its place among the configured ones. */
+/* Logs how an attempt ended. The node is named by its place among the configured addresses, not by its address. */
 static void log_attempt(const struct http_call *call, int status, const char *why)
 {
 	const struct http_addresses *all = &call->http->addresses;
@@ -154,7 +156,7 @@ static void log_attempt(const struct http_call *call, int status, const char *wh
 		return;
 	ms = clock_now_ms() - call->attempt_ms;
 	place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
-	if (call->http->is_another)
+	if (call->http->is_for_node)
 		snprintf(node, sizeof(node), "the leader");
 	else if (place < all->count)
 		snprintf(node, sizeof(node), "address %zu", place + 1);
@@ -163,8 +165,8 @@ static void log_attempt(const struct http_call *call, int status, const char *wh
 }
 
 /*
- * Takes the attempt back from curl, which closes the connection if the attempt was not at its end. status: of a
- * whole reply; 0: there is none, why says what came instead.
+ * Takes the attempt back from curl, which closes the connection if the transfer had not ended. status is that of a
+ * whole reply; 0: there is none, and why says for the log what happened instead.
  */
 static void attempt_end(struct http_call *call, int status, const char *why)
 {
@@ -176,7 +178,7 @@ static void attempt_end(struct http_call *call, int status, const char *why)
 	log_attempt(call, status, why);
 }
 
-/* The call is in no list any more. */
+/* Frees a call that is in no list any more. */
 static void http_call_free(struct http_call *call)
 {
 	attempt_end(call, 0, "cancelled");
@@ -198,7 +200,7 @@ static void call_remove(struct http_call *call)
 	TAILQ_REMOVE(&http->calls[CALL_ENDING], call, link);
 }
 
-/* The end of a call, from the loop. */
+/* Ends a call: runs done and frees the call. Only from the loop. */
 static void call_finish(struct http_call *call, struct http_reply *reply)
 {
 	reply->sent = call->sent;
@@ -220,12 +222,12 @@ static void call_finish_without_reply(struct http_call *call, enum http_outcome 
 	call_finish(call, &reply);
 }
 
-/* The end of a call from within http_start, or from where others are about to be started: later, from the loop. */
+/* Ends a call later, from the loop. For http_start and start_queued, from within which no done may run. */
 static void call_finish_later(struct http_call *call, enum http_outcome outcome)
 {
 	call_set_state(call, CALL_ENDING);
 	call->outcome = outcome;
-	event_active(&call->timer, EV_TIMEOUT, 0); /* which, unlike a timer, needs no memory */
+	event_active(&call->timer, EV_TIMEOUT, 0); /* unlike adding a timer this needs no memory */
 }
 
 static void call_timer(evutil_socket_t fd, short what, void *arg)
@@ -240,18 +242,21 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		call_finish_without_reply(call, call->outcome);
 		return;
 	}
-	/* libevent counts from when the loop last woke, so a timer can be early. */
+	/* libevent counts from the time when the loop last woke up, so a timer can be early. */
 	if (now < call->deadline_ms && arm_timer(&call->timer, call->deadline_ms - now) == 0)
 		return;
 	if (call->state == CALL_RUNNING) {
-		/* A node that takes connections and does not answer is worse than one that refuses them. */
+		/*
+		 * A node that takes a connection and then does not answer is to be avoided like one that takes
+		 * none.
+		 */
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms &&
 		    buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
 		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
-	pump(http);
+	start_queued(http);
 }
 
 static size_t read_stream(char *out, size_t size, size_t count, void *arg)
@@ -278,8 +283,8 @@ static size_t read_body(char *out, size_t size, size_t count, void *arg)
 }
 
 /*
- * Gets the lines of the reply's head one by one. A connection that is closed among them gives CURLE_OK, with the
- * status and an empty body, so the head's end must be seen.
+ * Gets the lines of the reply's head one by one. If the connection is closed before the last of them curl reports
+ * CURLE_OK, the status and an empty body. So the head's end, an empty line, must be seen here.
  */
 static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 {
@@ -287,7 +292,10 @@ static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 
 	if (size * count > 0)
 		call->head_whole = line[0] == '\r' || line[0] == '\n';
-	/* Curl sends no more of a request that was refused, but waits on for a source that waits (curl 7.88.1). */
+	/*
+	 * Curl sends no more of a request that was refused, but if the source is paused it does not end the
+	 * transfer either (curl 7.88.1).
+	 */
 	if (call->head_whole && call->stream.source != NULL && http_handle_status(&call->handle) >= 300)
 		http_resume(call);
 	return size * count;
@@ -307,7 +315,8 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	if (buf_len(&call->reply) == 0 &&
 	    curl_easy_getinfo(call->handle.easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole) == CURLE_OK &&
 	    whole > 0 && whole <= HTTP_REPLY_MAX)
-		buf_reserve(&call->reply, (size_t)whole); /* best effort: saves moving it about while it grows */
+		buf_reserve(&call->reply,
+		    (size_t)whole); /* may fail: it only saves copies while the buffer grows */
 	if (buf_put(&call->reply, data, size * count) < 0) {
 		call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
 		return CURL_WRITEFUNC_ERROR;
@@ -315,7 +324,7 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-/* Tells the handle what to do with the bodies. 0, or -1: no memory. */
+/* Sets the handle's options for the bodies of request and reply. 0; or -1: no memory. */
 static int set_bodies(struct http_call *call)
 {
 	struct http_handle *handle = &call->handle;
@@ -330,7 +339,7 @@ static int set_bodies(struct http_call *call)
 	return result;
 }
 
-/* Hands the call to curl for the next address. 0, or -1: no memory. */
+/* Hands the call to curl, for call_address(). 0; or -1: no memory. */
 static int attempt_start(struct http_call *call)
 {
 	struct http *http = call->http;
@@ -348,22 +357,22 @@ static int attempt_start(struct http_call *call)
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
-	    (call->again && http_handle_fresh(handle) < 0) || http_multi_add(http->multi, easy) < 0) {
+	    (call->retried && http_handle_fresh(handle) < 0) || http_multi_add(http->multi, easy) < 0) {
 		http_handle_end(handle, &http->handles, false);
 		return -1;
 	}
 	return 0;
 }
 
-/* Starts what there is room for. In the queue ordinary calls come last. */
-static void pump(struct http *http)
+/* Starts the queued calls that the limits allow. In the queue ordinary calls come after all others. */
+static void start_queued(struct http *http)
 {
 	struct http_call *call, *next;
 
 	for (call = TAILQ_FIRST(&http->calls[CALL_QUEUED]); call != NULL; call = next) {
 		next = TAILQ_NEXT(call, link);
-		if (http->running[call->lane] >= lane_room[call->lane]) {
-			if (call->lane == LANE_ORDINARY)
+		if (http->running[call->class] >= class_max[call->class]) {
+			if (call->class == CLASS_ORDINARY)
 				break;
 			continue;
 		}
@@ -376,8 +385,8 @@ static void pump(struct http *http)
 }
 
 /*
- * Tells whether an attempt that failed in this way is followed by another: only while nothing was sent. Sets the
- * address for it.
+ * Tells whether an attempt that ended with outcome is followed by another one, which is only right as long as
+ * nothing was sent. Sets the address for that attempt.
  */
 static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 {
@@ -386,11 +395,12 @@ static bool attempt_next(struct http_call *call, enum http_outcome outcome)
 
 	if (call->sent || now >= call->deadline_ms)
 		return false;
-	if (outcome == HTTP_BROKEN && !call->again) {
+	if (outcome == HTTP_BROKEN && !call->retried) {
 		/*
-		 * Mostly a connection that the server had closed for its age: it says nothing about the address.
+		 * Mostly this is a connection that the server had closed because it was old: the address may be
+		 * fine.
 		 */
-		call->again = true;
+		call->retried = true;
 		return true;
 	}
 	if (call->node.url != NULL || (outcome != HTTP_CONNECT && outcome != HTTP_TLS && outcome != HTTP_BROKEN))
@@ -418,8 +428,8 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		address->failed_ms = clock_now_ms();
 	else if (reply.outcome == HTTP_REPLY)
 		address->failed_ms = 0;
-	if (reply.outcome == HTTP_REPLY && call->lane == LANE_ORDINARY)
-		http_handles_learn(&call->http->handles, buf_len(&call->reply));
+	if (reply.outcome == HTTP_REPLY && call->class == CLASS_ORDINARY)
+		http_handles_note_reply(&call->http->handles, buf_len(&call->reply));
 	if (attempt_next(call, reply.outcome)) {
 		buf_free(&call->reply);
 		if (attempt_start(call) < 0)
@@ -445,11 +455,11 @@ static void on_finished(void *arg, CURL *easy, CURLcode code)
 
 static void on_multi_drained(void *arg)
 {
-	pump(arg);
+	start_queued(arg);
 }
 
-/* Curl has handles of its own too, for closing connections. */
-static bool is_whole(void *arg, CURL *easy)
+/* Curl also asks for handles of its own, with which it closes connections: these have no call. */
+static bool call_is_whole(void *arg, CURL *easy)
 {
 	const struct http_call *call = call_of(easy);
 
@@ -461,7 +471,7 @@ static struct http *http_make(struct event_base *base, const struct http_options
 {
 	static const struct http_multi_ops ops = { .finished = on_finished,
 		.drained = on_multi_drained,
-		.is_whole = is_whole };
+		.is_whole = call_is_whole };
 	struct http *http = calloc(1, sizeof(*http));
 
 	if (http == NULL) {
@@ -492,7 +502,7 @@ struct http *http_new(struct event_base *base, const struct http_options *option
 	return http_tls_check(options, error) == 0 ? http_make(base, options, error) : NULL;
 }
 
-struct http *http_another(const struct http *http, struct event_base *base, const char *address,
+struct http *http_for_node(const struct http *http, struct event_base *base, const char *address,
     struct error *error)
 {
 	char *copy = strdup(address);
@@ -507,17 +517,17 @@ struct http *http_another(const struct http *http, struct event_base *base, cons
 		.tls_skip_verify = settings->tls_skip_verify,
 		.connect_timeout_ms = (uint64_t)settings->connect_timeout_ms,
 	};
-	struct http *another;
+	struct http *ret;
 
 	if (copy == NULL) {
 		error_set(error, "out of memory");
 		return NULL;
 	}
-	another = http_make(base, &options, error);
-	if (another != NULL)
-		another->is_another = true;
+	ret = http_make(base, &options, error);
+	if (ret != NULL)
+		ret->is_for_node = true;
 	free(copy);
-	return another;
+	return ret;
 }
 
 void http_free(struct http *http)
@@ -547,7 +557,7 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	call->http = http;
 	call->name = request->name;
 	call->number = request->number;
-	call->lane = request->stream != NULL ? LANE_STREAM : request->urgent ? LANE_URGENT : LANE_ORDINARY;
+	call->class = request->stream != NULL ? CLASS_STREAM : request->urgent ? CLASS_URGENT : CLASS_ORDINARY;
 	if (request->stream != NULL)
 		call->stream = *request->stream;
 	call->is_post = request->method == HTTP_POST;
@@ -584,7 +594,7 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 	if (request->arg_size > 0)
 		call->arg = memcpy(call->arg_copy, arg, request->arg_size);
 	call->state = CALL_QUEUED;
-	if (call->lane == LANE_ORDINARY)
+	if (call->class == CLASS_ORDINARY)
 		TAILQ_INSERT_TAIL(&http->calls[CALL_QUEUED], call, link);
 	else
 		TAILQ_INSERT_HEAD(&http->calls[CALL_QUEUED], call, link);
@@ -595,14 +605,14 @@ struct http_call *http_start(struct http *http, const struct http_request *reque
 	} else if (call->deadline_ms != CLOCK_NEVER && arm_timer(&call->timer, call->deadline_ms - now) < 0) {
 		call_finish_later(call, HTTP_INTERNAL);
 	} else {
-		pump(http);
+		start_queued(http);
 	}
 	return call;
 }
 
 void http_pause(struct http_call *call)
 {
-	call->paused = true; /* curl is told when it brings the next piece */
+	call->paused = true; /* write_reply tells curl, when curl brings the next piece */
 }
 
 void http_resume(struct http_call *call)
@@ -626,5 +636,5 @@ void http_cancel(struct http_call *call)
 	http = call->http;
 	call_remove(call);
 	http_call_free(call);
-	pump(http);
+	start_queued(http);
 }

@@ -1,5 +1,5 @@
 /*
- * http_addresses: reads the configured addresses and says which to try next.
+ * http_addresses: parses the configured addresses with curl, and tells which one to try next.
  */
 #include "daemon/upstream/http_addresses.h"
 
@@ -15,8 +15,11 @@ static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
 	return curl_url_get(url, part, &value, flags) == CURLUE_OK ? value : NULL;
 }
 
-/* An address is only scheme, host and port: anything else would be dropped or sent without anybody noticing. */
-static int has_more(CURLU *url)
+/*
+ * Tells whether a URL has more than a scheme, a host and a port. An address may not: the rest would be dropped, or
+ * sent to OpenBao, without anybody noticing.
+ */
+static int has_other_parts(CURLU *url)
 {
 	static const CURLUPart parts[] = { CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
 		CURLUPART_FRAGMENT };
@@ -33,7 +36,7 @@ static int has_more(CURLU *url)
 	return more;
 }
 
-static int entry_init(struct http_address *entry, const char *scheme, const char *host, const char *port,
+static int fill_address(struct http_address *entry, const char *scheme, const char *host, const char *port,
     const char *server_name)
 {
 	entry->url = curl_url();
@@ -54,7 +57,7 @@ static int entry_init(struct http_address *entry, const char *scheme, const char
 	return 0;
 }
 
-static int parse(struct http_address *entry, CURLU *url, const char *text, const char *server_name,
+static int parse_url(struct http_address *entry, CURLU *url, const char *text, const char *server_name,
     struct error *error)
 {
 	char *scheme = NULL, *host = NULL, *port = NULL;
@@ -71,9 +74,9 @@ static int parse(struct http_address *entry, CURLU *url, const char *text, const
 		error_set(error, "is not an http:// or https:// URL");
 	else if (host == NULL || host[0] == '\0' || port == NULL)
 		error_set(error, "has no host");
-	else if (has_more(url))
+	else if (has_other_parts(url))
 		error_set(error, "has more than a scheme, a host and a port");
-	else if (entry_init(entry, scheme, host, port, server_name) < 0)
+	else if (fill_address(entry, scheme, host, port, server_name) < 0)
 		error_set(error, "cannot be used: out of memory");
 	else
 		result = 0;
@@ -91,7 +94,7 @@ int http_address_init(struct http_address *ret, const char *url, const char *ser
 
 	memset(ret, 0, sizeof(*ret));
 	result = parser == NULL ? error_set(error, "cannot be used: out of memory")
-				: parse(ret, parser, url, server_name, error);
+				: parse_url(ret, parser, url, server_name, error);
 	curl_url_cleanup(parser);
 	if (result < 0)
 		http_address_clear(ret);

@@ -1,6 +1,6 @@
 /*
- * http_addresses: the addresses of OpenBao in the order they were configured, and a short memory of those that
- * failed. Part of http, and includes curl.h: not for others. Pure but for memory.
+ * http_addresses: the addresses of OpenBao in the order in which they were configured, and which of them failed
+ * lately. A part of http that no other file may include, since it includes curl.h. Pure but for memory.
  */
 #ifndef HTTP_ADDRESSES_H
 #define HTTP_ADDRESSES_H
@@ -16,9 +16,9 @@
 
 struct http_address {
 	CURLU *url;         /* scheme, host and port, parsed once for all requests */
-	char *text;         /* the same, with the host as it was given, to be found by */
+	char *text;         /* "https://host:port" with the configured host, for http_addresses_find */
 	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
-	uint64_t failed_ms; /* when it last failed, 0 if not since it last worked */
+	uint64_t failed_ms; /* when it last failed; 0: it has worked since, or never failed */
 };
 
 struct http_addresses {
@@ -27,28 +27,28 @@ struct http_addresses {
 };
 
 /*
- * Reads "http://host:port" and "https://host:port"; server_name, if not NULL, takes the host's place in the
- * URL. 0, or -1 with error set, which names the address by its position only.
+ * Reads "http://host:port" and "https://host:port", which are copied; server_name, unless NULL, takes the host's
+ * place in the URL. 0; or -1 with error set, which names the address by its place only, and addresses empty.
  */
 int http_addresses_init(struct http_addresses *addresses, char *const *urls, size_t count, const char *server_name,
     struct error *error);
 void http_addresses_free(struct http_addresses *addresses);
 
-/* The place of the address with that text; addresses->count: it is none of them. */
+/* Gives the place of the address with that text; addresses->count: it is none of them. */
 size_t http_addresses_find(const struct http_addresses *addresses, const char *text);
 
 /*
- * One address by itself, read in the same way. 0, or -1 with error set and ret empty. Freed with
- * http_address_clear.
+ * Reads one address by itself. 0, and it is to be freed with http_address_clear; or -1 with error set and ret
+ * empty.
  */
 int http_address_init(struct http_address *ret, const char *url, const char *server_name, struct error *error);
 void http_address_clear(struct http_address *address);
 
 /*
- * The address to try next of those whose bit is not set in tried: the first that has not failed lately, else the
- * one whose failure is longest ago. addresses->count when all were tried. An address whose time is over is given
- * out once, and passed over again until that attempt has worked (its owner clears failed_ms) or as long as before:
- * one request finds out for all whether it serves.
+ * Gives the address to try next of those whose bit is not set in tried: the first that has not failed for
+ * HTTP_ADDRESSES_MEMORY_MS, else the one whose failure is longest ago; addresses->count: all were tried. An
+ * address that failed and whose time is over is given once, and counts as failed again until the caller clears its
+ * failed_ms: so one request finds out for all others whether it works.
  */
 size_t http_addresses_next(struct http_addresses *addresses, uint64_t tried, uint64_t now_ms);
 

@@ -1,6 +1,6 @@
 /*
- * http_handle: curl's options. What a daemon with secrets wants of curl is said here, once for all requests:
- * nothing from the environment, nothing followed, nothing kept, nothing sent twice.
+ * http_handle: sets curl's options for a daemon that handles secrets: curl takes nothing from the environment,
+ * follows no redirect, saves no TLS session, and sends nothing twice.
  */
 #include "daemon/upstream/http_handle.h"
 
@@ -17,14 +17,14 @@
 
 #define HEADER_MAX 65536
 #define RETRY_AFTER_MAX_S 3600
-#define STREAM_BUFFER 65536L /* read or written at a time */
+#define STREAM_BUFFER 65536L /* bytes that are read or written at a time */
 #define SMALL_BUFFER 2048L
-#define USUAL_HEAD 1024u /* more than the bytes of a reply's head */
+#define USUAL_HEAD 1024u /* more bytes than a reply's head has */
 
-/* Sets an option and remembers whether that failed: most failures are lack of memory. */
+/* Sets an option of `easy`, and `failed` if that fails, mostly for lack of memory. */
 #define SET(option, value) (failed |= curl_easy_setopt(easy, (option), (value)) != CURLE_OK)
 
-static int copy(char **ret, const char *s)
+static int copy_text(char **ret, const char *s)
 {
 	*ret = s != NULL ? strdup(s) : NULL;
 	return s != NULL && *ret == NULL ? -1 : 0;
@@ -38,9 +38,9 @@ int http_handle_settings_init(struct http_handle_settings *settings, const struc
 	settings->connect_timeout_ms = options->connect_timeout_ms < 1 ? 1
 	    : options->connect_timeout_ms > 600000                     ? 600000
 								       : (long)options->connect_timeout_ms;
-	if (copy(&settings->ca_file, options->ca_file) < 0 ||
-	    copy(&settings->client_cert_file, options->client_cert_file) < 0 ||
-	    copy(&settings->client_key_file, options->client_key_file) < 0) {
+	if (copy_text(&settings->ca_file, options->ca_file) < 0 ||
+	    copy_text(&settings->client_cert_file, options->client_cert_file) < 0 ||
+	    copy_text(&settings->client_key_file, options->client_key_file) < 0) {
 		http_handle_settings_free(settings);
 		return error_set(error, "out of memory");
 	}
@@ -56,18 +56,22 @@ void http_handle_settings_free(struct http_handle_settings *settings)
 }
 
 /*
- * What all requests of a kind have in common stands at the ends of their lists. Curl only reads these; its type
- * for them is not const. "Expect:" keeps it from asking for "100 Continue" before a large body.
+ * These headers are the same for all requests of a kind, and end the lists that are made for each request. Curl
+ * only reads them, although its type for them is not const. "Expect:" keeps curl from waiting for "100 Continue"
+ * before it sends a large body.
  */
 static char user_agent[] = "User-Agent: secretstored/" SECRETSTORE_VERSION,
 	    vault_request[] = "X-Vault-Request: true",
 	    no_expect[] = "Expect:", json[] = "Content-Type: application/json",
 	    gzip[] = "Content-Type: application/gzip", in_chunks[] = "Transfer-Encoding: chunked";
-static struct curl_slist of_all[] = { { user_agent, &of_all[1] }, { vault_request, NULL } };
-static struct curl_slist of_posts[] = { { json, &of_posts[1] }, { no_expect, of_all } };
-static struct curl_slist of_chunked[] = { { gzip, &of_chunked[1] }, { in_chunks, &of_posts[1] } };
+static struct curl_slist headers_common[] = { { user_agent, &headers_common[1] }, { vault_request, NULL } };
+static struct curl_slist headers_post[] = { { json, &headers_post[1] }, { no_expect, headers_common } };
+static struct curl_slist headers_chunked[] = { { gzip, &headers_chunked[1] }, { in_chunks, &headers_post[1] } };
 
-/* Puts a header before the others. A control byte in its value would end it, and what follows would be another. */
+/*
+ * Puts a header before the others. -1: no memory, or it is too long, or its value has a control byte, by which the
+ * value could pass for several headers.
+ */
 static int header_put(struct curl_slist **list, const char *name, const char *value)
 {
 	size_t len = strlen(name) + strlen(value) + sizeof(": ");
@@ -92,7 +96,9 @@ static int header_put(struct curl_slist **list, const char *name, const char *va
 struct curl_slist *http_handle_headers(const struct http_request *request)
 {
 	bool chunked = request->stream != NULL && request->stream->source != NULL;
-	struct curl_slist *list = chunked ? of_chunked : request->method == HTTP_POST ? of_posts : of_all;
+	struct curl_slist *list = chunked  ? headers_chunked
+	    : request->method == HTTP_POST ? headers_post
+					   : headers_common;
 
 	if ((request->vault_namespace == NULL || request->vault_namespace[0] == '\0' ||
 		header_put(&list, "X-Vault-Namespace", request->vault_namespace) == 0) &&
@@ -106,15 +112,16 @@ void http_handle_headers_free(struct curl_slist *list)
 {
 	struct curl_slist *next;
 
-	for (; list != NULL && list != of_all && list != of_posts && list != of_chunked; list = next) {
+	for (; list != NULL && list != headers_common && list != headers_post && list != headers_chunked;
+	     list = next) {
 		next = list->next;
 		secmem_free(list);
 	}
 }
 
 /*
- * Runs when there is a connection for the request. Until then curl tells of the handle's last request, not of this
- * one.
+ * Counts that curl has a connection for the request. Before this runs curl_easy_getinfo() gives values of the
+ * handle's last request, not of this one.
  */
 static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
 {
@@ -133,7 +140,7 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	bool failed = false;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
-	/* Else a name server that does not answer would hold up the loop when a request is given up. */
+	/* Without this a name server that does not answer would block the loop when a request is given up. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_DNS_CACHE_TIMEOUT, 30L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -141,11 +148,12 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	/* Both, so that no proxy comes from the environment. */
+	/* Both are needed to take no proxy from the environment. */
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NOPROXY, "*");
 	/*
-	 * No CURLOPT_TIMEOUT_MS: deadlines are http.c's, so that a timeout from curl always is one of connecting.
+	 * There is no CURLOPT_TIMEOUT_MS, as http.c has the deadlines: a timeout from curl is always one of
+	 * connecting.
 	 */
 	SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
 	SET(CURLOPT_PREREQFUNCTION, about_to_send);
@@ -168,25 +176,25 @@ static bool set_tls(CURL *easy, const struct http_handle_settings *settings)
 	SET(CURLOPT_SSL_VERIFYHOST, settings->tls_skip_verify ? 0L : 2L);
 	if (settings->ca_file != NULL) {
 		SET(CURLOPT_CAINFO, settings->ca_file);
-		/* Else the system's CAs, which curl has by default, would be trusted beside it. */
+		/* By default curl would trust the system's CAs beside it. */
 		SET(CURLOPT_CAPATH, (char *)NULL);
 	}
-	/* A session would be kept by the handle and with it what was thought of the server's certificate. */
+	/* A saved session would skip the verification of the server's certificate at the next connection. */
 	SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	/* So that a new CA file counts for new connections within minutes, not after curl's default of a day. */
+	/* A new CA file counts for new connections after these 5 minutes; curl's default is a day. */
 	SET(CURLOPT_CA_CACHE_TIMEOUT, 300L);
 	if (settings->client_cert_file != NULL) {
 		SET(CURLOPT_SSLCERT, settings->client_cert_file);
 		SET(CURLOPT_SSLKEY, settings->client_key_file);
-		/* Else OpenSSL would ask for the passphrase of a key that has one on the terminal. */
+		/* Without this OpenSSL would ask on the terminal for the passphrase of a key that has one. */
 		SET(CURLOPT_KEYPASSWD, "");
 	}
 	return failed;
 }
 
 /*
- * An address that was parsed before, and beside it what stands in the request line, which curl takes as it is: to
- * take a URL apart and to put it together again is a tenth of what a small GET costs.
+ * Sets where the request goes: an address that was parsed before, and apart from it the path, which curl puts into
+ * the request line as it is. To parse and rebuild a whole URL would be a tenth of what a small GET costs.
  */
 static bool set_target(CURL *easy, const struct http_address *address, const char *path)
 {
@@ -199,7 +207,7 @@ static bool set_target(CURL *easy, const struct http_address *address, const cha
 	return failed;
 }
 
-/* With the options that all requests have in common. NULL: no memory. */
+/* Gives an idle handle or a new one, with the options that all requests have in common. NULL: no memory. */
 static CURL *take_or_make(struct http_handles *handles, const struct http_handle_settings *settings)
 {
 	CURL *easy;
@@ -213,24 +221,24 @@ static CURL *take_or_make(struct http_handles *handles, const struct http_handle
 	return NULL;
 }
 
-void http_handles_learn(struct http_handles *handles, size_t len)
+void http_handles_note_reply(struct http_handles *handles, size_t len)
 {
-	if (len >= handles->usual)
-		handles->usual = len;
+	if (len >= handles->usual_len)
+		handles->usual_len = len;
 	else
-		handles->usual -= (handles->usual - len) / 16;
+		handles->usual_len -= (handles->usual_len - len) / 16;
 }
 
 /*
- * Each transfer has one of its own, which is wiped when it ends, and reads as much at a time. With 16 KiB, curl's
- * default, for small replies, 32 of them find nothing in the processor's caches; with less for large ones there
- * are more calls.
+ * Gives a buffer size that suits the replies that came lately. Each transfer has a buffer of its own, which is
+ * wiped when it ends. With curl's default of 16 KiB the buffers of 32 small replies do not fit into the
+ * processor's caches; for large replies a small buffer costs more calls.
  */
 static long buffer_size(const struct http_handles *handles)
 {
 	long size = SMALL_BUFFER;
 
-	while (size < STREAM_BUFFER && (size_t)size < handles->usual + USUAL_HEAD)
+	while (size < STREAM_BUFFER && (size_t)size < handles->usual_len + USUAL_HEAD)
 		size *= 2;
 	return size;
 }
@@ -278,9 +286,9 @@ int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback
 	SET(CURLOPT_READDATA, arg);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	/*
-	 * When a connection that was used before dies without a reply, curl sends the request again on another,
-	 * and OpenBao may do it twice. It cannot if the body cannot be had again (CURLE_SEND_FAIL_REWIND then);
-	 * where there is no body, it must not get a used connection.
+	 * When a connection that was used before breaks without a reply, curl sends the request again on another
+	 * one, and OpenBao may carry it out twice. Curl cannot do that if it cannot rewind the body (it gives
+	 * CURLE_SEND_FAIL_REWIND); a request without a body must not get a used connection.
 	 */
 	SET(CURLOPT_SEEKFUNCTION, refuse_seek);
 	if (len <= 0)
@@ -309,8 +317,8 @@ int http_handle_fresh(struct http_handle *handle)
 	return curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK ? 0 : -1;
 }
 
-/* Takes away what is not the handle's own and is about to go. */
-static bool forget(CURL *easy)
+/* Clears the options that point to what the handle does not own and the caller is about to free. */
+static bool clear_borrowed(CURL *easy)
 {
 	bool failed = false;
 
@@ -324,15 +332,18 @@ static bool forget(CURL *easy)
 	return failed;
 }
 
-/* Of one that had to send twice curl counts that, and at its sixth time gives up. */
-static bool may_be_kept(const struct http_handle *handle, const struct http_handles *handles)
+/*
+ * Tells whether the handle may be used again. One that had to send twice may not: curl counts that for a handle,
+ * and gives up at the sixth time.
+ */
+static bool is_reusable(const struct http_handle *handle, const struct http_handles *handles)
 {
 	return handle->plain && handle->attempts == 1 && handles->count < HTTP_HANDLES_IDLE_MAX;
 }
 
-void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool well)
+void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool got_reply)
 {
-	if (well && may_be_kept(handle, handles) && !forget(handle->easy))
+	if (got_reply && is_reusable(handle, handles) && !clear_borrowed(handle->easy))
 		handles->idle[handles->count++] = handle->easy;
 	else
 		curl_easy_cleanup(handle->easy);
@@ -452,9 +463,9 @@ static void openssl_free(void *p, const char *file, int line)
 
 int http_global_init(void)
 {
-	/* Both libcurl and OpenSSL would write the keys of all sessions to the file it names. */
+	/* libcurl and OpenSSL would write the keys of all TLS sessions to the file that it names. */
 	unsetenv("SSLKEYLOGFILE");
-	/* OpenSSL writes without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL curl leaves the signal alone. */
+	/* OpenSSL writes without MSG_NOSIGNAL, and with CURLOPT_NOSIGNAL curl does not ignore SIGPIPE itself. */
 	signal(SIGPIPE, SIG_IGN);
 	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
 		return -1;

@@ -1,10 +1,10 @@
 /*
- * http_handle: a curl easy handle for one attempt at a request, with everything that does not depend on where its
- * bytes come from and go to. Part of http, and includes curl.h: not for others.
+ * http_handle: a curl easy handle for one attempt at a request, with all options but those that say where its
+ * bytes come from and go to. A part of http that no other file may include, since it includes curl.h.
  *
- * To make a handle and to set its options is a fourth of what curl does for a small GET, so those that did nothing
- * but plain GETs, each of which went well, are kept for others. What a POST, a stream or a failure may leave
- * behind in a handle is so nobody's concern.
+ * To make a handle and to set its options is a fourth of what curl does for a small GET. So handles that were only
+ * used for plain GETs, all of which got a reply, are used again; all others are freed, so that nothing that a
+ * POST, a stream or a failure may leave in a handle can reach another request.
  */
 #ifndef HTTP_HANDLE_H
 #define HTTP_HANDLE_H
@@ -15,75 +15,81 @@
 #include "daemon/upstream/http.h"
 #include "daemon/upstream/http_addresses.h"
 
-/* Copies of the options that each handle needs. */
+/* The options that each handle needs, copied. */
 struct http_handle_settings {
 	char *ca_file, *client_cert_file, *client_key_file; /* NULL: not set */
 	bool tls_skip_verify;
 	long connect_timeout_ms;
 };
 
-/* 0, or -1 with error set: no memory. The TLS files are not looked at. */
+/* Copies the options. The TLS files are not checked. 0; or -1 with error set: no memory. */
 int http_handle_settings_init(struct http_handle_settings *settings, const struct http_options *options,
     struct error *error);
 void http_handle_settings_free(struct http_handle_settings *settings);
 
-/* The headers of a request; NULL: no memory, or a token or namespace that cannot stand in a header. */
+/*
+ * Makes the headers of a request, to be freed with http_handle_headers_free. NULL: no memory, or a token or a
+ * namespace that cannot stand in a header.
+ */
 struct curl_slist *http_handle_headers(const struct http_request *request);
 void http_handle_headers_free(struct curl_slist *headers);
 
-/* Handles that wait to be used again, all with the same settings. All zero: none. */
+/* The handles that wait to be used again; all must have been made with the same settings. All zero: none. */
 #define HTTP_HANDLES_IDLE_MAX 32
 struct http_handles {
 	CURL *idle[HTTP_HANDLES_IDLE_MAX];
 	size_t count;
-	size_t usual; /* bytes of a reply's body, of late */
+	size_t usual_len; /* bytes that replies' bodies had lately, about */
 };
 void http_handles_free(struct http_handles *handles);
 
-/* A whole reply came, with a body of so many bytes: the next ones will be read into a buffer that suits it. */
-void http_handles_learn(struct http_handles *handles, size_t len);
+/* Tells that a whole reply came with a body of len bytes, from which the next handles' buffer size follows. */
+void http_handles_note_reply(struct http_handles *handles, size_t len);
 
 /*
- * A handle for an attempt at path on address: an idle one, else a new one. It stays where it is, and headers are
- * borrowed, until http_handle_end. The caller adds the functions for reading and writing, and what they get. 0, or
- * -1: no memory.
+ * Prepares a handle for an attempt to get path from address, an idle one or a new one. The struct must not be
+ * moved until http_handle_end; address and headers are borrowed so long. The caller sets the functions that read
+ * and write bodies, and their arguments. 0; or -1: no memory, or a path that cannot stand in a request line.
  */
 struct http_handle {
 	CURL *easy;
 	struct curl_slist *connect_to;
-	bool plain; /* nothing but a GET was made of it */
-	/* how often curl was about to send: more than once when a used connection turns out dead */
-	unsigned attempts;
+	bool plain;        /* the attempt is a plain GET, so the handle may be used again */
+	unsigned attempts; /* how often curl was about to send; twice if a used connection turned out to be dead */
 };
 int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
     struct http_handles *handles, const struct http_address *address, const char *path,
     struct curl_slist *headers);
 
 /*
- * For a POST of len bytes, asked of read; HTTP_HANDLE_CHUNKED: as many as come. Curl cannot start over: a second
- * reading fails.
+ * Makes the attempt a POST of len bytes, which curl gets from read(arg); HTTP_HANDLE_CHUNKED: of as many as read
+ * gives. Curl cannot send it twice, since it cannot rewind the body. 0; or -1: no memory.
  */
 #define HTTP_HANDLE_CHUNKED (-1)
 int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback read, void *arg);
 
-/* The reply may be of any length, and is taken piece by piece. */
+/* Allows a reply of any length, for a reader that takes it piece by piece. 0; or -1: no memory. */
 int http_handle_unbounded(struct http_handle *handle);
 
-/* The attempt must not get a connection that was used before. */
+/* Keeps the attempt from using a connection that was used before. 0; or -1: no memory. */
 int http_handle_fresh(struct http_handle *handle);
 
-/* It must not be in a multi handle any more. well: a whole reply came, so it may be kept. */
-void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool well);
+/*
+ * Ends the attempt: frees the handle, or if got_reply, a whole reply came, may put it among the idle ones. It must
+ * not be in a multi handle any more.
+ */
+void http_handle_end(struct http_handle *handle, struct http_handles *handles, bool got_reply);
 
-/* Some byte of the request has been handed to the connection. */
+/* Tells whether a byte of the request has been handed to the connection. */
 bool http_handle_sent(const struct http_handle *handle);
 
-/* Tells what the end of a transfer means; sent: see struct http_reply. */
+/* Translates the end of a transfer; sent: as in struct http_reply. */
 enum http_outcome http_handle_outcome(CURLcode code, bool sent);
 
+/* Gives the reply's HTTP status; 0: none has come. */
 int http_handle_status(const struct http_handle *handle);
 
-/* The Retry-After header in milliseconds, at most an hour; 0 if absent or not a number of seconds. */
+/* Gives the Retry-After header in milliseconds, at most an hour; 0: absent, or not a number of seconds. */
 uint64_t http_handle_retry_after_ms(const struct http_handle *handle);
 
 #endif

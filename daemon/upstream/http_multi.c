@@ -1,10 +1,11 @@
 /*
- * http_multi: watches what curl wants watched, wakes it when its time has come, and tells of transfers that ended.
+ * http_multi: watches the sockets that curl wants to have watched, calls curl when its timer has expired, and
+ * tells the owner which transfers have ended.
  *
- * Between two requests curl wants nothing of a connection. Such a one stays watched for reading, which the next
- * request will wait for, so that a request costs no call of epoll_ctl(2) but its connection's first. Curl tells
- * before it closes one that was in use (close_connection), but not one whose connecting or handshake failed
- * (7.88.1), so these never stay.
+ * Between two requests curl wants nothing of a connection. Such an idle connection stays watched for reading,
+ * which is what the next request will wait for, so that epoll_ctl(2) is called only for a connection's first
+ * request. Curl tells before it closes a connection that was in use (close_connection), but not one whose
+ * connecting or handshake failed (7.88.1): these must not stay watched.
  */
 #include "daemon/upstream/http_multi.h"
 
@@ -22,7 +23,7 @@ struct http_multi {
 	CURLM *multi;
 	struct event *timer; /* curl's */
 	struct watch *watches;
-	bool adding; /* curl speaks from within http_multi_add() */
+	bool adding; /* http_multi_add() is calling curl */
 	struct http_multi_ops ops;
 	void *arg;
 };
@@ -31,14 +32,14 @@ struct http_multi {
 struct watch {
 	struct http_multi *m;
 	int fd;
-	bool stays;    /* between requests */
+	bool idle;     /* its connection is between two requests */
 	short watched; /* what event waits for */
 	struct event event;
 	UT_hash_handle hh;
 };
 
-/* Curl may have ended any number of transfers; callbacks may start and cancel others meanwhile. */
-static void drain(struct http_multi *m)
+/* Tells the owner of all transfers that have ended. Its callbacks may start and cancel others meanwhile. */
+static void tell_finished(struct http_multi *m)
 {
 	CURLMsg *message;
 	int left;
@@ -52,7 +53,7 @@ static void drain(struct http_multi *m)
 
 static void socket_ready(evutil_socket_t fd, short what, void *arg);
 
-static void watch_for(struct watch *watch, short what)
+static void watch_set(struct watch *watch, short what)
 {
 	if (watch->watched == what)
 		return;
@@ -65,9 +66,9 @@ static void watch_for(struct watch *watch, short what)
 }
 
 /*
- * Not if curl has read what there was while it was called for another socket: it then also goes on with the
- * transfers whose timers have run out, that of connecting among them, which it lets run for as long as the
- * transfer does (7.88.1).
+ * Tells whether there still is something to read. Curl may have read it when it was called for another socket: it
+ * then also continues the transfers whose timers have expired, and the timer of connecting runs on after the
+ * connection is there (7.88.1).
  */
 static bool has_input(int fd)
 {
@@ -82,21 +83,23 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 	struct http_multi *m = watch->m;
 	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
 
-	if (watch->stays) {
+	if (watch->idle) {
 		if (!has_input(fd))
 			return;
 		/*
-		 * The server has closed it, or sent what nobody asked for: of that curl would take the next
-		 * request's answer (7.88.1 does, later ones do not), and of what comes then the one's after that.
-		 * A connection that is shut down it leaves alone.
+		 * The server has closed the connection, or sent what nobody asked for. Curl 7.88.1 would take that
+		 * for the answer to the next request, and the true answer for that of the one after it. It does
+		 * not use a connection that is shut down.
 		 */
 		shutdown(fd, SHUT_RDWR);
-		watch_for(watch, 0);
+		watch_set(watch, 0);
 		return;
 	}
-	/* Of an error in the multi handle nothing can be learned here; the calls' own deadlines end them. */
+	/*
+	 * An error of the multi handle is ignored: it says nothing about a call, and calls end at their deadlines.
+	 */
 	curl_multi_socket_action(m->multi, fd, mask, &running);
-	drain(m);
+	tell_finished(m);
 }
 
 static void timer_expired(evutil_socket_t fd, short what, void *arg)
@@ -107,11 +110,11 @@ static void timer_expired(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	curl_multi_socket_action(m->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	drain(m);
+	tell_finished(m);
 }
 
-/* From curl: may not call it back. */
-static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
+/* Curl calls this to have its timer set. It must not call curl. */
+static int curl_wants_timer(CURLM *multi, long timeout_ms, void *arg)
 {
 	struct http_multi *m = arg;
 	struct timeval tv = { .tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000 };
@@ -120,7 +123,7 @@ static int timer_wanted(CURLM *multi, long timeout_ms, void *arg)
 	if (timeout_ms < 0)
 		evtimer_del(m->timer);
 	else if (timeout_ms == 0 && m->adding)
-		/* when what is ready has been seen to, without a look at the sockets first */
+		/* the loop runs it after the events that are ready, and does not poll the sockets before it */
 		event_active(m->timer, EV_TIMEOUT, 0);
 	else
 		evtimer_add(m->timer, &tv);
@@ -135,7 +138,7 @@ static struct watch *watch_of(struct http_multi *m, int fd)
 	return watch;
 }
 
-/* NULL: no memory. */
+/* Makes a watch for a socket, with nothing watched yet. NULL: no memory. */
 static struct watch *watch_new(struct http_multi *m, int fd)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
@@ -160,10 +163,10 @@ static void watch_free(struct watch *watch)
 }
 
 /*
- * From curl: what to watch a socket for. A failure is not told to curl, which would then give up every transfer
- * there is; the one on this socket ends at its deadline.
+ * Curl calls this to have a socket watched. A failure is not told to curl, which would then give up all transfers;
+ * the one on this socket ends at its deadline.
  */
-static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
+static int curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
 	struct http_multi *m = arg;
 	struct watch *watch = watch_of(m, fd);
@@ -173,16 +176,19 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 		watch = watch_new(m, fd);
 	if (watch == NULL)
 		return 0;
-	watch->stays = what == CURL_POLL_REMOVE && watch->watched == EV_READ && m->ops.is_whole(m->arg, easy);
+	watch->idle = what == CURL_POLL_REMOVE && watch->watched == EV_READ && m->ops.is_whole(m->arg, easy);
 	if (what != CURL_POLL_REMOVE)
-		watch_for(watch,
+		watch_set(watch,
 		    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0)));
-	else if (!watch->stays)
+	else if (!watch->idle)
 		watch_free(watch);
 	return 0;
 }
 
-/* Curl would leave its sockets to the programs that the process starts; it starts none, and that is to stay so. */
+/*
+ * Curl would make its sockets without CLOEXEC, and the credential guard, which the daemon executes, could get
+ * them.
+ */
 static curl_socket_t open_connection(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	(void)arg;
@@ -203,9 +209,9 @@ static int set_options(struct http_multi *m, long connections)
 {
 	CURLM *multi = m->multi;
 
-	if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_wanted) != CURLM_OK ||
+	if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, curl_wants_socket) != CURLM_OK ||
 	    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, m) != CURLM_OK ||
-	    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_wanted) != CURLM_OK ||
+	    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, curl_wants_timer) != CURLM_OK ||
 	    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, m) != CURLM_OK ||
 	    curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) != CURLM_OK ||
 	    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections) != CURLM_OK)
@@ -236,7 +242,8 @@ void http_multi_free(struct http_multi *m)
 	if (m == NULL)
 		return;
 	if (m->multi != NULL)
-		curl_multi_cleanup(m->multi); /* still calls socket_wanted, close_connection and timer_wanted */
+		curl_multi_cleanup(
+		    m->multi); /* still calls curl_wants_socket, close_connection, curl_wants_timer */
 	if (m->timer != NULL)
 		event_free(m->timer);
 	free(m);

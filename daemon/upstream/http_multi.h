@@ -1,5 +1,6 @@
 /*
- * http_multi: curl's multi handle, driven by libevent. Part of http, and includes curl.h: not for others.
+ * http_multi: curl's multi handle, driven by libevent. A part of http that no other file may include, since it
+ * includes curl.h.
  */
 #ifndef HTTP_MULTI_H
 #define HTTP_MULTI_H
@@ -10,29 +11,31 @@
 struct event_base;
 struct http_multi;
 
-/* The owner is told and asked by these, with arg. */
+/* The multi handle tells and asks its owner by these functions. */
 struct http_multi_ops {
-	/* A transfer has come to its end; from the loop. It may add and remove others. */
+	/* Runs from the loop when a transfer has ended. The owner may add and remove transfers. */
 	void (*finished)(void *arg, CURL *easy, CURLcode code);
-	/* All that had come to their ends have been told. */
+	/* Runs from the loop after finished has run for all transfers that had ended. */
 	void (*drained)(void *arg);
 	/*
-	 * Curl wants nothing more of this transfer's connection. Tells whether the transfer can be at its end: a
-	 * whole reply has come, and it does not wait for CURLPAUSE_CONT. Runs within curl, which must not be
-	 * called.
+	 * Runs when curl wants nothing more of this transfer's connection. Tells whether the transfer can have
+	 * ended: the whole head of a reply has come, and the transfer is not paused. Curl must not be called from
+	 * it.
 	 */
 	bool (*is_whole)(void *arg, CURL *easy);
 };
 
-/* connections: how many to keep open. ops are copied. NULL: no memory. */
+/* connections: how many idle ones stay open. base is borrowed, ops are copied. NULL: no memory. */
 struct http_multi *http_multi_new(struct event_base *base, long connections, const struct http_multi_ops *ops,
     void *arg);
+
+/* Frees; all transfers must have been removed. NULL: does nothing. */
 void http_multi_free(struct http_multi *m);
 
-/* 0, or -1: no memory. The transfer begins from the loop. */
+/* Adds a transfer, which begins from the loop. 0, or -1: no memory. */
 int http_multi_add(struct http_multi *m, CURL *easy);
 
-/* Closes the connection if the transfer was not at its end. */
+/* Removes a transfer. Its connection is closed if the transfer had not ended. */
 void http_multi_remove(struct http_multi *m, CURL *easy);
 
 #endif

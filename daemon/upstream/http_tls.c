@@ -1,5 +1,5 @@
 /*
- * http_tls: tries the configured CA, certificate and key files as curl will use them.
+ * http_tls: loads the configured CA, certificate and key files into OpenSSL, as curl will do later.
  */
 #include "daemon/upstream/http_tls.h"
 
@@ -20,7 +20,7 @@ static int no_passphrase(char *buffer, int size, int for_writing, void *arg)
 	return -1;
 }
 
-/* A FIFO or a device would block the daemon, here and at each connection. */
+/* Refuses anything but a regular file: a FIFO or a device would block the daemon, here and at each connection. */
 static int check_tls_file(const char *setting, const char *path, struct error *error)
 {
 	struct stat st;

@@ -1,6 +1,6 @@
 /*
- * http_tls: says at start what is wrong with the configured TLS files, which curl would only say at each
- * connection, and less clearly. Part of http.
+ * http_tls: checks the configured TLS files when they are configured; curl would only complain at each connection,
+ * and less clearly. A part of http.
  */
 #ifndef HTTP_TLS_H
 #define HTTP_TLS_H
@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "daemon/upstream/http.h"
 
-/* 0, or -1 with error set: which setting, which file, what is wrong. */
+/* Checks the files. 0; or -1 with error set, which names the setting, the file and what is wrong. */
 int http_tls_check(const struct http_options *options, struct error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * leader: asks all configured addresses, so that one that does not answer holds up nobody, and if none of them
- * leads the node that one of them named.
+ * leader: asks all configured addresses at once, so that one that does not answer delays nobody, and if none of
+ * them leads, the node that one of them names.
  */
 #include "daemon/upstream/leader.h"
 
@@ -22,11 +22,11 @@ struct leader_wait {
 	void *arg;
 };
 
-/* To one node. */
+/* The question to one node. */
 struct question {
 	struct leader *leader;
 	const char *node;
-	struct http_call *call; /* NULL: answered, or not asked */
+	struct http_call *call; /* under way; NULL: it was answered, or not asked */
 };
 
 struct leader {
@@ -35,93 +35,93 @@ struct leader {
 	bool was_found;
 	struct waiters waits;
 	size_t asking; /* questions without an answer so far */
-	char *named;   /* whom a node named as its leader */
+	char *named;   /* the address that a node named as that of its leader; NULL: none did */
 	bool named_asked;
-	const char *why;    /* no leader is found so far, though nodes answer; NULL: none has */
-	const char *logged; /* that why; NULL: a leader was found since */
+	const char *why;    /* the reason why no leader is found so far; NULL: no node has answered */
+	const char *logged; /* the reason that was logged last; NULL: a leader was found since */
 	size_t count;
 	struct question questions[]; /* one for each address, and one for the node that was named */
 };
 
 struct leader *leader_new(struct api *api, char *const *addresses, size_t count)
 {
-	struct leader *l = calloc(1, sizeof(*l) + (count + 1) * sizeof(l->questions[0]));
+	struct leader *leader = calloc(1, sizeof(*leader) + (count + 1) * sizeof(leader->questions[0]));
 
-	if (l == NULL)
+	if (leader == NULL)
 		return NULL;
-	l->api = api;
-	l->count = count;
+	leader->api = api;
+	leader->count = count;
 	for (size_t i = 0; i < count; i++)
-		l->questions[i] = (struct question){ .leader = l, .node = addresses[i] };
-	l->questions[count].leader = l;
-	return l;
+		leader->questions[i] = (struct question){ .leader = leader, .node = addresses[i] };
+	leader->questions[count].leader = leader;
+	return leader;
 }
 
-static void cancel_search(struct leader *l)
+static void cancel_search(struct leader *leader)
 {
-	for (size_t i = 0; i <= l->count; i++) {
-		http_cancel(l->questions[i].call);
-		l->questions[i].call = NULL;
+	for (size_t i = 0; i <= leader->count; i++) {
+		http_cancel(leader->questions[i].call);
+		leader->questions[i].call = NULL;
 	}
-	l->asking = 0;
+	leader->asking = 0;
 }
 
-void leader_free(struct leader *l)
+void leader_free(struct leader *leader)
 {
-	if (l == NULL)
+	if (leader == NULL)
 		return;
-	cancel_search(l);
-	while (!waiters_empty(&l->waits))
-		leader_cancel((struct leader_wait *)(void *)l->waits.list);
-	free(l->known);
-	free(l->named);
-	free(l);
+	cancel_search(leader);
+	while (!waiters_empty(&leader->waits))
+		leader_cancel((struct leader_wait *)(void *)leader->waits.list);
+	free(leader->known);
+	free(leader->named);
+	free(leader);
 }
 
-const char *leader_known(const struct leader *l)
+const char *leader_known(const struct leader *leader)
 {
-	return l->known;
+	return leader->known;
 }
 
-bool leader_was_found(const struct leader *l)
+bool leader_was_found(const struct leader *leader)
 {
-	return l->was_found;
+	return leader->was_found;
 }
 
-void leader_wrong(struct leader *l, const char *node)
+void leader_wrong(struct leader *leader, const char *node)
 {
-	if (l->known == NULL || strcmp(l->known, node) != 0)
+	if (leader->known == NULL || strcmp(leader->known, node) != 0)
 		return;
-	free(l->known);
-	l->known = NULL;
+	free(leader->known);
+	leader->known = NULL;
 }
 
-/* Each reason is logged once. Where no node answers at all health.c says so. */
-static void log_result(struct leader *l, const char *node)
+/* Logs the end of a search, each reason once. If no node answers at all health.c logs that. */
+static void log_result(struct leader *leader, const char *node)
 {
-	if (node != NULL && l->logged != NULL)
+	if (node != NULL && leader->logged != NULL)
 		log_info("OpenBao has a leader that can be reached");
-	else if (node == NULL && l->why != NULL && l->why != l->logged)
-		log_warning("OpenBao has no leader that can be reached: %s", l->why);
-	if (node != NULL || l->why != NULL)
-		l->logged = node != NULL ? NULL : l->why;
+	else if (node == NULL && leader->why != NULL && leader->why != leader->logged)
+		log_warning("OpenBao has no leader that can be reached: %s", leader->why);
+	if (node != NULL || leader->why != NULL)
+		leader->logged = node != NULL ? NULL : leader->why;
 }
 
-/* Who asks again from within its callback begins another search. */
-static void end_search(struct leader *l, const char *node)
+/* Tells the result to all who wait. A callback that asks again begins another search. */
+static void end_search(struct leader *leader, const char *node)
 {
 	char *found_node = node != NULL ? strdup(node) : NULL;
-	unsigned round = waiters_end_round(&l->waits);
+	unsigned round = waiters_end_round(&leader->waits);
 	struct waiter *one;
 
-	cancel_search(l);
-	log_result(l, node);
-	free(l->known);
-	l->known = found_node != NULL ? strdup(found_node) : NULL;
-	l->was_found |= found_node != NULL;
-	free(l->named);
-	l->named = NULL;
-	while ((one = waiters_take(&l->waits, round)) != NULL) {
+	cancel_search(leader);
+	log_result(leader, node);
+	free(leader->known);
+	leader->known = found_node != NULL ? strdup(found_node) : NULL;
+	leader->was_found |= found_node != NULL;
+	free(leader->named);
+	leader->named = NULL;
+	while ((one = waiters_take(&leader->waits, round)) != NULL) {
 		struct leader_wait w = *(struct leader_wait *)(void *)one;
 
 		free(one);
@@ -130,7 +130,7 @@ static void end_search(struct leader *l, const char *node)
 	free(found_node);
 }
 
-/* Tells whether the named leader may be asked: not over a weaker connection than the node that named it. */
+/* Tells whether the named leader may be asked: http:// only if the node that named it was asked by http:// too. */
 static bool is_acceptable(const char *named, const char *by)
 {
 	if (strncasecmp(named, "https://", 8) == 0)
@@ -140,79 +140,80 @@ static bool is_acceptable(const char *named, const char *by)
 
 static void on_leader_answer(void *arg, const struct control *control);
 
-static void ask_node(struct question *q)
+static void ask_node(struct question *question)
 {
-	const struct api_request request = { .node = q->node, .deadline_ms = clock_now_ms() + QUESTION_MS };
+	const struct api_request request = { .node = question->node, .deadline_ms = clock_now_ms() + QUESTION_MS };
 
-	q->call = api_ask_control(q->leader->api, API_LEADER, &request, on_leader_answer, q);
-	q->leader->asking += q->call != NULL;
+	question->call = api_ask_control(question->leader->api, API_LEADER, &request, on_leader_answer, question);
+	question->leader->asking += question->call != NULL;
 }
 
-/* Draws its conclusions from the answer of a node that does not lead. */
-static void note_standby(struct leader *l, const struct question *q, const struct control *control)
+/* Notes what the answer of a node that does not lead tells of the leader. */
+static void note_standby(struct leader *leader, const struct question *question, const struct control *control)
 {
-	if (q == &l->questions[l->count]) {
-		l->why = control->result == CONTROL_OK ? "the one that is named does not lead" : control->reason;
+	if (question == &leader->questions[leader->count]) {
+		leader->why = control->result == CONTROL_OK ? "the one that is named does not lead"
+							    : control->reason;
 		return;
 	}
 	if (control->result != CONTROL_OK)
 		return;
-	if (l->why == NULL)
-		l->why = "none is named";
-	if (l->named != NULL || control->leader_address == NULL)
+	if (leader->why == NULL)
+		leader->why = "none is named";
+	if (leader->named != NULL || control->leader_address == NULL)
 		return;
-	if (is_acceptable(control->leader_address, q->node))
-		l->named = strdup(control->leader_address);
+	if (is_acceptable(control->leader_address, question->node))
+		leader->named = strdup(control->leader_address);
 	else
-		l->why = "the one that is named is without TLS";
+		leader->why = "the one that is named is without TLS";
 }
 
 static void on_leader_answer(void *arg, const struct control *control)
 {
-	struct question *q = arg;
-	struct leader *l = q->leader;
+	struct question *question = arg;
+	struct leader *leader = question->leader;
 
-	q->call = NULL;
-	l->asking--;
+	question->call = NULL;
+	leader->asking--;
 	if (control->result == CONTROL_OK && control->is_self) {
-		end_search(l, q->node);
+		end_search(leader, question->node);
 		return;
 	}
-	note_standby(l, q, control);
-	/* The named one comes last, so that a leader is known by its configured address if it has one. */
-	if (l->asking == 0 && l->named != NULL && !l->named_asked) {
-		l->named_asked = true;
-		l->questions[l->count].node = l->named;
-		ask_node(&l->questions[l->count]);
+	note_standby(leader, question, control);
+	/* The named node is asked last, so that a leader with a configured address is known by that one. */
+	if (leader->asking == 0 && leader->named != NULL && !leader->named_asked) {
+		leader->named_asked = true;
+		leader->questions[leader->count].node = leader->named;
+		ask_node(&leader->questions[leader->count]);
 	}
-	if (l->asking == 0)
-		end_search(l, NULL);
+	if (leader->asking == 0)
+		end_search(leader, NULL);
 }
 
-struct leader_wait *leader_find(struct leader *l, leader_found *found, void *arg)
+struct leader_wait *leader_find(struct leader *leader, leader_found *found, void *arg)
 {
 	struct leader_wait *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
-	if (l->asking == 0) {
-		l->named_asked = false;
-		l->why = NULL;
-		for (size_t i = 0; i < l->count; i++)
-			ask_node(&l->questions[i]);
+	if (leader->asking == 0) {
+		leader->named_asked = false;
+		leader->why = NULL;
+		for (size_t i = 0; i < leader->count; i++)
+			ask_node(&leader->questions[i]);
 	}
-	if (l->asking == 0) {
+	if (leader->asking == 0) {
 		free(w);
 		return NULL;
 	}
-	w->leader = l;
+	w->leader = leader;
 	w->found = found;
 	w->arg = arg;
-	waiters_add(&l->waits, &w->waiter);
+	waiters_add(&leader->waits, &w->waiter);
 	return w;
 }
 
-/* The search itself goes on: what comes of it is worth remembering. */
+/* The search goes on, since its result is remembered. */
 void leader_cancel(struct leader_wait *w)
 {
 	waiters_remove(&w->leader->waits, &w->waiter);
@@ -240,15 +241,15 @@ static void take_confirmation(void *arg, const struct control *control)
 	c->done(c->arg, leads, leads ? control->active_time : NULL);
 }
 
-struct http_call *leader_confirm(struct leader *l, const char *node, uint64_t deadline_ms, uint64_t number,
+struct http_call *leader_confirm(struct leader *leader, const char *node, uint64_t deadline_ms, uint64_t number,
     leader_confirmed *done, void *arg)
 {
-	struct confirmation confirmation = { .leader = l, .node = node, .done = done, .arg = arg };
+	struct confirmation confirmation = { .leader = leader, .node = node, .done = done, .arg = arg };
 	uint64_t latest_ms = clock_now_ms() + QUESTION_MS;
 	const struct api_request request = { .node = node,
 		.deadline_ms = deadline_ms < latest_ms ? deadline_ms : latest_ms,
 		.number = number,
 		.arg_size = sizeof(confirmation) };
 
-	return api_ask_control(l->api, API_LEADER, &request, take_confirmation, &confirmation);
+	return api_ask_control(leader->api, API_LEADER, &request, take_confirmation, &confirmation);
 }

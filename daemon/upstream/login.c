@@ -1,10 +1,10 @@
 /*
- * login: drives the lease machine: starts the logins and renewals it asks for, tells it their results, holds the
- * token that came of them, and says in the log what happens. Those who wait for a token, or for the word on a
- * denied one, stand in lists.
+ * login: drives the lease machine: starts the logins and renewals that it asks for, tells it their results, holds
+ * the token that they gave, and logs what happens. Requests that wait for a token, or for the reason of a 403, are
+ * in lists.
  *
- * Nobody who waits is called back from within the function that decided it, but from the loop: the decided are one
- * more list, which a cancelled one just leaves.
+ * No waiter is called back from within the function that decides its wait: it moves to the list `decided`, from
+ * which the loop calls it back, unless it is cancelled before.
  */
 #include "daemon/upstream/login.h"
 
@@ -22,18 +22,18 @@
 #define LOGIN_MS 10000
 #define RENEW_MS 10000
 #define LOOKUP_MS 5000
-#define WATCH_MS 250 /* between looks at the credentials, when new ones are hoped for */
+#define WATCH_MS 250 /* how often the credentials are read again, when a change of them may help */
 /*
- * libevent's timers stand still while the machine sleeps, leases do not. So the machine is looked at this often,
- * and by whoever wants the token, whatever the timer says.
+ * libevent's timers stand still while the host sleeps, leases do not. So the timer runs at least this often, and
+ * whoever wants the token drives the lease machine first if something is due (login_catch_up).
  */
 #define SLEEP_MAX_MS 30000
 
 struct login_wait {
 	struct waiter waiter; /* the first member */
-	struct waiters *list; /* it stands in; NULL: none */
+	struct waiters *list; /* the list that the wait is in; NULL: none */
 	struct login *login;
-	token_ready *done;
+	login_wait_done *done;
 	void *arg;
 	bool wrapped; /* for_lookup: the 403 was wrapped, as those of policies are */
 	bool late;    /* for_lookup: the lookup had begun before this request was denied */
@@ -47,30 +47,32 @@ struct login {
 	struct auth *auth;
 	struct health *health;
 	struct lease lease;
-	struct event timer; /* when the lease machine has something to do */
+	struct event timer; /* fires when the lease machine has something to do */
 	struct tokens tokens;
-	struct token *current; /* the login's reference; NULL when the machine holds none */
+	struct token *current; /* the token that lease.held stands for, with a reference; NULL: none is held */
 	bool revoke_on_stop;
 	uint64_t login_since;
 	struct http_call *renewal; /* under way */
 	uint64_t renewal_since;
-	enum auth_result failed; /* the last login's end, AUTH_OK if it worked */
-	struct error reason;     /* of that, for the log and status */
+	enum auth_result failed; /* how the last login ended; AUTH_OK: it worked */
+	struct error reason;     /* why it failed, for the log and status */
 	uint64_t logins, login_failures, renewals, renewal_failures;
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
-	struct event deliver;       /* calls back those that are decided */
+	struct event deliver;       /* calls back the waiters in `decided` */
 	void (*refused)(void *arg); /* login_on_refusal */
 	void *refused_arg;
-	struct event change; /* to be told */
+	struct event change; /* runs changed */
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
 
-/* Does what the lease machine wants done by now, and all that follows from its state. After each event. */
-static void login_drive(struct login *k);
+/*
+ * Does what the lease machine wants done now, and all that follows from its state. To be called after each event.
+ */
+static void login_drive(struct login *login);
 
-static uint64_t roll_lease(void *arg, uint64_t low, uint64_t high)
+static uint64_t random_for_lease(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
 	return clock_random(low, high);
@@ -87,19 +89,19 @@ static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 	log_info("token: %s, was %s", lease_state_name(to), lease_state_name(from));
 }
 
-/* Drives the machine if something has come due, of which no timer tells after a sleep of the host. */
-static void login_catch_up(struct login *k)
+/* Drives the machine if something is due, which no timer has told if the host slept. */
+static void login_catch_up(struct login *login)
 {
-	if (clock_now_ms() >= lease_next(&k->lease))
-		login_drive(k);
+	if (clock_now_ms() >= lease_next(&login->lease))
+		login_drive(login);
 }
 
-/* OpenBao knows the current token no more. */
-static void lose_token(struct login *k)
+/* Tells the machine that OpenBao does not know the current token any more. */
+static void lose_token(struct login *login)
 {
 	log_warning("OpenBao does not know the token any more");
-	lease_dead(&k->lease, clock_now_ms());
-	login_drive(k);
+	lease_dead(&login->lease, clock_now_ms());
+	login_drive(login);
 }
 
 /* -- who waits ----------------------------------------------------------------------------------------------- */
@@ -118,13 +120,13 @@ static struct login_wait *wait_first(const struct waiters *list)
 	return (struct login_wait *)(void *)list->list;
 }
 
-static struct login_wait *wait_new(struct login *k, token_ready *done, void *arg)
+static struct login_wait *wait_new(struct login *login, login_wait_done *done, void *arg)
 {
 	struct login_wait *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
-	w->login = k;
+	w->login = login;
 	w->done = done;
 	w->arg = arg;
 	return w;
@@ -136,7 +138,7 @@ void login_wait_cancel(struct login_wait *w)
 	free(w);
 }
 
-/* why: NULL if there is a token. */
+/* Ends a wait, which is called back from the loop; why: NULL if there is a token. */
 static void wait_decide(struct login_wait *w, const struct failure *why)
 {
 	struct timeval now = { .tv_sec = 0 };
@@ -145,20 +147,25 @@ static void wait_decide(struct login_wait *w, const struct failure *why)
 	if (why != NULL)
 		w->why = *why;
 	wait_move(w, &w->login->decided);
-	/* a timer, so that who always waits anew does not hold up the loop */
+	/*
+	 * A timer lets the loop see to other events between two rounds, even if each callback begins another wait.
+	 */
 	event_add(&w->login->deliver, &now);
 }
 
-/* Those that are decided by what is called back here get their turn in the next round of the loop. */
+/*
+ * Calls back the waiters that are decided by now; those decided by these callbacks follow in the loop's next
+ * round.
+ */
 static void on_deliver(evutil_socket_t fd, short what, void *arg)
 {
-	struct login *k = arg;
-	unsigned round = waiters_end_round(&k->decided);
+	struct login *login = arg;
+	unsigned round = waiters_end_round(&login->decided);
 	struct waiter *one;
 
 	(void)fd;
 	(void)what;
-	while ((one = waiters_take(&k->decided, round)) != NULL) {
+	while ((one = waiters_take(&login->decided, round)) != NULL) {
 		struct login_wait w = *(struct login_wait *)(void *)one;
 
 		free(one);
@@ -166,14 +173,14 @@ static void on_deliver(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* Callers are told less than the log: no file names. */
-static const char *why_no_login(const struct login *k)
+/* Gives the reason for callers, which unlike the one in the log must not hold file names. */
+static const char *why_no_login(const struct login *login)
 {
-	enum health_state health = health_state(k->health);
+	enum health_state health = health_state(login->health);
 
-	if (k->lease.state == LEASE_STOPPING)
+	if (login->lease.state == LEASE_STOPPING)
 		return "the daemon is stopping";
-	switch (k->failed) {
+	switch (login->failed) {
 	case AUTH_OK:
 		return "the token was revoked soon after the login, the next one has to wait";
 	case AUTH_UNREACHABLE:
@@ -181,7 +188,8 @@ static const char *why_no_login(const struct login *k)
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:
-		return k->lease.locked_out ? "the role is locked after refused logins" : "the login was denied";
+		return login->lease.locked_out ? "the role is locked after refused logins"
+					       : "the login was denied";
 	case AUTH_CREDENTIAL:
 		return "there are no usable credentials";
 	case AUTH_FAILED:
@@ -190,144 +198,146 @@ static const char *why_no_login(const struct login *k)
 	return "the login failed";
 }
 
-/* Decides it, unless it is worth its while to wait for a login. */
+/* Decides the wait, or has it wait for a login that is under way or about to begin. */
 static void wait_settle(struct login_wait *w)
 {
-	struct login *k = w->login;
+	struct login *login = w->login;
 	struct failure why;
 
-	if (k->current != NULL) {
+	if (login->current != NULL) {
 		wait_decide(w, NULL);
-	} else if (lease_waits(&k->lease)) {
-		wait_move(w, &k->for_login);
+	} else if (lease_waits(&login->lease)) {
+		wait_move(w, &login->for_login);
 	} else {
-		failure_set(&why, CODE_NOT_READY, "no login at OpenBao: %s", why_no_login(k));
+		failure_set(&why, CODE_NOT_READY, "no login at OpenBao: %s", why_no_login(login));
 		wait_decide(w, &why);
 	}
 }
 
-struct login_wait *login_wait(struct login *k, token_ready *done, void *arg)
+struct login_wait *login_wait(struct login *login, login_wait_done *done, void *arg)
 {
-	struct login_wait *w = wait_new(k, done, arg);
+	struct login_wait *w = wait_new(login, done, arg);
 
 	if (w == NULL)
 		return NULL;
-	login_catch_up(k);
+	login_catch_up(login);
 	wait_settle(w);
 	return w;
 }
 
 /* -- denied requests ----------------------------------------------------------------------------------------- */
 
-static void ask_lookup(struct login *k);
+static void ask_lookup(struct login *login);
 
-static void decide_lookups(struct login *k, enum code code, const char *message)
+static void decide_lookups(struct login *login, enum code code, const char *message)
 {
 	struct login_wait *w;
 	struct failure why;
 
 	failure_set(&why, code, "%s", message);
-	while ((w = wait_first(&k->for_lookup)) != NULL)
+	while ((w = wait_first(&login->for_lookup)) != NULL)
 		wait_decide(w, &why);
 }
 
 /*
- * The token lived when OpenBao was asked. For one who was denied after that, in the words of a dead token, this
- * proves nothing: it is asked once more.
+ * Decides the waits after a lookup has shown that the token was alive. If a request was denied only after that
+ * lookup had begun, and in the words that a dead token gets, the lookup proves nothing for it: another one
+ * follows.
  */
-static void decide_by_policy(struct login *k)
+static void decide_by_policy(struct login *login)
 {
 	struct login_wait *w, *next;
 	struct failure why;
 
 	failure_set(&why, CODE_PERMISSION_DENIED, "OpenBao's policies do not allow this to the daemon");
 	why.status = 403;
-	for (w = wait_first(&k->for_lookup); w != NULL; w = next) {
+	for (w = wait_first(&login->for_lookup); w != NULL; w = next) {
 		next = (struct login_wait *)(void *)w->waiter.next;
 		if (w->late && !w->wrapped)
 			w->late = false;
 		else
 			wait_decide(w, &why);
 	}
-	if (!waiters_empty(&k->for_lookup))
-		ask_lookup(k);
+	if (!waiters_empty(&login->for_lookup))
+		ask_lookup(login);
 }
 
 static void on_token_lookup(void *arg, const struct control *control)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 
-	k->lookup = NULL;
+	login->lookup = NULL;
 	switch (control->result) {
 	case CONTROL_OK:
 	case CONTROL_DENIED_WRAPPED:
-		decide_by_policy(k);
+		decide_by_policy(login);
 		break;
 	case CONTROL_DENIED:
-		lose_token(k);
+		lose_token(login);
 		break;
 	case CONTROL_UNREACHABLE:
-		health_failed(k->health);
-		decide_lookups(k, CODE_UNAVAILABLE, "OpenBao denied the request and then did not answer");
+		health_failed(login->health);
+		decide_lookups(login, CODE_UNAVAILABLE, "OpenBao denied the request and then did not answer");
 		break;
 	default:
-		decide_lookups(k, CODE_UNAVAILABLE,
+		decide_lookups(login, CODE_UNAVAILABLE,
 		    "OpenBao denied the request and did not say whether the token is valid");
 		break;
 	}
 }
 
-static void ask_lookup(struct login *k)
+static void ask_lookup(struct login *login)
 {
-	const struct api_request request = { .token = token_text(k->current),
+	const struct api_request request = { .token = token_text(login->current),
 		.deadline_ms = clock_now_ms() + LOOKUP_MS };
 
-	k->lookup = api_ask_control(k->api, API_LOOKUP_SELF, &request, on_token_lookup, k);
-	if (k->lookup == NULL)
-		decide_lookups(k, CODE_INTERNAL, "out of memory");
+	login->lookup = api_ask_control(login->api, API_LOOKUP_SELF, &request, on_token_lookup, login);
+	if (login->lookup == NULL)
+		decide_lookups(login, CODE_INTERNAL, "out of memory");
 }
 
-struct login_wait *login_denied(struct login *k, struct token *token, bool wrapped, token_ready *done, void *arg)
+struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, login_wait_done *done,
+    void *arg)
 {
-	struct login_wait *w = wait_new(k, done, arg);
+	struct login_wait *w = wait_new(login, done, arg);
 
 	if (w == NULL)
 		return NULL;
-	login_catch_up(k);
-	if (token != k->current) {
+	login_catch_up(login);
+	if (token != login->current) {
 		wait_settle(w);
 		return w;
 	}
 	w->wrapped = wrapped;
-	w->late = k->lookup != NULL;
-	wait_move(w, &k->for_lookup);
-	if (k->lookup == NULL)
-		ask_lookup(k);
+	w->late = login->lookup != NULL;
+	wait_move(w, &login->for_lookup);
+	if (login->lookup == NULL)
+		ask_lookup(login);
 	return w;
 }
 
 /* -- the current token --------------------------------------------------------------------------------------- */
 
-/* t, with the login's reference, is the current token from now on; NULL: there is none. */
-static void set_current(struct login *k, struct token *t)
+/* Makes token, whose reference is taken over, the current one; NULL: there is none now. */
+static void set_current(struct login *login, struct token *token)
 {
-	struct token *old = k->current;
+	struct token *old = login->current;
 	struct login_wait *w;
 
-	k->current = t;
-	/* What OpenBao would say of the old one is of no interest. */
-	http_cancel(k->lookup);
-	k->lookup = NULL;
-	while ((w = wait_first(&k->for_lookup)) != NULL)
+	login->current = token;
+	/* A lookup of the old token is of no use any more. */
+	http_cancel(login->lookup);
+	login->lookup = NULL;
+	while ((w = wait_first(&login->for_lookup)) != NULL)
 		wait_settle(w);
 	if (old != NULL)
 		token_release(old);
 }
 
-struct token *login_token(struct login *k)
+struct token *login_token(struct login *login)
 {
-	login_catch_up(k);
-	return k->current != NULL ? token_ref(k->current) : NULL;
+	login_catch_up(login);
+	return login->current != NULL ? token_ref(login->current) : NULL;
 }
 
 /* -- logins -------------------------------------------------------------------------------------------------- */
@@ -350,52 +360,54 @@ static enum lease_failure lease_failure_of(enum auth_result result)
 	return LEASE_FAILED;
 }
 
-/* The lease machine knows already. */
-static void note_failed_login(struct login *k, uint64_t now, enum auth_result result, const char *reason)
+/* Notes and logs a failed login. The lease machine has been told of it before. */
+static void note_failed_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
 {
-	const struct lease *l = &k->lease;
+	const struct lease *lease = &login->lease;
 
-	k->login_failures++;
-	k->failed = result;
-	error_set(&k->reason, "%s", reason);
-	if (l->awaiting_recovery)
-		log_error("login failed: %s; next try when OpenBao answers", k->reason.text);
-	else if (l->locked_out)
-		log_error("login failed: %s; taken for a lockout, next try in %.0f s", k->reason.text,
-		    in_seconds(l->login_due - now));
+	login->login_failures++;
+	login->failed = result;
+	error_set(&login->reason, "%s", reason);
+	if (lease->awaiting_recovery)
+		log_error("login failed: %s; next try when OpenBao answers", login->reason.text);
+	else if (lease->locked_out)
+		log_error("login failed: %s; taken for a lockout, next try in %.0f s", login->reason.text,
+		    in_seconds(lease->login_due - now));
 	else
-		log_error("login failed: %s; next try in %.1f s%s", k->reason.text, in_seconds(l->login_due - now),
-		    l->watching ? ", or as soon as the credentials change" : "");
+		log_error("login failed: %s; next try in %.1f s%s", login->reason.text,
+		    in_seconds(lease->login_due - now),
+		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
-		health_failed(k->health);
-	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) && k->refused != NULL)
-		k->refused(k->refused_arg);
+		health_failed(login->health);
+	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) &&
+	    login->refused != NULL)
+		login->refused(login->refused_arg);
 }
 
-static void fail_login(struct login *k, uint64_t now, enum auth_result result, const char *reason)
+static void fail_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
 {
-	lease_login_failed(&k->lease, now, lease_failure_of(result));
-	note_failed_login(k, now, result, reason);
+	lease_login_failed(&login->lease, now, lease_failure_of(result));
+	note_failed_login(login, now, result, reason);
 }
 
-static void take_login(struct login *k, uint64_t now, const struct auth_reply *reply)
+static void take_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	struct token *t = token_new(&k->tokens, reply->client_token, reply->borrowed);
+	struct token *token = token_new(&login->tokens, reply->client_token, reply->borrowed);
 
-	if (t == NULL) {
-		fail_login(k, now, AUTH_FAILED, "out of memory");
+	if (token == NULL) {
+		fail_login(login, now, AUTH_FAILED, "out of memory");
 		return;
 	}
-	if (!lease_login_ok(&k->lease, now, k->login_since, reply->lease_ms, reply->renewable)) {
-		token_set_dead(t);
-		token_release(t);
-		note_failed_login(k, now, AUTH_FAILED, "the lease was over before the answer came");
+	if (!lease_login_ok(&login->lease, now, login->login_since, reply->lease_ms, reply->renewable)) {
+		token_set_dead(token);
+		token_release(token);
+		note_failed_login(login, now, AUTH_FAILED, "the lease was over before the answer came");
 		return;
 	}
-	k->logins++;
-	k->failed = AUTH_OK;
-	k->reason.text[0] = '\0';
-	set_current(k, t);
+	login->logins++;
+	login->failed = AUTH_OK;
+	login->reason.text[0] = '\0';
+	set_current(login, token);
 	if (reply->lease_ms > 0)
 		log_info("logged in: the lease is %.0f s, %s", in_seconds(reply->lease_ms),
 		    reply->renewable ? "renewable" : "not renewable");
@@ -405,148 +417,149 @@ static void take_login(struct login *k, uint64_t now, const struct auth_reply *r
 
 static void on_login(void *arg, const struct auth_reply *reply)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 	uint64_t now = clock_now_ms();
 
 	if (reply->result == AUTH_OK)
-		take_login(k, now, reply);
+		take_login(login, now, reply);
 	else
-		fail_login(k, now, reply->result, reply->reason);
-	login_drive(k);
+		fail_login(login, now, reply->result, reply->reason);
+	login_drive(login);
 }
 
 /* -- renewals ------------------------------------------------------------------------------------------------ */
 
 static void on_renewed(void *arg, const struct control *control)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 	uint64_t now = clock_now_ms();
-	bool was_near_max = k->lease.near_max;
+	bool was_near_max = login->lease.near_max;
 
-	k->renewal = NULL;
+	login->renewal = NULL;
 	if (control->result == CONTROL_OK) {
-		k->renewals++;
-		lease_renew_ok(&k->lease, now, k->renewal_since, control->lease_ms, control->renewable);
-		if (k->lease.near_max && !was_near_max)
+		login->renewals++;
+		lease_renew_ok(&login->lease, now, login->renewal_since, control->lease_ms, control->renewable);
+		if (login->lease.near_max && !was_near_max)
 			log_info("the token nears the end of its max TTL, with %.0f s granted: logging in afresh",
 			    in_seconds(control->lease_ms));
-		login_drive(k);
+		login_drive(login);
 		return;
 	}
-	k->renewal_failures++;
+	login->renewal_failures++;
 	log_warning("renewal failed: %s", control->reason);
 	if (control->result == CONTROL_UNREACHABLE)
-		health_failed(k->health);
+		health_failed(login->health);
 	if (control->result == CONTROL_DENIED) {
-		lose_token(k);
+		lose_token(login);
 		return;
 	}
-	lease_renew_failed(&k->lease, now);
-	login_drive(k);
+	lease_renew_failed(&login->lease, now);
+	login_drive(login);
 }
 
-static void cancel_renewal(struct login *k)
+static void cancel_renewal(struct login *login)
 {
-	http_cancel(k->renewal);
-	k->renewal = NULL;
+	http_cancel(login->renewal);
+	login->renewal = NULL;
 }
 
-static void start_renewal(struct login *k, uint64_t now)
+static void start_renewal(struct login *login, uint64_t now)
 {
-	/* Half of what is left of the lease is for a login, should no answer come. */
-	uint64_t half = (k->lease.expires - now) / 2;
-	const struct api_request request = { .token = token_text(k->current),
+	/* If no answer comes, half of what is left of the lease remains for a login. */
+	uint64_t half = (login->lease.expires - now) / 2;
+	const struct api_request request = { .token = token_text(login->current),
 		.deadline_ms = now + (half < RENEW_MS ? half : RENEW_MS) };
 
-	/* One of the token before, that the machine has given up. */
-	cancel_renewal(k);
-	k->renewal_since = now;
-	k->renewal = api_ask_control(k->api, API_RENEW_SELF, &request, on_renewed, k);
-	if (k->renewal == NULL)
-		lease_renew_failed(&k->lease, now);
+	/* A renewal of the token before, which the machine has given up, may still be under way. */
+	cancel_renewal(login);
+	login->renewal_since = now;
+	login->renewal = api_ask_control(login->api, API_RENEW_SELF, &request, on_renewed, login);
+	if (login->renewal == NULL)
+		lease_renew_failed(&login->lease, now);
 }
 
 /* -- the machine's driver ------------------------------------------------------------------------------------ */
 
 static void on_login_change(evutil_socket_t fd, short what, void *arg)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 
 	(void)fd;
 	(void)what;
-	if (k->changed != NULL)
-		k->changed(k->changed_arg);
+	if (login->changed != NULL)
+		login->changed(login->changed_arg);
 }
 
 static void tell_login_change(void *arg)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 
-	event_active(&k->change, EV_TIMEOUT, 0);
+	event_active(&login->change, EV_TIMEOUT, 0);
 }
 
-static void arm_login(struct login *k, uint64_t now)
+static void arm_login(struct login *login, uint64_t now)
 {
-	uint64_t next = lease_next(&k->lease),
-		 most = lease_watches_credentials(&k->lease) ? WATCH_MS : SLEEP_MAX_MS;
+	uint64_t next = lease_next(&login->lease),
+		 most = lease_watches_credentials(&login->lease) ? WATCH_MS : SLEEP_MAX_MS;
 	uint64_t ms = next <= now ? 0 : next - now < most ? next - now : most;
 	struct timeval tv = clock_timeval(ms);
 
-	event_add(&k->timer, &tv);
+	event_add(&login->timer, &tv);
 }
 
-static void login_drive(struct login *k)
+static void login_drive(struct login *login)
 {
 	uint64_t now = clock_now_ms();
 	enum lease_action action;
 	struct login_wait *w;
 
-	while ((action = lease_step(&k->lease, now)) != LEASE_NOTHING) {
+	while ((action = lease_step(&login->lease, now)) != LEASE_NOTHING) {
 		if (action == LEASE_LOGIN) {
-			k->login_since = now;
-			auth_login(k->auth, now + LOGIN_MS, on_login, k);
+			login->login_since = now;
+			auth_login(login->auth, now + LOGIN_MS, on_login, login);
 		} else {
-			start_renewal(k, now);
+			start_renewal(login, now);
 		}
 	}
-	if (!k->lease.renew_under_way)
-		cancel_renewal(k);
-	if (!k->lease.held && k->current != NULL) {
-		token_set_dead(k->current);
-		set_current(k, NULL);
+	if (!login->lease.renew_under_way)
+		cancel_renewal(login);
+	if (!login->lease.held && login->current != NULL) {
+		token_set_dead(login->current);
+		set_current(login, NULL);
 	}
-	/* The login that these wait for has come, or will not come. */
-	while ((k->current != NULL || !lease_waits(&k->lease)) && (w = wait_first(&k->for_login)) != NULL)
+	/* The login that these wait for has succeeded, or is not under way any more. */
+	while (
+	    (login->current != NULL || !lease_waits(&login->lease)) && (w = wait_first(&login->for_login)) != NULL)
 		wait_settle(w);
-	if (k->lease.state == LEASE_STOPPING)
-		event_del(&k->timer);
+	if (login->lease.state == LEASE_STOPPING)
+		event_del(&login->timer);
 	else
-		arm_login(k, now);
-	tell_login_change(k);
+		arm_login(login, now);
+	tell_login_change(login);
 }
 
 static void on_login_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct login *k = arg;
-	uint64_t now = clock_now_ms(), due = k->lease.login_due;
+	struct login *login = arg;
+	uint64_t now = clock_now_ms(), due = login->lease.login_due;
 
 	(void)fd;
 	(void)what;
-	if (lease_watches_credentials(&k->lease) && auth_credential_changed(k->auth)) {
-		lease_credential_changed(&k->lease, now);
-		if (k->lease.login_due < due)
+	if (lease_watches_credentials(&login->lease) && auth_credential_changed(login->auth)) {
+		lease_credential_changed(&login->lease, now);
+		if (login->lease.login_due < due)
 			log_info("the credentials have changed; next login in %.1f s",
-			    in_seconds(k->lease.login_due > now ? k->lease.login_due - now : 0));
+			    in_seconds(login->lease.login_due > now ? login->lease.login_due - now : 0));
 	}
-	login_drive(k);
+	login_drive(login);
 }
 
 static void on_health_back(void *arg, uint64_t outage_ms)
 {
-	struct login *k = arg;
+	struct login *login = arg;
 
-	lease_recovered(&k->lease, clock_now_ms(), outage_ms);
-	login_drive(k);
+	lease_recovered(&login->lease, clock_now_ms(), outage_ms);
+	login_drive(login);
 }
 
 /* -- the login ---------------------------------------------------------------------------------------------- */
@@ -554,107 +567,107 @@ static void on_health_back(void *arg, uint64_t outage_ms)
 struct login *login_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
     size_t count, bool revoke_on_stop)
 {
-	struct login *k = calloc(1, sizeof(*k));
+	struct login *login = calloc(1, sizeof(*login));
 
-	if (k == NULL) {
+	if (login == NULL) {
 		auth_free(auth);
 		return NULL;
 	}
-	k->base = base;
-	k->api = api;
-	k->auth = auth;
-	k->revoke_on_stop = revoke_on_stop;
-	lease_init(&k->lease, roll_lease, log_lease, k);
-	token_init_all(&k->tokens, base, api);
-	evtimer_assign(&k->timer, base, on_login_timer, k);
-	evtimer_assign(&k->change, base, on_login_change, k);
-	evtimer_assign(&k->deliver, base, on_deliver, k);
-	k->health = health_new(base, api, addresses, count, on_health_back, k);
-	if (k->health == NULL) {
-		login_free(k);
+	login->base = base;
+	login->api = api;
+	login->auth = auth;
+	login->revoke_on_stop = revoke_on_stop;
+	lease_init(&login->lease, random_for_lease, log_lease, login);
+	token_init_all(&login->tokens, base, api);
+	evtimer_assign(&login->timer, base, on_login_timer, login);
+	evtimer_assign(&login->change, base, on_login_change, login);
+	evtimer_assign(&login->deliver, base, on_deliver, login);
+	login->health = health_new(base, api, addresses, count, on_health_back, login);
+	if (login->health == NULL) {
+		login_free(login);
 		return NULL;
 	}
-	health_watch(k->health, tell_login_change, k);
-	return k;
+	health_watch(login->health, tell_login_change, login);
+	return login;
 }
 
-void login_start(struct login *k)
+void login_start(struct login *login)
 {
-	lease_start(&k->lease, clock_now_ms());
-	login_drive(k);
+	lease_start(&login->lease, clock_now_ms());
+	login_drive(login);
 }
 
-void login_stop(struct login *k, uint64_t budget_ms, void (*done)(void *arg), void *arg)
+void login_stop(struct login *login, uint64_t budget_ms, void (*done)(void *arg), void *arg)
 {
-	/* Requests that still refer to tokens have had their time. */
-	token_end_all(&k->tokens, k->revoke_on_stop, budget_ms);
-	/* A login under way is given up: waiting for its token, only to revoke it, would hold up the stop. */
-	auth_free(k->auth);
-	k->auth = NULL;
-	lease_stop(&k->lease);
-	login_drive(k);
-	event_active(&k->deliver, EV_TIMEOUT, 0); /* before done */
-	token_drain_all(&k->tokens, budget_ms, done, arg);
+	/* Requests that still hold references to tokens had their time to end. */
+	token_end_all(&login->tokens, login->revoke_on_stop, budget_ms);
+	/* A login under way is cancelled: to wait for its token, only to revoke that, would delay the stop. */
+	auth_free(login->auth);
+	login->auth = NULL;
+	lease_stop(&login->lease);
+	login_drive(login);
+	event_active(&login->deliver, EV_TIMEOUT, 0); /* so that the waiters are called back before done runs */
+	token_drain_all(&login->tokens, budget_ms, done, arg);
 }
 
-void login_free(struct login *k)
+void login_free(struct login *login)
 {
 	struct waiters *lists[3];
 	struct login_wait *w;
 
-	if (k == NULL)
+	if (login == NULL)
 		return;
-	lists[0] = &k->for_login;
-	lists[1] = &k->for_lookup;
-	lists[2] = &k->decided;
-	auth_free(k->auth);
-	cancel_renewal(k);
-	http_cancel(k->lookup);
-	health_free(k->health);
+	lists[0] = &login->for_login;
+	lists[1] = &login->for_lookup;
+	lists[2] = &login->decided;
+	auth_free(login->auth);
+	cancel_renewal(login);
+	http_cancel(login->lookup);
+	health_free(login->health);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		while ((w = wait_first(lists[i])) != NULL)
 			login_wait_cancel(w);
 	}
-	token_free_all(&k->tokens);
-	if (k->current != NULL)
-		token_release(k->current);
-	event_del(&k->timer);
-	event_del(&k->change);
-	event_del(&k->deliver);
-	free(k);
+	token_free_all(&login->tokens);
+	if (login->current != NULL)
+		token_release(login->current);
+	event_del(&login->timer);
+	event_del(&login->change);
+	event_del(&login->deliver);
+	free(login);
 }
 
-void login_on_refusal(struct login *k, void (*refused)(void *arg), void *arg)
+void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg)
 {
-	k->refused = refused;
-	k->refused_arg = arg;
+	login->refused = refused;
+	login->refused_arg = arg;
 }
 
-void login_watch(struct login *k, void (*changed)(void *arg), void *arg)
+void login_watch(struct login *login, void (*changed)(void *arg), void *arg)
 {
-	k->changed = changed;
-	k->changed_arg = arg;
+	login->changed = changed;
+	login->changed_arg = arg;
 }
 
-void login_unreachable(struct login *k)
+void login_unreachable(struct login *login)
 {
-	health_failed(k->health);
+	health_failed(login->health);
 }
 
-void login_afresh(struct login *k)
+void login_afresh(struct login *login)
 {
-	lease_login_wanted(&k->lease, clock_now_ms());
-	login_drive(k);
+	lease_login_wanted(&login->lease, clock_now_ms());
+	login_drive(login);
 }
 
-enum health_state login_health(const struct login *k)
+enum health_state login_health(const struct login *login)
 {
-	return health_state(k->health);
+	return health_state(login->health);
 }
 
-enum lease_state login_state(const struct login *k)
+enum lease_state login_state(const struct login *login)
 {
-	return k->lease.state;
+	return login->lease.state;
 }
 
 static uint64_t from_now(uint64_t due, uint64_t now)
@@ -662,22 +675,22 @@ static uint64_t from_now(uint64_t due, uint64_t now)
 	return due == CLOCK_NEVER ? CLOCK_NEVER : due > now ? due - now : 0;
 }
 
-void login_status(const struct login *k, struct login_status *ret)
+void login_status(const struct login *login, struct login_status *ret)
 {
-	const struct lease *l = &k->lease;
+	const struct lease *lease = &login->lease;
 	uint64_t now = clock_now_ms();
 
 	*ret = (struct login_status){
-		.state = l->state,
-		.health = health_state(k->health),
-		.ready = lease_live(l, now),
-		.reason = k->reason.text,
-		.lease_left_ms = lease_live(l, now) ? from_now(l->expires, now) : 0,
-		.next_renewal_ms = from_now(l->renew_due, now),
-		.next_login_ms = from_now(l->login_due, now),
-		.logins = k->logins,
-		.login_failures = k->login_failures,
-		.renewals = k->renewals,
-		.renewal_failures = k->renewal_failures,
+		.state = lease->state,
+		.health = health_state(login->health),
+		.ready = lease_live(lease, now),
+		.reason = login->reason.text,
+		.lease_left_ms = lease_live(lease, now) ? from_now(lease->expires, now) : 0,
+		.next_renewal_ms = from_now(lease->renew_due, now),
+		.next_login_ms = from_now(lease->login_due, now),
+		.logins = login->logins,
+		.login_failures = login->login_failures,
+		.renewals = login->renewals,
+		.renewal_failures = login->renewal_failures,
 	};
 }

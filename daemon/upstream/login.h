@@ -1,6 +1,7 @@
 /*
- * login: the login: the one token this daemon holds, and who is waiting for it. Drives the lease machine with the
- * real clock, logs each change of state, and applies the rules for a 403.
+ * login: the daemon's login at OpenBao: gets the token, keeps it alive, and gives it to requests, which wait for
+ * it if need be. lease.c decides when to log in and to renew, auth.c logs in. Also decides what a 403 to a request
+ * means.
  */
 #ifndef LOGIN_H
 #define LOGIN_H
@@ -21,50 +22,61 @@ struct login;
 struct login_wait;
 
 /*
- * auth is taken over and freed with the login; api and addresses, those of OpenBao, are borrowed. The login
- * starts with login_start.
+ * Makes a login, which sends nothing before login_start. auth is taken over, and freed also if this fails; base,
+ * api and addresses ("https://host:port", those of api's http in the same order) are borrowed. revoke_on_stop:
+ * tokens are revoked by login_stop. NULL: no memory.
  */
 struct login *login_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
     size_t count, bool revoke_on_stop);
 void login_start(struct login *login);
+
+/* Cancels what is under way and frees; no callback runs, and no token is revoked. NULL: does nothing. */
 void login_free(struct login *login);
 
-/* The live token with a reference for the caller, to be given back with token_release; NULL if there is none. */
+/*
+ * Gives the live token with a reference for the caller, to be given back with token_release. NULL: there is none.
+ */
 struct token *login_token(struct login *login);
 
 /*
- * Waiting for a live token. done runs once, from the loop: with why NULL when a token can be had (ask
- * login_token), else with the failure (not_ready: no login, and none that is worth waiting for). Deadlines are
- * the waiter's own: login_wait_cancel ends the wait and done does not run. NULL: no memory.
+ * Waits for a live token. done runs once, from the loop: with why NULL when login_token gives one, else with the
+ * failure (not_ready: there is no token, and no login that is worth waiting for). The wait has no deadline; the
+ * caller may end it with login_wait_cancel. NULL: no memory, and done does not run.
  */
-typedef void token_ready(void *arg, const struct failure *why);
-struct login_wait *login_wait(struct login *login, token_ready *done, void *arg);
+typedef void login_wait_done(void *arg, const struct failure *why);
+struct login_wait *login_wait(struct login *login, login_wait_done *done, void *arg);
 
 /*
- * A request made with token got a 403. done runs once, from the loop: with why NULL if the request may be sent
- * again with login_token (the token was replaced, or was dead and a login has succeeded), else with the failure
- * (permission_denied: the token lives, so it was policy; not_ready; unavailable). token stays the caller's.
+ * Finds out why a request that was made with token got a 403; wrapped: as in struct answer. done runs once, from
+ * the loop: with why NULL if the request may be sent again with login_token (the token was replaced, or was dead
+ * and a login has succeeded), else with the failure (permission_denied: the token lives, so a policy denied the
+ * request; not_ready; unavailable; internal). token stays the caller's. NULL: no memory, and done does not run.
  */
-struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, token_ready *done,
+struct login_wait *login_denied(struct login *login, struct token *token, bool wrapped, login_wait_done *done,
     void *arg);
+
+/* Ends a wait; its done does not run. */
 void login_wait_cancel(struct login_wait *wait);
 
-/* To be told when a request got no answer; and whether OpenBao is known not to answer. */
+/* Tells that a request got no answer, so that health looks whether OpenBao is there. */
 void login_unreachable(struct login *login);
+
+/* Gives whether OpenBao is there. */
 enum health_state login_health(const struct login *login);
 
-/* The present state of the login. */
+/* Gives the present state of the login. */
 enum lease_state login_state(const struct login *login);
 
 /*
- * Whoever keeps secrets is told each time a login fails because OpenBao does not accept the credentials, or there
- * are none: this host may not be meant to have them any more. One at a time; NULL: nobody any more.
+ * refused runs each time a login fails because OpenBao does not accept the credentials, or there are none. Whoever
+ * has secrets in memory must then drop them, since this host may not be allowed to have them any more. NULL:
+ * nobody is told.
  */
 void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg);
 
 /*
- * Logs in anew, since what OpenBao stores was replaced and the token may be gone from it. The token serves until
- * then.
+ * Logs in anew, because what OpenBao stores was replaced and may not hold the token any more. The token stays in
+ * use until that login has succeeded.
  */
 void login_afresh(struct login *login);
 
@@ -72,23 +84,25 @@ struct login_status {
 	enum lease_state state;
 	enum health_state health;
 	bool ready;               /* a live token is held */
-	const char *reason;       /* why the last login failed, or "" */
-	uint64_t lease_left_ms;   /* CLOCK_NEVER: does not expire; 0: no token */
-	uint64_t next_renewal_ms; /* from now; CLOCK_NEVER: none planned */
-	uint64_t next_login_ms;   /* likewise */
+	const char *reason;       /* why the last login failed; "": it worked, or there was none */
+	uint64_t lease_left_ms;   /* CLOCK_NEVER: the token does not expire; 0: there is no token */
+	uint64_t next_renewal_ms; /* from now; CLOCK_NEVER: none is planned */
+	uint64_t next_login_ms;   /* from now; CLOCK_NEVER: none is planned */
 	uint64_t logins, login_failures, renewals, renewal_failures;
 };
+
+/* Fills *ret; reason is valid until the loop goes on. */
 void login_status(const struct login *login, struct login_status *ret);
 
 /*
- * changed runs, from the loop, when something that login_status tells may have become another; several changes
- * may come to be told at once. It may do anything but free the login. NULL: nobody watches.
+ * changed runs, from the loop, when login_status may give something else than before; once for several changes at
+ * the same time. It may do anything but free the login. NULL: nobody watches.
  */
 void login_watch(struct login *login, void (*changed)(void *arg), void *arg);
 
 /*
- * Ends renewals and logins, fails all waits, revokes the tokens if so configured (at most budget_ms), then runs
- * done, once, from the loop.
+ * Stops logging in and renewing, fails all waits as not_ready, and revokes the tokens if so configured. done runs
+ * once, from the loop, when that has ended, after budget_ms at the latest.
  */
 void login_stop(struct login *login, uint64_t budget_ms, void (*done)(void *arg), void *arg);
 

@@ -1,11 +1,13 @@
 /*
- * members: walks a document with jscan; recursion goes only as deep as what is wanted.
+ * members: walks a document with jscan. It recurses only into objects in which members are wanted.
  */
 #include "daemon/upstream/members.h"
 
 #include <string.h>
 
-/* Only a name that is not written like any of them can have been written with escapes. */
+/*
+ * Finds the wanted member of that name. A name is decoded only if it has escapes and equals none as it is written.
+ */
 static const struct members *find_wanted(const struct members *wanted, struct jspan name)
 {
 	const struct members *m;
@@ -23,7 +25,7 @@ static const struct members *find_wanted(const struct members *wanted, struct js
 	return NULL;
 }
 
-/* Walks an object. -1: not an object, not JSON, or a wanted member stands there twice. As deep as wanted is. */
+/* Walks an object and sets the wanted values. -1: no object, no JSON, or a wanted member stands there twice. */
 static int take_object(struct jscan *s, const struct members *wanted)
 {
 	struct jspan name, ignored;

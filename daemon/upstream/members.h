@@ -1,6 +1,6 @@
 /*
- * members: takes the members one is after out of a JSON document, in one pass and without decoding anything, which
- * is how documents that hold a secret's payload are read. Pure.
+ * members: finds the values of some members in a JSON document, in one pass and without decoding anything.
+ * Documents that hold a secret's payload are read so. Pure.
  */
 #ifndef MEMBERS_H
 #define MEMBERS_H
@@ -10,24 +10,23 @@
 
 #include "proto/jscan.h"
 
-/* A member to look for in an object. */
+/* A member to look for in an object. Arrays of these end with one whose name.text is NULL. */
 struct members {
 	struct jname name;
-	struct jspan *value;          /* set by the caller to len 0, which it keeps if there is no such member */
-	const struct members *inside; /* if it is an object: what to look for in there, up to one without a name */
+	struct jspan *value; /* where its value goes; the caller sets len to 0, which stays if it is absent */
+	const struct members *inside; /* NULL, or the array of members to look for if the value is an object */
 };
 
 /*
- * Walks a document that must be an object. wanted ends with one whose name's text is NULL, and nests as deep as
- * the caller built it. 0; or -1: not an object, not JSON, or a wanted member stands there twice (values are then
- * not to be used).
+ * Walks a document, which must be an object, and sets the values of the wanted members; they are spans of text. 0;
+ * or -1: it is no object or no JSON, or a wanted member stands there twice. The values must not be used then.
  */
 int members_take(const char *text, size_t len, const struct members *wanted);
 
-/*
- * The first tells whether the member is there and of the type, the second whether it is of the type or not there.
- */
+/* Tells whether the member is there and of this type. */
 bool members_is(struct jspan value, enum jtype type);
+
+/* Tells whether the member is absent or of this type. */
 bool members_may_be(struct jspan value, enum jtype type);
 
 #endif

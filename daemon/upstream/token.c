@@ -1,5 +1,5 @@
 /*
- * token: a list of all tokens that are referred to, and one of the revocations under way.
+ * token: holds all tokens that are referred to in one list, and the revocations under way in another.
  */
 #include "daemon/upstream/token.h"
 
@@ -15,9 +15,9 @@
 
 struct token {
 	TAILQ_ENTRY(token) link;
-	struct tokens *tokens; /* NULL: they are gone */
+	struct tokens *tokens; /* NULL: token_free_all() was called */
 	unsigned references;
-	bool dead; /* ended, or known to OpenBao no more, or being revoked */
+	bool dead; /* it has ended, OpenBao does not know it, or its revocation was begun by token_end_all() */
 	bool borrowed;
 	char text[];
 };
@@ -31,80 +31,81 @@ struct token_revocation {
 struct token *token_new(struct tokens *tokens, const char *text, bool borrowed)
 {
 	size_t size = strlen(text) + 1;
-	struct token *t = secmem_malloc(sizeof(*t) + size);
+	struct token *token = secmem_malloc(sizeof(*token) + size);
 
-	if (t == NULL)
+	if (token == NULL)
 		return NULL;
-	t->tokens = tokens;
-	t->references = 1;
-	t->dead = false;
-	t->borrowed = borrowed;
-	memcpy(t->text, text, size);
-	TAILQ_INSERT_TAIL(&tokens->list, t, link);
-	return t;
+	token->tokens = tokens;
+	token->references = 1;
+	token->dead = false;
+	token->borrowed = borrowed;
+	memcpy(token->text, text, size);
+	TAILQ_INSERT_TAIL(&tokens->list, token, link);
+	return token;
 }
 
-struct token *token_ref(struct token *t)
+struct token *token_ref(struct token *token)
 {
-	t->references++;
-	return t;
+	token->references++;
+	return token;
 }
 
-const char *token_text(const struct token *t)
+const char *token_text(const struct token *token)
 {
-	return t->text;
+	return token->text;
 }
 
-void token_set_dead(struct token *t)
+void token_set_dead(struct token *token)
 {
-	t->dead = true;
+	token->dead = true;
 }
 
-static void revocation_free(struct token_revocation *r)
+static void revocation_free(struct token_revocation *revocation)
 {
-	TAILQ_REMOVE(&r->tokens->revocations, r, link);
-	free(r);
+	TAILQ_REMOVE(&revocation->tokens->revocations, revocation, link);
+	free(revocation);
 }
 
-/* Nothing more is to be done about one that fails: the token ends with its lease. */
+/* Ends a revocation. One that failed is not tried again, since the token ends with its lease. */
 static void on_token_revoked(void *arg, const struct control *control)
 {
-	struct token_revocation *r = arg;
-	struct tokens *tokens = r->tokens;
+	struct token_revocation *revocation = arg;
+	struct tokens *tokens = revocation->tokens;
 
-	revocation_free(r);
+	revocation_free(revocation);
 	if (control->result != CONTROL_OK && control->result != CONTROL_DENIED)
 		log_info("a token could not be revoked and will live until its lease ends: %s", control->reason);
 	drain_check(&tokens->drain, TAILQ_EMPTY(&tokens->revocations));
 }
 
-static void token_revoke(struct token *t, uint64_t budget_ms)
+static void token_revoke(struct token *token, uint64_t budget_ms)
 {
-	const struct api_request request = { .token = t->text, .deadline_ms = clock_now_ms() + budget_ms };
-	struct token_revocation *r;
+	const struct api_request request = { .token = token->text, .deadline_ms = clock_now_ms() + budget_ms };
+	struct token_revocation *revocation;
 
-	if (t->dead || t->borrowed)
+	if (token->dead || token->borrowed)
 		return;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	revocation = calloc(1, sizeof(*revocation));
+	if (revocation == NULL)
 		return;
-	r->tokens = t->tokens;
-	r->call = api_ask_control(t->tokens->api, API_REVOKE_SELF, &request, on_token_revoked, r);
-	if (r->call == NULL)
-		free(r);
+	revocation->tokens = token->tokens;
+	revocation->call = api_ask_control(token->tokens->api, API_REVOKE_SELF, &request, on_token_revoked,
+	    revocation);
+	if (revocation->call == NULL)
+		free(revocation);
 	else
-		TAILQ_INSERT_TAIL(&t->tokens->revocations, r, link);
+		TAILQ_INSERT_TAIL(&token->tokens->revocations, revocation, link);
 }
 
-void token_release(struct token *t)
+void token_release(struct token *token)
 {
-	if (--t->references > 0)
+	if (--token->references > 0)
 		return;
-	if (t->tokens != NULL) {
-		token_revoke(t, REVOKE_MS);
-		TAILQ_REMOVE(&t->tokens->list, t, link);
+	if (token->tokens != NULL) {
+		token_revoke(token, REVOKE_MS);
+		TAILQ_REMOVE(&token->tokens->list, token, link);
 	}
-	secmem_free(t);
+	secmem_free(token);
 }
 
 void token_init_all(struct tokens *tokens, struct event_base *base, struct api *api)
@@ -118,12 +119,12 @@ void token_init_all(struct tokens *tokens, struct event_base *base, struct api *
 
 void token_end_all(struct tokens *tokens, bool revoke, uint64_t budget_ms)
 {
-	struct token *t;
+	struct token *token;
 
-	TAILQ_FOREACH(t, &tokens->list, link) {
+	TAILQ_FOREACH(token, &tokens->list, link) {
 		if (revoke)
-			token_revoke(t, budget_ms);
-		t->dead = true;
+			token_revoke(token, budget_ms);
+		token->dead = true;
 	}
 }
 
@@ -135,16 +136,16 @@ void token_drain_all(struct tokens *tokens, uint64_t budget_ms, void (*done)(voi
 
 void token_free_all(struct tokens *tokens)
 {
-	struct token_revocation *r;
-	struct token *t;
+	struct token_revocation *revocation;
+	struct token *token;
 
-	while ((r = TAILQ_FIRST(&tokens->revocations)) != NULL) {
-		http_cancel(r->call);
-		revocation_free(r);
+	while ((revocation = TAILQ_FIRST(&tokens->revocations)) != NULL) {
+		http_cancel(revocation->call);
+		revocation_free(revocation);
 	}
-	while ((t = TAILQ_FIRST(&tokens->list)) != NULL) {
-		TAILQ_REMOVE(&tokens->list, t, link);
-		t->tokens = NULL;
+	while ((token = TAILQ_FIRST(&tokens->list)) != NULL) {
+		TAILQ_REMOVE(&tokens->list, token, link);
+		token->tokens = NULL;
 	}
 	drain_end(&tokens->drain);
 }

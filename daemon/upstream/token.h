@@ -1,6 +1,6 @@
 /*
- * token: client tokens in wiped memory, with counted references. When the last reference to one goes it is
- * revoked, unless it has ended already or no login made it.
+ * token: client tokens in memory that is wiped, with counted references. A token is revoked when its last
+ * reference is released, unless it has ended already or no login made it.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -14,7 +14,7 @@
 struct api;
 struct token;
 
-/* All that are referred to, and the revocations under way. */
+/* Holds all tokens that are referred to, and the revocations under way. */
 TAILQ_HEAD(token_list, token);
 TAILQ_HEAD(token_revocations, token_revocation);
 struct tokens {
@@ -25,33 +25,38 @@ struct tokens {
 	struct drain drain;
 };
 
-/* base and api are borrowed. */
+/* Initialises tokens. base and api are borrowed. */
 void token_init_all(struct tokens *tokens, struct event_base *base, struct api *api);
 
 /*
- * Ends revocations under way. A token that is still referred to then belongs to nobody, and is wiped with its last
- * reference.
+ * Cancels revocations under way. Tokens that are still referred to are wiped when their last reference is
+ * released, and not revoked.
  */
 void token_free_all(struct tokens *tokens);
 
 /*
- * From now on none is revoked with its last reference. With revoke those that have not ended are revoked at once,
- * within budget_ms each.
+ * Ends all tokens: none is revoked any more when its last reference is released. revoke: those that have not ended
+ * are revoked now; each revocation is given up after budget_ms.
  */
 void token_end_all(struct tokens *tokens, bool revoke, uint64_t budget_ms);
 
 /* done runs once, from the loop, when no revocation is under way any more, and after budget_ms at the latest. */
 void token_drain_all(struct tokens *tokens, uint64_t budget_ms, void (*done)(void *arg), void *arg);
 
-/* One reference for the caller. borrowed: no login made it, and it is never revoked. NULL: no memory. */
+/*
+ * Makes a token with one reference for the caller; text is copied. borrowed: no login made it, so it is never
+ * revoked. NULL: no memory.
+ */
 struct token *token_new(struct tokens *tokens, const char *text, bool borrowed);
+
+/* Takes another reference; gives token. */
 struct token *token_ref(struct token *token);
 const char *token_text(const struct token *token);
 
-/* Says that the token has ended, or that OpenBao does not know it any more. */
+/* Tells that the token has ended, or that OpenBao does not know it any more: it is not revoked. */
 void token_set_dead(struct token *token);
 
-/* Gives a reference back. */
+/* Releases a reference. With the last one the token is revoked (see above), wiped and freed. */
 void token_release(struct token *token);
 
 #endif

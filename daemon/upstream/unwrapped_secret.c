@@ -1,5 +1,5 @@
 /*
- * unwrapped_secret: keeps it in memory and in a memfd.
+ * unwrapped_secret: holds the SecretID in memory, and writes it to and reads it from a memfd.
  */
 #include "daemon/upstream/unwrapped_secret.h"
 
@@ -20,55 +20,55 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* In front of the SecretID, which goes on to the end. The name changes with the form. */
+/* Stands at the beginning of the memfd; the SecretID fills the rest. A change of the format needs another name. */
 struct header {
 	char name[16];
 	unsigned char token[sizeof(((struct digest *)0)->bytes)];
 };
 
-static const char form[16] = "secret_id kept 1";
+static const char format_name[16] = "secret_id kept 1";
 
-static int replace(struct unwrapped_secret *kept, const struct digest *token, char *secret_id)
+static int secret_replace(struct unwrapped_secret *secret, const struct digest *token, char *secret_id)
 {
 	if (secret_id == NULL || !token->valid) {
 		secmem_free(secret_id);
 		return -1;
 	}
-	secmem_free(kept->secret_id);
-	kept->secret_id = secret_id;
-	kept->token = *token;
+	secmem_free(secret->secret_id);
+	secret->secret_id = secret_id;
+	secret->token = *token;
 	return 0;
 }
 
-int unwrapped_secret_set(struct unwrapped_secret *kept, const char *token, const char *secret_id)
+int unwrapped_secret_set(struct unwrapped_secret *secret, const char *token, const char *secret_id)
 {
 	const struct digest digest = digest_of(token, strlen(token), "", 0);
 
-	return replace(kept, &digest, secmem_strdup(secret_id));
+	return secret_replace(secret, &digest, secmem_strdup(secret_id));
 }
 
-int unwrapped_secret_copy(struct unwrapped_secret *kept, const struct unwrapped_secret *from)
+int unwrapped_secret_copy(struct unwrapped_secret *secret, const struct unwrapped_secret *from)
 {
 	if (from->secret_id != NULL)
-		return replace(kept, &from->token, secmem_strdup(from->secret_id));
-	unwrapped_secret_clear(kept);
+		return secret_replace(secret, &from->token, secmem_strdup(from->secret_id));
+	unwrapped_secret_clear(secret);
 	return 0;
 }
 
-const char *unwrapped_secret_of(const struct unwrapped_secret *kept, const char *token)
+const char *unwrapped_secret_of(const struct unwrapped_secret *secret, const char *token)
 {
 	struct digest digest;
 
-	if (kept->secret_id == NULL)
+	if (secret->secret_id == NULL)
 		return NULL;
 	digest = digest_of(token, strlen(token), "", 0);
-	return digest_equal(&digest, &kept->token) ? kept->secret_id : NULL;
+	return digest_equal(&digest, &secret->token) ? secret->secret_id : NULL;
 }
 
-void unwrapped_secret_clear(struct unwrapped_secret *kept)
+void unwrapped_secret_clear(struct unwrapped_secret *secret)
 {
-	secmem_free(kept->secret_id);
-	memset(kept, 0, sizeof(*kept));
+	secmem_free(secret->secret_id);
+	memset(secret, 0, sizeof(*secret));
 }
 
 /* -- the memfd ----------------------------------------------------------------------------------------------- */
@@ -80,7 +80,7 @@ static int make_memfd(void)
 	return fd < 0 && errno == EINVAL ? memfd_create("secret_id", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
 }
 
-static bool write_all(int fd, const void *p, size_t n, off_t at)
+static bool pwrite_all(int fd, const void *p, size_t n, off_t at)
 {
 	ssize_t written = pwrite(fd, p, n, at);
 
@@ -89,15 +89,15 @@ static bool write_all(int fd, const void *p, size_t n, off_t at)
 	return written >= 0 && (size_t)written == n;
 }
 
-int unwrapped_secret_seal(const struct unwrapped_secret *kept, struct error *error)
+int unwrapped_secret_seal(const struct unwrapped_secret *secret, struct error *error)
 {
 	struct header header;
 	int fd = make_memfd();
 
-	memcpy(header.name, form, sizeof(form));
-	memcpy(header.token, kept->token.bytes, sizeof(header.token));
-	if (fd >= 0 && write_all(fd, &header, sizeof(header), 0) &&
-	    write_all(fd, kept->secret_id, strlen(kept->secret_id), sizeof(header)) &&
+	memcpy(header.name, format_name, sizeof(format_name));
+	memcpy(header.token, secret->token.bytes, sizeof(header.token));
+	if (fd >= 0 && pwrite_all(fd, &header, sizeof(header), 0) &&
+	    pwrite_all(fd, secret->secret_id, strlen(secret->secret_id), sizeof(header)) &&
 	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
 		return fd;
 	(void)error_set(error, "memfd: %s", strerror(errno));
@@ -106,8 +106,8 @@ int unwrapped_secret_seal(const struct unwrapped_secret *kept, struct error *err
 	return -1;
 }
 
-/* The number of bytes behind the header; 0 with error set: this is none of ours. */
-static size_t size_of(int fd, struct error *error)
+/* Gives the SecretID's size in a memfd; 0 with error set: this is no memfd of unwrapped_secret_seal(). */
+static size_t secret_size(int fd, struct error *error)
 {
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -124,24 +124,24 @@ static size_t size_of(int fd, struct error *error)
 	return 0;
 }
 
-int unwrapped_secret_unseal(struct unwrapped_secret *kept, int fd, struct error *error)
+int unwrapped_secret_unseal(struct unwrapped_secret *secret, int fd, struct error *error)
 {
 	struct digest token = { .valid = true };
 	struct header header;
-	size_t n = size_of(fd, error);
+	size_t n = secret_size(fd, error);
 	char *secret_id;
 
 	if (n == 0)
 		return -1;
 	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-	    memcmp(header.name, form, sizeof(form)) != 0)
+	    memcmp(header.name, format_name, sizeof(format_name)) != 0)
 		return error_set(error, "it is of another form");
 	memcpy(token.bytes, header.token, sizeof(header.token));
 	secret_id = secmem_calloc(1, n + 1);
 	if (secret_id == NULL)
 		return error_set(error, "out of memory");
 	if (pread(fd, secret_id, n, sizeof(header)) == (ssize_t)n && memchr(secret_id, '\0', n) == NULL)
-		return replace(kept, &token, secret_id);
+		return secret_replace(secret, &token, secret_id);
 	secmem_free(secret_id);
 	return error_set(error, "it is of another form");
 }

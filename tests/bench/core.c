@@ -180,8 +180,8 @@ void core_answered(struct core *core, uint64_t asked_ns, bool ok, size_t bytes)
 }
 
 /*
- * What the threads of a process have run for. A thread that ends takes its share with it; those watched keep
- * theirs.
+ * Adds up what the process's threads have run for. A thread that ends takes its share with it; the processes that
+ * are watched keep their threads.
  */
 static uint64_t running_ns(long pid)
 {
@@ -261,7 +261,10 @@ static void over(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* What takes longer than there was time for is waited for: its rate is low, but not nothing. */
+	/*
+	 * If no answer has come in the time there was, the loop goes on until one comes: the rate is low, but not
+	 * zero.
+	 */
 	if (core->answered > 0 || core_now_ns() - core->from > NO_ANSWER_NS)
 		event_base_loopbreak(core->base);
 	else

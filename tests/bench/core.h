@@ -1,9 +1,9 @@
 /*
- * core: what all load generators have in common, so that they differ in how they speak and in nothing else: the
- * command line, which path is asked for next, the time each answer took, and the report.
+ * core: what all load generators have in common, so that they differ in nothing but how they speak: the command
+ * line, the choice of the next path, the time that each answer took, and the report.
  *
- * Callers are closed loops: each keeps `depth` requests under way and sends the next one when an answer has come.
- * Only answers that come after the warming up count.
+ * Each caller keeps `depth` requests under way, and sends the next one when an answer has come. Only answers that
+ * come after the warm-up count.
  */
 #ifndef BENCH_CORE_H
 #define BENCH_CORE_H
@@ -22,23 +22,23 @@ struct event_base;
 struct core {
 	struct event_base *base;
 
-	/* the command line */
+	/* The command line. */
 	const char *to; /* a socket's path, or host:port */
-	const char *as; /* the protocol: what main makes of it */
+	const char *as; /* the protocol; main decides what it means */
 	const char *mount;
 	unsigned callers, depth;
 	unsigned npaths;
 	double seconds, warm_seconds;
 	long watched;  /* the process whose CPU time is reported per answer; 0: none */
-	uint64_t most; /* requests in all, without warming up; 0: as many as there is time for */
+	uint64_t most; /* requests in all, without the warm-up; 0: as many as there is time for */
 
 	char (*paths)[PATH_ROOM];
 	unsigned next_path;
-	uint64_t asked, answered, failed; /* answered and failed only since `from` */
-	uint64_t bytes;                   /* of the answers that counted, as far as the speaker tells */
+	uint64_t asked, answered, failed; /* answered and failed count only since `from` */
+	uint64_t bytes;                   /* in the answers that counted, as far as the speaker reports it */
 	uint64_t from, until;
 	bool measuring;
-	struct rusage used;  /* up to from */
+	struct rusage used;  /* until `from` */
 	uint64_t watched_ns; /* likewise */
 	struct histogram took;
 };
@@ -46,13 +46,13 @@ struct core {
 /* Reads the command line, and makes the loop and the paths. Ends the program if something is wrong. */
 void core_init(struct core *core, int argc, char **argv);
 
-/* The path to ask for now; NULL: no more requests. */
+/* Returns the path to ask for now; NULL: no more requests. */
 const char *core_ask(struct core *core);
 
-/* An answer has come. The loop ends with the last of them, if they are counted. */
+/* Notes an answer. If the number of requests is limited, the last answer ends the loop. */
 void core_answered(struct core *core, uint64_t asked_ns, bool ok, size_t bytes);
 
-/* Runs the loop until the time is over or all is answered, and prints what was seen, one JSON object. */
+/* Runs the loop until the time is over or everything is answered, and prints the result as one JSON object. */
 void core_run(struct core *core);
 
 uint64_t core_now_ns(void);

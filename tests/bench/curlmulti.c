@@ -1,8 +1,8 @@
 /*
- * curlmulti: the least that a program on libcurl's multi interface and libevent can do to get secrets from an
- * OpenBao over HTTP: `callers` transfers at a time, each handle and its connection used again for the next path.
- * What it takes is what curl takes, so it is the measure for what the daemon adds. --to HOST:PORT, else as in
- * core.h; the report's own_cpu_us is the figure.
+ * curlmulti: the least that a program with libcurl's multi interface and libevent can do to get secrets from an
+ * OpenBao over HTTP: `callers` transfers at a time, each of which uses its handle and connection again for the
+ * next path. It costs what curl costs, so the daemon is compared with it. The options are those of core.h, with
+ * --to HOST:PORT; own_cpu_us in the report is the result.
  */
 #include <curl/curl.h>
 #include <event2/event.h>
@@ -19,7 +19,7 @@ struct transfer {
 	CURL *easy;
 	uint64_t asked_ns;
 	size_t len;
-	char *body; /* the reply is kept, as whoever wants to pass it on has to */
+	char *body; /* the reply is kept, as a program that passes it on would have to */
 };
 
 static struct core core;
@@ -126,7 +126,7 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void
 	return 0;
 }
 
-/* The headers are those that the daemon sends. */
+/* Makes the headers that the daemon sends, too. */
 static struct curl_slist *headers(void)
 {
 	static const char *const fixed[] = { "User-Agent: curlmulti", "X-Vault-Request: true",

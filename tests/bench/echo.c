@@ -1,9 +1,8 @@
 /*
- * echo: the least that a server on libevent can do: for each frame that comes it sends one of the size of the
- * daemon's reply. What it takes is what the socket and the loop take, so it is the measure for what the daemon
- * adds.
+ * echo: the least that a server with libevent can do: for each frame that comes it sends one of the size of the
+ * daemon's reply. It costs what the socket and the loop cost, so the daemon is compared with it.
  *
- * echo SOCKET REPLY_BYTES (the frame's word included)
+ * echo SOCKET REPLY_BYTES (with the frame's header)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +37,7 @@ static void end(struct session *s)
 	free(s);
 }
 
-/* Takes all whole frames off the input: how many. */
+/* Takes all whole frames off the input, and returns how many. */
 static size_t take_frames(struct session *s)
 {
 	size_t at = 0, n = 0;
@@ -56,7 +55,7 @@ static size_t take_frames(struct session *s)
 	return n;
 }
 
-/* The socket's buffer holds a batch of small replies; for a large one all others wait. */
+/* The socket's buffer holds many small replies; while a large one is written, all other connections wait. */
 static int answer(int fd, size_t len)
 {
 	struct pollfd writable = { .fd = fd, .events = POLLOUT };

@@ -1,14 +1,14 @@
 /*
- * fleet: ten thousand hosts and one OpenBao, hours of it in a moment. The hosts are the daemon's own lease machine
- * and its pauses (lease.c, health.c), driven by a clock of this program's; beside them the schedule of `bao agent`,
- * and the best there could be. Prints how many logins reach OpenBao in its worst second, and when all hosts have a
- * token again.
+ * fleet: simulates hours of ten thousand hosts and one OpenBao in a moment. The hosts run the daemon's own code
+ * for leases and back-off (lease.c, health.c) with a simulated clock; for comparison they also follow the schedule
+ * of `bao agent`. Prints how many logins reach OpenBao in its worst second, when all hosts have a token again, and
+ * how an even spread would look.
  *
- * Of OpenBao: it answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least;
- * while it is away, connections are refused at once. Callers on each host ask for a secret every second or so.
+ * OpenBao answers in the order of arrival, RATE logins or renewals a second, each after RTT_MS at least. While it
+ * is away, connections are refused at once. Callers on each host ask for a secret every second or so.
  *
- * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x): after a failed login it waits, at
- * first 1 s, then twice the last wait less a random quarter of it, at most 5 min.
+ * `bao agent` (auto-auth, command/agentproxyshared/auth/auth.go of OpenBao 2.x) waits after a failed login, first
+ * 1 s, then twice the last wait less a random quarter of that, at most 5 min.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,8 +27,8 @@
 
 #define RATE 1000u /* logins and renewals that OpenBao answers in a second */
 #define RTT_MS 3
-#define LOGIN_MS 10000  /* what a login may take (token.c) */
-#define CALLERS_MS 1000 /* somebody on a host asks at least so often */
+#define LOGIN_MS 10000  /* the time that a login may take (token.c) */
+#define CALLERS_MS 1000 /* somebody on a host asks at least this often */
 #define AGENT_FIRST_MS SECOND
 #define AGENT_MAX_MS (5 * MINUTE)
 #define LONGEST (30 * HOUR)
@@ -37,8 +37,8 @@
 
 static uint64_t seed = 0x2545f4914f6cdd1d;
 
-/* xorshift64*: the same run every time. */
-static uint64_t dice(void *arg, uint64_t low, uint64_t high)
+/* xorshift64* gives the same numbers in every run. */
+static uint64_t random_between(void *arg, uint64_t low, uint64_t high)
 {
 	(void)arg;
 	seed ^= seed >> 12;
@@ -52,7 +52,7 @@ static uint64_t dice(void *arg, uint64_t low, uint64_t high)
 enum what { STARTS, LOOKS, CALLED, ASKS_HEALTH, LOGIN_ANSWERED, RENEWAL_ANSWERED };
 
 struct event {
-	uint64_t at, of; /* of: for answers, when the question was sent */
+	uint64_t at, sent_at; /* sent_at: for an answer, when its request was sent */
 	unsigned host;
 	enum what what;
 };
@@ -60,7 +60,7 @@ struct event {
 static struct event *heap;
 static size_t heap_n, heap_cap;
 
-static void later(uint64_t at, enum what what, unsigned host, uint64_t of)
+static void schedule(uint64_t at, enum what what, unsigned host, uint64_t sent_at)
 {
 	size_t i = heap_n++;
 
@@ -72,7 +72,7 @@ static void later(uint64_t at, enum what what, unsigned host, uint64_t of)
 	}
 	for (; i > 0 && heap[(i - 1) / 2].at > at; i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
-	heap[i] = (struct event){ .at = at, .of = of, .host = host, .what = what };
+	heap[i] = (struct event){ .at = at, .sent_at = sent_at, .host = host, .what = what };
 }
 
 static bool next_event(struct event *ret)
@@ -96,23 +96,23 @@ static bool next_event(struct event *ret)
 /* -- the world ----------------------------------------------------------------------------------------------- */
 
 struct host {
-	struct lease lease; /* of a secretstored */
-	bool down;          /* OpenBao, as far as this host knows */
+	struct lease lease; /* of a host with secretstored */
+	bool down;          /* OpenBao is away, as far as this host knows */
 	uint64_t down_since;
-	uint64_t backoff, next_login; /* of a bao agent; next_login: CLOCK_NEVER while one is under way */
-	uint64_t expires;             /* its token's end; 0: none */
-	uint64_t looks_at;            /* the LOOKS that counts; earlier ones were overtaken */
+	uint64_t backoff, next_login; /* of a bao agent; CLOCK_NEVER while a login is under way */
+	uint64_t expires;             /* when its token ends; 0: it has none */
+	uint64_t looks_at; /* only a LOOKS event at this time counts; earlier ones were replaced by it */
 };
 
 struct world {
 	bool agents; /* the hosts run bao agent */
 	uint64_t ttl;
 	uint64_t away_from, away_until;
-	uint64_t answered_until; /* OpenBao's queue */
-	/* results */
-	unsigned logins[LONGEST / SECOND], renewals[LONGEST / SECOND]; /* that reached it, in each second */
-	unsigned without;                                              /* hosts without a token now */
-	uint64_t all_have;                                             /* since when all have one */
+	uint64_t answered_until; /* when OpenBao's queue is empty */
+	/* The results. */
+	unsigned logins[LONGEST / SECOND], renewals[LONGEST / SECOND]; /* that reached OpenBao in each second */
+	unsigned without;                                              /* how many hosts have no token now */
+	uint64_t all_have;                                             /* since when every host has a token */
 	struct host hosts[HOSTS];
 };
 
@@ -121,7 +121,7 @@ static bool is_away(const struct world *w, uint64_t now)
 	return now >= w->away_from && now < w->away_until;
 }
 
-/* When the answer to what is sent now comes. */
+/* Returns when the answer comes to a request that is sent now. */
 static uint64_t answer_at(struct world *w, uint64_t now)
 {
 	if (w->answered_until < now)
@@ -138,14 +138,14 @@ static void has_token(struct world *w, uint64_t now, bool had, bool has)
 		w->all_have = now;
 }
 
-static void ask(struct world *w, unsigned i, uint64_t now, enum what answered)
+static void send_request(struct world *w, unsigned i, uint64_t now, enum what answered)
 {
 	if (is_away(w, now)) {
-		later(now + 1, answered, i, now);
+		schedule(now + 1, answered, i, now);
 		return;
 	}
 	(answered == LOGIN_ANSWERED ? w->logins : w->renewals)[now / SECOND]++;
-	later(answer_at(w, now), answered, i, now);
+	schedule(answer_at(w, now), answered, i, now);
 }
 
 static void look_at(struct host *h, unsigned i, uint64_t at)
@@ -153,25 +153,25 @@ static void look_at(struct host *h, unsigned i, uint64_t at)
 	if (at == CLOCK_NEVER)
 		return;
 	h->looks_at = at;
-	later(at, LOOKS, i, 0);
+	schedule(at, LOOKS, i, 0);
 }
 
-/* An answer that was asked for at `sent` and arrived now: did OpenBao give one, in time? */
-static bool is_answer(const struct world *w, uint64_t sent, uint64_t now)
+/* Says whether OpenBao answered a request in time that was sent at `sent` and whose end is now. */
+static bool was_answered(const struct world *w, uint64_t sent, uint64_t now)
 {
 	return !is_away(w, sent) && now - sent <= LOGIN_MS;
 }
 
 /* -- a host with secretstored -------------------------------------------------------------------------------- */
 
-static void step(struct world *w, unsigned i, uint64_t now)
+static void host_step(struct world *w, unsigned i, uint64_t now)
 {
 	struct host *h = &w->hosts[i];
 	bool had = h->lease.held;
 	enum lease_action action;
 
 	while ((action = lease_step(&h->lease, now)) != LEASE_NOTHING)
-		ask(w, i, now, action == LEASE_LOGIN ? LOGIN_ANSWERED : RENEWAL_ANSWERED);
+		send_request(w, i, now, action == LEASE_LOGIN ? LOGIN_ANSWERED : RENEWAL_ANSWERED);
 	has_token(w, now, had, h->lease.held);
 	look_at(h, i, lease_next(&h->lease));
 }
@@ -184,7 +184,7 @@ static void found_down(struct world *w, unsigned i, uint64_t now)
 		return;
 	h->down = true;
 	h->down_since = now;
-	later(now, ASKS_HEALTH, i, 0);
+	schedule(now, ASKS_HEALTH, i, 0);
 }
 
 static void asks_health(struct world *w, unsigned i, uint64_t now)
@@ -192,12 +192,12 @@ static void asks_health(struct world *w, unsigned i, uint64_t now)
 	struct host *h = &w->hosts[i];
 
 	if (is_away(w, now)) {
-		later(now + health_pause_ms(dice, NULL), ASKS_HEALTH, i, 0);
+		schedule(now + health_pause_ms(random_between, NULL), ASKS_HEALTH, i, 0);
 		return;
 	}
 	h->down = false;
 	lease_recovered(&h->lease, now, now - h->down_since);
-	step(w, i, now);
+	host_step(w, i, now);
 }
 
 static void login_answered(struct world *w, unsigned i, uint64_t sent, uint64_t now)
@@ -205,54 +205,54 @@ static void login_answered(struct world *w, unsigned i, uint64_t sent, uint64_t 
 	struct host *h = &w->hosts[i];
 	bool had = h->lease.held;
 
-	if (is_answer(w, sent, now)) {
+	if (was_answered(w, sent, now)) {
 		lease_login_ok(&h->lease, now, sent, w->ttl, true);
 		has_token(w, now, had, h->lease.held);
 	} else {
 		lease_login_failed(&h->lease, now, LEASE_UNREACHABLE);
 		found_down(w, i, now);
 	}
-	step(w, i, now);
+	host_step(w, i, now);
 }
 
 static void renewal_answered(struct world *w, unsigned i, uint64_t sent, uint64_t now)
 {
 	struct host *h = &w->hosts[i];
 
-	if (is_answer(w, sent, now)) {
+	if (was_answered(w, sent, now)) {
 		lease_renew_ok(&h->lease, now, sent, w->ttl, true);
 	} else {
 		lease_renew_failed(&h->lease, now);
 		found_down(w, i, now);
 	}
-	step(w, i, now);
+	host_step(w, i, now);
 }
 
 /* -- a host with bao agent ----------------------------------------------------------------------------------- */
 
-/* Renews at two thirds, and again at the end of each half of what is left when that fails; then logs in. */
+/* Renews at two thirds of the lease; if that fails, again after each half of what is left; then logs in. */
 static void agent_looks(struct world *w, unsigned i, uint64_t now)
 {
 	struct host *h = &w->hosts[i];
 
 	if (h->expires != 0 && now < h->expires) {
-		ask(w, i, now, RENEWAL_ANSWERED);
+		send_request(w, i, now, RENEWAL_ANSWERED);
 		return;
 	}
 	has_token(w, now, h->expires != 0, false);
 	h->expires = 0;
-	ask(w, i, now, LOGIN_ANSWERED);
+	send_request(w, i, now, LOGIN_ANSWERED);
 }
 
 static void agent_answered(struct world *w, unsigned i, uint64_t sent, uint64_t now, bool login)
 {
 	struct host *h = &w->hosts[i];
 
-	if (is_answer(w, sent, now)) {
+	if (was_answered(w, sent, now)) {
 		has_token(w, now, h->expires != 0, true);
 		h->expires = now + w->ttl;
 		h->backoff = AGENT_FIRST_MS;
-		look_at(h, i, now + dice(NULL, w->ttl * 2 / 3, w->ttl * 23 / 30));
+		look_at(h, i, now + random_between(NULL, w->ttl * 2 / 3, w->ttl * 23 / 30));
 	} else if (!login) {
 		uint64_t left = h->expires > now ? h->expires - now : 0;
 
@@ -260,13 +260,13 @@ static void agent_answered(struct world *w, unsigned i, uint64_t sent, uint64_t 
 	} else {
 		look_at(h, i, now + h->backoff);
 		h->backoff = h->backoff * 2 < AGENT_MAX_MS ? h->backoff * 2 : AGENT_MAX_MS;
-		h->backoff -= dice(NULL, 0, h->backoff / 4 - 1);
+		h->backoff -= random_between(NULL, 0, h->backoff / 4 - 1);
 	}
 }
 
 /* -- running it ---------------------------------------------------------------------------------------------- */
 
-static void happens(struct world *w, const struct event *e)
+static void handle_event(struct world *w, const struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
 	bool agents = w->agents;
@@ -274,11 +274,11 @@ static void happens(struct world *w, const struct event *e)
 	switch (e->what) {
 	case STARTS:
 		lease_start(&h->lease, e->at);
-		agents ? agent_looks(w, e->host, e->at) : step(w, e->host, e->at);
+		agents ? agent_looks(w, e->host, e->at) : host_step(w, e->host, e->at);
 		break;
 	case LOOKS:
 		if (e->at == h->looks_at)
-			agents ? agent_looks(w, e->host, e->at) : step(w, e->host, e->at);
+			agents ? agent_looks(w, e->host, e->at) : host_step(w, e->host, e->at);
 		break;
 	case CALLED:
 		if (!agents && is_away(w, e->at))
@@ -288,17 +288,19 @@ static void happens(struct world *w, const struct event *e)
 		asks_health(w, e->host, e->at);
 		break;
 	case LOGIN_ANSWERED:
-		agents ? agent_answered(w, e->host, e->of, e->at, true) : login_answered(w, e->host, e->of, e->at);
+		agents ? agent_answered(w, e->host, e->sent_at, e->at, true)
+		       : login_answered(w, e->host, e->sent_at, e->at);
 		break;
 	case RENEWAL_ANSWERED:
-		agents ? agent_answered(w, e->host, e->of, e->at, false)
-		       : renewal_answered(w, e->host, e->of, e->at);
+		agents ? agent_answered(w, e->host, e->sent_at, e->at, false)
+		       : renewal_answered(w, e->host, e->sent_at, e->at);
 		break;
 	}
 }
 
-/* The hosts start within `over`, OpenBao is away for `away` from `from` on. */
-static struct world *run(bool agents, uint64_t ttl, uint64_t over, uint64_t from, uint64_t away, uint64_t until)
+/* Simulates a world whose hosts start within `over`, and whose OpenBao is away for `away` from `from` on. */
+static struct world *simulate(bool agents, uint64_t ttl, uint64_t over, uint64_t from, uint64_t away,
+    uint64_t until)
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct event e;
@@ -312,18 +314,18 @@ static struct world *run(bool agents, uint64_t ttl, uint64_t over, uint64_t from
 	w->away_until = from + away;
 	w->without = HOSTS;
 	for (unsigned i = 0; i < HOSTS; i++) {
-		lease_init(&w->hosts[i].lease, dice, NULL, NULL);
+		lease_init(&w->hosts[i].lease, random_between, NULL, NULL);
 		w->hosts[i].backoff = AGENT_FIRST_MS;
-		later(HOUR + dice(NULL, 0, over), STARTS, i, 0);
+		schedule(HOUR + random_between(NULL, 0, over), STARTS, i, 0);
 		if (away > 0)
-			later(from + dice(NULL, 0, CALLERS_MS), CALLED, i, 0);
+			schedule(from + random_between(NULL, 0, CALLERS_MS), CALLED, i, 0);
 	}
 	while (next_event(&e) && e.at < until)
-		happens(w, &e);
+		handle_event(w, &e);
 	return w;
 }
 
-static unsigned most(const unsigned *per_second, uint64_t from, uint64_t until)
+static unsigned peak_of(const unsigned *per_second, uint64_t from, uint64_t until)
 {
 	unsigned n = 0;
 
@@ -332,7 +334,7 @@ static unsigned most(const unsigned *per_second, uint64_t from, uint64_t until)
 	return n;
 }
 
-static unsigned sum(const unsigned *per_second, uint64_t from, uint64_t until)
+static unsigned sum_of(const unsigned *per_second, uint64_t from, uint64_t until)
 {
 	unsigned n = 0;
 
@@ -341,9 +343,9 @@ static unsigned sum(const unsigned *per_second, uint64_t from, uint64_t until)
 	return n;
 }
 
-static void tell(const char *what, const struct world *w, uint64_t from, uint64_t until)
+static void print_result(const char *what, const struct world *w, uint64_t from, uint64_t until)
 {
-	unsigned logins = sum(w->logins, from, until), peak = most(w->logins, from, until);
+	unsigned logins = sum_of(w->logins, from, until), peak = peak_of(w->logins, from, until);
 
 	if (w->without > 0) {
 		printf("%-24s %6u logins, peak %5u/s, %u hosts still without a token\n", what, logins, peak,
@@ -366,9 +368,9 @@ static void outage(const char *title, uint64_t ttl, uint64_t away)
 
 	printf("%s\n", title);
 	for (int agents = 0; agents < 2; agents++) {
-		struct world *w = run(agents, ttl, HOUR, from, away, until);
+		struct world *w = simulate(agents, ttl, HOUR, from, away, until);
 
-		tell(agents ? "  bao agent's schedule" : "  secretstored", w, back, until);
+		print_result(agents ? "  bao agent's schedule" : "  secretstored", w, back, until);
 		free(w);
 	}
 }
@@ -376,9 +378,9 @@ static void outage(const char *title, uint64_t ttl, uint64_t away)
 static void restart(void)
 {
 	for (int agents = 0; agents < 2; agents++) {
-		struct world *w = run(agents, HOUR, SECOND - 1, 0, 0, HOUR + 10 * MINUTE);
+		struct world *w = simulate(agents, HOUR, SECOND - 1, 0, 0, HOUR + 10 * MINUTE);
 
-		tell(agents ? "  bao agent's schedule" : "  secretstored", w, HOUR, HOUR + 10 * MINUTE);
+		print_result(agents ? "  bao agent's schedule" : "  secretstored", w, HOUR, HOUR + 10 * MINUTE);
 		free(w);
 	}
 }
@@ -388,12 +390,12 @@ static void steady(void)
 	const uint64_t from = 5 * HOUR, until = 25 * HOUR;
 
 	for (int agents = 0; agents < 2; agents++) {
-		struct world *w = run(agents, HOUR, HOUR, 0, 0, until);
-		double mean = (double)sum(w->renewals, from, until) / (double)((until - from) / SECOND);
+		struct world *w = simulate(agents, HOUR, HOUR, 0, 0, until);
+		double mean = (double)sum_of(w->renewals, from, until) / (double)((until - from) / SECOND);
 
 		printf("%-24s %.1f renewals/s, peak %u/s, %u logins\n",
-		    agents ? "  bao agent's schedule" : "  secretstored", mean, most(w->renewals, from, until),
-		    sum(w->logins, from, until));
+		    agents ? "  bao agent's schedule" : "  secretstored", mean, peak_of(w->renewals, from, until),
+		    sum_of(w->logins, from, until));
 		free(w);
 	}
 }

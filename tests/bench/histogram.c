@@ -3,7 +3,7 @@
  */
 #include "tests/bench/histogram.h"
 
-/* The highest bit and the seven below it choose the bucket. Below 256 each nanosecond has its own. */
+/* The highest bit and the seven bits below it choose the bucket. Below 256 ns each nanosecond has its own. */
 static unsigned bucket_of(uint64_t ns)
 {
 	unsigned shift = 0;
@@ -13,7 +13,7 @@ static unsigned bucket_of(uint64_t ns)
 	return (shift << HISTOGRAM_BITS) + (unsigned)(ns >> shift);
 }
 
-/* The longest time in a bucket. */
+/* Returns the longest time that falls into a bucket. */
 static uint64_t bucket_end(unsigned bucket)
 {
 	unsigned shift = bucket >> HISTOGRAM_BITS;

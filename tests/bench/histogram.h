@@ -1,6 +1,6 @@
 /*
- * histogram: how often something took how long, in nanoseconds, with an error under 1 %: 128 buckets for each
- * power of two (the idea is HdrHistogram's). Counting takes no longer for a long time than for a short one.
+ * histogram: counts how often something took how long, in nanoseconds, with an error below 1 %: it has 128 buckets
+ * for each power of two, as HdrHistogram does. Counting a long time costs no more than counting a short one.
  */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
@@ -17,7 +17,7 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t ns);
 
-/* The time within which the fraction (0 to 1) of all ended; 0 if there were none. */
+/* Returns the time within which that fraction (0 to 1) ended; 0 if nothing was counted. */
 uint64_t histogram_at(const struct histogram *h, double fraction);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * hop: the least that can stand between callers and OpenBao: what comes from a caller goes to a connection of its
- * own there, and back, unread. So it is the measure for what any hop costs, whatever it does.
+ * hop: the least that can stand between callers and OpenBao: it passes bytes from each caller to a connection of
+ * its own to OpenBao, and back, unread. It shows what any hop costs, whatever it does.
  *
  * hop SOCKET PORT (of 127.0.0.1)
  */
@@ -18,7 +18,7 @@
 #include "tests/bench/core.h"
 #include "tests/bench/serve.h"
 
-/* Two that lead to each other. */
+/* One of two connections that pass their bytes to each other. */
 struct side {
 	struct event event;
 	struct side *other;
@@ -37,7 +37,7 @@ static void end(struct side *pair)
 	free(pair);
 }
 
-/* Requests and replies are small: what a socket does not take at once is an error. */
+/* Requests and replies are small, so it is an error if a socket does not take one at once. */
 static void ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct side *side = arg;

@@ -1,7 +1,7 @@
 /*
  * load: callers that ask as fast as they are answered. With --as client (the default) they use the client library,
- * so that it is measured too; with --as http, memcached or frames they speak a peer's protocol over a bare socket.
- * BENCH_TOKEN in the environment is the token for http. Prints one JSON object: see core.h.
+ * so that it is measured, too; with --as http, memcached or frames they speak that protocol over a bare socket.
+ * BENCH_TOKEN in the environment is the token for http. Prints one JSON object; see core.h.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /*
- * serve: listens, and hands each connection on.
+ * serve: see the header.
  */
 #include <errno.h>
 #include <event2/event.h>

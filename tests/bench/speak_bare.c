@@ -1,8 +1,8 @@
 /*
- * speak_bare: callers that speak a peer's protocol over a socket with as little as that takes, so that what is
- * measured is the peer: HTTP/1.1 with keep-alive, memcached's text protocol, and the daemon's frames, for the
- * daemon without its library and for the echo. Replies are taken to come in the order of the requests, which in
- * frames with more than one under way is only so from the cache and the echo.
+ * speak_bare: callers that speak a protocol over a socket with as little work as possible, so that the peer is
+ * what is measured: HTTP/1.1 with keep-alive, memcached's text protocol, and the daemon's frames, for the daemon
+ * without its library and for echo. Replies must come in the order of the requests; with several frames under way,
+ * only the daemon's cache and echo reply in order.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,11 +23,12 @@
 #define OUT_ROOM 65536
 #define IN_ROOM 65536u
 #define IN_MAX (32u << 20)
-#define EARLY 8 /* replies after which is asked anew before the others are looked at, as by the library */
+#define ASK_EARLY_AFTER \
+	8 /* replies, after which new requests are sent before more are read, as the library does */
 
 /*
- * reply: the bytes of the first whole reply in what has come; 0: it is not whole yet; -1: it is none. *ok tells
- * whether it holds what was asked for.
+ * reply returns the length of the first whole reply in what has come; 0: it is not whole yet; -1: it is no reply.
+ * *ok says whether it holds what was asked for.
  */
 struct dialect {
 	const char *name;
@@ -43,13 +44,14 @@ struct caller {
 	int fd;
 	char *in, *out;
 	size_t in_room, in_len, out_len;
-	uint64_t *asked_ns; /* a ring of depth entries: replies come in the order of the requests */
+	uint64_t *asked_ns; /* a ring of depth entries, since replies come in the order of the requests */
 	unsigned oldest, under_way;
 };
 
 /* -- HTTP ----------------------------------------------------------------------------------------------------- */
 
-static const char *token; /* from the environment: not for the command line; NULL: `bao proxy` adds its own */
+/* The token comes from the environment, to keep it off the command line. NULL: `bao proxy` adds its own. */
+static const char *token;
 
 static int http_request(const struct core *core, const char *path, char *out, size_t room)
 {
@@ -58,7 +60,7 @@ static int http_request(const struct core *core, const char *path, char *out, si
 	    path, token != NULL ? "X-Vault-Token: " : "", token != NULL ? token : "", token != NULL ? "\r\n" : "");
 }
 
-/* The end of a chunked body, from its start. */
+/* Returns the end of a chunked body that begins at body. */
 static long chunks_end(const char *body, const char *end)
 {
 	const char *p = body;
@@ -80,7 +82,9 @@ static long chunks_end(const char *body, const char *end)
 	}
 }
 
-/* The value of a header; NULL: it is not there. The name comes with "\r\n" before it and ":" after it. */
+/*
+ * Returns the value of a header; NULL: there is no such header. The name has "\r\n" before it and ":" behind it.
+ */
 static const char *header(const char *in, const char *body, const char *name)
 {
 	size_t len = strlen(name);
@@ -123,7 +127,7 @@ static int memcached_request(const struct core *core, const char *path, char *ou
 	return snprintf(out, room, "get %s\r\n", path);
 }
 
-/* VALUE <key> <flags> <bytes>\r\n<bytes>\r\nEND\r\n, or END\r\n alone */
+/* The reply is VALUE <key> <flags> <bytes>\r\n<bytes>\r\nEND\r\n, or END\r\n alone. */
 static long memcached_reply(const char *in, size_t len, bool *ok)
 {
 	const char *line = memmem(in, len, "\r\n", 2), *size;
@@ -142,7 +146,7 @@ static long memcached_reply(const char *in, size_t len, bool *ok)
 
 /* -- frames --------------------------------------------------------------------------------------------------- */
 
-/* As the client library writes them. */
+/* The requests look like those of the client library. */
 static int frames_request(const struct core *core, const char *path, char *out, size_t room)
 {
 	uint32_t word;
@@ -195,8 +199,7 @@ static void ask(struct caller *c)
 }
 
 /*
- * Requests are small, and the peer reads while it owes answers: what does not fit would be a fault of this
- * program.
+ * Requests are small, and the peer reads while it owes answers, so what does not fit is a fault of this program.
  */
 static void flush(struct caller *c)
 {
@@ -229,7 +232,7 @@ static void take_replies(struct caller *c)
 		core_answered(c->core, c->asked_ns[c->oldest], ok, (size_t)n);
 		c->oldest = (c->oldest + 1) % c->core->depth;
 		c->under_way--;
-		if (++taken % EARLY == 0 && at < c->in_len) {
+		if (++taken % ASK_EARLY_AFTER == 0 && at < c->in_len) {
 			ask(c);
 			flush(c);
 		}
@@ -256,7 +259,7 @@ static void ready(evutil_socket_t fd, short what, void *arg)
 	if (n <= 0)
 		die("the connection ended: %s", n < 0 ? strerror(errno) : "closed");
 	c->in_len += (size_t)n;
-	c->in[c->in_len] = '\0'; /* what looks for numbers stops here */
+	c->in[c->in_len] = '\0'; /* ends a search for a number here */
 	take_replies(c);
 	ask(c);
 	flush(c);

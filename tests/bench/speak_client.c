@@ -1,5 +1,5 @@
 /*
- * speak_client: callers that use the client library as a program with an event loop of its own would.
+ * speak_client: callers that use the client library as a program with its own event loop would.
  */
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -18,7 +18,7 @@ struct caller {
 	struct event event;
 	uint64_t connection;
 	int events;
-	struct request *requests; /* depth of them */
+	struct request *requests; /* `depth` of them */
 };
 
 struct request {
@@ -54,7 +54,7 @@ static void answered(struct ss_client *client, const struct ss_result *result, v
 
 static void ready(evutil_socket_t fd, short what, void *arg);
 
-/* Has the loop wait for what the library waits for. */
+/* Makes the loop wait for what the library waits for. */
 static void watch(struct caller *c)
 {
 	int events = ss_events(c->client);
@@ -84,7 +84,7 @@ static void ready(evutil_socket_t fd, short what, void *arg)
 	watch(c);
 }
 
-/* One after the other, so that no queue of connections overflows. */
+/* Connects one caller after the other, so that the server's queue of connections does not overflow. */
 static void connect_caller(struct core *core, struct caller *c)
 {
 	c->core = core;

@@ -1,7 +1,7 @@
 /*
- * secretstored as it would be if its users took no turns, neither at its loop nor at OpenBao, to see what the
- * turns do. It is linked of all the daemon's objects but quota.c's and slots.c's, in whose place stands what is
- * here. With every limit at its highest in its configuration it is the daemon without limits.
+ * This is secretstored without the limits on a user's time in its loop and on a user's slots at OpenBao, to show
+ * what those cost. It is linked from all objects of the daemon but quota.c's and slots.c's, which this file
+ * replaces. With every limit in its configuration at its highest, this is the daemon without limits.
  */
 #include <stdlib.h>
 

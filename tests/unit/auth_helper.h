@@ -9,7 +9,7 @@
 #include "daemon/upstream/auth.h"
 #include "tests/unit/fakebao.h"
 
-/* What a login came to. */
+/* How a login ended. */
 struct auth_ended {
 	unsigned times;
 	bool inside; /* auth_login has not returned yet */
@@ -25,7 +25,7 @@ auth_done auth_helper_done;
 /* Logs in and waits for the end. */
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth);
 
-/* The same where the path grants a token, which the login must give as it is. */
+/* Logs in where the path grants a token, and checks that the login gives that token. */
 void auth_helper_granted(struct fakebao *f, struct auth *auth, const char *path);
 
 void auth_helper_write(const char *path, const char *content);

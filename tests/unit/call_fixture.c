@@ -115,7 +115,7 @@ void bench_read(struct bench *b, char *to, size_t n)
 	}
 }
 
-/* The next frame's body, in a static buffer. */
+/* Returns the next frame's body, in a static buffer. */
 const char *bench_next(struct bench *b)
 {
 	static char body[2 << 20];

@@ -1,5 +1,5 @@
 /*
- * A daemon that a test scripts; see client_fake.h.
+ * client_fake: see the header.
  */
 #include "tests/unit/client_fake.h"
 
@@ -18,7 +18,7 @@
 
 #define CHECK(condition) ((condition) ? (void)0 : give_up(__func__, __LINE__, #condition))
 
-/* cmocka's assertions are for the test's own thread. */
+/* cmocka's assertions work in the test's own thread only, so this ends the program. */
 static void give_up(const char *function, int line, const char *condition)
 {
 	fprintf(stderr, "fake daemon: %s, line %d: %s does not hold (%s)\n", function, line, condition,
@@ -95,7 +95,7 @@ int client_fake_accept(struct client_fake *fake)
 	return fd;
 }
 
-/* n bytes; false: the client closed (in the middle too: some tests make it do so). */
+/* Reads n bytes. Returns false if the client closed, which some tests make it do in the middle. */
 static bool read_all(int fd, void *p, size_t n)
 {
 	char *at = p;
@@ -146,7 +146,7 @@ void client_fake_send(int fd, const void *p, size_t n)
 		ssize_t put = send(fd, at, n, MSG_NOSIGNAL);
 
 		if (put < 0)
-			return; /* the client has gone, which the test sees for itself */
+			return; /* the client has gone, as the test will see */
 		at += put;
 		n -= (size_t)put;
 	}

@@ -1,5 +1,5 @@
 /*
- * The daemon's side of a snapshot's transfer; see client_stream.h.
+ * client_stream: see the header.
  */
 #include "tests/unit/client_stream.h"
 

@@ -216,7 +216,10 @@ static void capture_log(struct fakebao *f)
 	assert_true(dup2(f->log, STDERR_FILENO) >= 0);
 }
 
-/* cmocka wrote there, too: when it has said why a test failed, all is shown. */
+/*
+ * cmocka writes to standard error, too: if a test failed, its explanation is among the log, and all of it is
+ * shown.
+ */
 static void release_log(struct fakebao *f)
 {
 	bool failed = strstr(fakebao_log(f), ".c:") != NULL;
@@ -240,7 +243,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 }
 
-/* One round of the loop, that ends soon even if nothing happens: what the server's threads do does not wake it. */
+/*
+ * Runs the loop once, for a short time even if nothing happens, since what the server's threads do does not wake
+ * it.
+ */
 static void turn(struct fakebao *f)
 {
 	struct timeval tv = { .tv_usec = TURN_MS * 1000 };

@@ -36,13 +36,13 @@ struct fakebao {
 	struct api *api;
 	struct server *server;
 	struct fakebao_table *table;
-	char address[64];               /* the server's */
-	char *addresses[FAKEBAO_NODES]; /* those that http knows */
-	int log, stderr_kept;           /* a file in the place of standard error, and that */
+	char address[64];               /* the server's address */
+	char *addresses[FAKEBAO_NODES]; /* the addresses that http knows */
+	int log, stderr_kept;           /* the file that replaces standard error, and the real standard error */
 	char log_text[65536];
 };
 
-/* Once, before all tests: a cmocka group setup. */
+/* Must run once, before all tests: it is a cmocka group setup. */
 int fakebao_global_setup(void **state);
 
 /* *state becomes a struct fakebao whose OpenBao is healthy and knows nothing else. cmocka setup and teardown. */
@@ -50,14 +50,14 @@ int fakebao_setup(void **state);
 int fakebao_teardown(void **state);
 
 /*
- * The same for a cluster: *state becomes an array of as many struct fakebao as it has nodes. They share the loop,
- * http and api, which know the first `known` addresses; the log is the first one's. No node leads.
+ * Makes *state an array of FAKEBAO_NODES struct fakebao, one for each node of a cluster. They share the loop, http
+ * and api, which know the first `known` addresses; the first one's log is the log of all. No node leads.
  */
 int fakebao_cluster(void **state, size_t known);
-int fakebao_cluster_setup(void **state); /* all are known */
+int fakebao_cluster_setup(void **state); /* http knows all nodes */
 int fakebao_cluster_teardown(void **state);
 
-/* All nodes say from now on that this one leads; FAKEBAO_NODES: that none does. */
+/* From now on every node says that this one leads; with FAKEBAO_NODES they say that none does. */
 void fakebao_elect(struct fakebao *nodes, size_t leader);
 
 /*
@@ -72,18 +72,18 @@ void fakebao_grant(struct fakebao *f, const char *path, const char *token, unsig
 /* Requests on the path wait for their answer until they may go on. */
 void fakebao_hold(struct fakebao *f, const char *path, bool hold);
 
-/* Requests that came on the path; and the latest one's token and body, valid until the next one comes. */
+/* How many requests came on the path; the token and body of the latest one, valid until the next one comes. */
 unsigned fakebao_count(struct fakebao *f, const char *path);
 const char *fakebao_token(struct fakebao *f, const char *path);
 const char *fakebao_body(struct fakebao *f, const char *path);
 
-/* What was logged since the setup. Valid until the next call. */
+/* Returns what was logged since the setup. It is valid until the next call. */
 const char *fakebao_log(struct fakebao *f);
 
-/* How many times the text stands there. */
+/* How many times the text stands in the log. */
 unsigned fakebao_logged(struct fakebao *f, const char *text);
 
-/* OpenBao is gone: every connection is closed without an answer, nothing counts. And is back. */
+/* From now on every connection is closed without an answer, and nothing counts; fakebao_up ends that. */
 void fakebao_down(struct fakebao *f);
 void fakebao_back(struct fakebao *f);
 
@@ -97,7 +97,7 @@ void fakebao_back(struct fakebao *f);
 uint64_t fakebao_deadline(void);
 void fakebao_turn(struct fakebao *f, uint64_t deadline_ms, const char *what, const char *file, int line);
 
-/* Runs the loop for so long: to see that something does not happen. */
+/* Runs the loop for that long, to see that something does not happen. */
 void fakebao_pass(struct fakebao *f, unsigned ms);
 
 #endif

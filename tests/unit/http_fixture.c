@@ -199,7 +199,7 @@ void fixture_posted(struct fixture *f, const char *path, const char *body, size_
 	fixture_until_ended(f, result);
 }
 
-/* Non-blocking, so that a test can look whether anybody came. */
+/* Makes a non-blocking socket, so that a test can look whether anybody came. */
 static int bound(unsigned *ret_port)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

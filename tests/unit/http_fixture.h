@@ -19,7 +19,7 @@ struct fixture {
 	struct http *http;
 	char *urls[FIXTURE_URLS_MAX];
 	size_t nurls;
-	struct http_options options; /* addresses are those of urls */
+	struct http_options options; /* the addresses in it are those of urls */
 };
 
 /* How a call ended. */
@@ -34,21 +34,23 @@ struct result {
 	uint64_t ended_ms;
 };
 
-/* Set-up: fixture_init, then fixture_url for each address and options as needed, then fixture_open. */
+/*
+ * A test calls fixture_init, then fixture_url for each address, sets options as needed, then calls fixture_open.
+ */
 void fixture_init(struct fixture *f);
 void fixture_url(struct fixture *f, const char *scheme, const char *host, unsigned port);
 void fixture_open(struct fixture *f);
 void fixture_free(struct fixture *f);
 
-/* All of set-up at once: one address, without TLS. */
+/* Does the whole set-up at once, with one address and without TLS. */
 void fixture_server(struct fixture *f, const struct server *server);
 
-/* Runs the loop until it holds; fails the test after 20 s. */
+/* Runs the loop until the condition holds; fails the test after 20 s. */
 void fixture_until(struct fixture *f, bool (*holds)(const void *arg), const void *arg);
 void fixture_until_ended(struct fixture *f, const struct result *result);
 void fixture_until_count(struct fixture *f, const void *atomic_uint_counter, unsigned least);
 
-/* Runs the loop for so long: for what must not happen. */
+/* Runs the loop for that long, to see that something does not happen. */
 void fixture_run(struct fixture *f, uint64_t ms);
 
 /* A callback for which arg is a struct result. */
@@ -59,15 +61,15 @@ struct http_call *fixture_get(struct fixture *f, const char *path, uint64_t time
 struct http_call *fixture_post(struct fixture *f, const char *path, const char *body, size_t len,
     uint64_t timeout_ms, struct result *result);
 
-/* The same, and waits for the end. */
+/* Starts a GET that has plenty of time, and waits for its end. */
 void fixture_got(struct fixture *f, const char *path, struct result *result);
 void fixture_posted(struct fixture *f, const char *path, const char *body, size_t len, struct result *result);
 
 void result_free(struct result *result);
 
 /*
- * A socket at 127.0.0.1: bound, so that nobody else gets the port, but refusing connections. Or listening, but
- * full.
+ * Makes a socket at 127.0.0.1. The first refuses connections, but is bound, so that nobody else gets its port. The
+ * second listens, but its queue is full.
  */
 int fixture_refusing(unsigned *ret_port);
 struct blackhole {

@@ -13,7 +13,7 @@ struct ssl_ctx_st;
 struct ssl_st;
 struct server;
 
-/* One connection, as the function that plays it sees it. */
+/* One connection, as its play function sees it. */
 struct server_connection {
 	struct server *server;
 	int fd;
@@ -27,11 +27,11 @@ struct server_connection {
 typedef void server_play(struct server_connection *connection, void *arg);
 
 struct server_counts {
-	atomic_uint connections; /* accepted */
-	atomic_uint open;        /* of them not ended yet */
+	atomic_uint connections; /* connections accepted */
+	atomic_uint open;        /* connections that have not ended yet */
 	atomic_uint heads;       /* request heads read */
 	atomic_uint requests;    /* requests read to the end of their bodies */
-	atomic_uint working;     /* for the test: server_work raises and lowers it */
+	atomic_uint working;     /* plays that hold; server_hold counts them */
 	atomic_uint most_working;
 };
 
@@ -47,17 +47,20 @@ void server_stop(struct server *server);
 unsigned server_port(const struct server *server);
 struct server_counts *server_counts(struct server *server);
 
-/* Wakes those that hold (server_hold), once for all. */
+/* Wakes the plays that hold (server_hold), once for all. */
 void server_release(struct server *server);
 
-/* For play. Reads a request's head, or its rest. False when the connection ends before. */
+/*
+ * A play reads a request's head, or the rest of a request, with these. They return false when the connection ends
+ * before.
+ */
 bool server_read_head(struct server_connection *connection);
 bool server_read_body(struct server_connection *connection);
 bool server_read(struct server_connection *connection);
 
 /*
- * Reads a chunk to the end of body, for a request that has no length. False: it was the last, or the connection
- * ended.
+ * Reads one chunk to the end of body, for a request that has no length. False: that was the last chunk, or the
+ * connection ended.
  */
 bool server_read_chunk(struct server_connection *connection);
 

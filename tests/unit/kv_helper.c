@@ -15,7 +15,7 @@
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
 #define IS_KV "{\"data\":{\"path\":\"secret/\",\"type\":\"kv\",\"options\":{\"version\":\"2\"}}}"
 
-/* The parts that stand on b->f, which knows so many addresses. */
+/* Makes the parts that stand on b->f. Its http knows that many addresses. */
 static void make_parts(struct kv_bench *b, size_t naddresses, const struct kv_options *options, unsigned lease_s)
 {
 	b->leader = leader_new(b->f->api, b->f->addresses, naddresses);

@@ -21,8 +21,8 @@ void kv_helper_setup(void **state, struct kv_bench *b, const struct kv_options *
 int kv_helper_teardown(void **state);
 
 /*
- * The same of a cluster, all of whose nodes know the mount: b->f is an array, as of fakebao_cluster(). Without a
- * cache.
+ * Does the same on a cluster, all of whose nodes know the mount: b->f is an array, as fakebao_cluster() makes it.
+ * There is no cache.
  */
 void kv_helper_cluster_setup(void **state, struct kv_bench *b);
 int kv_helper_cluster_teardown(void **state);

@@ -18,22 +18,25 @@
 enum chance { LOWEST, MIDDLE, HIGHEST };
 extern enum chance lease_helper_chance;
 
-/* The states that the machines made last have entered. */
+/* The states that the machines made last have entered, in order. */
 extern enum lease_state lease_helper_seen[64];
 extern size_t lease_helper_nseen;
 
 struct lease lease_helper_fresh(enum chance how);
 
-/* The first login was handed out at START. */
+/* A machine whose first login was handed out at START. */
 struct lease lease_helper_logging_in(enum chance how);
 
-/* And worked in no time. */
+/* A machine whose first login succeeded at START, in no time. */
 struct lease lease_helper_serving(enum chance how, uint64_t lease_ms, bool renewable);
 
-/* Lease 90 s, of which the renewal at two thirds leaves 30 s, so that a login is under way. now: when that was. */
+/*
+ * A machine with a lease of 90 s, of which the renewal at two thirds leaves 30 s, so that a login is under way.
+ * *now becomes the time of that.
+ */
 struct lease lease_helper_near_max(enum chance how, uint64_t *now);
 
-/* Goes to the next time something is due, and gives what it is. */
+/* Sets *now to the next time at which something is due, and returns what is due. */
 enum lease_action lease_helper_next(struct lease *l, uint64_t *now);
 
 #endif

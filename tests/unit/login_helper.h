@@ -12,10 +12,12 @@
 /* A login with RoleID ROLE-CANARY and SecretID SECRET-CANARY, not started. */
 struct login *login_helper_new(struct fakebao *f, bool revoke_on_stop);
 
-/* The same, started and logged in: tokens are TOKEN-CANARY-1 and so on, one for each login. */
+/*
+ * Makes the same login, and starts it; it has logged in. Tokens are TOKEN-CANARY-1 and so on, one for each login.
+ */
 struct login *login_helper_serving(struct fakebao *f, unsigned lease_s, bool renewable);
 
-/* Asks for the token and compares; NULL: there is none. */
+/* Asks for the login's token, and compares it with text; text NULL: there must be none. */
 bool login_helper_has(struct login *login, const char *text);
 
 struct login_status login_helper_status(const struct login *login);
@@ -27,9 +29,9 @@ struct waiter {
 };
 
 /* The callback; arg: a struct waiter. */
-token_ready waiter_ready;
+login_wait_done waiter_ready;
 
-/* How many of them were called back with this code; each at most once. */
+/* How many of the waiters were called back with this code. Checks that each was called back at most once. */
 unsigned waiters_with(const struct waiter *waiters, size_t n, enum code code);
 
 #endif

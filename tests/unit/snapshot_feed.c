@@ -44,7 +44,7 @@ static enum snapshot_step step(struct snapshot_check *check, const unsigned char
 	return result;
 }
 
-/* It stays bad, takes nothing, and says the same. */
+/* A check that found an error keeps it, takes nothing more, and says the same again. */
 static void expect_bad_for_good(struct snapshot_check *check)
 {
 	const char *error = snapshot_check_error(check);
@@ -60,7 +60,8 @@ static void expect_bad_for_good(struct snapshot_check *check)
 const char *feed_holding_back(const void *p, size_t n, size_t piece, size_t end)
 {
 	struct snapshot_check *check = snapshot_check_new(&sha256_openssl, true);
-	unsigned char *copy = malloc(n > 0 ? n : 1); /* in which a byte too far is found */
+	/* The check reads an exact copy, so that a sanitizer sees a read beyond its end. */
+	unsigned char *copy = malloc(n > 0 ? n : 1);
 	const unsigned char *at = copy;
 	enum snapshot_step result = SNAPSHOT_HUNGRY;
 	size_t given = 0, taken = 0, some;

@@ -11,21 +11,22 @@
 
 #define FEED_RANDOM 0u /* pieces of all sizes, from maker_chance */
 
-/* The error, or "" if the n bytes are a whole snapshot. In pieces of that many bytes. */
+/* Feeds the check n bytes, in pieces of that many bytes. Returns the check's error, or "" for a whole snapshot. */
 const char *feed(const void *p, size_t n, size_t piece);
 
-/* The same, and the same error, in whatever pieces: all at once, byte by byte, and at random. */
+/* Feeds all at once, byte by byte, and in random pieces, and expects the same error each time. */
 const char *feed_all_ways(const void *p, size_t n);
 
 /*
- * For streams whose archive's end comes with the first end bytes: it must stay among the last that are held back.
+ * Feeds a stream whose archive ends within its first `end` bytes, and checks that this end stays among the bytes
+ * that are held back.
  */
 const char *feed_holding_back(const void *p, size_t n, size_t piece, size_t end);
 
-/* The archive alone, without compression. */
+/* Feeds an archive without compression to the check of archives. */
 const char *feed_archive(const struct buf *tar, size_t piece);
 
-/* Fails, showing both, unless they are the same. */
+/* Fails, and shows both texts, unless they are equal. */
 void feed_expect(const char *error, const char *expected);
 
 #endif

@@ -58,7 +58,7 @@ void maker_noise(struct buf *b, size_t n)
 		*p++ = (unsigned char)maker_chance(256);
 }
 
-/* Octal digits that leave room for the NUL at the end. */
+/* Writes octal digits that leave room for the NUL at the field's end. */
 static void octal(unsigned char *field, size_t size, uint64_t value)
 {
 	char digits[32];
@@ -160,8 +160,9 @@ void maker_archive_of(struct buf *tar, const void *state, size_t n)
 	int meta_n;
 
 	meta_n = snprintf(meta, sizeof(meta),
-	    "{\"Version\":1,\"ID\":\"bolt-snapshot\",\"Index\":32,\"Term\":3,\"Peers\":null,\"Configuration\":{\"Servers\":"
-	    "[{\"Suffrage\":0,\"ID\":\"n1\",\"Address\":\"127.0.0.1:8201\"}]},\"ConfigurationIndex\":1,\"Size\":%zu}\n",
+	    "{\"Version\":1,\"ID\":\"bolt-snapshot\",\"Index\":32,\"Term\":3,\"Peers\":null,"
+	    "\"Configuration\":{\"Servers\":[{\"Suffrage\":0,\"ID\":\"n1\",\"Address\":\"127.0.0.1:8201\"}]},"
+	    "\"ConfigurationIndex\":1,\"Size\":%zu}\n",
 	    n);
 	assert_in_range(meta_n, 1, sizeof(meta) - 1);
 	maker_sums(sums, meta, (size_t)meta_n, state, n);

@@ -18,13 +18,11 @@
 
 #define OUT_MAX (4u << 20)
 
-/*
- * The compression. Everything that comes out of the members of the stream goes to out, as far as they are sound.
- */
+/* The compression. Everything that comes out of the stream's members is collected, as long as they are sound. */
 struct inflated {
 	unsigned char *out;
 	size_t len;
-	bool one_member; /* the stream is exactly that */
+	bool one_member; /* the stream is exactly one member */
 };
 
 static struct inflated inflate_all(const unsigned char *p, size_t n)
@@ -50,7 +48,7 @@ static struct inflated inflate_all(const unsigned char *p, size_t n)
 	return all;
 }
 
-/* With how many bytes of the stream so many come out. */
+/* How many bytes of the stream it takes to get out_len bytes out of it. */
 static size_t input_for(const unsigned char *p, size_t n, size_t out_len)
 {
 	static unsigned char out[65536];
@@ -76,9 +74,7 @@ static size_t input_for(const unsigned char *p, size_t n, size_t out_len)
 	return i;
 }
 
-/*
- * The archive as it must be.
- */
+/* The archive as it must be. */
 struct model {
 	const char *p; /* with a NUL behind it */
 	size_t len;
@@ -97,7 +93,7 @@ static size_t rounded_up(size_t n)
 	return (n + 511) / 512 * 512;
 }
 
-/* The number in an octal field, or -1. */
+/* Returns the number in an octal field, or -1. */
 static long long octal_field(const char *field, size_t size)
 {
 	char text[16] = "", *end;
@@ -125,7 +121,10 @@ static bool is_sound_header(const char *block)
 	    memcmp(block + 263, "00", 2) == 0 && is_zero(block + 345, 167) && octal_field(block + 124, 12) >= 0;
 }
 
-/* One record's length, or 0 if it is none; a size in it goes to *size, once. */
+/*
+ * Returns one record's length, or 0 if it is no record. A size that it holds goes to *size; it may do so only
+ * once.
+ */
 static size_t record(const char *p, size_t n, long long *size)
 {
 	char line[1100], key[16], value[1100], rebuilt[1200];
@@ -156,7 +155,10 @@ static size_t record(const char *p, size_t n, long long *size)
 	return (size_t)length;
 }
 
-/* An extended header, if there is one: false if it is not as it must be. *size: what it says, or -1. */
+/*
+ * Passes over an extended header, if there is one; false if it is not as it must be. *size is the size that it
+ * gives, or -1.
+ */
 static bool extension(struct model *m, long long *size)
 {
 	const char *block = m->p + m->at;
@@ -180,7 +182,7 @@ static bool extension(struct model *m, long long *size)
 	return true;
 }
 
-/* The next file, if it is this one and whole. */
+/* Takes the next file, if it has this name and is whole. */
 static bool next_file(struct model *m, const char *name, const char **content, size_t *n)
 {
 	char padded[100] = "";
@@ -212,7 +214,7 @@ static bool sums_fit(const char *meta, size_t meta_n, const char *state, size_t 
 	return memcmp(sums, given, 152) == 0 || memcmp(other, given, 152) == 0;
 }
 
-/* How long the archive is up to its end; 0 if it is not as it must be. */
+/* Returns the length of the archive up to its end; 0 if it is not as it must be. */
 static size_t archive_is_whole(struct model m)
 {
 	const char *meta, *state, *sums, *sealed;
@@ -244,7 +246,8 @@ bool model_is_whole(const unsigned char *p, size_t n)
 }
 
 /*
- * The archive as OpenBao's reader would take it, and more: any names, any kinds, numbers in any form.
+ * The archive as OpenBao's reader would take it, and more leniently still: any names, any kinds, numbers in any
+ * form.
  */
 static long long any_number(const char *field, size_t size)
 {
@@ -285,7 +288,7 @@ static long long any_extended_size(const char *p, size_t n)
 	return size;
 }
 
-/* Up to where the archive goes that begins at out; 0: it has no end. */
+/* Returns where the archive that begins at out ends; 0: it has no end. */
 static size_t any_end(const char *out, size_t len)
 {
 	long long size, extended = -1;

@@ -1,6 +1,6 @@
 /*
- * snapshot_model: what snapshots are, written down a second time, without a look at the first: on whole buffers,
- * and as plainly as it goes.
+ * snapshot_model: defines once more what a whole snapshot is, independently of the daemon's check, on whole
+ * buffers and as plainly as possible.
  */
 #ifndef SNAPSHOT_MODEL_H
 #define SNAPSHOT_MODEL_H
@@ -12,8 +12,8 @@
 bool model_is_whole(const unsigned char *p, size_t n);
 
 /*
- * Where a reader such as OpenBao's sees the archive's end, one that takes nearly anything for an archive and gzip
- * members in a row for one: with how many bytes of the stream. SIZE_MAX: nowhere.
+ * How many bytes of the stream a reader such as OpenBao's must see to find the archive's end. It takes nearly
+ * anything for an archive, and gzip members in a row for one. SIZE_MAX: it finds none.
  */
 size_t model_end(const unsigned char *p, size_t n);
 

@@ -19,12 +19,12 @@
 
 #include "daemon/host/activation.h"
 
-/* As descriptors from 3 on, by these names. */
+/* Makes them the descriptors from 3 on, with these names, as systemd does. */
 static void pass(const int *fds, int count, const char *names)
 {
 	char number[16];
 
-	for (int i = 0; i < count; i++) /* out of the way first */
+	for (int i = 0; i < count; i++) /* to numbers that are not in the way */
 		assert_true(dup2(fds[i], 40 + i) >= 0);
 	for (int i = 0; i < count; i++)
 		assert_true(dup2(40 + i, 3 + i) >= 0);

@@ -18,7 +18,7 @@
 
 #define LONG_MS 20000
 
-/* What the server answers, and what it was sent last. */
+/* The server's answer, and the latest request. */
 struct script {
 	int status;
 	const char *answer;
@@ -115,7 +115,7 @@ static void bench_answers(struct bench *b, int status, const char *answer)
 	b->script.answer = answer;
 }
 
-/* The call has ended by answer, and the server saw the request. */
+/* Checks that the call has ended by an answer, and that the server saw this request. */
 static void expect_sent(struct bench *b, struct http_call *call, const char *line, const char *token,
     const char *body)
 {
@@ -147,7 +147,7 @@ static uint64_t soon(void)
 	return clock_now_ms() + LONG_MS;
 }
 
-/* With the token, and a deadline, unless one is given. */
+/* Sends a request with the token, and with a deadline unless the test gives one. */
 static struct http_call *ask(struct bench *b, enum api_row row, struct api_request request)
 {
 	request.token = "s.t";
@@ -329,7 +329,7 @@ static void test_calls_about_a_wrapping_token(void **state)
 	bench_close(&b);
 }
 
-/* OpenBao answers 400 to a namespace there. */
+/* OpenBao answers 400 if a namespace is given there. */
 static void test_health_carries_neither_token_nor_namespace(void **state)
 {
 	struct bench b;
@@ -378,7 +378,7 @@ static size_t give(void *arg, void *p, size_t size)
 	return n;
 }
 
-/* OpenBao answers 400 to a namespace there, too. */
+/* OpenBao answers 400 if a namespace is given there. */
 static void test_snapshots_are_of_no_namespace(void **state)
 {
 	char got[64] = "";

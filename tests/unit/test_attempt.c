@@ -77,7 +77,8 @@ static void test_one_nodes_word_does_not_count_until_the_others_were_asked(void 
 	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_SUSPECT, &a), ATTEMPT_PAUSES);
 	assert_int_equal(judge(VERDICT_FAILED, CODE_NOT_INITIALIZED, HEALTH_SUSPECT, &a), ATTEMPT_PAUSES);
 	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_SEALED, &a), ATTEMPT_FAILS);
-	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_UP, &a), ATTEMPT_FAILS); /* as for a snapshot */
+	/* Snapshots are judged in this way: their transfers pass HEALTH_UP. */
+	assert_int_equal(judge(VERDICT_FAILED, CODE_SEALED, HEALTH_UP, &a), ATTEMPT_FAILS);
 	assert_int_equal(a.failure.code, CODE_SEALED);
 }
 

@@ -31,7 +31,7 @@ static int before = -1, reader = -1; /* standard error as it was, and the end fr
 static char said[1 << 21]; /* what was written to standard error and read by the test */
 static size_t nsaid;
 
-/* What waits were told, in order. */
+/* The results that those who wait were told, in order. */
 static struct told {
 	char text[32];
 	size_t n;
@@ -118,7 +118,7 @@ static void read_said(void)
 	said[nsaid] = '\0';
 }
 
-/* Runs the loop until standard error has got that text. */
+/* Runs the loop until that text has come to standard error. */
 static void run_until_said(const char *text)
 {
 	uint64_t end = clock_now_ms() + PATIENCE_MS;
@@ -229,7 +229,7 @@ static void test_standard_error_takes_lines_too(void **state)
 	assert_int_equal(strncmp(said, "{\"time\":", 8), 0);
 }
 
-/* A name that a test's machine does not have, and where it does not matter who runs it. */
+/* The name does not exist on any machine that runs the tests, and root cannot create it either. */
 static void test_a_file_that_cannot_be_opened_is_an_error_at_the_start(void **state)
 {
 	struct audit_options options = { .sink = AUDIT_FILE, .file = "/no/such/directory" };
@@ -279,7 +279,7 @@ static void test_waits_end_in_order_when_their_record_is_on_file(void **state)
 	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
 	assert_non_null(audit_intent(audit, &record, CLOCK_NEVER, on_done, (void *)(uintptr_t) "b"));
 	assert_non_null(audit_result(audit, &record, later(), on_done, (void *)(uintptr_t) "c"));
-	assert_int_equal(told.n, 0); /* never from within */
+	assert_int_equal(told.n, 0); /* a callback never runs from within */
 	run_until(3);
 	assert_string_equal(told.text, "abc");
 	assert_int_equal(count(written(), "\"stage\":\"intent\",\"request\":7,"), 2);
@@ -369,7 +369,10 @@ static void test_a_flood_is_counted_and_told_and_leaves_room_for_waits(void **st
 
 	(void)state;
 	take_stderr();
-	/* else the warning is dropped where the last records have filled the pipe */
+	/*
+	 * The log needs its thread here: without it the warning would be dropped, since the last records fill the
+	 * pipe.
+	 */
 	assert_int_equal(log_start(), 0);
 	start(AUDIT_ALL, AUDIT_STDERR, AUDIT_DENY);
 	fill_the_pipe();

@@ -130,7 +130,10 @@ static void test_a_file_put_in_its_place_is_taken(void **state)
 	assert_holds(path, "two\n");
 }
 
-/* copytruncate, which loses what is written in between, is not asked for; but lines are not to follow a hole. */
+/*
+ * logrotate's copytruncate loses what is written in between, so it is not recommended; but a hole must not come
+ * before the lines.
+ */
 static void test_a_file_cut_to_nothing_goes_on_at_its_beginning(void **state)
 {
 	(void)state;
@@ -166,7 +169,7 @@ static void limit_file_size(rlim_t most)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* As on a full disk, the beginning of a line may get in. */
+/* The beginning of a line may get in although its end does not, as on a full disk. */
 static void test_after_a_line_that_was_cut_short_the_next_begins_on_its_own(void **state)
 {
 	(void)state;

@@ -21,7 +21,7 @@ static struct peer peer;
 static struct audit_record record;
 static uint64_t now;
 
-/* What was written: the last record's texts, and sums. */
+/* The texts of the last record that was written, and sums over all records. */
 static struct {
 	unsigned records;
 	uint64_t requests, count, version, microseconds, request;
@@ -143,14 +143,14 @@ static void test_the_next_minute_begins_with_the_count(void **state)
 	assert_int_equal(written.count, 5);
 	assert_int_equal(written.microseconds, 10);
 	now += MINUTE;
-	assert_false(audit_repeats_sweep(repeats, now)); /* none in that minute: forgotten */
+	assert_false(audit_repeats_sweep(repeats, now)); /* nothing came in that minute: forgotten */
 	assert_int_equal(written.records, 3);
 	take(1);
 	assert_int_equal(written.records, 4);
 	assert_int_equal(written.count, 1);
 }
 
-/* The sweep may be late: the minute counts, not it. */
+/* The sweep may come late: a request after the minute is not counted to it even then. */
 static void test_a_request_after_the_minute_does_not_count_to_it(void **state)
 {
 	(void)state;
@@ -175,7 +175,7 @@ static void test_at_the_end_all_that_was_counted_is_written(void **state)
 	assert_int_equal(written.records, 4);
 }
 
-/* Each change makes it another request, which is written at once. */
+/* A request that differs in any of these is another request, and is written at once. */
 static void test_what_makes_requests_equal(void **state)
 {
 	unsigned records = 0;
@@ -267,7 +267,7 @@ static void test_no_request_is_lost_or_counted_twice(void **state)
 	assert_int_equal(written.requests, taken);
 }
 
-/* What is written later is made of what is remembered. */
+/* A record that is written later must hold what was remembered, since its request is gone by then. */
 static void check_record(void *arg, const struct audit_record *r, uint64_t count)
 {
 	unsigned *calls = arg;
@@ -314,7 +314,7 @@ static void test_a_counted_record_is_as_it_was(void **state)
 			audit_repeats_take(checked, &record, now);
 		(void)audit_repeats_sweep(checked, now += MINUTE);
 		assert_int_equal(calls, 2 * i + 2);
-		(void)audit_repeats_sweep(checked, now += MINUTE); /* and it is forgotten */
+		(void)audit_repeats_sweep(checked, now += MINUTE); /* which also forgets it */
 	}
 	audit_repeats_free(checked);
 }

@@ -44,7 +44,7 @@ static const char *json(void)
 	return out;
 }
 
-/* Fields by lines. */
+/* Returns the journal's fields, one a line. */
 static const char *fields(void)
 {
 	size_t n = audit_text_fields(out, AUDIT_TEXT_MAX, &entry);
@@ -74,9 +74,9 @@ static void test_a_json_line_says_who_did_what(void **state)
 {
 	(void)state;
 	assert_string_equal(json(),
-	    "{\"time\":\"2026-01-02T03:04:05.067Z\",\"op\":\"kv.get\",\"verdict\":\"allowed\",\"code\":\"ok\",\"rule\":\"web\","
-	    "\"uid\":33,\"gid\":34,\"pid\":4711,\"unit\":\"web.service\",\"mount\":\"secret\",\"path\":\"web/db\","
-	    "\"version\":3,\"microseconds\":412}\n");
+	    "{\"time\":\"2026-01-02T03:04:05.067Z\",\"op\":\"kv.get\",\"verdict\":\"allowed\",\"code\":\"ok\","
+	    "\"rule\":\"web\",\"uid\":33,\"gid\":34,\"pid\":4711,\"unit\":\"web.service\",\"mount\":\"secret\","
+	    "\"path\":\"web/db\",\"version\":3,\"microseconds\":412}\n");
 }
 
 static void test_fields_are_those_of_the_journal(void **state)
@@ -87,7 +87,8 @@ static void test_fields_are_those_of_the_journal(void **state)
 	    "MESSAGE=uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web\n"
 	    "SECRETSTORE_OP=kv.get\nSECRETSTORE_VERDICT=allowed\nSECRETSTORE_CODE=ok\nSECRETSTORE_RULE=web\n"
 	    "SECRETSTORE_UID=33\nSECRETSTORE_GID=34\nSECRETSTORE_PID=4711\nSECRETSTORE_UNIT=web.service\n"
-	    "SECRETSTORE_MOUNT=secret\nSECRETSTORE_PATH=web/db\nSECRETSTORE_VERSION=3\nSECRETSTORE_MICROSECONDS=412\n");
+	    "SECRETSTORE_MOUNT=secret\nSECRETSTORE_PATH=web/db\nSECRETSTORE_VERSION=3\n"
+	    "SECRETSTORE_MICROSECONDS=412\n");
 }
 
 static void test_what_is_denied_stands_out(void **state)
@@ -163,7 +164,7 @@ static void test_a_record_may_know_nobody_and_no_path(void **state)
 	assert_has(fields(), "MESSAGE=: snapshot.save: ok, by rule backup\n");
 }
 
-/* All of it is JSON on one line, and the first member of that name gives back what was put in. */
+/* The text must be JSON on one line, and its first member of that name must hold what was put in. */
 static void assert_same_in_json(const char *member, const char *wanted)
 {
 	char text[4096];

@@ -207,7 +207,7 @@ static void test_freeing_ends_a_login_without_a_callback(void **state)
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
 	auth_free(auth);
-	/* And one whose failure is known, but not told yet. */
+	/* This login's failure is known, but was not told yet. */
 	auth = from_files(f, NULL, NULL);
 	auth_login(auth, clock_now_ms() + 5000, auth_helper_done, &e);
 	auth_free(auth);
@@ -276,7 +276,7 @@ static void test_a_change_counts_when_it_has_stood_still(void **state)
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
-	/* Put back, it is the one that was refused. */
+	/* The refused one is put back, and is not tried again. */
 	auth_helper_write(secret_file, "S1\n");
 	for (int i = 0; i < 3; i++)
 		assert_false(auth_credential_changed(auth));
@@ -307,7 +307,7 @@ static void test_a_file_that_appears_counts_as_a_change(void **state)
 	auth_helper_write(secret_file, "S");
 	assert_false(auth_credential_changed(auth));
 	assert_true(auth_credential_changed(auth));
-	/* Gone again: whatever comes next has to stand still anew. */
+	/* When the file is gone, the next one has to stay the same for a while again. */
 	unlink(secret_file);
 	assert_false(auth_credential_changed(auth));
 	auth_helper_write(secret_file, "S");
@@ -415,7 +415,7 @@ static void test_a_used_up_wrapping_token_says_that_somebody_else_may_have_it(vo
 	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));
-	/* Also when it goes between the look and the opening. */
+	/* The token may also be used up between the lookup and the unwrapping. */
 	fakebao_answer(f, FAKEBAO_WRAPPING_LOOKUP, 200, CREATED_RIGHT);
 	fakebao_answer(f, FAKEBAO_UNWRAP, 400, FAKEBAO_WRAPPING_GONE);
 	e = auth_helper_login(f, auth);
@@ -438,7 +438,7 @@ static void test_an_opening_whose_answer_was_lost_says_so_when_it_is_used_up(voi
 	e = auth_helper_login(f, auth);
 	assert_int_equal(e.result, AUTH_CREDENTIAL);
 	assert_non_null(strstr(e.reason, "perhaps by this daemon"));
-	/* Of another token it is not said. */
+	/* Another token does not get that message. */
 	auth_helper_write(secret_file, "W-2");
 	e = auth_helper_login(f, auth);
 	assert_non_null(strstr(e.reason, "somebody else may have done so"));
@@ -552,7 +552,7 @@ static void test_what_was_unwrapped_is_told_and_serves_another_login(void **stat
 	auth_free(auth);
 
 	next = from_wrapped(f, "W-1");
-	assert_true(auth_keep(next, &kept));
+	assert_true(auth_set_unwrapped(next, &kept));
 	assert_int_equal(auth_helper_login(f, next).result, AUTH_OK);
 	assert_non_null(strstr(fakebao_body(f, FAKEBAO_LOGIN), kept.secret_id));
 	assert_int_equal(fakebao_count(f, FAKEBAO_UNWRAP), 1);
@@ -572,7 +572,7 @@ static void test_a_plain_secret_id_has_nothing_to_keep(void **state)
 	struct unwrapped_secret kept = { .secret_id = NULL };
 
 	assert_int_equal(unwrapped_secret_set(&kept, "S", "S-1"), 0);
-	assert_false(auth_keep(auth, &kept));
+	assert_false(auth_set_unwrapped(auth, &kept));
 	assert_null(auth_unwrapped(auth));
 	auth_free(auth);
 	unwrapped_secret_clear(&kept);

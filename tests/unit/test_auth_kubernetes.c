@@ -41,7 +41,7 @@ static int teardown(void **state)
 	return fakebao_teardown(state);
 }
 
-/* token: NULL for no file. */
+/* Makes a login. token is the content of the token file; NULL: there is no file. */
 static struct auth *with_token(struct fakebao *f, const char *token)
 {
 	const struct auth_options options = { .mode = AUTH_MODE_KUBERNETES,
@@ -100,7 +100,7 @@ static void test_each_answer_to_a_login_has_its_result(void **state)
 		enum auth_result result;
 		const char *why;
 	} rows[] = {
-		/* No lockout: the daemon goes on trying, and looks out for another token. */
+		/* A refusal locks nothing out: the daemon goes on trying, and looks out for another token. */
 		{ 403, FAKEBAO_DENIED, AUTH_CREDENTIAL, "Kubernetes does not accept" },
 		{ 403, FAKEBAO_DENIED_WRAPPED, AUTH_CREDENTIAL, "Kubernetes does not accept" },
 		{ 403, ERRORS("service account name not authorized"), AUTH_CREDENTIAL,

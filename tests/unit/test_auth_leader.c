@@ -53,7 +53,7 @@ static void test_a_login_goes_to_the_leader(void **state)
 	fakebao_answer(&nodes[0], FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	fakebao_answer(&nodes[1], FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	auth_helper_granted(&nodes[2], auth, FAKEBAO_LOGIN);
-	/* And to the next one, though the one before answers. */
+	/* When another node leads, the next login goes there, though the earlier leader still answers. */
 	fakebao_elect(nodes, 1);
 	fakebao_grant(&nodes[1], FAKEBAO_LOGIN, "T-2", 60, true);
 	e = auth_helper_login(nodes, auth);

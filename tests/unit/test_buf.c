@@ -204,7 +204,7 @@ static void test_an_emptied_buffer_starts_over_in_its_allocation(void **state)
 	buf_free(&b);
 }
 
-/* The held bytes overlap their new place (consumed less than held), or do not. */
+/* The held bytes overlap their new place (less was consumed than is held), or they do not. */
 static void test_moving_to_the_front_wipes_what_was_vacated(void **state)
 {
 	static const size_t consumed[] = { 1, 30, 49, 50, 51, 70, 99 };
@@ -292,7 +292,9 @@ static void test_move_hands_content_and_limit_over(void **state)
 	buf_free(&to);
 }
 
-/* The model is a plain array: whatever the order of calls, the buffer holds what the array holds. */
+/*
+ * The model is a plain array: in whatever order the functions are called, the buffer holds what the array holds.
+ */
 static void test_random_calls_agree_with_a_plain_array(void **state)
 {
 	enum { LIMIT = 3000 };

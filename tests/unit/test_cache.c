@@ -29,7 +29,7 @@ static void wipe_and_note(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-/* In the place of libc's, by either of its names, for the whole program: base/secmem.c wipes with it. */
+/* This replaces libc's function, under either of its names, for the whole program: base/secmem.c wipes with it. */
 void explicit_bzero(void *p, size_t n);
 void explicit_bzero(void *p, size_t n)
 {
@@ -69,7 +69,7 @@ static struct cache_value value_of(const char *data, uint64_t version, uint64_t 
 		.sent_ms = sent_ms };
 }
 
-/* A read by itself. */
+/* Fills the cache with a read that no put or other read overlaps. */
 static void read_in(struct cache *c, const char *path, const char *data, uint64_t version, uint64_t sent_ms)
 {
 	/* its own, so that memory can be counted */
@@ -142,9 +142,9 @@ static void test_the_later_read_stays(void **state)
 	struct cache *c = *state;
 
 	read_in(c, "a", "{}", 2, 50);
-	read_in(c, "a", "{}", 1, 49); /* it came in later, but is older */
+	read_in(c, "a", "{}", 1, 49); /* it came later, but was read earlier */
 	assert_int_equal(version_of(c, "a"), 2);
-	read_in(c, "a", "{}", 1, 51); /* as after the secret was removed and made again */
+	read_in(c, "a", "{}", 1, 51); /* the secret was removed and made again */
 	assert_int_equal(version_of(c, "a"), 1);
 	assert_int_equal(cache_entries(c), 1);
 }
@@ -189,7 +189,7 @@ static void test_what_was_not_used_for_longest_makes_room(void **state)
 
 	fill(c, 0, 7, 8000);
 	assert_int_equal(cache_entries(c), 7);
-	assert_int_equal(version_at(c, "0", 1000), 1); /* used, a second after it was read */
+	assert_int_equal(version_at(c, "0", 1000), 1); /* it is used, a second after it was read */
 	fill(c, 7, 2, 8000);
 	assert_int_equal(version_of(c, "0"), 1);
 	assert_int_equal(version_of(c, "1"), 0);
@@ -205,13 +205,13 @@ static void test_uses_within_a_second_count_as_one(void **state)
 	fill(c, 0, 7, 8000);
 	assert_int_equal(version_at(c, "0", 1000), 1);
 	assert_int_equal(version_at(c, "1", 1500), 1);
-	assert_int_equal(version_at(c, "0", 1999), 1); /* does not make it younger than 1 */
-	fill(c, 7, 6, 8000);                           /* all but one of the seven go */
+	assert_int_equal(version_at(c, "0", 1999), 1); /* its last use still counts as earlier than that of 1 */
+	fill(c, 7, 6, 8000);                           /* six of the seven have to go */
 	assert_int_equal(version_of(c, "0"), 0);
 	assert_int_equal(version_of(c, "1"), 1);
 }
 
-/* Small ones count with what it takes to keep them. */
+/* Each small entry counts with the memory that it takes to keep it. */
 static void test_the_bound_holds_for_many_small_ones(void **state)
 {
 	struct cache *c = *state;
@@ -219,7 +219,10 @@ static void test_the_bound_holds_for_many_small_ones(void **state)
 
 	fill(c, 0, 5000, 20);
 	assert_in_range(cache_entries(c), 100, 1000);
-	/* The table's buckets, and blocks that are rounded up. With AddressSanitizer it is 0. */
+	/*
+	 * The memory includes the table's buckets, and malloc rounds up. With AddressSanitizer the difference is
+	 * 0.
+	 */
 	assert_in_range(mallinfo2().uordblks - before, 0, BYTES * 5 / 4 + 16384);
 	fill(c, 5000, 1, 8000);
 	assert_int_equal(version_of(c, "5000"), 1);
@@ -278,7 +281,7 @@ static void test_a_put_takes_the_entry_away_when_sent_and_when_ended(void **stat
 	cache_put_sent(c, p);
 	assert_int_equal(version_of(c, "a"), 0);
 	read_in(c, "a", "{}", 1, 1);
-	assert_int_equal(version_of(c, "a"), 0); /* while it is under way nothing comes in */
+	assert_int_equal(version_of(c, "a"), 0); /* nothing is kept while the put is under way */
 	cache_put_ended(c, p);
 	cache_release(c, p);
 	assert_int_equal(version_of(c, "a"), 0);
@@ -288,7 +291,8 @@ static void test_a_put_takes_the_entry_away_when_sent_and_when_ended(void **stat
 }
 
 /*
- * The read begins, the put begins and ends, the read ends: in this order, and with the read begun within the put.
+ * The read begins, the put begins, the put ends, the read ends. In the second round the read begins within the
+ * put.
  */
 static void test_a_read_that_had_begun_before_a_put_brings_nothing(void **state)
 {
@@ -390,7 +394,7 @@ static void test_other_limits_count_at_once(void **state)
 	read_in(c, "a", "{}", 1, 20);
 	assert_int_equal(cache_entries(c), 0);
 	cache_set_limits(c, 100, BYTES);
-	cache_fill(c, p, ticket, &value); /* by a read that was under way before */
+	cache_fill(c, p, ticket, &value); /* by a read that began before */
 	assert_int_equal(cache_entries(c), 0);
 	read_in(c, "a", "{}", 1, 30);
 	assert_int_equal(cache_entries(c), 1);

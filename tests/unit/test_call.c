@@ -30,12 +30,14 @@ struct fixture {
 	size_t nheld;
 	unsigned requests, abandoned;
 	unsigned early;  /* requests that were handled while the caller had a reply to read */
-	unsigned prompt; /* the same at the end of handling them */
+	unsigned prompt; /* requests whose reply could be read as soon as they were handled */
 	uint64_t deadline_ms;
 	char answer[1 << 20]; /* what a put is answered with, to fill the pipe */
 };
 
-/* kv.get is held until the test ends it, kv.put answered with a megabyte, everything else at once. */
+/*
+ * kv.get is held until the test ends it, kv.put is answered with a megabyte, everything else is answered at once.
+ */
 static void on_request(void *arg, struct call *call, const struct request *request, uint64_t deadline_ms);
 
 static void on_abandon(void *work)
@@ -146,7 +148,7 @@ static void test_same_id_twice_in_flight_is_refused(void **state)
 	assert_non_null(strstr(bench_next(&f.bench), "\"code\":\"invalid_request\""));
 	answer_held(&f, 0);
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
-	/* Once it has been answered, the id is free again. */
+	/* The id is free again as soon as its request was answered. */
 	bench_send_frame(&f.bench, FRAME_JSON, PING("1"));
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	bench_stop(&f.bench);
@@ -218,7 +220,7 @@ static void test_too_large_comes_after_the_others_and_then_the_close(void **stat
 	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
 	assert_non_null(
 	    strstr(bench_next(&f.bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"too_large\""));
-	/* A caller still busy writing is let write, so that it gets to read the answer. */
+	/* A caller that is still writing may finish, so that it gets to read the answer. */
 	char rest[65536] = { 0 };
 	bench_send(&f.bench, rest, sizeof(rest));
 	bench_expect_close(&f.bench);
@@ -397,7 +399,7 @@ static void exchange(struct fixture *f)
 	assert_non_null(bench_next(&f->bench));
 }
 
-/* So that they are read at once. */
+/* The pings are sent with one write, so that the daemon reads them at once. */
 static void send_pings_together(struct fixture *f)
 {
 	static const char *const pings[] = { PING("1"), PING("2"), PING("3"), PING("4") };
@@ -434,7 +436,7 @@ static void test_a_caller_who_is_alone_has_its_reply_before_the_daemon_tidies_up
 	(void)state;
 	start(&f, NULL);
 	exchange(&f);
-	assert_int_equal(f.prompt, 0); /* it might not be alone */
+	assert_int_equal(f.prompt, 0); /* another connection might have been open before */
 	for (unsigned i = 0; i < 8; i++)
 		exchange(&f);
 	f.early = f.prompt = 0;
@@ -515,7 +517,7 @@ static void test_a_caller_that_such_a_reply_finds_gone_ends_its_session(void **s
 	close(f.bench.fd);
 	f.bench.fd = -1;
 	answer_held(&f, 0);
-	assert_false(bench_gone(&f.bench)); /* whoever answers may still be at it */
+	assert_false(bench_gone(&f.bench)); /* the call is not answered yet */
 	bench_until_gone(&f.bench);
 	assert_int_equal(f.abandoned, 0);
 	bench_stop(&f.bench);

@@ -74,7 +74,7 @@ static void stop(struct fixture *f)
 	free(f);
 }
 
-/* From now on the bench's functions are about this connection. */
+/* Makes this the connection that the bench's functions are about. Returns the one before. */
 static int turn_to(struct fixture *f, int fd)
 {
 	int before = f->bench.fd;
@@ -113,14 +113,14 @@ static void test_requests_in_flight_are_limited_over_all_connections_of_a_user(v
 	const char *reply = bench_next(&f->bench);
 	assert_non_null(strstr(reply, "{\"id\":4,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	assert_non_null(strstr(reply, "\"retryable\":true"));
-	bench_send_frame(&f->bench, FRAME_JSON, PING("5")); /* the daemon's health can be asked for nevertheless */
+	bench_send_frame(&f->bench, FRAME_JSON, PING("5")); /* a ping is answered all the same */
 	assert_string_equal(bench_next(&f->bench), "{\"id\":5,\"ok\":true}");
 	turn_to(f, other);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("6"));
 	until_requests(f, 5);
 	answer(f, 3, 0);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":6,\"ok\":true,\"much\":\"\"}");
-	/* One that ends makes room for another. */
+	/* When a request ends, there is room for another. */
 	answer(f, 0, 0);
 	turn_to(f, second);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("7"));
@@ -160,8 +160,8 @@ static void test_a_flood_does_not_keep_another_user_from_its_turn(void **state)
 	char byte;
 	while (recv(other, &byte, 1, MSG_PEEK) < 0)
 		assert_true(event_base_loop(f->bench.base, EVLOOP_ONCE) >= 0);
-	assert_in_range(f->requests, 1, 20); /* a turn's worth of the flood, or a few, of its 320 */
-	/* Nothing of it is lost. */
+	assert_in_range(f->requests, 1, 20); /* a few turns' worth of the flood, of its 320 requests */
+	/* No request of the flood is lost. */
 	for (int i = 0; i < FLOODERS; i++) {
 		turn_to(f, flooders[i]);
 		for (unsigned n = 0; n < FLOOD; n++)
@@ -203,7 +203,7 @@ static void test_what_comes_after_the_last_word_is_thrown_away_though_its_user_h
 	stop(f);
 }
 
-/* The beginning of a request of BYTES / 2. */
+/* Sends the first n bytes of a request of BYTES / 2. */
 static void send_half(struct fixture *f, size_t n)
 {
 	unsigned char header[FRAME_HEADER];
@@ -225,7 +225,8 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 	assert_non_null(
 	    strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	bench_expect_close(&f->bench);
-	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4); /* it lingers for a while */
+	/* The refused connection stays for a while. */
+	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4);
 	/* Small requests of the same user go on, and so does another user with large ones. */
 	turn_to(f, first);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("1"));
@@ -254,14 +255,14 @@ static void test_replies_not_read_count_and_no_writes_answer_is_refused(void **s
 	bench_send_frame(&f->bench, FRAME_JSON, PUT("3"));
 	until_requests(f, 3);
 	answer(f, 0, BYTES / 2);
-	answer(f, 1, BYTES / 2); /* both are more than the user may have */
-	answer(f, 2, BYTES / 2); /* the write was done, and that must be told */
+	answer(f, 1, BYTES / 2); /* with this one the user has more than it may have */
+	answer(f, 2, BYTES / 2); /* the write was done, and the caller must be told */
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":3,\"ok\":true,"));
 	turn_to(f, first);
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":1,\"ok\":true,"));
 	assert_non_null(
 	    strstr(bench_next(&f->bench), "{\"id\":2,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
-	/* Now that they are read there is room again. */
+	/* When they have been read, there is room again. */
 	bench_send_frame(&f->bench, FRAME_JSON, GET("4"));
 	until_requests(f, 4);
 	answer(f, 3, BYTES / 2);

@@ -22,10 +22,10 @@
 #define PING(id) "{\"id\":" id ",\"op\":\"ping\"}"
 #define GET(id) "{\"id\":" id ",\"op\":\"kv.get\",\"mount\":\"secret\",\"path\":\"a\"}"
 
-/* A handler that begins each stream at once; the test does the rest. A get is held. */
+/* The handler begins each stream at once; the test does the rest. A get is held until the test answers it. */
 struct fixture {
 	struct bench bench;
-	struct call *call; /* the stream's, or the get's */
+	struct call *call; /* the stream's call, or the get's */
 	unsigned requests, abandoned, cuts, ends, rooms;
 	uint64_t deadline_ms;
 	size_t data_len, frames;
@@ -136,7 +136,7 @@ static void send_data(struct fixture *f, size_t n)
 	free(body);
 }
 
-/* Turns the loop until *counter is at least that. */
+/* Turns the loop until *counter is at least that much. */
 static void until(struct fixture *f, const unsigned *counter, unsigned least)
 {
 	uint64_t end = clock_now_ms() + DEADLINE_MS;
@@ -187,7 +187,7 @@ static void test_data_goes_out_between_two_replies(void **state)
 	expect_data(f, sizeof(block));
 	expect_data(f, 0);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":7,\"ok\":true}");
-	/* And the session goes on. */
+	/* The connection takes requests again. */
 	bench_send_frame(&f->bench, FRAME_JSON, PING("8"));
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
 	stop(f);
@@ -202,12 +202,12 @@ static void test_small_pieces_share_a_frame_until_it_is_sent(void **state)
 	begin(f, SAVE("7"), "{\"id\":7,\"ok\":true,\"stream\":true}");
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(call_stream_write(f->call, block, 16000), 1);
-	assert_int_equal(call_stream_write(f->call, block, 1537), 0); /* would make it one too large */
+	assert_int_equal(call_stream_write(f->call, block, 1537), 0); /* it needs another frame */
 	assert_int_equal(call_stream_write(f->call, block, 10), 0);
 	expect_data(f, 64000);
 	expect_data(f, 1547);
 	until(f, &f->rooms, 1);
-	/* What is on its way does not change any more. */
+	/* A frame that is being sent does not grow any more. */
 	assert_int_equal(call_stream_write(f->call, block, 5), 1);
 	expect_data(f, 5);
 	assert_int_equal(call_stream_write(f->call, block, 5), 1);

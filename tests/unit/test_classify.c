@@ -39,7 +39,8 @@ static void test_get_takes_what_jansson_would_refuse(void **state)
 {
 	static const char body[] =
 	    "{\"data\":{\"metadata\":{\"version\":7,\"custom_metadata\":{\"k\":\"v\"}},\"data\": "
-	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2} }}";
+	    "{\"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"a\":1,\"a\":2} "
+	    "}}";
 	char *copy;
 	struct http_reply reply = answers_reply(200, body, strlen(body), &copy);
 	struct answer a = answers_classify(GET, &reply);
@@ -99,7 +100,8 @@ static void test_get_of_what_is_no_kv_v2_answer_is_odd(void **state)
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"created_time\":5}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"custom_metadata\":\"x\"}}}",
 		/* which of the two would be the secret? */
-		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},\"data\":{\"data\":{},\"metadata\":{\"version\":2}}}",
+		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},\"data\":{\"data\":{},"
+		"\"metadata\":{\"version\":2}}}",
 		"{\"data\":{\"data\":{},\"data\":{},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"\\u0076ersion\":1}}}",
@@ -156,7 +158,7 @@ static void test_deleted_and_destroyed_versions_are_told_with_their_number(void 
 	assert_non_null(strstr(a.failure.message, "destroyed"));
 }
 
-/* A proxy's 404 page, or a mount that is gone, must not read as "there is no such secret". */
+/* A proxy's 404 page, or a mount that is gone, must not be taken for "there is no such secret". */
 static void test_other_404s_are_not_not_found(void **state)
 {
 	static const char *const bodies[] = { "", "<html>Not Found</html>", "{}", "{\"errors\":null}",
@@ -216,7 +218,10 @@ static void test_transient_answers_to_gets_are_asked_again(void **state)
 	assert_false(a.unreachable);
 }
 
-/* OpenBao 2.7.2 sends it with an empty body while the leader that a request was passed on to cannot be reached. */
+/*
+ * OpenBao 2.7.2 sends a 307 with an empty body while a standby cannot reach the leader that it passes requests on
+ * to.
+ */
 static void test_get_that_a_standby_could_not_pass_on_may_be_tried_again(void **state)
 {
 	struct answer a = answers_read(GET, 307, "");

@@ -57,7 +57,8 @@ static void test_denied_tells_wrapped_from_unwrapped(void **state)
 		{ ERRORS("permission denied"), false },
 		{ ERRORS(WRAPPED), true },
 		{ ERRORS(
-		      "preflight capability check returned 403, please ensure client's policies grant access to path \\\"nope/\\\""),
+		      "preflight capability check returned 403, please ensure client's policies grant access to "
+		      "path \\\"nope/\\\""),
 		    true },
 		{ ERRORS("2 errors occurred:\\n\\t* permission denied\\n\\t* invalid token\\n\\n"), false },
 		{ "<html>Forbidden</html>", false },

@@ -56,7 +56,7 @@ static void test_no_raft_is_known_by_its_phrase_whatever_the_status(void **state
 		assert_non_null(strstr(a.failure.message, cases[i / 2].cause));
 		assert_false(a.unreachable);
 	}
-	/* A 404 that says nothing of it is no such thing. */
+	/* A 404 that says nothing about raft storage is an error like any other. */
 	answers_expect_failed(save(404, NONE), CODE_UPSTREAM_ERROR, 404);
 	answers_expect_failed(restore(404, NONE), CODE_UPSTREAM_ERROR, 404);
 }
@@ -85,21 +85,21 @@ static void test_a_restore_that_openbao_did_not_take_changed_nothing(void **stat
 		const char *body, *says;
 	} cases[] = {
 		{ 400,
-		    ERRORS(
-			"could not verify hash file, possibly the snapshot is using a different set of unseal keys; use the "
-			"snapshot-force API to bypass this check"),
+		    ERRORS("could not verify hash file, possibly the snapshot is using a different set of unseal "
+			   "keys; use the snapshot-force API to bypass this check"),
 		    "other unseal keys" },
 		{ 400,
 		    ERRORS(
-			"could not verify hash file, possibly the snapshot is using a different autoseal key; use the "
-			"snapshot-force API to bypass this check"),
+			"could not verify hash file, possibly the snapshot is using a different autoseal key; use "
+			"the snapshot-force API to bypass this check"),
 		    "by force" },
 		{ 500, WRAPPED_ERROR("failed to decompress snapshot: gzip: invalid header"), "could not read" },
 		{ 500, WRAPPED_ERROR("failed to read snapshot file: failed reading snapshot: unexpected EOF"),
 		    "could not read" },
 		{ 500,
 		    WRAPPED_ERROR(
-			"failed to read snapshot file: failed reading snapshot: read tcp 127.0.0.1:8200: i/o timeout"),
+			"failed to read snapshot file: failed reading snapshot: read tcp 127.0.0.1:8200: i/o "
+			"timeout"),
 		    "http_read_timeout" },
 		{ 400, ERRORS("something else"), "did not accept" },
 		{ 413, "", "did not accept" },

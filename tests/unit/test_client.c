@@ -20,8 +20,9 @@
 #include "tests/unit/client_fake.h"
 
 #define SECRET \
-	"{\"password\":\"p\\u00e4ss\\n\\\"w\\\"\",\"port\":5432,\"big\":12345678901234567000,\"nul\":\"a\\u0000b\"," \
-	"\"face\":\"\\ud83d\\ude00\",\"twice\":\"first\",\"twice\":\"last\",\"p\\u0061th\":\"escaped name\", \"f\" : 1e-7 }"
+	"{\"password\":\"p\\u00e4ss\\n\\\"w\\\"\",\"port\":5432,\"big\":12345678901234567000," \
+	"\"nul\":\"a\\u0000b\",\"face\":\"\\ud83d\\ude00\",\"twice\":\"first\",\"twice\":\"last\"," \
+	"\"p\\u0061th\":\"escaped name\", \"f\" : 1e-7 }"
 
 static struct client_fake fake;
 static struct ss_client *client;

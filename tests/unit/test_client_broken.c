@@ -54,7 +54,7 @@ static int put_within(uint32_t timeout_ms)
 	return ss_put(client, "secret", "a", "{\"a\":\"b\"}", 9, NULL, timeout_ms, NULL);
 }
 
-/* A put that is larger than the socket's buffers. */
+/* Puts a secret that is larger than the socket's buffers. */
 static int put_large(void)
 {
 	size_t len = 4 << 20;
@@ -150,7 +150,7 @@ static void test_a_put_that_finds_the_connection_closed_is_made_on_a_new_one(voi
 	stop();
 }
 
-/* Takes some of a frame that is larger than the socket's buffers, and goes. */
+/* Takes a part of a frame that is larger than the socket's buffers, and closes. */
 static void close_within_the_frame(struct client_fake *f)
 {
 	char some[100];
@@ -212,7 +212,7 @@ static void test_a_daemon_that_does_not_return_in_time_is_no_daemon(void **state
 	start(go_for_good);
 	assert_int_equal(get_within(300), SS_NO_DAEMON);
 	assert_in_range(clock_now_ms() - began_ms, 300, 8000);
-	/* Who comes now does not wait. */
+	/* A new request does not wait. */
 	began_ms = clock_now_ms();
 	assert_int_equal(get_within(10000), SS_NO_DAEMON);
 	assert_true(clock_now_ms() - began_ms < 8000);
@@ -239,7 +239,7 @@ static void test_a_daemon_that_closes_every_connection_is_not_hammered(void **st
 	assert_true(code == SS_TIMEOUT || code == SS_NO_DAEMON);
 	assert_in_range(fake.connections, 3, 12);
 	fake.stage = 1;
-	(void)get_within(50); /* lets the script out of its accept */
+	(void)get_within(50); /* this lets the script return from accept() */
 	stop();
 }
 
@@ -266,10 +266,13 @@ static void test_a_daemon_slow_to_accept_is_waited_for(void **state)
 
 	(void)state;
 	start(fill_the_backlog);
-	/* Connect until the kernel takes no more, then leave, so that the connections read as closed. */
+	/*
+	 * The connections are made until the kernel takes no more, and then closed, so that the client finds them
+	 * closed.
+	 */
 	for (; n < sizeof(other) / sizeof(other[0]); n++) {
 		assert_int_equal(ss_open(&other[n], fake.path), SS_OK);
-		if (link_dial(&other[n]->link, fake.path) != LINK_DIALLED)
+		if (link_connect(&other[n]->link, fake.path) != LINK_CONNECTED)
 			break;
 	}
 	assert_in_range(n, 1, 39);
@@ -285,7 +288,9 @@ static void test_a_daemon_slow_to_accept_is_waited_for(void **state)
 
 /* -- deadlines ------------------------------------------------------------------------------------------------ */
 
-/* Never answers the first connection's request until the client has left, then says the answer after all. */
+/*
+ * Does not answer the first connection's request until the client has left, and then sends the answer after all.
+ */
 static void answer_late(struct client_fake *f)
 {
 	int fd = client_fake_accept(f);
@@ -379,13 +384,13 @@ static void answer_after_a_while(struct client_fake *f)
 
 static void test_a_signal_does_not_end_a_call(void **state)
 {
-	struct sigaction action = { .sa_handler = on_alarm }; /* without SA_RESTART */
+	struct sigaction action = { .sa_handler = on_alarm }; /* there is no SA_RESTART */
 	struct itimerval every = { .it_interval = { .tv_usec = 5000 }, .it_value = { .tv_usec = 5000 } };
 	sigset_t set;
 
 	(void)state;
 	alarms = 0;
-	/* The daemon's thread is to be left alone. */
+	/* The signal must not reach the fake daemon's thread. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -540,7 +545,7 @@ static void test_a_second_answer_never_answers_the_next_request(void **state)
 	stop();
 }
 
-/* Before any byte of it was written, a put would rightly be sent again on a new connection. */
+/* If no byte of a put was written yet, it would rightly be sent again on a new connection. */
 static void wait_for_the_request(int fd)
 {
 	char first;
@@ -610,7 +615,7 @@ static void serve_two(struct client_fake *f)
 	while (client_fake_read(f, child))
 		client_fake_answer(f, child);
 	close(child);
-	/* Were the parent's connection shut down or spoken on by the child, this were not the parent's get. */
+	/* If the child had closed or used the parent's connection, this would not be the parent's get. */
 	(void)client_fake_read(f, parent);
 	if (f->request.op != OP_KV_GET)
 		abort();
@@ -664,7 +669,7 @@ static void test_no_descriptor_is_leaked_or_left_to_children(void **state)
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fcntl(ss_fd(client), F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	ss_close(client);
-	client_fake_stop(&fake); /* its listener was counted, its connections were not */
+	client_fake_stop(&fake); /* its listener was counted, but its connections were not */
 	assert_int_equal(descriptors(), before - 1);
 }
 

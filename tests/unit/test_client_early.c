@@ -17,14 +17,14 @@
 #include "client-lib/secretstore.h"
 #include "tests/unit/client_fake.h"
 
-#define FIRST 12u /* requests whose replies are there together */
-#define EARLY 8u  /* of them, and what these ask for is written */
+#define FIRST 12u      /* requests whose replies arrive together */
+#define EARLY_AFTER 8u /* after this many replies, what their callbacks submitted is written */
 
 static struct client_fake fake;
 static struct ss_client *client;
 
-static unsigned answered;      /* of the first */
-static unsigned anew, refused; /* what their callbacks asked for: done, and failed */
+static unsigned answered;      /* answers to the first requests */
+static unsigned anew, refused; /* requests from their callbacks that succeeded, and that failed */
 static int refused_code;
 
 static void wait_for(atomic_uint *count, unsigned least)
@@ -66,7 +66,7 @@ static void serve_and_close(struct client_fake *f)
 	client_fake_serve_one(f);
 }
 
-/* The first are answered, and none of the replies is read yet. */
+/* Sends the first requests; all are answered, and none of the replies is read yet. */
 static void start(void (*script)(struct client_fake *), ss_callback *callback)
 {
 	answered = anew = refused = 0;
@@ -115,7 +115,7 @@ static void ask_anew(struct ss_client *c, const struct ss_result *result, void *
 	assert_int_equal(result->code, SS_OK);
 	assert_int_equal(ss_submit_get(c, "secret", "b", 0, 20000, note, arg), SS_OK);
 	if (++answered == FIRST)
-		wait_for(&fake.frames, FIRST + EARLY);
+		wait_for(&fake.frames, FIRST + EARLY_AFTER);
 }
 
 static void test_the_daemon_has_new_requests_before_the_last_callback_returns(void **state)
@@ -130,7 +130,7 @@ static void test_the_daemon_has_new_requests_before_the_last_callback_returns(vo
 	stop();
 }
 
-/* The put's time is over before there have been enough replies to write early. */
+/* The put's time is over before there were enough replies to write early. */
 static void put_and_take_long(struct ss_client *c, const struct ss_result *result, void *arg)
 {
 	uint64_t later_ms = clock_now_ms() + 5;
@@ -177,11 +177,11 @@ static void test_a_daemon_that_has_closed_has_its_replies_read_all_the_same(void
 static void close_handle(struct ss_client *c, const struct ss_result *result, void *arg)
 {
 	(void)arg;
-	if (++answered == EARLY) {
+	if (++answered == EARLY_AFTER) {
 		assert_int_equal(ss_submit_put(c, "secret", "p", "{}", 2, NULL, 20000, note, NULL), SS_OK);
 		ss_close(c);
 	}
-	assert_int_equal(result->code, answered <= EARLY ? SS_OK : SS_CLOSED);
+	assert_int_equal(result->code, answered <= EARLY_AFTER ? SS_OK : SS_CLOSED);
 }
 
 static void test_a_handle_that_is_closed_writes_nothing_more(void **state)
@@ -197,7 +197,7 @@ static void test_a_handle_that_is_closed_writes_nothing_more(void **state)
 
 static pid_t child;
 
-/* The child returns from it as the parent does. */
+/* The callback returns in the child as it does in the parent. */
 static void fork_once(struct ss_client *c, const struct ss_result *result, void *arg)
 {
 	assert_int_equal(result->code, SS_OK);

@@ -26,7 +26,7 @@
 static struct client_fake fake;
 static struct ss_client *client;
 
-/* What came of one request. */
+/* How one request ended. */
 struct outcome {
 	unsigned calls;
 	int code;
@@ -62,7 +62,7 @@ static void note(struct ss_client *c, const struct ss_result *result, void *arg)
 		    result->secret->data);
 }
 
-/* One turn of an application's loop. */
+/* Makes one turn of an application's loop. */
 static void turn(void)
 {
 	struct pollfd p = { .fd = ss_fd(client), .events = (short)ss_events(client) };
@@ -116,7 +116,7 @@ static void test_a_thousand_requests_share_one_connection(void **state)
 			assert_int_equal(outcome[i].code, SS_OK);
 			assert_string_equal(outcome[i].data, data);
 		}
-		/* After the first round everything is used again. */
+		/* After the first round, slots and frames are used again. */
 		assert_true(round == 0 || client->exchanges.nslots == slots);
 		slots = client->exchanges.nslots;
 	}
@@ -172,7 +172,7 @@ static void test_too_many_requests_are_refused(void **state)
 
 #define SCRAMBLED 20
 
-/* Reads a number of requests, and answers them backwards, a byte at a time. */
+/* Reads some requests, and answers them in reverse order, one byte at a time. */
 static void answer_backwards(struct client_fake *f)
 {
 	char path[SCRAMBLED][32], id[SCRAMBLED][32], body[256];
@@ -218,7 +218,9 @@ static void test_replies_out_of_order_and_in_pieces_find_their_requests(void **s
 	stop();
 }
 
-/* Around what is read at a time, what a socket's buffer holds, and what is kept for the next reply. */
+/*
+ * The sizes lie around what is read at a time, what a socket's buffer holds, and what is kept for the next reply.
+ */
 static const size_t large_sizes[] = { 300000, 65000, 65536, 1, 262144, 1040000, 270000, 1100000, 66000, 500000, 10,
 	900000 };
 #define LARGE (sizeof(large_sizes) / sizeof(large_sizes[0]))
@@ -249,7 +251,7 @@ static void check_large(struct ss_client *c, const struct ss_result *result, voi
 	assert_int_equal(other, 0);
 }
 
-/* Runs of one letter, as the replies are full of. */
+/* Counts runs of one letter, which the replies are full of. */
 static size_t left_in(const struct buf *buffer)
 {
 	size_t n = 0, same = 0;
@@ -288,7 +290,7 @@ static void test_large_replies_behind_each_other_are_taken_whole_and_wiped(void 
 
 /* -- a connection that breaks --------------------------------------------------------------------------------- */
 
-/* Takes four requests, answers the second, and breaks off. */
+/* Takes four requests, answers the second, and closes. */
 static void break_off_in_the_midst(struct client_fake *f)
 {
 	int fd = client_fake_accept(f);
@@ -319,7 +321,7 @@ static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
 	assert_int_equal(outcome[2].code, SS_UNKNOWN_OUTCOME);
 	assert_int_equal(outcome[3].code, SS_OK);
 	assert_string_equal(outcome[3].data, "{\"path\":\"d\"}");
-	/* The two gets again, in their order. */
+	/* The two gets come again, in their order. */
 	assert_int_equal(fake.frames, 6);
 	assert_string_equal(secret_path(&fake.request.name), "d");
 	for (int i = 0; i < 4; i++)
@@ -338,7 +340,7 @@ static void test_replies_sent_before_the_daemon_closed_are_not_lost(void **state
 	client_step(client, false); /* connects and writes, and reads nothing */
 	client_fake_reach(&fake, 1);
 	submit_put(10000, &second);
-	client_step(client, false); /* writing fails now: what is left to read must still be read */
+	client_step(client, false); /* writing fails now, but the replies that have come must still be read */
 	run_until_done();
 	assert_int_equal(first.code, SS_OK);
 	assert_int_equal(second.code, SS_OK);
@@ -381,7 +383,7 @@ static void test_an_idle_connection_that_ends_is_let_go(void **state)
 
 /* -- deadlines ------------------------------------------------------------------------------------------------ */
 
-/* Answers the second request, then the first when told to, then serves on. */
+/* Answers the second request, answers the first when told to, and then serves on. */
 static void answer_the_second_first(struct client_fake *f)
 {
 	char id[32];
@@ -421,7 +423,7 @@ static void test_one_that_times_out_does_not_take_the_others_along(void **state)
 	stop();
 }
 
-/* Reads nothing until told to; then everything. */
+/* Reads nothing until told to, and then reads everything. */
 static void read_late(struct client_fake *f)
 {
 	int fd = client_fake_accept(f);
@@ -557,7 +559,7 @@ static void test_a_callback_may_close_the_handle(void **state)
 	assert_int_equal(second.calls, 1);
 	client_fake_stop(&fake);
 
-	/* Likewise when it is a call that waits that runs the callback. */
+	/* Closing must have the same effect when a call that waits runs the callback. */
 	memset(&first, 0, sizeof(first));
 	start(client_fake_serve_one);
 	assert_int_equal(ss_submit_get(client, "secret", "a", 0, 10000, close_it, &first), SS_OK);
@@ -600,7 +602,10 @@ static void fork_it(struct ss_client *c, const struct ss_result *result, void *a
 		struct outcome outcome = { 0 };
 		uint64_t deadline_ms = clock_now_ms() + 5000;
 
-		/* Taken for the child, which forgets the parent's and goes on where the callback returns. */
+		/*
+		 * The request is taken for the child. The child forgets the parent's requests, and goes on where
+		 * the callback returns.
+		 */
 		if (ss_submit_ping(c, 5000, note, &outcome) != SS_OK || ss_pending(c) != 1)
 			_exit(1);
 		c->depth = 0;

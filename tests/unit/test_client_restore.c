@@ -30,14 +30,14 @@ static struct ss_client *client;
 static enum ss_restored restored;
 static unsigned char kept[1 << 20];
 
-/* What the source gives. */
+/* The bytes that the source gives, and how it gives them. */
 static struct {
 	uint64_t size, at;
-	size_t piece;     /* most at a time; 0: what is asked for */
-	uint64_t fail_at; /* the offset at which it gives up; 0: nowhere */
+	size_t piece;     /* most bytes at a time; 0: as many as are asked for */
+	uint64_t fail_at; /* the offset at which it fails; 0: nowhere */
 	unsigned sleep_ms;
-	void (*meanwhile)(void); /* at its first call */
-	long odd;                /* given in place of a length, if not 0 */
+	void (*meanwhile)(void); /* called at the source's first call */
+	long odd;                /* returned in place of a length, if it is not 0 */
 } giver;
 
 static void play(struct client_fake *f)
@@ -185,7 +185,7 @@ static void test_arguments_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(ss_snapshot_restore(client, false, 0, NULL, NULL, NULL), SS_INVALID_REQUEST);
 	assert_int_equal(restore_within(SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
 	assert_int_equal(fake.connections, 0);
-	assert_int_equal(restore(), SS_NO_DAEMON); /* lets the script end */
+	assert_int_equal(restore(), SS_NO_DAEMON); /* this lets the script end */
 	stop();
 }
 
@@ -203,7 +203,7 @@ static void test_an_error_before_the_data_is_told(void **state)
 	assert_int_equal(stream.received, 0);
 }
 
-/* It comes while the client waits for room to write, with all buffers full. */
+/* The error comes while the client waits for room to write, with all buffers full. */
 static void test_an_error_among_the_data_ends_the_sending(void **state)
 {
 	static const char *const steps[] = { "rcRw", "rcuRw", "rcuuuRw", "rcR", "rcuR" };
@@ -222,7 +222,7 @@ static void test_an_error_among_the_data_ends_the_sending(void **state)
 	}
 }
 
-/* The connection may be gone by the time of any write: what the daemon said is there to be read all the same. */
+/* The connection may be gone before any write; what the daemon said must be read all the same. */
 static void test_an_error_is_not_lost_when_the_daemon_closes_at_once(void **state)
 {
 	char steps[40];
@@ -245,7 +245,7 @@ static void health_stage_1(void)
 	usleep(300000);
 }
 
-/* While the source took its time, the daemon has given up: its end frame must not be sent any more. */
+/* The daemon gives up while the source takes its time. Its end frame must not be sent any more. */
 static void test_an_error_that_came_while_the_source_was_slow_is_seen_before_the_end(void **state)
 {
 	static const char *const steps[] = { "rcSRw", "rcSR" };

@@ -34,7 +34,7 @@ static struct client_stream stream;
 static struct ss_client *client;
 static struct ss_snapshot snapshot;
 
-/* What the sink has got, and what it is to do about it. */
+/* The bytes that the sink has got, and what it has to do. */
 static struct {
 	uint64_t bytes;
 	size_t largest;
@@ -155,7 +155,7 @@ static void test_arguments_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(ss_snapshot_save(client, 0, NULL, NULL, NULL), SS_INVALID_REQUEST);
 	assert_int_equal(save_within(SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
 	assert_int_equal(fake.connections, 0);
-	assert_int_equal(save(), SS_NO_DAEMON); /* lets the script end */
+	assert_int_equal(save(), SS_NO_DAEMON); /* this lets the script end */
 	stop();
 }
 
@@ -176,7 +176,7 @@ static void test_memory_does_not_grow_with_the_snapshot(void **state)
 	uint64_t before;
 
 	(void)state;
-	memset(steps + 2, 'D', 1024); /* 64 MiB */
+	memset(steps + 2, 'D', 1024); /* frames of 64 KiB each: 64 MiB */
 	strcat(steps, "ef");
 	start(steps);
 	before = resident_bytes();

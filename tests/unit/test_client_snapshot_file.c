@@ -1,5 +1,5 @@
 /*
- * The client library's look at snapshots before they are sent, and restoring them from files.
+ * The client library's check of snapshots before they are sent, and the restore from files.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,13 +30,13 @@ static int file;
 static unsigned char kept[1 << 20];
 static void (*before_it_is_taken)(void);
 
-/* A source of what the snapshot's buffer holds. */
+/* A source that gives the content of a buffer. */
 static struct {
 	size_t at, piece, fail_at;
 	bool close;
 } giver;
 
-/* The connection comes when the file has been checked. */
+/* The connection is made only when the file has been checked. */
 static void play(struct client_fake *f)
 {
 	struct pollfd p = { .fd = f->listener, .events = POLLIN };

@@ -34,7 +34,7 @@ static struct ss_client *client;
 
 #define CANARY 48
 
-/* Computed, so that it is in memory as a whole only where it is made on purpose. */
+/* The canary is computed, so that memory holds it as a whole only where the test puts it. */
 static char canary_byte(size_t i)
 {
 	return (char)('a' + (i * 7 + i / 5) % 26);
@@ -46,7 +46,7 @@ static void make_canary(char *out)
 		out[i] = canary_byte(i);
 }
 
-/* Copies of the canary in one writable mapping of this process. */
+/* Counts copies of the canary in one writable mapping of this process. */
 static size_t count_in(FILE *memory, unsigned long from, unsigned long to)
 {
 	size_t len = to - from, n = 0;
@@ -88,7 +88,7 @@ static size_t count_canaries(void)
 	return n;
 }
 
-/* A daemon in another process, so that its copies are not counted. */
+/* Runs a fake daemon in another process, so that its copies do not count. */
 static pid_t fork_daemon(void)
 {
 	pid_t child = fork();
@@ -140,7 +140,7 @@ static void test_a_secret_that_was_freed_is_gone_from_memory(void **state)
 	make_canary(json + 6);
 	memcpy(json + 6 + CANARY, "\"}", 3);
 	assert_int_equal(ss_put(client, "secret", "a", json, strlen(json), NULL, 5000, NULL), SS_OK);
-	assert_int_equal(count_canaries(), 1); /* the application's own */
+	assert_int_equal(count_canaries(), 1); /* the application's own copy */
 	secmem_wipe(json, sizeof(json));
 	assert_int_equal(count_canaries(), 0);
 
@@ -149,7 +149,7 @@ static void test_a_secret_that_was_freed_is_gone_from_memory(void **state)
 	client_fake_stop(&fake);
 }
 
-/* What a buffer of the handle has allocated, in use or not. */
+/* Counts copies in the whole allocation of one of the handle's buffers. */
 static size_t count_in_buffer(const struct buf *buffer)
 {
 	size_t n = 0;

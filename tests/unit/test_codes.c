@@ -70,7 +70,7 @@ static void test_what_is_no_code_is_internal_and_has_no_name(void **state)
 	assert_int_equal(code_by_name("sealedX", 6), CODE_SEALED);
 }
 
-/* To send a write again whose fate is unknown, or that found another version, is what must never be suggested. */
+/* Sending a write again must never be suggested if its outcome is unknown, or if it found another version. */
 static void test_writes_that_must_not_be_repeated_are_not_retryable(void **state)
 {
 	(void)state;

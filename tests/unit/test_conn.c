@@ -26,7 +26,7 @@ struct fixture {
 	struct conns *all;
 	struct upper *upper;
 	int fd;         /* the other end */
-	char told[256]; /* each frame's body and each other thing that was told, with a comma behind it */
+	char told[256]; /* each frame's body and each other event that was told, each with a comma behind it */
 	bool stops_at_frame, answers;
 };
 
@@ -116,7 +116,7 @@ static void turn(struct fixture *f)
 	event_base_dispatch(f->base);
 }
 
-/* Turns the loop until that is what was told. */
+/* Turns the loop until exactly that was told. */
 static void until_told(struct fixture *f, const char *told)
 {
 	uint64_t until = clock_now_ms() + DEADLINE_MS;
@@ -136,7 +136,7 @@ static void send_frame(struct fixture *f, enum frame_kind kind, const char *body
 	    FRAME_HEADER + strlen(body));
 }
 
-/* What there is to read, without a turn of the loop. */
+/* Reads what the daemon has sent so far, without a turn of the loop. */
 static const char *readable(struct fixture *f)
 {
 	static char text[256];
@@ -245,7 +245,7 @@ static void test_what_is_no_frame_ends_the_input_gently(void **state)
 		until_readable(&f, "why");
 		assert_string_equal(f.told, cases[i].told);
 		assert_string_equal(readable(&f), "end");
-		/* It is still there, so that a caller in the middle of writing is not reset. */
+		/* The connection is still there, so that a caller that is writing is not reset. */
 		send_frame(&f, FRAME_JSON, "one");
 		turn(&f);
 		assert_string_equal(f.told, cases[i].told);

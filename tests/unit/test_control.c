@@ -15,18 +15,21 @@
 #include "daemon/upstream/control.h"
 
 #define HEAD \
-	"{\"request_id\":\"e3f4bc53-1845-4fd5-f3b9-76d0c8400dcd\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,"
+	"{\"request_id\":\"e3f4bc53-1845-4fd5-f3b9-76d0c8400dcd\",\"lease_id\":\"\",\"renewable\":false," \
+	"\"lease_duration\":0,"
 #define AUTH(token, duration, renewable) \
-	HEAD \
-	    "\"data\":null,\"wrap_info\":null,\"warnings\":null,\"auth\":{\"client_token\":" token \
-	    ",\"accessor\":\"MILL8rgwfRK6CPHtoZ07fSy0\",\"policies\":[\"default\"],\"token_policies\":[\"default\"],\"metadata\":" \
-	    "{\"role_name\":\"r\"},\"lease_duration\":" duration ",\"renewable\":" renewable ",\"entity_id\":" \
-	    "\"60266a64-df49-18f8-0c63-01e3af0bf722\",\"token_type\":\"service\",\"orphan\":true,\"mfa_requirement\":null,\"num_uses\":0}}\n"
+	HEAD "\"data\":null,\"wrap_info\":null,\"warnings\":null,\"auth\":{\"client_token\":" token \
+	     ",\"accessor\":\"MILL8rgwfRK6CPHtoZ07fSy0\",\"policies\":[\"default\"]," \
+	     "\"token_policies\":[\"default\"],\"metadata\":{\"role_name\":\"r\"}," \
+	     "\"lease_duration\":" duration ",\"renewable\":" renewable ",\"entity_id\":" \
+	     "\"60266a64-df49-18f8-0c63-01e3af0bf722\",\"token_type\":\"service\",\"orphan\":true," \
+	     "\"mfa_requirement\":null,\"num_uses\":0}}\n"
 #define DATA(data) HEAD "\"data\":" data ",\"wrap_info\":null,\"warnings\":null,\"auth\":null}\n"
 #define HEALTH(initialized, sealed, standby) \
 	"{\"initialized\":" initialized ",\"sealed\":" sealed ",\"standby\":" standby \
-	",\"replication_performance_mode\":\"disabled\",\"replication_dr_mode\":\"disabled\",\"server_time_utc\":1795474461," \
-	"\"version\":\"2.7.2\",\"cluster_name\":\"vault-cluster-4149c662\",\"cluster_id\":\"a823da13-f74a-591b-bb9c-13115f556565\"}\n"
+	",\"replication_performance_mode\":\"disabled\",\"replication_dr_mode\":\"disabled\"," \
+	"\"server_time_utc\":1795474461,\"version\":\"2.7.2\",\"cluster_name\":\"vault-cluster-4149c662\"," \
+	"\"cluster_id\":\"a823da13-f74a-591b-bb9c-13115f556565\"}\n"
 #define ERRORS(text) "{\"errors\":[\"" text "\"]}\n"
 
 typedef void read_function(const struct http_reply *reply, struct control *ret);
@@ -61,7 +64,7 @@ static struct control read_none(read_function *read, enum http_outcome outcome)
 	return c;
 }
 
-/* The result, and that it holds nothing. */
+/* Checks the result, and that no field holds anything. */
 static void expect(struct control c, enum control_result result)
 {
 	assert_int_equal(c.result, result);
@@ -245,9 +248,9 @@ static void test_revocation_only_has_a_result(void **state)
 static void test_unwrapping_gives_the_secret_id(void **state)
 {
 	struct control c = read_reply(control_unwrap, 200,
-	    DATA(
-		"{\"secret_id\":\"d04ce2b2-9c57-f181-f105-3aef259396bc\","
-		"\"secret_id_accessor\":\"85247b04-24d2-f201-8bff-ba2482cd802d\",\"secret_id_num_uses\":0,\"secret_id_ttl\":0}"));
+	    DATA("{\"secret_id\":\"d04ce2b2-9c57-f181-f105-3aef259396bc\","
+		 "\"secret_id_accessor\":\"85247b04-24d2-f201-8bff-ba2482cd802d\",\"secret_id_num_uses\":0,"
+		 "\"secret_id_ttl\":0}"));
 
 	(void)state;
 	assert_int_equal(c.result, CONTROL_OK);

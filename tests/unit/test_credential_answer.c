@@ -35,7 +35,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Reads what is there; the number of bytes, of which those in text are counted into *ret_like. */
+/* Reads what is there. Returns the number of bytes, and adds to *ret_like how many of them are in text. */
 static size_t drain(const char *text, size_t *ret_like)
 {
 	char piece[4096];
@@ -57,7 +57,7 @@ static void put(struct credential_answer *a, size_t n, char byte)
 	buf_commit(&a->value, n);
 }
 
-/* Sends to the end, the other side reading along. */
+/* Sends everything, while the other side reads. Returns the number of bytes that it got. */
 static size_t all(struct credential_answer *a, const char *text, size_t *ret_like)
 {
 	enum credential_sent sent;

@@ -29,7 +29,7 @@ static struct ends connection(void)
 	return (struct ends){ pair[0], pair[1] };
 }
 
-/* All that comes until the end; the end comes only when nobody has the other side any more. */
+/* Reads until the end, which comes only when no process has the other side open any more. */
 static size_t read_all(int fd)
 {
 	char piece[65536];
@@ -156,7 +156,8 @@ static void test_signals_for_the_service_do_not_end_it(void **state)
 	(void)state;
 	guard = credential_guard_new(&error);
 	assert_non_null(guard);
-	credential_guard_watch(guard, 0, started.ours); /* it ignores them before it takes this */
+	/* When this connection is taken, the guard ignores those signals already. */
+	credential_guard_watch(guard, 0, started.ours);
 	credential_guard_done(guard, 0);
 	close(started.ours);
 	assert_int_equal(read_all(started.theirs), 0);

@@ -132,7 +132,7 @@ static void test_lengths_and_nul_bytes(void **state)
 	assert_false(credential_peer_parse(name, CREDENTIAL_NAME_MAX + 1, &peer));
 }
 
-/* No shorter part of a good name is one too, unless only the id is shorter; no good name has a byte to spare. */
+/* A good name that is cut is no name, unless only its id got shorter; a good name has no byte to spare. */
 static void test_every_cut_and_every_byte(void **state)
 {
 	static const char good[] = "\0"

@@ -25,7 +25,7 @@ static void gives(const char *data, const char *field, const char *value, size_t
 	struct buf b;
 
 	assert_non_null(copy);
-	memcpy(copy, data, span.len); /* so that a sanitizer sees what is read behind its end */
+	memcpy(copy, data, span.len); /* an exact copy, so that a sanitizer sees a read beyond its end */
 	buf_init(&b, SIZE_MAX);
 	assert_int_equal(credential_value(span, field, &b, &why), 0);
 	assert_int_equal(buf_len(&b), len);
@@ -156,7 +156,7 @@ static void test_hostile_json(void **state)
 		fails_with(object(texts[i]), "a", CODE_UPSTREAM_ERROR, "the secret is no valid JSON object");
 }
 
-/* {"a":"<piece>...<piece>"} with so many of the piece. */
+/* Makes {"a":"<piece>...<piece>"} with n pieces. */
 static char *many(const char *piece, size_t n)
 {
 	size_t len = strlen(piece);

@@ -33,7 +33,7 @@ static char stored[1 << 20];
 static unsigned version;
 static atomic_bool ready;
 
-/* What a run came to. */
+/* How a run ended. */
 static struct {
 	int status;
 	char out[1 << 20];
@@ -60,8 +60,8 @@ static void answer(struct client_fake *f, int fd)
 		break;
 	case OP_KV_GET:
 		snprintf(body, sizeof(body),
-		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\",\"metadata\":{\"o\":\"me\"},"
-		    "\"data\":%s}",
+		    "{\"id\":%%,\"ok\":true,\"version\":%u,\"created_time\":\"a\\\"b\","
+		    "\"metadata\":{\"o\":\"me\"},\"data\":%s}",
 		    version > 0 ? version : 1, stored);
 		break;
 	case OP_PING:
@@ -75,8 +75,8 @@ static void answer(struct client_fake *f, int fd)
 	default:
 		snprintf(body, sizeof(body),
 		    "{\"id\":%%,\"ok\":true,\"version\":\"0.1.0\",\"uptime_ms\":3723000,\"ready\":true,"
-		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},\"rules\":[\"web\" , \"\\u001b[31m\"],"
-		    "\"newer\":{\"list\":[1,{}]},\"none\":[]}");
+		    "\"token\":{\"state\":\"serving\",\"lease_left_ms\":null,\"next_renewal_ms\":900},"
+		    "\"rules\":[\"web\" , \"\\u001b[31m\"],\"newer\":{\"list\":[1,{}]},\"none\":[]}");
 	}
 	client_fake_say(f, fd, body);
 }
@@ -114,7 +114,8 @@ static int stop(void **state)
 	fake.reply = NULL;
 	fake.stage = 1;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fake.path);
-	(void)connect(fd, (struct sockaddr *)&address, sizeof(address)); /* lets the script out of its accept */
+	/* This lets the script return from accept(). */
+	(void)connect(fd, (struct sockaddr *)&address, sizeof(address));
 	close(fd);
 	client_fake_stop(&fake);
 	return 0;
@@ -142,7 +143,7 @@ static size_t read_back(int fd, char *into, size_t cap)
 	return (size_t)n;
 }
 
-/* out: what standard output is to be; -1: a file whose content is looked at. */
+/* Runs the program. out is its standard output; -1: a file whose content the test looks at. */
 static void run_to(int out, const char *input, size_t input_len, const char *const *args)
 {
 	const char *argv[ARGS + 2] = { program };
@@ -487,8 +488,8 @@ static void test_a_failure_is_told_with_its_name_and_status(void **state)
 {
 	(void)state;
 	fake.reply =
-	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b (REQ-004)\","
-	    "\"status\":400,\"retryable\":false}}";
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b "
+	    "(REQ-004)\",\"status\":400,\"retryable\":false}}";
 	ctl("put", "secret/app/db", "--cas", "0", "a=b");
 	assert_ran(15, "");
 	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");
@@ -564,6 +565,17 @@ static void test_output_that_cannot_be_written_is_a_failure(void **state)
 	close(full);
 }
 
+static void assert_within_80_columns(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		if (len > 80)
+			fail_msg("%zu columns: %.*s", len, (int)len, text);
+		text += len + (text[len] == '\n');
+	}
+}
+
 static void test_help_and_version(void **state)
 {
 	static const char *const commands[] = { "get", "put", "ping", "probe", "status", "snapshot" };
@@ -575,10 +587,12 @@ static void test_help_and_version(void **state)
 	assert_int_equal(ran.status, 0);
 	assert_non_null(strstr(ran.out, "  28  unknown_outcome: "));
 	assert_non_null(strstr(ran.out, "  34  no_field: "));
+	assert_within_80_columns(ran.out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		snprintf(usage, sizeof(usage), "Usage: secretstorectl %s ", commands[i]);
 		ctl(commands[i], "--help");
 		assert_int_equal(ran.status, 0);
+		assert_within_80_columns(ran.out);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 		ctl("help", commands[i]);
 		assert_memory_equal(ran.out, usage, strlen(usage));
@@ -587,6 +601,7 @@ static void test_help_and_version(void **state)
 		snprintf(usage, sizeof(usage), "Usage: secretstorectl snapshot %s ", snapshots[i]);
 		ctl("snapshot", snapshots[i], "--help");
 		assert_int_equal(ran.status, 0);
+		assert_within_80_columns(ran.out);
 		assert_memory_equal(ran.out, usage, strlen(usage));
 		ctl("help", "snapshot", snapshots[i]);
 		assert_memory_equal(ran.out, usage, strlen(usage));

@@ -1,5 +1,5 @@
 /*
- * Digests of credentials: the same for the same, another for anything else.
+ * Digests of credentials: equal credentials have equal digests, others have other ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>

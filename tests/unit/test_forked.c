@@ -1,5 +1,5 @@
 /*
- * A child is told from the process that a handle belongs to, with the kernel's help and without.
+ * A child is told apart from the process that owns a handle, with the kernel's help and without it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static void assert_good(pid_t child)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* What a child does with a handle it inherited, and its own child after it. */
+/* Uses a handle in a child that inherited it, and then in a child of that child. */
 static void be_a_child(struct forked *f)
 {
 	bool noticed = forked(f) && forked(f);
@@ -78,8 +78,8 @@ static void test_it_is_noticed_where_the_kernel_has_no_such_memory(void **state)
 }
 
 /*
- * Neither functions that libc is to call after a fork nor the id helps there: a first process of its own namespace
- * has id 1.
+ * Neither a function that libc calls after a fork nor the process's id would help here: the first process of a
+ * namespace has id 1.
  */
 static void test_a_child_that_has_its_parents_id_or_was_made_without_libc_notices(void **state)
 {

@@ -1,5 +1,5 @@
 /*
- * Frames: found in whatever pieces they come, and refused as early as they can be.
+ * Frames: they are found in whatever pieces they come, and refused as early as possible.
  */
 #include <setjmp.h>
 #include <stdarg.h>

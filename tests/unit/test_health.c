@@ -267,7 +267,7 @@ static void on_looked_up(void *arg, const struct control *control)
 	(*times)++;
 }
 
-/* Which node an ordinary request goes to. */
+/* Returns the node that an ordinary request goes to. */
 static size_t goes_to(struct fakebao *nodes)
 {
 	unsigned before[FAKEBAO_NODES], times = 0;
@@ -295,7 +295,7 @@ static void test_one_node_that_is_silent_is_no_outage_and_is_passed_over(void **
 	health_failed(w.health);
 	fakebao_until(nodes, health_state(w.health) == HEALTH_UP);
 	assert_true(clock_now_ms() - begin < 2000);
-	assert_int_equal(goes_to(nodes), 0); /* it may yet answer */
+	assert_int_equal(goes_to(nodes), 0); /* the silent node has time left to answer */
 	while (clock_now_ms() < begin + 3500)
 		fakebao_pass(nodes, 10);
 	assert_int_equal(goes_to(nodes), 1);
@@ -318,7 +318,7 @@ static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
 	    fakebao_count(&nodes[1], FAKEBAO_HEALTH) == 1 && fakebao_count(&nodes[2], FAKEBAO_HEALTH) == 1);
 	fakebao_pass(nodes, 20);
 	assert_int_equal(w.times, 1);
-	/* the next questions are due a moment later; before that comes the answer to the last one */
+	/* The next questions are sent a moment later; the answer to the last one comes before that. */
 	health_failed(w.health);
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
 	fakebao_until(nodes, w.times == 2);

@@ -131,15 +131,15 @@ static void test_addresses_are_tried_in_order_and_failed_ones_last(void **state)
 	assert_int_equal(http_addresses_next(&addresses, 4, now + 1), 0);
 	assert_int_equal(http_addresses_next(&addresses, 5, now + 1), 1);
 	assert_int_equal(http_addresses_next(&addresses, 0, now + HTTP_ADDRESSES_MEMORY_MS - 1), 2);
-	/* When all have failed, the one that failed first. */
+	/* When all have failed, the one that failed first is tried. */
 	entries[0].failed_ms = now + 5;
 	entries[2].failed_ms = now + 3;
 	assert_int_equal(http_addresses_next(&addresses, 0, now + 6), 1);
 }
 
 /*
- * A node that takes requests and does not answer would else hold up all there are, every time that its time is
- * over.
+ * Otherwise a node that takes requests and does not answer would hold up all requests each time that its last
+ * failure is forgotten.
  */
 static void test_one_request_at_a_time_tries_an_address_that_failed_once_more(void **state)
 {
@@ -155,7 +155,7 @@ static void test_one_request_at_a_time_tries_an_address_that_failed_once_more(vo
 	assert_int_equal(http_addresses_next(&addresses, 0, now + HTTP_ADDRESSES_MEMORY_MS - 1), 1);
 	now += HTTP_ADDRESSES_MEMORY_MS;
 	assert_int_equal(http_addresses_next(&addresses, 0, now), 0);
-	entries[0].failed_ms = 0; /* it worked */
+	entries[0].failed_ms = 0; /* the request to it succeeded */
 	assert_int_equal(http_addresses_next(&addresses, 0, now), 0);
 }
 

@@ -41,7 +41,10 @@ enum cut {
 	CUT_IN_REPLY_CHUNKS
 };
 
-/* Answers so many requests of a connection, and cuts the next. Only the first connection is cut. */
+/*
+ * The server answers `good` requests of the first connection, and cuts the next one. Other connections are not
+ * cut.
+ */
 struct cutter {
 	unsigned good;
 	enum cut cut;
@@ -74,7 +77,10 @@ static void play_cut(struct server_connection *c, void *arg)
 	cutter->cuts++;
 }
 
-/* Cuts a POST on a new connection (good 0) or a used one, and expects that it came there once and ended broken. */
+/*
+ * Cuts a POST on a new connection (good is 0) or on a used one. Expects that it came to the server once and ended
+ * as broken.
+ */
 static void expect_one_post(unsigned good, enum cut cut, bool reset)
 {
 	struct cutter cutter = { .good = good, .cut = cut, .reset = reset };
@@ -114,7 +120,8 @@ static void test_post_cut_after_its_body_on_a_new_connection_is_made_once(void *
 }
 
 /*
- * How far curl got is chance here: either something was sent and it ends there, or nothing, and it is made anew.
+ * How far curl got is chance here. If it sent something, the POST ends as broken; if it sent nothing, it is made
+ * again.
  */
 static void test_post_cut_after_its_head_is_made_at_most_once(void **state)
 {
@@ -148,7 +155,7 @@ static void test_post_whose_reply_is_cut_is_made_once(void **state)
 	expect_one_post(1, CUT_IN_REPLY_BODY, true);
 }
 
-/* Without a body there is nothing that curl cannot read again, so it must not get a used connection. */
+/* A POST without a body gives curl nothing that it could not send again, so it must not get a used connection. */
 static void test_post_without_body_is_made_once(void **state)
 {
 	struct cutter cutter = { .good = 1, .cut = CUT_AFTER_BODY };
@@ -172,7 +179,7 @@ static void test_post_without_body_is_made_once(void **state)
 	result_free(&result);
 }
 
-/* Answers one request of the first connection, then closes it without having been asked. */
+/* Answers one request of the first connection, then closes it unasked. */
 static void play_close_idle(struct server_connection *c, void *arg)
 {
 	atomic_uint *closed = arg;
@@ -288,7 +295,7 @@ static void test_what_is_not_http_is_broken(void **state)
 	}
 }
 
-/* Whatever curl got to do before the reset: what is told of it must be true, and nothing is made twice. */
+/* Chance decides how far curl got before the reset; what is told of it must be true, and nothing is made twice. */
 static void play_reset_at_once(struct server_connection *c, void *arg)
 {
 	(void)arg;
@@ -308,7 +315,7 @@ static void test_connections_reset_at_once_end_the_call(void **state)
 
 		fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &result);
 		assert_true(result.outcome == HTTP_BROKEN || (result.outcome == HTTP_CONNECT && !result.sent));
-		/* One attempt if something may have been sent, at most two if it was none. */
+		/* There is one attempt if something may have been sent, and at most a second one if not. */
 		assert_true(server_counts(server)->connections - before <= 2);
 	}
 	fixture_free(&f);
@@ -351,7 +358,7 @@ static void test_refused_address_is_followed_by_the_next_and_remembered(void **s
 	open_two(&two, port);
 	fixture_posted(&two.f, "/v1/x", BODY, strlen(BODY), &two.result);
 	assert_int_equal(two.result.outcome, HTTP_REPLY);
-	/* It would take connections now, but is not asked. */
+	/* The node would take connections now, but it is not asked yet. */
 	assert_int_equal(listen(refusing, 8), 0);
 	for (int i = 0; i < 5; i++) {
 		fixture_got(&two.f, "/v1/x", &two.result);
@@ -376,7 +383,7 @@ static void test_address_that_does_not_answer_is_followed_by_the_next_after_the_
 	fixture_posted(&two.f, "/v1/x", BODY, strlen(BODY), &two.result);
 	assert_int_equal(two.result.outcome, HTTP_REPLY);
 	assert_true(two.result.ended_ms >= begun + 150);
-	/* Remembered: it does not cost the timeout again. */
+	/* The failure is remembered: the timeout is not waited for again. */
 	begun = clock_now_ms();
 	for (int i = 0; i < 20; i++)
 		fixture_got(&two.f, "/v1/x", &two.result);
@@ -554,9 +561,7 @@ static void test_unknown_name_is_no_connection(void **state)
 	fixture_init(&f);
 	fixture_url(&f, "http", "bao.invalid", 8200);
 	fixture_open(&f);
-	/*
-	 * Where there is no name server at all, the resolver may take its time: then the connect timeout ends it.
-	 */
+	/* Where there is no name server at all, the resolver may take its time; the connect timeout ends that. */
 	fixture_posted(&f, "/v1/x", BODY, strlen(BODY), &result);
 	assert_int_equal(result.outcome, HTTP_CONNECT);
 	assert_false(result.sent);
@@ -567,7 +572,7 @@ static void test_unknown_name_is_no_connection(void **state)
 
 #define NOT_POSSIBLE 77
 
-/* In a network of its own, where a socket that nobody reads is the name server. */
+/* Enters a network namespace of its own, where the name server is a socket that nobody reads. */
 static bool enter_black_hole(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,

@@ -76,7 +76,7 @@ static void test_deadline_while_the_server_is_silent(void **state)
 	assert_true(post.sent);
 	assert_true(get.ended_ms >= begun + 150);
 	assert_true(get.ended_ms < begun + 5000);
-	/* What comes of it later reaches nobody. */
+	/* The call's later end reaches nobody. */
 	server_release(server);
 	fixture_run(&f, 50);
 	assert_int_equal(get.ended, 1);
@@ -238,13 +238,13 @@ static void test_cancelled_calls_tell_nothing_whatever_they_were_at(void **state
 
 	(void)state;
 	fixture_server(&f, server);
-	calls[n] = fixture_get(&f, "/v1/x", LONG_MS, &results[n]); /* curl has not seen it yet */
+	calls[n] = fixture_get(&f, "/v1/x", LONG_MS, &results[n]); /* curl has not seen this one yet */
 	http_cancel(calls[n++]);
 	for (; n < BUSY + 1; n++)
 		calls[n] = fixture_get(&f, "/v1/x", LONG_MS, &results[n]);
-	calls[n] = fixture_post(&f, "/v1/x", "{}", 2, LONG_MS, &results[n]); /* queued */
+	calls[n] = fixture_post(&f, "/v1/x", "{}", 2, LONG_MS, &results[n]); /* this one waits in the queue */
 	n++;
-	calls[n] = fixture_get(&f, "/v1/x", 0, &results[n]); /* its end is due */
+	calls[n] = fixture_get(&f, "/v1/x", 0, &results[n]); /* the end of this one is due */
 	n++;
 	fixture_init(&connecting);
 	fixture_url(&connecting, "http", "127.0.0.1", fixture_blackhole(&hole));
@@ -262,7 +262,7 @@ static void test_cancelled_calls_tell_nothing_whatever_they_were_at(void **state
 	fixture_run(&f, 50);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(results[i].ended, 0);
-	/* All places are free again. */
+	/* Every place is free again. */
 	fixture_got(&f, "/v1/quick", &results[0]);
 	assert_int_equal(results[0].outcome, HTTP_REPLY);
 	fixture_free(&connecting);

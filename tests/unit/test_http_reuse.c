@@ -176,7 +176,7 @@ static void test_what_happens_to_a_connection_between_requests_harms_none(void *
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
 		server_release(server);
-		/* which the one that speaks is until we shut it down */
+		/* The connection that gets unasked data stays open until the client shuts it down. */
 		fixture_until(&f, none_is_open, &server_counts(server)->open);
 		fixture_got(&f, "/v1/x", &result);
 		assert_int_equal(result.outcome, HTTP_REPLY);
@@ -191,7 +191,7 @@ static void test_what_happens_to_a_connection_between_requests_harms_none(void *
 #define TOGETHER 8
 #define CONNECT_MS 1000
 
-/* Answers when released, and counts the answers that are on their way. */
+/* Answers when released, and counts the answers that it has sent. */
 static void play_answer_together(struct server_connection *c, void *arg)
 {
 	atomic_uint *answered = arg;
@@ -219,8 +219,9 @@ static void until_together(struct fixture *f, struct result *results)
 }
 
 /*
- * Curl leaves the timer of connecting to run out during the transfer, and looks then at all whose timers have,
- * whichever socket it was called for. So it has read others' answers before the loop comes to tell of them.
+ * Curl does not clear the connect timer when a transfer has begun. When such a timer expires, curl looks at every
+ * transfer whose timer has expired, whichever socket it was called for. So it may have read other answers before
+ * the loop reports their sockets.
  */
 static void test_an_answer_that_was_read_already_costs_no_connection(void **state)
 {
@@ -252,7 +253,8 @@ static void test_an_answer_that_was_read_already_costs_no_connection(void **stat
 }
 
 /*
- * Of a name's two addresses, ::1 and 127.0.0.1, one is refused; curl says little of the socket it tried that with.
+ * One of a name's two addresses, ::1 and 127.0.0.1, refuses; curl says little about the socket that it tried that
+ * address with.
  */
 static void test_nothing_is_left_of_connections_that_never_were(void **state)
 {
@@ -290,7 +292,7 @@ static void play_so_many(struct server_connection *c, void *arg)
 		server_reply(c, 200, "", body + LONGEST - strtoul(strstr(c->head, "/v1/") + 4, NULL, 10));
 }
 
-/* The buffer they are read into changes with what came before. */
+/* The size of the buffer that replies are read into depends on the replies before. */
 static void test_replies_arrive_whole_whatever_came_before(void **state)
 {
 	static const unsigned lengths[] = { 0, 100, 1024, 1025, 3000, LONGEST, 1, 16384, 65536, 64511, 64513, 10,
@@ -317,7 +319,7 @@ static void test_replies_arrive_whole_whatever_came_before(void **state)
 	result_free(&result);
 }
 
-/* More at once than handles are kept. */
+/* There are more requests at once than handles are kept. */
 static void test_a_crowd_comes_and_goes_and_comes_again(void **state)
 {
 	struct server *server = server_start(server_play_ok, NULL, NULL);

@@ -18,13 +18,13 @@
 
 #define LARGE (40u << 20) /* more than a collected reply may have, and than any socket buffers */
 
-/* The byte at a place of every large body here. */
+/* The byte at that place of every large body here. */
 static unsigned char byte_at(size_t at)
 {
 	return (unsigned char)(at * 31 + at / 997);
 }
 
-/* What a sink got, and what a source gives. */
+/* The body that a sink got, and the body that a source gives. */
 struct ends {
 	struct http_call *call;
 	struct result result;
@@ -114,7 +114,7 @@ static void say(struct server_connection *c, const char *text)
 	server_write(c, text, strlen(text));
 }
 
-/* In chunks of odd sizes. */
+/* Sends the body in chunks of odd sizes. */
 static void play_large(struct server_connection *c, void *arg)
 {
 	char line[32];
@@ -342,7 +342,7 @@ static void test_a_source_that_has_none_is_asked_again_when_it_goes_on(void **st
 	server_stop(server);
 }
 
-/* Refuses when the test says that the source waits. */
+/* Refuses once the test says that the source has no more for now. */
 static void play_refuse_early(struct server_connection *c, void *arg)
 {
 	if (server_read_head(c) && server_read_chunk(c) && sem_wait(arg) == 0)

@@ -28,7 +28,7 @@
 static struct tls_identity authority, stranger, by_address, by_name, expired, client;
 static const char *directory;
 
-/* What the server saw of the latest request. */
+/* The latest request, as the server saw it. */
 struct seen {
 	char sni[256];
 	char head[8192];
@@ -55,7 +55,10 @@ struct bench {
 	struct result result;
 };
 
-/* A server with that identity, and a fixture yet to be opened, with its address and the authority's file. */
+/*
+ * Starts a server with that identity, and a fixture with its address and the authority's file, which is not opened
+ * yet.
+ */
 static void bench_init(struct bench *b, const struct tls_identity *identity, const struct tls_identity *clients)
 {
 	memset(b, 0, sizeof(*b));
@@ -166,13 +169,13 @@ static void test_server_name_is_verified_and_sent_in_place_of_the_address(void *
 	expect_refused(&b);
 }
 
-/* Connections are kept by where they go, though the URLs are the same but for the port. */
+/* Curl keeps connections by host and port, and here only the port differs. */
 static void test_server_name_leaves_the_addresses_apart(void **state)
 {
 	struct bench first, second;
 
 	(void)state;
-	bench_init(&first, &by_address, NULL); /* which has not that name */
+	bench_init(&first, &by_address, NULL); /* its certificate does not have that name */
 	bench_init(&second, &by_name, NULL);
 	fixture_url(&first.f, "https", "127.0.0.1", server_port(second.server));
 	first.f.options.server_name = "bao.test";
@@ -226,7 +229,7 @@ static void test_server_without_tls_is_refused(void **state)
 	fixture_url(&f, "https", "127.0.0.1", server_port(plain));
 	fixture_open(&f);
 	fixture_get(&f, "/v1/x", 5000, &result);
-	/* The server waits for the end of what it takes for a request's head. */
+	/* The server now waits for the rest of what it takes for a request's head. */
 	fixture_until_count(&f, &server_counts(plain)->connections, 1);
 	fixture_run(&f, 20);
 	server_stop(plain);
@@ -247,7 +250,7 @@ static void test_refused_server_is_followed_by_the_next(void **state)
 	expect_accepted(&bad);
 	assert_int_equal(server_counts(bad.server)->heads, 0);
 	assert_int_equal(server_counts(good.server)->requests, 1);
-	/* And remembered. */
+	/* The refusal is remembered. */
 	expect_accepted(&bad);
 	assert_int_equal(server_counts(bad.server)->connections, 1);
 	bench_close(&bad);
@@ -308,8 +311,9 @@ static void test_post_cut_on_a_used_connection_is_made_once(void **state)
 }
 
 /*
- * Answers the first so many connections before it was asked, and cut; the others as it should. With TLS 1.2 the
- * handshake ends with the server, so the answer can be there as soon as curl has a connection.
+ * Answers the first `count` connections before any request came, with a reply that is cut; answers the others
+ * properly. In TLS 1.2 the server ends the handshake, so that the early reply can be there as soon as curl has a
+ * connection.
  */
 struct hasty {
 	unsigned count;
@@ -353,7 +357,8 @@ static void hasty_open(struct hasty_bench *b, unsigned count)
 }
 
 /*
- * Posts, and turns the loop so slowly that the server is mostly ahead: curl then reads before it takes the body.
+ * Posts, and turns the loop so slowly that the server is mostly ahead: curl then reads the reply before it has
+ * taken the body.
  */
 static void hasty_post(struct hasty_bench *b)
 {

@@ -20,7 +20,7 @@ static bool is_plain(int byte)
 	return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
-/* The text ends where the allocation does, so that ASan and valgrind see any read beyond it. */
+/* Makes a text that ends where its allocation does, so that ASan and valgrind see any read beyond it. */
 static char *text_of(size_t len, int byte)
 {
 	char *text = malloc(len > 0 ? len : 1);
@@ -46,7 +46,10 @@ static void test_each_byte_is_judged_rightly(void **state)
 	}
 }
 
-/* After it stand bytes that a borrow from it would mark, and before it such as are the nearest to being marked. */
+/*
+ * Puts the byte between bytes that would show a mistake in the word's arithmetic: those after it would be marked
+ * by a borrow from it, those before it are closest to being marked.
+ */
 static void check_at(char *text, size_t len, size_t at, int byte)
 {
 	static const char after[] = { ' ', '!', '#', ']', '[', '\x7f', '"', '\\', '\x01', '\xff' };

@@ -323,7 +323,9 @@ static void test_what_is_not_json_is_refused(void **state)
 			fail_msg("accepted: %s", refused[i]);
 }
 
-/* The same, as an element and as a member: a value's end must be told in any company. */
+/*
+ * The same texts are judged as an element and as a member, since a value's end must be found in any surroundings.
+ */
 static void test_what_is_not_json_is_refused_within_other_values(void **state)
 {
 	char text[200];
@@ -334,7 +336,7 @@ static void test_what_is_not_json_is_refused_within_other_values(void **state)
 		const char *inner = i < COUNT(accepted) ? accepted[i] : refused[i - COUNT(accepted)];
 		int want = i < COUNT(accepted) ? 0 : -1;
 
-		/* What closes and opens again, or needs a comma, may well fit into an array. */
+		/* A text that closes and opens again, or needs a comma, may well fit into an array. */
 		if (want < 0 && (strpbrk(inner, "[]{},") != NULL || strspn(inner, " \n") == strlen(inner)))
 			continue;
 		n = (size_t)snprintf(text, sizeof(text), "[%s]", inner);
@@ -357,7 +359,7 @@ static void test_nul_bytes_are_not_json(void **state)
 	assert_int_equal(scan("\"\\u\0\0\0\0\"", 8), -1);
 }
 
-/* A number may be cut and still be one; everything else knows its end. */
+/* A number that is cut may still be a number; every other value has a definite end. */
 static void test_every_truncation_is_refused(void **state)
 {
 	size_t i, n, len;
@@ -377,7 +379,7 @@ static void test_every_truncation_is_refused(void **state)
 	}
 }
 
-/* Every byte, at every place of the words that strings are scanned in. */
+/* Each byte is tried at each place of the words that strings are scanned in. */
 static void test_each_byte_in_a_string_is_judged_wherever_it_stands(void **state)
 {
 	char text[26];
@@ -395,7 +397,10 @@ static void test_each_byte_in_a_string_is_judged_wherever_it_stands(void **state
 		}
 }
 
-/* A quote right after a byte that borrows in the word's arithmetic must not be lost, nor be seen where none is. */
+/*
+ * A quote right after a byte that borrows in the word's arithmetic must not be lost, and none must be seen where
+ * there is none.
+ */
 static void test_each_pair_of_bytes_in_a_string_is_judged(void **state)
 {
 	char text[] = "\"abc??ghijklm\"";
@@ -556,7 +561,7 @@ static void test_each_type_is_told_before_and_after_it_is_taken(void **state)
 	}
 }
 
-/* Walks a document of objects only, entering each; gives the number of members, or -1. */
+/* Walks a document that consists of objects only, and enters each. Returns the number of members, or -1. */
 static int walk(const char *text)
 {
 	struct jspan key, value;
@@ -606,7 +611,10 @@ static void test_objects_are_walked_as_strictly_as_they_are_taken(void **state)
 
 static const struct jname expectable[] = { JNAME("id"), JNAME("version"), JNAME(""), JNAME("i") };
 
-/* The only member of an object of one scalar, as an index; BROKEN: that is not what the text is. */
+/*
+ * Reads an object with one member, a scalar. Returns the member's index among the expected names, or BROKEN if the
+ * text is something else.
+ */
 static int only_member(const char *text, size_t len, int expected)
 {
 	char *copy = malloc(len);
@@ -625,7 +633,7 @@ static int only_member(const char *text, size_t len, int expected)
 	return index;
 }
 
-/* However it is written and whichever is expected, and wherever the text ends. */
+/* A member is found however its name is written, whichever name is expected, and wherever the text ends. */
 static void test_an_expected_member_is_taken_as_any_other(void **state)
 {
 	static const struct {

@@ -17,9 +17,7 @@
 #define DOCUMENTS 150000
 #define TEXT_MAX 2000
 
-/*
- * The model. Each function gives the index after what it was asked for, or -1.
- */
+/* The model. Each function returns the index after what it was asked to read, or -1. */
 struct model {
 	const unsigned char *text;
 	long len;
@@ -209,9 +207,7 @@ static long model_value(const struct model *m, long i, int depth)
 	}
 }
 
-/*
- * Chance, from a fixed seed.
- */
+/* Random numbers from a fixed seed. */
 static uint64_t state64 = 88172645463325252u;
 
 static unsigned chance(unsigned n)
@@ -235,7 +231,7 @@ static void add(struct text *t, const char *s)
 	size_t n = strlen(s);
 
 	if (t->len + n > sizeof(t->p))
-		return; /* which leaves a document that is none: also a case */
+		return; /* return early, which leaves something that is no document: a case worth testing too */
 	memcpy(t->p + t->len, s, n);
 	t->len += n;
 }
@@ -348,7 +344,7 @@ static void show(const struct text *t)
 	print_error("document of %zu bytes: %.*s\n", t->len, (int)t->len, t->p);
 }
 
-/* Takes the document's first value on both sides; they must agree on whether it is one, and where it ends. */
+/* Both read the document's first value, and must agree on whether it is one and where it ends. */
 static bool judge(const struct text *t, int depth)
 {
 	char *copy = malloc(t->len + 1);
@@ -406,7 +402,7 @@ static void test_the_scanner_agrees_with_the_model(void **state)
 			damage(&t);
 		accepted_damaged += judge(&t, (int)chance(9));
 	}
-	/* Were nearly all of one kind, agreeing would say little. */
+	/* If nearly all documents were of one kind, agreement would say little. */
 	assert_in_range(accepted, (DOCUMENTS - damaged) / 2, (DOCUMENTS - damaged) - DOCUMENTS / 100);
 	assert_in_range(accepted_damaged, damaged / 20, damaged / 2);
 }

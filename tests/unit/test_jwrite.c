@@ -29,7 +29,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* The one frame in out must have this body. */
+/* Checks that the one frame in out has this body. */
 static void assert_body(const char *body)
 {
 	struct frame f;
@@ -69,8 +69,8 @@ static void test_members_of_all_kinds_are_separated(void **state)
 	jwrite_span(&w, "absent", (struct jspan){ NULL, 0, JSON_OBJECT });
 	assert_int_equal(jwrite_end(&w), 0);
 	assert_body(
-	    "{\"s\":\"a\\u0000b\",\"t\":\"say \\\"x\\\"\",\"zero\":0,\"max\":18446744073709551615,\"yes\":true,\"no\":false,"
-	    "\"nothing\":null,\"span\":{ \"raw\" :1e400},\"absent\":null}");
+	    "{\"s\":\"a\\u0000b\",\"t\":\"say \\\"x\\\"\",\"zero\":0,\"max\":18446744073709551615,\"yes\":true,"
+	    "\"no\":false,\"nothing\":null,\"span\":{ \"raw\" :1e400},\"absent\":null}");
 }
 
 static void test_objects_and_arrays_nest(void **state)
@@ -180,7 +180,7 @@ static void write_all(struct jwrite *w)
 	jwrite_null(w, "null");
 }
 
-/* Whatever the limit falls on, the frame is either whole or gone, and what was there before stays. */
+/* Wherever the limit falls, the frame is either whole or gone, and what was there before stays. */
 static void test_a_frame_over_the_buffers_limit_is_taken_back(void **state)
 {
 	size_t whole, limit, i;

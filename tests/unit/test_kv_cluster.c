@@ -1,6 +1,6 @@
 /*
- * Puts on a cluster: they go to the leader, wait for one while there is none, and a mismatch is the leader's own
- * word. And reads of what was written.
+ * Puts on a cluster: they go to the leader, wait for one while there is none, and end as a mismatch only if the
+ * leader says so. Then reads of what was written.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static void get_path(struct ended *e, const char *path, uint64_t min_version, ui
 	assert_int_equal(e->times, 0);
 }
 
-/* With the mount known, so that puts and reads are sent at once. */
+/* The mount is known already, so that puts and reads are sent at once. */
 static int setup(void **state)
 {
 	struct ended first;
@@ -142,7 +142,7 @@ static void expect_puts(struct fakebao *nodes, unsigned first, unsigned second, 
 		assert_int_equal(fakebao_count(&nodes[i], SECRET), wanted[i]);
 }
 
-/* Nothing was written, and that is what it says. */
+/* Checks that nothing was written, and that the message says so. */
 static void expect_without_leader(struct ended e)
 {
 	assert_int_equal(e.times, 1);
@@ -163,7 +163,7 @@ static void test_a_put_goes_to_the_leader(void **state)
 	expect_puts(nodes, 0, 0, 2);
 }
 
-/* As behind a load balancer that hides the nodes. */
+/* A load balancer that hides the nodes has this effect. */
 static void test_where_no_leader_was_ever_found_any_node_gets_it_and_is_believed(void **state)
 {
 	struct fakebao *nodes = *state;
@@ -187,7 +187,7 @@ static void test_a_lost_leader_is_looked_for_and_nothing_is_sent_meanwhile(void 
 	fakebao_elect(nodes, FAKEBAO_NODES);
 	asked = fakebao_count(&nodes[0], FAKEBAO_LEADER);
 	expect_without_leader(put_within(nodes, NULL, 500));
-	assert_true(fakebao_count(&nodes[0], FAKEBAO_LEADER) > asked + 1); /* again and again */
+	assert_true(fakebao_count(&nodes[0], FAKEBAO_LEADER) > asked + 1); /* it is asked again and again */
 	expect_puts(nodes, 0, 0, 0);
 	fakebao_elect(nodes, 1);
 	assert_int_equal(put(nodes, NULL), CODE_NONE);
@@ -304,7 +304,7 @@ static void test_a_put_counts_as_sent_while_it_is_under_way_only(void **state)
 	under_way = start(&e, &cas, 5000);
 	assert_true(write_is_sent(under_way));
 	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 2);
-	assert_false(write_is_sent(under_way)); /* the mismatch is being confirmed: nothing was written */
+	assert_false(write_is_sent(under_way)); /* the mismatch is being confirmed, so nothing was written */
 	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(e.code, CODE_CAS_MISMATCH);
@@ -341,7 +341,7 @@ static void test_a_read_of_a_leader_that_does_not_answer_is_made_again_at_the_ne
 	uint64_t begin = clock_now_ms();
 
 	elect(nodes, 1);
-	assert_int_equal(put(nodes, NULL), CODE_NONE);             /* version 1 */
+	assert_int_equal(put(nodes, NULL), CODE_NONE);             /* this writes version 1 */
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}"); /* a standby that does not have it yet */
 	fakebao_answer(&nodes[2], SECRET, 200, read);
 	fakebao_hold(&nodes[1], SECRET, true);
@@ -361,7 +361,7 @@ static void test_a_read_that_only_finds_what_is_too_old_ends_unavailable_however
 	fakebao_answer(&nodes[0], SECRET, 404, "{\"errors\":[]}");
 	get(&e, 1, 500);
 	fakebao_until(nodes, fakebao_count(&nodes[0], SECRET) > 3);
-	fakebao_hold(&nodes[0], SECRET, true); /* its deadline comes in the midst of a question */
+	fakebao_hold(&nodes[0], SECRET, true); /* the deadline comes while a question is under way */
 	fakebao_until(nodes, e.times > 0);
 	assert_int_equal(e.code, CODE_UNAVAILABLE);
 }
@@ -386,7 +386,7 @@ static void test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_whil
 	struct ended e;
 
 	elect(nodes, 1);
-	/* so that the leader is asked, and nobody else */
+	/* After this the read asks the leader only. */
 	versions_doubt(versions, name_of("secret", "a"), clock_now_ms());
 	fakebao_answer(&nodes[1], SECRET, 404, "{\"errors\":[]}");
 	get(&e, 1, 1500);
@@ -435,7 +435,7 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 	assert_int_equal(e.version, 5);
 	assert_int_equal(fakebao_count(&nodes[0], SECRET), 0);
 	assert_int_equal(fakebao_count(&nodes[2], SECRET), 1);
-	/* And with none by the deadline there is no answer. */
+	/* With no leader by the deadline there is no answer. */
 	fakebao_elect(nodes, FAKEBAO_NODES);
 	leader_wrong(leader, nodes[2].address);
 	get(&e, 0, 300);
@@ -467,7 +467,7 @@ static void test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_th
 	assert_int_equal(fakebao_logged(nodes, "request 12: read: any -> leader"), 1);
 	assert_int_equal(fakebao_logged(nodes, "request 12: read: leader -> confirm"), 1);
 	assert_int_equal(fakebao_logged(nodes, "TOKEN-CANARY"), 0);
-	assert_int_equal(fakebao_logged(nodes, "secret"), 0); /* neither the mount nor the path */
+	assert_int_equal(fakebao_logged(nodes, "secret"), 0); /* the log holds neither the mount nor the path */
 }
 
 #define WITH_CLUSTER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -20,11 +20,12 @@
 #define MOUNT "/v1/sys/internal/ui/mounts/secret"
 /* n is the number of the read. */
 #define GIVEN \
-	"{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+	"{\"data\":{\"data\":{\"n\":%u},\"metadata\":{\"version\":7,\"created_time\":\"2026\"," \
+	"\"custom_metadata\":null}}}"
 #define WRITTEN "{\"data\":{\"version\":8,\"created_time\":\"2026\",\"custom_metadata\":null}}"
 #define SEALED "{\"errors\":[\"Vault is sealed\"]}"
 #define STALE_MS 300
-#define EARLY_MS 20 /* the loop's timers count from the turn in which they are set */
+#define EARLY_MS 20 /* a timer may end that much early, since the loop's clock stands still during a turn */
 
 static struct kv_wanted latest = { .max_age_ms = KV_ANY_AGE };
 
@@ -52,7 +53,7 @@ static int setup_cache(void **state)
 	return 0;
 }
 
-/* All that is in the cache is stale. */
+/* Whatever is in the cache is stale. */
 static int setup_stale(void **state)
 {
 	open_with(state, 0, 60000, 3600);
@@ -62,7 +63,7 @@ static int setup_stale(void **state)
 struct told {
 	unsigned times;
 	enum code code;
-	unsigned n; /* what the secret held */
+	unsigned n; /* what the secret held, which is the number of the read */
 	uint64_t version;
 	bool cached, stale;
 };
@@ -107,7 +108,7 @@ static struct told get_now(struct kv_bench *b)
 	return t;
 }
 
-/* What the cache answers at once; times 0: nothing. */
+/* Asks the cache alone. times is 0 if it has no answer. */
 static struct told ask_cache(struct kv_bench *b, const struct kv_wanted *wanted)
 {
 	struct told t = { .times = 0 };
@@ -168,7 +169,7 @@ static void test_a_thousand_callers_are_two_reads(void **state)
 	}
 }
 
-/* It is sent later than any of them came: here, the mount has to be asked for first. */
+/* The read is sent later than any of them came, since the mount has to be asked for first. */
 static void test_who_comes_before_the_read_is_sent_shares_it(void **state)
 {
 	struct kv_bench *b = *state;
@@ -234,7 +235,7 @@ static void test_a_read_that_nobody_waits_for_is_ended(void **state)
 	fakebao_until(b->f, reads(b) == 2);
 	kv_get_abandon(read);
 	get(b, &next, 5000);
-	fakebao_until(b->f, reads(b) == 3); /* at once: there is nothing to wait behind */
+	fakebao_until(b->f, reads(b) == 3); /* the next read is sent at once, since no read is before it */
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, next.times > 0);
 	assert_int_equal(next.n, 3);
@@ -481,7 +482,7 @@ static void test_it_can_be_turned_on_and_off(void **state)
 	fakebao_until(b->f, reads(b) == 3);
 	fakebao_hold(b->f, SECRET, false);
 	fakebao_until(b->f, t.times > 0 && written.times > 0);
-	/* read before a put had ended that had begun without the cache */
+	/* This was read before a put had ended that began without the cache. */
 	assert_int_equal(ask_cache(b, &latest).times, 0);
 	(void)get_now(b);
 	assert_int_equal(ask_cache(b, &latest).times, 1);
@@ -523,7 +524,7 @@ static void test_what_is_too_old_goes_by_itself(void **state)
 		fakebao_pass(b->f, 20);
 		kv_status(b->kv, &status);
 	} while (status.entries > 0);
-	(void)get_now(b); /* the timer was set anew */
+	(void)get_now(b); /* the timer must have been set again */
 	do {
 		fakebao_pass(b->f, 20);
 		kv_status(b->kv, &status);
@@ -580,7 +581,7 @@ static void test_a_stale_answer_comes_after_a_while_where_it_is_not(void **state
 	fakebao_hold(b->f, SECRET, false);
 }
 
-/* Were the read ended with the last one who waits, a slow OpenBao would never be heard again. */
+/* If the read ended with the last caller who waits for it, no answer of a slow OpenBao would ever arrive. */
 static void test_the_read_goes_on_and_brings_something_newer(void **state)
 {
 	struct kv_bench *b;
@@ -628,7 +629,7 @@ static void test_a_stale_answer_stands_in_for_a_sealed_openbao_only(void **state
 	fakebao_until(b->f, login_health(b->login) == HEALTH_UP);
 	assert_int_equal(get_now(b).code, CODE_NOT_FOUND);
 	fakebao_down(b->f);
-	assert_int_equal(get_now(b).code, CODE_UNAVAILABLE); /* it is gone */
+	assert_int_equal(get_now(b).code, CODE_UNAVAILABLE); /* not_found has removed it from the cache */
 }
 
 static void test_nothing_stale_for_one_who_wants_it_younger_or_newer(void **state)
@@ -655,7 +656,7 @@ static void test_nothing_stale_while_the_login_is_rejected(void **state)
 	fakebao_answer(b->f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	login_afresh(b->login);
 	fakebao_until(b->f, login_state(b->login) == LEASE_REJECTED);
-	(void)get_now(b); /* the token that is held does for this */
+	(void)get_now(b); /* the token that is still held suffices for this */
 	fakebao_down(b->f);
 	assert_int_equal(get_now(b).code, CODE_UNAVAILABLE);
 	fakebao_until(b->f, login_health(b->login) == HEALTH_DOWN);

@@ -19,23 +19,24 @@
 #define HELD "/v1/secret/data/held"
 #define OTHERS "/v1/secret/data/others"
 #define GIVEN \
-	"{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\",\"custom_metadata\":null}}}"
+	"{\"data\":{\"data\":{\"n\":1},\"metadata\":{\"version\":7,\"created_time\":\"2026\"," \
+	"\"custom_metadata\":null}}}"
 #define TIME_MS 20000u
 
 #define GREEDY 1u
 #define VICTIM 2u
 #define OTHER 3u
 #define SLOTS 32
-#define SHARED 8 /* of one user among others */
+#define SHARED 8 /* slots that one user gets while others want some */
 #define QUEUED 100
-#define FEW 10 /* of the greedy one's requests, while the victim waits */
+#define FEW 10 /* the greedy user's requests that may be served while the victim waits */
 
 struct told {
 	unsigned times;
 	enum code code;
 };
 
-static struct told queue[SLOTS + QUEUED]; /* the greedy one's */
+static struct told queue[SLOTS + QUEUED]; /* the greedy user's requests */
 
 static void on_told(void *arg, const struct kv_reply *reply)
 {
@@ -45,7 +46,7 @@ static void on_told(void *arg, const struct kv_reply *reply)
 	t->code = reply->failure != NULL ? reply->failure->code : CODE_NONE;
 }
 
-/* Of each version there is a read of its own. */
+/* Each version is a read of its own. */
 static void get_version(struct kv_bench *b, uint64_t caller, const char *path, uint64_t version, struct told *t)
 {
 	const struct kv_wanted wanted = { .name = name_of("secret", path),
@@ -78,7 +79,10 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The greedy one has the slots it may have, where nothing comes back, and many more requests waiting. */
+/*
+ * Takes all slots that the greedy user may have, for requests that are not answered, and has many more requests
+ * waiting.
+ */
 static void get_many(struct kv_bench *b, unsigned slots)
 {
 	memset(queue, 0, sizeof(queue));
@@ -136,7 +140,7 @@ static void test_nor_does_one_that_the_other_has_begun(void **state)
 	get(b, VICTIM, "a", &victim);
 	free_a_slot(b);
 	expect_before_the_queue(b, &victim);
-	assert_int_equal(greedy.times, 1); /* it was one read */
+	assert_int_equal(greedy.times, 1); /* both shared one read */
 	assert_int_equal(reads(b), 2);
 }
 
@@ -164,12 +168,12 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 	unsigned before;
 
 	fakebao_answer(b->f, SECRET, 429, "{\"errors\":[]}");
-	for (unsigned i = 0; i < 3; i++) { /* as many as may run */
+	for (unsigned i = 0; i < 3; i++) { /* as many reads of one secret as may run */
 		get(b, GREEDY, "a", &ahead[i]);
 		fakebao_until(b->f, reads(b) >= 2 + i);
 	}
 	get_many(b, SLOTS);
-	fakebao_pass(b->f, 100); /* their pauses end, and then they wait in the queue */
+	fakebao_pass(b->f, 100); /* their pauses end, and they wait in the queue */
 	before = reads(b);
 	fakebao_pass(b->f, 100);
 	assert_int_equal(reads(b), before);
@@ -180,8 +184,9 @@ static void test_nor_does_one_behind_a_read_that_is_tried_again(void **state)
 }
 
 /*
- * Two users share a read that waits for a slot; then the token dies, and while the daemon logs in both get one.
- * The read waits for the login once: it was sent twice, and was used after its end, when each slot made it wait.
+ * Two users share a read that waits for a slot. Then the token dies, and both get a slot while the daemon logs in.
+ * The read must wait for the login once. When it waited once for each slot, it was sent twice, and was used after
+ * its end.
  */
 static void test_a_second_slot_does_not_make_a_read_wait_for_the_login_twice(void **state)
 {

@@ -68,7 +68,7 @@ static void test_without_a_leader_there_is_no_address(void **state)
 	control_clear(&c);
 }
 
-/* As a dev server answers. */
+/* A dev server answers this. */
 static void test_single_node_counts_as_its_own_leader(void **state)
 {
 	struct control c = read_leader(200, "{\"ha_enabled\":false,\"is_self\":false,\"leader_address\":\"\"}");

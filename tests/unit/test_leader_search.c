@@ -17,7 +17,7 @@
 
 struct found {
 	unsigned times;
-	char node[64];        /* "": none */
+	char node[64];        /* "" if there is none */
 	struct leader *again; /* not NULL: searches once more from within the callback */
 };
 
@@ -81,7 +81,7 @@ static void test_a_leader_that_a_standby_names_is_asked_itself(void **state)
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, nodes[2].address);
 	assert_int_equal(fakebao_count(&nodes[1], FAKEBAO_LEADER), 0);
-	/* It was deposed, and the standby does not know yet. */
+	/* The leader was deposed, and the standby does not know that yet. */
 	fakebao_answer(&nodes[2], FAKEBAO_LEADER, 200,
 	    "{\"ha_enabled\":true,\"is_self\":false,\"leader_address\":\"\"}");
 	find(nodes, leader, &found);
@@ -194,7 +194,7 @@ static void test_searches_at_the_same_time_are_one(void **state)
 		assert_non_null(leader_find(leader, on_found, &found[i]));
 	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_LEADER) == 1);
 	fakebao_hold(&nodes[0], FAKEBAO_LEADER, false);
-	fakebao_until(nodes, found[0].times == 2); /* the second one is a search of its own */
+	fakebao_until(nodes, found[0].times == 2); /* the search from within the callback is one of its own */
 	assert_int_equal(found[1].times, 1);
 	assert_int_equal(found[2].times, 1);
 	assert_int_equal(fakebao_count(&nodes[0], FAKEBAO_LEADER), 2);
@@ -232,7 +232,7 @@ static void test_freeing_ends_a_search(void **state)
 struct confirmed {
 	unsigned times;
 	bool leads;
-	char active_time[64]; /* "": none */
+	char active_time[64]; /* "" if there is none */
 };
 
 static void on_confirmed(void *arg, bool leads, const char *active_time)
@@ -274,7 +274,7 @@ static void test_a_leader_that_does_not_confirm_is_forgotten(void **state)
 	assert_false(confirmed.leads);
 	assert_string_equal(confirmed.active_time, "");
 	assert_null(leader_known(leader));
-	/* Nor does one that says nothing by the deadline. */
+	/* A node that says nothing by the deadline does not count either. */
 	fakebao_elect(nodes, 1);
 	find(nodes, leader, &found);
 	fakebao_hold(&nodes[1], FAKEBAO_LEADER, true);

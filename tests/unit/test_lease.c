@@ -185,7 +185,7 @@ static void test_a_failed_renewal_means_a_login_now_and_keeps_the_token(void **s
 	assert_true(lease_live(&l, now + 50));
 	lease_login_failed(&l, now + 60, LEASE_FAILED);
 	assert_true(lease_live(&l, START + 100 * SECOND - 1));
-	/* No more renewals of it: next comes a login, or its end. */
+	/* The token is not renewed any more: next comes a login, or its end. */
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 }
 
@@ -200,7 +200,7 @@ static void test_a_held_token_is_dropped_when_its_lease_ends(void **state)
 	assert_int_equal(lease_step(&l, START + 100 * SECOND), LEASE_LOGIN);
 	assert_false(l.held);
 	assert_false(l.renew_under_way);
-	/* What its renewal says after that is of no interest. */
+	/* A renewal of the dropped token that ends after that does not count. */
 	lease_renew_ok(&l, START + 101 * SECOND, START + 70 * SECOND, 100 * SECOND, true);
 	assert_false(l.held);
 	assert_int_equal(l.state, LEASE_LOGGING_IN);
@@ -308,7 +308,7 @@ static void test_a_new_login_ends_the_care_for_the_old_token(void **state)
 	assert_int_equal(l.state, LEASE_SERVING);
 	assert_false(l.renew_under_way);
 	assert_false(l.near_max);
-	/* The old token's renewal, had it not been cancelled, would say nothing of the new one. */
+	/* The old token's renewal says nothing of the new one. */
 	lease_renew_ok(&l, now, now, 3 * SECOND, true);
 	lease_renew_failed(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);

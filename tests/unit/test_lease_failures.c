@@ -141,7 +141,7 @@ static void test_a_held_token_serves_on_while_logins_fail(void **state)
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_UNREACHABLE);
 	assert_true(lease_live(&l, START + 100 * SECOND - 1));
-	/* Its end changes nothing in what is waited for. */
+	/* The token's end does not change what is waited for. */
 	assert_true(lease_next(&l) == START + 100 * SECOND);
 	assert_int_equal(lease_step(&l, START + 100 * SECOND), LEASE_NOTHING);
 	assert_false(l.held);
@@ -194,7 +194,7 @@ static void test_at_most_three_contents_are_refused_in_fifteen_minutes(void **st
 	lease_credential_changed(&l, now + 250);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	assert_true(now == START + 15 * MINUTE);
-	/* The window moves on: the next has to wait for the second one's end. */
+	/* The window moves on: the next login waits until the second refusal is old enough. */
 	lease_login_failed(&l, now, LEASE_REFUSED);
 	lease_credential_changed(&l, now);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
@@ -227,7 +227,7 @@ static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
 	(void)state;
 	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
 	assert_true(lease_next(&l) == START + SECOND);
-	/* And one that came after the window had passed. */
+	/* A refusal before the window does not count either. */
 	l = failed(LOWEST, LEASE_REFUSED);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_DENIED);
@@ -285,7 +285,7 @@ static void test_a_dead_token_is_dropped_and_a_login_follows_at_once(void **stat
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
 	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 	assert_true(lease_waits(&l));
-	/* Told again: nothing more. */
+	/* Reporting the dead token again changes nothing. */
 	lease_dead(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 }

@@ -18,7 +18,7 @@
 
 static uint64_t seed;
 
-/* xorshift64*: the same run every time. */
+/* xorshift64* gives the same numbers in every run. */
 static uint64_t roll(uint64_t low, uint64_t high)
 {
 	seed ^= seed >> 12;
@@ -39,14 +39,14 @@ static uint64_t dice(void *arg, uint64_t low, uint64_t high)
 struct world {
 	struct lease l;
 	uint64_t now;
-	/* the server */
+	/* The server's side. */
 	uint64_t ttl, max_ttl, rtt;
 	uint64_t down_from, down_until;
 	bool refuses;
 	uint64_t token_made;
-	/* under way: when they were started, and when they are answered; 0: not */
+	/* Requests under way: when they were sent, and when they are answered; 0: none. */
 	uint64_t login_since, login_at, renew_since, renew_at;
-	/* what was seen */
+	/* Results. */
 	unsigned logins, renewals, attempts;
 	uint64_t without_token; /* ms without a live token since the first login */
 };
@@ -115,7 +115,7 @@ static void step(struct world *w)
 	}
 }
 
-/* Goes on for ms, millisecond by millisecond. */
+/* Lets ms milliseconds pass, one by one. */
 static void pass(struct world *w, uint64_t ms)
 {
 	for (uint64_t end = w->now + ms; w->now < end; w->now++) {
@@ -231,7 +231,7 @@ static void test_a_machine_that_slept_two_hours_is_back_with_one_login(void **st
 	pass(&w, SECOND);
 	assert_int_equal(w.attempts, 2);
 	assert_true(lease_live(&w.l, w.now));
-	/* Asleep in the middle of a login: its answer is there on waking. */
+	/* The machine slept in the middle of a login, whose answer is there when it wakes up. */
 	w = world_new(HOUR, 24 * HOUR);
 	step(&w);
 	w.now += 2 * HOUR;
@@ -245,11 +245,11 @@ static void test_a_machine_that_slept_two_hours_is_back_with_one_login(void **st
 /* -- promises, whatever happens ------------------------------------------------------------------------------ */
 
 struct history {
-	uint64_t login_started, login_failed; /* the latest; 0: none, or it worked */
-	uint64_t dead_login;                  /* the latest that a dead token caused */
-	bool dead;                            /* the next login is one */
-	uint64_t renew_started;               /* of the token held */
-	uint64_t expires;                     /* of the token held, by its grants */
+	uint64_t login_started, login_failed; /* the latest; login_failed is 0 if it worked */
+	uint64_t dead_login;                  /* the latest login that a dead token caused */
+	bool dead;                            /* the next login will be such a one */
+	uint64_t renew_started;               /* of the token that is held */
+	uint64_t expires;                     /* of the token that is held, by its grants */
 	uint64_t refused[4];
 };
 
@@ -288,7 +288,7 @@ static void check(const struct lease *l, const struct history *h, uint64_t now)
 		assert_false(l->renew_under_way);
 	if (l->state == LEASE_RENEWING)
 		assert_true(l->renew_under_way);
-	/* Never used past its end, and never without a way to the next one. */
+	/* A token is never used past its end, and there is always something that leads to the next one. */
 	assert_true(!lease_live(l, now) || now < h->expires);
 	if (lease_live(l, now) && l->expires != CLOCK_NEVER)
 		assert_true(next <= l->expires);
@@ -430,7 +430,7 @@ static void test_the_promises_hold_over_random_events(void **state)
 		steps(&l, &h, now);
 		for (int i = 0; i < 100000; i++) {
 			now += some_time(&l, now);
-			/* Time passes first: what has come due is done, as the driver's timer does. */
+			/* Time passes first: what has come due is done, as the daemon's timer does it. */
 			steps(&l, &h, now);
 			some_event(&l, &h, now);
 			steps(&l, &h, now);
@@ -439,7 +439,7 @@ static void test_the_promises_hold_over_random_events(void **state)
 			locked_out += l.locked_out;
 		}
 	}
-	/* The events do lead everywhere. */
+	/* Check that the random events led to every state. */
 	for (int s = LEASE_LOGGING_IN; s < LEASE_STOPPING; s++)
 		assert_true(visited[s] > 1000);
 	assert_true(near_max > 1000);

@@ -25,7 +25,7 @@
 /* Standard error as it was, and the two ends of what stands in for it. */
 static int before, reader;
 
-/* SOCK_SEQPACKET keeps writes apart, so that one read is one write. */
+/* SOCK_SEQPACKET keeps writes apart, so that one read is one line. */
 static int setup(void **state)
 {
 	int ends[2];
@@ -62,7 +62,7 @@ static const char *next(void)
 	return line;
 }
 
-/* The next line from its level on: the time is checked and left out. */
+/* Returns the next line without its time, which is checked here. */
 static const char *next_text(void)
 {
 	const char *form = "dddd-dd-ddTdd:dd:dd.dddZ ", *line = next(), *p = line;
@@ -226,7 +226,7 @@ static void test_a_cut_does_not_split_a_character(void **state)
 	}
 }
 
-/* Of so many kinds that none is left out as one too many. */
+/* Logs a line of one of so many kinds that none is left out because of the limit for a kind. */
 static void log_of_many_kinds(unsigned long i, const char *text)
 {
 	static const char formats[4 * LOG_LIMIT_KINDS][3] = { [0 ... 4 * LOG_LIMIT_KINDS - 1] = "%s" };
@@ -279,7 +279,7 @@ static void test_one_kind_of_line_does_not_flood(void **state)
 	log_info("another");
 	while (strncmp(next_text(), "info: the same", 14) == 0)
 		lines++;
-	assert_int_equal(lines, LOG_LIMIT_LINES); /* and it was "another" that ended the loop */
+	assert_int_equal(lines, LOG_LIMIT_LINES); /* the loop ended because it read "another" */
 	log_stop(0);
 	assert_string_equal(next_text(), "info: 980 more lines like this one were left out: the same 999\n");
 }
@@ -328,7 +328,7 @@ static void test_the_thread_says_what_was_dropped_once_it_is_read_again(void **s
 	assert_int_equal(log_start(), 0);
 	for (unsigned long i = 0; i < lines; i++)
 		log_of_many_kinds(i, text);
-	/* All of it went into the queue or was dropped by now, and nobody has read a line. */
+	/* By now every line went into the queue or was dropped, and none was read. */
 	fcntl(reader, F_SETFL, fcntl(reader, F_GETFL) & ~O_NONBLOCK);
 	for (written = 0;; written++) {
 		ssize_t n = recv(reader, line, sizeof(line) - 1, 0);
@@ -342,7 +342,10 @@ static void test_the_thread_says_what_was_dropped_once_it_is_read_again(void **s
 	log_stop(60000);
 }
 
-/* In a process of its own, since the thread stays stuck. Its exit status: 7 if it came to its end. */
+/*
+ * This runs in a process of its own, since the thread stays stuck. The process ends with status 7 if log_stop
+ * returned.
+ */
 static void test_a_reader_that_never_comes_back_does_not_hold_up_the_end(void **state)
 {
 	char text[1000];

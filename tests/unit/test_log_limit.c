@@ -1,5 +1,5 @@
 /*
- * Which log lines are left out, with times of the test's own.
+ * Which log lines are left out. The tests give the times.
  */
 #include <stdarg.h>
 #include <stddef.h>

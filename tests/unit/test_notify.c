@@ -45,7 +45,7 @@ static int teardown(void **state)
 	return unlink(getenv("NOTIFY_SOCKET"));
 }
 
-/* What came, or "". */
+/* Returns the message that came, or "". */
 static const char *told(void)
 {
 	static char text[4096];
@@ -67,7 +67,7 @@ static void test_states(void **state)
 	notify_ready(n);
 	assert_string_equal(told(), "READY=1");
 	notify_reloading(n);
-	now_us = clock_now_us(); /* since boot as well, if the machine has not slept */
+	now_us = clock_now_us(); /* the boot clock is equal if the machine has not slept */
 	assert_int_equal(sscanf(told(), "RELOADING=1\nMONOTONIC_USEC=%llu", &us), 1);
 	assert_true(us > 0 && us <= now_us);
 	notify_stopping(n);
@@ -102,7 +102,7 @@ static void test_signs_of_life_come_from_the_loop_alone(void **state)
 	setenv("WATCHDOG_USEC", "100000", 1);
 	n = notify_new(base);
 	assert_null(getenv("WATCHDOG_USEC"));
-	usleep(200000); /* the loop does not run */
+	usleep(200000); /* the loop does not run meanwhile */
 	assert_string_equal(told(), "");
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(event_base_loop(base, EVLOOP_ONCE), 0);

@@ -27,7 +27,7 @@
 struct heard {
 	struct call call;
 	unsigned ended;
-	struct failure why; /* code CODE_NONE: with the reply in buf */
+	struct failure why; /* CODE_NONE: the call was answered with the reply in buf */
 	struct buf buf;
 };
 

@@ -66,7 +66,7 @@ static unsigned told(const struct asker *askers, size_t n, enum code code)
 	return with;
 }
 
-/* Asks alone, and waits for the word. */
+/* Makes one request and waits for its result. */
 static struct asker asked(struct bench *b)
 {
 	struct asker asker = { 0 };
@@ -92,7 +92,7 @@ static struct bench bench_with(struct fakebao *f, struct login *login)
 	return b;
 }
 
-/* Of a daemon that has logged in. */
+/* The daemon has logged in. */
 static struct bench bench_open(struct fakebao *f)
 {
 	return bench_with(f, login_helper_serving(f, 3600, true));
@@ -339,14 +339,15 @@ static void test_a_request_that_nobody_waits_for_is_cancelled(void **state)
 	probe_abandon(gone.wait);
 	ask(&b, &next, 10000);
 	fakebao_until(b.f, fakebao_count(b.f, FAKEBAO_HEALTH) == 2);
-	assert_true(clock_now_ms() - begin < 4000); /* later the first would have been sent again anyway */
+	/* After 5 s the first request would have been sent again anyway. */
+	assert_true(clock_now_ms() - begin < 4000);
 	fakebao_hold(b.f, FAKEBAO_HEALTH, false);
 	fakebao_until(b.f, next.times == 1);
 	assert_int_equal(next.code, CODE_NONE);
 	bench_close(&b);
 }
 
-/* Else a connection that died without a word would be waited for as long as there is anybody who waits. */
+/* Otherwise a connection that died without a word would be waited for as long as anybody waits. */
 static void test_a_request_that_hangs_is_sent_again(void **state)
 {
 	struct bench b = bench_open(*state);
@@ -358,7 +359,7 @@ static void test_a_request_that_hangs_is_sent_again(void **state)
 	fakebao_until(b.f, fakebao_count(b.f, FAKEBAO_HEALTH) == 1);
 	fakebao_pass(b.f, 4500);
 	assert_int_equal(fakebao_count(b.f, FAKEBAO_HEALTH), 1);
-	/* The login asks, too, because of the first one's silence. */
+	/* The third is the login's own question, since the first one got no answer. */
 	fakebao_until(b.f, fakebao_count(b.f, FAKEBAO_HEALTH) == 3);
 	assert_in_range(clock_now_ms() - begin, 5000, 7500);
 	assert_int_equal(asker.times, 0);

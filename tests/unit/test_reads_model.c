@@ -25,7 +25,7 @@
 #define NODES 3 /* the first one leads */
 #define CALLERS_MAX 40
 #define STEPS 1000000u /* interleavings in each of the worlds */
-#define HISTORY 4096   /* of a path's versions */
+#define HISTORY 4096   /* how many of a path's versions are remembered */
 #define FOREIGN_MAX 4
 
 /* -- chance -------------------------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static uint64_t chance(uint64_t n)
 	return seed % n;
 }
 
-/* Mostly little, at times much, now and then very much. */
+/* The latency is mostly small, sometimes large, and rarely very large. */
 static uint64_t latency(void)
 {
 	switch (chance(20)) {
@@ -63,11 +63,11 @@ static uint64_t newer(uint64_t a, uint64_t b)
 
 struct secret {
 	char name[8];
-	uint64_t version;        /* the leader's */
+	uint64_t version;        /* the version at the leader */
 	uint64_t wrote[HISTORY]; /* when each version was made, modulo HISTORY */
-	uint64_t known[NODES];   /* what each node knows */
-	uint64_t acknowledged;   /* the newest of those that a put through the daemon was acknowledged with … */
-	uint64_t foreign;        /* … and of those by somebody else */
+	uint64_t known[NODES];   /* the version that each node has */
+	uint64_t acknowledged;   /* the newest version that a put through the daemon was acknowledged with … */
+	uint64_t foreign;        /* … and the newest that somebody else's put was acknowledged with */
 	uint64_t put_sent;       /* when the daemon sent its latest put */
 };
 
@@ -81,7 +81,7 @@ struct caller {
 	struct world *world;
 	struct secret *secret;
 	uint64_t deadline, began;
-	uint64_t least; /* what was acknowledged when it began */
+	uint64_t least; /* the newest version that was acknowledged when it began */
 };
 
 struct event {
@@ -91,12 +91,12 @@ struct event {
 	struct secret *secret;
 	unsigned node;
 	uint64_t version;
-	/* of a read */
+	/* These belong to a read. */
 	struct flight *flight; /* NULL: cancelled */
 	bool leader;
 	struct cache_secret *held;
 	uint64_t ticket, sent;
-	/* of a put */
+	/* These belong to a put. */
 	bool foreign, answered; /* not answered: the outcome stays unknown to the caller, who has gone */
 };
 
@@ -106,7 +106,7 @@ TAILQ_HEAD(callers, caller);
 struct world {
 	uint64_t now;
 	uint64_t max_age; /* 0: no cache */
-	bool standbys;    /* else there is the leader alone */
+	bool standbys;    /* false: there is the leader alone */
 	struct flights *flights;
 	struct cache *cache;
 	struct versions *versions;
@@ -170,7 +170,7 @@ static void send_read(struct world *w, struct flight *flight, struct secret *s)
 	ask_a_node(w, &first, ask_leader);
 }
 
-/* At times a read waits, for a login or its turn, before it is sent. */
+/* Some reads wait, for a login or a slot, before they are sent. */
 static int begin_flight(void *arg, struct flight *flight)
 {
 	struct world *w = arg;
@@ -198,7 +198,7 @@ static void cancel_flight(void *arg, struct flight *flight)
 	struct event *e = flight->work;
 
 	release(arg, e);
-	e->flight = NULL; /* the node may answer, nobody hears it */
+	e->flight = NULL; /* the node may answer, but nobody hears it */
 }
 
 static void free_caller(struct caller *c)
@@ -220,7 +220,7 @@ static void told(struct world *w, struct caller *c, uint64_t version)
 		    (unsigned long long)version, (unsigned long long)w->now);
 }
 
-/* As read.c: what is too old is asked for again at the leader. */
+/* Does what read.c does: if the version is too old, the leader is asked. */
 static void read_answered(struct world *w, struct event *e)
 {
 	struct flight *flight = e->flight;
@@ -252,7 +252,7 @@ static void read_answered(struct world *w, struct event *e)
 	flight_free(flight);
 }
 
-/* An answer from the cache may be as old as it says, and no older than it may be. */
+/* Asks the cache, and checks that its answer is no older than it may be. */
 static bool cached(struct world *w, const struct secret *s)
 {
 	const struct cache_value *value = w->cache != NULL ? cache_find(w->cache, name_of("m", s->name), w->now)
@@ -266,7 +266,7 @@ static bool cached(struct world *w, const struct secret *s)
 		    (unsigned long long)value->version, s->name, (unsigned long long)s->acknowledged);
 	if (value->sent_ms < s->put_sent)
 		fail_msg("after a put of %s was sent, the cache gives what was read before it", s->name);
-	/* Where there is but one node, what was read was the latest when it was read. */
+	/* With one node, a read gives the version that was the latest at that time. */
 	next = value->version + 1;
 	if (!w->standbys && next <= s->version && next + HISTORY > s->version &&
 	    s->wrote[next % HISTORY] + w->max_age <= w->now)
@@ -289,7 +289,7 @@ static void get(struct world *w)
 	c->world = w;
 	c->secret = s;
 	c->began = w->now;
-	/* The daemon knows nothing of what others write, and one that asks a standby may not see it yet. */
+	/* The daemon does not know what others write, and a read at a standby may not see it yet. */
 	c->least = w->standbys || s->acknowledged > s->foreign ? s->acknowledged : s->foreign;
 	c->deadline = w->now + (chance(10) == 0 ? chance(20) : 1000);
 	TAILQ_INSERT_TAIL(&w->callers, c, link);
@@ -307,7 +307,7 @@ static void put(struct world *w)
 		return;
 	e = plan(w, PUT_AT_NODE, s, latency() / 2);
 	e->foreign = foreign;
-	e->answered = chance(8000) != 0; /* from then on all reads go to the leader for a minute */
+	e->answered = chance(8000) != 0; /* if not, all reads go to the leader for a minute */
 	w->nforeign += foreign;
 	w->puts++;
 	if (foreign || w->cache == NULL)
@@ -520,19 +520,19 @@ static void live(uint64_t max_age, bool standbys)
 	assert_true(w.answers > STEPS / 100);
 	assert_true(w.puts > STEPS / 100);
 	assert_true(w.gone > STEPS / 1000);
-	assert_true(w.reads < w.answers); /* they do share */
+	assert_true(w.reads < w.answers); /* reads are shared */
 	assert_true(max_age == 0 || w.hits > STEPS / 100);
 	close_world(&w);
 }
 
-/* With one node that answers as it is, by whomever the write was. */
+/* With one node the promise covers writes by anybody. */
 static void test_no_get_gives_less_than_was_acknowledged_before_it(void **state)
 {
 	(void)state;
 	live(0, false);
 }
 
-/* And as far as the daemon has written itself, whichever node answers. */
+/* With standbys the promise covers what was written through the daemon, whichever node answers. */
 static void test_nor_with_standbys_that_lag_behind(void **state)
 {
 	(void)state;

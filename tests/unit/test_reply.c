@@ -101,12 +101,11 @@ static void test_a_failure_is_written_with_all_its_facts(void **state)
 	(void)state;
 	failure_set(&f, CODE_CAS_MISMATCH, "cas mismatch");
 	f.status = 400;
-	f.deleted = true; /* means nothing for this code */
+	f.deleted = true; /* this has no effect with this code */
 	f.version = 7;
 	assert_int_equal(reply_failure(&out, (struct jspan){ "7", 1, JSON_NUMBER }, &f), 0);
-	assert_written(
-	    "{\"id\":7,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\",\"status\":400,"
-	    "\"retryable\":false}}");
+	assert_written("{\"id\":7,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\","
+		       "\"status\":400,\"retryable\":false}}");
 	buf_truncate(&out, 0);
 	failure_set(&f, CODE_NOT_FOUND, "deleted");
 	f.status = 404;
@@ -120,8 +119,8 @@ static void test_a_failure_is_written_with_all_its_facts(void **state)
 	failure_set(&f, CODE_NOT_FOUND, "no such secret");
 	assert_int_equal(reply_failure(&out, no_id, &f), 0);
 	assert_written(
-	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"no such secret\",\"status\":0,"
-	    "\"retryable\":false}}");
+	    "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"not_found\",\"message\":\"no such secret\","
+	    "\"status\":0,\"retryable\":false}}");
 }
 
 static void test_a_failure_with_an_unusable_message_is_answered_all_the_same(void **state)
@@ -140,7 +139,7 @@ static void test_a_failure_with_an_unusable_message_is_answered_all_the_same(voi
 		assert_string_equal(reply.failure.message, code_meaning(CODE_SEALED));
 		buf_truncate(&out, 0);
 	}
-	memset(f.message, 'x', sizeof(f.message)); /* not even ended */
+	memset(f.message, 'x', sizeof(f.message)); /* the text is not even terminated */
 	assert_int_equal(reply_failure(&out, no_id, &f), 0);
 	assert_int_equal(decode_written(), 0);
 }
@@ -197,8 +196,9 @@ static void test_a_get_is_read_back(void **state)
 	(void)state;
 	assert_int_equal(
 	    decode(
-		"{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"2026-01-01T00:00:00Z\",\"metadata\":{\"a\":\"b\"},"
-		"\"age_ms\":12,\"stale\":true,\"data\":{\"big\":12345678901234567000,\"u\":\"\\u0000\"}}"),
+		"{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"2026-01-01T00:00:00Z\","
+		"\"metadata\":{\"a\":\"b\"},\"age_ms\":12,\"stale\":true,\"data\":{\"big\":12345678901234567000,"
+		"\"u\":\"\\u0000\"}}"),
 	    0);
 	assert_true(reply.ok);
 	assert_span(reply.id, "7");
@@ -212,7 +212,7 @@ static void test_a_get_is_read_back(void **state)
 	assert_int_equal(reply.failure.code, CODE_NONE);
 }
 
-/* One of the members of a get's reply, its name as it is or with its first letter escaped. */
+/* Writes one of the members of a get's reply. Its name is plain, or has its first letter escaped. */
 static char *put_member(char *p, size_t i, bool escaped)
 {
 	static const char *const members[][2] = { { "id", "7" }, { "ok", "true" }, { "version", "3" },
@@ -228,7 +228,7 @@ static char *put_member(char *p, size_t i, bool escaped)
 static void test_members_are_found_in_any_order_and_under_any_escapes(void **state)
 {
 	enum { MEMBERS = 10 };
-	/* none shares a divisor with MEMBERS: each visits them all */
+	/* No step shares a divisor with MEMBERS, so each visits all members. */
 	static const size_t steps[] = { 1, 3, 7, 9 };
 	char text[1000], *p;
 	size_t step, first, i;
@@ -320,9 +320,9 @@ static void test_the_replies_of_a_stream_are_read_back(void **state)
 static void test_members_it_does_not_know_are_passed_over(void **state)
 {
 	(void)state;
-	assert_int_equal(
-	    decode(
-		"{\"new\":{\"ok\":[1e400,null]},\"id\":1,\"newer\":7,\"newer\":8,\"\":0,\"ok\":true,\"Version\":[]}"),
+	assert_int_equal(decode(
+			     "{\"new\":{\"ok\":[1e400,null]},\"id\":1,\"newer\":7,\"newer\":8,\"\":0,\"ok\":true,"
+			     "\"Version\":[]}"),
 	    0);
 	assert_true(reply.ok);
 	assert_int_equal(
@@ -345,9 +345,8 @@ static void test_a_code_it_does_not_know_is_internal_and_keeps_its_message(void 
 	assert_int_equal(reply.failure.status, 503);
 	assert_string_equal(reply.failure.message, "too hot");
 	assert_int_equal(
-	    decode(
-		"{\"id\":1,\"ok\":false,\"error\":{\"code\":\"a code whose name is longer than any that there is\","
-		"\"message\":\"m\"}}"),
+	    decode("{\"id\":1,\"ok\":false,\"error\":{\"code\":\"a code whose name is longer than any that there "
+		   "is\",\"message\":\"m\"}}"),
 	    0);
 	assert_int_equal(reply.failure.code, CODE_INTERNAL);
 }
@@ -448,8 +447,10 @@ static void test_what_is_no_reply_is_refused(void **state)
 static void test_every_truncation_of_a_reply_is_refused(void **state)
 {
 	static const char *const texts[] = {
-		"{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"x\",\"metadata\":null,\"data\":{\"k\":[1,\"\\u00e9\"]}}",
-		"{\"id\":7,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"m\",\"status\":503,\"retryable\":true}}",
+		"{\"id\":7,\"ok\":true,\"version\":3,\"created_time\":\"x\",\"metadata\":null,\"data\":{\"k\":[1,"
+		"\"\\u00e9\"]}}",
+		"{\"id\":7,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"m\",\"status\":503,"
+		"\"retryable\":true}}",
 	};
 	size_t i, n;
 

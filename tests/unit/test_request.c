@@ -136,10 +136,9 @@ static void test_a_probe_takes_a_timeout_and_nothing_else(void **state)
 static void test_a_get_with_everything(void **state)
 {
 	(void)state;
-	assert_int_equal(
-	    decode(
-		"{\"id\":7,\"op\":\"kv.get\",\"mount\":\"team/kv\",\"path\":\"app/db\",\"version\":3,\"min_version\":2,"
-		"\"max_age_ms\":0,\"timeout_ms\":600000}"),
+	assert_int_equal(decode(
+			     "{\"id\":7,\"op\":\"kv.get\",\"mount\":\"team/kv\",\"path\":\"app/db\",\"version\":3,"
+			     "\"min_version\":2,\"max_age_ms\":0,\"timeout_ms\":600000}"),
 	    0);
 	assert_int_equal(request.op, OP_KV_GET);
 	assert_string_equal(secret_mount(&request.name), "team/kv");
@@ -166,7 +165,8 @@ static void test_a_get_with_only_what_it_needs(void **state)
 static void test_a_puts_data_is_its_own_bytes(void **state)
 {
 	static const char data[] =
-	    "{ \"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"k\":1,\"k\":null }";
+	    "{ \"big\":12345678901234567000,\"f\":1e-7,\"u\":\"\\u0000\xc3\xa9\",\"deep\":[[[]]],\"k\":1,"
+	    "\"k\":null }";
 	char text[300];
 
 	(void)state;
@@ -192,9 +192,8 @@ static void test_names_and_ops_compare_after_unescaping(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    decode(
-		"{\"i\\u0064\":1,\"\\u006fp\":\"kv\\u002eput\",\"p\\u0061th\":\"\\u0070\",\"mount\":\"m\",\"data\":{},"
-		"\"c\\u0061s\":5}"),
+	    decode("{\"i\\u0064\":1,\"\\u006fp\":\"kv\\u002eput\",\"p\\u0061th\":\"\\u0070\",\"mount\":\"m\","
+		   "\"data\":{},\"c\\u0061s\":5}"),
 	    0);
 	assert_int_equal(request.op, OP_KV_PUT);
 	assert_string_equal(secret_path(&request.name), "p");
@@ -439,7 +438,7 @@ static void test_the_id_is_found_although_something_else_is_wrong(void **state)
 		assert_int_equal(decode(bad[i]), -1);
 		assert_id("77");
 	}
-	/* Which of two is meant cannot be known. */
+	/* Nobody can know which of the two is meant. */
 	assert_refused("{\"id\":77,\"id\":78,\"op\":\"ping\"}", CODE_INVALID_REQUEST, "member \"id\" is repeated");
 	assert_int_equal(request.id.len, 0);
 }
@@ -462,7 +461,8 @@ static void test_what_is_not_a_json_object_is_an_invalid_request(void **state)
 static void test_every_truncation_of_a_request_is_refused(void **state)
 {
 	static const char text[] =
-	    "{\"id\":\"a\",\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p/q\",\"data\":{\"k\":[1,\"\\u00e9\"]},\"cas\":3}";
+	    "{\"id\":\"a\",\"op\":\"kv.put\",\"mount\":\"m\",\"path\":\"p/q\",\"data\":{\"k\":[1,\"\\u00e9\"]},"
+	    "\"cas\":3}";
 	size_t n;
 
 	(void)state;
@@ -541,7 +541,9 @@ static void test_clients_can_ask_for_a_path_beforehand(void **state)
 	assert_true(request_path_ok("gr\xc3\xbc\xc3\x9f/..x", 20));
 }
 
-/* Builds a put whose data is nested that deep, the object itself counted; or a member of another name. */
+/*
+ * Makes a put whose data is nested that deep, the object itself counted. With another name the object is no data.
+ */
 static char *deep_put(const char *name, unsigned depth)
 {
 	char *text = malloc(2 * (size_t)depth + 200), *p = text;

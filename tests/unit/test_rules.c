@@ -161,7 +161,7 @@ static void test_a_unit_of_a_user_counts_only_beside_his_uid(void **state)
 	assert_true(rule_names(&rule, &peer));
 	peer.user_unit = NULL;
 	assert_false(rule_names(&rule, &peer));
-	/* That of the system's manager is another. */
+	/* The user manager's unit and the system manager's unit are different things. */
 	peer.unit = unit;
 	assert_false(rule_names(&rule, &peer));
 }
@@ -330,7 +330,7 @@ static void test_patterns_match_the_whole_path(void **state)
 			fail_msg("\"%s\" on \"%s\"", cases[i].pattern, cases[i].text);
 }
 
-/* As the definition says it: a star is nothing, or one byte and a star. */
+/* Matches by definition: a star is nothing, or one byte and a star. */
 static bool naive_match(const char *pattern, const char *text)
 {
 	if (*pattern == '\0')

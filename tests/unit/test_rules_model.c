@@ -153,7 +153,7 @@ static void make_peer(struct peer *peer, gid_t groups[VALUES_MAX])
 		.unit_is_sure = roll(3) > 0 };
 	for (size_t i = 0; i < peer->ngroups; i++)
 		groups[i] = 1000 + roll(4);
-	/* Const in the table, and nobody writes to them. */
+	/* The strings of the table are constants, and nobody writes to them. */
 	peer->unit = roll(3) ? (char *)(uintptr_t)ONE_OF(unit_names) : NULL;
 	peer->user_unit = roll(2) ? (char *)(uintptr_t)ONE_OF(unit_names) : NULL;
 }
@@ -194,7 +194,7 @@ static void test_random_rules_agree_with_a_naive_matcher(void **state)
 		rules_index_free(index);
 		rules_free(&rules);
 	}
-	/* Else it would compare nothing with nothing. */
+	/* Otherwise the test would compare nothing with nothing. */
 	assert_in_range(allowed, RULE_SETS * REQUESTS / 20, RULE_SETS * REQUESTS * 19 / 20);
 }
 

@@ -43,7 +43,7 @@ void explicit_bzero(void *p, size_t n)
 	wipe_and_note(p, n);
 }
 
-/* What a fortified build calls. */
+/* A fortified build calls this one. */
 void __explicit_bzero_chk(void *p, size_t n, size_t room)
 {
 	assert_true(n <= room);
@@ -112,7 +112,7 @@ static void test_calloc_zeroes_and_checks_for_overflow(void **state)
 		p = secmem_malloc(sizeof(zeros));
 		assert_non_null(p);
 		memset(p, 0xff, sizeof(zeros));
-		free(p); /* not wiped, so that the next one may get it dirty */
+		free(p); /* this one is not wiped, so that the next block may get its bytes */
 		p = secmem_calloc(3, sizeof(zeros) / 3);
 		assert_non_null(p);
 		assert_memory_equal(p, zeros, sizeof(zeros));
@@ -122,7 +122,7 @@ static void test_calloc_zeroes_and_checks_for_overflow(void **state)
 	assert_null(secmem_calloc(huge / 2, 3));
 	assert_int_equal(errno, ENOMEM);
 	assert_null(secmem_calloc(3, huge / 2));
-	assert_null(secmem_calloc(huge / 16 + 2, 16)); /* wraps around to 16 */
+	assert_null(secmem_calloc(huge / 16 + 2, 16)); /* the product wraps around to 16 */
 }
 
 static void test_strings_are_copied(void **state)

@@ -51,7 +51,7 @@ static void test_of_a_requests_name_a_copy_is_held(void **state)
 	const struct secret_name *held;
 
 	(void)state;
-	name->references = 0; /* as in a request */
+	name->references = 0; /* a request sets it so */
 	held = secret_name_hold(name);
 	assert_ptr_not_equal(held, name);
 	assert_int_equal(held->references, 1);

@@ -19,7 +19,7 @@ struct fixture {
 	struct slots *slots;
 	struct request {
 		struct slot slot;
-		bool came; /* by the callback */
+		bool came; /* it came by the callback */
 	} a[100], b[100];
 };
 
@@ -53,7 +53,7 @@ static void ask(struct fixture *f, uint64_t caller, struct request *requests, si
 {
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(slots_ask(f->slots, &requests[i].slot, caller, on_slot, &requests[i]), 0);
-		assert_false(requests[i].came); /* only from the loop */
+		assert_false(requests[i].came); /* slots are given from the loop only */
 	}
 }
 
@@ -62,7 +62,7 @@ static void end(struct request *request)
 	slot_end(&request->slot);
 }
 
-/* Ends the first of them that has a slot. */
+/* Ends the first of the requests that have a slot. */
 static void end_one(struct request *requests)
 {
 	for (size_t i = 0; i < 100; i++) {
@@ -100,7 +100,7 @@ static void test_a_caller_alone_may_have_all_slots(void **state)
 	assert_false(f.a[SLOTS].slot.is_held);
 	run(&f);
 	assert_true(f.a[SLOTS].came);
-	assert_false(f.a[0].came); /* had its slot at once */
+	assert_false(f.a[0].came); /* it had its slot at once */
 	assert_int_equal(running(f.a), SLOTS);
 	stop(&f);
 }
@@ -130,9 +130,9 @@ static void test_among_others_a_caller_has_a_part_of_the_slots(void **state)
 	assert_int_equal(running(f.a), SLOTS / 2);
 	end(&f.b[0]);
 	run(&f);
-	assert_int_equal(running(f.a), SLOTS / 2); /* the other will be back soon */
+	assert_int_equal(running(f.a), SLOTS / 2); /* half is kept for the other user */
 	ask(&f, 2, f.b, 1);
-	assert_int_equal(running(f.b), 1); /* and finds a slot at once */
+	assert_int_equal(running(f.b), 1); /* the other user gets a slot at once */
 	stop(&f);
 }
 

@@ -36,7 +36,7 @@ static const unsigned char *archive(void)
 	return buf_data(&tar);
 }
 
-/* An archive with n bytes of noise in state.bin, and no stream yet. */
+/* Makes an archive with n bytes of noise in state.bin, and an empty stream. */
 static void fresh(size_t n)
 {
 	buf_free(&tar);
@@ -117,7 +117,7 @@ static void test_what_a_gzip_header_may_hold_does_not_matter(void **state)
 	compress_all(MAKER_STORED);
 	replace_header(header, n);
 	expect("");
-	buf_data(&stream)[16] ^= 1; /* in the name: the header has a sum */
+	buf_data(&stream)[16] ^= 1; /* in the name, which the header's sum covers */
 	expect(NO_GZIP);
 }
 
@@ -138,7 +138,7 @@ static void test_what_is_not_gzip_is_called_so(void **state)
 	}
 	fresh(0);
 	feed_expect(feed_all_ways(archive(), buf_len(&tar)), NO_GZIP);
-	compressed = sizeof(zlib); /* zlib's own format */
+	compressed = sizeof(zlib); /* this is zlib's own format */
 	assert_int_equal(compress(zlib, &compressed, archive(), buf_len(&tar)), Z_OK);
 	feed_expect(feed_all_ways(zlib, compressed), NO_GZIP);
 }
@@ -174,7 +174,7 @@ static void test_compressed_data_that_is_no_archive_is_called_so(void **state)
 }
 
 /*
- * Where the archive's last byte is complete, of a stored one: then come the end of the compression, sum and
+ * How many bytes follow the archive's last byte in a stored stream: the end of the compression, the sum and the
  * length.
  */
 #define AFTER_STORED 10u
@@ -200,8 +200,9 @@ static void test_cut_short_anywhere_it_is_not_whole(void **state)
 }
 
 /*
- * Bits of a stored snapshot that say nothing: in the gzip header a flag for "probably text", the time, how well it
- * was compressed, and the system; and what fills up the bytes of the first block's header and of the last block.
+ * Some bits of a stored snapshot carry no information: in the gzip header a flag for "probably text", the time,
+ * the level of compression and the system; then the bits that fill up the bytes of the first block's header and of
+ * the last block.
  */
 static bool says_nothing(size_t i, int bit, size_t n)
 {
@@ -226,7 +227,7 @@ static void test_every_changed_bit_is_found_but_those_that_say_nothing(void **st
 		}
 }
 
-/* Whether all of the stream is a gzip member that holds the archive. */
+/* Checks that the whole stream is one gzip member that holds the archive. */
 static bool holds_the_archive(void)
 {
 	static unsigned char out[65536];
@@ -283,7 +284,7 @@ static void test_damaged_compression_is_called_so(void **state)
 	(void)state;
 	fresh(1000);
 	compress_all(MAKER_STORED);
-	buf_data(&stream)[12] ^= 1; /* the length of a block */
+	buf_data(&stream)[12] ^= 1; /* in the length of a block */
 	expect(DAMAGED);
 }
 
@@ -305,16 +306,17 @@ static void test_nothing_may_follow_the_end(void **state)
 	}
 	fresh(1000);
 	compress_all(6);
-	compress_all(6); /* all of it twice */
+	compress_all(6); /* the stream is there twice */
 	expect(FOLLOWS);
 	fresh(1000);
 	compress_all(6);
-	maker_gzip_all(&stream, "", 0, 6); /* a member of nothing */
+	maker_gzip_all(&stream, "", 0, 6); /* a member without content */
 	expect(FOLLOWS);
 }
 
 /*
- * OpenBao takes the end of the stream for the archive's end, and members in a row for one. Here one holds it all.
+ * OpenBao takes the end of the stream for the archive's end, and several members in a row for one stream. The
+ * check accepts only one member that holds everything.
  */
 static void test_a_member_that_ends_before_the_archive_is_refused(void **state)
 {
@@ -335,15 +337,14 @@ static void test_a_member_that_ends_before_the_archive_is_refused(void **state)
 	expect(MIDDLE);
 }
 
-/*
- * The tail: what may follow the archive's end.
- */
+/* The tail: what may follow the archive's end. */
 
 enum kind { ZEROS, NOTHING };
 
 /*
- * The archive, its end so many bytes behind the begin of a page of 4,096; 0: it ends with the page before. Then a
- * tail of so many bytes, the last ten included: zeros that fill up the archive, or stored blocks of nothing.
+ * Makes a stream in which the archive ends offset bytes into a page of 4,096 bytes; with offset 0 it ends with the
+ * page before. Then comes a tail of that many bytes, the last ten of the stream included: zeros that fill up the
+ * archive, or stored blocks of nothing.
  */
 static void with_tail(int level, size_t offset, size_t tail, enum kind kind)
 {
@@ -366,7 +367,7 @@ static void with_tail(int level, size_t offset, size_t tail, enum kind kind)
 	maker_gzip_stored(&gzip, block, kind == NOTHING ? left % 5 + 5 : left - 5);
 	maker_gzip_end(&gzip);
 	assert_int_equal(buf_len(&stream), end + tail);
-	end = (offset + 2 * 4096 - end % 4096 - 1) % 4096; /* length of the name, which a NUL ends */
+	end = (offset + 2 * 4096 - end % 4096 - 1) % 4096; /* the length of the name, which a NUL ends */
 	memset(header + 10, 'n', end);
 	replace_header(header, 10 + end + 1);
 }
@@ -408,7 +409,10 @@ static void test_the_tail_is_counted_from_the_page_of_the_archives_end(void **st
 	}
 }
 
-/* The last byte of a page can give more than there is room for, and the archive's end with what is left. */
+/*
+ * The last byte of a page can give more than there is room for, so that the archive's end comes with the rest of
+ * that.
+ */
 static void test_the_end_is_in_the_page_that_gave_it_even_if_it_comes_late(void **state)
 {
 	static const unsigned char zeros[65536];
@@ -438,7 +442,7 @@ static void test_a_tail_of_nothing_never_gets_long(void **state)
 	maker_gzip_begin(&gzip, &stream);
 	maker_gzip_deflated(&gzip, archive(), buf_len(&tar), 6);
 	end = buf_len(&stream);
-	maker_gzip_nothing(&gzip, 100000); /* and no end */
+	maker_gzip_nothing(&gzip, 100000); /* the stream has no end */
 	feed_expect(feed_holding_back(buf_data(&stream), buf_len(&stream), buf_len(&stream), end), TOO_MUCH);
 	feed_expect(feed_holding_back(buf_data(&stream), buf_len(&stream), 1, end), TOO_MUCH);
 }
@@ -473,9 +477,7 @@ static void test_an_archive_filled_up_to_10_kib_as_gnu_tar_does_it_is_accepted(v
 	expect("");
 }
 
-/*
- * How much is done at a time.
- */
+/* How much work one step does. */
 static size_t hashed;
 
 static void *counting_begin(void)
@@ -531,7 +533,7 @@ static void test_no_step_does_much_more_than_its_share_of_a_bomb(void **state)
 	buf_free(&bomb);
 }
 
-/* Steps over the first n bytes of the stream. Returns how often it was busy without input. */
+/* Steps over the first n bytes of the stream. Returns how often the check was busy without input. */
 static size_t count_idle_steps(size_t n)
 {
 	struct snapshot_check *check = snapshot_check_new(&counting, true);
@@ -560,7 +562,10 @@ static void test_it_can_be_busy_without_input(void **state)
 	buf_truncate(&tar, 0);
 	maker_archive_of(&tar, zeros, sizeof(zeros));
 	compress_all(9);
-	/* A byte gives up to 2,064: with some of these lengths the last one gives more than there is room for. */
+	/*
+	 * A byte gives up to 2,064 bytes; with some of these lengths the last byte gives more than there is room
+	 * for.
+	 */
 	for (n = 500; n < 900; n++)
 		found += count_idle_steps(n);
 	assert_in_range(found, 2, 20);
@@ -579,7 +584,7 @@ static void test_room_that_is_filled_to_its_last_byte_is_no_trouble(void **state
 	maker_gzip_begin(&gzip, &stream);
 	maker_gzip_deflated(&gzip, archive(), 16000, 9);
 	maker_gzip_stored(&gzip, archive() + 16000, 384);
-	first = buf_len(&stream); /* gives 16,384 bytes */
+	first = buf_len(&stream); /* this gives 16,384 bytes */
 	maker_gzip_stored(&gzip, archive() + 16384, buf_len(&tar) - 16384);
 	maker_gzip_end(&gzip);
 	feed_expect(feed(buf_data(&stream), buf_len(&stream), first), "");
@@ -597,7 +602,7 @@ static void test_a_flood_of_nothing_is_taken_in_portions(void **state)
 	maker_gzip_nothing(&gzip, 1000000);
 	maker_gzip_stored(&gzip, archive() + 1000, buf_len(&tar) - 1000);
 	maker_gzip_end(&gzip);
-	/* which looks at each step */
+	/* feed() checks each step. */
 	feed_expect(feed(buf_data(&stream), buf_len(&stream), buf_len(&stream)), "");
 }
 

@@ -45,13 +45,13 @@ static void test_the_sums_inside_are_compared_in_any_case(void **state)
 	for (size_t at = 0; at < len; at += 11) {
 		buf_data(&stream)[at] ^= 0x04;
 		found += !is_whole(&stream, false);
-		/* Whatever is found without it is found with it. */
+		/* A stream that is refused without the sum is refused with it, too. */
 		assert_true(is_whole(&stream, false) || !is_whole(&stream, true));
 		buf_data(&stream)[at] ^= 0x04;
 	}
 	/*
-	 * All but what OpenBao finds itself: the content of SHA256SUMS.sealed, and what fills up and surrounds the
-	 * archive.
+	 * Almost every change is found. The rest is for OpenBao to find: the content of SHA256SUMS.sealed, and
+	 * what fills up and surrounds the archive.
 	 */
 	assert_true(found > len / 11 * 95 / 100);
 	buf_free(&stream);

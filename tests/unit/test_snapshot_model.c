@@ -57,7 +57,7 @@ static void add_records(void)
 	maker_records(&tar, texts[maker_chance(sizeof(texts) / sizeof(texts[0]))]);
 }
 
-/* A record with the right size, for a header that may give another. */
+/* Adds a record that gives the right size, for a header that may give another. */
 static void add_right_record(size_t n)
 {
 	char records[1024] = "", size[24];
@@ -174,7 +174,7 @@ static void damage_header(void)
 	unsigned i;
 
 	if (block + MAKER_BLOCK > buf_data(&tar) + buf_len(&tar))
-		return; /* it was cut off */
+		return; /* it was cut off before */
 	switch (maker_chance(4)) {
 	case 0:
 		i = maker_chance(sizeof(sizes) / sizeof(sizes[0]));
@@ -183,7 +183,7 @@ static void damage_header(void)
 	case 1:
 		block[156] = (unsigned char)types[maker_chance(sizeof(types))];
 		break;
-	case 2: /* in the name, the magic and the prefix, mostly */
+	case 2: /* change a byte, mostly in the name, the magic and the prefix */
 		i = maker_chance(3);
 		block[(i == 0 ? 0 : i == 1 ? 257 : 345) + maker_chance(20)] = (unsigned char)maker_chance(128);
 		break;
@@ -207,23 +207,23 @@ static void damage_archive(void)
 	case 3:
 		buf_data(&tar)[maker_chance((unsigned)buf_len(&tar))] ^= (unsigned char)(1u << maker_chance(8));
 		break;
-	case 4: /* leave a block out */
+	case 4: /* leave out a block */
 		remove_bytes(&tar, at, MAKER_BLOCK);
 		break;
-	case 5: /* say it twice, or zeros */
+	case 5: /* insert a copy of a block, or zeros */
 		if (maker_chance(2) == 0)
 			memcpy(block, buf_data(&tar) + from, MAKER_BLOCK);
 		insert_bytes(&tar, at, block, MAKER_BLOCK);
 		break;
-	case 6: /* swap two */
+	case 6: /* swap two blocks */
 		memcpy(block, buf_data(&tar) + from, MAKER_BLOCK);
 		memmove(buf_data(&tar) + from, buf_data(&tar) + at, MAKER_BLOCK);
 		memcpy(buf_data(&tar) + at, block, MAKER_BLOCK);
 		break;
-	case 7: /* cut it off, in the second of its last blocks or anywhere */
+	case 7: /* cut the archive, in the second of its last blocks or anywhere */
 		buf_truncate(&tar, maker_chance(2) == 0 ? buf_len(&tar) - MAKER_BLOCK / 2 : at + MAKER_BLOCK);
 		break;
-	default: /* something behind it */
+	default: /* append something */
 		if (maker_chance(2) == 0)
 			maker_zeros(&tar, maker_chance(600));
 		maker_noise(&tar, 1 + maker_chance(600));
@@ -248,7 +248,7 @@ static void compress_some(struct maker_gzip *gzip, const unsigned char *p, size_
 	}
 }
 
-/* Behind the archive, but for the compression's own end. */
+/* Adds a tail behind the archive, without the compression's own end. */
 static void add_tail(struct maker_gzip *gzip)
 {
 	static const unsigned char zeros[1 << 20];
@@ -387,13 +387,13 @@ static void test_the_check_agrees_with_the_model_and_the_end_is_held_back(void *
 	print_message("whole: %u of %u undamaged, %u of %u damaged; ends in %u, of these %u not whole\n",
 	    counts.whole, cases - counts.damaged, counts.damaged_whole, counts.damaged, counts.ends,
 	    counts.ends_of_bad);
-	/* Were nearly all of one kind, agreeing would say little. */
+	/* If nearly all streams were of one kind, agreement would say little. */
 	assert_in_range(counts.whole, (cases - counts.damaged) / 2, (cases - counts.damaged) * 9 / 10);
 	assert_in_range(counts.damaged_whole, counts.damaged / 50, counts.damaged / 2);
 	assert_in_range(counts.ends_of_bad, cases / 5, cases);
 }
 
-/* Says which case it was, since a failure jumps away from where it is known. */
+/* Says which case it was, since a failed assertion jumps away from there. */
 static int tell(void **state)
 {
 	(void)state;

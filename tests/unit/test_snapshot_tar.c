@@ -23,7 +23,7 @@
 #define NO_SUMS "SHA256SUMS does not hold the sums of meta.json and state.bin"
 #define NOT_OVER "not at its end"
 
-/* The archive of fresh(): where its blocks are, with 1,000 bytes in state.bin. */
+/* Where the blocks of fresh()'s archive are. Its state.bin has 1,000 bytes. */
 enum {
 	META = 0,
 	META_CONTENT = 512,
@@ -58,7 +58,7 @@ static void fresh(void)
 	assert_int_equal(buf_len(&tar), ALL);
 }
 
-/* The archive, in whatever pieces it comes. */
+/* Feeds the archive in different pieces, and expects this error. */
 static void expect(const char *error)
 {
 	feed_expect(feed_archive(&tar, buf_len(&tar)), error);
@@ -67,14 +67,15 @@ static void expect(const char *error)
 	feed_expect(feed_archive(&tar, FEED_RANDOM), error);
 }
 
-/* A file of a fresh archive, again: its header, content and padding. */
+/* Appends a file of a fresh archive once more: its header, content and padding. */
 static void again(const struct buf *from, size_t begin, size_t end)
 {
 	maker_put(&tar, buf_data(from) + begin, end - begin);
 }
 
 /*
- * An archive of the files of a fresh one, given by their letters: m, s, S (SHA256SUMS), x (sealed); and its end.
+ * Makes an archive of the files of a fresh one. The letters name them: m (meta.json), s (state.bin), S
+ * (SHA256SUMS), x (SHA256SUMS.sealed). Then comes the end.
  */
 static void files(const char *letters)
 {
@@ -152,9 +153,7 @@ static void test_every_byte_counts(void **state)
 		matters += feed_archive(&tar, ALL)[0] != '\0';
 		*at(i) ^= 1;
 	}
-	/*
-	 * What OpenBao itself has sealed is for OpenBao to look at; here only the compression's own sum covers it.
-	 */
+	/* OpenBao itself checks what it has sealed; here only the sum of the compression covers that. */
 	assert_int_equal(matters, ALL - 192);
 }
 
@@ -239,7 +238,7 @@ static void test_names_are_compared_to_the_end(void **state)
 		expect(OTHER_FILES);
 	}
 	fresh();
-	memcpy(at(META + 90), "meta.json", 9); /* hidden behind the name */
+	memcpy(at(META + 90), "meta.json", 9); /* a second name behind the first one */
 	maker_sum(at(META));
 	expect(NOT_PLAIN);
 	fresh();
@@ -261,12 +260,12 @@ static void test_anything_but_plain_files_is_refused(void **state)
 		expect(NOT_PLAIN);
 	}
 	fresh();
-	*at(STATE + 156) = '\0'; /* a file, before POSIX */
+	*at(STATE + 156) = '\0'; /* the type of a file before POSIX */
 	maker_sum(at(STATE));
 	expect("");
 }
 
-/* An archive in which one small file has another size, and the rest is right. */
+/* Makes an archive in which one small file has another size, and everything else is right. */
 static void sized(const char *name, size_t n)
 {
 	static unsigned char content[9000];
@@ -341,14 +340,14 @@ static void test_the_sums_may_come_in_either_order(void **state)
 	memmove(at(SUMS_CONTENT), at(SUMS_CONTENT + 76), 76);
 	memcpy(at(SUMS_CONTENT + 76), line, 76);
 	expect("");
-	memcpy(at(SUMS_CONTENT), line, 76); /* meta.json twice */
+	memcpy(at(SUMS_CONTENT), line, 76); /* the sum of meta.json stands there twice */
 	expect(NO_SUMS);
 	fresh();
-	memcpy(at(SUMS_CONTENT), at(SUMS_CONTENT + 76), 76); /* state.bin twice */
+	memcpy(at(SUMS_CONTENT), at(SUMS_CONTENT + 76), 76); /* the sum of state.bin stands there twice */
 	expect(NO_SUMS);
 }
 
-/* SHA256SUMS with a change: from offset on, text in place of what was there. */
+/* Expects a refusal of SHA256SUMS after text was written into it at offset. */
 static void expect_no_sums(size_t offset, const char *text)
 {
 	fresh();
@@ -356,7 +355,7 @@ static void expect_no_sums(size_t offset, const char *text)
 	expect(NO_SUMS);
 }
 
-/* SHA256SUMS of n bytes, of which the first are right. */
+/* Expects a refusal of SHA256SUMS that has n bytes. Its beginning is right. */
 static void expect_no_sums_of(size_t n)
 {
 	fresh();
@@ -418,13 +417,13 @@ static void test_the_end_is_two_blocks_of_zeros(void **state)
 	expect(NOT_OVER);
 }
 
-/* Sizes that headers give, and that are not those of what follows. */
+/* Headers may give sizes that are not those of what follows. */
 static void test_a_header_that_lies_about_its_size_is_found(void **state)
 {
 	(void)state;
 	fresh();
 	maker_header(at(STATE), "state.bin", '0', 999);
-	expect(DAMAGED); /* its last byte is padding then */
+	expect(DAMAGED); /* the last byte of the content is padding then */
 	*at(STATE_CONTENT + 999) = 0;
 	expect("state.bin does not have the sum that SHA256SUMS gives");
 	fresh();
@@ -434,7 +433,7 @@ static void test_a_header_that_lies_about_its_size_is_found(void **state)
 	maker_header(at(STATE), "state.bin", '0', 0);
 	expect(DAMAGED);
 	fresh();
-	maker_header(at(STATE), "state.bin", '0', 1025); /* swallows the header of SHA256SUMS */
+	maker_header(at(STATE), "state.bin", '0', 1025); /* the content includes the header of SHA256SUMS */
 	expect(DAMAGED);
 	fresh();
 	maker_header(at(STATE), "state.bin", '0', 1 << 20);
@@ -449,7 +448,7 @@ static void test_a_header_that_lies_about_its_size_is_found(void **state)
 	expect(NOT_PLAIN);
 }
 
-/* An archive with these extended records before state.bin, whose header gives header_size. */
+/* Makes an archive with these extended records before state.bin, whose header gives header_size. */
 static void extended(const char *records, uint64_t header_size)
 {
 	struct buf from;
@@ -507,7 +506,7 @@ static void test_extended_records_may_precede_any_file(void **state)
 	expect("");
 	fresh();
 	buf_truncate(&tar, FIRST_ZEROS);
-	maker_records(&tar, "11 mtime=1\n"); /* but not the end */
+	maker_records(&tar, "11 mtime=1\n"); /* but the end of the record is missing */
 	maker_end(&tar);
 	expect(MORE_FILES);
 }
@@ -545,11 +544,11 @@ static void test_other_extended_headers_are_refused(void **state)
 	fresh();
 	buf_truncate(&tar, STATE);
 	maker_zeros(&tar, 512);
-	maker_header(at(STATE), "x", 'x', 1025); /* longer than they may be */
+	maker_header(at(STATE), "x", 'x', 1025); /* the records are longer than they may be */
 	expect(NOT_PLAIN);
 	fresh();
 	buf_truncate(&tar, STATE);
-	maker_records(&tar, "11 mtime=1\n"); /* two of them */
+	maker_records(&tar, "11 mtime=1\n"); /* there are two such headers */
 	maker_records(&tar, "11 mtime=1\n");
 	expect(NOT_PLAIN);
 }
@@ -564,7 +563,7 @@ static void test_what_is_missing_after_an_extended_header_is_named(void **state)
 	expect("it holds no state.bin");
 }
 
-/* A hash that does not look, for files that are larger than a test has time for. */
+/* This digest only counts the bytes, for files that are larger than a test has time for. */
 static uint64_t hashed;
 
 static void *blind_begin(void)
@@ -588,7 +587,7 @@ static void blind_end(void *state, unsigned char digest[32])
 
 static const struct sha256 blind = { blind_begin, blind_add, blind_end };
 
-/* Adds what fresh() has from begin to end. */
+/* Feeds what fresh() has from begin to end. */
 static void add(struct snapshot_tar *check, size_t begin, size_t end)
 {
 	assert_null(snapshot_tar_add(check, at(begin), end - begin));

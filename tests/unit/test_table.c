@@ -1,6 +1,6 @@
 /*
- * The hash of the tables: the same for the same bytes, and nobody can tell it beforehand. And the tables without
- * memory.
+ * The hash of the tables: it is the same for the same bytes, and nobody can foresee it. Then tables that run out
+ * of memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,7 @@ static void test_equal_bytes_have_equal_hashes_wherever_they_lie(void **state)
 		assert_int_equal(table_hash(here, len), table_hash(there + 1, len));
 }
 
-/* As uthash would put them into so many buckets. */
+/* How many buckets are used if uthash puts the keys into that many buckets. */
 static size_t buckets_used(const uint32_t *key, size_t n)
 {
 	size_t used = 0;
@@ -48,7 +48,7 @@ static size_t buckets_used(const uint32_t *key, size_t n)
 	return used;
 }
 
-/* Keys that were sought out because they all fall into one bucket do so only until the seed is another. */
+/* Keys that were chosen because they all fall into one bucket do not do so with another seed. */
 static void test_keys_that_collide_do_not_with_another_seed(void **state)
 {
 	uint32_t key[KEYS];
@@ -60,7 +60,7 @@ static void test_keys_that_collide_do_not_with_another_seed(void **state)
 			key[n++] = i;
 	assert_int_equal(buckets_used(key, KEYS), 1);
 	table_seed();
-	assert_true(buckets_used(key, KEYS) > KEYS / 2); /* at random: 632, give or take 15 */
+	assert_true(buckets_used(key, KEYS) > KEYS / 2); /* with random keys it is 632, give or take 15 */
 }
 
 static long allocations_left = LONG_MAX;
@@ -84,7 +84,7 @@ static struct entry *entry_new(int key)
 	return e;
 }
 
-/* Those of 0 up to below n are in it, and no other. */
+/* Checks that the keys from 0 up to below n are in the table, and no other. */
 static void check_table(struct entry *table, int n)
 {
 	struct entry *e;
@@ -107,17 +107,17 @@ static void test_a_table_without_memory_is_as_it_was(void **state)
 		allocations_left = 0;
 		HASH_ADD_INT(table, key, e);
 		allocations_left = LONG_MAX;
-		if (TABLE_HAS(e)) { /* it needed none */
+		if (TABLE_HAS(e)) { /* the entry needed no memory */
 			n++;
 			continue;
 		}
 		failures++;
 		check_table(table, n);
-		HASH_ADD_INT(table, key, e); /* with memory it goes in, and the table on as before */
+		HASH_ADD_INT(table, key, e); /* with memory it goes in */
 		assert_true(TABLE_HAS(e));
 		check_table(table, ++n);
 	}
-	assert_in_range(n, 50, 5000); /* the first, and four times that it would have grown */
+	assert_in_range(n, 50, 5000); /* the first entry needs memory, and then the table grows four times */
 	HASH_ITER(hh, table, e, next) {
 		HASH_DEL(table, e);
 		free(e);

@@ -15,7 +15,7 @@
 
 static enum tar_status parse(const unsigned char block[TAR_BLOCK], struct tar_header *ret)
 {
-	unsigned char *copy = malloc(TAR_BLOCK); /* in which a byte too far is found */
+	unsigned char *copy = malloc(TAR_BLOCK); /* an exact copy, for the sanitizer to see a read beyond it */
 	enum tar_status status;
 
 	assert_non_null(copy);
@@ -25,7 +25,7 @@ static enum tar_status parse(const unsigned char block[TAR_BLOCK], struct tar_he
 	return status;
 }
 
-/* Puts text into a good header's field, fills the field up, and sums anew. */
+/* Puts text into a field of a good header, fills the rest of the field with that byte, and makes the sum right. */
 static enum tar_status parse_with(size_t at, size_t size, const char *text, unsigned char fill,
     struct tar_header *ret)
 {
@@ -93,7 +93,7 @@ static void test_every_bit_of_a_header_is_in_its_sum(void **state)
 	for (i = 0; i < TAR_BLOCK; i++)
 		for (bit = 0; bit < 8; bit++) {
 			block[i] ^= (unsigned char)(1 << bit);
-			/* The sum itself ends with a NUL and a blank, each of which may be the other. */
+			/* The field of the sum ends with a NUL and a blank, and each of them may be either. */
 			if (i >= 154 && i <= 155 && (block[i] == '\0' || block[i] == ' '))
 				assert_int_equal(parse(block, &h), TAR_OK);
 			else

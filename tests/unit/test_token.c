@@ -184,11 +184,11 @@ static void test_a_token_is_not_given_out_after_its_lease(void **state)
 	assert_int_equal(login_helper_status(login).state, LEASE_LOGGING_IN);
 	assert_true(login_helper_status(login).lease_left_ms == 0);
 	fakebao_pass(f, 50);
-	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* it has ended by itself */
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* the token has ended by itself */
 	login_free(login);
 }
 
-/* As when the machine slept: no timer has told that the lease is over. */
+/* A machine that slept has this effect: no timer has told that the lease is over. */
 static void test_a_lease_that_ended_while_the_loop_stood_still_is_noticed(void **state)
 {
 	struct fakebao *f = *state;
@@ -536,7 +536,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 	login_wait(login, waiter_ready, &w[1]);
 	fakebao_until(f, waiters_with(w, 3, CODE_NOT_READY) == 2);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the daemon is stopping");
-	/* The login that was under way leads to nothing. */
+	/* The login that was under way has no effect any more. */
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_pass(f, 50);

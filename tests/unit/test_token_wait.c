@@ -142,16 +142,16 @@ static void test_a_cancelled_wait_is_not_called_back(void **state)
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-1", 60, true);
 	wait = login_wait(login, waiter_ready, &w[0]);
-	login_wait_cancel(wait); /* while it waits for the login */
+	login_wait_cancel(wait); /* the login has not ended yet */
 	login_start(login);
 	fakebao_until(f, login_helper_has(login, "T-1"));
 	wait = login_wait(login, waiter_ready, &w[1]);
-	login_wait_cancel(wait); /* when it is decided */
+	login_wait_cancel(wait); /* the wait is decided, but not told yet */
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	token = current(login);
 	wait = login_denied(login, token, false, waiter_ready, &w[2]);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOOKUP) == 1);
-	login_wait_cancel(wait); /* while it waits for the lookup */
+	login_wait_cancel(wait); /* the lookup has not ended yet */
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
 	fakebao_pass(f, 100);
 	for (size_t i = 0; i < 3; i++)
@@ -167,7 +167,7 @@ struct meddler {
 	unsigned turns;
 };
 
-/* Cancels the other one, which is decided as well, and waits anew. */
+/* Cancels the other wait, which is decided as well, and waits once more. */
 static void meddle(void *arg, const struct failure *why)
 {
 	struct meddler *m = arg;
@@ -314,7 +314,7 @@ static void test_a_dead_token_under_many_requests_is_one_lookup_and_one_login(vo
 	for (size_t i = 0; i < MANY; i++)
 		token_release(tokens[i]);
 	fakebao_pass(f, 50);
-	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* of a dead token there is nothing to revoke */
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0); /* a dead token need not be revoked */
 	login_free(login);
 }
 
@@ -406,7 +406,7 @@ static void test_no_answer_about_the_token_means_unavailable(void **state)
 	login_free(login);
 }
 
-/* The lookup under way may have been answered before the token died. */
+/* The lookup that is under way may have been answered before the token died. */
 static void test_a_late_403_in_the_words_of_a_dead_token_is_looked_up_anew(void **state)
 {
 	struct fakebao *f = *state;
@@ -440,7 +440,7 @@ static void test_a_login_answers_those_who_wait_for_a_lookup(void **state)
 	deny(login, token, false, &w[0]);
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));
-	/* What is said of the old token does not touch the new one. */
+	/* The verdict about the old token does not touch the new one. */
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
 	fakebao_pass(f, 50);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-2"));

@@ -38,7 +38,7 @@ struct bench {
 	char url[64], *urls[1];
 };
 
-/* How a save or restore went. */
+/* How a save or restore is going. */
 struct going {
 	struct snapshot_save *save;
 	struct snapshot_restore *restore;
@@ -47,7 +47,7 @@ struct going {
 	enum code code;
 	struct failure why;
 	size_t bytes;
-	bool full; /* it is never given room */
+	bool full; /* the caller never has room */
 };
 
 static void on_begin(void *arg)
@@ -111,7 +111,7 @@ static void restore(struct bench *b, struct going *g, uint64_t deadline_ms)
 	assert_int_equal(g->done, 0);
 }
 
-/* Waits for its end, which must be of that code and say that. */
+/* Waits for the transfer's end, which must have that code and that message. */
 static void expect(struct bench *b, struct going *g, enum code code, const char *says)
 {
 	fakebao_until(b->f, g->done > 0);
@@ -207,7 +207,7 @@ static void test_a_leader_is_waited_for(void **state)
 	assert_int_equal(fakebao_count(b.f, SNAPSHOT), 0);
 	fakebao_answer(b.f, LEADER, 200, LEADS);
 	expect(&b, &g, CODE_UPSTREAM_ERROR, "not whole");
-	/* But not for ever. */
+	/* The wait for a leader has an end. */
 	fakebao_answer(b.f, LEADER, 200, FOLLOWS);
 	save(&b, &none, CLOCK_NEVER);
 	expect(&b, &none, CODE_UNAVAILABLE, "leader cannot be reached");

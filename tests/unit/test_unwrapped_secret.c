@@ -86,7 +86,7 @@ static void test_the_memfd_cannot_be_changed_nor_inherited(void **state)
 	close(fd);
 }
 
-/* A memfd of these bytes; seals: those it has. */
+/* Makes a memfd with these bytes and these seals. */
 static int made(const void *bytes, size_t n, int seals)
 {
 	int fd = memfd_create("made", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -157,7 +157,7 @@ static void test_the_longest_one(void **state)
 	close(fd);
 }
 
-/* The one copy in memory is the kept one. */
+/* The kept copy is the only one in memory. */
 static void test_nothing_is_mapped(void **state)
 {
 	int fd = sealed("W-1", "S-1");

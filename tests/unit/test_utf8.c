@@ -60,7 +60,9 @@ static void test_all_sequences_of_three_bytes_and_less(void **state)
 	}
 }
 
-/* All first and second bytes, and of the others those at the edges of what continues a character. */
+/*
+ * The first two bytes take all values; the others take those at the edges of the range that continues a character.
+ */
 static void test_sequences_of_four_bytes(void **state)
 {
 	static const unsigned char edges[] = { 0x00, 0x22, 0x7f, 0x80, 0x81, 0xbf, 0xc0, 0xff };

@@ -58,7 +58,7 @@ static void test_entry_ends_a_minute_after_the_last_put(void **state)
 	versions_wrote(v, name_of("secret", "a"), 5, 1000);
 	assert_int_equal(least(v, "a", 1000 + VERSIONS_MS - 1), 5);
 	assert_int_equal(least(v, "a", 1000 + VERSIONS_MS), 0);
-	/* What it held then does not come back with the next put: the secret may have begun anew. */
+	/* The version from before does not come back with the next put: the secret may have begun anew. */
 	versions_wrote(v, name_of("secret", "a"), 1, 1000 + VERSIONS_MS);
 	assert_int_equal(least(v, "a", 1000 + VERSIONS_MS), 1);
 	versions_free(v);
@@ -144,7 +144,7 @@ static void test_clear_forgets_all(void **state)
 	versions_free(v);
 }
 
-/* The same rules over a plain array that forgets nothing, for random histories. */
+/* A plain array that forgets nothing gives the same answers for random histories. */
 #define PATHS 6
 static void test_random_histories_agree_with_a_plain_model(void **state)
 {

@@ -88,7 +88,7 @@ static void set_closed(bool closed)
 	pthread_mutex_unlock(&sink.lock);
 }
 
-/* Until the thread is in the middle of a record. */
+/* Waits until the thread is in the middle of a record. */
 static void wait_until_blocked(void)
 {
 	pthread_mutex_lock(&sink.lock);
@@ -133,7 +133,7 @@ static bool put(const char *text)
 	return writer_put(writer, text, strlen(text), NULL);
 }
 
-/* The tickets that come back, waited for. */
+/* Waits for tickets that come back, and collects them. */
 static struct writer_ticket *collect(void)
 {
 	struct pollfd p = { .fd = loop_fd, .events = POLLIN };
@@ -200,7 +200,7 @@ static void test_a_record_larger_than_the_queue_is_lost(void **state)
 	assert_int_equal(sink.lost, 2);
 }
 
-/* With every length, at every place of the ring. */
+/* Records of every length are tried at every place of the ring. */
 static void test_the_ring_keeps_records_whole_wherever_they_fall(void **state)
 {
 	unsigned char text[600];
@@ -212,7 +212,7 @@ static void test_the_ring_keeps_records_whole_wherever_they_fall(void **state)
 		memset(text, (int)(i % 251), i);
 		set_closed(true);
 		assert_true(put("a"));
-		wait_until_blocked(); /* so that the queue does not start anew at its beginning */
+		wait_until_blocked(); /* otherwise the queue would start anew at its beginning */
 		assert_true(writer_put(writer, text, i, NULL));
 		assert_true(put("z"));
 		set_closed(false);
@@ -237,7 +237,7 @@ static void test_a_sink_that_fails_loses_records_and_is_tried_again(void **state
 	assert_ptr_equal(collect(), &ticket[0]);
 	assert_int_equal(ticket[0].error, ENOSPC);
 	assert_int_equal(writer_lost(writer), 1);
-	assert_int_equal(sink.lost, 0); /* while it fails there is nobody to tell */
+	assert_int_equal(sink.lost, 0); /* while the sink fails, it cannot be told */
 	pthread_mutex_lock(&sink.lock);
 	sink.error = 0;
 	pthread_mutex_unlock(&sink.lock);
@@ -336,7 +336,7 @@ static void on_signal(int number)
 	in_main = pthread_equal(pthread_self(), main_thread) ? 1 : -1;
 }
 
-/* With the main thread blocking it, a signal to the process would be handled in any thread that does not. */
+/* If the main thread blocks a signal to the process, any thread that does not block it would handle it. */
 static void test_the_thread_takes_no_signals(void **state)
 {
 	sigset_t one, before;
@@ -356,7 +356,7 @@ static void test_the_thread_takes_no_signals(void **state)
 	assert_int_equal(in_main, 1);
 }
 
-/* The last test: the thread stays stuck, and this program ends all the same. */
+/* This must be the last test: the thread stays stuck, and this program ends all the same. */
 static void test_a_stuck_sink_does_not_hold_up_the_end(void **state)
 {
 	(void)state;

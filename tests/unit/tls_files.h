@@ -20,14 +20,18 @@ const char *tls_files_begin(void);
 void tls_files_end(void);
 
 /*
- * A certificate signed by issuer, or by itself if issuer is NULL. alternative: its names as OpenSSL writes them,
- * "DNS:bao.test"; NULL makes it an authority. days: how long it is valid from now, negative if it was.
+ * Makes a certificate signed by issuer, or by itself if issuer is NULL. alternative gives its names as OpenSSL
+ * writes them, "DNS:bao.test"; NULL makes it an authority. It is valid for that many days from now; a negative
+ * number makes it expired.
  */
 void tls_identity_make(struct tls_identity *identity, const char *name, const char *alternative, int days,
     const struct tls_identity *issuer);
 void tls_identity_free(struct tls_identity *identity);
 
-/* For a server with that identity; clients: whose certificates it demands of clients, or NULL. */
+/*
+ * Makes the context of a server with that identity. clients is the authority whose certificates it demands of
+ * clients, or NULL.
+ */
 struct ssl_ctx_st *tls_server(const struct tls_identity *identity, const struct tls_identity *clients);
 
 #endif
