@@ -160,7 +160,7 @@ static void test_many_rules_are_read(void **state)
 	assert_true(cpu_seconds() - from < 5);
 }
 
-/* The error names the setting that is wrong, the group that it is in, or none: never one that stands before it. */
+/* The error names the setting that is wrong, or the group that it is in, not one that stands before it. */
 static void test_an_error_names_no_neighbour(void **state)
 {
 	static const struct fixture_bad bad[] = {
@@ -170,10 +170,11 @@ static void test_an_error_names_no_neighbour(void **state)
 		{ "allow: { a: { uid: 0, ops: status }, b: { *x : 1 } }", "3: allow.b: a text that begins with *",
 		    "" },
 		{ "allow:\n  a: { uid: 0, ops: status }\n  *b : {}\n", "5: allow: a text that begins with *", "" },
-		{ "allow:\n  a: { uid: 0, ops: status }\n  @b: {}\n", "5: a text that begins with @", "" },
-		{ "allow:\n  a:\n    uid: 0\n    ops: status\n  @b: {}\n", "7: a text that begins with @", "" },
+		{ "allow:\n  a: { uid: 0, ops: status }\n  @b: {}\n", "5: allow: a text that begins with @", "" },
+		{ "allow:\n  a:\n    uid: 0\n    ops: status\n  @b: {}\n", "7: allow: a text that begins with @",
+		    "" },
 		{ "limits:\n  connections: 5\n@log: {}\n", "5: a text that begins with @", "" },
-		{ "limits:\n  connections: 5\n\tx: 1\n", "5: limits.connections: a tab cannot indent", "" },
+		{ "limits:\n  connections: 5\n\tx: 1\n", "5: limits: a tab cannot indent", "" },
 		{ "limits: {}\n\tx: 1\n", "4: a tab cannot indent", "" },
 		{ "limits: { connections: 5 }\n\n@log: {}\n", "5: a text that begins with @", "" },
 	};

@@ -170,7 +170,7 @@ static void test_a_name_needs_a_value(void **state)
 		{ "kubernetes:\n  role:\n  mount: web\n", "4: kubernetes.role: ", nothing },
 		{ "kubernetes: { role: }", "3: kubernetes.role: ", nothing },
 		{ "kubernetes: { role }", "3: kubernetes: ", NO_SETTING },
-		{ "kubernetes: { role: # web\n }", "4: kubernetes.role: ", nothing },
+		{ "kubernetes: { role: # web\n }", "3: kubernetes.role: ", nothing },
 		{ "kubernetes: { role:, mount: a }", "3: ", "" },
 		{ "openbao:\n", "3: openbao: ", "" },
 		{ "kubernetes:\n", "3: kubernetes: ", group },
