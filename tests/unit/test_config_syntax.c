@@ -260,9 +260,9 @@ static void test_other_syntax_errors_have_a_line(void **state)
 		{ "allow: { a: { uid: [,] } }\n",
 		    "3: allow.a.uid: item 1: ", "what stands after the value is not understood" },
 		{ "listen: { socket: \"/a\\q\" }\n", "3: listen.socket: ", "begins no escape of YAML" },
-		{ "listen: { socket: \"/a\\xg0\" }\n", "3: ", "" },
-		{ "listen: { socket: \"/a\\ud800\" }\n", "3: ", "" },
-		{ "listen: { socket: \"/a\\U00110000\" }\n", "3: ", "" },
+		{ "listen: { socket: \"/a\\xg0\" }\n", "3: listen.socket: ", "begins no escape of YAML" },
+		{ "listen: { socket: \"/a\\ud800\" }\n", "3: listen.socket: ", "begins no escape of YAML" },
+		{ "listen: { socket: \"/a\\U00110000\" }\n", "3: listen.socket: ", "begins no escape of YAML" },
 	};
 
 	(void)state;
