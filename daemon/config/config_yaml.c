@@ -259,7 +259,8 @@ static int library_error(struct reader *r)
 		return yaml_error(r, begun, CONFIG_NO_SETTING);
 	if (context == '%' && at_root)
 		return yaml_error(r, line, DIRECTIVES);
-	if (at == '\\' && (context == '"' || context == '\''))
+	/* An open quote goes on to the file's end, or to a line of --- or ... */
+	if ((context == '"' || context == '\'') && at != '\0' && !begins_line(r, &p->problem_mark))
 		return yaml_error(r, line,
 		    "holds a \\ that begins no escape of YAML: write \\\\, or use single quotes");
 	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{!", context) != NULL))
