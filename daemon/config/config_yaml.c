@@ -218,8 +218,8 @@ static int bracket_error(struct reader *r)
 }
 
 /*
- * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what it
- * stumbles over may stand behind the groups that are open here.
+ * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what
+ * it stumbles over may stand behind the groups that are open here.
  */
 static void name_groups_around(struct reader *r, size_t column)
 {
