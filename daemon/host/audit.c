@@ -191,7 +191,7 @@ static void audit_on_sweep(evutil_socket_t fd, short what, void *arg)
 		sweep_later(a);
 }
 
-/* What becomes of a record. */
+/* The ways to treat a record. */
 enum treatment {
 	LEAVE_OUT,
 	WRITE,      /* each is written */

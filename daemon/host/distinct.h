@@ -9,7 +9,7 @@
 
 #define DISTINCT_EXACT 512 /* so many are counted exactly; more are estimated, mostly within 2 % */
 
-/* It begins with all bytes 0. */
+/* Its owner begins it with all bytes 0. */
 struct distinct {
 	bool estimates;
 	unsigned kept; /* hashes in the table, as long as it does not estimate */
