@@ -48,7 +48,7 @@ class Plan:
 
 QUICK = Plan(callers=(1, 32), rounds=1, many_rounds=1, most_rounds=1, few_rounds=1, seconds=0.2, growth_seconds=0.2, many=20000,
              counted=2000, counted_slowly=200, idle=500, crowd=200, starts=2, connections=(10, 100), cached=(10, 1000),
-             audited=(64, 5000), rules=(1, 100))
+             audited=(1000, 5000), rules=(1, 100))
 
 
 def fleet(lab, plan):
