@@ -165,9 +165,13 @@ static bool put_entry(struct audit *a, const struct audit_entry *entry, struct w
 	return n > 0 && writer_put(a->writer, a->text, n, ticket);
 }
 
-static void write_repeats(void *arg, const struct audit_record *record, uint64_t count)
+static bool write_repeats(void *arg, const struct audit_entry *entry)
 {
-	(void)put_entry(arg, &(struct audit_entry){ .record = record, .count = count }, NULL);
+	struct audit *a = arg;
+	if (!writer_has_room(a->writer))
+		return false;
+	(void)put_entry(a, entry, NULL);
+	return true;
 }
 
 static void sweep_later(struct audit *a)
@@ -187,21 +191,44 @@ static void audit_on_sweep(evutil_socket_t fd, short what, void *arg)
 		sweep_later(a);
 }
 
-/* True if the request cannot have changed anything. */
-static bool is_harmless(const struct audit_record *r)
+/* The ways to treat a record. */
+enum treatment {
+	LEAVE_OUT,
+	WRITE,      /* each is written */
+	WRITE_SOME, /* each is written, as long as its user has few in a minute; more are counted together */
+	COUNT       /* equal ones are counted */
+};
+
+/*
+ * What may have changed something is always written. What changed nothing costs its user little, so that a
+ * flood of it could fill the disk. At level "all" only denials are bounded: who chose it wants all that a rule
+ * allowed.
+ */
+static enum treatment treatment_of(const struct audit *a, const struct audit_record *r)
 {
 	enum op op = op_by_name(r->op, strlen(r->op)); /* "credential" is no op */
-	return r->code == CODE_FORBIDDEN || (op != OP_COUNT && op_is(op, OP_READS));
+	bool reads = op != OP_COUNT && op_is(op, OP_READS);
+	bool denied = r->code == CODE_FORBIDDEN, failed = r->code != CODE_NONE || r->gone;
+	if (a->level == AUDIT_ALL)
+		return denied ? WRITE_SOME : WRITE;
+	if (reads && r->code == CODE_NONE && r->path == NULL)
+		return LEAVE_OUT; /* it worked and named no secret */
+	if (reads || denied)
+		return COUNT;
+	return failed && r->code != CODE_UNKNOWN_OUTCOME ? WRITE_SOME : WRITE;
 }
 
 void audit_write(struct audit *a, const struct audit_record *record, uint64_t now_ms)
 {
-	if (a->level == AUDIT_ALL || !is_harmless(record))
+	enum treatment treatment = treatment_of(a, record);
+	if (treatment == LEAVE_OUT)
+		return;
+	if (treatment == WRITE) {
 		(void)put_entry(a, &(struct audit_entry){ .record = record }, NULL);
-	else if (record->code != CODE_NONE || record->path != NULL) { /* others worked and named no secret */
-		audit_repeats_take(a->repeats, record, now_ms);
-		sweep_later(a);
+		return;
 	}
+	audit_repeats_take(a->repeats, record, treatment == COUNT ? AUDIT_COUNTED : AUDIT_EACH_ALONE, now_ms);
+	sweep_later(a);
 }
 
 void audit_set_level(struct audit *a, enum audit_level level)
@@ -354,14 +381,22 @@ struct audit *audit_new(struct event_base *base, const struct audit_options *opt
 	return NULL;
 }
 
+static uint64_t ms_until(uint64_t end_ms)
+{
+	uint64_t now_ms = clock_now_ms();
+	return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
 void audit_free(struct audit *a, uint64_t budget_ms)
 {
 	bool stuck = false;
 	if (a == NULL)
 		return;
 	if (a->writer != NULL) {
-		(void)audit_repeats_sweep(a->repeats, UINT64_MAX);
-		stuck = !writer_stop(a->writer, budget_ms);
+		uint64_t end = clock_now_ms() + budget_ms;
+		while (audit_repeats_sweep(a->repeats, UINT64_MAX) && writer_drain(a->writer, ms_until(end)))
+			continue;
+		stuck = !writer_stop(a->writer, ms_until(end));
 	}
 	if (a->wake != NULL)
 		event_free(a->wake);

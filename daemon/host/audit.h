@@ -23,9 +23,11 @@ enum audit_level {
 	/*
 	 * Equal requests that change nothing (OP_READS), and equal ones that no rule allowed, are written once a
 	 * minute with a count; those that worked and named no secret are left out. All others are written each.
+	 * Of all that changed nothing, failed writes included, a user has a bounded number of records a minute;
+	 * what is more is counted in one (audit_repeats.h).
 	 */
 	AUDIT_CHANGES,
-	AUDIT_ALL /* each request is written */
+	AUDIT_ALL /* each request is written; only the denials of a user are bounded */
 };
 
 enum audit_sink { AUDIT_JOURNAL, AUDIT_FILE, AUDIT_STDERR };

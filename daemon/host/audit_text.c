@@ -134,7 +134,8 @@ static void text_members(struct out *o, const struct audit_entry *e)
 	member_text(o, "rule", r->rule);
 	if (r->peer != NULL) {
 		member_number(o, "uid", r->peer->uid);
-		member_number(o, "gid", r->peer->gid);
+		if (r->peer->gid != AUDIT_NO_GID)
+			member_number(o, "gid", r->peer->gid);
 		member_number(o, "pid", (uint64_t)r->peer->pid);
 		member_text(o, "unit", r->peer->unit);
 		member_text(o, "user_unit", r->peer->user_unit);
@@ -144,6 +145,8 @@ static void text_members(struct out *o, const struct audit_entry *e)
 	member_text(o, "credential", r->credential);
 	member_number_if_known(o, "version", r->version);
 	member_number_if_known(o, "count", e->count);
+	if (e->is_rest)
+		member_number(o, "paths", e->paths);
 	if (e->stage != AUDIT_INTENT)
 		member_number(o, "microseconds", r->microseconds);
 }
@@ -163,6 +166,45 @@ size_t audit_text_json(char *out, size_t cap, const struct audit_entry *entry, c
 	return o.full ? 0 : o.n;
 }
 
+/* Writes like "uid 33 (web.service): ". */
+static void message_caller(struct out *o, const struct audit_entry *entry)
+{
+	const struct peer *peer = entry->record->peer;
+	if (peer != NULL) {
+		const char *unit = peer->user_unit != NULL ? peer->user_unit : peer->unit;
+		text_format(o, "uid %lu", (unsigned long)peer->uid);
+		if (unit != NULL) {
+			text_bytes(o, " (", 2);
+			text_value(o, unit);
+			text_bytes(o, ")", 1);
+		}
+	} else if (entry->is_rest)
+		text_format(o, "other users");
+	text_format(o, ": ");
+}
+
+/* Writes what was asked for: like "kv.get secret/web/db", or "kv.get, 217000 more requests for 217000 paths". */
+static void message_request(struct out *o, const struct audit_entry *entry)
+{
+	const struct audit_record *r = entry->record;
+	if (entry->is_rest) {
+		text_format(o, "%s%s%llu more requests for %llu paths", r->op != NULL ? r->op : "",
+		    r->op != NULL ? ", " : "", (unsigned long long)entry->count, (unsigned long long)entry->paths);
+		return;
+	}
+	text_format(o, "%s", r->op);
+	if (r->credential != NULL) {
+		text_bytes(o, " ", 1);
+		text_value(o, r->credential);
+	}
+	if (r->path != NULL) {
+		text_bytes(o, " ", 1);
+		text_value(o, r->mount);
+		text_bytes(o, "/", 1);
+		text_value(o, r->path);
+	}
+}
+
 /*
  * The entry's message reads like "uid 33 (web.service): kv.get secret/web/db: ok, version 3, by rule web, 17
  * times".
@@ -173,26 +215,8 @@ size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry)
 	const struct audit_record *r = entry->record;
 	text_format(&o, "SYSLOG_IDENTIFIER=secretstored-audit%cPRIORITY=%d%cMESSAGE=", 0,
 	    r->code == CODE_NONE && !r->gone ? PRIORITY_INFO : PRIORITY_NOTICE, 0);
-	if (r->peer != NULL) {
-		const char *unit = r->peer->user_unit != NULL ? r->peer->user_unit : r->peer->unit;
-		text_format(&o, "uid %lu", (unsigned long)r->peer->uid);
-		if (unit != NULL) {
-			text_bytes(&o, " (", 2);
-			text_value(&o, unit);
-			text_bytes(&o, ")", 1);
-		}
-	}
-	text_format(&o, ": %s", r->op);
-	if (r->credential != NULL) {
-		text_bytes(&o, " ", 1);
-		text_value(&o, r->credential);
-	}
-	if (r->path != NULL) {
-		text_bytes(&o, " ", 1);
-		text_value(&o, r->mount);
-		text_bytes(&o, "/", 1);
-		text_value(&o, r->path);
-	}
+	message_caller(&o, entry);
+	message_request(&o, entry);
 	text_format(&o, ": %s", entry->stage == AUDIT_INTENT ? "to be done" : outcome_text(r));
 	if (r->version != 0)
 		text_format(&o, ", version %llu", (unsigned long long)r->version);
@@ -200,7 +224,7 @@ size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry)
 		text_format(&o, ", by rule ");
 		text_value(&o, r->rule);
 	}
-	if (entry->count > 1)
+	if (entry->count > 1 && !entry->is_rest)
 		text_format(&o, ", %llu times", (unsigned long long)entry->count);
 	member_end(&o);
 	text_members(&o, entry);

@@ -26,8 +26,9 @@ struct tickets {
 
 struct writer {
 	pthread_t thread;
-	pthread_mutex_t lock; /* for all members below */
-	pthread_cond_t changed;
+	pthread_mutex_t lock;   /* for all members below */
+	pthread_cond_t changed; /* for the thread: there is something to write, or it is to stop */
+	pthread_cond_t drained; /* for the owner: the thread has nothing to write, or has ended */
 	struct writer_sink sink;
 	int loop_fd;
 	bool stopping, ended;
@@ -171,11 +172,13 @@ static void *writer_run(void *arg)
 	while (w->used > 0 || !w->stopping) {
 		if (w->used > 0)
 			write_batch(w);
-		else
+		else {
+			pthread_cond_signal(&w->drained);
 			pthread_cond_wait(&w->changed, &w->lock);
+		}
 	}
 	w->ended = true;
-	pthread_cond_signal(&w->changed);
+	pthread_cond_signal(&w->drained);
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
@@ -219,6 +222,14 @@ bool writer_put(struct writer *w, const void *record, size_t n, struct writer_ti
 	return header != NULL;
 }
 
+bool writer_has_room(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	bool has_room = w->used < w->bytes / 2;
+	pthread_mutex_unlock(&w->lock);
+	return has_room;
+}
+
 struct writer_ticket *writer_collect(struct writer *w)
 {
 	pthread_mutex_lock(&w->lock);
@@ -239,6 +250,7 @@ uint64_t writer_lost(struct writer *w)
 static void writer_destroy(struct writer *w)
 {
 	pthread_cond_destroy(&w->changed);
+	pthread_cond_destroy(&w->drained);
 	pthread_mutex_destroy(&w->lock);
 	free(w->ring);
 	free(w);
@@ -258,6 +270,7 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&w->changed, &attributes);
+	pthread_cond_init(&w->drained, &attributes);
 	pthread_condattr_destroy(&attributes);
 	if (w->ring != NULL && thread_start(&w->thread, writer_run, w) == 0)
 		return w;
@@ -265,22 +278,40 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
 	return NULL;
 }
 
+static struct timespec time_after(uint64_t ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += (time_t)(ms / 1000);
+	t.tv_nsec += (long)(ms % 1000 * 1000000);
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+bool writer_drain(struct writer *w, uint64_t budget_ms)
+{
+	struct timespec until = time_after(budget_ms);
+	pthread_mutex_lock(&w->lock);
+	int rc = 0;
+	while (w->used > 0 && rc == 0)
+		rc = pthread_cond_timedwait(&w->drained, &w->lock, &until);
+	bool drained = w->used == 0;
+	pthread_mutex_unlock(&w->lock);
+	return drained;
+}
+
 bool writer_stop(struct writer *w, uint64_t budget_ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(budget_ms / 1000);
-	until.tv_nsec += (long)(budget_ms % 1000 * 1000000);
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	struct timespec until = time_after(budget_ms);
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_signal(&w->changed);
 	int rc = 0;
 	while (!w->ended && rc == 0)
-		rc = pthread_cond_timedwait(&w->changed, &w->lock, &until);
+		rc = pthread_cond_timedwait(&w->drained, &w->lock, &until);
 	bool ended = w->ended;
 	pthread_mutex_unlock(&w->lock);
 	if (!ended)

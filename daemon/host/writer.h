@@ -54,6 +54,9 @@ struct writer *writer_new(size_t bytes, const struct writer_sink *sink, int loop
  */
 bool writer_put(struct writer *writer, const void *record, size_t n, struct writer_ticket *ticket);
 
+/* True while less than half of the queue is in use: time to put in what can wait. Any thread may call it. */
+bool writer_has_room(struct writer *writer);
+
 /*
  * Gives the tickets that have come back since the last call, as a list in the order of their records. NULL: none.
  */
@@ -61,6 +64,9 @@ struct writer_ticket *writer_collect(struct writer *writer);
 
 /* Gives how many records have been lost so far. */
 uint64_t writer_lost(struct writer *writer);
+
+/* Waits until the queue is empty, for at most budget_ms. False: it is not. Only the owner may call it. */
+bool writer_drain(struct writer *writer, uint64_t budget_ms);
 
 /*
  * Lets the thread write what is in the queue for at most budget_ms, ends it and frees the writer; tickets do not

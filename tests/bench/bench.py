@@ -39,6 +39,7 @@ class Plan:
     starts: int = 10
     connections: tuple = (10, 100, 1000, 10000)
     cached: tuple = (10, 100, 1000, 10000, 100000)
+    audited: tuple = (64, 1000, 5000, 20000, 100000)
     rules: tuple = (1, 10, 100, 1000, 10000)
 
     def say(self, text):
@@ -46,7 +47,8 @@ class Plan:
 
 
 QUICK = Plan(callers=(1, 32), rounds=1, many_rounds=1, most_rounds=1, few_rounds=1, seconds=0.2, growth_seconds=0.2, many=20000,
-             counted=2000, counted_slowly=200, idle=500, crowd=200, starts=2, connections=(10, 100), cached=(10, 1000), rules=(1, 100))
+             counted=2000, counted_slowly=200, idle=500, crowd=200, starts=2, connections=(10, 100), cached=(10, 1000),
+             audited=(1000, 5000), rules=(1, 100))
 
 
 def fleet(lab, plan):

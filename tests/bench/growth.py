@@ -1,4 +1,6 @@
 """What things cost as their number grows: the daemon's processor time per get, and its memory."""
+import time
+
 from lab import PATHS, SIZES, config_text, prefix, process
 from measure import Subject, memory_kb, rounds
 from once import connect
@@ -68,6 +70,29 @@ def cached_secrets(lab, plan):
     return {**_points(plan.cached, [f for f, _ in served]), "bytes_each": [b for _, b in served]}
 
 
+def audited_paths(lab, plan):
+    """Secrets asked for from memory in turn by 32 callers, of one user; records of the audit a second meanwhile."""
+    if not lab.has_cache:
+        return None
+    figures, records = [], []
+    for n in plan.audited:
+        daemon = lab.new_daemon(lab.settings_for_nginx(lab.cached("1024M")))
+        try:
+            subject = Subject("secretstored", daemon.socket, daemon.pid, prefix=prefix(200))
+            subject.run(callers=8, depth=4, paths=n, requests=2 * n)
+            before, began = _lines(daemon.audit_path), time.monotonic()
+            figures.append(_median(subject, plan, callers=32, paths=n))
+            records.append((_lines(daemon.audit_path) - before) / (time.monotonic() - began))
+        finally:
+            daemon.close()
+    return {**_points(plan.audited, figures), "records_a_second": records}
+
+
+def _lines(path):
+    with open(path, "rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+
+
 def _with_rules(lab, plan, other):
     """So many rules, of which the last is the one that allows the get. Ends where the configuration's size does."""
     xs, figures = [], []
@@ -105,7 +130,7 @@ def payload_by_curl(lab, plan):
 
 
 ALL = {"connections at work": connections, "idle connections beside 32 callers": idle_beside, "cached secrets": cached_secrets,
-       "access rules for other callers": rules_of_others, "access rules for the same caller": rules_of_one, "payload": payload, "payload, curl multi alone": payload_by_curl}
+       "audited paths": audited_paths, "access rules for other callers": rules_of_others, "access rules for the same caller": rules_of_one, "payload": payload, "payload, curl multi alone": payload_by_curl}
 
 
 def all_series(lab, plan):

@@ -56,8 +56,8 @@ def _series(section):
     for name, series in section.items():
         for i, x in enumerate(series["x"] if series else []):
             rows.append([f"{name}: {x:,}", *(_rounded(series[n][i]) for n in ("cpu_us", "rps", "p50_us", "p99_us")),
-                         _rounded(series["bytes_each"][i] if "bytes_each" in series else None)])
-    return ["", "CPU µs", "gets/s", "p50 µs", "p99 µs", "bytes each"], rows
+                         *(_rounded(series[n][i] if n in series else None) for n in ("bytes_each", "records_a_second"))])
+    return ["", "CPU µs", "gets/s", "p50 µs", "p99 µs", "bytes each", "audit records/s"], rows
 
 
 def _memory(section):

@@ -107,5 +107,13 @@ def _rest(r):
     yield _at_most("fleet after 10 minutes without OpenBao: recovery", fleet, lambda f: float(f[1]), 90, "s")
 
 
+def _audited(r):
+    series = (r.get("growth") or {}).get("audited paths")
+    yield _at_most("gets of most paths from memory: CPU / that of 1,000 paths", series,
+                   lambda s: s["cpu_us"][-1] / s["cpu_us"][s["x"].index(1000)], 2, "")
+    yield _at_most("gets of many paths from memory: records of the audit a get", series,
+                   lambda s: max(s["records_a_second"]) / min(s["rps"]), 0.01, "")
+
+
 def targets(results):
-    return [*_uncached(results), *_cached(results), *_memory(results), *_rest(results)]
+    return [*_uncached(results), *_cached(results), *_memory(results), *_audited(results), *_rest(results)]

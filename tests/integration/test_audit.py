@@ -1,14 +1,17 @@
 """The audit: who asked for what, in a file; what happens when that cannot be written; and never a value."""
 
+import contextlib
 import json
 import os
 import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
 from harness import canary, process
+from harness.abuse import Flood
 from harness.client import Conn
 from harness.snapshot import SnapshotSite
 
@@ -251,13 +254,20 @@ def test_a_directory_that_vanished_refuses_puts_until_it_is_back(daemon, site, s
     assert "No such file" not in refused.message
 
 
+@contextlib.contextmanager
+def disk_of(size, directory):
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
+
+
 @pytest.fixture
 def small_disk(scratch):
-    directory = scratch / "disk"
-    directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", directory], check=True)
-    yield directory
-    subprocess.run(["umount", "--lazy", directory], check=True)
+    with disk_of("64k", scratch / "disk") as directory:
+        yield directory
 
 
 def fill_disk(directory):
@@ -308,3 +318,29 @@ def test_with_continue_a_full_disk_stops_nothing(daemon, site, small_disk):
     (small_disk / "filler").unlink()
     assert d.put(site.mount, "a", {"n": 50}).ok
     d.wait_log(r"warning: audit: \d+ records were dropped, since its file did not take them")
+
+
+# -- many paths --
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("level", ["all", "changes"])
+def test_a_flood_of_denied_paths_stops_no_puts_and_is_accounted_for(daemon, site, scratch, level):
+    with disk_of("1M", scratch / "disk") as disk:
+        file = disk / "audit.log"
+        d = daemon(denying(site, file=str(file), level=level) | {"listen": {"mode": "0666"}})
+        with Flood(d, 4321) as flood:
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                reply = d.put(site.mount, "a", {"x": 1})
+                assert reply.ok, f"after {flood.requests} denied gets: {reply}"
+                time.sleep(0.05)
+        d.stop()
+        text = file.read_text()
+        canary.run.record("audit", text)
+    denied = [r for r in map(json.loads, text.splitlines()) if r["code" if "code" in r else "stage"] == "forbidden"]
+    assert len(denied) == 65 and all(r["uid"] == 4321 and r["op"] == "kv.get" for r in denied)
+    assert sum(r.get("count", 1) for r in denied) == flood.requests
+    (rest,) = [r for r in denied if "paths" in r]
+    assert "path" not in rest and rest["count"] == flood.requests - 64
+    assert 0.9 < rest["paths"] / rest["count"] <= 1

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from harness import canary, process
+from harness.abuse import Flood
 from harness.journal import Journal
 from harness.load import parallel
 
@@ -145,6 +146,20 @@ def test_the_journal_gets_entries_with_fields(daemon, site, journal):
     log = [e for e in journal.entries(SYSLOG_IDENTIFIER="secretstored") if e["PRIORITY"] == "6"]
     assert log[-1]["MESSAGE"] == "stopped"
     assert all(line.startswith("<4>") for line in d.log.splitlines())  # of the configuration, before there is a thread
+
+
+@pytest.mark.root
+def test_a_flood_of_denied_paths_is_few_entries_in_the_journal(daemon, site, journal):
+    d = daemon(site.settings(audit={**TO_JOURNAL, "level": "changes"}, listen={"mode": "0666"}), prefix=journal.prefix)
+    with Flood(d, 4321) as flood:
+        process.wait_until(lambda: journal.entries(SECRETSTORE_UID="4321") and flood.requests > 5000, process.patience(20),
+                           "the flood is answered")
+    d.signal(signal.SIGTERM)
+    assert process.wait_until(lambda: journal.entries() and not d.alive(), process.patience(20), "its end", interval=0.01)
+    denied = journal.entries(SECRETSTORE_VERDICT="denied", SECRETSTORE_CODE="forbidden", SECRETSTORE_UID="4321")
+    assert len(denied) == 65
+    assert sum(int(entry["SECRETSTORE_COUNT"]) for entry in denied) == flood.requests
+    assert re.fullmatch(rf"uid 4321: kv.get, {flood.requests - 64} more requests for \d+ paths: forbidden", denied[-1]["MESSAGE"])
 
 
 @pytest.mark.root

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "daemon/host/audit.h"
+#include "daemon/host/audit_repeats.h"
 #include "daemon/host/log.h"
 
 #define PATIENCE_MS 60000
@@ -140,7 +141,7 @@ static void put(const char *op, const char *name, enum code code)
 
 static char *written(void)
 {
-	static char text[1 << 16];
+	static char text[1 << 22];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = read(fd, text, sizeof(text) - 1);
 
@@ -205,6 +206,84 @@ static void test_level_all_writes_each(void **state)
 	stop();
 	assert_int_equal(count(written(), "\n"), 50);
 	assert_int_equal(count(written(), "\"count\""), 0);
+}
+
+/* Sums up the counts of the records in text. */
+static unsigned requests(const char *text)
+{
+	unsigned sum = count(text, "\n") - count(text, "\"count\":");
+
+	for (const char *p = text; (p = strstr(p, "\"count\":")) != NULL; p++)
+		sum += (unsigned)strtoul(p + strlen("\"count\":"), NULL, 10);
+	return sum;
+}
+
+static void flood(const char *op, unsigned n, enum code code)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "p%06u", i);
+		put(op, name, code);
+	}
+}
+
+static void test_a_flood_of_denials_is_bounded_in_each_sink_and_level(void **state)
+{
+	static const struct {
+		enum audit_level level;
+		enum audit_sink sink;
+	} ways[] = { { AUDIT_ALL, AUDIT_FILE }, { AUDIT_CHANGES, AUDIT_FILE }, { AUDIT_ALL, AUDIT_STDERR },
+		{ AUDIT_CHANGES, AUDIT_STDERR } };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (ways[i].sink == AUDIT_STDERR)
+			take_stderr();
+		start(ways[i].level, ways[i].sink, AUDIT_CONTINUE);
+		flood("kv.get", 5000, CODE_FORBIDDEN);
+		stop();
+		if (ways[i].sink == AUDIT_STDERR)
+			read_said();
+		const char *text = ways[i].sink == AUDIT_STDERR ? said : written();
+		assert_int_equal(count(text, "\n"), AUDIT_REPEATS_FAILED + 1);
+		assert_int_equal(requests(text), 5000);
+		unlink(path);
+		nsaid = 0;
+		give_stderr_back();
+		if (reader >= 0)
+			close(reader);
+		reader = -1;
+	}
+}
+
+/* A write that failed and did nothing is written each, until there are too many. */
+static void test_failed_writes_are_bounded_and_others_never(void **state)
+{
+	(void)state;
+	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_CONTINUE);
+	flood("kv.put", 100, CODE_CAS_MISMATCH);
+	flood("kv.put", 100, CODE_UNKNOWN_OUTCOME);
+	flood("kv.put", 100, CODE_NONE);
+	stop();
+	assert_int_equal(count(written(), "\"code\":\"cas_mismatch\""), AUDIT_REPEATS_FAILED + 1);
+	assert_int_equal(count(written(), "\"code\":\"unknown_outcome\""), 100);
+	assert_int_equal(count(written(), "\"code\":\"ok\""), 100);
+	assert_int_equal(requests(written()), 300);
+}
+
+/* At the end there is more to write than the queue can hold. */
+static void test_nothing_that_was_counted_is_lost_at_the_end(void **state)
+{
+	(void)state;
+	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_CONTINUE);
+	for (unsigned i = 0; i < 10; i++) {
+		for (peer.uid = 1; peer.uid <= AUDIT_REPEATS_ALL_WORKED / AUDIT_REPEATS_WORKED; peer.uid++)
+			flood("kv.get", AUDIT_REPEATS_WORKED, CODE_NONE);
+		assert_int_equal(audit_dropped(audit), 0);
+	}
+	stop();
+	assert_int_equal(requests(written()), 10 * AUDIT_REPEATS_ALL_WORKED);
 }
 
 static void test_the_level_can_be_changed(void **state)
@@ -406,6 +485,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_level_changes_counts_what_changes_nothing),
 		TEST(test_level_all_writes_each),
+		TEST(test_a_flood_of_denials_is_bounded_in_each_sink_and_level),
+		TEST(test_failed_writes_are_bounded_and_others_never),
+		TEST(test_nothing_that_was_counted_is_lost_at_the_end),
 		TEST(test_the_level_can_be_changed),
 		TEST(test_standard_error_takes_lines_too),
 		TEST(test_a_file_that_cannot_be_opened_is_an_error_at_the_start),

@@ -21,33 +21,53 @@ static struct peer peer;
 static struct audit_record record;
 static uint64_t now;
 
-/* The texts of the last record that was written, and sums over all records. */
+/* The texts of the last record that was written, and sums over all records; what is absent is "-". */
 static struct {
 	unsigned records;
-	uint64_t requests, count, version, microseconds, request;
+	uint64_t requests, count, paths, version, microseconds, request;
+	bool is_rest, has_peer;
+	uid_t uid;
 	pid_t pid;
-	char path[64], unit[64], rule[64];
+	enum code code;
+	char op[64], mount[64], path[64], unit[64], rule[64];
 } written;
 
-static void on_write(void *arg, const struct audit_record *r, uint64_t count)
+static bool no_room; /* nothing is taken */
+
+static bool on_write(void *arg, const struct audit_entry *entry)
 {
+	const struct audit_record *r = entry->record;
+
 	(void)arg;
+	if (no_room)
+		return false;
 	written.records++;
-	written.requests += count;
-	written.count = count;
+	written.requests += entry->count > 0 ? entry->count : 1;
+	written.count = entry->count;
+	written.is_rest = entry->is_rest;
+	written.paths = entry->paths;
 	written.version = r->version;
 	written.microseconds = r->microseconds;
 	written.request = r->request;
-	written.pid = r->peer->pid;
-	snprintf(written.path, sizeof(written.path), "%s", r->path);
-	snprintf(written.unit, sizeof(written.unit), "%s", r->peer->unit != NULL ? r->peer->unit : "");
-	snprintf(written.rule, sizeof(written.rule), "%s", r->rule != NULL ? r->rule : "");
+	written.code = r->code;
+	written.has_peer = r->peer != NULL;
+	written.uid = r->peer != NULL ? r->peer->uid : 0;
+	written.pid = r->peer != NULL ? r->peer->pid : 0;
+#define COPY(name, text) snprintf(written.name, sizeof(written.name), "%s", (text) != NULL ? (text) : "-")
+	COPY(op, r->op);
+	COPY(mount, r->mount);
+	COPY(path, r->path);
+	COPY(unit, r->peer != NULL ? r->peer->unit : NULL);
+	COPY(rule, r->rule);
+#undef COPY
+	return true;
 }
 
 static int setup(void **state)
 {
 	(void)state;
 	memset(&written, 0, sizeof(written));
+	no_room = false;
 	peer = (struct peer){ .uid = 33, .gid = 33, .pid = 100 };
 	record = (struct audit_record){ .op = "kv.get",
 		.peer = &peer,
@@ -71,7 +91,7 @@ static int teardown(void **state)
 static void take(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		audit_repeats_take(repeats, &record, now);
+		audit_repeats_take(repeats, &record, AUDIT_COUNTED, now);
 }
 
 static void test_the_first_is_written_at_once(void **state)
@@ -227,54 +247,237 @@ static void test_texts_are_the_tables_own(void **state)
 	assert_string_equal(written.unit, "mine.service");
 }
 
-static void test_when_there_are_too_many_kinds_the_oldest_is_written_early(void **state)
+/* Takes one request for each of n paths, beginning with p<from>. */
+static void take_paths(unsigned from, unsigned n)
 {
 	char path[32];
 
-	(void)state;
-	take(5);
 	record.path = path;
-	for (unsigned i = 1; i < AUDIT_REPEATS_MAX; i++) {
+	for (unsigned i = from; i < from + n; i++) {
 		snprintf(path, sizeof(path), "p%u", i);
 		take(1);
 	}
-	assert_int_equal(written.records, AUDIT_REPEATS_MAX);
-	strcpy(path, "one more");
-	take(1);
-	assert_int_equal(written.records, AUDIT_REPEATS_MAX + 2);
-	assert_int_equal(written.requests, AUDIT_REPEATS_MAX + 5);
 	record.path = "a";
+}
+
+static void test_beyond_so_many_paths_one_record_counts_the_rest(void **state)
+{
+	(void)state;
+	record.request = 7;
+	peer.unit = (char *)(uintptr_t) "a.service";
+	take_paths(0, AUDIT_REPEATS_WORKED);
+	assert_int_equal(written.records, AUDIT_REPEATS_WORKED);
+	take_paths(AUDIT_REPEATS_WORKED, 300);
+	record.request = 8;
+	record.microseconds = 900;
+	take_paths(AUDIT_REPEATS_WORKED, 200); /* again */
+	now += MINUTE - 1;
+	audit_repeats_sweep(repeats, now);
+	assert_int_equal(written.records, AUDIT_REPEATS_WORKED);
+	now += 1;
+	audit_repeats_sweep(repeats, now);
+	assert_int_equal(written.records, AUDIT_REPEATS_WORKED + 1);
+	assert_true(written.is_rest);
+	assert_int_equal(written.count, 500);
+	assert_int_equal(written.paths, 300);
+	assert_int_equal(written.uid, 33);
+	assert_int_equal(written.request, 8);
+	assert_int_equal(written.version, 0);
+	assert_int_equal(written.microseconds, 900);
+	assert_string_equal(written.op, "kv.get");
+	assert_string_equal(written.mount, "secret");
+	assert_string_equal(written.path, "-");
+	assert_string_equal(written.unit, "a.service");
+	assert_string_equal(written.rule, "web");
+	assert_false(audit_repeats_sweep(repeats, now)); /* nothing is left of it */
+}
+
+static void test_the_records_of_a_flood_do_not_grow_with_its_paths(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	record.code = CODE_FORBIDDEN;
+	for (uint64_t end = now + 3 * MINUTE; now < end; now += 30, taken += 100)
+		take_paths(taken, 100);
+	audit_repeats_sweep(repeats, UINT64_MAX);
+	assert_int_equal(written.requests, taken);
+	assert_in_range(written.records, 3, 3 * (AUDIT_REPEATS_FAILED + 1));
+}
+
+/* A flood of one kind leaves room for the others of the same user, and for other users. */
+static void test_each_user_and_outcome_has_its_own_room(void **state)
+{
+	static const struct {
+		uid_t uid;
+		enum code code;
+	} others[] = { { 33, CODE_NONE }, { 33, CODE_NOT_FOUND }, { 34, CODE_FORBIDDEN }, { 34, CODE_NONE } };
+
+	(void)state;
+	record.code = CODE_FORBIDDEN;
+	take_paths(0, 10 * AUDIT_REPEATS_FAILED);
+	assert_int_equal(written.records, AUDIT_REPEATS_FAILED);
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		record.code = others[i].code;
+		peer.uid = others[i].uid;
+		take_paths(0, AUDIT_REPEATS_FAILED);
+		assert_int_equal(written.records, (i + 2) * AUDIT_REPEATS_FAILED);
+		assert_string_equal(written.path, "p63");
+	}
+	audit_repeats_sweep(repeats, UINT64_MAX);
+	assert_int_equal(written.records, 5 * AUDIT_REPEATS_FAILED + 1);
+	assert_int_equal(written.count, 9 * AUDIT_REPEATS_FAILED);
+	assert_int_equal(written.uid, 33);
+	assert_int_equal(written.code, CODE_FORBIDDEN);
+}
+
+static void test_what_differs_is_left_out_of_the_rest(void **state)
+{
+	(void)state;
+	record.code = CODE_FORBIDDEN;
+	take_paths(0, AUDIT_REPEATS_FAILED);
+	record.path = "b";
 	take(1);
-	assert_int_equal(written.count, 1); /* it was forgotten */
+	record.op = "kv.put";
+	record.mount = "other";
+	record.rule = NULL;
+	peer.gid = 35;
+	peer.unit = (char *)(uintptr_t) "b.service";
+	take(1);
+	audit_repeats_sweep(repeats, UINT64_MAX);
+	assert_int_equal(written.count, 2);
+	assert_int_equal(written.paths, 2); /* one path of each mount */
+	assert_int_equal(written.uid, 33);
+	assert_string_equal(written.op, "-");
+	assert_string_equal(written.mount, "-");
+	assert_string_equal(written.rule, "-");
+	assert_string_equal(written.unit, "-");
+}
+
+static void test_a_kind_that_is_forgotten_makes_room(void **state)
+{
+	(void)state;
+	take_paths(0, AUDIT_REPEATS_WORKED);
+	now += MINUTE;
+	take_paths(AUDIT_REPEATS_WORKED, 1);
+	assert_false(written.is_rest);
+	assert_int_equal(written.records, AUDIT_REPEATS_WORKED + 1);
+	assert_string_equal(written.path, "p1024");
+}
+
+/* With a range of uids of his own, a user is many. */
+static void test_memory_and_records_are_bounded_however_many_users_there_are(void **state)
+{
+	unsigned most = AUDIT_REPEATS_ALL_FAILED + AUDIT_REPEATS_USERS * (AUDIT_REPEATS_FEW + 1) + 1, taken = 0;
+
+	(void)state;
+	record.code = CODE_FORBIDDEN;
+	record.rule = NULL;
+	for (peer.uid = 100000; peer.uid < 104000; peer.uid++, taken += AUDIT_REPEATS_FAILED + 1)
+		take_paths(0, AUDIT_REPEATS_FAILED + 1);
+	record.rule = "web";
+	record.code = CODE_NONE;
+	peer.uid = 33;
+	take_paths(0, 10); /* is not among those that crowd */
+	assert_string_equal(written.path, "p9");
+	assert_int_equal(written.uid, 33);
+	audit_repeats_sweep(repeats, UINT64_MAX);
+	assert_int_equal(written.requests, taken + 10);
+	assert_in_range(written.records, AUDIT_REPEATS_USERS, most + 10);
+	assert_true(written.is_rest); /* the last rest that began, of all users above AUDIT_REPEATS_USERS */
+	assert_false(written.has_peer);
+	assert_string_equal(written.op, "kv.get");
+	assert_int_equal(written.code, CODE_FORBIDDEN);
+	assert_int_equal(written.count, (4000 - AUDIT_REPEATS_USERS) * (AUDIT_REPEATS_FAILED + 1));
+}
+
+static void test_users_that_crowd_leave_a_few_to_each_other(void **state)
+{
+	(void)state;
+	for (peer.uid = 1; written.records < AUDIT_REPEATS_ALL_WORKED; peer.uid++)
+		take_paths(0, AUDIT_REPEATS_WORKED);
+	peer.uid = 33;
+	take_paths(0, 2 * AUDIT_REPEATS_FEW);
+	assert_int_equal(written.records, AUDIT_REPEATS_ALL_WORKED + AUDIT_REPEATS_FEW);
+	assert_int_equal(written.uid, 33);
+}
+
+static void test_each_alone_is_written_as_long_as_there_are_few(void **state)
+{
+	(void)state;
+	record.code = CODE_CAS_MISMATCH;
+	for (unsigned i = 0; i < 2 * AUDIT_REPEATS_FAILED; i++) {
+		record.request = i;
+		audit_repeats_take(repeats, &record, AUDIT_EACH_ALONE, now);
+		if (i < AUDIT_REPEATS_FAILED) {
+			assert_int_equal(written.count, 0);
+			assert_int_equal(written.request, i);
+		}
+	}
+	assert_int_equal(written.records, AUDIT_REPEATS_FAILED);
+	now += MINUTE;
+	audit_repeats_sweep(repeats, now);
+	assert_int_equal(written.records, AUDIT_REPEATS_FAILED + 1);
+	assert_true(written.is_rest);
+	assert_int_equal(written.count, AUDIT_REPEATS_FAILED);
+	assert_int_equal(written.paths, 1);
+	audit_repeats_take(repeats, &record, AUDIT_EACH_ALONE, now);
+	assert_false(written.is_rest);
+}
+
+/* Where a slow journal has not taken what came before. */
+static void test_what_finds_no_room_is_counted_and_comes_later(void **state)
+{
+	(void)state;
+	no_room = true;
+	take(3);
+	record.path = "b";
+	take(2);
+	now += MINUTE;
+	take(1);
+	assert_true(audit_repeats_sweep(repeats, now));
+	assert_true(audit_repeats_sweep(repeats, UINT64_MAX));
+	assert_int_equal(written.records, 0);
+	no_room = false;
+	audit_repeats_sweep(repeats, now);
+	assert_int_equal(written.records, 2);
+	assert_int_equal(written.requests, 6);
+	assert_int_equal(written.count, 3);
 }
 
 static void test_no_request_is_lost_or_counted_twice(void **state)
 {
+	static const enum code codes[] = { CODE_NONE, CODE_FORBIDDEN, CODE_NOT_FOUND };
 	unsigned taken = 0;
 	char path[16];
 
 	(void)state;
 	srand(1);
 	record.path = path;
-	for (unsigned i = 0; i < 50000; i++, taken++) {
-		snprintf(path, sizeof(path), "%d", rand() % (2 * AUDIT_REPEATS_MAX));
-		now += (unsigned)rand() % 500;
-		take(1);
+	for (unsigned i = 0; i < 100000; i++, taken++) {
+		snprintf(path, sizeof(path), "%d", rand() % (2 * (int)AUDIT_REPEATS_WORKED));
+		now += (unsigned)rand() % 200;
+		peer.uid = (uid_t)(rand() % 400);
+		record.code = codes[rand() % 3];
+		no_room = rand() % 10 == 0;
+		audit_repeats_take(repeats, &record, rand() % 5 == 0 ? AUDIT_EACH_ALONE : AUDIT_COUNTED, now);
 		if (rand() % 10 == 0)
 			audit_repeats_sweep(repeats, now);
 	}
-	audit_repeats_sweep(repeats, UINT64_MAX);
+	no_room = false;
+	assert_false(audit_repeats_sweep(repeats, UINT64_MAX));
 	assert_int_equal(written.requests, taken);
 }
 
 /* A record that is written later must hold what was remembered, since its request is gone by then. */
-static void check_record(void *arg, const struct audit_record *r, uint64_t count)
+static bool check_record(void *arg, const struct audit_entry *entry)
 {
+	const struct audit_record *r = entry->record;
 	unsigned *calls = arg;
 
 	if (++*calls % 2 == 1)
-		return;
-	assert_int_equal(count, 2);
+		return true;
+	assert_int_equal(entry->count, 2);
 	assert_string_equal(r->op, record.op);
 	assert_string_equal(r->mount, "secret");
 	assert_string_equal(r->path, "");
@@ -286,12 +489,13 @@ static void check_record(void *arg, const struct audit_record *r, uint64_t count
 	assert_int_equal(r->version, 7);
 	assert_true((r->peer == NULL) == (record.peer == NULL));
 	if (r->peer == NULL)
-		return;
+		return true;
 	assert_int_equal(r->peer->uid, 33);
 	assert_int_equal(r->peer->gid, 34);
 	assert_int_equal(r->peer->pid, 101);
 	assert_null(r->peer->unit);
 	assert_string_equal(r->peer->user_unit, "app.service");
+	return true;
 }
 
 static void test_a_counted_record_is_as_it_was(void **state)
@@ -311,7 +515,7 @@ static void test_a_counted_record_is_as_it_was(void **state)
 			.gone = i / 2 == 0,
 			.code = CODE_FORBIDDEN };
 		for (unsigned n = 0; n < 3; n++)
-			audit_repeats_take(checked, &record, now);
+			audit_repeats_take(checked, &record, AUDIT_COUNTED, now);
 		(void)audit_repeats_sweep(checked, now += MINUTE);
 		assert_int_equal(calls, 2 * i + 2);
 		(void)audit_repeats_sweep(checked, now += MINUTE); /* which also forgets it */
@@ -331,7 +535,15 @@ int main(void)
 		TEST(test_at_the_end_all_that_was_counted_is_written),
 		TEST(test_what_makes_requests_equal),
 		TEST(test_texts_are_the_tables_own),
-		TEST(test_when_there_are_too_many_kinds_the_oldest_is_written_early),
+		TEST(test_beyond_so_many_paths_one_record_counts_the_rest),
+		TEST(test_the_records_of_a_flood_do_not_grow_with_its_paths),
+		TEST(test_each_user_and_outcome_has_its_own_room),
+		TEST(test_what_differs_is_left_out_of_the_rest),
+		TEST(test_a_kind_that_is_forgotten_makes_room),
+		TEST(test_memory_and_records_are_bounded_however_many_users_there_are),
+		TEST(test_users_that_crowd_leave_a_few_to_each_other),
+		TEST(test_each_alone_is_written_as_long_as_there_are_few),
+		TEST(test_what_finds_no_room_is_counted_and_comes_later),
 		TEST(test_no_request_is_lost_or_counted_twice),
 		TEST(test_a_counted_record_is_as_it_was),
 	};

@@ -110,6 +110,42 @@ static void test_an_error_of_openbao_is_no_denial_of_ours(void **state)
 	assert_has(json(), "\"verdict\":\"allowed\",\"code\":\"permission_denied\",\"rule\":\"web\"");
 }
 
+static void test_the_rest_says_how_many_requests_and_paths_there_were(void **state)
+{
+	(void)state;
+	record.path = NULL;
+	record.rule = NULL;
+	record.version = 0;
+	record.code = CODE_FORBIDDEN;
+	entry.is_rest = true;
+	entry.count = 217000;
+	entry.paths = 216064;
+	assert_has(json(),
+	    "\"op\":\"kv.get\",\"verdict\":\"denied\",\"code\":\"forbidden\",\"uid\":33,\"gid\":34,\"pid\":4711,"
+	    "\"unit\":\"web.service\",\"mount\":\"secret\",\"count\":217000,\"paths\":216064,"
+	    "\"microseconds\":412}\n");
+	assert_has(fields(),
+	    "MESSAGE=uid 33 (web.service): kv.get, 217000 more requests for 216064 paths: forbidden\n");
+	assert_has(out, "SECRETSTORE_COUNT=217000\nSECRETSTORE_PATHS=216064\n");
+}
+
+static void test_the_rest_leaves_out_what_differs(void **state)
+{
+	(void)state;
+	record = (struct audit_record){ .peer = &peer, .code = CODE_NOT_FOUND };
+	entry.is_rest = true;
+	entry.count = 3;
+	peer.gid = AUDIT_NO_GID;
+	peer.unit = NULL;
+	assert_has(json(),
+	    "Z\",\"verdict\":\"allowed\",\"code\":\"not_found\",\"uid\":33,\"pid\":4711,\"count\":3,"
+	    "\"paths\":0,");
+	assert_has(fields(), "MESSAGE=uid 33: 3 more requests for 0 paths: not_found\n");
+	record.peer = NULL;
+	assert_has(fields(), "MESSAGE=other users: 3 more requests for 0 paths: not_found\n");
+	assert_lacks(out, "UID");
+}
+
 static void test_a_caller_that_went_away_has_no_outcome(void **state)
 {
 	(void)state;
@@ -243,6 +279,8 @@ int main(void)
 		TEST(test_fields_are_those_of_the_journal),
 		TEST(test_what_is_denied_stands_out),
 		TEST(test_an_error_of_openbao_is_no_denial_of_ours),
+		TEST(test_the_rest_says_how_many_requests_and_paths_there_were),
+		TEST(test_the_rest_leaves_out_what_differs),
 		TEST(test_a_caller_that_went_away_has_no_outcome),
 		TEST(test_an_intent_and_its_result_have_the_same_number),
 		TEST(test_a_count_is_told),

@@ -327,6 +327,26 @@ static void test_even_tickets_are_refused_when_there_is_no_room_at_all(void **st
 			assert_ptr_equal(t, &ticket[back++]);
 }
 
+static void test_half_of_the_queue_is_room_for_what_can_wait(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	assert_true(writer_has_room(writer));
+	set_closed(true);
+	while (writer_has_room(writer)) {
+		assert_true(put("a"));
+		taken++;
+	}
+	assert_in_range(taken, QUEUE / 128, QUEUE / 32);
+	assert_false(writer_drain(writer, 20));
+	set_closed(false);
+	assert_true(writer_drain(writer, PATIENCE_MS));
+	assert_int_equal(sink.records, taken);
+	assert_true(writer_has_room(writer));
+	assert_true(writer_drain(writer, 0)); /* there is nothing to wait for */
+}
+
 static volatile sig_atomic_t in_main;
 static pthread_t main_thread;
 
@@ -387,6 +407,7 @@ int main(void)
 		TEST(test_what_could_not_be_synced_is_lost),
 		TEST(test_tickets_find_room_that_others_leave),
 		TEST(test_even_tickets_are_refused_when_there_is_no_room_at_all),
+		TEST(test_half_of_the_queue_is_room_for_what_can_wait),
 		TEST(test_the_thread_takes_no_signals),
 		cmocka_unit_test_setup_teardown(test_a_stuck_sink_does_not_hold_up_the_end, setup, leave_stuck),
 	};

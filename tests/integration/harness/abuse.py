@@ -4,11 +4,13 @@ import os
 import selectors
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from . import process
 from .cgroup import CpuPart
+from .client import Conn, frame
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "abusers.py"
 
@@ -32,6 +34,39 @@ class Abusers:
         process.end(self.process)
         self.process.stdout.close()
         self.group.close()
+
+
+class Flood:
+    """While in it, a user asks for as many different paths as the daemon answers, whatever the answers are."""
+
+    DEPTH = 40
+
+    def __init__(self, daemon, uid):
+        self.daemon, self.uid = daemon, uid
+        self.requests = 0  # those that were answered
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _batch(self):
+        bodies = [f'{{"id":{n % 1000},"op":"kv.get","mount":"secret","path":"p{n:09}"}}'
+                  for n in range(self.requests, self.requests + self.DEPTH)]
+        return b"".join(frame(body.encode()) for body in bodies)
+
+    def _run(self):
+        with Conn.as_user(self.daemon.socket, self.uid) as c, c.sock.makefile("rb") as answers:
+            while not self._ending.is_set():
+                c.sock.sendall(self._batch())
+                for _ in range(self.DEPTH):
+                    answers.read(int.from_bytes(answers.read(4), "big"))
+                self.requests += self.DEPTH
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ending.set()
+        self._thread.join()
 
 
 def steady_gets(daemon, mount, path, rate, seconds):
