@@ -30,7 +30,7 @@ static void set_environment(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int fd = -1;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *config;
 	char path[64];
 

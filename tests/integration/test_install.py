@@ -50,6 +50,7 @@ INSTALLED = {
     "usr/local/lib/systemd/system/secretstore-snapshot.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",
     "usr/local/lib/sysusers.d/secretstored.conf",
+    "usr/local/lib/tmpfiles.d/secretstored.conf",
     "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
     "etc/secretstored/secretstored.yaml",
 }

@@ -53,7 +53,7 @@ void fixture_write(const void *text, size_t n)
 
 struct config *fixture_load(const char *text)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *config;
 
 	fixture_write(text, strlen(text));

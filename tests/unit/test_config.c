@@ -433,7 +433,7 @@ static char *read_source(const char *path)
 static void test_the_example_loads_and_holds_the_defaults(void **state)
 {
 	struct config *example, *defaults;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	const struct setting *table;
 	size_t n;
 

@@ -103,7 +103,7 @@ static void test_what_takes_a_restart_is_named(void **state)
 
 static struct config *again(const struct config *before, const char *text)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *config;
 
 	fixture_write(text, strlen(text));

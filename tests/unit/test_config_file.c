@@ -576,7 +576,7 @@ static void test_mixed_arrays_are_refused_and_mixed_lists_are_not(void **state)
 
 static void test_files_that_cannot_be_read_are_errors(void **state)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	char *large;
 
 	(void)state;
