@@ -1,8 +1,10 @@
 /*
  * main: reads the command line, and starts and stops the parts of the daemon in the right order.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/quantity.h"
 #include "base/secmem.h"
 #include "base/table.h"
 #include "daemon/backend.h"
@@ -47,7 +50,7 @@ struct daemon {
 };
 
 static const char usage_text[] =
-    "usage: secretstored [-c FILE] [--check-config]\n"
+    "usage: secretstored [-c FILE] [--check-config | --reload]\n"
     "       secretstored [-c FILE] --explain uid=USER [gid=GROUP]... [unit=UNIT] [user_unit=UNIT] OP [PATH]\n"
     "\n"
     "Gives the programs of this host their secrets: logs in to OpenBao, keeps the login alive, and answers\n"
@@ -56,6 +59,7 @@ static const char usage_text[] =
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
     "      --check-config  load what a start would load, say what is wrong with it, and exit\n"
+    "      --reload        the same; then send SIGHUP to the daemon $MAINPID (for ExecReload= in a unit)\n"
     "      --explain       say which rule of the configuration decides whether that caller may do that, "
     "and why the\n"
     "                      others do not; such as: secretstored --explain uid=www-data kv.get secret/web/db\n"
@@ -197,11 +201,26 @@ static int run_explain(const char *config_file, int count, char **words)
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Has the daemon whose unit runs this command read its configuration. */
+static int signal_daemon(void)
+{
+	const char *text = getenv("MAINPID");
+	uint64_t pid = 0;
+	if (text == NULL || quantity_count(text, &pid) != 0 || pid <= 1 || pid > INT_MAX) {
+		log_error("--reload: MAINPID in the environment is no process: this is for ExecReload= in a unit");
+		return EX_USAGE;
+	}
+	if (kill((pid_t)pid, SIGHUP) == 0)
+		return EXIT_SUCCESS;
+	log_error("--reload: the daemon, process %s, cannot be sent SIGHUP: %s", text, strerror(errno));
+	return EXIT_FAILURE;
+}
+
 /* Loads what a start would load, and makes and sends nothing. */
-static int run_check(const char *config_file)
+static int run_check(const char *config_file, bool then_reload)
 {
 	struct error error;
-	struct config *config = config_load(config_file, &error);
+	struct config *config = config_load_check(config_file, &error);
 	int failed = config == NULL || backend_check(config, &error) != 0;
 	if (!failed) {
 		const struct audit_options audit = audit_options(config);
@@ -214,7 +233,7 @@ static int run_check(const char *config_file)
 		printf("%s: ok\n", config_file);
 	}
 	config_free(config);
-	return failed ? EX_CONFIG : EXIT_SUCCESS;
+	return failed ? EX_CONFIG : then_reload ? signal_daemon() : EXIT_SUCCESS;
 }
 
 /*
@@ -278,13 +297,14 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'C' },
+		{ "reload", no_argument, NULL, 'R' },
 		{ "explain", no_argument, NULL, 'E' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *config_file = DEFAULT_CONFIG;
-	bool check_only = false, explains = false;
+	bool check_only = false, reloads = false, explains = false;
 	struct error error;
 	int option;
 	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
@@ -296,6 +316,9 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			check_only = true;
+			break;
+		case 'R':
+			reloads = true;
 			break;
 		case 'E':
 			explains = true;
@@ -323,5 +346,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	harden_raise_file_limit();
-	return check_only ? run_check(config_file) : run_daemon(config_file);
+	return check_only || reloads ? run_check(config_file, reloads) : run_daemon(config_file);
 }

@@ -2,7 +2,9 @@
 configuration finds all of it."""
 
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -10,7 +12,7 @@ from harness import config_text, process
 from harness.certificates import Authority
 from harness.daemon import EX_CONFIG, environment, run
 
-EX_TEMPFAIL = 75
+EX_USAGE, EX_TEMPFAIL = 64, 75
 ALLOW = {"all": {"uid": 0, "ops": "status"}}
 
 
@@ -107,6 +109,50 @@ def test_a_socket_that_another_serves_may_become_free(good, daemon, site):
 def test_a_socket_that_is_another_kind_of_file_is_a_wrong_configuration(good, scratch):
     (scratch / "s.sock").write_text("precious")
     assert run(good).returncode == EX_CONFIG
+
+
+def test_a_check_does_without_the_secret_id_that_only_the_unit_has(good):
+    settings = config_text.merged(good, {"approle": {"secret_id_file": None}})
+    checked = run(settings, "--check-config")
+    assert checked.returncode == 0, checked.log
+    assert "warning: approle: a SecretID is needed: " in checked.log
+    assert "only the daemon's unit may have it" in checked.log
+    started = run(settings)
+    assert started.returncode == EX_CONFIG
+    assert "approle: a SecretID is needed: " in started.log
+
+
+class Sleeper:
+    """A process that takes SIGHUP as a daemon does."""
+
+    def __init__(self):
+        self.process = process.start(["sh", "-c", "trap 'echo hangup; exit' HUP; echo ready; while :; do sleep 0.05; done"],
+                                     stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def hung_up(self):
+        return self.process.stdout.readline() == "hangup\n"
+
+
+def test_a_reload_checks_and_then_signals(good):
+    sleeper = Sleeper()
+    try:
+        wrong = run(config_text.merged(good, {"listen": {"mode": "rw"}}), "--reload", env={"MAINPID": str(sleeper.process.pid)})
+        assert wrong.returncode == EX_CONFIG
+        time.sleep(0.2)
+        assert sleeper.process.poll() is None
+        right = run(good, "--reload", env={"MAINPID": str(sleeper.process.pid)})
+        assert right.returncode == 0, right.log
+        assert sleeper.hung_up()
+    finally:
+        process.end(sleeper.process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("pid", [None, "", "0", "1", "-1", "x", "99999999999"])
+def test_a_reload_signals_nobody_but_a_daemon(good, pid):
+    done = run(good, "--reload", env={} if pid is None else {"MAINPID": pid})
+    assert done.returncode == EX_USAGE
+    assert "MAINPID in the environment is no process" in done.log
 
 
 def test_the_status_is_told_in_the_help():
