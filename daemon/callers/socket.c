@@ -21,7 +21,7 @@ static int socket_failed(const char *path, const char *what, int number, struct 
 	return error_set_kind_of(error, number);
 }
 
-/* Somebody else serves there, who may end. */
+/* Sets an error for a socket that somebody else serves, who may end. */
 static int socket_taken(const char *path, const char *what, struct error *error)
 {
 	(void)error_set(error, "%s: %s", path, what);
