@@ -5,7 +5,7 @@
 #ifndef ERROR_H
 #define ERROR_H
 
-/* Whether it helps to try again later. A daemon that cannot start says so by its exit status. */
+/* Says whether it helps to try again later. A daemon that cannot start says so by its exit status. */
 enum error_kind {
 	ERROR_OTHER,   /* nobody has judged */
 	ERROR_PASSING, /* it may come right by itself, such as a file or a user that is not there yet */
