@@ -163,3 +163,13 @@ def test_a_rotated_credential_is_taken_by_a_reload_where_systemd_hands_it_over(s
     process.wait_until(lambda: len(site.logins()) > logins, process.patience(15), "a login with the new SecretID")
     service.wait_ready()
     assert (service.pid == before) == (service.systemd >= 260)
+
+
+def test_a_login_that_was_refused_is_tried_with_a_rotated_credential(service, site):
+    service.configure(site)
+    service.lab.write(SECRET_ID, "not-a-secret-id", mode=0o600)
+    service.start(wait=None)
+    service.wait_status("no login, waiting for other credentials")
+    service.lab.write(SECRET_ID, site.new_secret_id(), mode=0o600)
+    service.lab.systemctl("reload" if service.systemd >= 260 else "restart", UNIT)
+    service.wait_ready()
