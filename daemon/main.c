@@ -284,8 +284,8 @@ static int run_daemon(const char *config_file)
 	bool from_unit = activation_passed_any();
 	int status = run_started(&d, config_file);
 	/*
-	 * A connection that waits at a socket unit has systemd start the service again as soon as it has ended. The
-	 * unit's RestartSec= puts a pause between only where Restart= is what starts it again.
+	 * A connection that waits at a socket unit has systemd start the service again as soon as it has ended.
+	 * RestartSec= in the unit puts a pause between only where Restart= is what starts it again.
 	 */
 	if (from_unit && status == EX_CONFIG)
 		sleep(CONFIG_PAUSE_S);
