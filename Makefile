@@ -13,6 +13,7 @@ PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 
 # Variants, each in a directory of its own: SANITIZE=1 (ASan and UBSan), SANITIZE=thread (TSan), FUZZ=1 (the first two, and
 # libFuzzer). And any of them with DEV_TOKEN=1, for developers. Only that very value counts: the environment may have a token by
@@ -75,6 +76,9 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PROGRAMS := $(BUILD)/secretstored $(BUILD)/secretstorectl
 UNITS := $(addprefix $(BUILD)/,secretstored.service secretstored-ready.service secretstore-snapshot.service)
 SYSUSERS := secretstored secretstore-snapshot
+TMPFILES := secretstored
+# The units are made for this version of systemd, which is the one of the libsystemd that is built with.
+SYSTEMD_VERSION ?= $(CONFIG_SYSTEMD)
 PLAIN_UNITS := systemd/secretstored.socket systemd/secretstored-credentials.socket systemd/secretstore-snapshot.timer
 LIBRARIES := $(BUILD)/libsecretstore.so.$(SOVERSION) $(BUILD)/libsecretstore.so $(BUILD)/libsecretstore.a
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(TESTS))
@@ -103,7 +107,7 @@ endif
 remember = $(if $(filter-out x$(file <$(BUILD)/$(1))x,x$(subst $(space),_,$(strip $(2)))x),$(file >$(BUILD)/$(1),$(subst $(space),_,$(strip $(2)))))
 space := $(subst ,, )
 $(call remember,flags,$(CC) $(VERSION) $(DEFINES) $(WARNINGS) $(HARDEN) $(CONFIG_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LTO) $(LINK) $(LDFLAGS))
-$(call remember,paths,$(PREFIX) $(BINDIR) $(SBINDIR) $(SYSCONFDIR) $(LIBDIR) $(INCLUDEDIR))
+$(call remember,paths,$(PREFIX) $(BINDIR) $(SBINDIR) $(SYSCONFDIR) $(LIBDIR) $(INCLUDEDIR) $(SYSTEMD_VERSION))
 $(call remember,sources,$(COMMON) $(DAEMON) $(CLIENT) $(CLI) $(HELPERS) $(BENCH_HELPERS))
 endif
 endif
@@ -191,8 +195,11 @@ $(BUILD)/libsecretstore.pc: client-lib/libsecretstore.pc.in $(BUILD)/paths Makef
 	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' $< >$@
 
+# A line for some versions of systemd begins with @SINCE_N@ or @BEFORE_N@.
 $(BUILD)/%.service: systemd/%.service.in $(BUILD)/paths Makefile
-	@sed -e 's|@BINDIR@|$(BINDIR)|' -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' $< >$@
+	@awk -v version='$(SYSTEMD_VERSION)' '/^@(SINCE|BEFORE)_[0-9]+@/ { match($$0, /[0-9]+/); \
+		since = version + 0 >= substr($$0, RSTART, RLENGTH) + 0; if (since != /^@SINCE/) next; sub(/^@[^@]*@/, "") } 1' $< | \
+		sed -e 's|@BINDIR@|$(BINDIR)|' -e 's|@SBINDIR@|$(SBINDIR)|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' >$@
 
 OBJCOPY ?= objcopy
 
@@ -259,7 +266,7 @@ INSTALL ?= install
 CONF := $(DESTDIR)$(SYSCONFDIR)/secretstored/secretstored.yaml
 install: all
 	$(INSTALL) -d $(addprefix '$(DESTDIR)',$(SBINDIR) $(BINDIR) $(LIBDIR) $(INCLUDEDIR) $(PKGCONFIGDIR)) '$(dir $(CONF))' \
-		$(addprefix '$(DESTDIR)',$(MANDIR)/man1 $(UNITDIR) $(SYSUSERSDIR))
+		$(addprefix '$(DESTDIR)',$(MANDIR)/man1 $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR))
 	$(INSTALL) -m 755 $(BUILD)/secretstored '$(DESTDIR)$(SBINDIR)/secretstored'
 	$(INSTALL) -m 755 $(BUILD)/secretstorectl '$(DESTDIR)$(BINDIR)/secretstorectl'
 	$(INSTALL) -m 644 client-lib/secretstore.h '$(DESTDIR)$(INCLUDEDIR)/secretstore.h'
@@ -271,6 +278,7 @@ install: all
 	$(INSTALL) -m 644 docs/secretstorectl.1 '$(DESTDIR)$(MANDIR)/man1/secretstorectl.1'
 	$(INSTALL) -m 644 $(UNITS) $(PLAIN_UNITS) '$(DESTDIR)$(UNITDIR)'
 	$(foreach f,$(SYSUSERS),$(INSTALL) -m 644 systemd/$(f).sysusers '$(DESTDIR)$(SYSUSERSDIR)/$(f).conf' &&) :
+	$(foreach f,$(TMPFILES),$(INSTALL) -m 644 systemd/$(f).tmpfiles '$(DESTDIR)$(TMPFILESDIR)/$(f).conf' &&) :
 	@if [ -e '$(CONF)' ]; then echo 'kept: $(CONF)'; else \
 		set -x; $(INSTALL) -m 644 conf/secretstored.yaml '$(CONF)'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
@@ -281,6 +289,7 @@ uninstall:
 		'$(DESTDIR)$(INCLUDEDIR)/secretstore.h' '$(DESTDIR)$(PKGCONFIGDIR)/libsecretstore.pc' \
 		$(foreach f,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(LIBDIR)/libsecretstore.$(f)') \
 		'$(DESTDIR)$(MANDIR)/man1/secretstorectl.1' $(foreach f,$(SYSUSERS),'$(DESTDIR)$(SYSUSERSDIR)/$(f).conf') \
+		$(foreach f,$(TMPFILES),'$(DESTDIR)$(TMPFILESDIR)/$(f).conf') \
 		$(foreach f,$(notdir $(UNITS) $(PLAIN_UNITS)),'$(DESTDIR)$(UNITDIR)/$(f)')
 	@if [ ! -e '$(CONF)' ]; then :; elif cmp -s conf/secretstored.yaml '$(CONF)'; then \
 		set -x; rm -f '$(CONF)'; else echo 'kept, since it was changed: $(CONF)'; fi
@@ -313,7 +322,8 @@ help:
 #: make DEV_TOKEN=1     build into build/dev-token/ what developers need: a login with a token, and a process that can be
 #:                      debugged without root
 #: make install         PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR= (also BINDIR, SBINDIR, LIBDIR, INCLUDEDIR,
-#:                      MANDIR, UNITDIR, SYSUSERSDIR)
+#:                      MANDIR, UNITDIR, SYSUSERSDIR, TMPFILESDIR; SYSTEMD_VERSION, if the units are for another
+#:                      version than that of libsystemd here)
 #: make uninstall       with the same settings; a changed configuration stays
 #: make clean           remove build/; make distclean: also .venv/, the Python packages and OpenBao
 

@@ -1,7 +1,9 @@
 /*
  * error: formats the text that says what went wrong.
  */
+#include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +17,24 @@ int error_set(struct error *e, const char *format, ...)
 	if (vsnprintf(e->text, sizeof(e->text), format, args) < 0)
 		e->text[0] = '\0';
 	va_end(args);
+	e->kind = ERROR_OTHER;
 	return -1;
+}
+
+int error_set_kind(struct error *e, enum error_kind kind)
+{
+	e->kind = kind;
+	return -1;
+}
+
+int error_set_kind_of(struct error *e, int number)
+{
+	static const int lasting[] = { EACCES, EPERM, EINVAL, EISDIR, ENOTDIR, ELOOP, ENAMETOOLONG, ENOTSUP };
+
+	for (size_t i = 0; i < sizeof(lasting) / sizeof(*lasting); i++)
+		if (number == lasting[i])
+			return error_set_kind(e, ERROR_LASTING);
+	return error_set_kind(e, ERROR_PASSING);
 }
 
 const char *error_show(const char *text, char out[ERROR_SHOWN])

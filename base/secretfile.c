@@ -14,15 +14,21 @@
 #define NAME "%.300s"
 #define READ_SIZE 65537u /* one more than SECRETFILE_MAX, so that one read takes a credential's file */
 
+static int secretfile_failed(const char *path, int number, struct error *error)
+{
+	(void)error_set(error, NAME ": %s", path, strerror(number));
+	return error_set_kind_of(error, number);
+}
+
 /* With O_NONBLOCK the open of a FIFO returns at once; with O_NOCTTY a terminal does not become the daemon's. */
 static int open_regular(const char *path, struct stat *ret, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
-		return error_set(error, NAME ": %s", path, strerror(errno));
+		return secretfile_failed(path, errno, error);
 	if (fstat(fd, ret) < 0)
-		error_set(error, NAME ": %s", path, strerror(errno));
+		(void)secretfile_failed(path, errno, error);
 	else if (!S_ISREG(ret->st_mode))
 		error_set(error, NAME ": not a regular file", path);
 	else
@@ -41,12 +47,12 @@ static int read_all(int fd, const char *path, size_t max, struct buf *content, s
 
 		some = some < READ_SIZE ? some : READ_SIZE;
 		if (buf_reserve(content, some) < 0)
-			return error_set(error, NAME ": %s", path, strerror(ENOMEM));
+			return secretfile_failed(path, ENOMEM, error);
 		n = read(fd, buf_tail(content), some);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_set(error, NAME ": %s", path, strerror(errno));
+			return secretfile_failed(path, errno, error);
 		if (n == 0)
 			return 0;
 		buf_commit(content, (size_t)n);
@@ -89,7 +95,7 @@ int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct 
 	buf_init(&content, max + 1);
 	r = read_all(fd, path, max, &content, error);
 	if (r == 0 && fstat(fd, &after) < 0)
-		r = error_set(error, NAME ": %s", path, strerror(errno));
+		r = secretfile_failed(path, errno, error);
 	/* The time of the last change of status cannot be set by anybody, as the other one can. */
 	if (r == 0 &&
 	    (!is_same(&after.st_mtim, &ret_status->st_mtim) || !is_same(&after.st_ctim, &ret_status->st_ctim) ||

@@ -17,6 +17,7 @@
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/http.h"
+#include "daemon/upstream/http_tls.h"
 #include "daemon/upstream/login.h"
 #include "daemon/upstream/leader.h"
 
@@ -118,10 +119,9 @@ static void identify_tls_files(const struct config *config, struct file_identity
 	}
 }
 
-static int make_parts(struct backend *backend, struct versions *versions, struct error *error)
+static struct http_options http_options(const struct config *config)
 {
-	const struct config *config = backend->config;
-	const struct http_options options = {
+	return (struct http_options){
 		.addresses = config->openbao.address.item,
 		.naddresses = config->openbao.address.count,
 		.ca_file = config->openbao.ca_file,
@@ -131,6 +131,12 @@ static int make_parts(struct backend *backend, struct versions *versions, struct
 		.tls_skip_verify = config->openbao.tls_skip_verify,
 		.connect_timeout_ms = config->openbao.connect_timeout_ms,
 	};
+}
+
+static int make_parts(struct backend *backend, struct versions *versions, struct error *error)
+{
+	const struct config *config = backend->config;
+	const struct http_options options = http_options(config);
 	const struct kv_options kv = kv_options(config);
 	backend->http = http_new(backend->base, &options, error);
 	if (backend->http == NULL)
@@ -148,6 +154,12 @@ static int make_parts(struct backend *backend, struct versions *versions, struct
 	    ? transfers_new(backend->base, backend->api, backend->login, backend->leader, backend->kv, STALL_MS)
 	    : NULL;
 	return backend->transfers != NULL ? 0 : error_set(error, "out of memory");
+}
+
+int backend_check(const struct config *config, struct error *error)
+{
+	const struct http_options options = http_options(config);
+	return http_tls_check(&options, error);
 }
 
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions,

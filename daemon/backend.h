@@ -27,6 +27,9 @@ struct versions;
 struct backend *backend_new(struct event_base *base, struct config *config, struct versions *versions,
     struct error *error);
 
+/* Checks the TLS files that config names, as backend_new() does. 0, or -1 with error set. */
+int backend_check(const struct config *config, struct error *error);
+
 /* Begins the first login. */
 void backend_start(struct backend *backend);
 

@@ -1,14 +1,18 @@
 /*
  * main: reads the command line, and starts and stops the parts of the daemon in the right order.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/quantity.h"
 #include "base/secmem.h"
 #include "base/table.h"
 #include "daemon/backend.h"
@@ -28,7 +32,8 @@
 #include "daemon/upstream/http.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.yaml"
-#define WRITE_MS 2000u /* how long the end waits for what is still to be written to the audit and to the log */
+#define CONFIG_PAUSE_S 5 /* before the end of a daemon that a socket unit started and that cannot start */
+#define WRITE_MS 2000u   /* how long the end waits for what is still to be written to the audit and to the log */
 
 struct daemon {
 	struct config *config;
@@ -45,7 +50,7 @@ struct daemon {
 };
 
 static const char usage_text[] =
-    "usage: secretstored [-c FILE] [--check-config]\n"
+    "usage: secretstored [-c FILE] [--check-config | --reload]\n"
     "       secretstored [-c FILE] --explain uid=USER [gid=GROUP]... [unit=UNIT] [user_unit=UNIT] OP [PATH]\n"
     "\n"
     "Gives the programs of this host their secrets: logs in to OpenBao, keeps the login alive, and answers\n"
@@ -53,7 +58,8 @@ static const char usage_text[] =
     "configuration again.\n"
     "\n"
     "  -c, --config FILE   configuration (default " DEFAULT_CONFIG ")\n"
-    "      --check-config  read the configuration, say what is wrong with it, and exit\n"
+    "      --check-config  load what a start would load, say what is wrong with it, and exit\n"
+    "      --reload        the same; then send SIGHUP to the daemon $MAINPID (for ExecReload= in a unit)\n"
     "      --explain       say which rule of the configuration decides whether that caller may do that, "
     "and why the\n"
     "                      others do not; such as: secretstored --explain uid=www-data kv.get secret/web/db\n"
@@ -65,7 +71,8 @@ static const char usage_text[] =
     "\n"
     "Exit status: 0 after a clean stop, or if --explain says allowed (1: forbidden), "
     "64 for a wrong command line,\n"
-    "78 for a wrong configuration, 1 otherwise.\n";
+    "75 if a start lacks what may come by itself (a user, a file, a mount), 78 for a wrong configuration,\n"
+    "1 otherwise.\n";
 
 /* -- the end ------------------------------------------------------------------------------------------------- */
 
@@ -122,6 +129,16 @@ static void daemon_free(struct daemon *d)
 
 /* -- the start ----------------------------------------------------------------------------------------------- */
 
+static struct audit_options audit_options(const struct config *config)
+{
+	return (struct audit_options){
+		.level = config->audit.level,
+		.sink = config->audit.sink,
+		.on_failure = config->audit.on_failure,
+		.file = config->audit.file,
+	};
+}
+
 static int start_daemon(struct daemon *d, const char *config_file, struct error *error)
 {
 	event_set_mem_functions(secmem_malloc, secmem_realloc, secmem_free);
@@ -135,12 +152,7 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	if (d->base == NULL)
 		return error_set(error, "out of memory");
 
-	const struct audit_options audit = {
-		.level = d->config->audit.level,
-		.sink = d->config->audit.sink,
-		.on_failure = d->config->audit.on_failure,
-		.file = d->config->audit.file,
-	};
+	const struct audit_options audit = audit_options(d->config);
 	d->audit = audit_new(d->base, &audit, error);
 	d->activation = d->audit != NULL ? activation_new(error) : NULL;
 	d->switchover = d->activation != NULL ? switchover_new(d->base, d->config, error) : NULL;
@@ -152,6 +164,7 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 	    error);
 	if (d->front == NULL)
 		return -1;
+	activation_warn(d->activation);
 	activation_free(d->activation);
 	d->activation = NULL;
 	d->notify = notify_new(d->base);
@@ -188,46 +201,95 @@ static int run_explain(const char *config_file, int count, char **words)
 	return allowed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run_daemon(const char *config_file, bool check_only)
+/* Has the daemon whose unit runs this command read its configuration. */
+static int signal_daemon(void)
 {
-	struct daemon d = { .config = NULL };
-	struct error error;
-	if (harden_process(&error) != 0) {
-		log_error("%s", error.text);
-		return EXIT_FAILURE;
+	const char *text = getenv("MAINPID");
+	uint64_t pid = 0;
+	if (text == NULL || quantity_count(text, &pid) != 0 || pid <= 1 || pid > INT_MAX) {
+		log_error("--reload: MAINPID in the environment is no process: this is for ExecReload= in a unit");
+		return EX_USAGE;
 	}
-	harden_raise_file_limit();
-	d.config = config_load(config_file, &error);
-	if (d.config == NULL) {
-		log_error("%s", error.text);
-		return EX_CONFIG;
-	}
-	if (!check_only)
-		log_set_level(d.config->log.level);
-	config_warn(d.config, log_warning);
-	if (check_only) {
-		printf("%s: ok\n", config_file);
-		config_free(d.config);
+	if (kill((pid_t)pid, SIGHUP) == 0)
 		return EXIT_SUCCESS;
+	log_error("--reload: the daemon, process %s, cannot be sent SIGHUP: %s", text, strerror(errno));
+	return EXIT_FAILURE;
+}
+
+/* Loads what a start would load, and makes and sends nothing. */
+static int run_check(const char *config_file, bool then_reload)
+{
+	struct error error;
+	struct config *config = config_load_check(config_file, &error);
+	int failed = config == NULL || backend_check(config, &error) != 0;
+	if (!failed) {
+		const struct audit_options audit = audit_options(config);
+		failed = audit_check(&audit, &error);
 	}
+	if (failed) {
+		log_error("%s", error.text);
+	} else {
+		config_warn(config, log_warning);
+		printf("%s: ok\n", config_file);
+	}
+	config_free(config);
+	return failed ? EX_CONFIG : then_reload ? signal_daemon() : EXIT_SUCCESS;
+}
+
+/*
+ * Gives the exit status of a start that failed. EX_TEMPFAIL has the unit try again, EX_CONFIG does not
+ * (RestartPreventExitStatus=).
+ */
+static int failed_start(const struct error *error, int otherwise)
+{
+	return error->kind == ERROR_PASSING ? EX_TEMPFAIL : error->kind == ERROR_LASTING ? EX_CONFIG : otherwise;
+}
+
+/* Starts the daemon, and runs it until its end. The exit status. */
+static int run_started(struct daemon *d, const char *config_file)
+{
+	struct error error;
+	d->config = config_load(config_file, &error);
+	if (d->config == NULL) {
+		log_error("%s", error.text);
+		return failed_start(&error, EX_CONFIG);
+	}
+	log_set_level(d->config->log.level);
+	config_warn(d->config, log_warning);
 	int rc = harden_lock_memory(&error);
-	if (rc != 0 && d.config->process.lock_memory != CONFIG_LOCK_REQUIRED) {
+	if (rc != 0 && d->config->process.lock_memory != CONFIG_LOCK_REQUIRED) {
 		log_warning("secrets may be swapped: %s", error.text);
 		rc = 0;
+	} else if (rc != 0) {
+		(void)error_set_kind(&error, ERROR_LASTING);
 	}
 	if (rc == 0 && (rc = log_start()) != 0)
 		(void)error_set(&error, "cannot start a thread for the log");
 	if (rc == 0)
-		rc = start_daemon(&d, config_file, &error);
+		rc = start_daemon(d, config_file, &error);
 	if (rc != 0)
 		log_error("%s", error.text);
 	else
-		(void)event_base_dispatch(d.base);
-	daemon_free(&d);
+		(void)event_base_dispatch(d->base);
+	daemon_free(d);
 	if (rc == 0)
 		log_info("stopped");
 	log_stop(WRITE_MS);
-	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return rc == 0 ? EXIT_SUCCESS : failed_start(&error, EXIT_FAILURE);
+}
+
+static int run_daemon(const char *config_file)
+{
+	struct daemon d = { .config = NULL };
+	bool from_unit = activation_passed_any();
+	int status = run_started(&d, config_file);
+	/*
+	 * A connection that waits at a socket unit has systemd start the service again as soon as it has ended.
+	 * RestartSec= in the unit puts a pause between only where Restart= is what starts it again.
+	 */
+	if (from_unit && status == EX_CONFIG)
+		sleep(CONFIG_PAUSE_S);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -235,13 +297,14 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, 'C' },
+		{ "reload", no_argument, NULL, 'R' },
 		{ "explain", no_argument, NULL, 'E' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *config_file = DEFAULT_CONFIG;
-	bool check_only = false, explains = false;
+	bool check_only = false, reloads = false, explains = false;
 	struct error error;
 	int option;
 	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0) /* run by the daemon, not by people */
@@ -253,6 +316,9 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			check_only = true;
+			break;
+		case 'R':
+			reloads = true;
 			break;
 		case 'E':
 			explains = true;
@@ -275,5 +341,10 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_INFO);
 	if (explains)
 		return run_explain(config_file, argc - optind, argv + optind);
-	return run_daemon(config_file, check_only);
+	if (harden_process(&error) != 0) {
+		log_error("%s", error.text);
+		return EXIT_FAILURE;
+	}
+	harden_raise_file_limit();
+	return check_only || reloads ? run_check(config_file, reloads) : run_daemon(config_file);
 }

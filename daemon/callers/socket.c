@@ -14,6 +14,20 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Sets an error that comes from an errno. what: "", or what could not be done, and ": ". */
+static int socket_failed(const char *path, const char *what, int number, struct error *error)
+{
+	(void)error_set(error, "%s: %s%s", path, what, strerror(number));
+	return error_set_kind_of(error, number);
+}
+
+/* Sets an error for a socket that somebody else serves, who may end. */
+static int socket_taken(const char *path, const char *what, struct error *error)
+{
+	(void)error_set(error, "%s: %s", path, what);
+	return error_set_kind(error, ERROR_PASSING);
+}
+
 /* Takes the lock. Its file is never removed: else two processes could each lock a file of that name. */
 static int lock_socket(const char *path, struct error *error)
 {
@@ -21,13 +35,14 @@ static int lock_socket(const char *path, struct error *error)
 	snprintf(name, sizeof(name), "%s.lock", path);
 	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
-		return error_set(error, "%s: %s", name, strerror(errno));
+		return socket_failed(name, "", errno, error);
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		char holds[sizeof(name) + 64];
+		snprintf(holds, sizeof(holds), "another secretstored serves this socket (it holds %s)", name);
 		if (errno == EWOULDBLOCK)
-			(void)error_set(error, "%s: another secretstored serves this socket (it holds %s)", path,
-			    name);
+			(void)socket_taken(path, holds, error);
 		else
-			(void)error_set(error, "%s: %s", name, strerror(errno));
+			(void)socket_failed(name, "", errno, error);
 		close(fd);
 		return -1;
 	}
@@ -39,21 +54,23 @@ static int remove_dead_socket(const char *path, const struct sockaddr_un *addres
 {
 	struct stat st;
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : error_set(error, "%s: %s", path, strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return error_set(error, "%s: is there already and is no socket", path);
+		return errno == ENOENT ? 0 : socket_failed(path, "", errno, error);
+	if (!S_ISSOCK(st.st_mode)) {
+		(void)error_set(error, "%s: is there already and is no socket", path);
+		return error_set_kind(error, ERROR_LASTING);
+	}
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return error_set(error, "%s: %s", path, strerror(errno));
+		return socket_failed(path, "", errno, error);
 	int rc = connect(fd, (const struct sockaddr *)address, sizeof(*address));
 	int why = errno;
 	close(fd);
 	if (rc == 0 || why == EAGAIN)
-		return error_set(error, "%s: another process listens on this socket", path);
+		return socket_taken(path, "another process listens on this socket", error);
 	if (why != ECONNREFUSED)
-		return error_set(error, "%s: cannot tell whether somebody listens: %s", path, strerror(why));
+		return socket_failed(path, "cannot tell whether somebody listens: ", why, error);
 	if (unlink(path) != 0 && errno != ENOENT)
-		return error_set(error, "%s: cannot remove the dead socket: %s", path, strerror(errno));
+		return socket_failed(path, "cannot remove the dead socket: ", errno, error);
 	return 0;
 }
 
@@ -65,14 +82,14 @@ static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *a
 	int why = errno;
 	umask(before);
 	if (rc != 0)
-		return error_set(error, "%s: cannot bind: %s", path, strerror(why));
+		return socket_failed(path, "cannot bind: ", why, error);
 	/* The daemon's own group is right already, and a sandbox may refuse the call. */
 	if (group != (gid_t)-1 && group != getegid() && lchown(path, (uid_t)-1, group) != 0)
-		return error_set(error, "%s: cannot give it to the group: %s", path, strerror(errno));
+		return socket_failed(path, "cannot give it to the group: ", errno, error);
 	if (chmod(path, mode) != 0)
-		return error_set(error, "%s: cannot set its mode: %s", path, strerror(errno));
+		return socket_failed(path, "cannot set its mode: ", errno, error);
 	if (listen(fd, SOMAXCONN) != 0)
-		return error_set(error, "%s: cannot listen: %s", path, strerror(errno));
+		return socket_failed(path, "cannot listen: ", errno, error);
 	return 0;
 }
 
@@ -87,7 +104,7 @@ int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *
 	char directory[sizeof(address.sun_path)];
 	snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
 	if (directory[0] != '\0' && mkdir(directory, 0755) != 0 && errno != EEXIST)
-		return error_set(error, "%s: cannot make the directory: %s", directory, strerror(errno));
+		return socket_failed(directory, "cannot make the directory: ", errno, error);
 	int lock_fd = lock_socket(path, error);
 	if (lock_fd < 0)
 		return -1;
@@ -96,7 +113,7 @@ int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *
 		goto fail;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
-		(void)error_set(error, "%s: %s", path, strerror(errno));
+		(void)socket_failed(path, "", errno, error);
 		goto fail;
 	}
 	if (bind_and_listen(fd, path, &address, mode, group, error) != 0)

@@ -79,15 +79,27 @@ static struct config *load_settled(const char *path, const struct config_environ
 	return config;
 }
 
-struct config *config_load(const char *path, struct error *error)
+static struct config *load_start(const char *path, bool check_only, struct error *error)
 {
 	struct config_environment environment;
 	struct config *config = NULL;
 
-	if (config_auth_take(&environment, error) == 0)
+	if (config_auth_take(&environment, error) == 0) {
+		environment.check_only = check_only;
 		config = load_settled(path, &environment, error);
+	}
 	config_auth_drop(&environment);
 	return config;
+}
+
+struct config *config_load(const char *path, struct error *error)
+{
+	return load_start(path, false, error);
+}
+
+struct config *config_load_check(const char *path, struct error *error)
+{
+	return load_start(path, true, error);
 }
 
 struct config *config_load_file(const char *path, struct error *error)

@@ -27,6 +27,7 @@ enum config_lock { CONFIG_LOCK_TRY, CONFIG_LOCK_REQUIRED };
 /* Credentials out of the environment; NULL: not given, or in a struct config not used. */
 struct config_environment {
 	struct environment_secret *role_id, *secret_id;
+	bool check_only; /* a SecretID may be missing, since it may be where the daemon runs and not here */
 };
 
 struct config {
@@ -108,6 +109,12 @@ struct config {
  * it with config_free, which wipes.
  */
 struct config *config_load(const char *path, struct error *error);
+
+/*
+ * Loads the configuration as config_load() does, for somebody who checks it. A SecretID may be missing, of which
+ * config_warn() warns: systemd gives it to the daemon's unit alone.
+ */
+struct config *config_load_check(const char *path, struct error *error);
 
 /*
  * Loads the files alone: address and credentials may be missing, since they may be there only where the daemon

@@ -16,9 +16,13 @@
 #define CREDENTIALS_VARIABLE "CREDENTIALS_DIRECTORY"
 #define CREDENTIAL "secret_id"
 #define NEEDED "in the environment (REQ-004, PX-0003)"
+#define NO_SECRET_ID \
+	"approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL \
+	" in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE " " NEEDED
 
 int config_auth_take(struct config_environment *ret, struct error *error)
 {
+	ret->check_only = false;
 	int role_id = environment_take(ROLE_ID_VARIABLE, &ret->role_id, error);
 	int secret_id = environment_take(SECRET_ID_VARIABLE, &ret->secret_id, error);
 
@@ -54,6 +58,20 @@ static int find_credential(char **ret)
 	return 1;
 }
 
+/*
+ * Notes for a check that there is no SecretID. A command of the unit itself, for which systemd sets MAINPID, runs
+ * beside a daemon that has one: systemd 253 and newer give a unit's credentials to the daemon alone.
+ */
+static const char *note_secret_id(struct config *config)
+{
+	if (getenv("MAINPID") != NULL)
+		return NULL;
+	return texts_add(&config->notes,
+		   NO_SECRET_ID "; there is none here, and only the daemon's unit may have it") == 0
+	    ? NULL
+	    : "out of memory";
+}
+
 static const char *fill_approle(struct config *config, const struct config_environment *environment)
 {
 	int found;
@@ -72,9 +90,10 @@ static const char *fill_approle(struct config *config, const struct config_envir
 	found = find_credential(&config->approle.secret_id_file);
 	if (found != 0)
 		return found < 0 ? "out of memory" : NULL;
+	if (environment->secret_id == NULL && environment->check_only)
+		return note_secret_id(config);
 	if (environment->secret_id == NULL)
-		return "approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL
-		       " in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE " " NEEDED;
+		return NO_SECRET_ID;
 	config->environment.secret_id = environment_hold(environment->secret_id);
 	config->approle.secret_id = environment->secret_id->text;
 	return NULL;

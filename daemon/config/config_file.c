@@ -151,8 +151,10 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 		/* A list's empty text alone stands for an empty list; among others it is a wrong one. */
 		if (setting->type->is_list && entry->kind == ENTRY_TEXT && *entry->items[i].text == '\0')
 			continue;
-		if (config_table_store(loading->config, setting, entry->items[i].text, &why) != 0)
-			return config_entry_error(entry, i + 1, error, "%s", why.text);
+		if (config_table_store(loading->config, setting, entry->items[i].text, &why) != 0) {
+			(void)config_entry_error(entry, i + 1, error, "%s", why.text);
+			return error_set_kind(error, why.kind);
+		}
 	}
 	return entry->nested_line != 0
 	    ? config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind)

@@ -256,8 +256,10 @@ static int rules_take_key(struct config_rules *rules, const struct rule_kind *ki
 	if (entry->nitems == 0)
 		return config_entry_error(entry, 0, error, "must not be empty");
 	for (size_t i = 0; i < entry->nitems; i++)
-		if (key->add(last_rule(rules->config, kind), key, entry->items[i].text, &why) != 0)
-			return config_entry_error(entry, i + 1, error, "%s", why.text);
+		if (key->add(last_rule(rules->config, kind), key, entry->items[i].text, &why) != 0) {
+			(void)config_entry_error(entry, i + 1, error, "%s", why.text);
+			return error_set_kind(error, why.kind);
+		}
 	return 0;
 }
 

@@ -17,6 +17,11 @@ struct activation {
 	char **names; /* of the descriptors from SD_LISTEN_FDS_START on; NULL for those that were taken */
 };
 
+bool activation_passed_any(void)
+{
+	return sd_listen_fds(0) > 0;
+}
+
 struct activation *activation_new(struct error *error)
 {
 	struct activation *a = calloc(1, sizeof(*a));
@@ -40,12 +45,19 @@ void activation_free(struct activation *a)
 	for (int i = 0; i < a->count; i++) {
 		if (a->names[i] == NULL)
 			continue;
-		log_warning("systemd passed on a descriptor named \"%s\", for which there is no use", a->names[i]);
 		close(SD_LISTEN_FDS_START + i);
 		free(a->names[i]);
 	}
 	free(a->names);
 	free(a);
+}
+
+void activation_warn(const struct activation *a)
+{
+	for (int i = 0; i < a->count; i++)
+		if (a->names[i] != NULL)
+			log_warning("systemd passed on a descriptor named \"%s\", for which there is no use",
+			    a->names[i]);
 }
 
 int activation_take(struct activation *a, const char *name)
@@ -66,10 +78,11 @@ int activation_socket(struct activation *a, const char *name, int *ret_fd, struc
 
 	if (fd >= 0 && sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0) {
 		close(fd);
-		return error_set(error,
+		(void)error_set(error,
 		    "what systemd passed on as \"%s\" is no listening Unix stream socket: the socket unit "
 		    "needs ListenStream= with a path",
 		    name);
+		return error_set_kind(error, ERROR_LASTING);
 	}
 	flags = fd >= 0 ? fcntl(fd, F_GETFL) : 0;
 	if (fd >= 0 && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)) {

@@ -6,6 +6,8 @@
 #ifndef ACTIVATION_H
 #define ACTIVATION_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* The names of the sockets, which FileDescriptorName= in their units gives. */
@@ -14,13 +16,19 @@
 
 struct activation;
 
+/* Tells whether systemd passed on descriptors. To be asked before activation_new(). */
+bool activation_passed_any(void);
+
 /*
  * Collects the descriptors that came, none without systemd. To be called once, as it clears systemd's variables in
  * the environment. NULL with error set.
  */
 struct activation *activation_new(struct error *error);
 
-/* Closes the descriptors that nobody took, with a warning that names each. NULL does nothing. */
+/* Warns of each descriptor that nobody took, by its name. */
+void activation_warn(const struct activation *activation);
+
+/* Closes the descriptors that nobody took. NULL does nothing. */
 void activation_free(struct activation *activation);
 
 /*

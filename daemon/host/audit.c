@@ -124,6 +124,13 @@ static void outlet_free(struct outlet *outlet)
 	free(outlet);
 }
 
+static int file_error(int rc, struct error *error)
+{
+	(void)error_set(error, "audit.file: cannot be opened: %s",
+	    rc == EINVAL ? "it is no regular file" : strerror(rc));
+	return error_set_kind_of(error, rc);
+}
+
 static struct outlet *outlet_new(const struct audit_options *options, struct error *error)
 {
 	struct outlet *outlet = calloc(1, sizeof(*outlet));
@@ -142,10 +149,15 @@ static struct outlet *outlet_new(const struct audit_options *options, struct err
 		rc = audit_file_open(&outlet->file, options->file);
 	if (rc == 0)
 		return outlet;
-	error_set(error, "audit.file: cannot be opened: %s",
-	    rc == EINVAL ? "it is no regular file" : strerror(rc));
+	(void)file_error(rc, error);
 	outlet_free(outlet);
 	return NULL;
+}
+
+int audit_check(const struct audit_options *options, struct error *error)
+{
+	int rc = options->sink == AUDIT_FILE ? audit_file_check(options->file) : 0;
+	return rc == 0 ? 0 : file_error(rc, error);
 }
 
 /* -- records ------------------------------------------------------------------------------------------------- */

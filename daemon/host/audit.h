@@ -65,6 +65,9 @@ struct audit_record {
  */
 struct audit *audit_new(struct event_base *base, const struct audit_options *options, struct error *error);
 
+/* Looks whether audit_new() could open the sink, and makes nothing. 0, or -1 with error set. */
+int audit_check(const struct audit_options *options, struct error *error);
+
 /* Writes what is left for at most budget_ms, and frees. The callbacks of waits that are left will not run. */
 void audit_free(struct audit *audit, uint64_t budget_ms);
 

@@ -11,11 +11,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Gives the name of the directory of path, to be freed. NULL: no memory. */
+static char *directory_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 /* Syncs the directory of path: a new file is safe on the disk only when its directory entry is. */
 static int sync_directory(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *name = slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	char *name = directory_of(path);
 	if (name == NULL)
 		return ENOMEM;
 	int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -54,6 +60,21 @@ int audit_file_open(struct audit_file *file, const char *path)
 	}
 	*file = (struct audit_file){ .path = copy, .fd = fd };
 	return 0;
+}
+
+int audit_file_check(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	int error = fd >= 0 && fstat(fd, &st) == 0 ? (S_ISREG(st.st_mode) ? 0 : EINVAL) : errno;
+	if (fd >= 0)
+		close(fd);
+	if (error != ENOENT)
+		return error;
+	char *directory = directory_of(path);
+	error = directory == NULL ? ENOMEM : access(directory, W_OK | X_OK) != 0 ? errno : 0;
+	free(directory);
+	return error;
 }
 
 void audit_file_close(struct audit_file *file)

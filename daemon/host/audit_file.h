@@ -18,6 +18,9 @@ struct audit_file {
 /* Opens path, or makes it with mode 0600. 0, or an errno with file untouched; EINVAL: it is no regular file. */
 int audit_file_open(struct audit_file *file, const char *path);
 
+/* Looks whether audit_file_open() would work, and makes nothing. 0, or the errno that it would give. */
+int audit_file_check(const char *path);
+
 /* Closes and frees what is in file, which must have been opened, or be all zero. */
 void audit_file_close(struct audit_file *file);
 

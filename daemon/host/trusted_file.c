@@ -60,7 +60,8 @@ static int check_age(const char *path, const struct stat *st, unsigned *ret_agai
 	if (age_ms >= TRUSTED_FILE_AGE_MS || age_ms <= -TRUSTED_FILE_AGE_MS)
 		return 0;
 	*ret_again_ms = age_ms <= 0 ? TRUSTED_FILE_AGE_MS : (unsigned)(TRUSTED_FILE_AGE_MS - age_ms);
-	return error_set(error, NAME ": was changed less than a second ago, and may be half written", path);
+	(void)error_set(error, NAME ": was changed less than a second ago, and may be half written", path);
+	return error_set_kind(error, ERROR_PASSING);
 }
 
 int trusted_file_read(const char *path, size_t max, struct buf *ret, unsigned *ret_again_ms, struct error *error)
@@ -73,7 +74,8 @@ int trusted_file_read(const char *path, size_t max, struct buf *ret, unsigned *r
 		return -1;
 	if (r > 0) {
 		*ret_again_ms = TRUSTED_FILE_AGE_MS;
-		return error_set(error, NAME ": was changed while it was read", path);
+		(void)error_set(error, NAME ": was changed while it was read", path);
+		return error_set_kind(error, ERROR_PASSING);
 	}
 	return check_age(path, &st, ret_again_ms, error);
 }
@@ -99,6 +101,12 @@ static int read_names(DIR *dir, struct texts *ret)
 	return errno == 0 ? 0 : -1;
 }
 
+static int folder_failed(const char *folder, int number, struct error *error)
+{
+	(void)error_set(error, NAME ": %s", folder, strerror(number));
+	return error_set_kind_of(error, number);
+}
+
 int trusted_file_list(const char *folder, struct texts *ret, unsigned *ret_again_ms, struct error *error)
 {
 	DIR *dir = opendir(folder);
@@ -109,11 +117,11 @@ int trusted_file_list(const char *folder, struct texts *ret, unsigned *ret_again
 	if (dir == NULL && errno == ENOENT)
 		return 0;
 	if (dir == NULL || fstat(dirfd(dir), &st) != 0)
-		failed = error_set(error, NAME ": %s", folder, strerror(errno));
+		failed = folder_failed(folder, errno, error);
 	else if (check_writers(folder, &st, error) != 0 || check_age(folder, &st, ret_again_ms, error) != 0)
 		failed = -1;
 	else if (read_names(dir, ret) != 0)
-		failed = error_set(error, NAME ": %s", folder, strerror(errno));
+		failed = folder_failed(folder, errno, error);
 	if (dir != NULL)
 		closedir(dir);
 	if (failed)

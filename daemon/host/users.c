@@ -37,8 +37,10 @@ static int users_not_found(const char *text, const char *what, int error, struct
 
 	error_show(text, shown);
 	if (error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR)
-		return error_set(why, "the %s \"%s\" cannot be looked up: %s", what, shown, strerror(error));
-	return error_set(why, "there is no %s \"%s\" on this machine", what, shown);
+		(void)error_set(why, "the %s \"%s\" cannot be looked up: %s", what, shown, strerror(error));
+	else
+		(void)error_set(why, "there is no %s \"%s\" on this machine", what, shown);
+	return error_set_kind(why, ERROR_PASSING); /* at a boot the directory service may not be up yet */
 }
 
 int users_find(const char *text, uid_t *ret, struct error *why)

@@ -25,8 +25,12 @@ static int check_tls_file(const char *setting, const char *path, struct error *e
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0 || (S_ISREG(st.st_mode) && access(path, R_OK) < 0))
-		return error_set(error, "%s: %s: %s", setting, path, strerror(errno));
+	if (stat(path, &st) < 0 || (S_ISREG(st.st_mode) && access(path, R_OK) < 0)) {
+		int number = errno;
+
+		(void)error_set(error, "%s: %s: %s", setting, path, strerror(number));
+		return error_set_kind_of(error, number);
+	}
 	if (!S_ISREG(st.st_mode))
 		return error_set(error, "%s: %s: not a regular file", setting, path);
 	return 0;
@@ -78,5 +82,7 @@ int http_tls_check(const struct http_options *options, struct error *error)
 		result = check_client(context, options->client_cert_file, options->client_key_file, error);
 	ERR_clear_error();
 	SSL_CTX_free(context);
+	if (result != 0 && error->kind == ERROR_OTHER)
+		(void)error_set_kind(error, ERROR_LASTING); /* what is in a file does not come right by itself */
 	return result;
 }

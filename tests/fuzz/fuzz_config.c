@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *cut = size > 0 ? memmem(data, size, CUT, strlen(CUT)) : NULL;
 	size_t n = cut != NULL ? (size_t)(cut - data) + 1 : size, skipped = cut != NULL ? strlen(CUT) - 1 : 0;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *config;
 
 	if (*path == '\0')

@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_opened_stops_the_start(daemon, site, scratch):
     settings = site.settings(audit={"sink": "file", "file": str(scratch / "none" / "audit.log")},
                              listen={"socket": str(scratch / "s.sock")})
     done = run(settings)
-    assert done.returncode == 1
+    assert done.returncode == 75  # it may be there later
     assert "audit.file: cannot be opened: No such file or directory" in done.log
     assert not (scratch / "s.sock").exists()
 

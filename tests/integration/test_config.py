@@ -42,7 +42,7 @@ def test_missing_address_is_tagged():
 
 @pytest.mark.parametrize("missing", ["role_id", "secret_id_file"])
 def test_missing_credential_is_tagged(missing):
-    done = check(config_text.merged(GOOD, {"approle": {missing: None}}))
+    done = run(config_text.merged(GOOD, {"approle": {missing: None}}))
     assert done.returncode == EX_CONFIG
     assert "(REQ-004, PX-0003)" in done.log
 

@@ -392,6 +392,6 @@ def test_a_live_socket_is_not_taken_away(serve, site, password, daemon, scratch)
     settings = site.settings(listen={"credentials_socket": str(s.socket)})
     second = daemon(settings, wait=None)
     second.expect_stop = False
-    assert second.process.wait(process.patience(10)) == 1
+    assert second.process.wait(process.patience(10)) == 75  # it may end
     assert "another secretstored serves this socket" in second.log
     assert s.load() == password.encode()

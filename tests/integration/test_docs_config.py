@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 from harness import process
+from harness.certificates import Authority
 from harness.daemon import run
 
 EXAMPLE = process.ROOT / "conf" / "secretstored.yaml"
@@ -63,8 +64,22 @@ def with_known_ids(text):
     return re.sub(r"\b(uid|gid|group)(: *(?:\[[^]\n]*\]|[\w-]+))", replaced, text)
 
 
-def assert_taken(where, text):
-    text = with_known_ids(text)
+@pytest.fixture(scope="module")
+def files():
+    """For each setting that names a file which the check looks at, one that is of use here."""
+    authority, directory = Authority(), process.scratch()
+    own = authority.issue("DNS:localhost")
+    yield {"ca_file": authority.file, "client_cert_file": own.file, "client_key_file": own.key, "file": directory / "audit.log"}
+    authority.close()
+    process.remove(directory)
+
+
+def with_files(text, files):
+    return re.sub(rf"\b({'|'.join(files)}): *(/[^\s,}}]+)", lambda m: f"{m.group(1)}: {files[m.group(1)]}", text)
+
+
+def assert_taken(where, text, files):
+    text = with_files(with_known_ids(text), files)
     groups = set(GROUP.findall(text))
     assert groups, f"{where}: has no group of the configuration"
     done = run(text, "--check-config", env=ENVIRONMENT)
@@ -75,8 +90,8 @@ def assert_taken(where, text):
 
 
 @pytest.mark.parametrize("where, text", CONFIGURATION, ids=[where for where, _ in CONFIGURATION])
-def test_each_block_of_configuration_in_the_pages_is_taken(where, text):
-    assert_taken(where, text)
+def test_each_block_of_configuration_in_the_pages_is_taken(where, text, files):
+    assert_taken(where, text, files)
 
 
 def test_the_pages_have_some():
@@ -106,9 +121,9 @@ def uncommented(text):
     return "\n".join(lines) + "\n"
 
 
-def test_the_shipped_file_is_taken_as_it_is_and_with_its_examples():
+def test_the_shipped_file_is_taken_as_it_is_and_with_its_examples(files):
     text = EXAMPLE.read_text()
     assert run(text, "--check-config", env=ENVIRONMENT).returncode == 0
     whole = uncommented(text)
     assert set(GROUP.findall(whole)) - set(GROUP.findall(text)) == OF_DROP_INS
-    assert_taken(EXAMPLE.name, whole)
+    assert_taken(EXAMPLE.name, whole, files)

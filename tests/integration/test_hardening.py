@@ -184,7 +184,7 @@ def test_where_memory_may_not_be_locked_without_limit_it_is_not_locked_and_warne
 def test_a_daemon_that_must_lock_its_memory_does_not_start_without(daemon, site):
     d = daemon(site.settings(process={"lock_memory": "required"}), prefix=limited("8388608"), wait=None)
     d.expect_stop = False
-    assert d.process.wait(20) == 1
+    assert d.process.wait(20) == 78
     assert "error: " in d.log
     assert site.logins() == []
 

@@ -50,6 +50,7 @@ INSTALLED = {
     "usr/local/lib/systemd/system/secretstore-snapshot.service",
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",
     "usr/local/lib/sysusers.d/secretstored.conf",
+    "usr/local/lib/tmpfiles.d/secretstored.conf",
     "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
     "etc/secretstored/secretstored.yaml",
 }
@@ -170,11 +171,26 @@ def test_the_places_can_be_chosen(tmp_path):
     unit = tmp_path / "usr/lib/systemd/system/secretstored.service"
     assert "\nExecStart=/usr/bin/secretstored -c /usr/etc/secretstored/secretstored.yaml\n" in unit.read_text()
     for unit in unit.parent.iterdir():
-        assert not re.search(r"@[A-Z]+@", unit.read_text()), unit
+        assert not re.search(r"@[A-Z0-9_]+@", unit.read_text()), unit
     assert "libdir=/usr/lib/here\n" in (tmp_path / "usr/lib/here/pkgconfig/libsecretstore.pc").read_text()
     make("uninstall", *places)
     assert files_in(tmp_path) == set()
     make("all")  # the pkg-config file in the build directory is as it was
+
+
+@pytest.mark.parametrize("version, lines, others", [
+    ("252", {"Type=notify", "RestartSec=5s"}, {"RestartSteps", "RefreshOnReload"}),
+    ("253", {"Type=notify-reload", "RestartSec=5s"}, {"RestartSteps", "RefreshOnReload"}),
+    ("257.13", {"Type=notify-reload", "RestartMaxDelaySec=5s"}, {"RefreshOnReload"}),
+    ("262", {"Type=notify-reload", "RestartMaxDelaySec=5s", "RefreshOnReload=extensions credentials"}, set()),
+])
+def test_the_units_are_for_one_version_of_systemd(tmp_path, version, lines, others):
+    make("install", f"DESTDIR={tmp_path}", f"SYSTEMD_VERSION={version}")
+    unit = (tmp_path / "usr/local/lib/systemd/system/secretstored.service").read_text().splitlines()
+    assert lines <= set(unit)
+    assert not others & {line.partition("=")[0] for line in unit}
+    assert not [line for line in unit if line.startswith("@")]
+    make("all")
 
 
 def test_nothing_is_compiled_twice():

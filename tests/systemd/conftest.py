@@ -46,6 +46,7 @@ def installed(lab):
                           env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
     lab.run("systemd-sysusers")
+    lab.run("systemd-tmpfiles", "--create", "secretstored.conf")
     lab.reload()
     return lab
 

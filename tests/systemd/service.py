@@ -55,6 +55,11 @@ class Service:
         """A drop-in of a unit."""
         self.add_unit(f"{unit}.d/{name}.conf", text)
 
+    @property
+    def systemd(self):
+        """Its version."""
+        return int(self.lab.systemctl("--version").out.split()[1])
+
     def add_unit(self, name, text):
         """Gone again after the test."""
         self.lab.unit(name, text + "\n")

@@ -1,12 +1,15 @@
 """OpenBao is down when the host boots: the daemon says so and stays, secretstored-ready.service holds those who need it
 and lets them go when it comes."""
 
+import re
+
+from harness import process
 from harness.site import Site
 from service import GATE, UNIT
 
-DEPENDENT = """[Unit]
-Requires=secretstored-ready.service
-After=secretstored-ready.service
+# What the README tells others to write in their units.
+README_UNIT = re.search(r"^ +\[Unit\]\n((?: +\w+=secretstored-ready\.service\n)+)", (process.ROOT / "README.md").read_text(), re.M).group(1)
+DEPENDENT = "[Unit]\n" + README_UNIT + """
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -54,3 +57,16 @@ def test_credentials_that_are_refused_are_said_to_be(service, site):
     service.lab.write("/etc/secretstored/secret_id", "not-a-secret-id", mode=0o600)
     service.start(wait=None)
     service.wait_status("no login, waiting for other credentials")
+
+
+def test_a_restart_of_the_gate_restarts_nobody(service, site):
+    """As an upgrade of the package may bring it about."""
+    service.configure(site)
+    service.add_unit("dependent.service", f"[Unit]\n{README_UNIT}[Service]\nExecStart=sleep 1000\n")
+    service.lab.systemctl("start", "dependent.service")
+    service.lab.wait_show(GATE, "ActiveState", "active")
+    service.lab.wait_show("dependent.service", "ActiveState", "active")
+    before = service.lab.show("dependent.service", "MainPID", "InvocationID")
+    for verb in ("restart", "stop", "start"):
+        service.lab.systemctl(verb, GATE)
+        assert service.lab.show("dependent.service", "MainPID", "InvocationID") == before, verb

@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness import process
-from service import AS_CALLER, CONFIG, FOLDER, SOCKET, UNIT
+from service import AS_CALLER, CONFIG, FOLDER, SECRET_ID, SOCKET, UNIT
 
 # A caller that stays connected: for each line of its input it reads the secret and says how that went.
 CALLER = r"""
@@ -109,3 +109,67 @@ def test_a_new_login_that_fails_is_in_the_status_and_the_old_one_serves(service,
     assert service.status_text.startswith("logged in, ")
     assert service.get(site.mount, "app/db") == {"x": 1}
     assert json.loads(service.ctl("status", "--json").out)["ready"] is True
+
+
+def test_a_reload_needs_no_command_but_the_daemons_own(service, site):
+    """As on a minimal Debian, which has no kill."""
+    service.configure(site)
+    service.start()
+    since = service.cursor()
+    service.lab.run("mount", "--bind", "/dev/null", "/usr/bin/kill")
+    try:
+        service.lab.systemctl("reload", UNIT)
+    finally:
+        service.lab.run("umount", "/usr/bin/kill")
+    service.wait_log("reloaded", since)
+    assert "only the daemon's unit may have it" not in service.log_since(since)
+
+
+def test_a_check_by_hand_does_without_the_credential_of_the_unit(service, site):
+    service.configure(site)
+    done = service.lab.run("secretstored", "--check-config")
+    assert "only the daemon's unit may have it" in done.err
+
+
+def test_systemd_knows_when_a_reload_has_ended(service, site):
+    """Before 253 it only knows that the signal was sent."""
+    within = 0 if service.systemd >= 253 else process.patience(10)
+    service.configure(site)
+    service.start()
+    site.put("app/db", {"x": 1})
+    for n in range(5):
+        ops = ["kv.get", "status"][:n % 2 + 1]
+        rule = {"uid": 0, "ops": ops, "paths": f"{site.mount}/*"}
+        service.write_config(service.settings(site, allow={"root": None, "own": rule}))
+        service.lab.systemctl("reload", UNIT)
+        process.wait_until(lambda ops=ops: (service.ctl("status", check=False).returncode == 0) == ("status" in ops), within,
+                           f"the rule is for {ops}")
+        assert service.lab.show(UNIT, "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
+
+
+def test_a_rotated_credential_is_taken_by_a_reload_where_systemd_hands_it_over(service, site):
+    """systemd 260 and newer do; before, it takes a restart."""
+    service.configure(site)
+    service.start()
+    before = service.pid
+    service.lab.write(SECRET_ID, site.new_secret_id(), mode=0o600)
+    site.server.admin.post(f"auth/approle/role/{site.role}/secret-id/destroy", {"secret_id": site.secret_id})
+    service.lab.systemctl("reload" if service.systemd >= 260 else "restart", UNIT)
+    service.wait_ready()
+    logins = len(site.logins())
+    site.revoke(site.tokens()[-1])
+    site.put("app/db", {"x": 1})
+    assert service.get(site.mount, "app/db") == {"x": 1}
+    process.wait_until(lambda: len(site.logins()) > logins, process.patience(15), "a login with the new SecretID")
+    service.wait_ready()
+    assert (service.pid == before) == (service.systemd >= 260)
+
+
+def test_a_login_that_was_refused_is_tried_with_a_rotated_credential(service, site):
+    service.configure(site)
+    service.lab.write(SECRET_ID, "not-a-secret-id", mode=0o600)
+    service.start(wait=None)
+    service.wait_status("no login, waiting for other credentials")
+    service.lab.write(SECRET_ID, site.new_secret_id(), mode=0o600)
+    service.lab.systemctl("reload" if service.systemd >= 260 else "restart", UNIT)
+    service.wait_ready()

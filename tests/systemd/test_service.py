@@ -14,7 +14,7 @@ def test_it_starts_and_tells_systemd_how_things_are(service, site):
     service.configure(site)
     service.start()
     shown = service.lab.show(UNIT, "Type", "ActiveState", "SubState", "User", "NRestarts")
-    assert shown == {"Type": "notify", "ActiveState": "active", "SubState": "running", "User": "secretstored",
+    assert shown == {"Type": "notify-reload" if service.systemd >= 253 else "notify", "ActiveState": "active", "SubState": "running", "User": "secretstored",
                      "NRestarts": "0"}
     assert re.fullmatch(r"logged in, renewal due at \d\d:\d\d UTC", service.status_text)
 

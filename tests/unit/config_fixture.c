@@ -110,7 +110,7 @@ void fixture_write_dropin(const char *name, const char *text)
 
 struct config *fixture_load_file(void)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *config = config_load(file, &error);
 
 	if (config == NULL)

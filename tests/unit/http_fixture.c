@@ -38,7 +38,7 @@ void fixture_url(struct fixture *f, const char *scheme, const char *host, unsign
 
 void fixture_open(struct fixture *f)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	f->options.addresses = f->urls;
 	f->options.naddresses = f->nurls;

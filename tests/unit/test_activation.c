@@ -60,10 +60,13 @@ static void take_all(void)
 	struct error error;
 	struct activation *a;
 
+	assert_false(activation_passed_any());
 	pass(fds, 3, ACTIVATION_CREDENTIALS ":kept:" ACTIVATION_CALLERS);
+	assert_true(activation_passed_any());
 	a = activation_new(&error);
 	assert_non_null(a);
 	assert_null(getenv("LISTEN_FDS"));
+	assert_false(activation_passed_any());
 	assert_int_equal(activation_socket(a, ACTIVATION_CALLERS, &fd, &error), 0);
 	assert_int_equal(fd, 5);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -79,7 +82,7 @@ static void take_all(void)
 
 static void refuse(int fd)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct activation *a;
 	int ret = 77;
 

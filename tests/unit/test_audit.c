@@ -44,7 +44,7 @@ static void start(enum audit_level level, enum audit_sink sink, enum audit_on_fa
 		.sink = sink,
 		.on_failure = on_failure,
 		.file = path };
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	audit = audit_new(base, &options, &error);
 	if (audit == NULL)
@@ -312,7 +312,7 @@ static void test_standard_error_takes_lines_too(void **state)
 static void test_a_file_that_cannot_be_opened_is_an_error_at_the_start(void **state)
 {
 	struct audit_options options = { .sink = AUDIT_FILE, .file = "/no/such/directory" };
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	(void)state;
 	assert_null(audit_new(base, &options, &error));

@@ -106,7 +106,7 @@ static void test_what_takes_a_restart_is_named(void **state)
 
 static struct config *again(const struct config *before, const char *text)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	unsigned again_ms = 1;
 	struct config *config;
 

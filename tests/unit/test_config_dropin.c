@@ -250,7 +250,7 @@ static void test_a_name_in_a_warning_is_printable(void **state)
 static void test_a_file_of_another_name_has_a_folder_too(void **state)
 {
 	char path[200], folder[220], dropin[300];
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *c;
 	FILE *f;
 
@@ -280,7 +280,7 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 
 static void test_config_load_file_reads_drop_ins(void **state)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *c;
 
 	(void)state;
@@ -295,7 +295,7 @@ static void test_config_load_file_reads_drop_ins(void **state)
 
 static void test_drop_ins_are_read_again_too(void **state)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	unsigned again_ms = 1;
 	struct config *a = fixture_accepted(RULE("main")), *b;
 

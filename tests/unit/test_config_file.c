@@ -627,7 +627,7 @@ static void test_a_comment_may_be_the_last_line_and_have_no_end(void **state)
 
 static void test_files_that_cannot_be_read_are_errors(void **state)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	char *large;
 
 	(void)state;

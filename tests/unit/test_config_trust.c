@@ -350,7 +350,7 @@ static double now_seconds(void)
  */
 static void test_a_start_waits_for_a_file_that_is_being_changed(void **state)
 {
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct config *c;
 	double from;
 

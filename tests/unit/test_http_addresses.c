@@ -44,7 +44,7 @@ static void test_urls_are_scheme_host_and_port(void **state)
 		{ "https://[::1]:8200", "https://[::1]:8200/" },
 	};
 	struct http_addresses addresses;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -58,7 +58,7 @@ static void test_urls_are_scheme_host_and_port(void **state)
 static void test_server_name_stands_in_the_url(void **state)
 {
 	struct http_addresses addresses;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	(void)state;
 	assert_int_equal(read_one(&addresses, "https://[::1]:8200", "bao.internal", &error), 0);
@@ -89,7 +89,7 @@ static void test_what_is_no_address_is_refused_without_quoting_it(void **state)
 static void test_no_address_is_an_error_with_its_tag(void **state)
 {
 	struct http_addresses addresses;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	(void)state;
 	assert_int_equal(http_addresses_init(&addresses, NULL, 0, NULL, &error), -1);
@@ -101,7 +101,7 @@ static void test_more_addresses_than_bits_are_refused(void **state)
 	char *urls[HTTP_ADDRESSES_MAX + 1];
 	char url[] = "http://bao:8200";
 	struct http_addresses addresses;
-	struct error error = { "" };
+	struct error error = { .text = "" };
 
 	(void)state;
 	for (size_t i = 0; i < HTTP_ADDRESSES_MAX + 1; i++)

@@ -442,7 +442,7 @@ static void expect_unusable(const char *ca, const char *certificate, const char 
 		.client_cert_file = certificate,
 		.client_key_file = key,
 		.connect_timeout_ms = 100 };
-	struct error error = { "" };
+	struct error error = { .text = "" };
 	struct fixture f;
 
 	fixture_init(&f);
