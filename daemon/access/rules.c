@@ -190,13 +190,6 @@ void rules_free_texts(char **texts, size_t n)
 	free(texts);
 }
 
-static void warn_of_nobody(const struct rule *rule, const char *key, const char *whom,
-    void (*warn)(const char *format, ...))
-{
-	warn("allow.%s.%s: %u stands for %s the kernel cannot name: it is never matched", rule->name, key,
-	    PEER_NOBODY, whom);
-}
-
 void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...))
 {
 	const char *odd;
@@ -206,10 +199,12 @@ void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...)
 
 		for (size_t i = 0; i < rule->nuids; i++)
 			if (rule->uids[i] == PEER_NOBODY)
-				warn_of_nobody(rule, "uid", "users", warn);
+				warn("allow.%s.uid: %u is for users the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
 		for (size_t i = 0; i < rule->ngids; i++)
 			if (rule->gids[i] == PEER_NOBODY)
-				warn_of_nobody(rule, "gid", "groups", warn);
+				warn("allow.%s.gid: %u is for groups the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
 		for (size_t i = 0; i < rule->npaths; i++)
 			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
 				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);
