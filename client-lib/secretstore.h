@@ -74,7 +74,8 @@ enum ss_code {
 	SS_NO_FIELD = 34,     /* the JSON object has no such member */
 	SS_NOT_A_STRING = 35, /* the member is not a string */
 	SS_ABORTED = 36,      /* the caller's own function ended the transfer of a snapshot */
-	SS_IO = 37            /* a snapshot's file could not be read or written: see the message */
+	SS_IO = 37,           /* a snapshot's file could not be read or written: see the message */
+	SS_NO_ACCESS = 38     /* this process may not connect to the daemon's socket: see the message */
 };
 
 /*
@@ -157,13 +158,13 @@ const struct ss_error *ss_last_error(const struct ss_client *client);
  * which knows more, arrives in time: what is left when the request is written, less a tenth of that, but at most
  * 250 ms less.
  *
- * If nobody listens at the socket, the call fails with SS_NO_DAEMON at once. If the connection breaks while a
- * request is under way (the daemon restarts), a get, ping, status or probe is sent again on a new connection,
- * until the deadline, while the library waits for the daemon to return; if it does not return, the code is
- * SS_NO_DAEMON. A put is sent again only if not one byte of it was written. After its first byte it ends with
- * SS_UNKNOWN_OUTCOME if the connection breaks, the deadline passes, or the reply makes no sense. A call that timed
- * out closes the connection, so that a late reply never answers a later request, unless other requests wait on it
- * (see below).
+ * If nobody listens at the socket, the call fails with SS_NO_DAEMON at once, and if this process may not connect
+ * to it, with SS_NO_ACCESS. If the connection breaks while a request is under way (the daemon restarts), a get,
+ * ping, status or probe is sent again on a new connection, until the deadline, while the library waits for the
+ * daemon to return; if it does not return, the code is SS_NO_DAEMON. A put is sent again only if not one byte of
+ * it was written. After its first byte it ends with SS_UNKNOWN_OUTCOME if the connection breaks, the deadline
+ * passes, or the reply makes no sense. A call that timed out closes the connection, so that a late reply never
+ * answers a later request, unless other requests wait on it (see below).
  *
  * mount and path have no slash at either end, no empty, "." or ".." segment, and no control byte.
  *

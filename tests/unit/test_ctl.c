@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,9 @@ static char program[PATH_MAX];
 static char stored[1 << 20];
 static unsigned version;
 static atomic_bool ready;
+
+/* The user that the program runs as; 0: the one that runs the test. */
+static uid_t run_as;
 
 /* How a run ended. */
 static struct {
@@ -160,6 +164,8 @@ static void run_to(int out, const char *input, size_t input_len, const char *con
 		dup2(out >= 0 ? out : captured, STDOUT_FILENO);
 		if (out == INT_MAX)
 			close(STDOUT_FILENO);
+		if (run_as != 0 && setuid(run_as) != 0)
+			_exit(126);
 		execv(program, (char **)(uintptr_t)argv);
 		_exit(127);
 	}
@@ -392,6 +398,79 @@ static void test_ping_without_a_daemon(void **state)
 	assert_true(clock_now_ms() - began_ms < 5000);
 	ctl("ping", "-q", "-s", "/nonexistent/socket");
 	assert_int_equal(ran.status, 30);
+	assert_string_equal(ran.err, "");
+}
+
+/* Root may connect to any socket, so a test that runs as root has another user try. */
+static void forbid_to_connect(void)
+{
+	assert_int_equal(chmod(fake.path, 0), 0);
+	if (geteuid() == 0)
+		run_as = 4242;
+}
+
+static void test_no_permission_on_the_socket_is_no_access_and_ends_a_wait(void **state)
+{
+	uint64_t began_ms = clock_now_ms();
+
+	(void)state;
+	forbid_to_connect();
+	ctl("get", "secret/a");
+	assert_ran(38, "");
+	assert_non_null(strstr(ran.err, "get secret/a: no_access: cannot connect to "));
+	assert_non_null(strstr(ran.err, "Permission denied"));
+	ctl("ping", "--ready", "--wait", "-t", "30s");
+	assert_ran(38, "");
+	assert_non_null(strstr(ran.err, "ping: no_access: "));
+	assert_true(clock_now_ms() - began_ms < 15000);
+	ctl("ping", "-q", "--wait", "-t", "30s");
+	assert_int_equal(ran.status, 38);
+	assert_string_equal(ran.err, "");
+	run_as = 0;
+	assert_int_equal(chmod(fake.path, 0600), 0);
+}
+
+static void *permit(void *arg)
+{
+	(void)arg;
+	usleep(300000);
+	(void)chmod(fake.path, 0666);
+	(void)chmod(fake.directory, 0755);
+	return NULL;
+}
+
+/* systemd gives a new socket its group a moment after the socket is there. */
+static void test_ping_wait_bears_a_denial_that_passes_at_once(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	forbid_to_connect();
+	assert_int_equal(pthread_create(&thread, NULL, permit, NULL), 0);
+	ctl("-t", "30s", "ping", "--wait");
+	run_as = 0;
+	assert_ran(0, "ready: secretstored 0.1.0, serving\n");
+	pthread_join(thread, NULL);
+}
+
+static void test_a_long_wait_says_its_reason_once(void **state)
+{
+	const char *first;
+
+	(void)state;
+	ctl("ping", "--wait", "-t", "2500ms", "-s", "/nonexistent/socket");
+	assert_ran(30, "");
+	first = strstr(ran.err,
+	    "ping: waiting: no_daemon: cannot connect to /nonexistent/socket: No such file or directory\n");
+	assert_non_null(first);
+	assert_null(strstr(first + strlen("ping: waiting"), "waiting"));
+	ready = false;
+	ctl("ping", "--wait", "--ready", "-t", "2500ms");
+	assert_ran(18, "");
+	first = strstr(ran.err, "ping: waiting: not_ready: the daemon has no login");
+	assert_non_null(first);
+	assert_null(strstr(first + strlen("ping: waiting"), "waiting"));
+	ctl("ping", "--wait", "-q", "--ready", "-t", "1500ms");
 	assert_string_equal(ran.err, "");
 }
 
@@ -644,6 +723,9 @@ int main(void)
 		TEST(test_an_operand_that_may_be_a_secret_is_not_repeated),
 		TEST(test_ping_succeeds_if_the_daemon_answers_and_with_ready_only_if_it_is_that),
 		TEST(test_ping_without_a_daemon),
+		TEST(test_no_permission_on_the_socket_is_no_access_and_ends_a_wait),
+		TEST(test_ping_wait_bears_a_denial_that_passes_at_once),
+		TEST(test_a_long_wait_says_its_reason_once),
 		TEST(test_ping_wait_waits_until_the_timeout),
 		TEST(test_ping_wait_ends_when_the_daemon_is_ready),
 		TEST(test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status),
