@@ -178,10 +178,11 @@ int ss_get(struct ss_client *client, const char *mount, const char *path, uint64
     struct ss_secret **ret_secret);
 
 /*
- * Writes a new version of a secret. json is the text of a JSON object, json_len bytes; it is checked (strict JSON
- * in UTF-8) and then sent as it is. With cas NULL the secret is written whatever is there. Otherwise it is written
- * only if its current version is *cas, where 0 means that there is no version yet; if not, the call fails with
- * SS_CAS_MISMATCH. *ret_version becomes the number of the new version; ret_version may be NULL.
+ * Writes a new version of a secret. json is the text of a JSON object, json_len bytes; it is checked (strict
+ * JSON in UTF-8; the message of an SS_INVALID_REQUEST has line and column) and then sent as it is. With cas NULL
+ * the secret is written whatever is there. Otherwise it is written only if its current version is *cas, where 0
+ * means that there is no version yet; if not, the call fails with SS_CAS_MISMATCH. *ret_version becomes the
+ * number of the new version; ret_version may be NULL.
  */
 int ss_put(struct ss_client *client, const char *mount, const char *path, const char *json, size_t json_len,
     const uint64_t *cas, uint32_t timeout_ms, uint64_t *ret_version);

@@ -241,7 +241,8 @@ static void test_what_is_no_object_is_refused_before_anything_is_sent(void **sta
 		assert_int_equal(ss_put(client, "secret", "a", bad[i], strlen(bad[i]), NULL, 5000, NULL),
 		    SS_INVALID_REQUEST);
 	assert_int_equal(ss_put(client, "secret", "a", "{\0}", 3, NULL, 5000, NULL), SS_INVALID_REQUEST);
-	assert_string_equal(ss_last_error(client)->message, "the secret is not a JSON object");
+	assert_string_equal(ss_last_error(client)->message,
+	    "the secret is not a JSON object: line 1, column 2: a member's name is not a string");
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	assert_int_equal(fake.frames, 1);

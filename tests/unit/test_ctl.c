@@ -310,13 +310,29 @@ static void test_put_takes_a_whole_object_as_it_is(void **state)
 
 static void test_put_sends_nothing_that_is_no_object(void **state)
 {
-	static const char *const bad[] = { "", "[]", "{", "{\"hunter2\":1} x", "{\"hunter2\":\"\xff\"}",
-		"hunter2" };
+	static const struct {
+		const char *input, *why;
+	} bad[] = {
+		{ "", "line 1, column 1: it ends too early" },
+		{ "[]", "line 1, column 1: an object is expected" },
+		{ "{\n", "line 2, column 1: it ends too early" },
+		{ "{\"hunter2\":1} x", "line 1, column 15: something follows the value" },
+		{ "{\"hunter2\":\"\xff\"}", "line 1, column 13: a string is not valid UTF-8" },
+		{ "{\n\t\"\u00e4\": \"hunter2\", \"k\": nul }\n",
+		    "line 2, column 26: a word is neither true, false nor null" },
+		{ "hunter2", "line 1, column 1: an object is expected" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		ctl_with(bad[i], "put", "secret/a", "-");
-		assert_ran(2, "");
+		char said[256];
+
+		snprintf(said, sizeof(said),
+		    "secretstorectl: put secret/a: invalid_request: the secret is not a JSON object: %s\n",
+		    bad[i].why);
+		ctl_with(bad[i].input, "put", "secret/a", "-");
+		assert_string_equal(ran.err, said);
+		assert_ran(10, "");
 		assert_null(strstr(ran.err, "hunter2"));
 	}
 	assert_int_equal(fake.connections, 0);
