@@ -68,12 +68,16 @@ static int write_full(const struct ss_secret *secret)
 
 static int write_field(const struct ss_secret *secret, const char *name, const char *what)
 {
+	char message[256], *value;
 	const char *raw;
-	char *value;
 	size_t len;
 	int code = ss_json_field(secret->data, secret->data_len, name, &raw, &len);
 	int failed;
 
+	if (code == SS_NO_FIELD) {
+		snprintf(message, sizeof(message), "the secret has no field \"%s\"", name);
+		return say_failure(what, &(struct ss_error){ .code = code, .message = message });
+	}
 	if (code != SS_OK)
 		return say_code(what, code);
 	if (raw[0] != '"') {

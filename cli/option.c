@@ -40,14 +40,39 @@ static int stop(struct cli *cli, int status)
 	return OPTION_STOP;
 }
 
+/*
+ * Gives the name of the long option that a word spells with one dash, as bao's options are written: "-field=x".
+ * NULL: it spells none. getopt takes such a word for -f with the value "ield=x".
+ */
+static const char *name_with_one_dash(const char *word, const struct option *longs)
+{
+	if (word == NULL || word[0] != '-' || word[1] == '-')
+		return NULL;
+	for (; longs->name != NULL; longs++) {
+		size_t len = strlen(longs->name);
+
+		if (strncmp(word + 1, longs->name, len) == 0 && (word[1 + len] == '=' || word[1 + len] == '\0'))
+			return longs->name;
+	}
+	return NULL;
+}
+
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs)
 {
-	const char *given;
+	const char *given, *name;
 	int option;
 
 	opterr = 0; /* getopt's own messages would not point to --help. */
 	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		/* The letter's word is the one before optind; if the letter is unknown it may be the one at it. */
+		name = optarg != NULL || option == '?' ? name_with_one_dash(argv[optind - 1], longs) : NULL;
+		if (name == NULL && option == '?')
+			name = name_with_one_dash(argv[optind], longs);
+		if (name != NULL && optarg != argv[optind - 1])
+			return stop(cli,
+			    say_usage(command, "-%s: an option with one dash is one letter: say --%s", name,
+				name));
 		switch (option) {
 		case 's':
 			cli->socket = optarg;

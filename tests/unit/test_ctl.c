@@ -227,7 +227,43 @@ static void test_a_missing_field_has_a_status_of_its_own(void **state)
 	strcpy(stored, SECRET);
 	ctl("get", "-f", "x", "secret/a");
 	assert_ran(34, "");
-	assert_string_equal(ran.err, "secretstorectl: get secret/a: no_field: the secret has no such field\n");
+	assert_string_equal(ran.err, "secretstorectl: get secret/a: no_field: the secret has no field \"x\"\n");
+}
+
+/* bao's options have one dash: -field=password. getopt takes that for -f with the value ield=password. */
+static void test_a_long_option_with_one_dash_is_told_and_nothing_done(void **state)
+{
+	static const struct {
+		const char *args[4], *said;
+	} cases[] = {
+		{ { "get", "-field=s", "secret/a" },
+		    "-field: an option with one dash is one letter: say --field" },
+		{ { "get", "-field", "s", "secret/a" }, "say --field" },
+		{ { "get", "-mount=secret", "a" }, "say --mount" },
+		{ { "get", "secret/a", "-version=1" }, "say --version" },
+		{ { "get", "secret/a", "-full" }, "say --full" },
+		{ { "get", "secret/a", "-timeout=1s" }, "say --timeout" },
+		{ { "-socket=/s", "get", "secret/a" }, "say --socket" },
+		{ { "put", "-cas=0", "secret/a", "a=b" }, "say --cas" },
+		{ { "ping", "-ready" }, "say --ready" },
+		{ { "ping", "-quiet" }, "say --quiet" },
+	};
+
+	(void)state;
+	strcpy(stored, SECRET);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const args[] = { cases[i].args[0], cases[i].args[1], cases[i].args[2],
+			cases[i].args[3], NULL };
+
+		run_to(-1, "", 0, args);
+		if (ran.status != 2 || strstr(ran.err, cases[i].said) == NULL)
+			fail_msg("%s %s: status %d: %s", args[0], args[1], ran.status, ran.err);
+	}
+	assert_int_equal(fake.connections, 0);
+	ctl("get", "secret/a", "-fs");
+	assert_int_equal(ran.status, 0);
+	ctl("get", "-help");
+	assert_int_equal(ran.status, 0);
 }
 
 static void test_get_takes_a_version_and_a_mount_with_slashes(void **state)
@@ -732,6 +768,7 @@ int main(void)
 		TEST(test_get_prints_the_object_byte_for_byte_and_a_newline),
 		TEST(test_get_of_a_field_is_raw),
 		TEST(test_a_missing_field_has_a_status_of_its_own),
+		TEST(test_a_long_option_with_one_dash_is_told_and_nothing_done),
 		TEST(test_get_takes_a_version_and_a_mount_with_slashes),
 		TEST(test_get_full_gives_version_and_metadata_too),
 		TEST(test_put_makes_an_object_of_its_operands_and_prints_the_version),
