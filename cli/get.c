@@ -126,7 +126,7 @@ static int get_run(struct cli *cli, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (ss_get(cli->client, address.mount, address.path, version, cli->timeout_ms, &secret) != SS_OK)
-		return say_failure(address.what, ss_last_error(cli->client));
+		return address_say_failure(&address, ss_last_error(cli->client));
 	if (field != NULL)
 		status = write_field(secret, field, address.what);
 	else if (full)

@@ -206,7 +206,7 @@ static int put_run(struct cli *cli, int argc, char **argv)
 	if (status == 0 &&
 	    ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload), buf_len(&payload),
 		has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
-		status = say_failure(address.what, ss_last_error(cli->client));
+		status = address_say_failure(&address, ss_last_error(cli->client));
 	buf_free(&payload);
 	if (status != 0)
 		return status;

@@ -626,6 +626,68 @@ static void test_a_failure_is_told_with_its_name_and_status(void **state)
 	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");
 }
 
+static void test_a_path_as_in_openbaos_api_is_doubted_if_it_fails(void **state)
+{
+	static const char *const failures[] = { "not_found", "forbidden", "permission_denied" };
+	char reply[160];
+
+	(void)state;
+	fake.reply = reply;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		snprintf(reply, sizeof(reply),
+		    "{\"id\":%%,\"ok\":false,\"error\":{\"code\":\"%s\",\"message\":\"m\",\"status\":0,"
+		    "\"retryable\":false}}",
+		    failures[i]);
+		ctl("get", "secret/data/app/db");
+		assert_non_null(strstr(ran.err,
+		    "secretstorectl: a path has no data/ as in OpenBao's API: did you mean secret/app/db?\n"));
+		ctl("put", "-m", "team/kv", "metadata/db", "a=b");
+		assert_non_null(strstr(ran.err, " no metadata/ as in OpenBao's API: did you mean team/kv/db?\n"));
+		ctl("get", "secret/database/db");
+		assert_null(strstr(ran.err, "did you mean"));
+	}
+	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"m\",\"status\":0}}";
+	ctl("get", "secret/data/app/db");
+	assert_int_not_equal(ran.status, 0);
+	assert_null(strstr(ran.err, "did you mean"));
+	fake.reply = NULL;
+	ctl("get", "secret/data/app/db");
+	assert_ran(0, "{}\n");
+}
+
+static void test_baos_commands_are_known(void **state)
+{
+	static const struct {
+		const char *args[4], *said;
+	} cases[] = {
+		{ { "kv", "get", "secret/a" }, "there is no command \"kv\": say secretstorectl get, without kv" },
+		{ { "kv", "put", "secret/a", "a=b" }, "say secretstorectl put, without kv" },
+		{ { "kv" }, "there is no command \"kv\": say secretstorectl get or put" },
+		{ { "kv", "list", "secret/" }, "\"kv list\": the daemon only reads and writes secrets: use bao" },
+		{ { "list", "secret/" },
+		    "there is no command \"list\": the daemon only reads and writes secrets: use bao" },
+		{ { "delete", "secret/a" }, "use bao" },
+		{ { "kv", "undelete", "secret/a" }, "use bao" },
+		{ { "metadata", "get", "secret/a" }, "use bao" },
+		{ { "patch", "secret/a", "a=b" },
+		    "say put, which writes the whole secret; get --help changes one field" },
+		{ { "read", "secret/a" }, "there is no command \"read\": say get" },
+		{ { "write", "secret/a", "a=b" }, "there is no command \"write\": say put" },
+		{ { "help", "kv" }, "there is no command \"kv\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const args[] = { cases[i].args[0], cases[i].args[1], cases[i].args[2],
+			cases[i].args[3], NULL };
+
+		run_to(-1, "", 0, args);
+		if (ran.status != 2 || strstr(ran.err, cases[i].said) == NULL)
+			fail_msg("%s: status %d: %s", args[0], ran.status, ran.err);
+	}
+	assert_int_equal(fake.connections, 0);
+}
+
 static void test_timeouts_are_kept(void **state)
 {
 	static const char *const forms[][2] = { { "250ms", "225" }, { "1", "900" }, { "1s", "900" } };
@@ -787,6 +849,8 @@ int main(void)
 		TEST(test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status),
 		TEST(test_status_is_for_people_and_shows_what_it_does_not_know),
 		TEST(test_a_failure_is_told_with_its_name_and_status),
+		TEST(test_a_path_as_in_openbaos_api_is_doubted_if_it_fails),
+		TEST(test_baos_commands_are_known),
 		TEST(test_timeouts_are_kept),
 		TEST(test_a_wrong_command_line_is_told_and_nothing_done),
 		TEST(test_output_that_cannot_be_written_is_a_failure),
