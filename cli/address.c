@@ -36,7 +36,7 @@ int address_say_failure(const struct address *address, const struct ss_error *er
 	static const char *const folders[] = { "data/", "metadata/" };
 	int status = say_failure(address->what, error);
 
-	/* A path may really begin so. Something else may be meant if it is not there, or is not for this caller. */
+	/* A path may begin so. If nothing is there, or not for this caller, another may be meant. */
 	if (error->code != SS_NOT_FOUND && error->code != SS_FORBIDDEN && error->code != SS_PERMISSION_DENIED)
 		return status;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {

@@ -30,11 +30,14 @@ static const struct command command = {
 		"                         what is before the operand's first slash.\n\n"
 		"Examples:\n"
 		"  secretstorectl get secret/app/db\n"
-		"  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
 		"  secretstorectl get -f tls.key secret/web >key.pem\n"
 		"  secretstorectl get -m team/kv app/db\n\n"
+		"  # in a script, which must not go on with an empty value if the get fails\n"
+		"  # (PGPASSWORD=$(...) psql would, also under set -e)\n"
+		"  pw=$(secretstorectl get -f password secret/app/db) || exit\n"
+		"  PGPASSWORD=$pw psql\n\n"
 		"  # change one field, and nothing if somebody else did so meanwhile\n"
-		"  old=$(secretstorectl get --full secret/app/db)\n"
+		"  old=$(secretstorectl get --full secret/app/db) || exit\n"
 		"  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
 		"    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
 	.run = get_run,
