@@ -232,8 +232,10 @@ void ss_free(void *p);
 /* Describes a snapshot that was saved. Later versions may add members at the end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	/* SHA-256 in hexadecimal digits, over the state alone (state.bin): equal for snapshots of equal state */
-	char sha256[65];
+	/* SHA-256 in hexadecimal digits: of all its bytes, as sha256sum(1) says it of the file … */
+	char file_sha256[65];
+	/* … and of the state in it alone (state.bin), which is equal for all snapshots of equal state */
+	char state_sha256[65];
 };
 
 /*
