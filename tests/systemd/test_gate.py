@@ -1,7 +1,6 @@
 """OpenBao is down when the host boots: the daemon says so and stays, secretstored-ready.service holds those who need it
 and lets them go when it comes."""
 
-from harness import process
 from harness.site import Site
 from service import GATE, UNIT
 
@@ -29,8 +28,6 @@ def test_dependents_wait_for_openbao_and_then_go(service, new_server):
     assert service.lab.show(GATE, "ActiveState") == "activating"
     assert service.lab.show("dependent.service", "ActiveState") == "inactive"
     assert "dependent.service" in service.lab.systemctl("list-jobs", "--no-pager").out
-    process.wait_until(lambda: "ping: waiting: not_ready: " in service.lab.journal(GATE), process.patience(15),
-                       "the gate says what it waits for")
     server.thaw()
     service.lab.wait_show("dependent.service", "ActiveState", "active", timeout=60)
     assert service.lab.show(GATE, "ActiveState") == "active"
@@ -57,13 +54,3 @@ def test_credentials_that_are_refused_are_said_to_be(service, site):
     service.lab.write("/etc/secretstored/secret_id", "not-a-secret-id", mode=0o600)
     service.start(wait=None)
     service.wait_status("no login, waiting for other credentials")
-
-
-def test_a_gate_that_may_not_connect_fails_and_says_why(service, site):
-    service.configure(site)
-    service.drop_in("group", "[Socket]\nSocketGroup=root\n", unit="secretstored.socket")
-    service.lab.systemctl("start", "secretstored.socket", UNIT)
-    service.lab.systemctl("start", GATE, check=False)
-    assert service.lab.show(GATE, "ActiveState") == "failed"
-    assert service.lab.show(GATE, "ExecMainStatus") == "38"
-    assert "no_access: cannot connect to /run/secretstored/secretstored.sock: Permission denied" in service.lab.journal(GATE)
