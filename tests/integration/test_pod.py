@@ -70,6 +70,19 @@ def test_a_containers_groups_count_and_the_unmapped_one_does_not(pod, site):
         assert "forbidden: " in nobody
 
 
+def test_users_and_groups_that_the_daemons_user_namespace_does_not_map_match_nothing(daemon, site):
+    """It maps root alone: the daemon sees everybody else as 65534."""
+    site.put("a", {"x": "in the pod"})
+    settings = site.settings(listen={"mode": "0666"})
+    settings["allow"] = {"users": {"uid": [WEB, NOBODY, 0], "ops": "read", "paths": "*"},
+                         "groups": {"gid": [GROUP, NOBODY, 0], "ops": "read", "paths": "*"}}
+    d = daemon(settings, prefix=["unshare", "--user", "--map-root-user"])
+    assert "forbidden: " in get(d, site, WEB, gid=GROUP)
+    assert "forbidden: " in get(d, site, NOBODY, groups=[GROUP, NOBODY])
+    assert d.wait_audit(uid=NOBODY, verdict="denied")
+    assert get(d, site, 0) == "in the pod"
+
+
 def test_no_rule_with_a_unit_fits_a_container(pod, site):
     d = pod({"any": {"unit": "*", "ops": "kv.get", "paths": "*"},
              "web": {"uid": WEB, "unit": "*", "ops": "kv.get", "paths": "*"},
