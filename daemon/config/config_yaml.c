@@ -218,8 +218,8 @@ static int bracket_error(struct reader *r)
 }
 
 /*
- * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what it
- * stumbles over may stand behind the groups that are open here.
+ * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what
+ * it stumbles over may stand behind the groups that are open here.
  */
 static void name_groups_around(struct reader *r, size_t column)
 {
@@ -259,7 +259,8 @@ static int library_error(struct reader *r)
 		return yaml_error(r, begun, CONFIG_NO_SETTING);
 	if (context == '%' && at_root)
 		return yaml_error(r, line, DIRECTIVES);
-	if (at == '\\' && (context == '"' || context == '\''))
+	/* An open quote goes on to the file's end, or to a line of --- or ... */
+	if ((context == '"' || context == '\'') && at != '\0' && !begins_line(r, &p->problem_mark))
 		return yaml_error(r, line,
 		    "holds a \\ that begins no escape of YAML: write \\\\, or use single quotes");
 	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{!", context) != NULL))
