@@ -30,7 +30,7 @@ static const struct command command = {
 		"                         what is before the operand's first slash.\n\n"
 		"Examples:\n"
 		"  secretstorectl get secret/app/db\n"
-		"  secretstorectl get -f tls.key secret/web >key.pem\n"
+		"  secretstorectl get -f tls.key secret/web >new.pem && mv new.pem key.pem\n"
 		"  secretstorectl get -m team/kv app/db\n\n"
 		"  # in a script, which must not go on with an empty value if the get fails\n"
 		"  # (PGPASSWORD=$(...) psql would, also under set -e)\n"

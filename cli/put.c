@@ -31,7 +31,7 @@ static const struct command command = {
 		"  KEY=VALUE          a string field\n"
 		"  KEY=@FILE          its value is the file's content (UTF-8), including a\n"
 		"                     newline at its end\n"
-		"  KEY=@-             its value is standard input\n"
+		"  KEY=@-             its value is standard input; neither may be empty\n"
 		"  KEY=@@REST         its value is @REST: for a value that begins with @\n\n"
 		"      --cas VERSION  only if the secret is at that version now, 0: if there is\n"
 		"                     none yet. Else nothing is written, status 15.\n"
@@ -101,9 +101,12 @@ static int add_file(struct buf *object, const char *key, const char *path)
 	status = read_to_end(&content, fd, is_stdin ? "standard input" : path);
 	if (!is_stdin)
 		close(fd);
+	/* What should have made the value has failed more often than an empty one is meant. */
+	if (status == 0 && buf_len(&content) == 0)
+		status = say_trouble("%s is empty; an empty value is written as %s=",
+		    is_stdin ? "standard input" : path, key);
 	if (status == 0)
-		status = add_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
-		    buf_len(&content));
+		status = add_value(object, key, (const char *)buf_data(&content), buf_len(&content));
 	buf_free(&content);
 	return status;
 }

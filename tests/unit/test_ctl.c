@@ -336,6 +336,21 @@ static void test_put_takes_values_from_files_and_standard_input(void **state)
 	assert_string_equal(stored, "{\"a\":\"nul\\u0000\"}");
 }
 
+/* In "make-password | secretstorectl put secret/a password=@-" the first command may have failed. */
+static void test_put_takes_no_empty_file_or_input_for_a_value(void **state)
+{
+	(void)state;
+	ctl("put", "secret/a", "b=c", "a=@-");
+	assert_ran(1, "");
+	assert_string_equal(ran.err, "secretstorectl: standard input is empty; an empty value is written as a=\n");
+	ctl("put", "secret/a", "a=@/dev/null");
+	assert_ran(1, "");
+	assert_non_null(strstr(ran.err, "/dev/null is empty"));
+	assert_int_equal(fake.connections, 0);
+	ctl("put", "secret/a", "a=");
+	assert_ran(0, "1\n");
+}
+
 static void test_put_takes_a_whole_object_as_it_is(void **state)
 {
 	(void)state;
@@ -835,6 +850,7 @@ int main(void)
 		TEST(test_get_full_gives_version_and_metadata_too),
 		TEST(test_put_makes_an_object_of_its_operands_and_prints_the_version),
 		TEST(test_put_takes_values_from_files_and_standard_input),
+		TEST(test_put_takes_no_empty_file_or_input_for_a_value),
 		TEST(test_put_takes_a_whole_object_as_it_is),
 		TEST(test_put_sends_nothing_that_is_no_object),
 		TEST(test_the_command_line_is_blanked_of_values),
