@@ -101,7 +101,7 @@ static int add_file(struct buf *object, const char *key, const char *path)
 	status = read_to_end(&content, fd, is_stdin ? "standard input" : path);
 	if (!is_stdin)
 		close(fd);
-	/* What should have made the value has failed more often than an empty one is meant. */
+	/* The command that was to make the value may have failed. An empty value is hardly ever meant. */
 	if (status == 0 && buf_len(&content) == 0)
 		status = say_trouble("%s is empty; an empty value is written as %s=",
 		    is_stdin ? "standard input" : path, key);

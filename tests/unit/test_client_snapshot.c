@@ -136,7 +136,7 @@ static void test_a_snapshot_comes_piece_by_piece_and_whole(void **state)
 	assert_int_equal(got.calls, 4);
 	assert_int_equal(snapshot.bytes, got.bytes);
 	assert_string_equal(snapshot.state_sha256, CLIENT_STREAM_DIGEST);
-	/* It is what sha256sum(1) says of the bytes. */
+	/* The sum is the one that sha256sum(1) gives for these bytes. */
 	expected_sum(got.bytes, sum);
 	assert_string_equal(snapshot.file_sha256, sum);
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
