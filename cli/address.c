@@ -1,5 +1,5 @@
 /*
- * address: splits an operand into a mount and a path.
+ * address: splits an operand into a mount and a path, and knows what else than that people write.
  */
 #include <stdio.h>
 #include <string.h>
@@ -29,4 +29,22 @@ int address_parse(struct address *ret, const struct command *command, const char
 	}
 	snprintf(ret->what, sizeof(ret->what), "%s %s/%.1100s", command->name, ret->mount, ret->path);
 	return 0;
+}
+
+int address_say_failure(const struct address *address, const struct ss_error *error)
+{
+	static const char *const folders[] = { "data/", "metadata/" };
+	int status = say_failure(address->what, error);
+
+	/* A path may begin so. If nothing is there, or not for this caller, another may be meant. */
+	if (error->code != SS_NOT_FOUND && error->code != SS_FORBIDDEN && error->code != SS_PERMISSION_DENIED)
+		return status;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		size_t len = strlen(folders[i]);
+
+		if (strncmp(address->path, folders[i], len) == 0)
+			(void)say_trouble("a path has no %s as in OpenBao's API: did you mean %s/%.1100s?",
+			    folders[i], address->mount, address->path + len);
+	}
+	return status;
 }

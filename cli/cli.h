@@ -96,6 +96,12 @@ struct address {
  */
 int address_parse(struct address *ret, const struct command *command, const char *mount, const char *operand);
 
+/*
+ * Prints why a request for this address failed. If the path begins as one in OpenBao's API, where data/ or
+ * metadata/ comes before it, the path that may be meant is printed too. Returns the code's exit status.
+ */
+int address_say_failure(const struct address *address, const struct ss_error *error);
+
 /* -- saying things -------------------------------------------------------------------------------------------- */
 
 /*

@@ -30,11 +30,14 @@ static const struct command command = {
 		"                         what is before the operand's first slash.\n\n"
 		"Examples:\n"
 		"  secretstorectl get secret/app/db\n"
-		"  PGPASSWORD=$(secretstorectl get -f password secret/app/db) psql\n"
-		"  secretstorectl get -f tls.key secret/web >key.pem\n"
+		"  secretstorectl get -f tls.key secret/web >new.pem && mv new.pem key.pem\n"
 		"  secretstorectl get -m team/kv app/db\n\n"
+		"  # in a script, which must not go on with an empty value if the get fails\n"
+		"  # (PGPASSWORD=$(...) psql would, also under set -e)\n"
+		"  pw=$(secretstorectl get -f password secret/app/db) || exit\n"
+		"  PGPASSWORD=$pw psql\n\n"
 		"  # change one field, and nothing if somebody else did so meanwhile\n"
-		"  old=$(secretstorectl get --full secret/app/db)\n"
+		"  old=$(secretstorectl get --full secret/app/db) || exit\n"
 		"  jq -c '.data + {user: \"app2\"}' <<<\"$old\" |\n"
 		"    secretstorectl put --cas \"$(jq .version <<<\"$old\")\" secret/app/db -\n",
 	.run = get_run,
@@ -68,12 +71,16 @@ static int write_full(const struct ss_secret *secret)
 
 static int write_field(const struct ss_secret *secret, const char *name, const char *what)
 {
+	char message[256], *value;
 	const char *raw;
-	char *value;
 	size_t len;
 	int code = ss_json_field(secret->data, secret->data_len, name, &raw, &len);
 	int failed;
 
+	if (code == SS_NO_FIELD) {
+		snprintf(message, sizeof(message), "the secret has no field \"%s\"", name);
+		return say_failure(what, &(struct ss_error){ .code = code, .message = message });
+	}
 	if (code != SS_OK)
 		return say_code(what, code);
 	if (raw[0] != '"') {
@@ -122,7 +129,7 @@ static int get_run(struct cli *cli, int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (ss_get(cli->client, address.mount, address.path, version, cli->timeout_ms, &secret) != SS_OK)
-		return say_failure(address.what, ss_last_error(cli->client));
+		return address_say_failure(&address, ss_last_error(cli->client));
 	if (field != NULL)
 		status = write_field(secret, field, address.what);
 	else if (full)

@@ -52,6 +52,37 @@ static const struct command *command_at(size_t i)
 	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i]() : NULL;
 }
 
+/* Says what to do instead of a command that bao has. The word after "kv" counts if it is one of bao's. */
+static int say_no_command(int argc, char **argv)
+{
+	static const char other_work[] = "the daemon only reads and writes secrets: use bao";
+	static const struct {
+		const char *name, *advice;
+	} habits[] = {
+		{ "kv", "say secretstorectl get or put" },
+		{ "read", "say get" },
+		{ "write", "say put" },
+		{ "patch", "say put, which writes the whole secret; get --help changes one field" },
+		{ "list", other_work },
+		{ "delete", other_work },
+		{ "undelete", other_work },
+		{ "destroy", other_work },
+		{ "rollback", other_work },
+		{ "metadata", other_work },
+	};
+	bool kv = strcmp(argv[0], "kv") == 0 && argc > 1;
+
+	if (kv && (strcmp(argv[1], "get") == 0 || strcmp(argv[1], "put") == 0))
+		return say_usage(NULL, "there is no command \"kv\": say secretstorectl %s, without kv", argv[1]);
+	for (size_t i = 0; kv && i < sizeof(habits) / sizeof(habits[0]); i++)
+		if (strcmp(habits[i].name, argv[1]) == 0)
+			return say_usage(NULL, "there is no command \"kv %s\": %s", argv[1], habits[i].advice);
+	for (size_t i = 0; i < sizeof(habits) / sizeof(habits[0]); i++)
+		if (strcmp(habits[i].name, argv[0]) == 0)
+			return say_usage(NULL, "there is no command \"%s\": %s", argv[0], habits[i].advice);
+	return say_usage(NULL, "there is no command \"%s\"", argv[0]);
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command;
@@ -62,7 +93,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
 			return command->run(cli, argc, argv);
 		}
 	}
-	return say_usage(NULL, "there is no command \"%s\"", argv[0]);
+	return say_no_command(argc, argv);
 }
 
 /* "help" and "help COMMAND" are not documented, but people try them: they do what --help does. */

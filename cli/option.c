@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "proto/jscan.h"
 
@@ -17,28 +18,20 @@ int option_number(const char *text, uint64_t *ret)
 
 int option_duration(const char *text, uint32_t *ret_ms)
 {
-	static const struct {
-		const char *name;
-		uint64_t ms;
-	} units[] = { { "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
-	size_t digits = strspn(text, "0123456789");
-	uint64_t value;
+	uint64_t ms, s;
 
 	if (strcmp(text, "infinity") == 0) {
 		*ret_ms = DURATION_INFINITE;
 		return 0;
 	}
-	if (jspan_number((struct jspan){ text, digits, JSON_NUMBER }, &value) != 0)
+	if (quantity_count(text, &s) == 0)
+		ms = s <= DURATION_MAX_MS / 1000 ? s * 1000 : 0;
+	else if (quantity_time(text, &ms) != 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(text + digits, units[i].name) != 0)
-			continue;
-		if (value == 0 || value > DURATION_MAX_MS / units[i].ms)
-			return -1;
-		*ret_ms = (uint32_t)(value * units[i].ms);
-		return 0;
-	}
-	return -1;
+	if (ms == 0 || ms > DURATION_MAX_MS)
+		return -1;
+	*ret_ms = (uint32_t)ms;
+	return 0;
 }
 
 static int stop(struct cli *cli, int status)
@@ -47,14 +40,39 @@ static int stop(struct cli *cli, int status)
 	return OPTION_STOP;
 }
 
+/*
+ * Gives the name of the long option that a word spells with one dash, as bao's options are written: "-field=x".
+ * NULL: it spells none. getopt takes such a word for -f with the value "ield=x".
+ */
+static const char *name_with_one_dash(const char *word, const struct option *longs)
+{
+	if (word == NULL || word[0] != '-' || word[1] == '-')
+		return NULL;
+	for (; longs->name != NULL; longs++) {
+		size_t len = strlen(longs->name);
+
+		if (strncmp(word + 1, longs->name, len) == 0 && (word[1 + len] == '=' || word[1 + len] == '\0'))
+			return longs->name;
+	}
+	return NULL;
+}
+
 int option_next(const struct command *command, struct cli *cli, int argc, char **argv, const char *shorts,
     const struct option *longs)
 {
-	const char *given;
+	const char *given, *name;
 	int option;
 
 	opterr = 0; /* getopt's own messages would not point to --help. */
 	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		/* The letter's word is the one before optind; if the letter is unknown it may be the one at it. */
+		name = optarg != NULL || option == '?' ? name_with_one_dash(argv[optind - 1], longs) : NULL;
+		if (name == NULL && option == '?')
+			name = name_with_one_dash(argv[optind], longs);
+		if (name != NULL && optarg != argv[optind - 1])
+			return stop(cli,
+			    say_usage(command, "-%s: an option with one dash is one letter: say --%s", name,
+				name));
 		switch (option) {
 		case 's':
 			cli->socket = optarg;

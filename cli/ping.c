@@ -11,6 +11,8 @@
 #define TRY_MAX_MS 5000u   /* for one of the tries of --wait */
 #define PAUSE_MIN_MS 100u  /* the pause between tries at first … */
 #define PAUSE_MAX_MS 1000u /* … and after some seconds, since it may take days */
+#define QUIET_MS 1000u     /* a wait that takes longer says what it waits for */
+#define DENIED_MS 1000u    /* systemd gives a new socket its group a moment after the socket is there */
 
 static int ping_run(struct cli *cli, int argc, char **argv);
 
@@ -23,7 +25,9 @@ static const struct command command = {
 		"      --ready  only if it is ready too, which means logged in at OpenBao; else\n"
 		"               status 18 (not_ready)\n"
 		"      --wait   go on trying until the timeout (-t), also while there is no\n"
-		"               socket yet; -t infinity: for as long as it takes\n"
+		"               socket yet; -t infinity: for as long as it takes. What it waits\n"
+		"               for is said once. A socket that is not for this user ends it:\n"
+		"               status 38 (no_access)\n"
 		"  -q, --quiet  say nothing; the exit status tells\n\n"
 		"Examples:\n"
 		"  secretstorectl ping -q                    # a liveness check\n"
@@ -59,10 +63,20 @@ static uint64_t ms_until(uint64_t deadline_ms)
 	return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 }
 
-/* Asks until it succeeds, fails for good, or the timeout is over. Returns 0 or -1 as ping_once() does. */
-static int ping_until(struct cli *cli, bool ready, struct ss_ping *answer, struct ss_error *error)
+/* Says what is waited for, each reason once. *said has a bit for each code that was told before. */
+static void say_waiting(const struct ss_error *error, uint64_t *said)
 {
-	uint64_t began_ms = clock_now_ms();
+	uint64_t bit = UINT64_C(1) << (error->code & 63);
+
+	if ((*said & bit) == 0)
+		(void)say_failure("ping: waiting", error);
+	*said |= bit;
+}
+
+/* Asks until it succeeds, fails for good, or the timeout is over. Returns 0 or -1 as ping_once() does. */
+static int ping_until(struct cli *cli, bool ready, bool quiet, struct ss_ping *answer, struct ss_error *error)
+{
+	uint64_t began_ms = clock_now_ms(), now_ms, denied_at_ms = 0, said = 0;
 	uint64_t deadline_ms = cli->timeout_ms == DURATION_INFINITE ? CLOCK_NEVER : began_ms + cli->timeout_ms;
 	uint64_t left_ms = cli->timeout_ms, pause_ms;
 	struct timespec pause;
@@ -71,10 +85,17 @@ static int ping_until(struct cli *cli, bool ready, struct ss_ping *answer, struc
 		if (ping_once(cli, ready, left_ms < TRY_MAX_MS ? (uint32_t)left_ms : TRY_MAX_MS, answer, error) ==
 		    0)
 			return 0;
+		now_ms = clock_now_ms();
 		left_ms = ms_until(deadline_ms);
-		if (!error->retryable || left_ms == 0)
+		if (error->code != SS_NO_ACCESS)
+			denied_at_ms = 0;
+		else if (denied_at_ms == 0)
+			denied_at_ms = now_ms;
+		if (left_ms == 0 || (denied_at_ms != 0 ? now_ms - denied_at_ms >= DENIED_MS : !error->retryable))
 			return -1;
-		pause_ms = (clock_now_ms() - began_ms) / 10;
+		if (!quiet && now_ms - began_ms >= QUIET_MS && denied_at_ms == 0)
+			say_waiting(error, &said);
+		pause_ms = (now_ms - began_ms) / 10;
 		if (pause_ms < PAUSE_MIN_MS)
 			pause_ms = PAUSE_MIN_MS;
 		if (pause_ms > PAUSE_MAX_MS)
@@ -112,7 +133,7 @@ static int ping_run(struct cli *cli, int argc, char **argv)
 	status = option_open(&command, cli, wait);
 	if (status != 0)
 		return status;
-	if ((wait ? ping_until(cli, ready, &answer, &error)
+	if ((wait ? ping_until(cli, ready, quiet, &answer, &error)
 		  : ping_once(cli, ready, cli->timeout_ms, &answer, &error)) != 0)
 		return quiet ? error.code : say_failure(command.name, &error);
 	if (quiet)

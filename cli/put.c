@@ -12,7 +12,6 @@
 #include "base/secmem.h"
 #include "cli/cli.h"
 #include "proto/frame.h"
-#include "proto/jscan.h"
 #include "proto/jwrite.h"
 #include "proto/utf8.h"
 
@@ -32,7 +31,7 @@ static const struct command command = {
 		"  KEY=VALUE          a string field\n"
 		"  KEY=@FILE          its value is the file's content (UTF-8), including a\n"
 		"                     newline at its end\n"
-		"  KEY=@-             its value is standard input\n"
+		"  KEY=@-             its value is standard input; neither may be empty\n"
 		"  KEY=@@REST         its value is @REST: for a value that begins with @\n\n"
 		"      --cas VERSION  only if the secret is at that version now, 0: if there is\n"
 		"                     none yet. Else nothing is written, status 15.\n"
@@ -102,9 +101,12 @@ static int add_file(struct buf *object, const char *key, const char *path)
 	status = read_to_end(&content, fd, is_stdin ? "standard input" : path);
 	if (!is_stdin)
 		close(fd);
+	/* The command that was to make the value may have failed. An empty value is hardly ever meant. */
+	if (status == 0 && buf_len(&content) == 0)
+		status = say_trouble("%s is empty; an empty value is written as %s=",
+		    is_stdin ? "standard input" : path, key);
 	if (status == 0)
-		status = add_value(object, key, buf_len(&content) > 0 ? (const char *)buf_data(&content) : "",
-		    buf_len(&content));
+		status = add_value(object, key, (const char *)buf_data(&content), buf_len(&content));
 	buf_free(&content);
 	return status;
 }
@@ -159,12 +161,9 @@ static int add_operands(struct buf *object, int count, char **operand)
 	return buf_puts(object, "}") == 0 ? 0 : say_code(command.name, SS_NO_MEMORY);
 }
 
+/* Puts the whole secret into payload. The library checks that it is a JSON object, and says where it is not. */
 static int make_payload(struct buf *payload, int count, char **operand)
 {
-	struct jscan scan;
-	struct jspan object;
-	int status;
-
 	if (count == 0)
 		return say_usage(&command,
 		    "what is to be written? KEY=VALUE..., or - for a JSON object on standard input");
@@ -173,15 +172,7 @@ static int make_payload(struct buf *payload, int count, char **operand)
 	if (count > 1)
 		return say_usage(&command, "- stands alone: it is the whole secret");
 	prompt_for("the secret, a JSON object", "a newline and Ctrl-D");
-	status = read_to_end(payload, STDIN_FILENO, "standard input");
-	if (status != 0)
-		return status;
-	jscan_init(&scan, (const char *)buf_data(payload), buf_len(payload));
-	if (jscan_peek(&scan) != JSON_OBJECT)
-		return say_usage(&command, "standard input is not a JSON object");
-	if (jscan_value(&scan, JSCAN_DEPTH_MAX, &object) != 0 || jscan_end(&scan) != 0)
-		return say_usage(&command, "standard input is not a JSON object: %s", scan.error);
-	return 0;
+	return read_to_end(payload, STDIN_FILENO, "standard input");
 }
 
 static int put_run(struct cli *cli, int argc, char **argv)
@@ -218,7 +209,7 @@ static int put_run(struct cli *cli, int argc, char **argv)
 	if (status == 0 &&
 	    ss_put(cli->client, address.mount, address.path, (const char *)buf_data(&payload), buf_len(&payload),
 		has_cas ? &cas : NULL, cli->timeout_ms, &version) != SS_OK)
-		status = say_failure(address.what, ss_last_error(cli->client));
+		status = address_say_failure(&address, ss_last_error(cli->client));
 	buf_free(&payload);
 	if (status != 0)
 		return status;

@@ -37,8 +37,9 @@ static const struct command command = {
 		"the disk; it is readable for its owner alone (mode 0600), and takes the place\n"
 		"of an older FILE. If anything fails, or a signal ends the command, an older\n"
 		"FILE stays as it was, and nothing is left behind. FILE is a regular file or not\n"
-		"there yet; a symbolic link is not followed. It prints the size, and the SHA-256\n"
-		"sum of the state in it, which is that of every snapshot of the same state.\n\n"
+		"there yet; a symbolic link is not followed. It prints the size, the\n"
+		"file's SHA-256 sum (as sha256sum does), and that of the state in it, which is\n"
+		"the same for every snapshot of the same state.\n\n"
 		"      --dir DIR   into that directory, as openbao-20261124T153000Z.snap (the\n"
 		"                  time is UTC)\n"
 		"      --keep N    then remove the oldest of such files, so that N are left;\n"
@@ -86,9 +87,9 @@ static int save_piece(void *arg, const void *p, size_t n)
 
 static int say_saved(const struct save *save, const struct ss_snapshot *snapshot)
 {
-	char line[PATH_MAX + 128];
-	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 of the state %s\n", save->path,
-	    (unsigned long long)snapshot->bytes, snapshot->sha256);
+	char line[PATH_MAX + 256];
+	int n = snprintf(line, sizeof(line), "%s: %llu bytes, sha256 %s, sha256 of the state in it %s\n",
+	    save->path, (unsigned long long)snapshot->bytes, snapshot->file_sha256, snapshot->state_sha256);
 
 	if (say_end(say_out(line, (size_t)n), 0) == 0)
 		return 0;

@@ -206,11 +206,14 @@ static void connect_to_daemon(struct ss_client *c, uint64_t now_ms)
 	plan_retry(c, now_ms);
 	if (how == LINK_BUSY)
 		return;
-	/* Nobody listens. New requests fail at once; requests that were cut off wait for the daemon to return. */
+	/*
+	 * Nobody listens, or not for this process. New requests fail at once; requests that were cut off wait for
+	 * the daemon to return.
+	 */
 	for (x = exchange_first_queued(&c->exchanges); x != NULL; x = next) {
 		next = TAILQ_NEXT(x, entry);
 		if (!x->lost)
-			exchange_end(&c->exchanges, x, SS_NO_DAEMON, c->link.error);
+			exchange_end(&c->exchanges, x, client_unconnected(&c->link), c->link.error);
 	}
 }
 
@@ -407,7 +410,7 @@ static void end_overdue(struct ss_client *c, uint64_t now_ms)
 		if (exchange_is_doubtful(x))
 			error = plain_error(SS_UNKNOWN_OUTCOME, doubt_text(SS_TIMEOUT));
 		else if (x->state == EXCHANGE_QUEUED && c->link.fd < 0)
-			error = plain_error(SS_NO_DAEMON, c->link.error);
+			error = plain_error(client_unconnected(&c->link), c->link.error);
 		if (x->state == EXCHANGE_QUEUED)
 			exchange_free(&c->exchanges, x);
 		else

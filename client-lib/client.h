@@ -45,6 +45,12 @@ void client_set_error(struct ss_client *c, const struct ss_error *error);
 /* Turns a failure from a reply into the form that callers get. The message stays the one of why. */
 struct ss_error client_error_of(const struct failure *why);
 
+/* Gives the code for what fails since there is no connection; link->error is the message. */
+static inline int client_unconnected(const struct link *link)
+{
+	return link->denied ? SS_NO_ACCESS : SS_NO_DAEMON;
+}
+
 /*
  * Does what client_enter() does, and returns SS_OK if the caller may wait. Within a callback it may not, since the
  * handle's loop is running already: SS_INVALID_REQUEST.

@@ -13,7 +13,8 @@
 	X(NO_FIELD, "no_field", 34, false, "the secret has no such field") \
 	X(NOT_A_STRING, "not_a_string", 35, false, "the field is no string") \
 	X(ABORTED, "aborted", 36, false, "this program ended the transfer") \
-	X(IO, "io", 37, false, "a file could not be read or written")
+	X(IO, "io", 37, false, "a file could not be read or written") \
+	X(NO_ACCESS, "no_access", 38, false, "the daemon's socket is not for this user and these groups")
 
 #define X(enumerator, name, number, retryable, meaning) \
 	_Static_assert((int)SS_##enumerator == (number), "enum ss_code and the table of codes differ: " name);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,6 +20,18 @@ void link_init(struct link *link, size_t frame_max)
 	buf_init(&link->in, FRAME_HEADER + frame_max + LINK_READ_SIZE);
 }
 
+/* Says whom the socket is for, unless it is in a directory that this process may not search. */
+static void append_owner(struct link *link, const char *path)
+{
+	size_t len = strlen(link->error);
+	struct stat status;
+
+	if (stat(path, &status) == 0)
+		snprintf(link->error + len, sizeof(link->error) - len,
+		    "; the socket is for user %lu and group %lu (mode %04o)", (unsigned long)status.st_uid,
+		    (unsigned long)status.st_gid, (unsigned)status.st_mode & 07777);
+}
+
 enum link_connected link_connect(struct link *link, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -26,14 +39,18 @@ enum link_connected link_connect(struct link *link, const char *path)
 	const char *why;
 	bool busy;
 
+	link->denied = false;
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
 		link->fd = fd;
 		return LINK_CONNECTED;
 	}
 	busy = errno == EAGAIN || errno == EINTR;
+	link->denied = errno == EACCES || errno == EPERM;
 	why = busy ? "the daemon has too many connections waiting" : strerror(errno);
 	snprintf(link->error, sizeof(link->error), "cannot connect to %s: %s", path, why);
+	if (link->denied)
+		append_owner(link, path);
 	if (fd >= 0)
 		close(fd);
 	return busy ? LINK_BUSY : LINK_NO_LISTENER;

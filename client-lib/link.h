@@ -22,6 +22,7 @@ struct link {
 	struct buf in;
 	size_t taken;          /* bytes at the front of in that belong to the frame that was returned last */
 	char error[LINK_TEXT]; /* why there is no connection, for people */
+	bool denied;           /* the last link_connect() failed since this process may not connect */
 };
 
 /* link_read() and link_write() return these in place of a number of bytes. */
@@ -31,8 +32,8 @@ void link_init(struct link *link, size_t frame_max);
 
 /*
  * Connects to the daemon's socket at path, which fits into a struct sockaddr_un. On failure link->error says why.
- * LINK_NO_LISTENER: nobody listens there. LINK_BUSY: the daemon's queue of connections is full, which may pass;
- * poll() cannot wait for that, so the caller tries again later.
+ * LINK_NO_LISTENER: nobody listens there, or not for this process (link->denied). LINK_BUSY: the daemon's queue of
+ * connections is full, which may pass; poll() cannot wait for that, so the caller tries again later.
  */
 enum link_connected {
 	LINK_CONNECTED,

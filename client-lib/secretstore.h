@@ -74,7 +74,8 @@ enum ss_code {
 	SS_NO_FIELD = 34,     /* the JSON object has no such member */
 	SS_NOT_A_STRING = 35, /* the member is not a string */
 	SS_ABORTED = 36,      /* the caller's own function ended the transfer of a snapshot */
-	SS_IO = 37            /* a snapshot's file could not be read or written: see the message */
+	SS_IO = 37,           /* a snapshot's file could not be read or written: see the message */
+	SS_NO_ACCESS = 38     /* this process may not connect to the daemon's socket: see the message */
 };
 
 /*
@@ -157,13 +158,13 @@ const struct ss_error *ss_last_error(const struct ss_client *client);
  * which knows more, arrives in time: what is left when the request is written, less a tenth of that, but at most
  * 250 ms less.
  *
- * If nobody listens at the socket, the call fails with SS_NO_DAEMON at once. If the connection breaks while a
- * request is under way (the daemon restarts), a get, ping, status or probe is sent again on a new connection,
- * until the deadline, while the library waits for the daemon to return; if it does not return, the code is
- * SS_NO_DAEMON. A put is sent again only if not one byte of it was written. After its first byte it ends with
- * SS_UNKNOWN_OUTCOME if the connection breaks, the deadline passes, or the reply makes no sense. A call that timed
- * out closes the connection, so that a late reply never answers a later request, unless other requests wait on it
- * (see below).
+ * If nobody listens at the socket, the call fails with SS_NO_DAEMON at once, and if this process may not connect
+ * to it, with SS_NO_ACCESS. If the connection breaks while a request is under way (the daemon restarts), a get,
+ * ping, status or probe is sent again on a new connection, until the deadline, while the library waits for the
+ * daemon to return; if it does not return, the code is SS_NO_DAEMON. A put is sent again only if not one byte of
+ * it was written. After its first byte it ends with SS_UNKNOWN_OUTCOME if the connection breaks, the deadline
+ * passes, or the reply makes no sense. A call that timed out closes the connection, so that a late reply never
+ * answers a later request, unless other requests wait on it (see below).
  *
  * mount and path have no slash at either end, no empty, "." or ".." segment, and no control byte.
  *
@@ -177,10 +178,11 @@ int ss_get(struct ss_client *client, const char *mount, const char *path, uint64
     struct ss_secret **ret_secret);
 
 /*
- * Writes a new version of a secret. json is the text of a JSON object, json_len bytes; it is checked (strict JSON
- * in UTF-8) and then sent as it is. With cas NULL the secret is written whatever is there. Otherwise it is written
- * only if its current version is *cas, where 0 means that there is no version yet; if not, the call fails with
- * SS_CAS_MISMATCH. *ret_version becomes the number of the new version; ret_version may be NULL.
+ * Writes a new version of a secret. json is the text of a JSON object, json_len bytes; it is checked (strict
+ * JSON in UTF-8; the message of an SS_INVALID_REQUEST has line and column) and then sent as it is. With cas NULL
+ * the secret is written whatever is there. Otherwise it is written only if its current version is *cas, where 0
+ * means that there is no version yet; if not, the call fails with SS_CAS_MISMATCH. *ret_version becomes the
+ * number of the new version; ret_version may be NULL.
  */
 int ss_put(struct ss_client *client, const char *mount, const char *path, const char *json, size_t json_len,
     const uint64_t *cas, uint32_t timeout_ms, uint64_t *ret_version);
@@ -230,8 +232,10 @@ void ss_free(void *p);
 /* Describes a snapshot that was saved. Later versions may add members at the end. */
 struct ss_snapshot {
 	uint64_t bytes;
-	/* SHA-256 in hexadecimal digits, over the state alone (state.bin): equal for snapshots of equal state */
-	char sha256[65];
+	/* SHA-256 in hexadecimal digits: of all its bytes, as sha256sum(1) says it of the file … */
+	char file_sha256[65];
+	/* … and of the state in it alone (state.bin), which is equal for all snapshots of equal state */
+	char state_sha256[65];
 };
 
 /*

@@ -48,7 +48,8 @@ static int may_go_on(struct stream *s, bool aborted)
 
 /* -- save ----------------------------------------------------------------------------------------------------- */
 
-static int receive_data(struct stream *s, ss_snapshot_sink *sink, void *arg, uint64_t *ret_bytes)
+/* Gives the data to sink, and adds it to the state of a SHA-256. */
+static int receive_data(struct stream *s, ss_snapshot_sink *sink, void *arg, void *sum, uint64_t *ret_bytes)
 {
 	uint64_t bytes = 0;
 	struct frame frame;
@@ -63,6 +64,7 @@ static int receive_data(struct stream *s, ss_snapshot_sink *sink, void *arg, uin
 		if (frame.len == 0)
 			break;
 		bytes += frame.len;
+		sha256_md.add(sum, frame.body, frame.len);
 		code = may_go_on(s, sink(arg, frame.body, frame.len) != 0);
 		if (code != SS_OK)
 			return code;
@@ -82,7 +84,8 @@ static bool decode_digest(struct jspan span, char out[65])
 	return true;
 }
 
-static int save_over_stream(struct stream *s, ss_snapshot_sink *sink, void *arg, struct ss_snapshot *ret)
+static int save_over_stream(struct stream *s, ss_snapshot_sink *sink, void *arg, void *sum,
+    struct ss_snapshot *ret)
 {
 	struct reply reply;
 	int code = stream_request(s, OP_SNAPSHOT_SAVE, false);
@@ -92,12 +95,12 @@ static int save_over_stream(struct stream *s, ss_snapshot_sink *sink, void *arg,
 	if (code == SS_OK && !reply.stream)
 		code = stream_fail(s, SS_PROTOCOL, "the daemon's reply announces no snapshot");
 	if (code == SS_OK)
-		code = receive_data(s, sink, arg, &ret->bytes);
+		code = receive_data(s, sink, arg, sum, &ret->bytes);
 	if (code == SS_OK)
 		code = stream_next_reply(s, &reply);
 	if (code != SS_OK)
 		return code;
-	if (!reply.verified || !reply.has_bytes || !decode_digest(reply.sha256, ret->sha256))
+	if (!reply.verified || !reply.has_bytes || !decode_digest(reply.sha256, ret->state_sha256))
 		return stream_fail(s, SS_PROTOCOL,
 		    "the daemon's last reply does not say that the snapshot is whole");
 	if (reply.bytes != ret->bytes)
@@ -108,16 +111,24 @@ static int save_over_stream(struct stream *s, ss_snapshot_sink *sink, void *arg,
 int ss_snapshot_save(struct ss_client *c, uint32_t timeout_ms, ss_snapshot_sink *sink, void *arg,
     struct ss_snapshot *ret_snapshot)
 {
+	unsigned char digest[32] = { 0 };
 	struct ss_snapshot snapshot;
 	struct stream s;
+	void *sum;
 	int code = begin_transfer(c, sink != NULL, timeout_ms);
 
 	if (code != SS_OK)
 		return code;
+	sum = sha256_md.begin();
+	if (sum == NULL)
+		return finish_transfer(c, client_fail(c, SS_NO_MEMORY, "out of memory for the snapshot"));
 	code = stream_open(&s, c, timeout_ms, FATE_NONE);
 	if (code == SS_OK)
-		code = save_over_stream(&s, sink, arg, &snapshot);
+		code = save_over_stream(&s, sink, arg, sum, &snapshot);
 	stream_close(&s);
+	sha256_md.end(sum, digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(snapshot.file_sha256 + 2 * i, 3, "%02x", digest[i]);
 	if (code == SS_OK && ret_snapshot != NULL)
 		*ret_snapshot = snapshot;
 	return finish_transfer(c, code);

@@ -108,7 +108,7 @@ int stream_open(struct stream *s, struct ss_client *c, uint32_t timeout_ms, enum
 	until_ms = wait_end_ms(s);
 	while ((how = link_connect(&s->link, c->path)) != LINK_CONNECTED) {
 		if (how == LINK_NO_LISTENER || ms_left_until(until_ms) == 0)
-			return stream_fail(s, SS_NO_DAEMON, s->link.error);
+			return stream_fail(s, client_unconnected(&s->link), s->link.error);
 		(void)poll(NULL, 0, RETRY_MS);
 	}
 	return SS_OK;

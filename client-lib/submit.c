@@ -1,6 +1,7 @@
 /*
  * submit: checks a request, writes its frame and queues it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -115,15 +116,21 @@ int ss_submit_get(struct ss_client *c, const char *mount, const char *path, uint
 }
 
 /* Checks that the text is one JSON object: anything else could break out of its place in the request. */
-static int check_object(const char *json, size_t len)
+static int check_object(struct ss_client *c, const char *json, size_t len)
 {
+	char message[CLIENT_TEXT];
 	struct jscan scan;
 	struct jspan object;
 
 	jscan_init(&scan, json, len);
-	if (jscan_peek(&scan) != JSON_OBJECT || jscan_value(&scan, JSCAN_DEPTH_MAX, &object) != 0)
-		return -1;
-	return jscan_end(&scan);
+	if (jscan_peek(&scan) == JSON_OBJECT && jscan_value(&scan, JSCAN_DEPTH_MAX, &object) == 0 &&
+	    jscan_end(&scan) == 0)
+		return SS_OK;
+	(void)jscan_object(&scan); /* this sets the error if there is no object at all */
+	struct jscan_place place = jscan_place(&scan, json);
+	snprintf(message, sizeof(message), "the secret is not a JSON object: line %zu, column %zu: %s", place.line,
+	    place.column, scan.error);
+	return client_fail(c, SS_INVALID_REQUEST, message);
 }
 
 int ss_submit_put(struct ss_client *c, const char *mount, const char *path, const char *json, size_t json_len,
@@ -138,9 +145,9 @@ int ss_submit_put(struct ss_client *c, const char *mount, const char *path, cons
 		.callback = callback,
 		.arg = arg };
 
-	if (json == NULL || check_object(json, json_len) != 0)
-		return client_fail(c, SS_INVALID_REQUEST, "the secret is not a JSON object");
-	return submit_request(c, &request);
+	int code = check_object(c, json != NULL ? json : "", json != NULL ? json_len : 0);
+
+	return code == SS_OK ? submit_request(c, &request) : code;
 }
 
 int ss_submit_ping(struct ss_client *c, uint32_t timeout_ms, ss_callback *callback, void *arg)

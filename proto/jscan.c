@@ -24,6 +24,19 @@ void jscan_init(struct jscan *s, const char *text, size_t len)
 	s->fresh = 0;
 }
 
+struct jscan_place jscan_place(const struct jscan *s, const char *text)
+{
+	struct jscan_place place = { .line = 1, .column = 1 };
+
+	for (; text < s->p; text++) {
+		if (*text == '\n')
+			place = (struct jscan_place){ .line = place.line + 1, .column = 1 };
+		else if (((unsigned char)*text & 0xc0) != 0x80) /* the first or only byte of a character */
+			place.column++;
+	}
+	return place;
+}
+
 static int scan_fail(struct jscan *s, const char *what)
 {
 	if (s->error == NULL)

@@ -54,6 +54,14 @@ int jscan_value(struct jscan *s, unsigned depth, struct jspan *value);
 /* Checks that nothing but white space is left. 0, or -1. */
 int jscan_end(struct jscan *s);
 
+/* Where in a text something stands, for people. Both count from 1, and the column counts characters. */
+struct jscan_place {
+	size_t line, column;
+};
+
+/* Gives the place that the scan has come to; after an error, the place of that. text is that of jscan_init(). */
+struct jscan_place jscan_place(const struct jscan *s, const char *text);
+
 /*
  * Gives the next value's type, an enum jtype, without taking it; -1 if no value begins there, or after an error.
  */

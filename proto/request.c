@@ -315,7 +315,8 @@ int request_decode(const char *body, size_t len, struct request *request, struct
 	if (id.len > 0 && (envelope.repeated & HAS(ID)) == 0 && is_valid_id(id))
 		request->id = id;
 	if (r < 0) {
-		failure_set(why, CODE_INVALID_REQUEST, "not a JSON object as the protocol wants it: %s", s.error);
+		failure_set(why, CODE_INVALID_REQUEST, "not a JSON object as the protocol wants it: byte %zu: %s",
+		    (size_t)(s.p - body) + 1, s.error);
 		return -1;
 	}
 	if (check_shape(&envelope, why) < 0)

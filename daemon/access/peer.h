@@ -8,13 +8,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* The uid that the kernel shows for any uid without a name in this user namespace: it stands for many users. */
+/*
+ * The kernel shows this in place of any uid or gid that has no number in this user namespace: it stands for many
+ * users or groups.
+ */
 #define PEER_NOBODY 65534u
 
 struct peer {
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;     /* 0: the process is in a PID namespace that this daemon cannot see into */
+	pid_t pid;     /* 0: the process is in a PID namespace that this daemon cannot see into; it has no units */
 	gid_t *groups; /* supplementary groups, ngroups of them */
 	size_t ngroups;
 	/*

@@ -21,6 +21,8 @@ static bool rule_has_uid(const struct rule *rule, uid_t uid)
 
 static bool rule_has_gid(const struct rule *rule, gid_t gid)
 {
+	if (gid == PEER_NOBODY)
+		return false;
 	for (size_t i = 0; i < rule->ngids; i++)
 		if (rule->gids[i] == gid)
 			return true;
@@ -37,12 +39,18 @@ static bool rule_has_group_of(const struct rule *rule, const struct peer *peer)
 	return false;
 }
 
+/* A process in another PID namespace has pid 0: its unit cannot be known, while its uid and groups are right. */
+static bool rule_has_unit(char *const *patterns, size_t n, const struct peer *peer, const char *unit)
+{
+	return peer->pid != 0 && rules_match_any(patterns, n, unit);
+}
+
 /* Judges the keys that name callers; RULE_ALLOWS says that the rule names this one. */
 static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct peer *peer)
 {
 	bool by_id = rule->nuids > 0 || rule->ngids > 0;
 
-	if (peer->uid == PEER_NOBODY || peer->pid == 0)
+	if (peer->uid == PEER_NOBODY)
 		return RULE_NOBODY;
 	if (!by_id && rule->nunits == 0)
 		return RULE_NO_CALLER;
@@ -50,12 +58,12 @@ static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct
 		return RULE_UID;
 	if (rule->ngids > 0 && !rule_has_group_of(rule, peer))
 		return RULE_GID;
-	if (rule->nunits > 0 && !rules_match_any(rule->units, rule->nunits, peer->unit))
+	if (rule->nunits > 0 && !rule_has_unit(rule->units, rule->nunits, peer, peer->unit))
 		return RULE_UNIT;
 	if (rule->nunits > 0 && !by_id && !peer->unit_is_sure)
 		return RULE_UNSURE;
 	if (rule->nuser_units > 0 &&
-	    (rule->nuids == 0 || !rules_match_any(rule->user_units, rule->nuser_units, peer->user_unit)))
+	    (rule->nuids == 0 || !rule_has_unit(rule->user_units, rule->nuser_units, peer, peer->user_unit)))
 		return RULE_USER_UNIT;
 	return RULE_ALLOWS;
 }
@@ -77,7 +85,7 @@ const char *rule_verdict_text(enum rule_verdict verdict)
 {
 	static const char *const texts[] = {
 		[RULE_ALLOWS] = "it allows this",
-		[RULE_NOBODY] = "no rule is for callers without a uid or pid here",
+		[RULE_NOBODY] = "no rule is for uid 65534, which stands for users without a uid here",
 		[RULE_NO_CALLER] = "it names no callers",
 		[RULE_UID] = "it is for another uid",
 		[RULE_GID] = "it is for another group",
@@ -192,6 +200,10 @@ void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...)
 		for (size_t i = 0; i < rule->nuids; i++)
 			if (rule->uids[i] == PEER_NOBODY)
 				warn("allow.%s.uid: %u is for users the kernel cannot name: it is never matched",
+				    rule->name, PEER_NOBODY);
+		for (size_t i = 0; i < rule->ngids; i++)
+			if (rule->gids[i] == PEER_NOBODY)
+				warn("allow.%s.gid: %u is for groups the kernel cannot name: it is never matched",
 				    rule->name, PEER_NOBODY);
 		for (size_t i = 0; i < rule->npaths; i++)
 			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)

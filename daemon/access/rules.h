@@ -20,9 +20,9 @@ struct rule {
 	char *name;
 	uid_t *uids;
 	size_t nuids;
-	gid_t *gids; /* the primary or a supplementary group */
+	gid_t *gids; /* the primary or a supplementary group; gid 65534 is matched by none */
 	size_t ngids;
-	char **units; /* patterns */
+	char **units; /* patterns; a caller with pid 0 has no unit that matches, and no user_unit */
 	size_t nunits;
 	char **user_units; /* patterns; only together with uids, since users name the units of their own manager */
 	size_t nuser_units;
@@ -40,7 +40,7 @@ struct rules {
 /* Says whether a rule allows something, and if not, which of its keys is the first that does not fit. */
 enum rule_verdict {
 	RULE_ALLOWS,
-	RULE_NOBODY,    /* the caller has uid 65534 or pid 0, which no rule names */
+	RULE_NOBODY,    /* the caller has uid 65534, which no rule names */
 	RULE_NO_CALLER, /* the rule names no caller by uid, gid or unit */
 	RULE_UID,
 	RULE_GID,
@@ -78,7 +78,7 @@ bool rules_match_any(char *const *patterns, size_t n, const char *text);
 /* Says what is probably wrong with a pattern: a fixed text, or NULL if nothing looks wrong. */
 const char *rules_pattern_warning(const char *pattern);
 
-/* Calls warn for each uid and each path of a rule that is allowed but doubtful. */
+/* Calls warn for each uid, gid and path of a rule that is allowed but doubtful. */
 void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...));
 
 void rules_free(struct rules *rules);

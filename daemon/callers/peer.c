@@ -46,7 +46,7 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 static void read_units(int fd, struct peer *peer)
 {
 	if (peer->pid <= 0)
-		return;
+		return; /* it is in another PID namespace, of which uid and groups are right nevertheless */
 	int pidfd = -1;
 	socklen_t size = sizeof(pidfd);
 	peer->unit_is_sure = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0;

@@ -58,7 +58,8 @@ static void op_save_write_members(struct work *work, struct jwrite *w)
 	const struct snapshot_save_result *result = ((struct op_save *)work)->result;
 
 	jwrite_uint(w, "bytes", result->bytes);
-	jwrite_text(w, "sha256", result->sha256);
+	jwrite_text(w, "state_sha256", result->state_sha256);
+	jwrite_text(w, "sha256", result->state_sha256); /* its first name, which older clients know */
 	jwrite_bool(w, "verified", true);
 }
 

@@ -89,7 +89,7 @@ static void save_end(struct snapshot_save *save)
 		break;
 	case PULL_WHOLE:
 		for (size_t i = 0; i < sizeof(save->state.sum); i++)
-			snprintf(result.sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
+			snprintf(result.state_sha256 + 2 * i, 3, "%02x", save->state.sum[i]);
 		save_finish(save, NULL, &result);
 		break;
 	case PULL_NOT_WHOLE:

@@ -15,7 +15,7 @@ struct transfers;
 
 struct snapshot_save_result {
 	uint64_t bytes;
-	char sha256[65]; /* of the state in it (snapshot_check_state_sum()), in hexadecimal digits */
+	char state_sha256[65]; /* of the state in it (snapshot_check_state_sum()), in hexadecimal digits */
 };
 
 /* No function of these runs from within snapshot_save_start() or snapshot_save_room(). */

@@ -1,7 +1,9 @@
 """secretstorectl, as people, scripts and health checks use it."""
 
 import json
+import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -235,3 +237,17 @@ def test_ping_wait_waits_for_readiness(daemon, site, proxy):
     proxy.accept()
     assert waiting.wait(20) == 0
     assert ctl(d.socket, "ping", "--ready", "--wait").returncode == 0
+
+
+@pytest.mark.parametrize("source", ["--help", "README.md", "docs/secretstorectl.1"])
+def test_no_example_goes_on_when_the_get_fails(scratch, source):
+    """A shell runs NAME=$(get) program with an empty NAME, and goes on after NAME=$(get), if the get fails."""
+    text = ctl(None, "get", "--help").out if source == "--help" else (process.ROOT / source).read_text()
+    text = text.replace("\\-", "-")  # as the manual page writes a hyphen
+    examples = [line for line in text.splitlines() if re.search(r"\$\(secretstorectl get -", line)]
+    assert examples
+    for line in examples:
+        done = subprocess.run(["bash", "-c", f"{line}\necho went on"], capture_output=True, text=True,
+                              env={"PATH": f"{process.BUILD}:{os.environ['PATH']}",
+                                   "SECRETSTORE_SOCKET": str(scratch / "none.sock")})
+        assert (done.returncode, done.stdout) == (30, ""), (line, done)

@@ -54,6 +54,16 @@ def test_it_names_the_rule_that_decides(words, by):
     assert code == (0 if by else 1)
 
 
+@pytest.mark.parametrize("words, allowed", [
+    ("uid=4405 status", True), ("uid=4406 gid=4407 status", True), ("uid=4405 gid=65534 status", True),
+    ("uid=4406 gid=65534 status", False), ("uid=4406 gid=1 gid=65534 status", False),
+    ("uid=65534 gid=4407 status", False), ("uid=65534 status", False),
+])
+def test_ids_that_the_kernel_cannot_name_are_in_no_rule(words, allowed):
+    rules = {"user": {"uid": [4405, 65534], "ops": "status"}, "group": {"gid": [4407, 65534], "ops": "status"}}
+    assert explain(*words.split(), rules=rules)[0] == (0 if allowed else 1)
+
+
 def test_it_says_why_each_rule_does_not_fit():
     out = explain("uid=4401", "gid=1", "kv.get", "secret/x/y")[1]
     assert out.splitlines() == [

@@ -126,6 +126,14 @@ def test_the_overflow_uid_is_nobody_even_when_a_rule_names_it(daemon, site):
         assert put(web, site) is None
 
 
+def test_the_overflow_gid_is_no_group_even_when_a_rule_names_it(daemon, site):
+    d = daemon(opened(site, {"r": {"gid": [NOBODY, STAFF], "ops": "write", "paths": "*"}}))
+    with d.connect_as(WEB, gid=NOBODY) as primary, d.connect_as(WEB, groups=[NOBODY]) as supplementary:
+        assert put(primary, site) == put(supplementary, site) == "forbidden"
+    with d.connect_as(WEB, gid=NOBODY, groups=[STAFF]) as staff:
+        assert put(staff, site) is None
+
+
 def test_a_refusal_tells_no_path_and_asks_openbao_nothing(daemon, site):
     d = daemon(opened(site, {"r": {"uid": WEB, "ops": "write", "paths": f"{site.mount}/mine/*"}}))
     with d.connect_as(WEB) as c:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import subprocess
 import tarfile
 
 import pytest
@@ -49,12 +50,14 @@ def test_save_writes_a_whole_file(d, saved):
     assert ctl(d.socket, "snapshot", "check", saved).returncode == 0
 
 
-def test_its_sum_is_that_of_the_state_in_it(d, scratch):
+def test_its_sums_are_that_of_the_file_and_that_of_the_state_in_it(d, scratch):
     path = scratch / "x.snap"
     done = ctl(d.socket, "snapshot", "save", path)
+    of_file = subprocess.run(["sha256sum", path], capture_output=True, text=True).stdout.split()[0]
     with tarfile.open(path) as tar:
-        digest = hashlib.sha256(tar.extractfile("state.bin").read()).hexdigest()
-    assert done.out == f"{path}: {path.stat().st_size} bytes, sha256 of the state {digest}\n"
+        of_state = hashlib.sha256(tar.extractfile("state.bin").read()).hexdigest()
+    assert done.out == (f"{path}: {path.stat().st_size} bytes, sha256 {of_file}, "
+                        f"sha256 of the state in it {of_state}\n")
 
 
 def test_a_restore_brings_the_old_state_back_and_says_so(d, site, saved):

@@ -22,6 +22,7 @@ from harness.fake import Fake
 CONTENT = bytes(range(256)) * 1000
 OLD = b"an older snapshot"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+STATE_DIGEST = hashlib.sha256(b"the state in it").hexdigest()
 DATED = re.compile(r"openbao-\d{8}T\d{6}Z\.snap")
 
 
@@ -31,7 +32,7 @@ def give(peer, content=CONTENT):
     peer.say(stream=True)
     peer.data(content)
     peer.end()
-    peer.say(bytes=len(content), sha256=hashlib.sha256(content).hexdigest(), verified=True)
+    peer.say(bytes=len(content), sha256=STATE_DIGEST, verified=True)
     peer.wait_gone()
 
 
@@ -72,7 +73,7 @@ def names(directory):
 def test_a_saved_file_is_whole_and_for_its_owner_alone(fake, there):
     done = save(fake(), there / "x.snap")
     assert done.returncode == 0, done.err
-    assert done.out == f"{there / 'x.snap'}: {len(CONTENT)} bytes, sha256 of the state {DIGEST}\n"
+    assert done.out == f"{there / 'x.snap'}: {len(CONTENT)} bytes, sha256 {DIGEST}, sha256 of the state in it {STATE_DIGEST}\n"
     assert done.err == ""
     assert names(there) == ["x.snap"]
     assert (there / "x.snap").read_bytes() == CONTENT
@@ -362,7 +363,7 @@ def test_a_dated_file_is_named_after_the_second_in_utc(fake, there):
     assert done.returncode == 0, done.err
     name, = names(there)
     assert before <= name <= after
-    assert done.out == f"{there}/{name}: {len(CONTENT)} bytes, sha256 of the state {DIGEST}\n"
+    assert done.out == f"{there}/{name}: {len(CONTENT)} bytes, sha256 {DIGEST}, sha256 of the state in it {STATE_DIGEST}\n"
     assert (there / name).read_bytes() == CONTENT
     assert stat.S_IMODE((there / name).stat().st_mode) == 0o600
 

@@ -44,7 +44,7 @@ def test_a_save_gives_a_whole_snapshot(d, site):
         assert reply.ok, reply
         content = assert_whole(data)
         assert reply["bytes"] == len(data)
-        assert reply["sha256"] == hashlib.sha256(content["state.bin"]).hexdigest()
+        assert reply["sha256"] == reply["state_sha256"] == hashlib.sha256(content["state.bin"]).hexdigest()
         assert reply["verified"] is True
         # And the connection goes on.
         assert c.call("ping")["ready"]

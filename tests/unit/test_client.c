@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -239,7 +241,8 @@ static void test_what_is_no_object_is_refused_before_anything_is_sent(void **sta
 		assert_int_equal(ss_put(client, "secret", "a", bad[i], strlen(bad[i]), NULL, 5000, NULL),
 		    SS_INVALID_REQUEST);
 	assert_int_equal(ss_put(client, "secret", "a", "{\0}", 3, NULL, 5000, NULL), SS_INVALID_REQUEST);
-	assert_string_equal(ss_last_error(client)->message, "the secret is not a JSON object");
+	assert_string_equal(ss_last_error(client)->message,
+	    "the secret is not a JSON object: line 1, column 2: a member's name is not a string");
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	assert_int_equal(fake.frames, 1);
@@ -418,6 +421,39 @@ static void test_no_daemon_is_told_at_once(void **state)
 	ss_close(client);
 }
 
+/*
+ * Root may connect to any socket, so as root the thread that tests becomes another user for a while. seteuid()
+ * would change the thread of the fake daemon, too.
+ */
+static void become(uid_t uid)
+{
+	if (getuid() == 0)
+		assert_int_equal(syscall(SYS_setresuid, -1, uid, -1), 0);
+}
+
+static void test_no_permission_on_the_socket_is_told_apart_and_is_final(void **state)
+{
+	uid_t uid = geteuid();
+	int code;
+
+	(void)state;
+	client_fake_start(&fake, client_fake_serve_one);
+	assert_int_equal(chmod(fake.path, 0), 0);
+	assert_int_equal(ss_open(&client, fake.path), SS_OK);
+	become(4242);
+	assert_int_equal(ss_snapshot_save_fd(client, 5000, STDERR_FILENO, NULL), SS_NO_ACCESS);
+	code = ss_ping(client, 5000, NULL);
+	become(uid);
+	assert_string_equal(ss_code_name(code), "no_access");
+	assert_int_equal(code, SS_NO_ACCESS);
+	assert_false(ss_last_error(client)->retryable);
+	assert_non_null(strstr(ss_last_error(client)->message, "Permission denied"));
+	/* The handle is as good as before. */
+	assert_int_equal(chmod(fake.path, 0600), 0);
+	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
+	stop();
+}
+
 static void test_too_long_a_path_is_an_error_and_the_longest_is_not(void **state)
 {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
@@ -496,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_a_probe_that_fails_keeps_the_daemons_word),
 		cmocka_unit_test(test_a_code_of_a_newer_daemon_is_internal),
 		cmocka_unit_test(test_no_daemon_is_told_at_once),
+		cmocka_unit_test(test_no_permission_on_the_socket_is_told_apart_and_is_final),
 		cmocka_unit_test(test_too_long_a_path_is_an_error_and_the_longest_is_not),
 		cmocka_unit_test(test_the_environment_names_the_socket),
 		cmocka_unit_test(test_codes_have_the_names_of_the_wire),

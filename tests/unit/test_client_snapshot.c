@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "client-lib/client.h"
 #include "client-lib/secretstore.h"
+#include "daemon/store/sha256_openssl.h"
 #include "proto/frame.h"
 #include "tests/unit/client_fake.h"
 #include "tests/unit/client_stream.h"
@@ -109,8 +110,23 @@ static void assert_error(int code, const char *text)
 
 /* -- how it goes ---------------------------------------------------------------------------------------------- */
 
+static void expected_sum(uint64_t bytes, char ret[65])
+{
+	unsigned char digest[32];
+	void *sum = sha256_openssl.begin();
+
+	assert_non_null(sum);
+	for (uint64_t at = 0; at < bytes; at++)
+		sha256_openssl.add(sum, &(unsigned char){ client_stream_byte(at) }, 1);
+	sha256_openssl.end(sum, digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
 static void test_a_snapshot_comes_piece_by_piece_and_whole(void **state)
 {
+	char sum[65];
+
 	(void)state;
 	start("rsdDDdefw");
 	assert_int_equal(save(), SS_OK);
@@ -119,7 +135,10 @@ static void test_a_snapshot_comes_piece_by_piece_and_whole(void **state)
 	assert_int_equal(got.largest, 65536);
 	assert_int_equal(got.calls, 4);
 	assert_int_equal(snapshot.bytes, got.bytes);
-	assert_string_equal(snapshot.sha256, CLIENT_STREAM_DIGEST);
+	assert_string_equal(snapshot.state_sha256, CLIENT_STREAM_DIGEST);
+	/* The sum is the one that sha256sum(1) gives for these bytes. */
+	expected_sum(got.bytes, sum);
+	assert_string_equal(snapshot.file_sha256, sum);
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
 	stop();
 	assert_int_equal(fake.request.op, OP_SNAPSHOT_SAVE);

@@ -453,13 +453,14 @@ static void test_doubtful_settings_are_warned_of(void **state)
 
 static void test_doubtful_rules_are_warned_of(void **state)
 {
-	const char *all = fixture_warnings(
-	    fixture_accepted("allow:\n"
-			     "  web: { uid: [65534, 0], ops: write, paths: [secret/web*, secret/fine/*] }\n"
-			     "  api: { uid: 0, ops: write, paths: secret/data/api/* }\n"));
+	const char *all = fixture_warnings(fixture_accepted(
+	    "allow:\n"
+	    "  web: { uid: [65534, 0], gid: 65534, ops: write, paths: [secret/web*, secret/fine/*] }\n"
+	    "  api: { uid: 0, ops: write, paths: secret/data/api/* }\n"));
 
 	(void)state;
 	contains(all, "allow.web.uid: 65534 ");
+	contains(all, "allow.web.gid: 65534 ");
 	contains(all, "allow.web.paths: \"secret/web*\": ");
 	contains(all, "allow.api.paths: \"secret/data/api/*\": ");
 	assert_null(strstr(all, "fine"));

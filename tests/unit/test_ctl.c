@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,9 @@ static char program[PATH_MAX];
 static char stored[1 << 20];
 static unsigned version;
 static atomic_bool ready;
+
+/* The user that the program runs as; 0: the one that runs the test. */
+static uid_t run_as;
 
 /* How a run ended. */
 static struct {
@@ -160,6 +164,8 @@ static void run_to(int out, const char *input, size_t input_len, const char *con
 		dup2(out >= 0 ? out : captured, STDOUT_FILENO);
 		if (out == INT_MAX)
 			close(STDOUT_FILENO);
+		if (run_as != 0 && setuid(run_as) != 0)
+			_exit(126);
 		execv(program, (char **)(uintptr_t)argv);
 		_exit(127);
 	}
@@ -221,7 +227,43 @@ static void test_a_missing_field_has_a_status_of_its_own(void **state)
 	strcpy(stored, SECRET);
 	ctl("get", "-f", "x", "secret/a");
 	assert_ran(34, "");
-	assert_string_equal(ran.err, "secretstorectl: get secret/a: no_field: the secret has no such field\n");
+	assert_string_equal(ran.err, "secretstorectl: get secret/a: no_field: the secret has no field \"x\"\n");
+}
+
+/* bao's options have one dash: -field=password. getopt takes that for -f with the value ield=password. */
+static void test_a_long_option_with_one_dash_is_told_and_nothing_done(void **state)
+{
+	static const struct {
+		const char *args[4], *said;
+	} cases[] = {
+		{ { "get", "-field=s", "secret/a" },
+		    "-field: an option with one dash is one letter: say --field" },
+		{ { "get", "-field", "s", "secret/a" }, "say --field" },
+		{ { "get", "-mount=secret", "a" }, "say --mount" },
+		{ { "get", "secret/a", "-version=1" }, "say --version" },
+		{ { "get", "secret/a", "-full" }, "say --full" },
+		{ { "get", "secret/a", "-timeout=1s" }, "say --timeout" },
+		{ { "-socket=/s", "get", "secret/a" }, "say --socket" },
+		{ { "put", "-cas=0", "secret/a", "a=b" }, "say --cas" },
+		{ { "ping", "-ready" }, "say --ready" },
+		{ { "ping", "-quiet" }, "say --quiet" },
+	};
+
+	(void)state;
+	strcpy(stored, SECRET);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const args[] = { cases[i].args[0], cases[i].args[1], cases[i].args[2],
+			cases[i].args[3], NULL };
+
+		run_to(-1, "", 0, args);
+		if (ran.status != 2 || strstr(ran.err, cases[i].said) == NULL)
+			fail_msg("%s %s: status %d: %s", args[0], args[1], ran.status, ran.err);
+	}
+	assert_int_equal(fake.connections, 0);
+	ctl("get", "secret/a", "-fs");
+	assert_int_equal(ran.status, 0);
+	ctl("get", "-help");
+	assert_int_equal(ran.status, 0);
 }
 
 static void test_get_takes_a_version_and_a_mount_with_slashes(void **state)
@@ -294,6 +336,21 @@ static void test_put_takes_values_from_files_and_standard_input(void **state)
 	assert_string_equal(stored, "{\"a\":\"nul\\u0000\"}");
 }
 
+/* In "make-password | secretstorectl put secret/a password=@-" the first command may have failed. */
+static void test_put_takes_no_empty_file_or_input_for_a_value(void **state)
+{
+	(void)state;
+	ctl("put", "secret/a", "b=c", "a=@-");
+	assert_ran(1, "");
+	assert_string_equal(ran.err, "secretstorectl: standard input is empty; an empty value is written as a=\n");
+	ctl("put", "secret/a", "a=@/dev/null");
+	assert_ran(1, "");
+	assert_non_null(strstr(ran.err, "/dev/null is empty"));
+	assert_int_equal(fake.connections, 0);
+	ctl("put", "secret/a", "a=");
+	assert_ran(0, "1\n");
+}
+
 static void test_put_takes_a_whole_object_as_it_is(void **state)
 {
 	(void)state;
@@ -304,13 +361,29 @@ static void test_put_takes_a_whole_object_as_it_is(void **state)
 
 static void test_put_sends_nothing_that_is_no_object(void **state)
 {
-	static const char *const bad[] = { "", "[]", "{", "{\"hunter2\":1} x", "{\"hunter2\":\"\xff\"}",
-		"hunter2" };
+	static const struct {
+		const char *input, *why;
+	} bad[] = {
+		{ "", "line 1, column 1: it ends too early" },
+		{ "[]", "line 1, column 1: an object is expected" },
+		{ "{\n", "line 2, column 1: it ends too early" },
+		{ "{\"hunter2\":1} x", "line 1, column 15: something follows the value" },
+		{ "{\"hunter2\":\"\xff\"}", "line 1, column 13: a string is not valid UTF-8" },
+		{ "{\n\t\"\u00e4\": \"hunter2\", \"k\": nul }\n",
+		    "line 2, column 26: a word is neither true, false nor null" },
+		{ "hunter2", "line 1, column 1: an object is expected" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		ctl_with(bad[i], "put", "secret/a", "-");
-		assert_ran(2, "");
+		char said[256];
+
+		snprintf(said, sizeof(said),
+		    "secretstorectl: put secret/a: invalid_request: the secret is not a JSON object: %s\n",
+		    bad[i].why);
+		ctl_with(bad[i].input, "put", "secret/a", "-");
+		assert_string_equal(ran.err, said);
+		assert_ran(10, "");
 		assert_null(strstr(ran.err, "hunter2"));
 	}
 	assert_int_equal(fake.connections, 0);
@@ -392,6 +465,79 @@ static void test_ping_without_a_daemon(void **state)
 	assert_true(clock_now_ms() - began_ms < 5000);
 	ctl("ping", "-q", "-s", "/nonexistent/socket");
 	assert_int_equal(ran.status, 30);
+	assert_string_equal(ran.err, "");
+}
+
+/* Root may connect to any socket, so a test that runs as root has another user try. */
+static void forbid_to_connect(void)
+{
+	assert_int_equal(chmod(fake.path, 0), 0);
+	if (geteuid() == 0)
+		run_as = 4242;
+}
+
+static void test_no_permission_on_the_socket_is_no_access_and_ends_a_wait(void **state)
+{
+	uint64_t began_ms = clock_now_ms();
+
+	(void)state;
+	forbid_to_connect();
+	ctl("get", "secret/a");
+	assert_ran(38, "");
+	assert_non_null(strstr(ran.err, "get secret/a: no_access: cannot connect to "));
+	assert_non_null(strstr(ran.err, "Permission denied"));
+	ctl("ping", "--ready", "--wait", "-t", "30s");
+	assert_ran(38, "");
+	assert_non_null(strstr(ran.err, "ping: no_access: "));
+	assert_true(clock_now_ms() - began_ms < 15000);
+	ctl("ping", "-q", "--wait", "-t", "30s");
+	assert_int_equal(ran.status, 38);
+	assert_string_equal(ran.err, "");
+	run_as = 0;
+	assert_int_equal(chmod(fake.path, 0600), 0);
+}
+
+static void *permit(void *arg)
+{
+	(void)arg;
+	usleep(300000);
+	(void)chmod(fake.path, 0666);
+	(void)chmod(fake.directory, 0755);
+	return NULL;
+}
+
+/* systemd gives a new socket its group a moment after the socket is there. */
+static void test_ping_wait_bears_a_denial_that_passes_at_once(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	forbid_to_connect();
+	assert_int_equal(pthread_create(&thread, NULL, permit, NULL), 0);
+	ctl("-t", "30s", "ping", "--wait");
+	run_as = 0;
+	assert_ran(0, "ready: secretstored 0.1.0, serving\n");
+	pthread_join(thread, NULL);
+}
+
+static void test_a_long_wait_says_its_reason_once(void **state)
+{
+	const char *first;
+
+	(void)state;
+	ctl("ping", "--wait", "-t", "2500ms", "-s", "/nonexistent/socket");
+	assert_ran(30, "");
+	first = strstr(ran.err,
+	    "ping: waiting: no_daemon: cannot connect to /nonexistent/socket: No such file or directory\n");
+	assert_non_null(first);
+	assert_null(strstr(first + strlen("ping: waiting"), "waiting"));
+	ready = false;
+	ctl("ping", "--wait", "--ready", "-t", "2500ms");
+	assert_ran(18, "");
+	first = strstr(ran.err, "ping: waiting: not_ready: the daemon has no login");
+	assert_non_null(first);
+	assert_null(strstr(first + strlen("ping: waiting"), "waiting"));
+	ctl("ping", "--wait", "-q", "--ready", "-t", "1500ms");
 	assert_string_equal(ran.err, "");
 }
 
@@ -495,6 +641,68 @@ static void test_a_failure_is_told_with_its_name_and_status(void **state)
 	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");
 }
 
+static void test_a_path_as_in_openbaos_api_is_doubted_if_it_fails(void **state)
+{
+	static const char *const failures[] = { "not_found", "forbidden", "permission_denied" };
+	char reply[160];
+
+	(void)state;
+	fake.reply = reply;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		snprintf(reply, sizeof(reply),
+		    "{\"id\":%%,\"ok\":false,\"error\":{\"code\":\"%s\",\"message\":\"m\",\"status\":0,"
+		    "\"retryable\":false}}",
+		    failures[i]);
+		ctl("get", "secret/data/app/db");
+		assert_non_null(strstr(ran.err,
+		    "secretstorectl: a path has no data/ as in OpenBao's API: did you mean secret/app/db?\n"));
+		ctl("put", "-m", "team/kv", "metadata/db", "a=b");
+		assert_non_null(strstr(ran.err, " no metadata/ as in OpenBao's API: did you mean team/kv/db?\n"));
+		ctl("get", "secret/database/db");
+		assert_null(strstr(ran.err, "did you mean"));
+	}
+	fake.reply = "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"sealed\",\"message\":\"m\",\"status\":0}}";
+	ctl("get", "secret/data/app/db");
+	assert_int_not_equal(ran.status, 0);
+	assert_null(strstr(ran.err, "did you mean"));
+	fake.reply = NULL;
+	ctl("get", "secret/data/app/db");
+	assert_ran(0, "{}\n");
+}
+
+static void test_baos_commands_are_known(void **state)
+{
+	static const struct {
+		const char *args[4], *said;
+	} cases[] = {
+		{ { "kv", "get", "secret/a" }, "there is no command \"kv\": say secretstorectl get, without kv" },
+		{ { "kv", "put", "secret/a", "a=b" }, "say secretstorectl put, without kv" },
+		{ { "kv" }, "there is no command \"kv\": say secretstorectl get or put" },
+		{ { "kv", "list", "secret/" }, "\"kv list\": the daemon only reads and writes secrets: use bao" },
+		{ { "list", "secret/" },
+		    "there is no command \"list\": the daemon only reads and writes secrets: use bao" },
+		{ { "delete", "secret/a" }, "use bao" },
+		{ { "kv", "undelete", "secret/a" }, "use bao" },
+		{ { "metadata", "get", "secret/a" }, "use bao" },
+		{ { "patch", "secret/a", "a=b" },
+		    "say put, which writes the whole secret; get --help changes one field" },
+		{ { "read", "secret/a" }, "there is no command \"read\": say get" },
+		{ { "write", "secret/a", "a=b" }, "there is no command \"write\": say put" },
+		{ { "help", "kv" }, "there is no command \"kv\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const args[] = { cases[i].args[0], cases[i].args[1], cases[i].args[2],
+			cases[i].args[3], NULL };
+
+		run_to(-1, "", 0, args);
+		if (ran.status != 2 || strstr(ran.err, cases[i].said) == NULL)
+			fail_msg("%s: status %d: %s", args[0], ran.status, ran.err);
+	}
+	assert_int_equal(fake.connections, 0);
+}
+
 static void test_timeouts_are_kept(void **state)
 {
 	static const char *const forms[][2] = { { "250ms", "225" }, { "1", "900" }, { "1s", "900" } };
@@ -522,6 +730,9 @@ static void test_a_wrong_command_line_is_told_and_nothing_done(void **state)
 		{ "get", "-v", "1x", "secret/a" }, { "get", "--full", "-f", "x", "secret/a" },
 		{ "get", "--full=1", "secret/a" }, { "get", "secret/a", "-t", "11m" },
 		{ "get", "secret/a", "-t", "0" }, { "get", "secret/a", "-t", "1d" },
+		{ "ping", "--wait", "-t", "0ms" }, { "ping", "--wait", "-t", "604801" },
+		{ "ping", "--wait", "-t", "169h" }, { "ping", "--wait", "-t", "18446744073709551616" },
+		{ "ping", "--wait", "-t", "18446744073709551615h" }, { "ping", "--wait", "-t", "1 s" },
 		{ "get", "secret/a", "-t", "infinity" }, { "get", "secret/a", "-t", "" },
 		{ "-t", "-1s", "get", "secret/a" }, { "-s", "", "get", "secret/a" }, { "put" },
 		{ "put", "secret/a" }, { "put", "secret/a", "=v" }, { "put", "secret/a", "k=1", "k=2" },
@@ -634,21 +845,28 @@ int main(void)
 		TEST(test_get_prints_the_object_byte_for_byte_and_a_newline),
 		TEST(test_get_of_a_field_is_raw),
 		TEST(test_a_missing_field_has_a_status_of_its_own),
+		TEST(test_a_long_option_with_one_dash_is_told_and_nothing_done),
 		TEST(test_get_takes_a_version_and_a_mount_with_slashes),
 		TEST(test_get_full_gives_version_and_metadata_too),
 		TEST(test_put_makes_an_object_of_its_operands_and_prints_the_version),
 		TEST(test_put_takes_values_from_files_and_standard_input),
+		TEST(test_put_takes_no_empty_file_or_input_for_a_value),
 		TEST(test_put_takes_a_whole_object_as_it_is),
 		TEST(test_put_sends_nothing_that_is_no_object),
 		TEST(test_the_command_line_is_blanked_of_values),
 		TEST(test_an_operand_that_may_be_a_secret_is_not_repeated),
 		TEST(test_ping_succeeds_if_the_daemon_answers_and_with_ready_only_if_it_is_that),
 		TEST(test_ping_without_a_daemon),
+		TEST(test_no_permission_on_the_socket_is_no_access_and_ends_a_wait),
+		TEST(test_ping_wait_bears_a_denial_that_passes_at_once),
+		TEST(test_a_long_wait_says_its_reason_once),
 		TEST(test_ping_wait_waits_until_the_timeout),
 		TEST(test_ping_wait_ends_when_the_daemon_is_ready),
 		TEST(test_probe_says_what_the_daemon_says_and_quietly_only_by_its_status),
 		TEST(test_status_is_for_people_and_shows_what_it_does_not_know),
 		TEST(test_a_failure_is_told_with_its_name_and_status),
+		TEST(test_a_path_as_in_openbaos_api_is_doubted_if_it_fails),
+		TEST(test_baos_commands_are_known),
 		TEST(test_timeouts_are_kept),
 		TEST(test_a_wrong_command_line_is_told_and_nothing_done),
 		TEST(test_output_that_cannot_be_written_is_a_failure),

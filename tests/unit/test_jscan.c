@@ -744,6 +744,26 @@ static void test_an_error_sticks_and_says_why(void **state)
 	assert_int_equal(jscan_value(&s, 5, &span), -1);
 }
 
+static void test_an_error_has_its_line_and_column(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t line, column;
+	} cases[] = { { "", 1, 1 }, { "x", 1, 1 }, { "{\"a\":1 x}", 1, 8 }, { "{\n  \"a\": tru }", 2, 11 },
+		{ "{\r\n\r\n\t\"a\" 1}", 3, 6 }, { "{\"\u00e4\U0001f600\":x}", 1, 7 }, { "{\"a\":\"b\n\"}", 1, 8 },
+		{ "{\"a\":\"b", 1, 8 }, { "{}\n\n}", 3, 1 } };
+	struct jspan value;
+	struct jscan s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		jscan_init(&s, cases[i].text, strlen(cases[i].text));
+		assert_true(jscan_value(&s, 5, &value) < 0 || jscan_end(&s) < 0);
+		assert_int_equal(jscan_place(&s, cases[i].text).line, cases[i].line);
+		assert_int_equal(jscan_place(&s, cases[i].text).column, cases[i].column);
+	}
+}
+
 static void test_the_reason_holds_nothing_of_the_text(void **state)
 {
 	static const char *const secrets[] = { "{\"a\":hunter2}", "{\"a\":\"hunter2\\x\"}", "hunter2",
@@ -782,6 +802,7 @@ int main(void)
 		cmocka_unit_test(test_a_member_is_found_by_its_name),
 		cmocka_unit_test(test_an_entered_empty_object_leaves_its_parent_in_step),
 		cmocka_unit_test(test_an_error_sticks_and_says_why),
+		cmocka_unit_test(test_an_error_has_its_line_and_column),
 		cmocka_unit_test(test_the_reason_holds_nothing_of_the_text),
 	};
 

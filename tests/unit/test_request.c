@@ -285,6 +285,9 @@ static void test_every_member_is_refused_if_repeated_or_null(void **state)
 static void test_what_an_op_needs_is_missed_by_name(void **state)
 {
 	(void)state;
+	assert_refused("{\"id\":1,\"op\":pung}", CODE_INVALID_REQUEST,
+	    ": byte 14: a value is missing or not JSON");
+	assert_refused("", CODE_INVALID_REQUEST, ": byte 1: it ends too early");
 	assert_refused("{}", CODE_INVALID_REQUEST, "member \"id\" is missing");
 	assert_refused("{\"op\":\"ping\"}", CODE_INVALID_REQUEST, "member \"id\" is missing");
 	assert_refused("{\"id\":1}", CODE_INVALID_REQUEST, "member \"op\" is missing");

@@ -189,12 +189,14 @@ static void test_the_verdict_names_the_first_key_that_does_not_fit(void **state)
 	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/b"), RULE_PATH);
 	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/a"), RULE_ALLOWS);
 	peer.pid = 0;
+	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/a"), RULE_UNIT);
+	peer.uid = 65534;
 	assert_int_equal(rule_judge(&rule, &peer, OP_KV_GET, "secret/a"), RULE_NOBODY);
 	for (int verdict = RULE_ALLOWS; verdict <= RULE_PATH; verdict++)
 		assert_true(strlen(rule_verdict_text((enum rule_verdict)verdict)) > 0);
 }
 
-static void test_the_unmapped_uid_and_pid_0_match_nothing(void **state)
+static void test_the_unmapped_uid_matches_nothing(void **state)
 {
 	uid_t uids[] = { 65534, 1000 };
 	gid_t gid = 100;
@@ -205,10 +207,54 @@ static void test_the_unmapped_uid_and_pid_0_match_nothing(void **state)
 	by_uid.nuids = 2;
 	assert_true(rule_names(&by_uid, &peer) && rule_names(&by_gid, &peer));
 	peer.uid = 65534;
-	assert_false(rule_names(&by_uid, &peer) || rule_names(&by_gid, &peer));
-	peer.uid = 1000;
+	assert_false(rule_names(&by_uid, &peer));
+	assert_false(rule_names(&by_gid, &peer));
+}
+
+static void test_the_unmapped_gid_matches_nothing(void **state)
+{
+	uid_t uid = 1000;
+	gid_t gids[] = { 65534, 33 }, groups[] = { 65534, 33 };
+	struct rule by_uid = rule_for(&uid, NULL, NULL), by_gid = rule_for(NULL, gids, NULL);
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	by_gid.ngids = 2;
+	peer.gid = 65534;
+	assert_false(rule_names(&by_gid, &peer));
+	peer.groups = groups;
+	peer.ngroups = 1;
+	assert_false(rule_names(&by_gid, &peer));
+	peer.ngroups = 2;
+	assert_true(rule_names(&by_gid, &peer));
+	/* The group says nothing about the uid, which is known. */
+	assert_true(rule_names(&by_uid, &peer));
+}
+
+static void test_pid_0_leaves_only_the_unit_unknown(void **state)
+{
+	char unit[] = "web.service", *patterns[] = { unit };
+	uid_t uid = 1000, other = 1001;
+	gid_t gid = 100;
+	struct rule by_uid = rule_for(&uid, NULL, NULL), by_gid = rule_for(NULL, &gid, NULL);
+	struct rule for_another = rule_for(&other, NULL, NULL), by_unit = rule_for(NULL, NULL, NULL);
+	struct rule by_user_unit = rule_for(&uid, NULL, NULL), by_uid_and_unit = rule_for(&uid, NULL, NULL);
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	by_unit.units = by_uid_and_unit.units = by_user_unit.user_units = patterns;
+	by_unit.nunits = by_uid_and_unit.nunits = by_user_unit.nuser_units = 1;
+	peer.unit = peer.user_unit = unit;
+	peer.unit_is_sure = true;
+	assert_true(rule_names(&by_unit, &peer) && rule_names(&by_uid_and_unit, &peer));
+	assert_true(rule_names(&by_user_unit, &peer));
 	peer.pid = 0;
-	assert_false(rule_names(&by_uid, &peer) || rule_names(&by_gid, &peer));
+	assert_true(rule_names(&by_uid, &peer));
+	assert_true(rule_names(&by_gid, &peer));
+	assert_false(rule_names(&for_another, &peer));
+	assert_false(rule_names(&by_unit, &peer));
+	assert_false(rule_names(&by_uid_and_unit, &peer));
+	assert_false(rule_names(&by_user_unit, &peer));
 }
 
 static void test_op_must_be_listed(void **state)
@@ -426,7 +472,9 @@ int main(void)
 		cmocka_unit_test(test_a_unit_alone_must_be_vouched_for),
 		cmocka_unit_test(test_a_unit_of_a_user_counts_only_beside_his_uid),
 		cmocka_unit_test(test_the_verdict_names_the_first_key_that_does_not_fit),
-		cmocka_unit_test(test_the_unmapped_uid_and_pid_0_match_nothing),
+		cmocka_unit_test(test_the_unmapped_uid_matches_nothing),
+		cmocka_unit_test(test_the_unmapped_gid_matches_nothing),
+		cmocka_unit_test(test_pid_0_leaves_only_the_unit_unknown),
 		cmocka_unit_test(test_op_must_be_listed),
 		cmocka_unit_test(test_a_number_that_is_no_op_is_forbidden),
 		cmocka_unit_test(test_path_must_match_one_pattern),

@@ -48,6 +48,8 @@ static bool naive_any(char *const *patterns, size_t n, const char *text)
 static bool naive_group(const struct rule *rule, const struct peer *peer)
 {
 	for (size_t i = 0; i < rule->ngids; i++) {
+		if (rule->gids[i] == 65534)
+			continue;
 		if (rule->gids[i] == peer->gid)
 			return true;
 		for (size_t j = 0; j < peer->ngroups; j++)
@@ -67,14 +69,14 @@ static bool naive_uid(const struct rule *rule, const struct peer *peer)
 
 static bool naive_allows(const struct rule *rule, const struct peer *peer, enum op op, const char *path)
 {
-	bool nobody = peer->uid == 65534 || peer->pid == 0;
+	bool nobody = peer->uid == 65534, in_sight = peer->pid != 0;
 	bool caller = rule->nuids > 0 || rule->ngids > 0 || rule->nunits > 0;
 	bool uid = rule->nuids == 0 || naive_uid(rule, peer);
 	bool gid = rule->ngids == 0 || naive_group(rule, peer);
-	bool unit = rule->nunits == 0 || naive_any(rule->units, rule->nunits, peer->unit);
+	bool unit = rule->nunits == 0 || (in_sight && naive_any(rule->units, rule->nunits, peer->unit));
 	bool sure = rule->nunits == 0 || rule->nuids > 0 || rule->ngids > 0 || peer->unit_is_sure;
 	bool user_unit = rule->nuser_units == 0 ||
-	    (rule->nuids > 0 && naive_any(rule->user_units, rule->nuser_units, peer->user_unit));
+	    (rule->nuids > 0 && in_sight && naive_any(rule->user_units, rule->nuser_units, peer->user_unit));
 	bool where = path == NULL || rule->npaths == 0 || naive_any(rule->paths, rule->npaths, path);
 
 	return !nobody && caller && uid && gid && unit && sure && user_unit && rule->ops[op] && where;
@@ -146,13 +148,13 @@ static void make_rule(struct rule *rule, size_t number)
 static void make_peer(struct peer *peer, gid_t groups[VALUES_MAX])
 {
 	*peer = (struct peer){ .uid = roll(16) ? 1000 + roll(4) : 65534,
-		.gid = 1000 + roll(4),
+		.gid = roll(16) ? 1000 + roll(4) : 65534,
 		.pid = roll(16) ? 77 : 0,
 		.groups = groups,
 		.ngroups = roll(VALUES_MAX + 1),
 		.unit_is_sure = roll(3) > 0 };
 	for (size_t i = 0; i < peer->ngroups; i++)
-		groups[i] = 1000 + roll(4);
+		groups[i] = roll(16) ? 1000 + roll(4) : 65534;
 	/* The strings of the table are constants, and nobody writes to them. */
 	peer->unit = roll(3) ? (char *)(uintptr_t)ONE_OF(unit_names) : NULL;
 	peer->user_unit = roll(2) ? (char *)(uintptr_t)ONE_OF(unit_names) : NULL;
