@@ -32,8 +32,8 @@
 #include "daemon/upstream/http.h"
 
 #define DEFAULT_CONFIG "/etc/secretstored/secretstored.yaml"
-#define CONFIG_PAUSE_S 5 /* before the end of a daemon that a socket unit started and that cannot start */
-#define WRITE_MS 2000u   /* how long the end waits for what is still to be written to the audit and to the log */
+#define FAILED_START_PAUSE_S 5 /* before the end of a daemon that a socket unit started and that cannot start */
+#define WRITE_MS 2000u /* how long the end waits for what is still to be written to the audit and to the log */
 
 struct daemon {
 	struct config *config;
@@ -281,14 +281,14 @@ static int run_started(struct daemon *d, const char *config_file)
 static int run_daemon(const char *config_file)
 {
 	struct daemon d = { .config = NULL };
-	bool from_unit = activation_passed_any();
+	bool from_socket = activation_passed_any(), from_systemd = getenv("INVOCATION_ID") != NULL;
 	int status = run_started(&d, config_file);
 	/*
-	 * A connection that waits at a socket unit has systemd start the service again as soon as it has ended.
-	 * RestartSec= in the unit puts a pause between only where Restart= is what starts it again.
+	 * systemd starts the service again half a second after it has ended, as is right after a crash, and at once
+	 * where a connection waits at a socket unit. That is too often for what takes time or a person to mend.
 	 */
-	if (from_unit && status == EX_CONFIG)
-		sleep(CONFIG_PAUSE_S);
+	if ((from_systemd && status == EX_TEMPFAIL) || (from_socket && status == EX_CONFIG))
+		sleep(FAILED_START_PAUSE_S);
 	return status;
 }
 

@@ -40,9 +40,10 @@ static void tell_status(struct reload *reload)
 	login_words(backend_login(switchover_current(reload->switchover)), current, sizeof(current));
 	if (next != NULL)
 		login_words(backend_login(next), coming, sizeof(coming));
-	snprintf(text, sizeof(text), "%s%s%s%s", current,
-	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming,
-	    reload->failed ? "; the configuration could not be reloaded, see the log" : "");
+	/* What must not be missed comes first: the line may be cut. */
+	snprintf(text, sizeof(text), "%s%s%s%s",
+	    reload->failed ? "the configuration could not be reloaded, see the log; " : "", current,
+	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming);
 	notify_status(reload->notify, text);
 }
 

@@ -45,10 +45,8 @@ struct config {
 	struct {
 		char *mount;
 		char *role_id, *role_id_file; /* one of them is set */
-		bool role_id_from_environment;
-		/* from the environment, one for all configurations; NULL if secret_id_file */
-		char *secret_id;
-		char *secret_id_file; /* also the credential in $CREDENTIALS_DIRECTORY */
+		const char *secret_id;        /* environment.secret_id's; NULL if secret_id_file */
+		char *secret_id_file;         /* also the credential in $CREDENTIALS_DIRECTORY */
 		bool secret_id_wrapped;
 	} approle;
 	struct {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <yaml.h>
 
 #include "base/secmem.h"
@@ -117,7 +118,11 @@ static unsigned unseen(const char *p, const char *end)
 	if (*c < 0xe0 || *c >= 0xf0)
 		return 0;
 	point = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
-	return point == 0x2028 || point == 0x2029 || point == 0xfeff || point >= 0xfffe ? point : 0;
+	/* U+2028 and U+2029 end lines; the others from there to U+2069 can show a comment as a rule. */
+	return (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff ||
+		point >= 0xfffe
+	    ? point
+	    : 0;
 }
 
 static int check_bytes(struct reader *r)
@@ -423,6 +428,28 @@ static int value_missing(struct reader *r, size_t line)
 	return yaml_error(r, line, "has no value; write %s for an empty one", r->depth == 1 ? "{}" : "\"\"");
 }
 
+/* What other readers of YAML take for no value. */
+static bool is_null(const char *text)
+{
+	return strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;
+}
+
+/*
+ * The character behind a backslash in double quotes, other than \\ and \". In a unit's name as systemd prints it, such as
+ * web\x2ddb.service, it would silently become another name. '\0': there is none.
+ */
+static char escapes(struct reader *r, const yaml_event_t *event)
+{
+	const char *p = bytes_at(r, &event->start_mark);
+
+	if (event->data.scalar.style != YAML_DOUBLE_QUOTED_SCALAR_STYLE)
+		return '\0';
+	for (p++; p + 1 < r->end && *p != '"'; p++)
+		if (*p == '\\' && *++p != '\\' && *p != '"')
+			return *p > ' ' && *p < 0x7f ? *p : ' ';
+	return '\0';
+}
+
 static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value, *end = text + event->data.scalar.length;
@@ -436,6 +463,13 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
+	if (escapes(r, event) != '\0')
+		return yaml_error(r, line,
+		    "holds the escape \\%c: write the character itself, \\\\ for a \\, or use single quotes",
+		    escapes(r, event));
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_null(text) && r->has_key)
+		return yaml_error(r, line,
+		    "is a text here, not nothing; write \"\" for an empty one, or put it in quotes");
 	if (event->end_mark.line != event->start_mark.line)
 		return yaml_error(r, line,
 		    r->brackets[r->depth - !r->in_list].character == '\0'

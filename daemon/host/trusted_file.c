@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,16 +20,17 @@
 #define NAME "%.200s"
 
 /*
- * Is it a folder that nobody can write, whatever its mode, since it is on a read-only mount of its own? That of a
- * Kubernetes ConfigMap has mode 0777. ProtectSystem= of systemd makes all of the root file system read-only for
- * the daemon alone, while others can write it.
+ * Is it a folder that nobody can write, whatever its mode, since it is what a read-only mount holds? That of a
+ * Kubernetes ConfigMap has mode 0777. A folder somewhere in a mount is none: ProtectSystem= of systemd makes whole file
+ * systems read-only for the daemon alone, while others can write them.
  */
 static bool is_read_only(const char *path, const struct stat *st)
 {
 	struct statvfs fs;
-	struct stat root;
+	struct statx x;
 
-	return S_ISDIR(st->st_mode) && stat("/", &root) == 0 && root.st_dev != st->st_dev &&
+	return S_ISDIR(st->st_mode) && statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &x) == 0 &&
+	    (x.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && x.stx_ino == st->st_ino &&
 	    statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
