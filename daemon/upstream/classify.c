@@ -114,6 +114,9 @@ static void read_without_reply(struct answer *ret, const struct http_reply *repl
 		answer_failed(ret, reply, CODE_TOO_LARGE,
 		    "OpenBao's answer is larger than the daemon can pass on");
 		break;
+	case HTTP_HEAD_TOO_LONG:
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer has headers without end");
+		break;
 	default:
 		answer_failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 		break;

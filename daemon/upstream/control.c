@@ -56,6 +56,9 @@ static void set_no_reply(struct control *control, enum http_outcome outcome)
 	case HTTP_TOO_BIG:
 		set_result(control, CONTROL_FAILED, "OpenBao's answer is too large");
 		break;
+	case HTTP_HEAD_TOO_LONG:
+		set_result(control, CONTROL_FAILED, "OpenBao's answer has headers without end");
+		break;
 	default:
 		set_result(control, CONTROL_FAILED, "the request to OpenBao could not be made");
 		break;

@@ -24,6 +24,7 @@
 #include "daemon/upstream/http_tls.h"
 
 #define CALLS_MAX 32       /* ordinary requests under way at once, and idle connections that stay open */
+#define HEAD_MAX 65536u    /* bytes of all heads and trailers of an attempt's replies */
 #define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
 /* Each class of requests has a limit of its own to how many are under way. */
@@ -66,6 +67,7 @@ struct http_call {
 	bool retried;
 	bool sent, no_memory;
 	bool head_whole; /* the end of the reply's head has come */
+	size_t head_len; /* bytes of head and trailer so far, those of 1xx replies included */
 	struct buf reply;
 	enum http_outcome outcome; /* CALL_ENDING */
 	http_done *done;
@@ -98,6 +100,7 @@ const char *http_outcome_name(enum http_outcome outcome)
 		[HTTP_DEADLINE] = "deadline",
 		[HTTP_BROKEN] = "broken",
 		[HTTP_TOO_BIG] = "too big",
+		[HTTP_HEAD_TOO_LONG] = "head too long",
 		[HTTP_INTERNAL] = "no memory",
 	};
 
@@ -284,21 +287,28 @@ static size_t read_body(char *out, size_t size, size_t count, void *arg)
 
 /*
  * Gets the lines of the reply's head one by one. If the connection is closed before the last of them curl reports
- * CURLE_OK, the status and an empty body. So the head's end, an empty line, must be seen here.
+ * CURLE_OK, the status and an empty body. So the head's end, an empty line, must be seen here. Another head begins
+ * with another status line; the lines of a trailer, which follow the last chunk, come here too and begin none.
  */
 static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
+	size_t len = size * count;
 
-	if (size * count > 0)
-		call->head_whole = line[0] == '\r' || line[0] == '\n';
+	call->head_len += len;
+	if (call->head_len > HEAD_MAX)
+		return CURL_WRITEFUNC_ERROR;
+	if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+		call->head_whole = true;
+	else if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		call->head_whole = false;
 	/*
 	 * Curl sends no more of a request that was refused, but if the source is paused it does not end the
 	 * transfer either (curl 7.88.1).
 	 */
 	if (call->head_whole && call->stream.source != NULL && http_handle_status(&call->handle) >= 300)
 		http_resume(call);
-	return size * count;
+	return len;
 }
 
 static size_t write_reply(char *data, size_t size, size_t count, void *arg)
@@ -352,6 +362,7 @@ static int attempt_start(struct http_call *call)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
+	call->head_len = 0;
 	if (set_bodies(call) < 0 || curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_head_line) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
@@ -420,7 +431,9 @@ static void transfer_done(struct http_call *call, CURLcode code)
 	note_sent(call);
 	if (code == CURLE_OK && (!call->head_whole || reply.status < 200))
 		code = CURLE_PARTIAL_FILE;
-	if (!call->no_memory)
+	if (call->head_len > HEAD_MAX)
+		reply.outcome = HTTP_HEAD_TOO_LONG;
+	else if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
 	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 

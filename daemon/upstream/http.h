@@ -100,11 +100,12 @@ enum http_outcome {
 	HTTP_REPLY, /* a whole reply came: status, body */
 	/* no connection (refused, no route, unknown name, timeout of connecting); nothing was sent */
 	HTTP_CONNECT,
-	HTTP_TLS,      /* the server's certificate or the handshake was refused; nothing was sent */
-	HTTP_DEADLINE, /* the deadline passed */
-	HTTP_BROKEN,   /* the connection broke, or what came is not HTTP, or the reply was cut short */
-	HTTP_TOO_BIG,  /* the reply is larger than HTTP_REPLY_MAX */
-	HTTP_INTERNAL  /* no memory, a mistake in the use of curl, or request->node is no address */
+	HTTP_TLS,           /* the server's certificate or the handshake was refused; nothing was sent */
+	HTTP_DEADLINE,      /* the deadline passed */
+	HTTP_BROKEN,        /* the connection broke, or what came is not HTTP, or the reply was cut short */
+	HTTP_TOO_BIG,       /* the reply's body is larger than HTTP_REPLY_MAX */
+	HTTP_HEAD_TOO_LONG, /* the reply's head or trailer is longer than any that OpenBao sends */
+	HTTP_INTERNAL       /* no memory, a mistake in the use of curl, or request->node is no address */
 };
 
 const char *http_outcome_name(enum http_outcome outcome);

@@ -395,6 +395,15 @@ enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 	case CURLE_USE_SSL_FAILED:
 		return sent ? HTTP_BROKEN : HTTP_TLS;
 	case CURLE_OUT_OF_MEMORY:
+		/*
+		 * Curl 7.88.1 says so, too, of a line of the head or trailer that is longer than it takes. When a
+		 * reply can have begun this is by far the likelier reason.
+		 */
+		return sent ? HTTP_HEAD_TOO_LONG : HTTP_INTERNAL;
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+		return sent ? HTTP_HEAD_TOO_LONG : HTTP_INTERNAL;
+#endif
 	case CURLE_FAILED_INIT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
 	case CURLE_UNKNOWN_OPTION:

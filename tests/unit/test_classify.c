@@ -261,6 +261,7 @@ static void test_get_without_reply(void **state)
 	a = answers_none(GET, HTTP_TOO_BIG, true);
 	answers_expect_failed(a, CODE_TOO_LARGE, 0);
 	assert_false(a.unreachable);
+	answers_expect_failed(answers_none(GET, HTTP_HEAD_TOO_LONG, true), CODE_UPSTREAM_ERROR, 0);
 	answers_expect_failed(answers_none(GET, HTTP_INTERNAL, false), CODE_INTERNAL, 0);
 }
 

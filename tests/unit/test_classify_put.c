@@ -249,7 +249,7 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 static void test_put_without_reply_is_unknown_only_if_something_was_sent(void **state)
 {
 	static const enum http_outcome outcomes[] = { HTTP_CONNECT, HTTP_TLS, HTTP_DEADLINE, HTTP_BROKEN,
-		HTTP_TOO_BIG, HTTP_INTERNAL };
+		HTTP_TOO_BIG, HTTP_HEAD_TOO_LONG, HTTP_INTERNAL };
 	struct answer a;
 
 	(void)state;

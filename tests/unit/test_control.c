@@ -371,6 +371,7 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 	assert_true(c.tls);
 	expect(c, CONTROL_UNREACHABLE);
 	expect(read_none(control_login, HTTP_TOO_BIG), CONTROL_FAILED);
+	expect(read_none(control_login, HTTP_HEAD_TOO_LONG), CONTROL_FAILED);
 	expect(read_none(control_login, HTTP_INTERNAL), CONTROL_FAILED);
 }
 
