@@ -191,8 +191,7 @@ void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...)
 
 		for (size_t i = 0; i < rule->nuids; i++)
 			if (rule->uids[i] == PEER_NOBODY)
-				warn(
-				    "allow.%s.uid: %u stands for users the kernel cannot name: it is never matched",
+				warn("allow.%s.uid: %u is for users the kernel cannot name: it is never matched",
 				    rule->name, PEER_NOBODY);
 		for (size_t i = 0; i < rule->npaths; i++)
 			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)

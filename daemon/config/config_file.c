@@ -29,7 +29,7 @@ struct place {
 	char name[]; /* "listen.mode" */
 };
 
-/* What is known while the files are read. */
+/* The state of one reading of the files. */
 struct loading {
 	const char *main_file;
 	struct config *config;

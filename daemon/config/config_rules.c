@@ -29,7 +29,9 @@ struct rule_kind {
 	struct rule_key key[CONFIG_RULE_KEYS_MAX];
 	size_t list, count,
 	    size; /* where struct config has the array and its length; an item, which begins with its name */
-	/* What a rule that was read whole lacks, for an error; or "". room: for a text that is made. */
+	/*
+	 * Says for an error what a rule lacks when it was read whole, or gives "". room holds a text that is made.
+	 */
 	const char *(*lacks)(const void *rule, char *room, size_t size);
 };
 

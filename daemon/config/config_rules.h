@@ -11,7 +11,7 @@
 #define CONFIG_RULE_GROUPS 2
 #define CONFIG_RULE_KEYS_MAX 8
 
-/* What is known while rules are read. Zeroed at the beginning, but for config. */
+/* The state of a reading of rules. It is zeroed at the beginning, but for config. */
 struct config_rules {
 	struct config *config;
 	unsigned key_lines[CONFIG_RULE_KEYS_MAX]; /* of the rule that is being read; 0: not set so far */

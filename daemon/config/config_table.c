@@ -168,7 +168,7 @@ static int parse_group(void *member, const struct setting *setting, const char *
 	return 0;
 }
 
-/* All enums that are settings begin at 0, and are as large as an unsigned. */
+/* The enums that are settings begin at 0, and are as large as an unsigned. */
 static int parse_choice(void *member, const struct setting *setting, const char *text, struct error *why)
 {
 	char shown[ERROR_SHOWN], known[80] = "";

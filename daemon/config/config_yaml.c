@@ -34,6 +34,7 @@ struct reader {
 	} brackets[CONFIG_DEPTH + 1]; /* of the mappings that are open, and of the list in them; 0: without one */
 	size_t depth;                 /* mappings that are open */
 	bool has_key;                 /* of the innermost of them a key was read, and its value comes next */
+	bool has_colon;               /* one follows that key */
 	bool in_list;
 	unsigned
 	    ended; /* mappings that have ended by the last event, and are to be handed over before the next one */
@@ -47,8 +48,8 @@ static int yaml_error(struct reader *r, size_t line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * The error names the setting whose value is read, or whose name stands on that line; else the group around. A setting
- * without a colon is not named: what stands there may be its value.
+ * The error names the setting whose value is read, or whose name stands on that line; else the group around. A
+ * setting without a colon is not named: what stands there may be its value.
  */
 static int yaml_error(struct reader *r, size_t line, const char *format, ...)
 {
@@ -98,8 +99,8 @@ int config_entry_error(const struct config_entry *entry, size_t item, struct err
 /* -- the bytes, before libyaml sees them -------------------------------------------------------------------- */
 
 /*
- * The code point of a character that YAML takes for an end of a line or does not take, or that a person does not see;
- * else 0. p: valid UTF-8 that is not NUL.
+ * The code point of a character that YAML takes for an end of a line or does not take, or that a person does not
+ * see; else 0. p: valid UTF-8 that is not NUL.
  */
 static unsigned unseen(const char *p, const char *end)
 {
@@ -161,7 +162,7 @@ static char byte_at(struct reader *r, const yaml_mark_t *mark)
 	return p < r->end ? *p : '\0';
 }
 
-/* What is said of a text or a line by the character that it begins with. */
+/* The words for a text or a line, by the character that it begins with. */
 static const struct {
 	char character;
 	const char *words;
@@ -217,24 +218,28 @@ static int bracket_error(struct reader *r)
 
 /*
  * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
- * thing began that it was reading; the character there says more than libyaml's own words do, but for a line without
- * a colon, which is a "simple key" to it.
+ * thing began that it was reading; the character there says more than libyaml's own words do, but for a line
+ * without a colon, which is a "simple key" to it.
  */
 static int library_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	size_t line = p->problem_mark.line + 1, begun = p->context != NULL ? p->context_mark.line + 1 : line;
+	bool at_root = r->depth == 0;
 	char at, context;
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
+	/* libyaml reads ahead: what it stumbles over may stand behind the group that is open here. */
+	if (!r->has_key && !at_root && r->name_lines[r->depth - 1] != line && r->name_lines[r->depth - 1] != begun)
+		r->depth = 0;
 	at = byte_at(r, &p->problem_mark);
 	context = p->context != NULL ? byte_at(r, &p->context_mark) : at;
 	if (p->error == YAML_SCANNER_ERROR && at == '\t')
 		return beginning_error(r, line, at);
 	if (p->context != NULL && strcmp(p->context, "while scanning a simple key") == 0)
 		return no_setting(r, begun);
-	if (context == '%' && r->depth == 0)
+	if (context == '%' && at_root)
 		return yaml_error(r, line, DIRECTIVES);
 	if (at == '\\' && (context == '"' || context == '\''))
 		return yaml_error(r, line,
@@ -343,6 +348,16 @@ static int yaml_take_name(struct reader *r, const char *text, size_t line)
 	return 0;
 }
 
+/* Looks whether a colon follows the name; in brackets one may be missing. */
+static void note_colon(struct reader *r, const yaml_event_t *event)
+{
+	const char *p = bytes_at(r, &event->end_mark);
+
+	while (p < r->end && strchr(" \t\r\n", *p) != NULL)
+		p++;
+	r->has_colon = p < r->end && *p == ':';
+}
+
 /*
  * Notes that " #" follows an unquoted value and no blank follows that: the writer may have meant a text with a #
  * in it.
@@ -379,15 +394,9 @@ static int yaml_add_item(struct reader *r, const yaml_event_t *event, size_t lin
 	return r->in_list ? 0 : yaml_give_entry(r, ENTRY_TEXT);
 }
 
-/* Nothing stands where a value does. In brackets the colon may be missing, too. */
-static int value_missing(struct reader *r, const yaml_event_t *event)
+static int value_missing(struct reader *r, size_t line)
 {
-	const char *p = bytes_at(r, &event->start_mark);
-	size_t line = event->start_mark.line + 1;
-
-	while (!r->in_list && p > r->text && strchr(" \t\r\n", p[-1]) != NULL)
-		p--;
-	if (!r->in_list && (p == r->text || p[-1] != ':'))
+	if (!r->has_colon)
 		return no_setting(r, line);
 	return yaml_error(r, line, "has no value; write %s for an empty one", r->depth == 1 ? "{}" : "\"\"");
 }
@@ -401,7 +410,7 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	if (r->depth == 0)
 		return empty ? 0 : yaml_error(r, line, WANTED); /* a document of comments only has an empty one */
 	if (empty)
-		return r->has_key ? value_missing(r, event) : yaml_error(r, line, NAME_WANTED);
+		return r->has_key ? value_missing(r, line) : yaml_error(r, line, NAME_WANTED);
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
@@ -415,7 +424,10 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 			return yaml_error(r, line, "holds a control byte");
 	if (!r->has_key && strchr(text, ':') != NULL)
 		return no_setting(r, line);
-	return r->has_key ? yaml_add_item(r, event, line) : yaml_take_name(r, text, line);
+	if (r->has_key)
+		return yaml_add_item(r, event, line);
+	note_colon(r, event);
+	return yaml_take_name(r, text, line);
 }
 
 static int yaml_take_event(struct reader *r, const yaml_event_t *event)

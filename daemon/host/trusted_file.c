@@ -20,8 +20,8 @@
 
 /*
  * Is it a folder that nobody can write, whatever its mode, since it is on a read-only mount of its own? That of a
- * Kubernetes ConfigMap has mode 0777. ProtectSystem= of systemd makes all of the root file system read-only for the
- * daemon alone, while others can write it.
+ * Kubernetes ConfigMap has mode 0777. ProtectSystem= of systemd makes all of the root file system read-only for
+ * the daemon alone, while others can write it.
  */
 static bool is_read_only(const char *path, const struct stat *st)
 {
