@@ -169,6 +169,20 @@ static void test_server_name_is_verified_and_sent_in_place_of_the_address(void *
 	expect_refused(&b);
 }
 
+static void test_a_dot_at_the_end_of_a_name_is_no_part_of_it(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &by_name, NULL);
+	b.f.options.server_name = "bao.test.";
+	expect_accepted(&b);
+	assert_string_equal(b.seen.sni, "bao.test");
+	expect_accepted(&b);
+	assert_int_equal(server_counts(b.server)->connections, 1);
+	bench_close(&b);
+}
+
 /* Curl keeps connections by host and port, and here only the port differs. */
 static void test_server_name_leaves_the_addresses_apart(void **state)
 {
@@ -522,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_certificate_for_another_name_is_refused),
 		cmocka_unit_test(test_expired_certificate_is_refused),
 		cmocka_unit_test(test_server_name_is_verified_and_sent_in_place_of_the_address),
+		cmocka_unit_test(test_a_dot_at_the_end_of_a_name_is_no_part_of_it),
 		cmocka_unit_test(test_server_name_leaves_the_addresses_apart),
 		cmocka_unit_test(test_skipping_verification_takes_any_server),
 		cmocka_unit_test(test_tls_before_1_2_is_refused),
