@@ -4,10 +4,12 @@
  */
 #include "daemon/upstream/http_handle.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/secmem.h"
 
@@ -119,9 +121,32 @@ void http_handle_headers_free(struct curl_slist *list)
 	}
 }
 
+/* Tells whether curl has made no connection for the request, but has taken one that was used before. */
+static bool is_used_connection(CURL *easy)
+{
+	long made = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
+}
+
 /*
- * Counts that curl has a connection for the request. Before this runs curl_easy_getinfo() gives values of the
- * handle's last request, not of this one.
+ * Tells whether the connection, which was used before, has ended meanwhile, or has something to read that nobody
+ * asked for, such as the end of TLS. Curl looks for that itself, but 8.23 does so at most once a second.
+ */
+static bool has_ended(CURL *easy)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	char byte;
+
+	if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+		return false;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+/*
+ * Counts that curl has a connection for the request, and breaks off if it is no good: so a POST goes to another
+ * one, as nothing of it was sent. Before this runs curl_easy_getinfo() gives values of the handle's last request,
+ * not of this one.
  */
 static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
 {
@@ -131,6 +156,8 @@ static int about_to_send(void *arg, char *there, char *here, int port_there, int
 	(void)here;
 	(void)port_there;
 	(void)port_here;
+	if (is_used_connection(handle->easy) && has_ended(handle->easy))
+		return CURL_PREREQFUNC_ABORT;
 	handle->attempts++;
 	return CURL_PREREQFUNC_OK;
 }
