@@ -69,6 +69,10 @@ static bool take_refusal(struct answer *ret, const struct http_reply *reply, enu
 	else if (reply->status == 404 && phrase == PHRASE_NAMESPACE_NOT_FOUND)
 		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
 		    "the configured namespace does not exist in OpenBao");
+	else if (reply->status == 503 && phrase == PHRASE_NAMESPACE_SEALED)
+		answer_failed(ret, reply, CODE_SEALED, "the namespace is sealed in OpenBao");
+	else if (reply->status == 503 && phrase == PHRASE_NAMESPACE_LOCKED)
+		answer_failed(ret, reply, CODE_SEALED, "the namespace is locked in OpenBao");
 	else if (reply->status == 503 && phrase == PHRASE_SEALED)
 		answer_failed(ret, reply, CODE_SEALED, "OpenBao is sealed");
 	else if (reply->status == 503 && phrase == PHRASE_NOT_INITIALIZED)
@@ -77,7 +81,8 @@ static bool take_refusal(struct answer *ret, const struct http_reply *reply, enu
 		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao has no active node");
 	else
 		return false;
-	ret->unreachable = reply->status == 503 || reply->status == 500;
+	ret->unreachable = (reply->status == 503 || reply->status == 500) && phrase != PHRASE_NAMESPACE_SEALED &&
+	    phrase != PHRASE_NAMESPACE_LOCKED;
 	return true;
 }
 

@@ -33,6 +33,8 @@ static const struct {
 	{ "Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING },
 	{ "put failed due to value being too large", PHRASE_VALUE_TOO_LARGE },
 	{ "namespace not found", PHRASE_NAMESPACE_NOT_FOUND },
+	{ "namespace is sealed", PHRASE_NAMESPACE_SEALED },
+	{ "API access to this namespace has been locked", PHRASE_NAMESPACE_LOCKED },
 	{ "invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID },
 	{ "wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN },
 	{ "raft storage is not in use", PHRASE_RAFT_NOT_IN_USE },

@@ -23,6 +23,9 @@ enum upstream_phrase {
 	PHRASE_UPGRADING,      /* "Upgrading from non-versioned to versioned data" */
 	PHRASE_VALUE_TOO_LARGE,
 	PHRASE_NAMESPACE_NOT_FOUND,
+	/* OpenBao is well, but an operator has closed the namespace. The request was not worked on. */
+	PHRASE_NAMESPACE_SEALED, /* "namespace is sealed" */
+	PHRASE_NAMESPACE_LOCKED, /* "API access to this namespace has been locked…", which names the namespace */
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,
 	PHRASE_WRAPPING_TOKEN, /* "wrapping token is not valid or does not exist" */
 	/* OpenBao answers so to requests for snapshots. */

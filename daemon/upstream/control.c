@@ -81,6 +81,8 @@ static const struct {
 	{ PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node" },
 	{ PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down" },
 	{ PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao" },
+	{ PHRASE_NAMESPACE_SEALED, 503, CONTROL_FAILED, "the namespace is sealed in OpenBao" },
+	{ PHRASE_NAMESPACE_LOCKED, 503, CONTROL_FAILED, "the namespace is locked in OpenBao" },
 	{ PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role" },
 };
 

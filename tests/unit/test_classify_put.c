@@ -48,6 +48,28 @@ static void test_sealed_is_told_at_once(void **state)
 	}
 }
 
+/* The phrases are those of OpenBao 2.7.2. Health is not asked: OpenBao is well, and the node not at fault. */
+static void test_a_closed_namespace_is_told_at_once_and_nothing_was_written(void **state)
+{
+	static const enum what both[] = { GET, PUT };
+	static const char locked[] = ERRORS(
+	    "API access to this namespace has been locked by an administrator - \\\"canary/\\\" must be "
+	    "unlocked to gain access.");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct answer a = answers_read(both[i], 503, ERRORS("namespace is sealed"));
+
+		answers_expect_failed(a, CODE_SEALED, 503);
+		assert_string_equal(a.failure.message, "the namespace is sealed in OpenBao");
+		assert_false(a.unreachable);
+		a = answers_read(both[i], 503, locked);
+		answers_expect_failed(a, CODE_SEALED, 503);
+		assert_string_equal(a.failure.message, "the namespace is locked in OpenBao");
+		assert_false(a.unreachable);
+	}
+}
+
 static void test_denied_tells_wrapped_from_unwrapped(void **state)
 {
 	static const struct {
@@ -267,6 +289,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_connection_is_unavailable),
 		cmocka_unit_test(test_sealed_is_told_at_once),
+		cmocka_unit_test(test_a_closed_namespace_is_told_at_once_and_nothing_was_written),
 		cmocka_unit_test(test_denied_tells_wrapped_from_unwrapped),
 		cmocka_unit_test(test_rate_limit_waits_as_long_as_openbao_says),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),

@@ -297,6 +297,7 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 403, "<html>"), CONTROL_DENIED);
 	expect(read_reply(control_login, 403, ERRORS("namespace not found")), CONTROL_DENIED);
 	expect(read_reply(control_login, 404, ERRORS("namespace not found")), CONTROL_FAILED);
+	expect(read_reply(control_login, 503, ERRORS("namespace is sealed")), CONTROL_FAILED);
 	expect(read_reply(control_login, 404, ERRORS("no handler for route")), CONTROL_FAILED);
 	expect(read_reply(control_login, 429, ""), CONTROL_FAILED);
 	expect(read_reply(control_login, 500, ""), CONTROL_FAILED);
