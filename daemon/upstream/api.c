@@ -172,6 +172,7 @@ static struct http_call *start_request(struct api *api, const struct api_request
 		.stream = request->stream,
 		.deadline_ms = request->deadline_ms,
 		.urgent = rows[row].flags & API_URGENT,
+		.own_connection = rows[row].flags & API_OWN_CONNECTION,
 		.node = request->node,
 		.arg_size = offsetof(struct call_arg, copied) + copied,
 	};

@@ -27,9 +27,11 @@
 #define HEAD_MAX 65536u    /* bytes of all heads and trailers of an attempt's replies */
 #define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
+#define SILENCE_MS 500 /* after so long without an answer a kept connection may be dead */
+
 /* Each class of requests has a limit of its own to how many are under way. */
-enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_STREAM, CLASSES };
-static const size_t class_max[CLASSES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX };
+enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_OWN_CONNECTION, CLASS_STREAM, CLASSES };
+static const size_t class_max[CLASSES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX, SIZE_MAX };
 
 enum call_state {
 	CALL_QUEUED,  /* the call waits for others to end */
@@ -181,6 +183,17 @@ static void attempt_end(struct http_call *call, int status, const char *why)
 	log_attempt(call, status, why);
 }
 
+/*
+ * A request got no answer. If its connection was a kept one it may have died without a word, as when a firewall
+ * has forgotten it. Then those that have carried no answer since the attempt began may be as dead, and to try them
+ * one by one would cost a deadline each.
+ */
+static void distrust_idle(struct http_call *call)
+{
+	if (buf_len(&call->reply) == 0 && call->head_len == 0 && http_handle_met_kept(&call->handle))
+		http_multi_distrust(call->http->multi, call->attempt_ms);
+}
+
 /* Frees a call that is in no list any more. */
 static void http_call_free(struct http_call *call)
 {
@@ -256,6 +269,8 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms &&
 		    buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
+		if (now - call->attempt_ms >= SILENCE_MS)
+			distrust_idle(call);
 		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
@@ -368,7 +383,9 @@ static int attempt_start(struct http_call *call)
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
-	    (call->retried && http_handle_fresh(handle) < 0) || http_multi_add(http->multi, easy) < 0) {
+	    ((call->retried || call->class == CLASS_OWN_CONNECTION) &&
+		http_handle_fresh(handle, call->class == CLASS_OWN_CONNECTION) < 0) ||
+	    http_multi_add(http->multi, easy) < 0) {
 		http_handle_end(handle, &http->handles, false);
 		return -1;
 	}
@@ -435,6 +452,8 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		reply.outcome = HTTP_HEAD_TOO_LONG;
 	else if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
+	if (reply.outcome == HTTP_BROKEN)
+		distrust_idle(call);
 	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
@@ -570,7 +589,10 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	call->http = http;
 	call->name = request->name;
 	call->number = request->number;
-	call->class = request->stream != NULL ? CLASS_STREAM : request->urgent ? CLASS_URGENT : CLASS_ORDINARY;
+	call->class = request->stream != NULL ? CLASS_STREAM
+	    : request->own_connection         ? CLASS_OWN_CONNECTION
+	    : request->urgent                 ? CLASS_URGENT
+					      : CLASS_ORDINARY;
 	if (request->stream != NULL)
 		call->stream = *request->stream;
 	call->is_post = request->method == HTTP_POST;

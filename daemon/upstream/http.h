@@ -92,8 +92,10 @@ struct http_request {
 	const struct http_stream *stream; /* copied; NULL: none. A stream does not queue behind other requests */
 	uint64_t deadline_ms; /* of clock_now_ms(); CLOCK_NEVER: there is none, the owner cancels if need be */
 	bool urgent;          /* the request, such as a login, does not queue behind ordinary ones */
-	const char *node;     /* "https://host:port", the only node to try; NULL: the addresses. Copied */
-	size_t arg_size;      /* not 0: done gets a copy of this many bytes at arg, instead of arg */
+	/* the request queues behind none, takes no connection that was used before, and leaves none to others */
+	bool own_connection;
+	const char *node; /* "https://host:port", the only node to try; NULL: the addresses. Copied */
+	size_t arg_size;  /* not 0: done gets a copy of this many bytes at arg, instead of arg */
 };
 
 enum http_outcome {

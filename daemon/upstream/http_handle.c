@@ -338,10 +338,16 @@ int http_handle_unbounded(struct http_handle *handle)
 	return failed ? -1 : 0;
 }
 
-int http_handle_fresh(struct http_handle *handle)
+int http_handle_fresh(struct http_handle *handle, bool only)
 {
+	CURL *easy = handle->easy;
+	bool failed = false;
+
 	handle->plain = false;
-	return curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK ? 0 : -1;
+	SET(CURLOPT_FRESH_CONNECT, 1L);
+	if (only)
+		SET(CURLOPT_FORBID_REUSE, 1L);
+	return failed ? -1 : 0;
 }
 
 /* Clears the options that point to what the handle does not own and the caller is about to free. */
@@ -391,6 +397,12 @@ bool http_handle_sent(const struct http_handle *handle)
 	if (handle->attempts == 0)
 		return false;
 	return curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK || size > 0;
+}
+
+bool http_handle_met_kept(const struct http_handle *handle)
+{
+	/* Curl only sends a request twice if the first connection was a used one. */
+	return handle->attempts > 1 || (handle->attempts == 1 && is_used_connection(handle->easy));
 }
 
 enum http_outcome http_handle_outcome(CURLcode code, bool sent)

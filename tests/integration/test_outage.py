@@ -1,12 +1,13 @@
 """OpenBao is away, comes back, is sealed, is frozen: the daemon stays, says so, and serves again by itself."""
 
+import threading
 import time
 
 import pytest
 
 from harness import process
 from harness.bao import Admin, RaftServer
-from harness.load import Steady
+from harness.load import Steady, parallel
 
 
 def test_openbao_down_at_start_then_up(daemon, site, proxy):
@@ -171,3 +172,24 @@ def test_an_outage_is_told_once_in_the_log(daemon, site, proxy):
     assert 1 <= len(d.log.splitlines()) - before < 12
     proxy.accept()
     d.wait_log("(?i)answers again|is back|answers")
+
+
+@pytest.mark.parametrize("kept", [4, 16])
+def test_connections_that_died_without_a_word_are_no_outage(daemon, site, proxy, kept):
+    d = daemon(site.settings(proxy.port))
+    assert d.get(site.mount, "a").code == "not_found"
+    gate = threading.Event()
+    held = proxy.fault("hold", gate=gate, path="/data/held", times=kept)
+    threading.Thread(target=lambda: (process.wait_until(lambda: held.hits == kept, 20, "all have come"), gate.set())).start()
+    replies = parallel(kept, lambda i: d.get(site.mount, f"held/{i}"))
+    assert {r.code for r in replies} == {"not_found"}
+    assert len(proxy.idle_connections()) >= kept
+    proxy.forget_all()
+    forgotten = time.monotonic()
+    assert d.get(site.mount, "a", timeout_ms=1000).code == "timeout"
+    served = 0
+    while served < 10:
+        served = served + 1 if d.get(site.mount, "a", timeout_ms=1000).code == "not_found" else 0
+    assert time.monotonic() - forgotten < 4
+    assert d.status()["upstream"]["state"] == "up"
+    assert "does not answer" not in d.log

@@ -36,12 +36,14 @@ class Fault:
     path: str = None     # a regular expression, searched for
     times: int = 1       # requests it applies to; -1: all
     reused_only: bool = False
+    last: int = None     # only on connections made up to this one
     hits: int = 0
 
     def fits(self, request):
         return (self.times != self.hits and self.method in (None, request.method)
                 and (self.path is None or re.search(self.path, request.path))
-                and (not self.reused_only or request.number > 1))
+                and (not self.reused_only or request.number > 1)
+                and (self.last is None or request.connection <= self.last))
 
 
 @dataclass
@@ -309,6 +311,10 @@ class Proxy:
         with self._lock:
             self._faults.append(f)
         return f
+
+    def forget_all(self):
+        """Like a firewall that has lost its table: nothing comes back on the connections that there are."""
+        return self.fault("headers", how=HANG, times=-1, last=self.connections_made)
 
     def clear(self):
         with self._lock:
