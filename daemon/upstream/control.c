@@ -148,6 +148,7 @@ static bool take_status(const struct http_reply *reply, struct control *control)
 	memset(control, 0, sizeof(*control));
 	control->outcome = reply->outcome;
 	control->status = reply->status;
+	control->why = reply->why;
 	set_result(control, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
 		set_no_reply(control, reply->outcome);

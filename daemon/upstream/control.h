@@ -28,6 +28,7 @@ struct control {
 	int status;
 	bool tls;           /* CONTROL_UNREACHABLE because the certificate or the TLS handshake was refused */
 	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */
+	const char *why;    /* as in struct http_reply; NULL: a whole answer came */
 	bool explained;     /* CONTROL_DENIED: OpenBao said why, and reason tells it */
 	/* The fields below are those asked for, NULL or 0 when absent. Strings are valid until control_clear. */
 	const char *client_token; /* login */

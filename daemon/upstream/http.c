@@ -27,6 +27,7 @@
 #define HEAD_MAX 65536u    /* bytes of all heads and trailers of an attempt's replies */
 #define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
+#define WHY_SIZE (CURL_ERROR_SIZE + 64)
 #define SILENCE_MS 500 /* after so long without an answer a kept connection may be dead */
 
 /* Each class of requests has a limit of its own to how many are under way. */
@@ -91,6 +92,8 @@ struct http {
 	size_t running[CLASSES];
 };
 
+static const char too_late[] = "no answer came in time";
+
 static void start_queued(struct http *http);
 
 const char *http_outcome_name(enum http_outcome outcome)
@@ -147,6 +150,26 @@ static void note_sent(struct http_call *call)
 {
 	if (buf_len(&call->body) == 0)
 		call->sent |= http_handle_sent(&call->handle);
+}
+
+/*
+ * Logs that the attempt's address is not reached any more, or is reached again, once each. why: NULL: it answered.
+ * A node that is none of the addresses is not logged.
+ */
+static void note_address(const struct http_call *call, const char *why)
+{
+	const struct http_addresses *all = &call->http->addresses;
+	size_t place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
+	struct http_address *address;
+
+	if (place >= all->count)
+		return;
+	address = &all->entries[place];
+	if (why != NULL && !address->away)
+		log_warning("OpenBao at %s is not reached: %s", address->text, why);
+	else if (why == NULL && address->away)
+		log_info("OpenBao at %s is reached again", address->text);
+	address->away = why != NULL;
 }
 
 /* Logs how an attempt ended. The node is named by its place among the configured addresses, not by its address. */
@@ -231,7 +254,8 @@ static void call_finish(struct http_call *call, struct http_reply *reply)
 
 static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
 {
-	struct http_reply reply = { .outcome = outcome };
+	struct http_reply reply = { .outcome = outcome,
+		.why = outcome == HTTP_DEADLINE ? too_late : http_outcome_name(outcome) };
 
 	if (call->state != CALL_RUNNING)
 		log_request(call->number, "%s: %s, and it was not sent", call->name, http_outcome_name(outcome));
@@ -271,6 +295,8 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 			call_address(call)->failed_ms = now;
 		if (now - call->attempt_ms >= SILENCE_MS)
 			distrust_idle(call);
+		if (call->class == CLASS_OWN_CONNECTION)
+			note_address(call, too_late);
 		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
@@ -442,6 +468,8 @@ static void transfer_done(struct http_call *call, CURLcode code)
 {
 	struct http_reply reply = { .outcome = HTTP_INTERNAL };
 	struct http_address *address = call_address(call);
+	bool own = call->class == CLASS_OWN_CONNECTION;
+	char why[WHY_SIZE];
 
 	reply.status = http_handle_status(&call->handle);
 	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
@@ -454,6 +482,12 @@ static void transfer_done(struct http_call *call, CURLcode code)
 		reply.outcome = http_handle_outcome(code, call->sent);
 	if (reply.outcome == HTTP_BROKEN)
 		distrust_idle(call);
+	if (reply.outcome != HTTP_REPLY) {
+		http_handle_why(&call->handle, code, why, sizeof(why));
+		reply.why = why;
+	}
+	if (reply.outcome == HTTP_REPLY || reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS || own)
+		note_address(call, reply.why);
 	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)

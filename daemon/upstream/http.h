@@ -120,6 +120,11 @@ struct http_reply {
 	int status; /* 0: not known */
 	const char *body; /* HTTP_REPLY: valid until the callback returns, wiped afterwards */
 	size_t body_len;
+	/*
+	 * Why there is no whole reply, in the library's own words, which name the host: for the log alone. Valid
+	 * until the callback returns. NULL: HTTP_REPLY.
+	 */
+	const char *why;
 	uint64_t retry_after_ms; /* from the Retry-After header; 0: absent, or not a number of seconds */
 };
 

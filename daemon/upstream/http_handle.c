@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -282,6 +283,7 @@ int http_handle_init(struct http_handle *handle, const struct http_handle_settin
 	failed = set_target(easy, address, path);
 	SET(CURLOPT_BUFFERSIZE, buffer_size(handles));
 	SET(CURLOPT_PREREQDATA, handle);
+	SET(CURLOPT_ERRORBUFFER, handle->words);
 	SET(CURLOPT_HTTPHEADER, headers);
 	if (address->connect_to != NULL) {
 		handle->connect_to = curl_slist_append(NULL, address->connect_to);
@@ -359,6 +361,7 @@ static bool clear_borrowed(CURL *easy)
 	SET(CURLOPT_HTTPHEADER, (struct curl_slist *)NULL);
 	SET(CURLOPT_CONNECT_TO, (struct curl_slist *)NULL);
 	SET(CURLOPT_PREREQDATA, NULL);
+	SET(CURLOPT_ERRORBUFFER, NULL);
 	SET(CURLOPT_HEADERDATA, NULL);
 	SET(CURLOPT_WRITEDATA, NULL);
 	SET(CURLOPT_PRIVATE, NULL);
@@ -452,6 +455,20 @@ enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 	default:
 		return HTTP_BROKEN;
 	}
+}
+
+void http_handle_why(const struct http_handle *handle, CURLcode code, char *text, size_t size)
+{
+	const char *words = handle->words[0] != '\0' ? handle->words : curl_easy_strerror(code);
+	long number = 0;
+
+	/* Curl 7.88.1 does not say whether a connection was refused or found no route. */
+	if (code == CURLE_COULDNT_CONNECT)
+		(void)curl_easy_getinfo(handle->easy, CURLINFO_OS_ERRNO, &number);
+	if (number != 0)
+		snprintf(text, size, "%s (%s)", words, strerror((int)number));
+	else
+		snprintf(text, size, "%s", words);
 }
 
 int http_handle_status(const struct http_handle *handle)
