@@ -14,15 +14,17 @@
 #define URL_MAX 16384
 #define BODY_EXTRA 128 /* more than a put's body has beside the data */
 #define MOUNT_MAX 256
+#define FOREIGN_LOG_MS 60000
 #define CLOSED_LOG_MS 60000 /* a namespace that closes and opens again and again is logged so seldom */
 
 struct api {
 	struct http *http;
-	struct http *own;          /* http, if it is freed with the api; else NULL */
-	char *vault_namespace;     /* NULL: none */
-	const char *closed;        /* how operators have closed the namespace; NULL: it is open */
-	bool closed_logged;        /* and its end is to be logged */
-	uint64_t closed_logged_ms; /* when it was logged last; 0: never */
+	struct http *own;           /* http, if it is freed with the api; else NULL */
+	char *vault_namespace;      /* NULL: none */
+	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao\'s; 0: never */
+	const char *closed;         /* how operators have closed the namespace; NULL: it is open */
+	bool closed_logged;         /* and its end is to be logged */
+	uint64_t closed_logged_ms;  /* when it was logged last; 0: never */
 };
 
 /* The rows of api_rows.h. One of the last three members is set. */
@@ -243,6 +245,21 @@ static void note_namespace(struct api *api, enum api_row row, const struct http_
 		namespace_closes(api, "locked");
 }
 
+/*
+ * Logs that an answer is not OpenBao's. Those to sys/health are left to health.c, since some proxies do not pass
+ * that on for good reason.
+ */
+static void log_foreign(struct api *api, enum api_row row, int status)
+{
+	uint64_t now = clock_now_ms();
+
+	if (row == API_HEALTH || (api->foreign_logged_ms != 0 && now - api->foreign_logged_ms < FOREIGN_LOG_MS))
+		return;
+	api->foreign_logged_ms = now;
+	log_warning("%s: something in front of OpenBao answered in its place, with HTTP status %d", rows[row].name,
+	    status);
+}
+
 static void pass_answer(void *arg, const struct http_reply *reply)
 {
 	const struct call_arg *call = arg;
@@ -253,6 +270,8 @@ static void pass_answer(void *arg, const struct http_reply *reply)
 		rows[call->row].mount_answer(reply, call->copied.mount, &answer);
 	else
 		rows[call->row].answer(reply, &answer);
+	if (answer.foreign)
+		log_foreign(call->api, call->row, reply->status);
 	call->answered(call->arg, &answer);
 }
 
@@ -278,6 +297,8 @@ static void pass_control(void *arg, const struct http_reply *reply)
 
 	note_namespace(call->api, call->row, reply);
 	rows[call->row].control(reply, &control);
+	if (control.foreign)
+		log_foreign(call->api, call->row, reply->status);
 	call->controlled(call->arg != NULL ? call->arg : call->copied.arg, &control);
 	control_clear(&control);
 }

@@ -111,6 +111,11 @@ static void set_error(struct control *control, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
+	if (classify_is_foreign(reply->status, phrase)) {
+		control->foreign = true;
+		set_result(control, CONTROL_UNREACHABLE, "something in front of OpenBao answered in its place");
+		return;
+	}
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
 		set_result(control, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
 		return;
@@ -340,6 +345,8 @@ void control_health(const struct http_reply *reply, struct control *ret)
 {
 	bool plain = take_status(reply, ret);
 
+	if (ret->foreign) /* some proxies do not pass sys/health on; that says nothing of the rest */
+		set_result(ret, CONTROL_FAILED, ret->reason);
 	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {

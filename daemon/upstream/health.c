@@ -213,9 +213,12 @@ static void on_health_answer(void *arg, const struct control *control)
 	question->call = NULL;
 	health->asking--;
 	if (state == HEALTH_UP) {
-		if (question->told)
+		if (control->foreign && !question->told)
+			log_warning("OpenBao at %s: something in front of it answered, with HTTP status %d",
+			    question->address, control->status);
+		else if (!control->foreign && question->told)
 			log_info("OpenBao at %s is fit again", question->address);
-		question->told = false;
+		question->told = control->foreign;
 		health->undecided = false;
 		if (health->state != HEALTH_UP)
 			enter_up(health, question->address);
