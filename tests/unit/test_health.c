@@ -237,6 +237,26 @@ static void test_what_an_answer_to_the_question_means(void **state)
 	}
 }
 
+static void test_what_answers_in_front_of_openbao_is_told_once(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_answer(f, FAKEBAO_HEALTH, 403, "<html>not for you</html>");
+	for (unsigned i = 1; i <= 3; i++) {
+		health_failed(w.health);
+		fakebao_until(f, w.times == i);
+	}
+	assert_int_equal(fakebao_logged(f, ": something in front of it answered, with HTTP status 403\n"), 1);
+	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
+	health_failed(w.health);
+	fakebao_until(f, w.times == 4);
+	assert_int_equal(fakebao_logged(f, " is fit again\n"), 1);
+	assert_int_equal(fakebao_logged(f, "\n"), 2);
+	health_free(w.health);
+}
+
 static void test_the_question_carries_no_token(void **state)
 {
 	struct fakebao *f = *state;
@@ -441,6 +461,7 @@ int main(void)
 		WITH_FAKEBAO(test_a_server_that_does_not_answer_is_given_up_after_three_seconds),
 		WITH_FAKEBAO(test_sealed_and_not_initialized_are_named),
 		WITH_FAKEBAO(test_what_an_answer_to_the_question_means),
+		WITH_FAKEBAO(test_what_answers_in_front_of_openbao_is_told_once),
 		WITH_FAKEBAO(test_the_question_carries_no_token),
 		WITH_FAKEBAO(test_freeing_ends_the_polls),
 		WITH_FAKEBAO(test_freeing_ends_a_question),
