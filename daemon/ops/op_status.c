@@ -122,6 +122,8 @@ static bool op_status_at_once(const struct op_context *context)
 	op_status_write_token(&w, &login);
 	jwrite_open(&w, "upstream", '{');
 	jwrite_text(&w, "state", health_state_name(login.health));
+	if (login.namespace_closed != NULL)
+		jwrite_text(&w, "namespace", login.namespace_closed);
 	jwrite_close(&w, '}');
 	op_status_write_counters(&w, ops, &login);
 	jwrite_open(&w, "cache", '{');

@@ -9,33 +9,38 @@
 
 #include "base/secmem.h"
 
-#define HOST_MAX 253 /* RFC 1035, without the dot at the end */
+#define NAME_MAX_LEN 253            /* RFC 1035, without the dot at the end */
+#define HOST_MAX (NAME_MAX_LEN + 1) /* with it */
 
 /*
- * A name has labels of letters, digits, "-" and "_". By the URL standard a text whose last label has only digits
- * is an IPv4 address.
+ * A name has labels of letters, digits, "-" and "_". A dot at its end says that no search domain is to be tried;
+ * it is no part of the name that a certificate has. By the URL standard a text whose last label has only digits is
+ * an IPv4 address.
  */
 bool address_is_host(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-	const char *label = text;
+	size_t len = strlen(text), n;
+	const char *label = text, *end;
 	struct in_addr ipv4;
 	struct in6_addr ipv6;
 
-	if (strlen(text) > HOST_MAX)
+	if (len == 0 || len > HOST_MAX)
 		return false;
 	if (strchr(text, ':') != NULL)
 		return inet_pton(AF_INET6, text, &ipv6) == 1;
+	end = text + len - (text[len - 1] == '.');
+	if (end - text > NAME_MAX_LEN)
+		return false;
 	for (;;) {
-		size_t n = strcspn(label, ".");
-
+		n = strcspn(label, ".");
 		if (n == 0 || n > 63 || strspn(label, letters) < n)
 			return false;
-		if (label[n] == '\0')
+		if (label + n == end)
 			break;
 		label += n + 1;
 	}
-	if (label[strspn(label, "0123456789")] == '\0')
+	if (strspn(label, "0123456789") == n)
 		return inet_pton(AF_INET, text, &ipv4) == 1;
 	/* Resolvers read labels such as "0x7f" as numbers. */
 	return !(label[0] == '0' && (label[1] == 'x' || label[1] == 'X'));

@@ -7,14 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "daemon/host/log.h"
+#include "daemon/upstream/classify_phrase.h"
+
 #define URL_MAX 16384
 #define BODY_EXTRA 128 /* more than a put's body has beside the data */
 #define MOUNT_MAX 256
+#define FOREIGN_LOG_MS 60000
+#define CLOSED_LOG_MS 60000 /* a namespace that closes and opens again and again is logged so seldom */
 
 struct api {
 	struct http *http;
-	struct http *own;      /* http, if it is freed with the api; else NULL */
-	char *vault_namespace; /* NULL: none */
+	struct http *own;           /* http, if it is freed with the api; else NULL */
+	char *vault_namespace;      /* NULL: none */
+	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao\'s; 0: never */
+	const char *closed;         /* how operators have closed the namespace; NULL: it is open */
+	bool closed_logged;         /* and its end is to be logged */
+	uint64_t closed_logged_ms;  /* when it was logged last; 0: never */
 };
 
 /* The rows of api_rows.h. One of the last three members is set. */
@@ -34,6 +44,7 @@ static const struct {
 
 /* http copies this into the call and gives it back with the reply. */
 struct call_arg {
+	struct api *api;
 	enum api_row row;
 	api_answer *answered;
 	api_control *controlled;
@@ -163,6 +174,7 @@ static struct http_call *start_request(struct api *api, const struct api_request
 		.stream = request->stream,
 		.deadline_ms = request->deadline_ms,
 		.urgent = rows[row].flags & API_URGENT,
+		.own_connection = rows[row].flags & API_OWN_CONNECTION,
 		.node = request->node,
 		.arg_size = offsetof(struct call_arg, copied) + copied,
 	};
@@ -186,22 +198,87 @@ static struct http_call *start_request(struct api *api, const struct api_request
 	return started;
 }
 
+/* -- a namespace that operators have closed -- */
+
+const char *api_namespace_closed(const struct api *api)
+{
+	return api->closed;
+}
+
+static void namespace_closes(struct api *api, const char *how)
+{
+	uint64_t now = clock_now_ms();
+
+	if (api->closed == how)
+		return;
+	api->closed = how;
+	if (api->closed_logged_ms != 0 && now - api->closed_logged_ms < CLOSED_LOG_MS)
+		return;
+	log_warning("the namespace is %s in OpenBao", how);
+	api->closed_logged = true;
+	api->closed_logged_ms = now;
+}
+
+static void namespace_opens(struct api *api)
+{
+	if (api->closed_logged)
+		log_info("the namespace is open again in OpenBao");
+	api->closed_logged = false;
+	api->closed = NULL;
+}
+
+/* Notes what an answer tells of the namespace. sys/health knows nothing of it, as that asks outside of it. */
+static void note_namespace(struct api *api, enum api_row row, const struct http_reply *reply)
+{
+	enum upstream_phrase phrase;
+
+	if (reply->outcome != HTTP_REPLY || (rows[row].flags & API_NO_NAMESPACE))
+		return;
+	if (reply->status >= 200 && reply->status <= 299 && api->closed != NULL)
+		namespace_opens(api);
+	if (reply->status != 503)
+		return;
+	phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	if (phrase == PHRASE_NAMESPACE_SEALED)
+		namespace_closes(api, "sealed");
+	else if (phrase == PHRASE_NAMESPACE_LOCKED)
+		namespace_closes(api, "locked");
+}
+
+/*
+ * Logs that an answer is not OpenBao's. Those to sys/health are left to health.c, since some proxies do not pass
+ * that on for good reason.
+ */
+static void log_foreign(struct api *api, enum api_row row, int status)
+{
+	uint64_t now = clock_now_ms();
+
+	if (row == API_HEALTH || (api->foreign_logged_ms != 0 && now - api->foreign_logged_ms < FOREIGN_LOG_MS))
+		return;
+	api->foreign_logged_ms = now;
+	log_warning("%s: something in front of OpenBao answered in its place, with HTTP status %d", rows[row].name,
+	    status);
+}
+
 static void pass_answer(void *arg, const struct http_reply *reply)
 {
 	const struct call_arg *call = arg;
 	struct answer answer;
 
+	note_namespace(call->api, call->row, reply);
 	if (rows[call->row].mount_answer != NULL)
 		rows[call->row].mount_answer(reply, call->copied.mount, &answer);
 	else
 		rows[call->row].answer(reply, &answer);
+	if (answer.foreign)
+		log_foreign(call->api, call->row, reply->status);
 	call->answered(call->arg, &answer);
 }
 
 struct http_call *api_ask(struct api *api, enum api_row row, const struct api_request *request, api_answer *done,
     void *arg)
 {
-	struct call_arg call = { .row = row, .answered = done, .arg = arg };
+	struct call_arg call = { .api = api, .row = row, .answered = done, .arg = arg };
 	size_t mount_size = 0;
 
 	if (rows[row].mount_answer != NULL) {
@@ -218,7 +295,10 @@ static void pass_control(void *arg, const struct http_reply *reply)
 	struct call_arg *call = arg;
 	struct control control;
 
+	note_namespace(call->api, call->row, reply);
 	rows[call->row].control(reply, &control);
+	if (control.foreign)
+		log_foreign(call->api, call->row, reply->status);
 	call->controlled(call->arg != NULL ? call->arg : call->copied.arg, &control);
 	control_clear(&control);
 }
@@ -226,7 +306,10 @@ static void pass_control(void *arg, const struct http_reply *reply)
 struct http_call *api_ask_control(struct api *api, enum api_row row, const struct api_request *request,
     api_control *done, void *arg)
 {
-	struct call_arg call = { .row = row, .controlled = done, .arg = request->arg_size > 0 ? NULL : arg };
+	struct call_arg call = { .api = api,
+		.row = row,
+		.controlled = done,
+		.arg = request->arg_size > 0 ? NULL : arg };
 
 	if (request->arg_size > 0)
 		memcpy(call.copied.arg, arg, request->arg_size);

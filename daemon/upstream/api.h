@@ -71,6 +71,12 @@ struct http_call *api_ask_control(struct api *api, enum api_row row, const struc
  */
 int api_put_body(struct buf *body, const char *data, size_t data_len, const uint64_t *cas);
 
+/*
+ * Gives the word for what operators have done to the daemon's namespace, as the latest answers tell: "sealed" or
+ * "locked"; NULL: it is open, or not known not to be.
+ */
+const char *api_namespace_closed(const struct api *api);
+
 /* Tells that the node at that place among the configured addresses is not fit: others are tried first for 10 s. */
 void api_node_failed(struct api *api, size_t address);
 

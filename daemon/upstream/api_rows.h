@@ -18,6 +18,8 @@
 #define API_URGENT 0x1
 /* The request concerns the whole cluster, and OpenBao refuses it in a namespace. */
 #define API_NO_NAMESPACE 0x2
+/* The request asks whether OpenBao is there, which a kept connection that has died would not tell. */
+#define API_OWN_CONNECTION 0x4
 #define API_TABLE(X) \
 	X(API_KV_GET, "kv.get", HTTP_GET, "/v1/%m/data/%p%v", 0, answer, classify_get) \
 	X(API_KV_PUT, "kv.put", HTTP_POST, "/v1/%m/data/%p", 0, answer, classify_put) \
@@ -49,7 +51,7 @@
 	X(API_HEALTH, "health", HTTP_GET, \
 	    "/v1/sys/health?standbyok=true&perfstandbyok=true&uninitcode=299&sealedcode=299" \
 	    "&standbycode=299&drsecondarycode=299&performancestandbycode=299", \
-	    API_URGENT | API_NO_NAMESPACE, control, control_health) \
+	    API_OWN_CONNECTION | API_NO_NAMESPACE, control, control_health) \
 	X(API_LEADER, "leader", HTTP_GET, "/v1/sys/leader", API_URGENT | API_NO_NAMESPACE, control, control_leader)
 
 enum api_row {

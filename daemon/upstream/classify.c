@@ -54,6 +54,19 @@ static void answer_rate_limited(struct answer *ret, const struct http_reply *rep
 }
 
 /*
+ * Marks an answer that is not OpenBao's. Its status stands in the message only, so that nobody takes it for what
+ * OpenBao says of the secret.
+ */
+static void mark_foreign(struct answer *ret, const struct http_reply *reply, const char *after)
+{
+	ret->foreign = true;
+	ret->unreachable = true;
+	ret->failure.status = 0;
+	snprintf(ret->failure.message, sizeof(ret->failure.message),
+	    "something in front of OpenBao answered in its place, with HTTP status %d%s", reply->status, after);
+}
+
+/*
  * Takes an answer that says, to reads and writes alike, that the request was refused before anything was done.
  * False: the answer does not say so, and *ret is unchanged.
  */
@@ -69,6 +82,10 @@ static bool take_refusal(struct answer *ret, const struct http_reply *reply, enu
 	else if (reply->status == 404 && phrase == PHRASE_NAMESPACE_NOT_FOUND)
 		answer_failed(ret, reply, CODE_UPSTREAM_ERROR,
 		    "the configured namespace does not exist in OpenBao");
+	else if (reply->status == 503 && phrase == PHRASE_NAMESPACE_SEALED)
+		answer_failed(ret, reply, CODE_SEALED, "the namespace is sealed in OpenBao");
+	else if (reply->status == 503 && phrase == PHRASE_NAMESPACE_LOCKED)
+		answer_failed(ret, reply, CODE_SEALED, "the namespace is locked in OpenBao");
 	else if (reply->status == 503 && phrase == PHRASE_SEALED)
 		answer_failed(ret, reply, CODE_SEALED, "OpenBao is sealed");
 	else if (reply->status == 503 && phrase == PHRASE_NOT_INITIALIZED)
@@ -77,7 +94,8 @@ static bool take_refusal(struct answer *ret, const struct http_reply *reply, enu
 		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "OpenBao has no active node");
 	else
 		return false;
-	ret->unreachable = reply->status == 503 || reply->status == 500;
+	ret->unreachable = (reply->status == 503 || reply->status == 500) && phrase != PHRASE_NAMESPACE_SEALED &&
+	    phrase != PHRASE_NAMESPACE_LOCKED;
 	return true;
 }
 
@@ -114,6 +132,9 @@ static void read_without_reply(struct answer *ret, const struct http_reply *repl
 		answer_failed(ret, reply, CODE_TOO_LARGE,
 		    "OpenBao's answer is larger than the daemon can pass on");
 		break;
+	case HTTP_HEAD_TOO_LONG:
+		answer_failed(ret, reply, CODE_UPSTREAM_ERROR, "OpenBao's answer has headers without end");
+		break;
 	default:
 		answer_failed(ret, reply, CODE_INTERNAL, "the request to OpenBao could not be made");
 		break;
@@ -128,6 +149,11 @@ static void read_failed(struct answer *ret, const struct http_reply *reply, enum
 {
 	int status = reply->status;
 
+	if (classify_is_foreign(status, phrase)) {
+		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "");
+		mark_foreign(ret, reply, "");
+		return;
+	}
 	if (take_refusal(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_STEPPING_DOWN || status == 307 || status == 502 || status == 503 || status == 504) {
@@ -300,6 +326,12 @@ static void put_failed(struct answer *ret, const struct http_reply *reply)
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 	int status = reply->status;
 
+	/* The write may have been passed on, and its answer replaced. */
+	if (classify_is_foreign(status, phrase)) {
+		answer_unknown(ret, reply, "");
+		mark_foreign(ret, reply, ": the write may or may not have been done");
+		return;
+	}
 	if (take_refusal(ret, reply, phrase))
 		return;
 	if (status == 400 && phrase == PHRASE_CAS_MISMATCH)
@@ -384,7 +416,9 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (reply->status == 403)
+	if (phrase == PHRASE_FOREIGN)
+		read_failed(ret, reply, phrase);
+	else if (reply->status == 403)
 		answer_denied(ret, reply, phrase,
 		    "there is no such mount, or OpenBao's policies do not allow it to the daemon");
 	else if ((reply->status == 404 && phrase != PHRASE_NAMESPACE_NOT_FOUND) ||
@@ -457,6 +491,11 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
+	if (classify_is_foreign(reply->status, phrase)) {
+		answer_unknown(ret, reply, "");
+		mark_foreign(ret, reply, ": the snapshot may or may not have been restored");
+		return;
+	}
 	if (take_refusal(ret, reply, phrase) || take_no_raft(ret, reply, phrase))
 		return;
 	if (phrase == PHRASE_OTHER_KEYS)

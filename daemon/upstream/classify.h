@@ -25,6 +25,7 @@ struct answer {
 	struct failure failure; /* set unless VERDICT_OK */
 	uint64_t again_ms;      /* VERDICT_AGAIN */
 	bool denied_wrapped;    /* VERDICT_DENIED: the text was wrapped, as when a policy denies a live token */
+	bool foreign;           /* something in front of OpenBao answered; failure.status is 0 */
 	bool unreachable;       /* no answer, or one that says "not now": health should look at OpenBao */
 	bool odd;               /* a KV v2 mount does not give such an answer: ask the mount guard again */
 	/* VERDICT_OK; spans of the reply's body, with len 0 when absent */

@@ -33,6 +33,8 @@ static const struct {
 	{ "Waiting for the primary to upgrade from non-versioned to versioned data", PHRASE_UPGRADING },
 	{ "put failed due to value being too large", PHRASE_VALUE_TOO_LARGE },
 	{ "namespace not found", PHRASE_NAMESPACE_NOT_FOUND },
+	{ "namespace is sealed", PHRASE_NAMESPACE_SEALED },
+	{ "API access to this namespace has been locked", PHRASE_NAMESPACE_LOCKED },
 	{ "invalid role or secret ID", PHRASE_INVALID_ROLE_OR_SECRET_ID },
 	{ "wrapping token is not valid or does not exist", PHRASE_WRAPPING_TOKEN },
 	{ "raft storage is not in use", PHRASE_RAFT_NOT_IN_USE },
@@ -84,10 +86,14 @@ static enum upstream_phrase phrase_of(const char *text)
 	return PHRASE_OTHER;
 }
 
-/* Gives the first known phrase among the strings of an array. Sets *none to whether the array has no element. */
+/*
+ * Gives the first known phrase among the strings of an array; PHRASE_FOREIGN: it holds no string, but something
+ * else. Sets *none to whether the array has no element.
+ */
 static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 {
 	enum upstream_phrase phrase = PHRASE_OTHER;
+	bool has_text = false;
 	char text[ERROR_TEXT_MAX];
 	struct jspan item;
 	struct jscan s;
@@ -99,6 +105,7 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 	jscan_init(&s, array.p + 1, array.len - 2);
 	*none = jscan_peek(&s) < 0;
 	while (phrase == PHRASE_OTHER && jscan_peek(&s) >= 0 && jscan_value(&s, JSCAN_DEPTH_MAX, &item) == 0) {
+		has_text |= item.type == JSON_STRING;
 		if (item.type == JSON_STRING && jspan_decode(item, text, sizeof(text)) >= 0)
 			phrase = phrase_of(text);
 		while (s.p < s.end && *s.p != ',')
@@ -108,7 +115,7 @@ static enum upstream_phrase array_phrase(struct jspan array, bool *none)
 	}
 	/* OpenBao can quote a value of the payload here. */
 	secmem_wipe(text, sizeof(text));
-	return phrase;
+	return has_text || *none ? phrase : PHRASE_FOREIGN;
 }
 
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none)
@@ -116,11 +123,17 @@ enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_non
 	struct jspan errors = { .len = 0 };
 	const struct members top[] = { { JNAME("errors"), &errors, NULL }, { { NULL, 0 }, NULL, NULL } };
 	bool none = false;
-	enum upstream_phrase phrase = PHRASE_OTHER;
+	enum upstream_phrase phrase = PHRASE_FOREIGN;
 
 	if (members_take(body, len, top) == 0 && members_is(errors, JSON_ARRAY))
 		phrase = array_phrase(errors, &none);
 	if (ret_none != NULL)
 		*ret_none = none;
 	return phrase;
+}
+
+bool classify_is_foreign(int status, enum upstream_phrase phrase)
+{
+	return phrase == PHRASE_FOREIGN && status >= 400 && status != 413 && status != 429 &&
+	    (status < 502 || status > 504);
 }

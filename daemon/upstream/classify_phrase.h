@@ -11,6 +11,8 @@
 /* The meaning of an error answer, {"errors":["text",...]}, as far as a known phrase tells it. */
 enum upstream_phrase {
 	PHRASE_OTHER,
+	/* The answer is not in OpenBao's shape: it does not come from OpenBao, but from what is in front of it. */
+	PHRASE_FOREIGN,
 	PHRASE_PERMISSION_DENIED, /* "permission denied", unwrapped */
 	/* "1 error occurred:\n\t* permission denied\n\n" and other texts that only a live token gets */
 	PHRASE_PERMISSION_DENIED_WRAPPED,
@@ -23,6 +25,9 @@ enum upstream_phrase {
 	PHRASE_UPGRADING,      /* "Upgrading from non-versioned to versioned data" */
 	PHRASE_VALUE_TOO_LARGE,
 	PHRASE_NAMESPACE_NOT_FOUND,
+	/* OpenBao is well, but an operator has closed the namespace. The request was not worked on. */
+	PHRASE_NAMESPACE_SEALED, /* "namespace is sealed" */
+	PHRASE_NAMESPACE_LOCKED, /* "API access to this namespace has been locked…", which names the namespace */
 	PHRASE_INVALID_ROLE_OR_SECRET_ID,
 	PHRASE_WRAPPING_TOKEN, /* "wrapping token is not valid or does not exist" */
 	/* OpenBao answers so to requests for snapshots. */
@@ -38,9 +43,17 @@ enum upstream_phrase {
 };
 
 /*
- * Gives the first known phrase in an answer's body; PHRASE_OTHER: there is none. Sets *ret_none, unless ret_none
+ * Gives the first known phrase in an answer's body; PHRASE_OTHER: there is none; PHRASE_FOREIGN: the body is not
+ * {"errors":[]} with texts in the array, or none. Sets *ret_none, unless ret_none
  * is NULL, to whether the document is {"errors":[]}, by which OpenBao says that there is nothing at a path.
  */
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none);
+
+/*
+ * Tells whether an answer with this status and phrase is the word of something in front of OpenBao, such as a
+ * service mesh, a firewall or the default page of an ingress, on a matter that only OpenBao can decide. 413, 429,
+ * and 502 to 504 are left out: they mean the same whoever says them.
+ */
+bool classify_is_foreign(int status, enum upstream_phrase phrase);
 
 #endif

@@ -56,6 +56,9 @@ static void set_no_reply(struct control *control, enum http_outcome outcome)
 	case HTTP_TOO_BIG:
 		set_result(control, CONTROL_FAILED, "OpenBao's answer is too large");
 		break;
+	case HTTP_HEAD_TOO_LONG:
+		set_result(control, CONTROL_FAILED, "OpenBao's answer has headers without end");
+		break;
 	default:
 		set_result(control, CONTROL_FAILED, "the request to OpenBao could not be made");
 		break;
@@ -78,6 +81,8 @@ static const struct {
 	{ PHRASE_NO_ACTIVE_NODE, 0, CONTROL_UNREACHABLE, "OpenBao has no active node" },
 	{ PHRASE_STEPPING_DOWN, 0, CONTROL_UNREACHABLE, "OpenBao's active node is stepping down" },
 	{ PHRASE_NAMESPACE_NOT_FOUND, 0, CONTROL_FAILED, "the configured namespace does not exist in OpenBao" },
+	{ PHRASE_NAMESPACE_SEALED, 503, CONTROL_FAILED, "the namespace is sealed in OpenBao" },
+	{ PHRASE_NAMESPACE_LOCKED, 503, CONTROL_FAILED, "the namespace is locked in OpenBao" },
 	{ PHRASE_INVALID_ROLE_NAME, 400, CONTROL_FAILED, "OpenBao does not know the configured role" },
 };
 
@@ -106,6 +111,11 @@ static void set_error(struct control *control, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
+	if (classify_is_foreign(reply->status, phrase)) {
+		control->foreign = true;
+		set_result(control, CONTROL_UNREACHABLE, "something in front of OpenBao answered in its place");
+		return;
+	}
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
 		set_result(control, CONTROL_DENIED_WRAPPED, "OpenBao's policies do not allow it");
 		return;
@@ -143,6 +153,7 @@ static bool take_status(const struct http_reply *reply, struct control *control)
 	memset(control, 0, sizeof(*control));
 	control->outcome = reply->outcome;
 	control->status = reply->status;
+	control->why = reply->why;
 	set_result(control, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
 		set_no_reply(control, reply->outcome);
@@ -334,6 +345,8 @@ void control_health(const struct http_reply *reply, struct control *ret)
 {
 	bool plain = take_status(reply, ret);
 
+	if (ret->foreign) /* some proxies do not pass sys/health on; that says nothing of the rest */
+		set_result(ret, CONTROL_FAILED, ret->reason);
 	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {

@@ -12,7 +12,7 @@
 
 enum control_result {
 	CONTROL_OK,
-	/* no answer, or one that says "not now": sealed, not initialized, no active node, 5xx gateway */
+	/* no answer of OpenBao, or one that says "not now": sealed, not initialized, no leader, 5xx gateway */
 	CONTROL_UNREACHABLE,
 	CONTROL_REJECTED,       /* 400: invalid role or secret id */
 	CONTROL_DENIED,         /* 403, unwrapped: if the request was made with a token, that token is dead */
@@ -26,8 +26,10 @@ struct control {
 	enum control_result result;
 	enum http_outcome outcome; /* HTTP_REPLY: a whole answer came, whatever it says */
 	int status;
+	bool foreign;       /* something in front of OpenBao answered */
 	bool tls;           /* CONTROL_UNREACHABLE because the certificate or the TLS handshake was refused */
 	const char *reason; /* a fixed phrase for the log, never OpenBao's own text */
+	const char *why;    /* as in struct http_reply; NULL: a whole answer came */
 	bool explained;     /* CONTROL_DENIED: OpenBao said why, and reason tells it */
 	/* The fields below are those asked for, NULL or 0 when absent. Strings are valid until control_clear. */
 	const char *client_token; /* login */

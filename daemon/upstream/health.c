@@ -1,6 +1,7 @@
 /*
  * health: polls sys/health while OpenBao does not answer, so that nothing else has to try. It logs a warning when
- * OpenBao goes away, a line for each further round of questions, and a line when OpenBao is back.
+ * OpenBao goes away, what is wrong with each node after 1, 2, 4, 8 … minutes, and a line when OpenBao is back.
+ * http.c logs that an address is not reached, and why, when that begins, and its end.
  */
 #include "daemon/upstream/health.h"
 
@@ -16,6 +17,7 @@
 #define HEALTH_TIMEOUT_MS 3000
 #define POLL_LOW_MS 1000
 #define POLL_HIGH_MS 4000
+#define TELL_FIRST_MS 60000
 #define ASK_INTERVAL_MIN_MS 200 /* between rounds, when requests fail and sys/health does not */
 
 /* The question to one node. */
@@ -23,6 +25,7 @@ struct question {
 	struct health *health;
 	const char *address;
 	struct http_call *call; /* under way; NULL: it was answered, or not asked */
+	bool told;              /* it is logged that the node answers and is not fit, and not yet that it is */
 };
 
 struct health {
@@ -34,6 +37,8 @@ struct health {
 	enum health_state state;
 	bool tls;                /* HEALTH_DOWN: the certificate or the TLS handshake is the reason */
 	uint64_t failed_ms;      /* when the first failure was told */
+	uint64_t tell_after_ms;  /* how long the outage must last to be logged again */
+	bool telling;            /* this round's answers are logged */
 	uint64_t asked_ms;       /* when sys/health was asked last; 0: never */
 	bool undecided;          /* a round of questions is under way, and no node was fit so far */
 	enum health_state found; /* what the round's answers amount to so far */
@@ -111,15 +116,15 @@ static void health_set_state(struct health *health, enum health_state state)
 	health->state = state;
 }
 
-/* A node is fit, or something answers in its place. */
-static void enter_up(struct health *health)
+/* The node is fit, or something answers in its place. */
+static void enter_up(struct health *health, const char *node)
 {
 	enum health_state from = health->state;
 	uint64_t outage = clock_now_ms() - health->failed_ms;
 
 	health_set_state(health, HEALTH_UP);
 	if (from != HEALTH_SUSPECT)
-		log_info("OpenBao answers again after %.1f s", to_seconds(outage));
+		log_info("OpenBao answers again after %.1f s, at %s", to_seconds(outage), node);
 	health->back(health->arg, outage);
 	tell_change(health);
 }
@@ -127,6 +132,15 @@ static void enter_up(struct health *health)
 uint64_t health_pause_ms(uint64_t (*random)(void *, uint64_t, uint64_t), void *arg)
 {
 	return random(arg, POLL_LOW_MS, POLL_HIGH_MS);
+}
+
+bool health_tells(uint64_t *after_ms, uint64_t outage_ms)
+{
+	if (outage_ms < *after_ms)
+		return false;
+	while (*after_ms <= outage_ms)
+		*after_ms *= 2;
+	return true;
 }
 
 static uint64_t health_random(void *arg, uint64_t low, uint64_t high)
@@ -142,8 +156,11 @@ static void enter_down(struct health *health, enum health_state state, bool tls)
 
 	health_set_state(health, state);
 	health->tls = tls;
-	if (same)
-		log_info("%s, still; asking again in %.1f s", health_log_words(state, tls), to_seconds(poll));
+	if (same && health->telling)
+		log_info("%s, for %.0f min now; it is asked every few seconds", health_log_words(state, tls),
+		    to_seconds(health->asked_ms - health->failed_ms) / 60);
+	else if (same)
+		log_debug("%s, still; asking again in %.1f s", health_log_words(state, tls), to_seconds(poll));
 	else
 		log_warning("%s; asking again in %.1f s", health_log_words(state, tls), to_seconds(poll));
 	ask_health_after(health, poll);
@@ -169,6 +186,24 @@ static enum health_state health_meaning(const struct control *control)
 	return control->result == CONTROL_OK || is_foreign_answer(control) ? HEALTH_UP : HEALTH_DOWN;
 }
 
+/*
+ * Logs what is wrong with a node: when it answers and is not fit, once, and in a round that is told anyhow.
+ */
+static void tell_node(struct question *question, const struct control *control)
+{
+	bool answered = control->outcome == HTTP_REPLY;
+
+	if (!question->health->telling && (!answered || question->told))
+		return;
+	question->told |= answered;
+	if (!answered)
+		log_warning("OpenBao at %s is not reached: %s", question->address, control->why);
+	else if (control->health)
+		log_warning("OpenBao at %s is not fit: %s", question->address, control->reason);
+	else
+		log_warning("OpenBao at %s is not fit: HTTP status %d", question->address, control->status);
+}
+
 static void on_health_answer(void *arg, const struct control *control)
 {
 	struct question *question = arg;
@@ -178,11 +213,18 @@ static void on_health_answer(void *arg, const struct control *control)
 	question->call = NULL;
 	health->asking--;
 	if (state == HEALTH_UP) {
+		if (control->foreign && !question->told)
+			log_warning("OpenBao at %s: something in front of it answered, with HTTP status %d",
+			    question->address, control->status);
+		else if (!control->foreign && question->told)
+			log_info("OpenBao at %s is fit again", question->address);
+		question->told = control->foreign;
 		health->undecided = false;
 		if (health->state != HEALTH_UP)
-			enter_up(health);
+			enter_up(health, question->address);
 		return;
 	}
+	tell_node(question, control);
 	api_node_failed(health->api, (size_t)(question - health->questions));
 	health->found_tls |= state == HEALTH_DOWN && control->tls;
 	if (health->found == HEALTH_DOWN || state == HEALTH_SEALED)
@@ -200,6 +242,7 @@ static void on_health_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	health->asked_ms = clock_now_ms();
+	health->telling = health_tells(&health->tell_after_ms, health->asked_ms - health->failed_ms);
 	health->found = HEALTH_DOWN;
 	health->found_tls = false;
 	for (size_t i = 0; i < health->count; i++) {
@@ -261,6 +304,7 @@ void health_failed(struct health *health)
 	health_set_state(health, HEALTH_SUSPECT);
 	health->tls = false;
 	health->failed_ms = now;
+	health->tell_after_ms = TELL_FIRST_MS;
 	ask_health_after(health,
 	    health->asked_ms != 0 && now < health->asked_ms + ASK_INTERVAL_MIN_MS
 		? health->asked_ms + ASK_INTERVAL_MIN_MS - now

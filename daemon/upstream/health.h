@@ -7,6 +7,7 @@
 #ifndef HEALTH_H
 #define HEALTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +56,11 @@ enum health_state health_state(const struct health *health);
 
 /* Gives how long to wait before the nodes are asked again, while none is fit. Pure; for tests. */
 uint64_t health_pause_ms(uint64_t (*random)(void *arg, uint64_t low, uint64_t high), void *arg);
+
+/*
+ * Tells whether an outage that has lasted outage_ms is to be logged once more, which is so from *after_ms on, and
+ * sets *after_ms to the next of 1, 2, 4, 8 … times its first value. Pure; for tests.
+ */
+bool health_tells(uint64_t *after_ms, uint64_t outage_ms);
 
 #endif

@@ -24,11 +24,15 @@
 #include "daemon/upstream/http_tls.h"
 
 #define CALLS_MAX 32       /* ordinary requests under way at once, and idle connections that stay open */
+#define HEAD_MAX 65536u    /* bytes of all heads and trailers of an attempt's replies */
 #define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
+#define WHY_SIZE (CURL_ERROR_SIZE + 64)
+#define SILENCE_MS 500 /* after so long without an answer a kept connection may be dead */
+
 /* Each class of requests has a limit of its own to how many are under way. */
-enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_STREAM, CLASSES };
-static const size_t class_max[CLASSES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX };
+enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_OWN_CONNECTION, CLASS_STREAM, CLASSES };
+static const size_t class_max[CLASSES] = { CALLS_MAX, CALLS_URGENT_MAX, SIZE_MAX, SIZE_MAX };
 
 enum call_state {
 	CALL_QUEUED,  /* the call waits for others to end */
@@ -66,6 +70,7 @@ struct http_call {
 	bool retried;
 	bool sent, no_memory;
 	bool head_whole; /* the end of the reply's head has come */
+	size_t head_len; /* bytes of head and trailer so far, those of 1xx replies included */
 	struct buf reply;
 	enum http_outcome outcome; /* CALL_ENDING */
 	http_done *done;
@@ -87,6 +92,8 @@ struct http {
 	size_t running[CLASSES];
 };
 
+static const char too_late[] = "no answer came in time";
+
 static void start_queued(struct http *http);
 
 const char *http_outcome_name(enum http_outcome outcome)
@@ -98,6 +105,7 @@ const char *http_outcome_name(enum http_outcome outcome)
 		[HTTP_DEADLINE] = "deadline",
 		[HTTP_BROKEN] = "broken",
 		[HTTP_TOO_BIG] = "too big",
+		[HTTP_HEAD_TOO_LONG] = "head too long",
 		[HTTP_INTERNAL] = "no memory",
 	};
 
@@ -144,6 +152,26 @@ static void note_sent(struct http_call *call)
 		call->sent |= http_handle_sent(&call->handle);
 }
 
+/*
+ * Logs that the attempt's address is not reached any more, or is reached again, once each. why: NULL: it answered.
+ * A node that is none of the addresses is not logged.
+ */
+static void note_address(const struct http_call *call, const char *why)
+{
+	const struct http_addresses *all = &call->http->addresses;
+	size_t place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
+	struct http_address *address;
+
+	if (place >= all->count)
+		return;
+	address = &all->entries[place];
+	if (why != NULL && !address->away)
+		log_warning("OpenBao at %s is not reached: %s", address->text, why);
+	else if (why == NULL && address->away)
+		log_info("OpenBao at %s is reached again", address->text);
+	address->away = why != NULL;
+}
+
 /* Logs how an attempt ended. The node is named by its place among the configured addresses, not by its address. */
 static void log_attempt(const struct http_call *call, int status, const char *why)
 {
@@ -176,6 +204,17 @@ static void attempt_end(struct http_call *call, int status, const char *why)
 	http_multi_remove(call->http->multi, call->handle.easy);
 	http_handle_end(&call->handle, &call->http->handles, status != 0);
 	log_attempt(call, status, why);
+}
+
+/*
+ * A request got no answer. If its connection was a kept one it may have died without a word, as when a firewall
+ * has forgotten it. Then those that have carried no answer since the attempt began may be as dead, and to try them
+ * one by one would cost a deadline each.
+ */
+static void distrust_idle(struct http_call *call)
+{
+	if (buf_len(&call->reply) == 0 && call->head_len == 0 && http_handle_met_kept(&call->handle))
+		http_multi_distrust(call->http->multi, call->attempt_ms);
 }
 
 /* Frees a call that is in no list any more. */
@@ -215,7 +254,8 @@ static void call_finish(struct http_call *call, struct http_reply *reply)
 
 static void call_finish_without_reply(struct http_call *call, enum http_outcome outcome)
 {
-	struct http_reply reply = { .outcome = outcome };
+	struct http_reply reply = { .outcome = outcome,
+		.why = outcome == HTTP_DEADLINE ? too_late : http_outcome_name(outcome) };
 
 	if (call->state != CALL_RUNNING)
 		log_request(call->number, "%s: %s, and it was not sent", call->name, http_outcome_name(outcome));
@@ -253,6 +293,10 @@ static void call_timer(evutil_socket_t fd, short what, void *arg)
 		if (now - call->attempt_ms >= (uint64_t)http->settings.connect_timeout_ms &&
 		    buf_len(&call->reply) == 0)
 			call_address(call)->failed_ms = now;
+		if (now - call->attempt_ms >= SILENCE_MS)
+			distrust_idle(call);
+		if (call->class == CLASS_OWN_CONNECTION)
+			note_address(call, too_late);
 		attempt_end(call, 0, http_outcome_name(HTTP_DEADLINE));
 	}
 	call_finish_without_reply(call, HTTP_DEADLINE);
@@ -284,21 +328,28 @@ static size_t read_body(char *out, size_t size, size_t count, void *arg)
 
 /*
  * Gets the lines of the reply's head one by one. If the connection is closed before the last of them curl reports
- * CURLE_OK, the status and an empty body. So the head's end, an empty line, must be seen here.
+ * CURLE_OK, the status and an empty body. So the head's end, an empty line, must be seen here. Another head begins
+ * with another status line; the lines of a trailer, which follow the last chunk, come here too and begin none.
  */
 static size_t read_head_line(char *line, size_t size, size_t count, void *arg)
 {
 	struct http_call *call = arg;
+	size_t len = size * count;
 
-	if (size * count > 0)
-		call->head_whole = line[0] == '\r' || line[0] == '\n';
+	call->head_len += len;
+	if (call->head_len > HEAD_MAX)
+		return CURL_WRITEFUNC_ERROR;
+	if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+		call->head_whole = true;
+	else if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		call->head_whole = false;
 	/*
 	 * Curl sends no more of a request that was refused, but if the source is paused it does not end the
 	 * transfer either (curl 7.88.1).
 	 */
 	if (call->head_whole && call->stream.source != NULL && http_handle_status(&call->handle) >= 300)
 		http_resume(call);
-	return size * count;
+	return len;
 }
 
 static size_t write_reply(char *data, size_t size, size_t count, void *arg)
@@ -352,12 +403,15 @@ static int attempt_start(struct http_call *call)
 		return -1;
 	easy = handle->easy;
 	call->head_whole = false;
+	call->head_len = 0;
 	if (set_bodies(call) < 0 || curl_easy_setopt(easy, CURLOPT_PRIVATE, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, read_head_line) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, call) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, write_reply) != CURLE_OK ||
 	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) != CURLE_OK ||
-	    (call->retried && http_handle_fresh(handle) < 0) || http_multi_add(http->multi, easy) < 0) {
+	    ((call->retried || call->class == CLASS_OWN_CONNECTION) &&
+		http_handle_fresh(handle, call->class == CLASS_OWN_CONNECTION) < 0) ||
+	    http_multi_add(http->multi, easy) < 0) {
 		http_handle_end(handle, &http->handles, false);
 		return -1;
 	}
@@ -414,14 +468,26 @@ static void transfer_done(struct http_call *call, CURLcode code)
 {
 	struct http_reply reply = { .outcome = HTTP_INTERNAL };
 	struct http_address *address = call_address(call);
+	bool own = call->class == CLASS_OWN_CONNECTION;
+	char why[WHY_SIZE];
 
 	reply.status = http_handle_status(&call->handle);
 	reply.retry_after_ms = http_handle_retry_after_ms(&call->handle);
 	note_sent(call);
 	if (code == CURLE_OK && (!call->head_whole || reply.status < 200))
 		code = CURLE_PARTIAL_FILE;
-	if (!call->no_memory)
+	if (call->head_len > HEAD_MAX)
+		reply.outcome = HTTP_HEAD_TOO_LONG;
+	else if (!call->no_memory)
 		reply.outcome = http_handle_outcome(code, call->sent);
+	if (reply.outcome == HTTP_BROKEN)
+		distrust_idle(call);
+	if (reply.outcome != HTTP_REPLY) {
+		http_handle_why(&call->handle, code, why, sizeof(why));
+		reply.why = why;
+	}
+	if (reply.outcome == HTTP_REPLY || reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS || own)
+		note_address(call, reply.why);
 	attempt_end(call, reply.outcome == HTTP_REPLY ? reply.status : 0, http_outcome_name(reply.outcome));
 
 	if (reply.outcome == HTTP_CONNECT || reply.outcome == HTTP_TLS)
@@ -557,7 +623,10 @@ static int call_init(struct http_call *call, struct http *http, const struct htt
 	call->http = http;
 	call->name = request->name;
 	call->number = request->number;
-	call->class = request->stream != NULL ? CLASS_STREAM : request->urgent ? CLASS_URGENT : CLASS_ORDINARY;
+	call->class = request->stream != NULL ? CLASS_STREAM
+	    : request->own_connection         ? CLASS_OWN_CONNECTION
+	    : request->urgent                 ? CLASS_URGENT
+					      : CLASS_ORDINARY;
 	if (request->stream != NULL)
 		call->stream = *request->stream;
 	call->is_post = request->method == HTTP_POST;

@@ -92,19 +92,22 @@ struct http_request {
 	const struct http_stream *stream; /* copied; NULL: none. A stream does not queue behind other requests */
 	uint64_t deadline_ms; /* of clock_now_ms(); CLOCK_NEVER: there is none, the owner cancels if need be */
 	bool urgent;          /* the request, such as a login, does not queue behind ordinary ones */
-	const char *node;     /* "https://host:port", the only node to try; NULL: the addresses. Copied */
-	size_t arg_size;      /* not 0: done gets a copy of this many bytes at arg, instead of arg */
+	/* the request queues behind none, takes no connection that was used before, and leaves none to others */
+	bool own_connection;
+	const char *node; /* "https://host:port", the only node to try; NULL: the addresses. Copied */
+	size_t arg_size;  /* not 0: done gets a copy of this many bytes at arg, instead of arg */
 };
 
 enum http_outcome {
 	HTTP_REPLY, /* a whole reply came: status, body */
 	/* no connection (refused, no route, unknown name, timeout of connecting); nothing was sent */
 	HTTP_CONNECT,
-	HTTP_TLS,      /* the server's certificate or the handshake was refused; nothing was sent */
-	HTTP_DEADLINE, /* the deadline passed */
-	HTTP_BROKEN,   /* the connection broke, or what came is not HTTP, or the reply was cut short */
-	HTTP_TOO_BIG,  /* the reply is larger than HTTP_REPLY_MAX */
-	HTTP_INTERNAL  /* no memory, a mistake in the use of curl, or request->node is no address */
+	HTTP_TLS,           /* the server's certificate or the handshake was refused; nothing was sent */
+	HTTP_DEADLINE,      /* the deadline passed */
+	HTTP_BROKEN,        /* the connection broke, or what came is not HTTP, or the reply was cut short */
+	HTTP_TOO_BIG,       /* the reply's body is larger than HTTP_REPLY_MAX */
+	HTTP_HEAD_TOO_LONG, /* the reply's head or trailer is longer than any that OpenBao sends */
+	HTTP_INTERNAL       /* no memory, a mistake in the use of curl, or request->node is no address */
 };
 
 const char *http_outcome_name(enum http_outcome outcome);
@@ -117,6 +120,11 @@ struct http_reply {
 	int status; /* 0: not known */
 	const char *body; /* HTTP_REPLY: valid until the callback returns, wiped afterwards */
 	size_t body_len;
+	/*
+	 * Why there is no whole reply, in the library's own words, which name the host: for the log alone. Valid
+	 * until the callback returns. NULL: HTTP_REPLY.
+	 */
+	const char *why;
 	uint64_t retry_after_ms; /* from the Retry-After header; 0: absent, or not a number of seconds */
 };
 

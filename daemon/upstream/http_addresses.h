@@ -6,6 +6,7 @@
 #define HTTP_ADDRESSES_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct http_address {
 	CURLU *url;         /* scheme, host and port, parsed once for all requests */
 	char *text;         /* "https://host:port" with the configured host, for http_addresses_find */
 	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
+	bool away;          /* it is logged that this address is not reached, and not yet that it is again */
 	uint64_t failed_ms; /* when it last failed; 0: it has worked since, or never failed */
 };
 

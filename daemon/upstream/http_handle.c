@@ -4,10 +4,13 @@
  */
 #include "daemon/upstream/http_handle.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/secmem.h"
 
@@ -119,9 +122,32 @@ void http_handle_headers_free(struct curl_slist *list)
 	}
 }
 
+/* Tells whether curl has made no connection for the request, but has taken one that was used before. */
+static bool is_used_connection(CURL *easy)
+{
+	long made = 0;
+
+	return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
+}
+
 /*
- * Counts that curl has a connection for the request. Before this runs curl_easy_getinfo() gives values of the
- * handle's last request, not of this one.
+ * Tells whether the connection, which was used before, has ended meanwhile, or has something to read that nobody
+ * asked for, such as the end of TLS. Curl looks for that itself, but 8.23 does so at most once a second.
+ */
+static bool has_ended(CURL *easy)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	char byte;
+
+	if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD)
+		return false;
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+/*
+ * Counts that curl has a connection for the request, and breaks off if it is no good: so a POST goes to another
+ * one, as nothing of it was sent. Before this runs curl_easy_getinfo() gives values of the handle's last request,
+ * not of this one.
  */
 static int about_to_send(void *arg, char *there, char *here, int port_there, int port_here)
 {
@@ -131,6 +157,8 @@ static int about_to_send(void *arg, char *there, char *here, int port_there, int
 	(void)here;
 	(void)port_there;
 	(void)port_here;
+	if (is_used_connection(handle->easy) && has_ended(handle->easy))
+		return CURL_PREREQFUNC_ABORT;
 	handle->attempts++;
 	return CURL_PREREQFUNC_OK;
 }
@@ -255,6 +283,7 @@ int http_handle_init(struct http_handle *handle, const struct http_handle_settin
 	failed = set_target(easy, address, path);
 	SET(CURLOPT_BUFFERSIZE, buffer_size(handles));
 	SET(CURLOPT_PREREQDATA, handle);
+	SET(CURLOPT_ERRORBUFFER, handle->words);
 	SET(CURLOPT_HTTPHEADER, headers);
 	if (address->connect_to != NULL) {
 		handle->connect_to = curl_slist_append(NULL, address->connect_to);
@@ -311,10 +340,16 @@ int http_handle_unbounded(struct http_handle *handle)
 	return failed ? -1 : 0;
 }
 
-int http_handle_fresh(struct http_handle *handle)
+int http_handle_fresh(struct http_handle *handle, bool only)
 {
+	CURL *easy = handle->easy;
+	bool failed = false;
+
 	handle->plain = false;
-	return curl_easy_setopt(handle->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK ? 0 : -1;
+	SET(CURLOPT_FRESH_CONNECT, 1L);
+	if (only)
+		SET(CURLOPT_FORBID_REUSE, 1L);
+	return failed ? -1 : 0;
 }
 
 /* Clears the options that point to what the handle does not own and the caller is about to free. */
@@ -326,6 +361,7 @@ static bool clear_borrowed(CURL *easy)
 	SET(CURLOPT_HTTPHEADER, (struct curl_slist *)NULL);
 	SET(CURLOPT_CONNECT_TO, (struct curl_slist *)NULL);
 	SET(CURLOPT_PREREQDATA, NULL);
+	SET(CURLOPT_ERRORBUFFER, NULL);
 	SET(CURLOPT_HEADERDATA, NULL);
 	SET(CURLOPT_WRITEDATA, NULL);
 	SET(CURLOPT_PRIVATE, NULL);
@@ -366,6 +402,12 @@ bool http_handle_sent(const struct http_handle *handle)
 	return curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &size) != CURLE_OK || size > 0;
 }
 
+bool http_handle_met_kept(const struct http_handle *handle)
+{
+	/* Curl only sends a request twice if the first connection was a used one. */
+	return handle->attempts > 1 || (handle->attempts == 1 && is_used_connection(handle->easy));
+}
+
 enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 {
 	switch (code) {
@@ -395,6 +437,15 @@ enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 	case CURLE_USE_SSL_FAILED:
 		return sent ? HTTP_BROKEN : HTTP_TLS;
 	case CURLE_OUT_OF_MEMORY:
+		/*
+		 * Curl 7.88.1 says so, too, of a line of the head or trailer that is longer than it takes. When a
+		 * reply can have begun this is by far the likelier reason.
+		 */
+		return sent ? HTTP_HEAD_TOO_LONG : HTTP_INTERNAL;
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE:
+		return sent ? HTTP_HEAD_TOO_LONG : HTTP_INTERNAL;
+#endif
 	case CURLE_FAILED_INIT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
 	case CURLE_UNKNOWN_OPTION:
@@ -404,6 +455,20 @@ enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 	default:
 		return HTTP_BROKEN;
 	}
+}
+
+void http_handle_why(const struct http_handle *handle, CURLcode code, char *text, size_t size)
+{
+	const char *words = handle->words[0] != '\0' ? handle->words : curl_easy_strerror(code);
+	long number = 0;
+
+	/* Curl 7.88.1 does not say whether a connection was refused or found no route. */
+	if (code == CURLE_COULDNT_CONNECT)
+		(void)curl_easy_getinfo(handle->easy, CURLINFO_OS_ERRNO, &number);
+	if (number != 0)
+		snprintf(text, size, "%s (%s)", words, strerror((int)number));
+	else
+		snprintf(text, size, "%s", words);
 }
 
 int http_handle_status(const struct http_handle *handle)

@@ -54,7 +54,8 @@ void http_handles_note_reply(struct http_handles *handles, size_t len);
 struct http_handle {
 	CURL *easy;
 	struct curl_slist *connect_to;
-	bool plain;        /* the attempt is a plain GET, so the handle may be used again */
+	bool plain;                  /* the attempt is a plain GET, so the handle may be used again */
+	char words[CURL_ERROR_SIZE]; /* curl's, on why the transfer failed; "": none */
 	unsigned attempts; /* how often curl was about to send; twice if a used connection turned out to be dead */
 };
 int http_handle_init(struct http_handle *handle, const struct http_handle_settings *settings,
@@ -71,8 +72,11 @@ int http_handle_post(struct http_handle *handle, int64_t len, curl_read_callback
 /* Allows a reply of any length, for a reader that takes it piece by piece. 0; or -1: no memory. */
 int http_handle_unbounded(struct http_handle *handle);
 
-/* Keeps the attempt from using a connection that was used before. 0; or -1: no memory. */
-int http_handle_fresh(struct http_handle *handle);
+/*
+ * Keeps the attempt from using a connection that was used before. only: and others from using this one. 0; or -1:
+ * no memory.
+ */
+int http_handle_fresh(struct http_handle *handle, bool only);
 
 /*
  * Ends the attempt: frees the handle, or if got_reply, a whole reply came, may put it among the idle ones. It must
@@ -83,8 +87,14 @@ void http_handle_end(struct http_handle *handle, struct http_handles *handles, b
 /* Tells whether a byte of the request has been handed to the connection. */
 bool http_handle_sent(const struct http_handle *handle);
 
+/* Tells whether the request was handed to a connection that others had used before. */
+bool http_handle_met_kept(const struct http_handle *handle);
+
 /* Translates the end of a transfer; sent: as in struct http_reply. */
 enum http_outcome http_handle_outcome(CURLcode code, bool sent);
+
+/* Writes why the transfer failed with code to text, in words of curl, OpenSSL and the system. */
+void http_handle_why(const struct http_handle *handle, CURLcode code, char *text, size_t size);
 
 /* Gives the reply's HTTP status; 0: none has come. */
 int http_handle_status(const struct http_handle *handle);

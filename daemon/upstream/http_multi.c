@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/table.h"
 
 struct http_multi {
@@ -32,8 +33,9 @@ struct http_multi {
 struct watch {
 	struct http_multi *m;
 	int fd;
-	bool idle;     /* its connection is between two requests */
-	short watched; /* what event waits for */
+	bool idle;        /* its connection is between two requests */
+	uint64_t idle_ms; /* since when: its latest sign of life */
+	short watched;    /* what event waits for */
 	struct event event;
 	UT_hash_handle hh;
 };
@@ -77,6 +79,23 @@ static bool has_input(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
+/* Has curl not use an idle connection any more: it does not take one that is shut down. */
+static void end_idle(struct watch *watch)
+{
+	shutdown(watch->fd, SHUT_RDWR);
+	watch_set(watch, 0);
+}
+
+void http_multi_distrust(struct http_multi *m, uint64_t at_ms)
+{
+	struct watch *watch, *next;
+
+	HASH_ITER(hh, m->watches, watch, next) {
+		if (watch->idle && watch->idle_ms <= at_ms)
+			end_idle(watch);
+	}
+}
+
 static void socket_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *watch = arg;
@@ -84,15 +103,12 @@ static void socket_ready(evutil_socket_t fd, short what, void *arg)
 	int mask = ((what & EV_READ) ? CURL_CSELECT_IN : 0) | ((what & EV_WRITE) ? CURL_CSELECT_OUT : 0), running;
 
 	if (watch->idle) {
-		if (!has_input(fd))
-			return;
 		/*
 		 * The server has closed the connection, or sent what nobody asked for. Curl 7.88.1 would take that
-		 * for the answer to the next request, and the true answer for that of the one after it. It does
-		 * not use a connection that is shut down.
+		 * for the answer to the next request, and the true answer for that of the one after it.
 		 */
-		shutdown(fd, SHUT_RDWR);
-		watch_set(watch, 0);
+		if (has_input(fd))
+			end_idle(watch);
 		return;
 	}
 	/*
@@ -177,6 +193,8 @@ static int curl_wants_socket(CURL *easy, curl_socket_t fd, int what, void *arg, 
 	if (watch == NULL)
 		return 0;
 	watch->idle = what == CURL_POLL_REMOVE && watch->watched == EV_READ && m->ops.is_whole(m->arg, easy);
+	if (watch->idle)
+		watch->idle_ms = clock_now_ms();
 	if (what != CURL_POLL_REMOVE)
 		watch_set(watch,
 		    (short)(((what & CURL_POLL_IN) ? EV_READ : 0) | ((what & CURL_POLL_OUT) ? EV_WRITE : 0)));

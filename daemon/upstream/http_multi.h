@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct event_base;
 struct http_multi;
@@ -31,6 +32,12 @@ struct http_multi *http_multi_new(struct event_base *base, long connections, con
 
 /* Frees; all transfers must have been removed. NULL: does nothing. */
 void http_multi_free(struct http_multi *m);
+
+/*
+ * Ends the idle connections that have carried no answer after at_ms, of clock_now_ms(). Each transfer from now on
+ * gets one that has, or a new one.
+ */
+void http_multi_distrust(struct http_multi *m, uint64_t at_ms);
 
 /* Adds a transfer, which begins from the loop. 0, or -1: no memory. */
 int http_multi_add(struct http_multi *m, CURL *easy);

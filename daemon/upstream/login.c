@@ -683,6 +683,7 @@ void login_status(const struct login *login, struct login_status *ret)
 	*ret = (struct login_status){
 		.state = lease->state,
 		.health = health_state(login->health),
+		.namespace_closed = api_namespace_closed(login->api),
 		.ready = lease_live(lease, now),
 		.reason = login->reason.text,
 		.lease_left_ms = lease_live(lease, now) ? from_now(lease->expires, now) : 0,

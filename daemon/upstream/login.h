@@ -83,11 +83,12 @@ void login_afresh(struct login *login);
 struct login_status {
 	enum lease_state state;
 	enum health_state health;
-	bool ready;               /* a live token is held */
-	const char *reason;       /* why the last login failed; "": it worked, or there was none */
-	uint64_t lease_left_ms;   /* CLOCK_NEVER: the token does not expire; 0: there is no token */
-	uint64_t next_renewal_ms; /* from now; CLOCK_NEVER: none is planned */
-	uint64_t next_login_ms;   /* from now; CLOCK_NEVER: none is planned */
+	const char *namespace_closed; /* "sealed" or "locked"; NULL: the namespace is open */
+	bool ready;                   /* a live token is held */
+	const char *reason;           /* why the last login failed; "": it worked, or there was none */
+	uint64_t lease_left_ms;       /* CLOCK_NEVER: the token does not expire; 0: there is no token */
+	uint64_t next_renewal_ms;     /* from now; CLOCK_NEVER: none is planned */
+	uint64_t next_login_ms;       /* from now; CLOCK_NEVER: none is planned */
 	uint64_t logins, login_failures, renewals, renewal_failures;
 };
 

@@ -30,6 +30,8 @@ def test_the_leak_hunt_allows_the_address_in_one_line_of_a_daemons_log(tmp_path)
     assert run.leaks() == []
     log.write_text(f"serving from http://{host}:8200\ncould not resolve {host}\n")
     assert len(run.leaks()) == 1
+    log.write_text(f"serving from http://{host}:8200\nT warning: OpenBao at http://{host}:8200 is not reached: no {host}\n")
+    assert run.leaks() == []
     log.unlink()
     run.record("replies", host)
     assert len(run.leaks()) == 1

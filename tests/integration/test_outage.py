@@ -1,12 +1,14 @@
 """OpenBao is away, comes back, is sealed, is frozen: the daemon stays, says so, and serves again by itself."""
 
+import re
+import threading
 import time
 
 import pytest
 
 from harness import process
 from harness.bao import Admin, RaftServer
-from harness.load import Steady
+from harness.load import Steady, parallel
 
 
 def test_openbao_down_at_start_then_up(daemon, site, proxy):
@@ -171,3 +173,55 @@ def test_an_outage_is_told_once_in_the_log(daemon, site, proxy):
     assert 1 <= len(d.log.splitlines()) - before < 12
     proxy.accept()
     d.wait_log("(?i)answers again|is back|answers")
+
+
+@pytest.mark.parametrize("kept", [4, 16])
+def test_connections_that_died_without_a_word_are_no_outage(daemon, site, proxy, kept):
+    d = daemon(site.settings(proxy.port))
+    assert d.get(site.mount, "a").code == "not_found"
+    gate = threading.Event()
+    held = proxy.fault("hold", gate=gate, path="/data/held", times=kept)
+    threading.Thread(target=lambda: (process.wait_until(lambda: held.hits == kept, 20, "all have come"), gate.set())).start()
+    replies = parallel(kept, lambda i: d.get(site.mount, f"held/{i}"))
+    assert {r.code for r in replies} == {"not_found"}
+    assert len(proxy.idle_connections()) >= kept
+    proxy.forget_all()
+    forgotten = time.monotonic()
+    assert d.get(site.mount, "a", timeout_ms=1000).code == "timeout"
+    served = 0
+    while served < 10:
+        served = served + 1 if d.get(site.mount, "a", timeout_ms=1000).code == "not_found" else 0
+    assert time.monotonic() - forgotten < 4
+    assert d.status()["upstream"]["state"] == "up"
+    assert "does not answer" not in d.log
+
+
+def test_the_log_says_where_and_why_openbao_is_not_reached_and_not_again_and_again(daemon, site, proxy):
+    proxy.refuse()
+    d = daemon(site.settings(proxy.port), wait="socket")
+    d.wait_log("OpenBao does not answer")
+    time.sleep(6)
+    address = f"http://{site.host}:{proxy.port}"
+    (line,) = [line for line in d.log.splitlines() if "is not reached" in line]
+    assert f"warning: OpenBao at {address} is not reached: " in line and "(Connection refused)" in line
+    assert d.log.count("OpenBao does not answer") == 1
+    proxy.accept()
+    d.wait_ready(10)
+    assert d.log.count(f"OpenBao at {address} is reached again") == 1
+    assert re.search(f"OpenBao answers again after [0-9.]+ s, at {address}\n", d.log)
+
+
+def test_a_name_that_is_not_found_is_told_so(daemon, site):
+    d = daemon(site.settings(openbao={"address": "https://no-such-name.invalid:8200"}), wait="socket")
+    d.wait_log("warning: OpenBao at https://no-such-name.invalid:8200 is not reached: Could not resolve host")
+
+
+def test_a_dead_second_node_is_told_once(daemon, site, new_proxy):
+    dead, good = new_proxy(site.server.port), new_proxy(site.server.port)
+    dead.refuse()
+    addresses = [f"http://{site.host}:{p.port}" for p in (dead, good)]
+    d = daemon(site.settings(openbao={"address": addresses}))
+    for _ in range(20):
+        assert d.get(site.mount, "a").code == "not_found"
+    assert d.log.count(f"warning: OpenBao at {addresses[0]} is not reached: ") == 1
+    assert "does not answer" not in d.log and f"{addresses[1]} is" not in d.log

@@ -57,6 +57,7 @@ static struct answer_on_path *find_or_add(struct fakebao_table *t, const char *p
 	a = &t->paths[t->npaths++];
 	snprintf(a->path, sizeof(a->path), "%s", path);
 	a->status = 404;
+	snprintf(a->body, sizeof(a->body), "{\"errors\":[]}");
 	return a;
 }
 

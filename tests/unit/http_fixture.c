@@ -139,6 +139,7 @@ void fixture_done(void *arg, const struct http_reply *reply)
 	result->status = reply->status;
 	result->retry_after_ms = reply->retry_after_ms;
 	result->ended_ms = clock_now_ms();
+	snprintf(result->why, sizeof(result->why), "%s", reply->why != NULL ? reply->why : "");
 	if (reply->body == NULL)
 		return;
 	result->body = calloc(1, reply->body_len + 1);

@@ -29,6 +29,7 @@ struct result {
 	bool sent;
 	int status;
 	char *body; /* a copy, NUL-terminated */
+	char why[400];
 	size_t body_len;
 	uint64_t retry_after_ms;
 	uint64_t ended_ms;

@@ -17,7 +17,8 @@ static void test_addresses_are_taken_without_the_slash_at_their_end(void **state
 {
 	static const char *const good[] = { "http://127.0.0.1:8200", "https://bao.internal",
 		"https://bao-1.internal:8200", "http://localhost:1", "https://[::1]:8200", "https://[2001:db8::1]",
-		"https://bao_1:65535", "https://a.b.c.d1", "https://10.0.0.1", "http://xn--bcher-kva.example" };
+		"https://bao_1:65535", "https://a.b.c.d1", "https://10.0.0.1", "http://xn--bcher-kva.example",
+		"https://bao.internal.", "https://bao.internal.:8200", "http://bao." };
 	char with_slash[80], *address = NULL;
 	struct error why;
 
@@ -44,9 +45,10 @@ static void test_addresses_with_anything_else_are_refused_and_not_quoted(void **
 		"https://canary/?x", "https://canary#x", "https://canary:1#x", "https://can ary",
 		"https://canary ", " https://canary", "https://canary\r\nX: y", "https://canary\n",
 		"https://canary\x7f", "https://canary\\x", "https://can%41ry", "https://\303\274ber",
-		"https://canary..x", "https://.canary", "https://canary.", "https://[::1", "https://::1",
-		"https://[::g]", "https://[]", "https://[canary]", "https://[127.0.0.1]",
-		"https://[fe80::1%25eth0]", "https://[::1]x", "https://[::1]:", "https://1.2.3",
+		"https://canary..x", "https://.canary", "https://canary..", "https://.",
+		"https://canary.:", "https://[::1", "https://::1", "https://[::g]", "https://[]",
+		"https://[canary]", "https://[127.0.0.1]", "https://[fe80::1%25eth0]", "https://[::1]x",
+		"https://[::1]:", "https://1.2.3", "https://1.2.3.4.", "https://[::1.]", "https://canary.0x7f.",
 		"https://1.2.3.4.5", "https://256.0.0.1", "https://1", "https://010.0.0.1", "https://0x7f.0.0.0x1",
 		"https://canary:80:80", "https://[::1]:80]" };
 	struct error why;
@@ -73,6 +75,10 @@ static void test_hosts_longer_than_a_name_can_be_are_refused(void **state)
 	assert_int_equal(strlen(text + 8), 253);
 	assert_int_equal(address_parse(text, &address, &why), 0);
 	secmem_free(address);
+	strcat(text, ".");
+	assert_int_equal(address_parse(text, &address, &why), 0);
+	secmem_free(address);
+	text[8 + 253] = '\0';
 	strcat(text, "n");
 	assert_int_equal(address_parse(text, &address, &why), -1);
 	memset(text + 8, 'a', 64);
@@ -99,6 +105,7 @@ static void test_server_names_are_hosts(void **state)
 {
 	(void)state;
 	assert_true(address_is_host("bao.internal"));
+	assert_true(address_is_host("bao.internal."));
 	assert_true(address_is_host("10.0.0.1"));
 	assert_true(address_is_host("::1"));
 	assert_false(address_is_host("[::1]"));

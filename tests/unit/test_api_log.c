@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,7 @@
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 #include "tests/unit/fakebao.h"
+#include "tests/unit/http_fixture.h"
 
 #define SECRET "/v1/the-mount/data/the-path"
 
@@ -100,6 +102,43 @@ static void test_a_node_that_is_not_configured_is_not_named(void **state)
 	assert_int_equal(fakebao_logged(f, "127.0.0.1"), 0);
 }
 
+/* The second address answers each request, so that nobody asks for health; the log tells it nevertheless. */
+static void test_an_address_that_is_not_reached_is_told_once_with_the_reason(void **state)
+{
+	struct fakebao *f = *state;
+	char refusing[64], line[192];
+	char *addresses[] = { refusing, f->address };
+	const struct http_options options = { .addresses = addresses,
+		.naddresses = 2,
+		.connect_timeout_ms = 3000 };
+	struct error error;
+	struct http *http;
+	unsigned port, times;
+	int fd = fixture_refusing(&port);
+
+	snprintf(refusing, sizeof(refusing), "http://127.0.0.1:%u", port);
+	http = http_new(f->base, &options, &error);
+	assert_non_null(http);
+	for (int i = 0; i < 3; i++) {
+		const struct api_request request = { .deadline_ms = clock_now_ms() + 20000 };
+		struct api *api = api_new(http, NULL);
+
+		times = 0;
+		assert_non_null(api);
+		assert_non_null(api_ask(api, API_SNAPSHOT_SAVE, &request, on_answer, &times));
+		fakebao_until(f, times == 1);
+		http_address_failed(http, 1); /* the first address is tried before this one again */
+		api_free(api);
+	}
+	snprintf(line, sizeof(line),
+	    "warning: OpenBao at %s is not reached: Failed to connect to 127.0.0.1 port %u", refusing, port);
+	assert_int_equal(fakebao_logged(f, line), 1);
+	assert_int_equal(fakebao_logged(f, " (Connection refused)\n"), 1);
+	assert_int_equal(fakebao_logged(f, "\n"), 1);
+	http_free(http);
+	close(fd);
+}
+
 static void test_nothing_of_it_is_logged_at_info(void **state)
 {
 	struct fakebao *f = *state;
@@ -120,6 +159,8 @@ int main(void)
 		    fakebao_setup, fakebao_teardown),
 		cmocka_unit_test_setup_teardown(test_a_node_that_is_not_configured_is_not_named, fakebao_setup,
 		    fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_an_address_that_is_not_reached_is_told_once_with_the_reason,
+		    fakebao_setup, fakebao_teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_of_it_is_logged_at_info, fakebao_setup,
 		    fakebao_teardown),
 	};

@@ -161,15 +161,17 @@ static void test_deleted_and_destroyed_versions_are_told_with_their_number(void 
 /* A proxy's 404 page, or a mount that is gone, must not be taken for "there is no such secret". */
 static void test_other_404s_are_not_not_found(void **state)
 {
-	static const char *const bodies[] = { "", "<html>Not Found</html>", "{}", "{\"errors\":null}",
-		"{\"errors\":{}}", "{\"errors\":[\"\"]}", "{\"errors\":[],\"errors\":[]}",
-		ERRORS("no handler for route \\\"nope/data/a\\\". route entry not found."),
-		"{\"data\":{\"data\":null,\"metadata\":{}}}",
+	static const char *const foreign[] = { "", "<html>Not Found</html>", "{}", "{\"errors\":null}",
+		"{\"errors\":{}}", "{\"errors\":[],\"errors\":[]}", "{\"data\":{\"data\":null,\"metadata\":{}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}}}" };
+	static const char *const own[] = { "{\"errors\":[\"\"]}",
+		ERRORS("no handler for route \\\"nope/data/a\\\". route entry not found.") };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-		struct answer a = answers_read(GET, 404, bodies[i]);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		answers_expect_again(answers_read(GET, 404, foreign[i]), 100, CODE_UNAVAILABLE);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		struct answer a = answers_read(GET, 404, own[i]);
 
 		answers_expect_failed(a, CODE_UPSTREAM_ERROR, 404);
 		assert_true(a.odd);
@@ -241,8 +243,8 @@ static void test_other_answers_to_gets_are_upstream_errors(void **state)
 		answers_expect_failed(answers_read(GET, statuses[i], ERRORS("canary")), CODE_UPSTREAM_ERROR,
 		    statuses[i]);
 	assert_true(answers_read(GET, 302, "").odd);
-	assert_true(answers_read(GET, 405, "").odd);
-	assert_false(answers_read(GET, 500, "").odd);
+	assert_true(answers_read(GET, 405, ERRORS("unsupported operation")).odd);
+	assert_false(answers_read(GET, 500, ERRORS("internal error")).odd);
 }
 
 static void test_get_without_reply(void **state)
@@ -261,6 +263,7 @@ static void test_get_without_reply(void **state)
 	a = answers_none(GET, HTTP_TOO_BIG, true);
 	answers_expect_failed(a, CODE_TOO_LARGE, 0);
 	assert_false(a.unreachable);
+	answers_expect_failed(answers_none(GET, HTTP_HEAD_TOO_LONG, true), CODE_UPSTREAM_ERROR, 0);
 	answers_expect_failed(answers_none(GET, HTTP_INTERNAL, false), CODE_INTERNAL, 0);
 }
 
@@ -350,7 +353,10 @@ static void test_mount_refusals_and_failures(void **state)
 	answers_expect_again(read_mount(503, ERRORS("no active Vault instance found"), "secret"), 100,
 	    CODE_UNAVAILABLE);
 	answers_expect_failed(read_mount(503, ERRORS("Vault is sealed"), "secret"), CODE_SEALED, 503);
-	answers_expect_failed(read_mount(500, "", "secret"), CODE_UPSTREAM_ERROR, 500);
+	answers_expect_failed(read_mount(500, ERRORS("internal error"), "secret"), CODE_UPSTREAM_ERROR, 500);
+	for (int status = 400; status < 406; status++)
+		answers_expect_again(read_mount(status, "<html>default backend</html>", "secret"), 100,
+		    CODE_UNAVAILABLE);
 	classify_mount(&none, "secret", &a);
 	answers_expect_failed(a, CODE_UNAVAILABLE, 0);
 }
@@ -374,13 +380,15 @@ static void test_phrases_are_found(void **state)
 		    PHRASE_NAMESPACE_NOT_FOUND },
 		{ ERRORS("V\\u0061ult is sealed"), PHRASE_SEALED },
 		{ ERRORS("the Vault is sealed"), PHRASE_OTHER },
-		{ "{\"errors\":[[\"Vault is sealed\"]]}", PHRASE_OTHER },
-		{ "{\"errors\":\"Vault is sealed\"}", PHRASE_OTHER },
-		{ "{\"errors\":[\"Vault is sealed\"],\"errors\":[]}", PHRASE_OTHER },
-		{ "{\"errors\":[\"Vault is sealed\"]", PHRASE_OTHER },
-		{ "[\"Vault is sealed\"]", PHRASE_OTHER },
-		{ "Vault is sealed", PHRASE_OTHER },
-		{ "", PHRASE_OTHER },
+		{ "{\"errors\":[[\"Vault is sealed\"]]}", PHRASE_FOREIGN },
+		{ "{\"errors\":\"Vault is sealed\"}", PHRASE_FOREIGN },
+		{ "{\"errors\":[\"Vault is sealed\"],\"errors\":[]}", PHRASE_FOREIGN },
+		{ "{\"errors\":[\"Vault is sealed\"]", PHRASE_FOREIGN },
+		{ "[\"Vault is sealed\"]", PHRASE_FOREIGN },
+		{ "Vault is sealed", PHRASE_FOREIGN },
+		{ "", PHRASE_FOREIGN },
+		{ "{\"errors\":[]}", PHRASE_OTHER },
+		{ "{\"errors\":[null,1]}", PHRASE_FOREIGN },
 	};
 
 	(void)state;

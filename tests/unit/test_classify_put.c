@@ -48,6 +48,58 @@ static void test_sealed_is_told_at_once(void **state)
 	}
 }
 
+/*
+ * A service mesh, a firewall or the default page of an ingress. What they say of a token, a path or a mount is
+ * nothing that OpenBao has said; a write may have been passed on before its answer was replaced.
+ */
+static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
+{
+	static const char *const pages[] = { "", "RBAC: access denied", "<html><h1>403 Forbidden</h1></html>",
+		"{\"message\":\"Forbidden\"}", "{\"errors\":[{\"code\":1010}]}", "{\"errors\":null}",
+		"default backend - 404", "Client sent an HTTP request to an HTTPS server.\n" };
+	static const int statuses[] = { 400, 401, 403, 404, 405, 500 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++) {
+			struct answer a = answers_read(GET, statuses[k], pages[i]);
+
+			answers_expect_again(a, 100, CODE_UNAVAILABLE);
+			assert_int_equal(a.failure.status, 0); /* it is not OpenBao's */
+			assert_true(a.foreign);
+			a = answers_read(PUT, statuses[k], pages[i]);
+			answers_expect_failed(a, CODE_UNKNOWN_OUTCOME, 0);
+			assert_true(a.foreign);
+			a = answers_read(RESTORE, statuses[k], pages[i]);
+			answers_expect_failed(a, CODE_UNKNOWN_OUTCOME, 0);
+			a = answers_read(SAVE, statuses[k], pages[i]);
+			answers_expect_again(a, 100, CODE_UNAVAILABLE);
+		}
+	}
+}
+
+/* The phrases are those of OpenBao 2.7.2. Health is not asked: OpenBao is well, and the node not at fault. */
+static void test_a_closed_namespace_is_told_at_once_and_nothing_was_written(void **state)
+{
+	static const enum what both[] = { GET, PUT };
+	static const char locked[] = ERRORS(
+	    "API access to this namespace has been locked by an administrator - \\\"canary/\\\" must be "
+	    "unlocked to gain access.");
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct answer a = answers_read(both[i], 503, ERRORS("namespace is sealed"));
+
+		answers_expect_failed(a, CODE_SEALED, 503);
+		assert_string_equal(a.failure.message, "the namespace is sealed in OpenBao");
+		assert_false(a.unreachable);
+		a = answers_read(both[i], 503, locked);
+		answers_expect_failed(a, CODE_SEALED, 503);
+		assert_string_equal(a.failure.message, "the namespace is locked in OpenBao");
+		assert_false(a.unreachable);
+	}
+}
+
 static void test_denied_tells_wrapped_from_unwrapped(void **state)
 {
 	static const struct {
@@ -61,8 +113,7 @@ static void test_denied_tells_wrapped_from_unwrapped(void **state)
 		      "path \\\"nope/\\\""),
 		    true },
 		{ ERRORS("2 errors occurred:\\n\\t* permission denied\\n\\t* invalid token\\n\\n"), false },
-		{ "<html>Forbidden</html>", false },
-		{ "", false },
+		{ ERRORS("something else"), false },
 	};
 	static const enum what both[] = { GET, PUT };
 
@@ -161,7 +212,7 @@ static void test_puts_that_were_not_done(void **state)
 	answers_expect_failed(answers_read(PUT, 404, NONE), CODE_UPSTREAM_ERROR, 404);
 	assert_true(answers_read(PUT, 404, NONE).odd);
 	answers_expect_failed(answers_read(PUT, 405, ERRORS("unsupported operation")), CODE_UPSTREAM_ERROR, 405);
-	assert_true(answers_read(PUT, 405, "").odd);
+	assert_true(answers_read(PUT, 405, ERRORS("unsupported operation")).odd);
 	answers_expect_failed(answers_read(PUT, 413, ERRORS("http: request body too large")), CODE_TOO_LARGE, 413);
 	answers_expect_failed(
 	    answers_read(PUT, 500,
@@ -212,12 +263,12 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 		{ 299, PUT_OK },
 		{ 302, "" },
 		{ 307, "" },
-		{ 401, "" },
-		{ 408, "" },
-		{ 409, "" },
-		{ 412, "" },
-		{ 418, "" },
-		{ 500, "" },
+		{ 401, ERRORS("canary") },
+		{ 408, ERRORS("canary") },
+		{ 409, ERRORS("canary") },
+		{ 412, ERRORS("canary") },
+		{ 418, ERRORS("canary") },
+		{ 500, ERRORS("canary") },
 		{ 500, ERRORS("internal error") },
 		{ 500, ERRORS("1 error occurred:\\n\\t* internal error\\n\\n") },
 		{ 500, ERRORS("active context canceled after getting state lock") },
@@ -249,7 +300,7 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 static void test_put_without_reply_is_unknown_only_if_something_was_sent(void **state)
 {
 	static const enum http_outcome outcomes[] = { HTTP_CONNECT, HTTP_TLS, HTTP_DEADLINE, HTTP_BROKEN,
-		HTTP_TOO_BIG, HTTP_INTERNAL };
+		HTTP_TOO_BIG, HTTP_HEAD_TOO_LONG, HTTP_INTERNAL };
 	struct answer a;
 
 	(void)state;
@@ -267,6 +318,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_connection_is_unavailable),
 		cmocka_unit_test(test_sealed_is_told_at_once),
+		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
+		cmocka_unit_test(test_a_closed_namespace_is_told_at_once_and_nothing_was_written),
 		cmocka_unit_test(test_denied_tells_wrapped_from_unwrapped),
 		cmocka_unit_test(test_rate_limit_waits_as_long_as_openbao_says),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),

@@ -294,13 +294,36 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 500, ERRORS("invalid role or secret ID")), CONTROL_FAILED);
 	expect(read_reply(control_login, 400, ERRORS("missing role_id")), CONTROL_FAILED);
 	expect(read_reply(control_login, 403, ERRORS("permission denied")), CONTROL_DENIED);
-	expect(read_reply(control_login, 403, "<html>"), CONTROL_DENIED);
+	expect(read_reply(control_login, 403, ERRORS("something else")), CONTROL_DENIED);
 	expect(read_reply(control_login, 403, ERRORS("namespace not found")), CONTROL_DENIED);
 	expect(read_reply(control_login, 404, ERRORS("namespace not found")), CONTROL_FAILED);
+	expect(read_reply(control_login, 503, ERRORS("namespace is sealed")), CONTROL_FAILED);
 	expect(read_reply(control_login, 404, ERRORS("no handler for route")), CONTROL_FAILED);
 	expect(read_reply(control_login, 429, ""), CONTROL_FAILED);
-	expect(read_reply(control_login, 500, ""), CONTROL_FAILED);
+	expect(read_reply(control_login, 500, ERRORS("internal error")), CONTROL_FAILED);
 	expect(read_reply(control_login, 302, ""), CONTROL_FAILED);
+}
+
+/* A token, or a try that counts towards a lockout, is lost by OpenBao's own word only. */
+static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
+{
+	static void (*const readers[])(const struct http_reply *, struct control *) = { control_login,
+		control_renew, control_lookup, control_plain, control_wrapping, control_unwrap, control_leader };
+	static const char *const pages[] = { "", "RBAC: access denied", "<html>403</html>",
+		"{\"message\":\"Forbidden\"}", "{\"errors\":[{\"code\":1010}]}" };
+	static const int statuses[] = { 400, 401, 403, 404, 405, 500 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		for (size_t k = 0; k < sizeof(pages) / sizeof(pages[0]); k++) {
+			for (size_t n = 0; n < sizeof(statuses) / sizeof(statuses[0]); n++) {
+				struct control c = read_reply(readers[i], statuses[n], pages[k]);
+
+				assert_true(c.foreign);
+				expect(c, CONTROL_UNREACHABLE);
+			}
+		}
+	}
 }
 
 static void test_refused_kubernetes_logins_say_why(void **state)
@@ -371,6 +394,7 @@ static void test_no_answer_and_not_now_are_unreachable(void **state)
 	assert_true(c.tls);
 	expect(c, CONTROL_UNREACHABLE);
 	expect(read_none(control_login, HTTP_TOO_BIG), CONTROL_FAILED);
+	expect(read_none(control_login, HTTP_HEAD_TOO_LONG), CONTROL_FAILED);
 	expect(read_none(control_login, HTTP_INTERNAL), CONTROL_FAILED);
 }
 
@@ -476,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_wrapping_lookup_gives_the_creation_path),
 		cmocka_unit_test(test_used_up_wrapping_token_is_told_as_such),
 		cmocka_unit_test(test_rejected_credentials_are_told_from_other_refusals),
+		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
 		cmocka_unit_test(test_refused_kubernetes_logins_say_why),
 		cmocka_unit_test(test_no_answer_and_not_now_are_unreachable),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -112,7 +113,8 @@ static void test_who_watches_is_told_of_each_change_once(void **state)
 	assert_int_equal(changes, 0); /* one lost request is no outage */
 	fakebao_until(f, health_state(w.health) == HEALTH_DOWN);
 	assert_int_equal(changes, 1);
-	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_HEALTH) == 2);
+	fakebao_pass(f, 50);
 	assert_int_equal(changes, 1);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_until(f, w.times == 1);
@@ -123,6 +125,7 @@ static void test_who_watches_is_told_of_each_change_once(void **state)
 static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 {
 	struct fakebao *f = *state;
+	char line[128];
 	struct watch w;
 
 	watch_begin(f, &w);
@@ -132,16 +135,40 @@ static void test_an_outage_is_told_once_polled_and_its_end_told(void **state)
 	assert_int_equal(fakebao_logged(f, "warning: OpenBao does not answer; asking again in "), 1);
 	health_failed(w.health);
 	assert_int_equal(health_state(w.health), HEALTH_DOWN);
-	fakebao_until(f, fakebao_logged(f, "info: OpenBao does not answer, still; asking again in ") == 1);
+	fakebao_until(f, fakebao_count(f, FAKEBAO_HEALTH) == 3);
 	assert_int_equal(w.times, 0);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	fakebao_until(f, w.times == 1);
 	assert_int_equal(health_state(w.health), HEALTH_UP);
-	assert_in_range(w.outage_ms, 2000, 9000);
+	assert_in_range(w.outage_ms, 3000, 13000);
 	assert_int_equal(fakebao_logged(f, "info: OpenBao answers again after "), 1);
-	assert_int_equal(fakebao_logged(f, "warning"), 1);
-	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), fakebao_logged(f, "asking again in ") + 1);
+	snprintf(line, sizeof(line), "warning: OpenBao at %s is not reached: Empty reply from server\n",
+	    f->address);
+	assert_int_equal(fakebao_logged(f, line), 1);
+	snprintf(line, sizeof(line), "info: OpenBao at %s is reached again\n", f->address);
+	assert_int_equal(fakebao_logged(f, line), 1);
+	assert_int_equal(fakebao_logged(f, "\n"), 4);
 	health_free(w.health);
+}
+
+static void test_an_outage_is_told_again_after_1_2_4_and_more_minutes(void **state)
+{
+	uint64_t after_ms = 60000, told[8] = { 0 };
+	size_t n = 0;
+
+	(void)state;
+	for (uint64_t outage_ms = 0; outage_ms < 20 * 60000; outage_ms += 2500) {
+		if (health_tells(&after_ms, outage_ms))
+			told[n++] = outage_ms;
+	}
+	assert_int_equal(n, 5);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(told[i], 60000 << i);
+	/* One that was not looked at for long is told once. */
+	after_ms = 60000;
+	assert_true(health_tells(&after_ms, 10 * 60000));
+	assert_false(health_tells(&after_ms, 10 * 60000 + 1));
+	assert_true(health_tells(&after_ms, 16 * 60000));
 }
 
 static void test_a_server_that_does_not_answer_is_given_up_after_three_seconds(void **state)
@@ -208,6 +235,26 @@ static void test_what_an_answer_to_the_question_means(void **state)
 		assert_int_equal(w.times, rows[i].means == HEALTH_UP ? 1 : 0);
 		health_free(w.health);
 	}
+}
+
+static void test_what_answers_in_front_of_openbao_is_told_once(void **state)
+{
+	struct fakebao *f = *state;
+	struct watch w;
+
+	watch_begin(f, &w);
+	fakebao_answer(f, FAKEBAO_HEALTH, 403, "<html>not for you</html>");
+	for (unsigned i = 1; i <= 3; i++) {
+		health_failed(w.health);
+		fakebao_until(f, w.times == i);
+	}
+	assert_int_equal(fakebao_logged(f, ": something in front of it answered, with HTTP status 403\n"), 1);
+	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
+	health_failed(w.health);
+	fakebao_until(f, w.times == 4);
+	assert_int_equal(fakebao_logged(f, " is fit again\n"), 1);
+	assert_int_equal(fakebao_logged(f, "\n"), 2);
+	health_free(w.health);
 }
 
 static void test_the_question_carries_no_token(void **state)
@@ -301,7 +348,8 @@ static void test_one_node_that_is_silent_is_no_outage_and_is_passed_over(void **
 	assert_int_equal(goes_to(nodes), 1);
 	assert_int_equal(health_state(w.health), HEALTH_UP);
 	assert_int_equal(w.times, 1);
-	assert_string_equal(fakebao_log(nodes), "");
+	assert_int_equal(fakebao_logged(nodes, "is not reached: no answer came in time\n"), 1);
+	assert_int_equal(fakebao_logged(nodes, "\n"), 1);
 	health_free(w.health);
 }
 
@@ -322,7 +370,7 @@ static void test_a_late_answer_of_one_node_does_not_decide_for_all(void **state)
 	health_failed(w.health);
 	fakebao_hold(&nodes[1], FAKEBAO_HEALTH, false);
 	fakebao_until(nodes, w.times == 2);
-	assert_string_equal(fakebao_log(nodes), "");
+	assert_int_equal(fakebao_logged(nodes, "does not answer"), 0);
 	health_free(w.health);
 }
 
@@ -338,6 +386,13 @@ static void test_one_node_that_is_sealed_is_no_outage_and_is_passed_over(void **
 	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_HEALTH) > 0 && health_state(w.health) == HEALTH_UP);
 	fakebao_pass(nodes, 50);
 	assert_int_equal(goes_to(nodes), 1);
+	health_failed(w.health);
+	fakebao_until(nodes, fakebao_count(&nodes[0], FAKEBAO_HEALTH) > 1);
+	fakebao_pass(nodes, 50);
+	assert_int_equal(fakebao_logged(nodes, " is not fit: OpenBao is sealed\n"), 1);
+	fakebao_answer(&nodes[0], FAKEBAO_HEALTH, 200, FAKEBAO_UP);
+	health_failed(w.health);
+	fakebao_until(nodes, fakebao_logged(nodes, " is fit again\n") == 1);
 	health_free(w.health);
 }
 
@@ -402,9 +457,11 @@ int main(void)
 		WITH_FAKEBAO(test_one_lost_request_is_no_outage),
 		WITH_FAKEBAO(test_questions_are_apart_when_requests_go_on_failing),
 		WITH_FAKEBAO(test_an_outage_is_told_once_polled_and_its_end_told),
+		cmocka_unit_test(test_an_outage_is_told_again_after_1_2_4_and_more_minutes),
 		WITH_FAKEBAO(test_a_server_that_does_not_answer_is_given_up_after_three_seconds),
 		WITH_FAKEBAO(test_sealed_and_not_initialized_are_named),
 		WITH_FAKEBAO(test_what_an_answer_to_the_question_means),
+		WITH_FAKEBAO(test_what_answers_in_front_of_openbao_is_told_once),
 		WITH_FAKEBAO(test_the_question_carries_no_token),
 		WITH_FAKEBAO(test_freeing_ends_the_polls),
 		WITH_FAKEBAO(test_freeing_ends_a_question),

@@ -128,6 +128,50 @@ static void test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through(v
 	result_free(&urgent);
 }
 
+static bool is_one(const void *arg)
+{
+	return *(const atomic_uint *)arg == 1;
+}
+
+static void test_a_call_with_a_connection_of_its_own_waits_for_nobody(void **state)
+{
+	struct server *server = server_start(play_hold, NULL, NULL);
+	struct http_request request = { .method = HTTP_GET, .path = "/v1/quick", .own_connection = true };
+	struct result quick = { 0 }, own = { 0 }, busy[BUSY + 8] = { { 0 } };
+	struct server_counts *counts = server_counts(server);
+	struct fixture f;
+
+	(void)state;
+	fixture_server(&f, server);
+	fixture_got(&f, "/v1/quick", &quick);
+	request.deadline_ms = clock_now_ms() + LONG_MS;
+	assert_non_null(http_start(f.http, &request, fixture_done, &own));
+	fixture_until_ended(&f, &own);
+	assert_int_equal(own.outcome, HTTP_REPLY);
+	assert_int_equal(counts->connections, 2);
+	/* Nor does it leave one to others. */
+	fixture_until(&f, is_one, &counts->open);
+	fixture_got(&f, "/v1/quick", &quick);
+	assert_int_equal(counts->connections, 2);
+	for (size_t i = 0; i < BUSY + 8; i++) {
+		struct http_request other = { .method = HTTP_GET,
+			.path = "/v1/x",
+			.deadline_ms = clock_now_ms() + LONG_MS,
+			.urgent = i >= BUSY };
+
+		assert_non_null(http_start(f.http, &other, fixture_done, &busy[i]));
+	}
+	fixture_until_count(&f, &counts->working, BUSY + 8);
+	own.ended = 0;
+	assert_non_null(http_start(f.http, &request, fixture_done, &own));
+	fixture_until_ended(&f, &own);
+	assert_int_equal(own.outcome, HTTP_REPLY);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&quick);
+	result_free(&own);
+}
+
 /* Fills all places with calls that end within timeout_ms. */
 static void fill(struct fixture *f, struct server *server, uint64_t timeout_ms, struct http_call **calls,
     struct result *results)
@@ -420,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_deadline_that_has_passed_is_told_later_and_sends_nothing),
 		cmocka_unit_test(test_deadline_while_the_server_is_silent),
 		cmocka_unit_test(test_full_house_queues_ordinary_calls_and_lets_urgent_ones_through),
+		cmocka_unit_test(test_a_call_with_a_connection_of_its_own_waits_for_nobody),
 		cmocka_unit_test(test_queued_call_takes_the_place_of_one_that_was_cancelled),
 		cmocka_unit_test(test_queued_call_takes_the_place_of_one_whose_deadline_passed),
 		cmocka_unit_test(test_200_parallel_calls_get_their_own_answers_over_few_connections),

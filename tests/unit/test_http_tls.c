@@ -84,10 +84,12 @@ static void bench_close(struct bench *b)
 	result_free(&b->result);
 }
 
-static void expect_refused(struct bench *b)
+static void expect_refused(struct bench *b, const char *why)
 {
 	bench_post(b);
 	assert_int_equal(b->result.outcome, HTTP_TLS);
+	if (strstr(b->result.why, why) == NULL)
+		fail_msg("%s", b->result.why);
 	assert_false(b->result.sent);
 	assert_int_equal(server_counts(b->server)->heads, 0);
 	bench_close(b);
@@ -120,7 +122,7 @@ static void test_server_of_another_authority_is_not(void **state)
 	(void)state;
 	bench_init(&b, &by_address, NULL);
 	b.f.options.ca_file = stranger.certificate_file;
-	expect_refused(&b);
+	expect_refused(&b, "unable to get local issuer certificate");
 }
 
 static void test_server_of_no_known_authority_is_not(void **state)
@@ -130,7 +132,7 @@ static void test_server_of_no_known_authority_is_not(void **state)
 	(void)state;
 	bench_init(&b, &by_address, NULL);
 	b.f.options.ca_file = NULL;
-	expect_refused(&b);
+	expect_refused(&b, "unable to get local issuer certificate");
 }
 
 static void test_certificate_for_another_name_is_refused(void **state)
@@ -139,7 +141,7 @@ static void test_certificate_for_another_name_is_refused(void **state)
 
 	(void)state;
 	bench_init(&b, &by_name, NULL);
-	expect_refused(&b);
+	expect_refused(&b, "no alternative certificate subject name matches target");
 }
 
 static void test_expired_certificate_is_refused(void **state)
@@ -148,7 +150,7 @@ static void test_expired_certificate_is_refused(void **state)
 
 	(void)state;
 	bench_init(&b, &expired, NULL);
-	expect_refused(&b);
+	expect_refused(&b, "certificate has expired");
 }
 
 static void test_server_name_is_verified_and_sent_in_place_of_the_address(void **state)
@@ -166,7 +168,21 @@ static void test_server_name_is_verified_and_sent_in_place_of_the_address(void *
 	bench_close(&b);
 	bench_init(&b, &by_address, NULL);
 	b.f.options.server_name = "bao.test";
-	expect_refused(&b);
+	expect_refused(&b, "no alternative certificate subject name matches target");
+}
+
+static void test_a_dot_at_the_end_of_a_name_is_no_part_of_it(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, &by_name, NULL);
+	b.f.options.server_name = "bao.test.";
+	expect_accepted(&b);
+	assert_string_equal(b.seen.sni, "bao.test");
+	expect_accepted(&b);
+	assert_int_equal(server_counts(b.server)->connections, 1);
+	bench_close(&b);
 }
 
 /* Curl keeps connections by host and port, and here only the port differs. */
@@ -522,6 +538,7 @@ int main(void)
 		cmocka_unit_test(test_certificate_for_another_name_is_refused),
 		cmocka_unit_test(test_expired_certificate_is_refused),
 		cmocka_unit_test(test_server_name_is_verified_and_sent_in_place_of_the_address),
+		cmocka_unit_test(test_a_dot_at_the_end_of_a_name_is_no_part_of_it),
 		cmocka_unit_test(test_server_name_leaves_the_addresses_apart),
 		cmocka_unit_test(test_skipping_verification_takes_any_server),
 		cmocka_unit_test(test_tls_before_1_2_is_refused),

@@ -155,7 +155,8 @@ static void test_without_a_leader_none_is_found(void **state)
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		fakebao_answer(&nodes[i], FAKEBAO_LEADER, 404, ""); /* something else in OpenBao's place */
 	find(nodes, leader, &found);
-	assert_string_equal(fakebao_log(nodes), "");
+	assert_int_equal(fakebao_logged(nodes, "warning: leader: something in front of OpenBao answered"), 1);
+	assert_int_equal(fakebao_logged(nodes, "\n"), 1);
 	fakebao_elect(nodes, FAKEBAO_NODES);
 	find(nodes, leader, &found);
 	assert_string_equal(found.node, "");

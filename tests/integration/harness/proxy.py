@@ -21,27 +21,31 @@ class _Over(Exception):
 
 @dataclass
 class Fault:
-    """What happens to a request that fits. at: 'headers' (they have come, nothing is passed on), 'body' (that and
-    after bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered' (passed
-    on, the answer is thrown away), 'shorten' (the answer comes, well-formed, but with only the first after bytes of its
-    body), 'reply' (after bytes of the answer are sent, header included), 'hold' (it is
-    passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the answer comes seconds late). gate: an
-    event; 'hold' and 'delay' last until it is set."""
+    """What happens to a request that fits. at: 'headers' (they have come, nothing is passed on), 'body' (that
+    and after bytes of the body have come), 'request' (all of it has come, nothing is passed on), 'answered'
+    (passed on, the answer is thrown away), 'shorten' (the answer comes, well-formed, but with only the first
+    after bytes of its body), 'reply' (after bytes of the answer are sent, header included), 'page' (nothing is
+    passed on, a firewall's page with that status is the answer), 'replaced' (it is passed on, and that page is
+    the answer), 'hold' (it is passed on seconds late, unless its sender hangs up meanwhile), 'delay' (the
+    answer comes seconds late). gate: an event; 'hold' and 'delay' last until it is set."""
     at: str
     how: str = FIN
     after: int = 0
+    status: int = 403
     seconds: float = 0
     gate: threading.Event = None
     method: str = None
     path: str = None     # a regular expression, searched for
     times: int = 1       # requests it applies to; -1: all
     reused_only: bool = False
+    last: int = None     # only on connections made up to this one
     hits: int = 0
 
     def fits(self, request):
         return (self.times != self.hits and self.method in (None, request.method)
                 and (self.path is None or re.search(self.path, request.path))
-                and (not self.reused_only or request.number > 1))
+                and (not self.reused_only or request.number > 1)
+                and (self.last is None or request.connection <= self.last))
 
 
 @dataclass
@@ -111,6 +115,12 @@ def shortened(reply, size):
     headers["content-length"] = str(min(size, len(content)))
     fields = "".join(f"\r\n{name}: {value}" for name, value in headers.items())
     return f"{line}{fields}\r\n\r\n".encode("latin-1") + content[:size]
+
+
+def _page(status):
+    text = b"<html><body><h1>Request blocked</h1></body></html>"
+    head = f"HTTP/1.1 {status} Blocked\r\nContent-Type: text/html\r\nContent-Length: {len(text)}\r\n\r\n"
+    return head.encode() + text
 
 
 class _Connection:
@@ -197,7 +207,12 @@ class _Connection:
             self.fault_end(fault)
         if fault and fault.at == "hold":
             self.hold(fault)
-        status, reply = self.ask(request, head, body)
+        if fault and fault.at == "page":
+            status, reply = fault.status, _page(fault.status)
+        else:
+            status, reply = self.ask(request, head, body)
+        if fault and fault.at == "replaced":
+            status, reply = fault.status, _page(fault.status)
         request.status = status
         if fault and fault.at == "answered":
             self.fault_end(fault)
@@ -309,6 +324,10 @@ class Proxy:
         with self._lock:
             self._faults.append(f)
         return f
+
+    def forget_all(self):
+        """Like a firewall that has lost its table: nothing comes back on the connections that there are."""
+        return self.fault("headers", how=HANG, times=-1, last=self.connections_made)
 
     def clear(self):
         with self._lock:

@@ -8,15 +8,23 @@ path "{mount}/*" {{ capabilities = ["create", "read", "update", "delete", "list"
 """
 
 
+# With a seal of its own a namespace is made sealed, and can be sealed apart from the server.
+NAMESPACE_SEAL = 'seal "shamir" {\n  shares = 1\n  threshold = 1\n}'
+
+
 class Site:
     """With AppRole; other ways to log in are subclasses."""
 
-    def __init__(self, server, *, policy=POLICY, role=None, namespace="", approle="approle", kv_options=None):
+    def __init__(self, server, *, policy=POLICY, role=None, namespace="", approle="approle", kv_options=None,
+                 own_seal=False):
         self.server = server
         self.namespace = namespace
         if namespace:
             canary.run.add(namespace, canary.ADDRESS)
-            server.admin.post(f"sys/namespaces/{namespace}")
+            made = server.admin.post(f"sys/namespaces/{namespace}", {"seal": NAMESPACE_SEAL} if own_seal else {})
+            if own_seal:
+                self.unseal_key = canary.run.add(made["data"]["key_shares"][0])
+                self.unseal_namespace()
         self.admin = server.admin.inside(namespace)
         self.mount = process.unique("kv")
         self.role = self.policy = process.unique("role")
@@ -28,6 +36,18 @@ class Site:
         self.admin.mount_kv(self.mount, **(kv_options or {}))
         self.admin.policy(self.policy, policy.format(mount=self.mount))
         self._make_login({"token_policies": [self.policy], "token_ttl": "1h", **(role or {})})
+
+    def seal_namespace(self):
+        self.server.admin.request("PUT", f"sys/namespaces/{self.namespace}/seal")
+
+    def unseal_namespace(self):
+        self.server.admin.request("PUT", f"sys/namespaces/{self.namespace}/unseal", {"key": self.unseal_key})
+
+    def lock_namespace(self):
+        self.server.admin.request("PUT", f"sys/namespaces/api-lock/lock/{self.namespace}")
+
+    def unlock_namespace(self):
+        self.server.admin.request("PUT", f"sys/namespaces/api-lock/unlock/{self.namespace}")
 
     def _make_login(self, role):
         if self.namespace or self.approle != "approle":
