@@ -23,7 +23,11 @@ static const char *login_words_time(char out[16], uint64_t from_now_ms)
 static void login_words_ready(const struct login_status *status, char *out, size_t size)
 {
 	char at[16];
-	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
+	bool settled = status->state == LEASE_SERVING || status->state == LEASE_RENEWING;
+	if (settled && status->reason[0] != '\0' && status->next_renewal_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, renewal due at %s; the last login failed: %s",
+		    login_words_time(at, status->next_renewal_ms), status->reason);
+	else if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
 		snprintf(out, size, "logged in until %s, but the next login failed: %s",
 		    login_words_time(at, status->lease_left_ms), status->reason);
 	else if (status->next_renewal_ms != CLOCK_NEVER)

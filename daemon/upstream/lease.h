@@ -45,6 +45,7 @@ struct lease {
 	bool awaiting_recovery; /* the next login waits for lease_recovered */
 	unsigned failures;      /* logins failed in a row with OpenBao up */
 	uint64_t refused[3];    /* when the last rejections came, newest first; 0: none */
+	uint64_t not_before;    /* when what was refused may be tried again; 0: nothing was */
 	bool locked_out;
 	bool watching;              /* the last login failed because of the credentials: new ones may help */
 	uint64_t last_login;        /* when the latest login was started; 0: never */

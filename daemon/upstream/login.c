@@ -22,7 +22,9 @@
 #define LOGIN_MS 10000
 #define RENEW_MS 10000
 #define LOOKUP_MS 5000
-#define WATCH_MS 250 /* how often the credentials are read again, when a change of them may help */
+/* How often the credentials are read again, when a change of them may help: while it is needed, and while not. */
+#define WATCH_MS 250
+#define WATCH_SERVING_MS 5000
 /*
  * libevent's timers stand still while the host sleeps, leases do not. So the timer runs at least this often, and
  * whoever wants the token drives the lease machine first if something is due (login_catch_up).
@@ -499,11 +501,14 @@ static void tell_login_change(void *arg)
 
 static void arm_login(struct login *login, uint64_t now)
 {
-	uint64_t next = lease_next(&login->lease),
-		 most = lease_watches_credentials(&login->lease) ? WATCH_MS : SLEEP_MAX_MS;
-	uint64_t ms = next <= now ? 0 : next - now < most ? next - now : most;
-	struct timeval tv = clock_timeval(ms);
+	bool settled = login->lease.state == LEASE_SERVING || login->lease.state == LEASE_RENEWING;
+	uint64_t next = lease_next(&login->lease), most = SLEEP_MAX_MS, ms;
+	struct timeval tv;
 
+	if (lease_watches_credentials(&login->lease))
+		most = settled ? WATCH_SERVING_MS : WATCH_MS;
+	ms = next <= now ? 0 : next - now < most ? next - now : most;
+	tv = clock_timeval(ms);
 	event_add(&login->timer, &tv);
 }
 

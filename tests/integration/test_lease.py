@@ -86,6 +86,18 @@ def test_a_failed_renewal_leads_to_a_login(daemon, shared_server, new_site, new_
     assert site.renewals() == []
 
 
+def test_a_failed_renewal_is_made_up_for_when_the_secret_id_is_used_up(daemon, shared_server, new_site, new_proxy):
+    site = new_site(shared_server, role={"token_ttl": "4s", "token_max_ttl": "1h", "secret_id_num_uses": 1})
+    proxy = new_proxy(shared_server.port)
+    proxy.fault("headers", path="renew-self", times=1)
+    d = daemon(site.settings(proxy.port))
+    serve_steadily(d, site, 14)
+    assert len(site.tokens()) == 1
+    assert len(site.logins()) == 2  # the one that worked, and one that was refused after the failed renewal
+    assert len(site.renewals()) >= 3
+    assert d.status()["token"]["state"] in ("serving", "renewing")
+
+
 def test_a_lease_that_ends_while_openbao_is_away_ends_readiness(daemon, shared_server, new_site, new_proxy):
     site = new_site(shared_server, role={"token_ttl": "3s"})
     proxy = new_proxy(shared_server.port)

@@ -20,6 +20,100 @@ static struct lease failed(enum chance how, enum lease_failure failure)
 	return l;
 }
 
+/* -- renewals that fail -------------------------------------------------------------------------------------- */
+
+/* A machine with a lease of 100 s whose renewal at 63.3 s failed, and whose login then ended in this way. */
+static struct lease renewal_failed(enum lease_failure failure, uint64_t *now)
+{
+	struct lease l = lease_helper_serving(LOWEST, 100 * SECOND, true);
+
+	*now = START;
+	assert_int_equal(lease_helper_next(&l, now), LEASE_RENEW);
+	lease_renew_failed(&l, *now);
+	assert_int_equal(lease_step(&l, *now), LEASE_LOGIN);
+	assert_int_equal(lease_step(&l, *now), LEASE_NOTHING);
+	lease_login_failed(&l, *now, failure);
+	return l;
+}
+
+static void test_after_a_failed_renewal_the_token_is_renewed_again_whatever_the_login_does(void **state)
+{
+	static const enum lease_failure failures[] = { LEASE_UNREACHABLE, LEASE_FAILED, LEASE_CREDENTIAL,
+		LEASE_REFUSED, LEASE_DENIED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		uint64_t now, failed_at;
+		struct lease l = renewal_failed(failures[i], &now);
+
+		failed_at = now;
+		while (now < START + 100 * SECOND && !l.renew_under_way) {
+			if (lease_helper_next(&l, &now) == LEASE_LOGIN)
+				lease_login_failed(&l, now, failures[i]);
+		}
+		/* A third of what was left has passed, and the renewal can still be tried again after this one. */
+		assert_true(now == failed_at + 36700 / 3);
+		assert_true(lease_live(&l, now));
+		lease_renew_ok(&l, now, now, 100 * SECOND, true);
+		assert_true(l.expires == now + 100 * SECOND);
+	}
+}
+
+static void test_a_token_that_was_renewed_in_full_needs_no_login(void **state)
+{
+	uint64_t now, renewed;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	renewed = now;
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_int_equal(l.state, LEASE_SERVING);
+	assert_true(l.login_due == CLOCK_NEVER);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	assert_true(now == renewed + 63300);
+	/* New credentials are still looked out for, and tried at once. */
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_true(lease_watches_credentials(&l));
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_credentials_that_were_refused_wait_also_when_the_token_is_lost(void **state)
+{
+	uint64_t now, refused;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	refused = now;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	lease_dead(&l, now);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == refused + 16 * MINUTE);
+}
+
+static void test_each_failed_renewal_does_not_try_refused_credentials_again(void **state)
+{
+	uint64_t now, logins = 1;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	/* Every second renewal fails, for as long as the credentials may not be tried again. */
+	for (int i = 0; i < 18; i++) {
+		assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+		if (i % 2 != 0)
+			lease_renew_failed(&l, now);
+		else
+			lease_renew_ok(&l, now, now, 100 * SECOND, true);
+		logins += l.login_under_way;
+		assert_true(lease_live(&l, now));
+	}
+	assert_int_equal(logins, 1);
+}
+
 /* -- failed logins ------------------------------------------------------------------------------------------- */
 
 static void test_failures_back_off_with_full_jitter_up_to_a_minute(void **state)
@@ -363,6 +457,10 @@ static void test_a_token_that_dies_during_a_login_causes_no_second_one(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_after_a_failed_renewal_the_token_is_renewed_again_whatever_the_login_does),
+		cmocka_unit_test(test_a_token_that_was_renewed_in_full_needs_no_login),
+		cmocka_unit_test(test_credentials_that_were_refused_wait_also_when_the_token_is_lost),
+		cmocka_unit_test(test_each_failed_renewal_does_not_try_refused_credentials_again),
 		cmocka_unit_test(test_failures_back_off_with_full_jitter_up_to_a_minute),
 		cmocka_unit_test(test_a_login_that_works_resets_the_back_off),
 		cmocka_unit_test(test_unreachable_waits_until_openbao_is_back),
