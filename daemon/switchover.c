@@ -15,6 +15,7 @@
 #include "daemon/store/versions.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/login.h"
+#include "daemon/upstream/refused.h"
 
 /* A backend in the lists of a switchover. It is made with its backend, so that retiring one needs no memory. */
 struct backend_entry {
@@ -135,6 +136,16 @@ static void pass_on_unwrapped(const struct backend_entry *from, struct backend_e
 		(void)auth_set_unwrapped(backend_auth(to->backend), secret);
 }
 
+/* The role and its credentials may be the same in both configurations, and OpenBao counts what it refuses. */
+static void pass_on_refused(const struct switchover *switchover, struct backend_entry *to)
+{
+	struct refused refused;
+	login_refused(backend_login(switchover->current->backend), &refused);
+	if (switchover->next != NULL && !refused_any(&refused))
+		login_refused(backend_login(switchover->next->backend), &refused);
+	login_remember(backend_login(to->backend), &refused);
+}
+
 int switchover_change(struct switchover *switchover, struct config *config, struct error *error)
 {
 	struct backend_entry *next = NULL;
@@ -145,6 +156,7 @@ int switchover_change(struct switchover *switchover, struct config *config, stru
 		if (next == NULL)
 			return -1;
 		pass_on_unwrapped(switchover->current, next);
+		pass_on_refused(switchover, next);
 	}
 	if (switchover->next != NULL)
 		switchover_retire(switchover->next); /* its login may be under way */

@@ -47,7 +47,10 @@ static void on_login_failed(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	finish_login(auth, &(struct auth_reply){ .result = auth->result, .reason = reason.text });
+	finish_login(auth,
+	    &(struct auth_reply){ .result = auth->result,
+		.doubtful = auth->result == AUTH_REJECTED && auth->leader != NULL && auth->node == NULL,
+		.reason = reason.text });
 }
 
 void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
@@ -223,6 +226,31 @@ void auth_tell_unwrapped(struct auth *auth)
 {
 	if (auth->on_unwrapped != NULL)
 		auth->on_unwrapped(auth->on_unwrapped_arg, auth->unwrapped);
+}
+
+void auth_identity(const struct auth *auth, struct auth_identity *ret)
+{
+	const struct digest *role = &auth->credentials.role;
+	const char *vault_namespace = api_namespace(auth->api);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->credentials = auth->credentials.used;
+	if (!role->valid || auth->mount == NULL)
+		return;
+	ret->role = digest_of(vault_namespace, strlen(vault_namespace), auth->mount, strlen(auth->mount));
+	if (ret->role.valid)
+		ret->role = digest_of(ret->role.bytes, sizeof(ret->role.bytes), role->bytes, sizeof(role->bytes));
+}
+
+int auth_identify(struct auth *auth, struct auth_identity *ret)
+{
+	struct error ignored;
+
+	if (auth_credentials_read(&auth->credentials, &ignored) < 0)
+		return -1;
+	auth_credentials_forget(&auth->credentials);
+	auth_identity(auth, ret);
+	return 0;
 }
 
 bool auth_credential_changed(struct auth *auth)

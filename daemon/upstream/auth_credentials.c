@@ -66,6 +66,17 @@ static int read_credentials(struct auth_credentials *credentials, struct digest 
 	return 0;
 }
 
+static void digest_role(struct auth_credentials *credentials)
+{
+	credentials->role.valid = false;
+	for (size_t i = 0; i < credentials->n; i++) {
+		const struct buf *read = &credentials->credential[i].read;
+
+		if (credentials->credential[i].is_role)
+			credentials->role = digest_of(buf_data(read), buf_len(read), "", 0);
+	}
+}
+
 /*
  * Warns once for each content: it may have been read, so not only the file's mode but its content must be
  * replaced.
@@ -89,6 +100,7 @@ int auth_credentials_read(struct auth_credentials *credentials, struct error *wh
 	credentials->seen.valid = false;
 	if (read_credentials(credentials, &credentials->used, why) < 0)
 		return -1;
+	digest_role(credentials);
 	warn_of_public_files(credentials);
 	return 0;
 }

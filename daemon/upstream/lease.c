@@ -29,6 +29,9 @@
 #define REFUSED_RETRY_LOW (16 * MINUTE)
 #define REFUSED_RETRY_HIGH (24 * MINUTE)
 #define LOCKED_OUT (16 * MINUTE)
+/* A standby that lags behind has caught up by then. */
+#define DOUBT_LOW (3 * SECOND)
+#define DOUBT_HIGH (6 * SECOND)
 
 const char *lease_state_name(enum lease_state state)
 {
@@ -108,17 +111,46 @@ static uint64_t two_thirds(const struct lease *lease, uint64_t since, uint64_t l
  */
 static void plan_login(struct lease *lease, uint64_t now, uint64_t due)
 {
-	lease->login_due = max_ms(due, lease->not_before);
-	if (!lease->held && lease->not_before > now)
+	lease->login_due = max_ms(due, lease->refusals.not_before);
+	if (!lease->held && lease->refusals.not_before > now)
 		set_state(lease, LEASE_REJECTED);
 	else if (!lease->held && lease->login_due > now)
 		set_state(lease, LEASE_RELOGIN_WAIT);
 }
 
+static bool is_refused_lately(const struct lease *lease, size_t which, uint64_t now)
+{
+	return lease->refusals.at[which] != 0 && now < lease->refusals.at[which] + REFUSED_WINDOW;
+}
+
+/* Gives due, or when the third last refusal is old enough, so that a fourth may follow. */
+static uint64_t after_three(const struct lease *lease, uint64_t now, uint64_t due)
+{
+	return is_refused_lately(lease, 2, now) ? max_ms(due, lease->refusals.at[2] + REFUSED_WINDOW) : due;
+}
+
+void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials)
+{
+	lease->refusals = *before;
+	if (!same_credentials && !before->locked_out)
+		lease->refusals.not_before = 0;
+}
+
+/* Forgets what a clock of another boot has told. */
+static void check_remembered(struct lease *lease, uint64_t now)
+{
+	if (lease->refusals.at[0] > now || lease->refusals.not_before > now + REFUSED_RETRY_HIGH)
+		memset(&lease->refusals, 0, sizeof(lease->refusals));
+}
+
 void lease_start(struct lease *lease, uint64_t now)
 {
-	if (lease->state == LEASE_STARTING)
-		plan_login(lease, now, now);
+	if (lease->state != LEASE_STARTING)
+		return;
+	check_remembered(lease, now);
+	lease->refusals.not_before = after_three(lease, now, lease->refusals.not_before);
+	lease->watching = lease->refusals.not_before > now && !lease->refusals.locked_out;
+	plan_login(lease, now, now);
 }
 
 static void take_lease(struct lease *lease, uint64_t since, uint64_t lease_ms)
@@ -162,7 +194,9 @@ bool lease_login_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t 
 	drop_token(lease);
 	lease->held = true;
 	lease->failures = 0;
-	lease->not_before = 0;
+	/* OpenBao has forgotten the refusals, too: its count is reset by a login that works. */
+	memset(&lease->refusals, 0, sizeof(lease->refusals));
+	lease->doubted_at = 0;
 	lease->login_lease = lease_ms;
 	take_lease(lease, since, lease_ms);
 	set_state(lease, LEASE_SERVING);
@@ -182,28 +216,44 @@ static void back_off(struct lease *lease, uint64_t now)
 	set_state(lease, LEASE_RELOGIN_WAIT);
 }
 
-static bool is_refused_lately(const struct lease *lease, size_t which, uint64_t now)
+static void note_refusal(struct lease *lease, uint64_t now)
 {
-	return lease->refused[which] != 0 && now < lease->refused[which] + REFUSED_WINDOW;
+	lease->refusals.at[2] = lease->refusals.at[1];
+	lease->refusals.at[1] = lease->refusals.at[0];
+	lease->refusals.at[0] = max_ms(now, 1);
+	lease->watching = true;
 }
 
 static void wait_refused(struct lease *lease, uint64_t now)
 {
-	lease->refused[2] = lease->refused[1];
-	lease->refused[1] = lease->refused[0];
-	lease->refused[0] = max_ms(now, 1);
-	lease->watching = true;
-	lease->not_before = now + lease->random(lease->arg, REFUSED_RETRY_LOW, REFUSED_RETRY_HIGH);
-	lease->login_due = lease->not_before;
+	lease->doubted_at = 0;
+	lease->refusals.not_before = now + lease->random(lease->arg, REFUSED_RETRY_LOW, REFUSED_RETRY_HIGH);
+	lease->login_due = lease->refusals.not_before;
 	set_state(lease, LEASE_REJECTED);
+}
+
+/*
+ * A node that lags behind refuses a role or SecretID that is new. If there is no leader to ask, a refusal is final
+ * when it comes again after some seconds. OpenBao may count both.
+ */
+static void wait_doubted(struct lease *lease, uint64_t now)
+{
+	if (lease->doubted_at != 0 && now >= lease->doubted_at + DOUBT_LOW) {
+		wait_refused(lease, now);
+		return;
+	}
+	if (lease->doubted_at == 0)
+		lease->doubted_at = max_ms(now, 1);
+	lease->login_due = after_three(lease, now, now + lease->random(lease->arg, DOUBT_LOW, DOUBT_HIGH));
+	set_state(lease, LEASE_RELOGIN_WAIT);
 }
 
 /* While the role is locked right credentials get a 403 too, so a change of the credentials is not waited for. */
 static void wait_locked_out(struct lease *lease, uint64_t now)
 {
-	lease->locked_out = true;
-	lease->not_before = now + LOCKED_OUT;
-	lease->login_due = lease->not_before;
+	lease->refusals.locked_out = true;
+	lease->refusals.not_before = now + LOCKED_OUT;
+	lease->login_due = lease->refusals.not_before;
 	set_state(lease, LEASE_REJECTED);
 }
 
@@ -218,7 +268,12 @@ void lease_login_failed(struct lease *lease, uint64_t now, enum lease_failure fa
 		set_state(lease, LEASE_RELOGIN_WAIT);
 		return;
 	case LEASE_REFUSED:
+		note_refusal(lease, now);
 		wait_refused(lease, now);
+		return;
+	case LEASE_DOUBTED:
+		note_refusal(lease, now);
+		wait_doubted(lease, now);
 		return;
 	case LEASE_DENIED:
 		if (is_refused_lately(lease, 0, now)) {
@@ -256,13 +311,12 @@ void lease_recovered(struct lease *lease, uint64_t now, uint64_t outage_ms)
 
 void lease_credential_changed(struct lease *lease, uint64_t now)
 {
-	uint64_t due = max_ms(now, lease->last_login + LOGIN_MIN);
+	uint64_t due = after_three(lease, now, max_ms(now, lease->last_login + LOGIN_MIN));
 
 	if (!lease->watching)
 		return;
-	if (is_refused_lately(lease, 2, now))
-		due = max_ms(due, lease->refused[2] + REFUSED_WINDOW);
-	lease->not_before = due;
+	lease->doubted_at = 0;
+	lease->refusals.not_before = due;
 	lease->login_due = due;
 }
 
@@ -314,8 +368,8 @@ void lease_renew_ok(struct lease *lease, uint64_t now, uint64_t since, uint64_t 
 }
 
 /*
- * A login is due, but it may fail as well, or not be possible at all: a SecretID can be good for one login only. So
- * the token goes on being renewed: each time when a third of what is left of its lease has passed.
+ * A login is due, but it may fail as well, or not be possible at all: a SecretID can be good for one login only.
+ * So the token goes on being renewed: each time when a third of what is left of its lease has passed.
  */
 void lease_renew_failed(struct lease *lease, uint64_t now)
 {
@@ -359,8 +413,8 @@ static enum lease_action begin_login(struct lease *lease, uint64_t now)
 	lease->login_under_way = true;
 	lease->login_due = CLOCK_NEVER;
 	lease->last_login = max_ms(now, 1);
-	lease->watching = lease->locked_out = false;
-	lease->not_before = 0;
+	lease->watching = lease->refusals.locked_out = false;
+	lease->refusals.not_before = 0;
 	set_state(lease, LEASE_LOGGING_IN);
 	return LEASE_LOGIN;
 }

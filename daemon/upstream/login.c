@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -18,6 +19,7 @@
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
+#include "daemon/upstream/refused.h"
 
 #define LOGIN_MS 10000
 #define RENEW_MS 10000
@@ -64,6 +66,11 @@ struct login {
 	struct event deliver;       /* calls back the waiters in `decided` */
 	void (*refused)(void *arg); /* login_on_refusal */
 	void *refused_arg;
+	struct refused
+	    memory; /* what was refused to this login; login_refused() has the times from the lease machine */
+	struct refused before;                                            /* login_remember */
+	void (*memory_changed)(void *arg, const struct refused *refused); /* login_on_refused */
+	void *memory_arg;
 	struct event change; /* runs changed */
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -190,8 +197,8 @@ static const char *why_no_login(const struct login *login)
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:
-		return login->lease.locked_out ? "the role is locked after refused logins"
-					       : "the login was denied";
+		return login->lease.refusals.locked_out ? "the role is locked after refused logins"
+							: "the login was denied";
 	case AUTH_CREDENTIAL:
 		return "there are no usable credentials";
 	case AUTH_FAILED:
@@ -344,13 +351,13 @@ struct token *login_token(struct login *login)
 
 /* -- logins -------------------------------------------------------------------------------------------------- */
 
-static enum lease_failure lease_failure_of(enum auth_result result)
+static enum lease_failure lease_failure_of(const struct auth_reply *reply)
 {
-	switch (result) {
+	switch (reply->result) {
 	case AUTH_UNREACHABLE:
 		return LEASE_UNREACHABLE;
 	case AUTH_REJECTED:
-		return LEASE_REFUSED;
+		return reply->doubtful ? LEASE_DOUBTED : LEASE_REFUSED;
 	case AUTH_DENIED:
 		return LEASE_DENIED;
 	case AUTH_CREDENTIAL:
@@ -362,17 +369,36 @@ static enum lease_failure lease_failure_of(enum auth_result result)
 	return LEASE_FAILED;
 }
 
+/* Tells whoever keeps it what has been refused, if there is or was something. */
+static void tell_refusals(struct login *login, bool was_any)
+{
+	struct auth_identity identity;
+
+	login->memory.times = login->lease.refusals;
+	if (!was_any && !refused_any(&login->memory))
+		return;
+	auth_identity(login->auth, &identity);
+	login->memory.role = identity.role;
+	login->memory.credentials = identity.credentials;
+	if (login->memory_changed != NULL)
+		login->memory_changed(login->memory_arg, &login->memory);
+}
+
 /* Notes and logs a failed login. The lease machine has been told of it before. */
-static void note_failed_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
+static void note_failed_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
 	const struct lease *lease = &login->lease;
+	enum auth_result result = reply->result;
 
 	login->login_failures++;
 	login->failed = result;
-	error_set(&login->reason, "%s", reason);
+	error_set(&login->reason, "%s%s", reply->reason,
+	    reply->doubtful && lease->doubted_at != 0
+		? ", but which node leads is not known, and this one may lag behind"
+		: "");
 	if (lease->awaiting_recovery)
 		log_error("login failed: %s; next try when OpenBao answers", login->reason.text);
-	else if (lease->locked_out)
+	else if (lease->refusals.locked_out)
 		log_error("login failed: %s; taken for a lockout, next try in %.0f s", login->reason.text,
 		    in_seconds(lease->login_due - now));
 	else
@@ -381,31 +407,39 @@ static void note_failed_login(struct login *login, uint64_t now, enum auth_resul
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
 		health_failed(login->health);
-	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) &&
+	if (((result == AUTH_REJECTED && lease->doubted_at == 0) || result == AUTH_DENIED ||
+		result == AUTH_CREDENTIAL) &&
 	    login->refused != NULL)
 		login->refused(login->refused_arg);
 }
 
-static void fail_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
+static void fail_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	lease_login_failed(&login->lease, now, lease_failure_of(result));
-	note_failed_login(login, now, result, reason);
+	bool was_any = refused_any(&login->memory);
+
+	lease_login_failed(&login->lease, now, lease_failure_of(reply));
+	tell_refusals(login, was_any);
+	note_failed_login(login, now, reply);
 }
 
 static void take_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
 	struct token *token = token_new(&login->tokens, reply->client_token, reply->borrowed);
+	bool was_any = refused_any(&login->memory);
 
 	if (token == NULL) {
-		fail_login(login, now, AUTH_FAILED, "out of memory");
+		fail_login(login, now, &(struct auth_reply){ .result = AUTH_FAILED, .reason = "out of memory" });
 		return;
 	}
 	if (!lease_login_ok(&login->lease, now, login->login_since, reply->lease_ms, reply->renewable)) {
 		token_set_dead(token);
 		token_release(token);
-		note_failed_login(login, now, AUTH_FAILED, "the lease was over before the answer came");
+		note_failed_login(login, now,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.reason = "the lease was over before the answer came" });
 		return;
 	}
+	tell_refusals(login, was_any);
 	login->logins++;
 	login->failed = AUTH_OK;
 	login->reason.text[0] = '\0';
@@ -425,7 +459,7 @@ static void on_login(void *arg, const struct auth_reply *reply)
 	if (reply->result == AUTH_OK)
 		take_login(login, now, reply);
 	else
-		fail_login(login, now, reply->result, reply->reason);
+		fail_login(login, now, reply);
 	login_drive(login);
 }
 
@@ -582,6 +616,8 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	login->api = api;
 	login->auth = auth;
 	login->revoke_on_stop = revoke_on_stop;
+	for (size_t i = 0; i < count && i < REFUSED_NODES_MAX; i++)
+		login->memory.node[i] = digest_of(addresses[i], strlen(addresses[i]), "", 0);
 	lease_init(&login->lease, random_for_lease, log_lease, login);
 	token_init_all(&login->tokens, base, api);
 	evtimer_assign(&login->timer, base, on_login_timer, login);
@@ -596,10 +632,57 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	return login;
 }
 
+/* Has the lease machine remember what was refused, if it was to the role that this login is for. */
+static void use_memory(struct login *login)
+{
+	struct auth_identity identity;
+	bool same;
+
+	if (!refused_any(&login->before) || auth_identify(login->auth, &identity) < 0)
+		return;
+	login->memory.role = identity.role;
+	if (!refused_same_role(&login->memory, &login->before))
+		return;
+	same = digest_equal(&identity.credentials, &login->before.credentials);
+	login->memory.credentials = login->before.credentials;
+	lease_remember(&login->lease, &login->before.times, same);
+}
+
 void login_start(struct login *login)
 {
-	lease_start(&login->lease, clock_now_ms());
+	const struct lease *lease = &login->lease;
+	uint64_t now = clock_now_ms();
+
+	use_memory(login);
+	lease_start(&login->lease, now);
+	login->memory.times = lease->refusals;
+	if (lease->state == LEASE_REJECTED) {
+		login->failed = lease->refusals.locked_out ? AUTH_DENIED : AUTH_REJECTED;
+		error_set(&login->reason, "%s before the reload or restart",
+		    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
+					       : "OpenBao rejected the role id or the secret id");
+		log_error("no login yet: %s; next try in %.0f s%s", login->reason.text,
+		    in_seconds(lease->login_due - now),
+		    lease->watching ? ", or as soon as the credentials change" : "");
+	}
 	login_drive(login);
+}
+
+void login_remember(struct login *login, const struct refused *before)
+{
+	login->before = *before;
+}
+
+void login_refused(const struct login *login, struct refused *ret)
+{
+	*ret = login->memory;
+	ret->times = login->lease.refusals;
+}
+
+void login_on_refused(struct login *login, void (*changed)(void *arg, const struct refused *refused), void *arg)
+{
+	login->memory_changed = changed;
+	login->memory_arg = arg;
 }
 
 void login_stop(struct login *login, uint64_t budget_ms, void (*done)(void *arg), void *arg)

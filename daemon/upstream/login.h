@@ -17,6 +17,7 @@
 
 struct api;
 struct auth;
+struct refused;
 struct event_base;
 struct login;
 struct login_wait;
@@ -73,6 +74,21 @@ enum lease_state login_state(const struct login *login);
  * nobody is told.
  */
 void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg);
+
+/*
+ * Takes over what another login has found refused, perhaps before a restart. If it is about the role that this one
+ * logs in with, it counts as if it had happened to this one. To be called before login_start.
+ */
+void login_remember(struct login *login, const struct refused *before);
+
+/* Gives what OpenBao has refused to this login since it has worked last, what it remembers included. */
+void login_refused(const struct login *login, struct refused *ret);
+
+/*
+ * changed runs, from the loop, whenever login_refused() gives something else, that it gives nothing included. It
+ * must not call the login. NULL: nobody is told.
+ */
+void login_on_refused(struct login *login, void (*changed)(void *arg, const struct refused *refused), void *arg);
 
 /*
  * Logs in anew, because what OpenBao stores was replaced and may not hold the token any more. The token stays in

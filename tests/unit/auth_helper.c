@@ -33,6 +33,7 @@ void auth_helper_done(void *arg, const struct auth_reply *reply)
 	e->lease_ms = reply->lease_ms;
 	e->renewable = reply->renewable;
 	e->borrowed = reply->borrowed;
+	e->doubtful = reply->doubtful;
 }
 
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth)

@@ -304,13 +304,13 @@ static void test_a_denied_login_after_a_refused_one_is_a_lockout(void **state)
 	lease_credential_changed(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_DENIED);
-	assert_true(l.locked_out);
+	assert_true(l.refusals.locked_out);
 	assert_int_equal(l.state, LEASE_REJECTED);
 	assert_false(lease_watches_credentials(&l));
 	lease_credential_changed(&l, now + MINUTE);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	assert_true(now == START + 30 * MINUTE);
-	assert_false(l.locked_out);
+	assert_false(l.refusals.locked_out);
 }
 
 static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
@@ -325,8 +325,141 @@ static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
 	l = failed(LOWEST, LEASE_REFUSED);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_DENIED);
-	assert_false(l.locked_out);
+	assert_false(l.refusals.locked_out);
 	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
+static void test_a_login_that_worked_ends_the_suspicion_of_a_lockout(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+
+	(void)state;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	assert_true(lease_login_ok(&l, now, now, HOUR, true));
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DENIED);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_next(&l) == now + SECOND);
+}
+
+static void test_a_refusal_by_a_node_that_may_lag_is_believed_when_it_is_repeated(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 3 * SECOND);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_next(&l) == now + 16 * MINUTE);
+	/* What the leader says is believed at once. */
+	l = failed(HIGHEST, LEASE_DOUBTED);
+	now = START;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 6 * SECOND);
+	lease_login_failed(&l, now, LEASE_REFUSED);
+	assert_int_equal(l.state, LEASE_REJECTED);
+}
+
+static void test_refusals_in_doubt_count_towards_the_three(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	now += MINUTE;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 15 * MINUTE);
+}
+
+/* -- what was refused before a reload or a restart ---------------------------------------------------------- */
+
+static struct lease remembering(const struct lease *before, bool same, uint64_t now)
+{
+	struct lease l = lease_helper_fresh(LOWEST);
+
+	lease_remember(&l, &before->refusals, same);
+	lease_start(&l, now);
+	return l;
+}
+
+static void test_what_was_refused_is_not_tried_again_after_a_reload(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+	struct lease l = remembering(&before, true, now);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 16 * MINUTE);
+	now = START + MINUTE;
+	l = remembering(&before, true, now);
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		now += MINUTE;
+		l = remembering(&l, false, now);
+		assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+		lease_login_failed(&l, now, LEASE_REFUSED);
+	}
+	l = remembering(&l, false, now);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 15 * MINUTE);
+}
+
+static void test_a_lockout_is_waited_for_with_any_credentials(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+	struct lease l;
+
+	(void)state;
+	lease_credential_changed(&before, now);
+	assert_int_equal(lease_step(&before, now), LEASE_LOGIN);
+	lease_login_failed(&before, now, LEASE_DENIED);
+	l = remembering(&before, false, now + MINUTE);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_false(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 17 * MINUTE);
+}
+
+static void test_what_was_refused_long_ago_holds_nothing_up(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	struct lease l = remembering(&before, true, START + 16 * MINUTE);
+
+	(void)state;
+	assert_int_equal(lease_step(&l, START + 16 * MINUTE), LEASE_LOGIN);
+	/* Times that cannot be right are those of another boot. */
+	before.refusals.not_before = START + 10 * HOUR;
+	l = remembering(&before, true, START + MINUTE);
+	assert_int_equal(lease_step(&l, START + MINUTE), LEASE_LOGIN);
+	l = remembering(&before, true, START - MINUTE);
+	assert_int_equal(lease_step(&l, START - MINUTE), LEASE_LOGIN);
 }
 
 static void test_missing_credentials_back_off_and_are_watched(void **state)
@@ -474,6 +607,13 @@ int main(void)
 		cmocka_unit_test(test_at_most_three_contents_are_refused_in_fifteen_minutes),
 		cmocka_unit_test(test_a_denied_login_after_a_refused_one_is_a_lockout),
 		cmocka_unit_test(test_a_denied_login_without_a_refused_one_backs_off),
+		cmocka_unit_test(test_a_login_that_worked_ends_the_suspicion_of_a_lockout),
+		cmocka_unit_test(test_a_refusal_by_a_node_that_may_lag_is_believed_when_it_is_repeated),
+		cmocka_unit_test(test_refusals_in_doubt_count_towards_the_three),
+		cmocka_unit_test(test_what_was_refused_is_not_tried_again_after_a_reload),
+		cmocka_unit_test(test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most),
+		cmocka_unit_test(test_a_lockout_is_waited_for_with_any_credentials),
+		cmocka_unit_test(test_what_was_refused_long_ago_holds_nothing_up),
 		cmocka_unit_test(test_missing_credentials_back_off_and_are_watched),
 		cmocka_unit_test(test_credentials_that_keep_changing_do_not_make_a_storm),
 		cmocka_unit_test(test_credentials_are_not_watched_while_they_are_not_to_blame),

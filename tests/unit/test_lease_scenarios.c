@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -331,6 +332,8 @@ static void end_login(struct lease *l, struct history *h, uint64_t now)
 		lease_login_ok(l, now, h->login_started, lease_ms, roll(0, 3) > 0);
 		h->login_failed = l->held && l->state == LEASE_SERVING ? 0 : now;
 		if (h->login_failed == 0) {
+			/* OpenBao's own count begins again, too. */
+			memset(h->refused, 0, sizeof(h->refused));
 			h->expires = lease_ms == 0 ? CLOCK_NEVER : h->login_started + lease_ms;
 			h->renew_started = 0;
 		}
@@ -338,7 +341,7 @@ static void end_login(struct lease *l, struct history *h, uint64_t now)
 	}
 	lease_login_failed(l, now, failure);
 	h->login_failed = now;
-	if (failure == LEASE_REFUSED) {
+	if (failure == LEASE_REFUSED || failure == LEASE_DOUBTED) {
 		for (size_t i = 3; i > 0; i--)
 			h->refused[i] = h->refused[i - 1];
 		h->refused[0] = now;
@@ -436,7 +439,7 @@ static void test_the_promises_hold_over_random_events(void **state)
 			steps(&l, &h, now);
 			visited[l.state]++;
 			near_max += l.near_max;
-			locked_out += l.locked_out;
+			locked_out += l.refusals.locked_out;
 		}
 	}
 	/* Check that the random events led to every state. */
