@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/quantity.h"
 #include "base/waiters.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
@@ -87,10 +88,8 @@ static uint64_t random_for_lease(void *arg, uint64_t low, uint64_t high)
 	return clock_random(low, high);
 }
 
-static double in_seconds(uint64_t ms)
-{
-	return (double)ms / 1000;
-}
+/* A time in words, for one line of the log. */
+#define IN_WORDS(ms) quantity_say_time((char[QUANTITY_SAID_SIZE]){ 0 }, (ms))
 
 static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 {
@@ -399,11 +398,11 @@ static void note_failed_login(struct login *login, uint64_t now, const struct au
 	if (lease->awaiting_recovery)
 		log_error("login failed: %s; next try when OpenBao answers", login->reason.text);
 	else if (lease->refusals.locked_out)
-		log_error("login failed: %s; taken for a lockout, next try in %.0f s", login->reason.text,
-		    in_seconds(lease->login_due - now));
+		log_error("login failed: %s; taken for a lockout, next try in %s", login->reason.text,
+		    IN_WORDS(lease->login_due - now));
 	else
-		log_error("login failed: %s; next try in %.1f s%s", login->reason.text,
-		    in_seconds(lease->login_due - now),
+		log_error("login failed: %s; next try in %s%s", login->reason.text,
+		    IN_WORDS(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
 		health_failed(login->health);
@@ -445,7 +444,7 @@ static void take_login(struct login *login, uint64_t now, const struct auth_repl
 	login->reason.text[0] = '\0';
 	set_current(login, token);
 	if (reply->lease_ms > 0)
-		log_info("logged in: the lease is %.0f s, %s", in_seconds(reply->lease_ms),
+		log_info("logged in: the lease is %s, %s", IN_WORDS(reply->lease_ms),
 		    reply->renewable ? "renewable" : "not renewable");
 	else
 		log_info("logged in: the token does not expire");
@@ -476,8 +475,8 @@ static void on_renewed(void *arg, const struct control *control)
 		login->renewals++;
 		lease_renew_ok(&login->lease, now, login->renewal_since, control->lease_ms, control->renewable);
 		if (login->lease.near_max && !was_near_max)
-			log_info("the token nears the end of its max TTL, with %.0f s granted: logging in afresh",
-			    in_seconds(control->lease_ms));
+			log_info("the token nears the end of its max TTL, with %s granted: logging in afresh",
+			    IN_WORDS(control->lease_ms));
 		login_drive(login);
 		return;
 	}
@@ -587,8 +586,8 @@ static void on_login_timer(evutil_socket_t fd, short what, void *arg)
 	if (lease_watches_credentials(&login->lease) && auth_credential_changed(login->auth)) {
 		lease_credential_changed(&login->lease, now);
 		if (login->lease.login_due < due)
-			log_info("the credentials have changed; next login in %.1f s",
-			    in_seconds(login->lease.login_due > now ? login->lease.login_due - now : 0));
+			log_info("the credentials have changed; next login in %s",
+			    IN_WORDS(login->lease.login_due > now ? login->lease.login_due - now : 0));
 	}
 	login_drive(login);
 }
@@ -661,8 +660,8 @@ void login_start(struct login *login)
 		error_set(&login->reason, "%s before the reload or restart",
 		    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
 					       : "OpenBao rejected the role id or the secret id");
-		log_error("no login yet: %s; next try in %.0f s%s", login->reason.text,
-		    in_seconds(lease->login_due - now),
+		log_error("no login yet: %s; next try in %s%s", login->reason.text,
+		    IN_WORDS(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	}
 	login_drive(login);

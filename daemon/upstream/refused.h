@@ -1,7 +1,7 @@
 /*
  * refused: what OpenBao has refused lately, of which role and which credentials, so that a login that comes
- * after it (a reload, a restart) does not use up the attempts that OpenBao has left for the role. Credentials stand
- * in it as digests only.
+ * after it (a reload, a restart) does not use up the attempts that OpenBao has left for the role. Credentials
+ * stand in it as digests only.
  */
 #ifndef REFUSED_H
 #define REFUSED_H

@@ -366,7 +366,7 @@ static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state
 	write_secret("right");
 	fakebao_until(f, login_helper_status(login).login_failures == 2);
 	assert_int_equal(login_helper_status(login).state, LEASE_REJECTED);
-	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 960 s"), 1);
+	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 16 min"), 1);
 	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the role is locked after refused logins");
@@ -582,7 +582,7 @@ static void test_the_log_tells_each_change_and_no_credential(void **state)
 	login_free(login);
 	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));
-	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1 s, renewable\n"));
+	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1.0 s, renewable\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: renewing, was serving\n"));
 	assert_non_null(strstr(fakebao_log(f), "warning: renewal failed: "));
 	assert_non_null(strstr(fakebao_log(f), "warning: OpenBao does not know the token any more\n"));
