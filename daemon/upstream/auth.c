@@ -104,13 +104,29 @@ bool auth_is_token(const char *text)
 	return *text == '\0';
 }
 
+/*
+ * A token for a number of uses is refused. One token serves all callers of the host, with many requests at a time,
+ * beside renewals and look-ups; what a request without an answer has used up is not known; and each login costs
+ * OpenBao more than the reads that such a token is good for.
+ */
 static void on_login_answer(void *arg, const struct control *control)
 {
 	struct auth *auth = arg;
 
 	auth->call = NULL;
-	if (control->result == CONTROL_OK)
+	if (control->result == CONTROL_OK && control->num_uses == 0)
 		auth_ok(auth, control->client_token, control->lease_ms, control->renewable);
+	else if (control->result == CONTROL_OK)
+		finish_login(auth,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.client_token = control->client_token,
+			.reason = "the role gives tokens that end after a number of requests (token_num_uses), "
+				  "with which callers cannot be served: set it to 0" });
+	else if (control->left_token != NULL)
+		finish_login(auth,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.client_token = control->left_token,
+			.reason = control->reason });
 	else
 		auth_fail_control(auth, control);
 }

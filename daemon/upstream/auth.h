@@ -80,8 +80,12 @@ enum auth_result {
 
 struct auth_reply {
 	enum auth_result result;
-	const char *client_token; /* AUTH_OK; valid until the callback returns */
-	uint64_t lease_ms;        /* AUTH_OK; 0: the token does not expire */
+	/*
+	 * Valid until the callback returns. AUTH_OK: the token. Else one that the login has made all the same, to be
+	 * revoked; NULL: none.
+	 */
+	const char *client_token;
+	uint64_t lease_ms; /* AUTH_OK; 0: the token does not expire */
 	bool renewable;
 	bool borrowed;      /* the login did not make this token, so the daemon must not revoke it */
 	bool doubtful;      /* AUTH_REJECTED: by a node that is not known to lead, and may not know what is new */

@@ -245,6 +245,19 @@ static void take_auth_lease(struct control *control, const json_t *auth)
 		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 }
 
+/* Reads what a login's answer may say of the token's kind. */
+static void take_kind(struct control *control, const json_t *auth)
+{
+	const json_t *type = json_object_get(auth, "token_type"), *uses = json_object_get(auth, "num_uses");
+	json_int_t n = json_integer_value(uses);
+
+	control->batch = json_is_string(type) && strcmp(json_string_value(type), "batch") == 0;
+	if (uses != NULL && (!json_is_integer(uses) || n < 0))
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	else
+		control->num_uses = (uint64_t)n;
+}
+
 void control_login(const struct http_reply *reply, struct control *ret)
 {
 	const json_t *auth = load_part(reply, "auth", ret);
@@ -255,9 +268,13 @@ void control_login(const struct http_reply *reply, struct control *ret)
 	if (ret->result == CONTROL_EMPTY)
 		ret->reason = "OpenBao's answer holds no token: the login wants a second factor, perhaps";
 	if (ret->result == CONTROL_OK)
+		take_kind(ret, auth);
+	if (ret->result == CONTROL_OK)
 		take_auth_lease(ret, auth);
-	if (ret->result != CONTROL_OK)
+	if (ret->result != CONTROL_OK) {
+		ret->left_token = ret->client_token;
 		ret->client_token = NULL;
+	}
 }
 
 void control_renew(const struct http_reply *reply, struct control *ret)

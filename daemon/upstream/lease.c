@@ -19,8 +19,8 @@
 #define OUTAGE_SHORT \
 	SECOND          /* after a shorter outage OpenBao was there all the time, but did not answer the login */
 #define STAGGER_MIN 200 /* most that a login waits after a short outage … */
-#define STAGGER_MAX MINUTE /* … and after a long one */
-#define DENIED_LOGIN_MIN (30 * SECOND)
+#define STAGGER_MAX MINUTE             /* … and after a long one */
+#define DENIED_APART_MAX (30 * SECOND) /* most that logins are apart which dead tokens cause */
 /*
  * OpenBao locks a role_id for 15 minutes after five refused logins within 15 minutes, those of all hosts together.
  * So one host makes at most three of the five, and tries the same credentials again only after the 15 minutes.
@@ -394,8 +394,13 @@ void lease_dead(struct lease *lease, uint64_t now)
 	if (!is_settled(lease))
 		return;
 	/* Tokens that die as soon as they are made must not cause a storm of logins. */
-	if (lease->last_denied_login != 0 && now < lease->last_denied_login + DENIED_LOGIN_MIN)
-		due = lease->last_denied_login + DENIED_LOGIN_MIN;
+	if (lease->last_denied_login != 0 && now < lease->last_denied_login + DENIED_APART_MAX) {
+		due = max_ms(now, lease->last_denied_login + min_ms(SECOND << lease->deaths, DENIED_APART_MAX));
+		if (lease->deaths < 5)
+			lease->deaths++;
+	} else {
+		lease->deaths = 0;
+	}
 	plan_login(lease, now, due);
 	lease->last_denied_login = max_ms(lease->login_due, 1);
 }

@@ -59,7 +59,8 @@ struct lease {
 	uint64_t doubted_at;        /* when a refusal came that was not believed yet; 0: there is none */
 	bool watching;              /* the last login failed because of the credentials: new ones may help */
 	uint64_t last_login;        /* when the latest login was started; 0: never */
-	uint64_t last_denied_login; /* when lease_dead last caused a login; 0: never */
+	uint64_t last_denied_login; /* when the login was due that lease_dead last caused; 0: never */
+	unsigned deaths;            /* tokens that died in a row within 30 s after such a login */
 	uint64_t (*random)(void *arg, uint64_t low, uint64_t high);
 	void (*changed)(void *arg, enum lease_state from, enum lease_state to); /* may be NULL */
 	void *arg;
@@ -115,8 +116,8 @@ void lease_recovered(struct lease *lease, uint64_t now, uint64_t outage_ms);
 void lease_credential_changed(struct lease *lease, uint64_t now);
 
 /*
- * Tells that OpenBao does not know the held token any more. A login is due now, or when 30 s have passed since the
- * last one that was due for this reason.
+ * Tells that OpenBao does not know the held token any more. A login is due now; but tokens that die within 30 s
+ * after a login for this reason have the next one due 1, 2, 4 … 30 s after that login.
  */
 void lease_dead(struct lease *lease, uint64_t now);
 

@@ -107,8 +107,17 @@ static void login_catch_up(struct login *login)
 /* Tells the machine that OpenBao does not know the current token any more. */
 static void lose_token(struct login *login)
 {
-	log_warning("OpenBao does not know the token any more");
-	lease_dead(&login->lease, clock_now_ms());
+	const struct lease *lease = &login->lease;
+	uint64_t now = clock_now_ms();
+	bool planned;
+
+	lease_dead(&login->lease, now);
+	planned = lease->login_due != CLOCK_NEVER && lease->login_due > now;
+	log_warning("OpenBao does not know the token any more%s%s", planned ? "; next login in " : "",
+	    planned ? IN_WORDS(lease->login_due - now) : "");
+	if (planned && lease->deaths > 0 && login->failed == AUTH_OK)
+		error_set(&login->reason,
+		    "OpenBao revoked the token soon after its login, not for the first time");
 	login_drive(login);
 }
 
@@ -416,6 +425,12 @@ static void fail_login(struct login *login, uint64_t now, const struct auth_repl
 {
 	bool was_any = refused_any(&login->memory);
 
+	struct token *unused = reply->client_token != NULL
+	    ? token_new(&login->tokens, reply->client_token, reply->borrowed)
+	    : NULL;
+
+	if (unused != NULL)
+		token_release(unused);
 	lease_login_failed(&login->lease, now, lease_failure_of(reply));
 	tell_refusals(login, was_any);
 	note_failed_login(login, now, reply);

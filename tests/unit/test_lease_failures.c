@@ -517,24 +517,35 @@ static void test_a_dead_token_is_dropped_and_a_login_follows_at_once(void **stat
 	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 }
 
-static void test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most(void **state)
+static void test_logins_for_tokens_that_keep_dying_come_at_intervals_that_double(void **state)
 {
+	static const uint64_t apart[] = { 1, 2, 4, 8, 16, 30, 30 };
 	struct lease l = lease_helper_serving(LOWEST, HOUR, true);
 	uint64_t now = START + MINUTE, before = now;
 
 	(void)state;
 	lease_dead(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
 		lease_login_ok(&l, now, now, HOUR, true);
-		now += SECOND;
+		now += 100;
 		lease_dead(&l, now);
 		assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 		assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
 		assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
-		assert_true(now == before + 30 * SECOND);
+		assert_true(now == before + apart[i] * SECOND);
 		before = now;
 	}
+	/* A token that has lived for a while ends the suspicion. */
+	lease_login_ok(&l, now, now, HOUR, true);
+	now += 31 * SECOND;
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_ok(&l, now, now, HOUR, true);
+	before = now;
+	lease_dead(&l, now);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == before + SECOND);
 }
 
 static void test_a_token_found_dead_by_its_renewal_is_dropped(void **state)
@@ -618,7 +629,7 @@ int main(void)
 		cmocka_unit_test(test_credentials_that_keep_changing_do_not_make_a_storm),
 		cmocka_unit_test(test_credentials_are_not_watched_while_they_are_not_to_blame),
 		cmocka_unit_test(test_a_dead_token_is_dropped_and_a_login_follows_at_once),
-		cmocka_unit_test(test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most),
+		cmocka_unit_test(test_logins_for_tokens_that_keep_dying_come_at_intervals_that_double),
 		cmocka_unit_test(test_a_token_found_dead_by_its_renewal_is_dropped),
 		cmocka_unit_test(test_a_dead_token_does_not_shorten_a_wait),
 		cmocka_unit_test(test_a_token_that_dies_during_a_login_causes_no_second_one),

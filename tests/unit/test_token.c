@@ -288,6 +288,52 @@ static void test_a_request_without_an_answer_leads_to_a_look_at_openbao(void **s
 	login_free(login);
 }
 
+static void test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_words(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_new(f, true);
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 200,
+	    "{\"auth\":{\"client_token\":\"TOKEN-CANARY-%u\",\"lease_duration\":60,\"renewable\":true,"
+	    "\"num_uses\":10}}");
+	login_start(login);
+	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_non_null(strstr(login_helper_status(login).reason, "token_num_uses"));
+	/* The token that was made is not left behind. */
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
+}
+
+static void test_a_second_token_that_dies_soon_is_told_with_its_time(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_serving(f, 60, true);
+	struct waiter w[2] = { { 0 } };
+	struct token *token;
+
+	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
+	for (unsigned i = 0; i < 2; i++) {
+		token = login_token(login);
+		assert_non_null(login_denied(login, token, false, waiter_ready, &w[i]));
+		fakebao_until(f, w[i].times == 1);
+		token_release(token);
+	}
+	assert_int_equal(w[0].code, CODE_NONE);
+	assert_int_equal(w[1].code, CODE_NOT_READY);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_non_null(
+	    strstr(login_helper_status(login).reason, "OpenBao revoked the token soon after its login"));
+	assert_in_range(login_helper_status(login).next_login_ms, 1, 1000);
+	assert_int_equal(fakebao_logged(f, "OpenBao does not know the token any more; next login in "), 1);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-3"));
+	assert_string_equal(login_helper_status(login).reason, "");
+	login_free(login);
+}
+
 /* -- credentials in files ------------------------------------------------------------------------------------ */
 
 static void write_secret(const char *content)
@@ -609,6 +655,8 @@ int main(void)
 		WITH_FAKEBAO(test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use),
 		WITH_FAKEBAO(test_a_renewal_without_an_answer_leaves_time_for_a_login),
 		WITH_FAKEBAO(test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing),
+		WITH_FAKEBAO(test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_words),
+		WITH_FAKEBAO(test_a_second_token_that_dies_soon_is_told_with_its_time),
 		WITH_FAKEBAO(test_after_an_outage_the_login_comes_by_itself),
 		WITH_FAKEBAO(test_a_request_without_an_answer_leads_to_a_look_at_openbao),
 		WITH_FAKEBAO(test_new_credentials_are_tried_at_once),
