@@ -81,8 +81,8 @@ enum auth_result {
 struct auth_reply {
 	enum auth_result result;
 	/*
-	 * Valid until the callback returns. AUTH_OK: the token. Else one that the login has made all the same, to be
-	 * revoked; NULL: none.
+	 * Valid until the callback returns. AUTH_OK: the token. Else one that the login has made all the same, to
+	 * be revoked; NULL: none.
 	 */
 	const char *client_token;
 	uint64_t lease_ms; /* AUTH_OK; 0: the token does not expire */
