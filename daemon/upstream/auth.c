@@ -53,14 +53,14 @@ static void on_login_failed(evutil_socket_t fd, short what, void *arg)
 		.reason = reason.text });
 }
 
-void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
+void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable, bool batch)
 {
 	finish_login(auth,
 	    &(struct auth_reply){ .result = AUTH_OK,
 		.client_token = client_token,
 		.lease_ms = lease_ms,
 		.renewable = renewable,
-		.borrowed = auth->ops->borrowed,
+		.irrevocable = auth->ops->borrowed || batch,
 		.reason = "" });
 }
 
@@ -115,17 +115,19 @@ static void on_login_answer(void *arg, const struct control *control)
 
 	auth->call = NULL;
 	if (control->result == CONTROL_OK && control->num_uses == 0)
-		auth_ok(auth, control->client_token, control->lease_ms, control->renewable);
+		auth_ok(auth, control->client_token, control->lease_ms, control->renewable, control->batch);
 	else if (control->result == CONTROL_OK)
 		finish_login(auth,
 		    &(struct auth_reply){ .result = AUTH_FAILED,
 			.client_token = control->client_token,
+			.irrevocable = control->batch,
 			.reason = "the role gives tokens that end after a number of requests (token_num_uses), "
 				  "with which callers cannot be served: set it to 0" });
 	else if (control->left_token != NULL)
 		finish_login(auth,
 		    &(struct auth_reply){ .result = AUTH_FAILED,
 			.client_token = control->left_token,
+			.irrevocable = control->batch,
 			.reason = control->reason });
 	else
 		auth_fail_control(auth, control);

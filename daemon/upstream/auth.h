@@ -87,7 +87,7 @@ struct auth_reply {
 	const char *client_token;
 	uint64_t lease_ms; /* AUTH_OK; 0: the token does not expire */
 	bool renewable;
-	bool borrowed;      /* the login did not make this token, so the daemon must not revoke it */
+	bool irrevocable;   /* the token is never revoked: the login did not make it, or it is a batch token */
 	bool doubtful;      /* AUTH_REJECTED: by a node that is not known to lead, and may not know what is new */
 	const char *reason; /* of a failure, for the log and status; holds no credential, address or namespace */
 };

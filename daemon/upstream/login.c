@@ -426,7 +426,7 @@ static void fail_login(struct login *login, uint64_t now, const struct auth_repl
 	bool was_any = refused_any(&login->memory);
 
 	struct token *unused = reply->client_token != NULL
-	    ? token_new(&login->tokens, reply->client_token, reply->borrowed)
+	    ? token_new(&login->tokens, reply->client_token, reply->irrevocable)
 	    : NULL;
 
 	if (unused != NULL)
@@ -438,7 +438,7 @@ static void fail_login(struct login *login, uint64_t now, const struct auth_repl
 
 static void take_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	struct token *token = token_new(&login->tokens, reply->client_token, reply->borrowed);
+	struct token *token = token_new(&login->tokens, reply->client_token, reply->irrevocable);
 	bool was_any = refused_any(&login->memory);
 
 	if (token == NULL) {

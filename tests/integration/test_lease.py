@@ -67,6 +67,9 @@ def test_a_token_that_cannot_be_renewed_is_replaced_by_a_login(daemon, shared_se
     serve_steadily(d, site, 7)
     assert 3 <= len(site.logins()) <= 7
     assert site.renewals() == []
+    d.stop()
+    assert site.revocations() == []  # nobody can revoke it
+    assert "could not be revoked" not in d.log
 
 
 def test_a_token_that_may_not_renew_itself_is_replaced_by_a_login(daemon, shared_server, new_site):

@@ -308,6 +308,21 @@ static void test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_wor
 	login_free(login);
 }
 
+static void test_a_batch_token_is_not_revoked(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_new(f, true);
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 200,
+	    "{\"auth\":{\"client_token\":\"TOKEN-CANARY-%u\",\"lease_duration\":1,\"renewable\":false,"
+	    "\"token_type\":\"batch\"}}");
+	login_start(login);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	stop(f, login, STOP_MS);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	login_free(login);
+}
+
 static void test_a_second_token_that_dies_soon_is_told_with_its_time(void **state)
 {
 	struct fakebao *f = *state;
@@ -656,6 +671,7 @@ int main(void)
 		WITH_FAKEBAO(test_a_renewal_without_an_answer_leaves_time_for_a_login),
 		WITH_FAKEBAO(test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing),
 		WITH_FAKEBAO(test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_words),
+		WITH_FAKEBAO(test_a_batch_token_is_not_revoked),
 		WITH_FAKEBAO(test_a_second_token_that_dies_soon_is_told_with_its_time),
 		WITH_FAKEBAO(test_after_an_outage_the_login_comes_by_itself),
 		WITH_FAKEBAO(test_a_request_without_an_answer_leads_to_a_look_at_openbao),
