@@ -31,6 +31,7 @@ struct switchover {
 	 * another one has written, also when a retired one ends a write later.
 	 */
 	struct versions *versions;
+	struct login_counters counters; /* of all their logins, so that they never go back */
 	struct backend_entry *current, *next, *retired;
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -119,6 +120,7 @@ static struct backend_entry *switchover_add(struct switchover *switchover, struc
 		free(entry);
 		return NULL;
 	}
+	login_count_in(backend_login(entry->backend), &switchover->counters);
 	login_watch(backend_login(entry->backend), switchover_decide, switchover);
 	return entry;
 }

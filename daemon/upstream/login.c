@@ -61,7 +61,8 @@ struct login {
 	uint64_t renewal_since;
 	enum auth_result failed; /* how the last login ended; AUTH_OK: it worked */
 	struct error reason;     /* why it failed, for the log and status */
-	uint64_t logins, login_failures, renewals, renewal_failures;
+	bool has_logged_in;
+	struct login_counters own, *counters; /* own, or those of login_count_in() */
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
 	struct event deliver;       /* calls back the waiters in `decided` */
@@ -398,7 +399,7 @@ static void note_failed_login(struct login *login, uint64_t now, const struct au
 	const struct lease *lease = &login->lease;
 	enum auth_result result = reply->result;
 
-	login->login_failures++;
+	login->counters->login_failures++;
 	login->failed = result;
 	error_set(&login->reason, "%s%s", reply->reason,
 	    reply->doubtful && lease->doubted_at != 0
@@ -454,7 +455,8 @@ static void take_login(struct login *login, uint64_t now, const struct auth_repl
 		return;
 	}
 	tell_refusals(login, was_any);
-	login->logins++;
+	login->counters->logins++;
+	login->has_logged_in = true;
 	login->failed = AUTH_OK;
 	login->reason.text[0] = '\0';
 	set_current(login, token);
@@ -487,7 +489,7 @@ static void on_renewed(void *arg, const struct control *control)
 
 	login->renewal = NULL;
 	if (control->result == CONTROL_OK) {
-		login->renewals++;
+		login->counters->renewals++;
 		lease_renew_ok(&login->lease, now, login->renewal_since, control->lease_ms, control->renewable);
 		if (login->lease.near_max && !was_near_max)
 			log_info("the token nears the end of its max TTL, with %s granted: logging in afresh",
@@ -495,7 +497,7 @@ static void on_renewed(void *arg, const struct control *control)
 		login_drive(login);
 		return;
 	}
-	login->renewal_failures++;
+	login->counters->renewal_failures++;
 	log_warning("renewal failed: %s", control->reason);
 	if (control->result == CONTROL_UNREACHABLE)
 		health_failed(login->health);
@@ -630,6 +632,7 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	login->api = api;
 	login->auth = auth;
 	login->revoke_on_stop = revoke_on_stop;
+	login->counters = &login->own;
 	for (size_t i = 0; i < count && i < REFUSED_NODES_MAX; i++)
 		login->memory.node[i] = digest_of(addresses[i], strlen(addresses[i]), "", 0);
 	lease_init(&login->lease, random_for_lease, log_lease, login);
@@ -680,6 +683,11 @@ void login_start(struct login *login)
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	}
 	login_drive(login);
+}
+
+void login_count_in(struct login *login, struct login_counters *counters)
+{
+	login->counters = counters;
 }
 
 void login_remember(struct login *login, const struct refused *before)
@@ -786,13 +794,11 @@ void login_status(const struct login *login, struct login_status *ret)
 		.state = lease->state,
 		.health = health_state(login->health),
 		.ready = lease_live(lease, now),
+		.has_logged_in = login->has_logged_in,
 		.reason = login->reason.text,
 		.lease_left_ms = lease_live(lease, now) ? from_now(lease->expires, now) : 0,
 		.next_renewal_ms = from_now(lease->renew_due, now),
 		.next_login_ms = from_now(lease->login_due, now),
-		.logins = login->logins,
-		.login_failures = login->login_failures,
-		.renewals = login->renewals,
-		.renewal_failures = login->renewal_failures,
+		.counters = *login->counters,
 	};
 }

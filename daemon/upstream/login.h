@@ -96,15 +96,27 @@ void login_on_refused(struct login *login, void (*changed)(void *arg, const stru
  */
 void login_afresh(struct login *login);
 
+/* What has happened since the daemon's start; the numbers only grow. */
+struct login_counters {
+	uint64_t logins, login_failures, renewals, renewal_failures;
+};
+
+/*
+ * Counts in *counters from now on, which several logins may share and which must outlive the login. Without this
+ * each login counts for itself.
+ */
+void login_count_in(struct login *login, struct login_counters *counters);
+
 struct login_status {
 	enum lease_state state;
 	enum health_state health;
 	bool ready;               /* a live token is held */
+	bool has_logged_in;       /* this login has held a token */
 	const char *reason;       /* why the last login failed; "": it worked, or there was none */
 	uint64_t lease_left_ms;   /* CLOCK_NEVER: the token does not expire; 0: there is no token */
 	uint64_t next_renewal_ms; /* from now; CLOCK_NEVER: none is planned */
 	uint64_t next_login_ms;   /* from now; CLOCK_NEVER: none is planned */
-	uint64_t logins, login_failures, renewals, renewal_failures;
+	struct login_counters counters;
 };
 
 /* Fills *ret; reason is valid until the loop goes on. */

@@ -401,6 +401,23 @@ def test_a_stop_ends_all_logins(reloading, site, new_proxy):
     r.daemon.stop()
 
 
+def test_counters_of_logins_go_on_over_a_reload(reloading, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "3s"})
+    r = reloading(site.settings())
+    names = ("logins", "login_failures", "renewals", "renewal_failures")
+
+    def counters():
+        return [r.daemon.status()["counters"][name] for name in names]
+
+    process.wait_until(lambda: counters()[2] >= 1, 10, "a renewal")
+    before = counters()
+    r.change(openbao={"connect_timeout": "2s"})
+    r.daemon.wait_log("from here on requests go")
+    after = counters()
+    assert after[0] == before[0] + 1 == 2
+    assert all(now >= then for now, then in zip(after, before)), (before, after)
+
+
 def test_many_reloads_in_a_row_leave_one_login(reloading, site):
     r = reloading(site.settings())
     for n in range(1, 9):

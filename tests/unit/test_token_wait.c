@@ -108,7 +108,7 @@ static void test_without_hope_for_a_token_nobody_waits(void **state)
 
 		fakebao_answer(f, FAKEBAO_LOGIN, rows[i].status, rows[i].body);
 		login_start(login);
-		fakebao_until(f, login_helper_status(login).login_failures == 1);
+		fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 		wait_for_token(login, &w[0]);
 		fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 		assert_string_equal(w[0].why.message, rows[i].message);
@@ -231,7 +231,7 @@ static void test_a_failure_is_forgotten_when_a_login_works(void **state)
 	fakebao_answer(f, FAKEBAO_LOGIN, 500, "{\"errors\":[\"x\"]}");
 	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
 	login_start(login);
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	assert_string_not_equal(login_helper_status(login).reason, "");
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	fakebao_until(f, login_helper_status(login).ready);
