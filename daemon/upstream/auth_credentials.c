@@ -42,6 +42,8 @@ static int read_one(struct auth_credential *credential, struct error *why)
 	if (credential->file != NULL) {
 		if (secretfile_read(credential->file, SECRETFILE_MAX, read, why) < 0)
 			return -1;
+	} else if (secretfile_has_mark(credential->text, strlen(credential->text))) {
+		return error_set(why, "one of the credentials begins with a byte order mark, which must go");
 	} else if (buf_puts(read, credential->text) < 0) {
 		return error_set(why, "out of memory");
 	}

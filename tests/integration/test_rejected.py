@@ -50,6 +50,16 @@ def test_a_wrong_secret_id_for_ten_minutes(daemon, site):
     reject(daemon, site, 600)
 
 
+def test_a_byte_order_mark_before_the_secret_id_is_no_attempt(daemon, site):
+    site.write_secret_id("\ufeff" + site.secret_id)
+    d = daemon(site.settings(), wait="socket")
+    d.wait_log(f"login failed: {site.secret_id_file}: begins with a byte order mark")
+    assert d.get(site.mount, "a").code == "not_ready"
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(5)
+    assert len(site.logins()) == 1
+
+
 def test_a_wrong_role_id_is_tried_once(daemon, site):
     unknown = canary.run.secret("role-id")
     d = daemon(site.settings(approle={"role_id": unknown}), wait="socket")
