@@ -71,6 +71,19 @@ static void pause_cache(struct switchover *switchover)
 	kv_pause_cache(backend_kv(switchover->current->backend), switchover->retired != NULL);
 }
 
+/* As long as there are several logins the log says which of them it means. */
+static void label_logins(struct switchover *switchover)
+{
+	bool alone = switchover->next == NULL && switchover->retired == NULL;
+	struct backend_entry *entry;
+	login_set_label(backend_login(switchover->current->backend), alone ? "" : "current login: ");
+	if (switchover->next != NULL)
+		login_set_label(backend_login(switchover->next->backend), "next login: ");
+	DL_FOREACH(switchover->retired, entry) {
+		login_set_label(backend_login(entry->backend), "retired login: ");
+	}
+}
+
 static void switchover_on_retired(void *arg)
 {
 	struct backend_entry *entry = arg;
@@ -78,12 +91,14 @@ static void switchover_on_retired(void *arg)
 	DL_DELETE(switchover->retired, entry);
 	backend_entry_free(entry);
 	pause_cache(switchover);
+	label_logins(switchover);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
 static void switchover_retire(struct backend_entry *entry)
 {
 	DL_APPEND(entry->switchover->retired, entry);
+	label_logins(entry->switchover);
 	backend_retire(entry->backend, switchover_on_retired, entry);
 }
 
@@ -163,6 +178,7 @@ int switchover_change(struct switchover *switchover, struct config *config, stru
 	if (switchover->next != NULL)
 		switchover_retire(switchover->next); /* its login may be under way */
 	switchover->next = next;
+	label_logins(switchover);
 	if (next == NULL)
 		return 0;
 	log_info(

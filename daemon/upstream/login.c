@@ -47,6 +47,7 @@ struct login_wait {
 };
 
 struct login {
+	const char *label; /* login_set_label */
 	struct event_base *base;
 	struct api *api;
 	struct auth *auth;
@@ -94,8 +95,9 @@ static uint64_t random_for_lease(void *arg, uint64_t low, uint64_t high)
 
 static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 {
-	(void)arg;
-	log_info("token: %s, was %s", lease_state_name(to), lease_state_name(from));
+	const struct login *login = arg;
+
+	log_info("%stoken: %s, was %s", login->label, lease_state_name(to), lease_state_name(from));
 }
 
 /* Drives the machine if something is due, which no timer has told if the host slept. */
@@ -114,8 +116,8 @@ static void lose_token(struct login *login)
 
 	lease_dead(&login->lease, now);
 	planned = lease->login_due != CLOCK_NEVER && lease->login_due > now;
-	log_warning("OpenBao does not know the token any more%s%s", planned ? "; next login in " : "",
-	    planned ? IN_WORDS(lease->login_due - now) : "");
+	log_warning("%sOpenBao does not know the token any more%s%s", login->label,
+	    planned ? "; next login in " : "", planned ? IN_WORDS(lease->login_due - now) : "");
 	if (planned && lease->deaths > 0 && login->failed == AUTH_OK)
 		error_set(&login->reason,
 		    "OpenBao revoked the token soon after its login, not for the first time");
@@ -406,12 +408,12 @@ static void note_failed_login(struct login *login, uint64_t now, const struct au
 		? ", but which node leads is not known, and this one may lag behind"
 		: "");
 	if (lease->awaiting_recovery)
-		log_error("login failed: %s; next try when OpenBao answers", login->reason.text);
+		log_error("%slogin failed: %s; next try when OpenBao answers", login->label, login->reason.text);
 	else if (lease->refusals.locked_out)
-		log_error("login failed: %s; taken for a lockout, next try in %s", login->reason.text,
-		    IN_WORDS(lease->login_due - now));
+		log_error("%slogin failed: %s; taken for a lockout, next try in %s", login->label,
+		    login->reason.text, IN_WORDS(lease->login_due - now));
 	else
-		log_error("login failed: %s; next try in %s%s", login->reason.text,
+		log_error("%slogin failed: %s; next try in %s%s", login->label, login->reason.text,
 		    IN_WORDS(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
@@ -461,10 +463,10 @@ static void take_login(struct login *login, uint64_t now, const struct auth_repl
 	login->reason.text[0] = '\0';
 	set_current(login, token);
 	if (reply->lease_ms > 0)
-		log_info("logged in: the lease is %s, %s", IN_WORDS(reply->lease_ms),
+		log_info("%slogged in: the lease is %s, %s", login->label, IN_WORDS(reply->lease_ms),
 		    reply->renewable ? "renewable" : "not renewable");
 	else
-		log_info("logged in: the token does not expire");
+		log_info("%slogged in: the token does not expire", login->label);
 }
 
 static void on_login(void *arg, const struct auth_reply *reply)
@@ -492,13 +494,13 @@ static void on_renewed(void *arg, const struct control *control)
 		login->counters->renewals++;
 		lease_renew_ok(&login->lease, now, login->renewal_since, control->lease_ms, control->renewable);
 		if (login->lease.near_max && !was_near_max)
-			log_info("the token nears the end of its max TTL, with %s granted: logging in afresh",
-			    IN_WORDS(control->lease_ms));
+			log_info("%sthe token nears the end of its max TTL, with %s granted: logging in afresh",
+			    login->label, IN_WORDS(control->lease_ms));
 		login_drive(login);
 		return;
 	}
 	login->counters->renewal_failures++;
-	log_warning("renewal failed: %s", control->reason);
+	log_warning("%srenewal failed: %s", login->label, control->reason);
 	if (control->result == CONTROL_UNREACHABLE)
 		health_failed(login->health);
 	if (control->result == CONTROL_DENIED) {
@@ -603,7 +605,7 @@ static void on_login_timer(evutil_socket_t fd, short what, void *arg)
 	if (lease_watches_credentials(&login->lease) && auth_credential_changed(login->auth)) {
 		lease_credential_changed(&login->lease, now);
 		if (login->lease.login_due < due)
-			log_info("the credentials have changed; next login in %s",
+			log_info("%sthe credentials have changed; next login in %s", login->label,
 			    IN_WORDS(login->lease.login_due > now ? login->lease.login_due - now : 0));
 	}
 	login_drive(login);
@@ -633,6 +635,7 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	login->auth = auth;
 	login->revoke_on_stop = revoke_on_stop;
 	login->counters = &login->own;
+	login->label = "";
 	for (size_t i = 0; i < count && i < REFUSED_NODES_MAX; i++)
 		login->memory.node[i] = digest_of(addresses[i], strlen(addresses[i]), "", 0);
 	lease_init(&login->lease, random_for_lease, log_lease, login);
@@ -678,11 +681,16 @@ void login_start(struct login *login)
 		error_set(&login->reason, "%s before the reload or restart",
 		    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
 					       : "OpenBao rejected the role id or the secret id");
-		log_error("no login yet: %s; next try in %s%s", login->reason.text,
+		log_error("%sno login yet: %s; next try in %s%s", login->label, login->reason.text,
 		    IN_WORDS(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	}
 	login_drive(login);
+}
+
+void login_set_label(struct login *login, const char *label)
+{
+	login->label = label;
 }
 
 void login_count_in(struct login *login, struct login_counters *counters)

@@ -31,6 +31,12 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
     size_t count, bool revoke_on_stop);
 void login_start(struct login *login);
 
+/*
+ * The login's lines in the log begin with label from now on, which is borrowed, so that one login can be told from
+ * another; "" at first.
+ */
+void login_set_label(struct login *login, const char *label);
+
 /* Cancels what is under way and frees; no callback runs, and no token is revoked. NULL: does nothing. */
 void login_free(struct login *login);
 
