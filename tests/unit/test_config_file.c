@@ -1,5 +1,5 @@
 /*
- * The config file: each setting with its range, and what libconfig 1.5 would misread without a word.
+ * The config file: each setting with its range, and where in the file an error is.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,35 +17,57 @@
 #include "tests/unit/config_fixture.h"
 
 #define refuses fixture_refuses
+#define refuses_second fixture_refuses_second
 
 static void accepts(const char *text)
 {
 	config_free(fixture_accepted(text));
 }
 
+static void starts_with(const char *error, const char *start)
+{
+	if (strncmp(error, start, strlen(start)) != 0)
+		fail_msg("%s\ndoes not start with: %s", error, start);
+}
+
+static void contains(const char *error, const char *what)
+{
+	if (strstr(error, what) == NULL)
+		fail_msg("%s\ndoes not contain: %s", error, what);
+}
+
 static void test_values_get_where_they_belong(void **state)
 {
-	struct config *c = fixture_load(
-	    "openbao: { address = (\"https://a:1/\", \"https://b\"); namespace = \"team/\";\n"
-	    "ca_file = \"/ca\"; client_cert_file = \"/cert\"; client_key_file = \"/key\"; server_name = \"bao\";\n"
-	    "tls_skip_verify = true; connect_timeout = \"100ms\"; request_timeout = \"10m\";\n"
-	    "revoke_on_stop = false; };\n"
-	    "approle: { mount = \"team/approle\"; role_id_file = \"/role\"; secret_id_file = \"/secret\";\n"
-	    "secret_id_wrapped = TRUE; };\n"
-	    "kubernetes: { mount = \"team/k8s\"; role = \"app\"; token_file = \"/token\"; };\n"
-	    "listen: { socket = \"/run/s\"; mode = \"0666\"; group = \"root\"; };\n"
-	    "cache: { max_age = \"30s\"; serve_stale = \"1h\"; max_bytes = \"1M\"; };\n"
-	    "limits: { request_bytes = \"64K\"; connections = 5; connections_per_uid = 6;\n"
-	    "requests_per_connection = 7; requests_per_uid = 8; output_bytes = 65536; bytes_per_uid = \"3M\";\n"
-	    "frame_timeout = \"1s\"; idle_timeout = \"24h\"; };\n"
-	    "log: { level = \"debug\"; };\n"
-	    "audit: { level = \"all\"; sink = \"file\"; file = \"/audit\"; on_failure = \"deny\"; };\n"
-	    "process: { lock_memory = \"required\"; };\n");
+	struct config *c = fixture_load("openbao:\n"
+					"  address: [https://a:1/, \"https://b\"]\n"
+					"  namespace: team/\n"
+					"  ca_file: /ca\n"
+					"  client_cert_file: /cert\n"
+					"  client_key_file: /key\n"
+					"  server_name: bao\n"
+					"  tls_skip_verify: true\n"
+					"  connect_timeout: 100ms\n"
+					"  request_timeout: 10m\n"
+					"  revoke_on_stop: false\n"
+					"approle:\n"
+					"  mount: team/approle\n"
+					"  role_id_file: /role\n"
+					"  secret_id_file: /secret\n"
+					"  secret_id_wrapped: true\n"
+					"kubernetes: { mount: team/k8s, role: app, token_file: /token }\n"
+					"listen: { socket: /run/s, mode: 0666, group: root }\n"
+					"cache: { max_age: 30s, serve_stale: 1h, max_bytes: 1M }\n"
+					"limits: { request_bytes: 64K, connections: 5, connections_per_uid: 6,\n"
+					"  requests_per_connection: 7, requests_per_uid: 8, output_bytes: 65536,\n"
+					"  bytes_per_uid: 3M, frame_timeout: 1s, idle_timeout: 24h }\n"
+					"log: { level: debug }\n"
+					"audit: { level: all, sink: file, file: /audit, on_failure: deny }\n"
+					"process: { lock_memory: required }\n");
 
 	(void)state;
-	assert_int_equal(c->openbao.naddress, 2);
-	assert_string_equal(c->openbao.address[0], "https://a:1");
-	assert_string_equal(c->openbao.address[1], "https://b");
+	assert_int_equal(c->openbao.address.count, 2);
+	assert_string_equal(c->openbao.address.item[0], "https://a:1");
+	assert_string_equal(c->openbao.address.item[1], "https://b");
 	assert_string_equal(c->openbao.vault_namespace, "team");
 	assert_int_equal(c->openbao.auth, AUTH_MODE_APPROLE);
 	assert_string_equal(c->openbao.ca_file, "/ca");
@@ -133,25 +155,26 @@ static void test_everything_else_has_a_default(void **state)
 static void test_one_of_a_few_words_is_taken_as_it_is_written(void **state)
 {
 	static const char *const good[] = {
-		"log: { level = \"error\"; };",
-		"log: { level = \"warning\"; };",
-		"log: { level = \"info\"; };",
-		"audit: { level = \"changes\"; };",
-		"audit: { sink = \"stderr\"; };",
-		"audit: { sink = \"journal\"; };",
-		"audit: { on_failure = \"continue\"; };",
+		"log: { level: error }",
+		"log: { level: \"warning\" }",
+		"log: { level: 'info' }",
+		"audit: { level: changes }",
+		"audit: { sink: stderr }",
+		"audit: { sink: journal }",
+		"audit: { on_failure: continue }",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
 		accepts(good[i]);
-	refuses("log: { level = \"Info\"; };",
-	    "2: log.level: ", "must be one of: error, warning, info, debug; not \"Info\"");
-	refuses("log: { level = \"\"; };", "2: log.level: ", "must be one of: error");
-	refuses("log: { level = 3; };", "2: log.level: ", "must be a text in quotes");
-	refuses("audit: { level = \"off\"; };", "2: audit.level: ", "must be one of: changes, all; not \"off\"");
-	refuses("audit: { sink = \"syslog\"; };", "2: audit.sink: ", "must be one of: journal, file, stderr;");
-	refuses("audit: { on_failure = \"stop\"; };", "2: audit.on_failure: ", "must be one of: continue, deny;");
+	refuses("log: { level: Info }",
+	    "3: log.level: ", "must be one of: error, warning, info, debug; not \"Info\"");
+	refuses("log: { level: \"\" }", "3: log.level: ", "must be one of: error");
+	refuses("log: { level: 3 }", "3: log.level: ", "must be one of: error, warning, info, debug; not \"3\"");
+	refuses("log: { level: [info] }", "3: log.level: ", "must be a text, not a list");
+	refuses("audit: { level: off }", "3: audit.level: ", "must be one of: changes, all; not \"off\"");
+	refuses("audit: { sink: syslog }", "3: audit.sink: ", "must be one of: journal, file, stderr;");
+	refuses("audit: { on_failure: stop }", "3: audit.on_failure: ", "must be one of: continue, deny;");
 }
 
 /* Both ends of each range are taken; one step beyond is not. */
@@ -176,20 +199,22 @@ static void test_ranges_hold_at_their_ends(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		const char *good[] = { cases[i].low, cases[i].high }, *bad[] = { cases[i].below, cases[i].above };
-		const char *before = strcmp(cases[i].group, "limits") == 0 ? FIXTURE_GOOD "limits: {"
-		    : strcmp(cases[i].group, "cache") == 0                 ? FIXTURE_GOOD "cache: {"
+		const char *before = strcmp(cases[i].group, "limits") == 0 ? FIXTURE_GOOD "limits:\n  "
+		    : strcmp(cases[i].group, "cache") == 0                 ? FIXTURE_GOOD "cache:\n  "
 									   : FIXTURE_APPROLE
-		    "openbao: { address = \"http://localhost\";";
+		    "\nopenbao: { address: http://localhost,\n";
 
 		for (int j = 0; j < 2; j++) {
-			snprintf(text, sizeof(text), "%s %s = \"%s\"; };", before, cases[i].name, good[j]);
+			const char *end = before[strlen(before) - 1] == '\n' ? " }" : "";
+
+			snprintf(text, sizeof(text), "%s%s: %s%s", before, cases[i].name, good[j], end);
 			config_free(fixture_load(text));
-			snprintf(text, sizeof(text), "%s %s = \"%s\"; };", before, cases[i].name, bad[j]);
-			snprintf(start, sizeof(start), "%s.%s: must be ", cases[i].group, cases[i].name);
+			snprintf(text, sizeof(text), "%s%s: %s%s", before, cases[i].name, bad[j], end);
+			snprintf(start, sizeof(start), "4: %s.%s: must be ", cases[i].group, cases[i].name);
 			snprintf(what, sizeof(what), "between %s and %s, not %s", cases[i].low, cases[i].high,
 			    bad[j]);
-			assert_non_null(strstr(fixture_refused_whole(text), start));
-			assert_non_null(strstr(fixture_refused_whole(text), what));
+			starts_with(fixture_refused_whole(text), start);
+			contains(fixture_refused_whole(text), what);
 		}
 	}
 }
@@ -197,18 +222,25 @@ static void test_ranges_hold_at_their_ends(void **state)
 static void test_an_error_names_file_line_setting_and_range(void **state)
 {
 	(void)state;
-	assert_string_equal(fixture_refused("limits: {\n\n  frame_timeout = \"0s\";\n};"),
-	    "4: limits.frame_timeout: must be between 1s and 10m, not 0s");
-	assert_string_equal(fixture_refused("limits: { idle_timeout = \"25h\"; };"),
-	    "2: limits.idle_timeout: must be 0 or between 1s and 24h, not 25h");
-	assert_string_equal(fixture_refused("limits: { connections = 0; };"),
-	    "2: limits.connections: must be between 1 and 65536, not 0");
+	assert_string_equal(fixture_refused("limits:\n\n  frame_timeout: 0s\n"),
+	    "5: limits.frame_timeout: must be between 1s and 10m, not 0s");
+	assert_string_equal(fixture_refused("limits: { idle_timeout: 25h }"),
+	    "3: limits.idle_timeout: must be 0 or between 1s and 24h, not 25h");
+	assert_string_equal(fixture_refused("limits: { connections: 0 }"),
+	    "3: limits.connections: must be between 1 and 65536, not 0");
+}
+
+static void test_an_error_has_the_line_of_the_value(void **state)
+{
+	(void)state;
+	refuses("limits:\n  connections:\n    0\n", "5: limits.connections: ", "between 1 and 65536");
+	refuses("limits: {\n  connections:\n\n  0 }", "6: limits.connections: ", "between 1 and 65536");
 }
 
 static void test_some_times_may_be_off(void **state)
 {
-	struct config *c = fixture_accepted("limits: { idle_timeout = \"0s\"; };"
-					    "cache: { max_age = \"0s\"; serve_stale = \"0s\"; };");
+	struct config *c = fixture_accepted(
+	    "limits: { idle_timeout: 0s }\ncache: { max_age: 0s, serve_stale: 0s }\n");
 
 	(void)state;
 	assert_int_equal(c->limits.idle_timeout_ms, 0);
@@ -218,124 +250,209 @@ static void test_some_times_may_be_off(void **state)
 static void test_counts_hold_at_their_ends(void **state)
 {
 	(void)state;
-	assert_string_equal(fixture_refused("process: { lock_memory = \"yes\"; };"),
-	    "2: process.lock_memory: must be one of: try, required; not \"yes\"");
-	accepts("limits: { requests_per_uid = 1; };");
-	accepts("limits: { connections = 1; connections_per_uid = 65536; requests_per_connection = 4096; };");
-	refuses("limits: { connections = 65537; };", "2: limits.connections: ", "between 1 and 65536, not 65537");
-	refuses("limits: { connections_per_uid = 0; };", "2: limits.connections_per_uid: ", "between 1 and 65536");
-	refuses("limits: { requests_per_connection = 4097; };", "2: limits.requests_per_connection: ", "4096");
-	refuses("limits: { connections = -1; };", "2: limits.connections: ", "whole number");
+	assert_string_equal(fixture_refused("process: { lock_memory: yes }"),
+	    "3: process.lock_memory: must be one of: try, required; not \"yes\"");
+	accepts("limits: { requests_per_uid: 1 }");
+	accepts("limits: { connections: 1, connections_per_uid: 65536, requests_per_connection: 4096 }");
+	refuses("limits: { connections: 65537 }", "3: limits.connections: ", "between 1 and 65536, not 65537");
+	refuses("limits: { connections_per_uid: 0 }", "3: limits.connections_per_uid: ", "between 1 and 65536");
+	refuses("limits: { requests_per_connection: 4097 }", "3: limits.requests_per_connection: ", "4096");
+	refuses("limits: { connections: -1 }", "3: limits.connections: ", "whole number");
 }
 
 static void test_values_of_another_kind_are_refused(void **state)
 {
 	(void)state;
-	refuses("limits: { connections = \"5\"; };", "2: limits.connections: ", "must be a whole number");
-	refuses("limits: { connections = true; };", "2: limits.connections: ", "must be a whole number");
-	refuses("limits: { connections = [5]; };", "2: limits.connections: ", "must be a whole number");
-	refuses("limits: { connections = { a = 1; }; };", "2: limits.connections: ", "must be a whole number");
-	refuses("limits: { frame_timeout = 10; };", "2: limits.frame_timeout: ", "must be a time in quotes");
-	refuses("limits: { frame_timeout = \"10\"; };", "2: limits.frame_timeout: ", "must be a time in quotes");
-	refuses("limits: { request_bytes = \"1T\"; };", "2: limits.request_bytes: ", "must be a size");
-	refuses("limits: { request_bytes = false; };", "2: limits.request_bytes: ", "must be a size");
-	refuses("listen: { mode = 660; };", "2: listen.mode: ", "in octal, in quotes");
-	refuses("listen: { mode = \"0999\"; };", "2: listen.mode: ", "in octal, in quotes");
-	refuses("listen: { group = true; };", "2: listen.group: ", "a group's name");
-	refuses("listen: { socket = (\"/a\"); };", "2: listen.socket: ", "must be a text in quotes");
+	refuses("limits: { connections: many }", "3: limits.connections: ", "must be a whole number");
+	refuses("limits: { connections: true }", "3: limits.connections: ", "must be a whole number");
+	refuses("limits: { connections: \"\" }", "3: limits.connections: ", "must be a whole number");
+	refuses("limits: { connections: [5] }", "3: limits.connections: ", "must be a whole number, not a list");
+	refuses("limits:\n  connections: { a: 1 }",
+	    "4: limits.connections: ", "must be a whole number, not a group");
+	refuses("limits: { frame_timeout: 10 }",
+	    "3: limits.frame_timeout: ", "must be a time, such as 500ms, 10s, 5m or 2h");
+	refuses("limits: { frame_timeout: \"10\" }", "3: limits.frame_timeout: ", "must be a time, such as 500ms");
+	refuses("limits: { frame_timeout: [10s] }",
+	    "3: limits.frame_timeout: ", "must be a time, such as 500ms, 10s, 5m or 2h, not a list");
+	refuses("limits: { request_bytes: 1T }",
+	    "3: limits.request_bytes: ", "must be a size, such as 64K, 8M or 65536");
+	refuses("limits: { request_bytes: false }", "3: limits.request_bytes: ", "must be a size");
+	refuses("listen: { mode: 66 }", "3: listen.mode: ", "must be a mode in octal, from 0000 to 0777");
+	refuses("listen: { mode: 0o660 }", "3: listen.mode: ", "must be a mode in octal, from 0000 to 0777");
+	refuses("listen: { mode: \"0999\" }", "3: listen.mode: ", "must be a mode in octal");
+	refuses("listen: { group: true }", "3: listen.group: ", "there is no group \"true\"");
+	refuses("listen: { group: [root] }", "3: listen.group: ", "must be a group's name or number, not a list");
+	refuses("listen: { socket: [/a] }", "3: listen.socket: ", "must be a text, not a list");
+	refuses("listen: { socket: { a: b } }", "3: listen.socket: ", "must be a text, not a group");
+	refuses("kubernetes: { role: { a: b } }", "3: kubernetes.role: ", "must be a text, not a group");
 }
 
 static void test_switches_are_only_true_and_false(void **state)
 {
-	static const char *const bad[] = { "1", "0", "\"true\"", "\"\"", "[true]" };
+	static const char *const bad[] = { "1", "0", "\"\"", "yes", "no", "on", "off", "y", "True", "TRUE", "~",
+		"null", "\" true\"" };
 	char text[200];
+	struct config *c;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		snprintf(text, sizeof(text), "openbao: { revoke_on_stop = %s; };", bad[i]);
+		snprintf(text, sizeof(text), "openbao: { revoke_on_stop: %s }", bad[i]);
 		assert_string_equal(fixture_refused_whole(text),
 		    "1: openbao.revoke_on_stop: must be true or false");
 	}
-	assert_string_equal(fixture_refused_whole("openbao: { revoke_on_stop = yes; };"), "1: syntax error");
+	assert_string_equal(fixture_refused_whole("openbao: { revoke_on_stop: [true] }"),
+	    "1: openbao.revoke_on_stop: must be true or false, not a list");
+	c = fixture_load(
+	    FIXTURE_APPROLE "openbao: { address: http://a, revoke_on_stop: \"false\", tls_skip_verify: 'true' }");
+	assert_false(c->openbao.revoke_on_stop);
+	assert_true(c->openbao.tls_skip_verify);
+	config_free(c);
 }
 
 static void test_unknown_settings_are_refused_and_the_likely_one_is_named(void **state)
 {
 	(void)state;
-	refuses("limits: { connection = 5; };", "2: limits.connection: ", "limits.connections is meant?");
-	refuses("listen: { connect_timeout = \"1s\"; };",
-	    "2: listen.connect_timeout: ", "openbao.connect_timeout is meant?");
-	refuses("address = \"https://a\";", "2: address: ", "openbao.address is meant?");
-	refuses("dev_token: { };", "2: dev_token: ", "there is no such setting");
-	refuses("limits: { Connections = 5; };", "2: limits.Connections: ", "limits.connections is meant?");
-	refuses("limits: { zzz = 5; };", "2: limits.zzz: ", "there is no such setting");
-	assert_null(strchr(fixture_refused("limits: { zzz = 5; };"), '?'));
-	refuses("openbao* = 1;", "2: openbao*: ", "there is no such setting");
+	refuses("limits: { connection: 5 }",
+	    "3: limits.connection: ", "there is no such setting; limits.connections is meant?");
+	refuses("listen:\n  connect_timeout: 1s",
+	    "4: listen.connect_timeout: ", "there is no such setting; openbao.connect_timeout is meant?");
+	refuses("address: https://a", "3: address: ", "there is no such setting; openbao.address is meant?");
+	refuses("mode: 0600", "3: mode: ", "there is no such setting; listen.mode is meant?");
+	refuses("dev_token: {}", "3: dev_token: ", "there is no such ");
+	refuses("limits: { Connections: 5 }", "3: limits.Connections: ", "limits.connections is meant?");
+	refuses("limits: { zzz: 5 }", "3: limits.zzz: ", "there is no such setting");
+	assert_null(strchr(fixture_refused("limits: { zzz: 5 }"), '?'));
+	refuses("openbao*: 1", "3: openbao*: ", "there is no such group; openbao is meant?");
+	refuses("limit:\n  connections: 5", "3: limit: ", "there is no such group; limits is meant?");
+	refuses("alow: {}", "3: alow: ", "there is no such group; allow is meant?");
+	refuses("credentials: { a: { unit: a.service } }",
+	    "3: credentials: ", "there is no such group; credential is meant?");
+	assert_null(strchr(fixture_refused("zzzzzzzzz: { connections: 5 }"), '?'));
+	/* The value of an unknown setting is not looked at. */
+	refuses("limits: { zzz: [a, { b: c }] }", "3: limits.zzz: ", "there is no such setting");
+	refuses("zzzzzzzzz:\n- a: [b]\n", "3: zzzzzzzzz: ", "there is no such ");
+}
+
+/* A name that differs in more than two letters is hardly the one that is meant. */
+static void test_the_name_that_is_meant_is_near(void **state)
+{
+	static const struct {
+		const char *name;
+		bool meant;
+	} cases[] = { { "connection", true }, { "conection", true }, { "xxconnections", true },
+		{ "cnnectoins", false }, { "conectio", false }, { "xxxconnections", false },
+		{ "connectionss", true }, { "connections0123456789012345678901", false }, { "", false },
+		{ "012345678901234567890123456789012345678901234567890123456789", false } };
+	char text[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "limits: { \"%s\": 5 }", cases[i].name);
+		refuses(text, "3: limits.", "there is no such setting");
+		if ((strstr(fixture_refused(text), "limits.connections is meant") != NULL) != cases[i].meant)
+			fail_msg("%s\ngave: %s", text, fixture_refused(text));
+	}
 }
 
 static void test_groups_must_be_groups(void **state)
 {
+	static const char what[] = "must be a group: its settings stand below it, indented";
+
 	(void)state;
-	refuses("listen = 5;", "2: listen: ", "must be a group: listen: { ... };");
-	refuses("listen = \"x\";", "2: listen: ", "must be a group");
-	refuses("listen = ( { mode = \"0600\"; } );", "2: listen: ", "must be a group");
-	refuses("listen = [];", "2: listen: ", "must be a group");
-	refuses("allow = [];", "2: allow: ", "must be a group");
-	refuses("allow: { web = 5; };", "2: allow.web: ", "must be a group");
-	accepts("listen = { }; limits: { }; allow: { };");
+	refuses("listen: 5", "3: listen: ", what);
+	refuses("listen: x", "3: listen: ", what);
+	refuses("listen: \"\"", "3: listen: ", what);
+	refuses("listen: [ { mode: 0600 } ]", "3: listen: ", what);
+	refuses("listen: []", "3: listen: ", what);
+	refuses("allow: []", "3: allow: ", "must be a group");
+	refuses("allow:\n  web: 5",
+	    "4: allow.web: ", "must be a group with uid, gid, unit, user_unit, ops, paths");
+	refuses("allow: { web: [] }", "3: allow.web: ", "must be a group with uid");
+	accepts("listen: {}\nlimits: {}\nallow: {}");
 }
 
 static void test_repeated_settings_are_named(void **state)
 {
 	(void)state;
-	refuses("listen: { mode = \"0600\";\n mode = \"0600\"; };", "3: listen.mode: ", "a second time");
-	refuses("limits: { connections = 1; connections = 1; };", "2: limits.connections: ", "a second time");
-	refuses("limits: { connections = 1; idle_timeout = \"0s\"; connections = 1; frame_timeout = \"1s\"; };",
-	    "2: limits.connections: ", "a second time");
-	refuses("\n\napprole: { };", "4: approle: ", "a second time");
-	refuses("allow: { web: { uid = 0; ops = \"status\"; };\nweb: { }; };", "3: allow.web: ", "a second time");
-	refuses("allow: { a: { uid = (0, 1); uid = 2; }; };", "2: allow.a.uid: ", "a second time");
-	refuses("/* mode = 1 */ listen: { mode = \"mode = 2\"; # mode = 3\n mode = \"0600\"; };",
-	    "3: listen.mode: ", "");
+	refuses_second("listen: { mode: 0600,\n mode: 0600 }", "4: listen.mode: ", 3);
+	refuses_second("listen:\n  mode: 0600\n  \"mode\": 0600\n", "5: listen.mode: ", 4);
+	refuses_second("limits: { connections: 1, connections: 1 }", "3: limits.connections: ", 3);
+	refuses_second("limits: { connections: 1, idle_timeout: 0s, connections: 1, frame_timeout: 1s }",
+	    "3: limits.connections: ", 3);
+	refuses_second("\n\napprole: {}", "5: approle: ", 2);
+	refuses_second("limits: {}\nlog: {}\nlimits: { connections: 5 }", "5: limits: ", 3);
+	refuses_second("allow:\n  web: { uid: 0, ops: status }\n  web: {}", "5: allow.web: ", 4);
+	refuses_second("allow: {}\nallow: {}", "4: allow: ", 3);
+	refuses_second("allow: { a: { uid: [0, 1], uid: 2 } }", "3: allow.a.uid: ", 3);
+	refuses_second("allow:\n  a:\n    uid: 0\n    ops: status\n    uid: 0\n", "7: allow.a.uid: ", 5);
+	/* Comments and texts that look like the setting are neither. */
+	refuses_second(
+	    "# mode: 1\nlisten:\n  mode: 0600 # mode: 2\n  # mode: 3\n  socket: \"/mode: 4\"\n  mode: 0600",
+	    "8: listen.mode: ", 5);
+	/* A name may stand in several groups. */
+	accepts("log: { level: info }\naudit: { level: all }\n"
+		"allow: { a: { uid: 0, ops: status }, b: { uid: 0, ops: status } }\n"
+		"credential: { a: { unit: \"*\", id: a, mount: a, path: a } }\n");
 }
 
-static void test_lists_may_be_single_and_of_either_bracket(void **state)
+static void test_lists_may_be_single_and_of_either_style(void **state)
 {
-	static const char *const one[] = { "\"https://a\"", "[\"https://a\"]", "(\"https://a\")" };
-	char text[200];
+	static const char *const one[] = { "https://a", "\"https://a\"", "'https://a'", "[https://a]",
+		"[\"https://a\"]", "[https://a,]", "[\n    https://a\n  ]", "\n    https://a", "\n  - https://a",
+		"\n    - 'https://a'" };
+	static const char *const three[] = { "[https://a, https://b, https://c]",
+		"[\n https://a,\n https://b,\n # not https://d\n https://c ]",
+		"\n  - https://a\n  - \"https://b\" # b\n\n  - https://c" };
+	char text[300];
+	struct config *c;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		struct config *c;
-
-		snprintf(text, sizeof(text), "openbao: { address = %s; }; " FIXTURE_APPROLE, one[i]);
+	for (size_t i = 0; i < sizeof(one) / sizeof(*one); i++) {
+		snprintf(text, sizeof(text), "openbao:\n  address: %s\n" FIXTURE_APPROLE, one[i]);
 		c = fixture_load(text);
-		assert_int_equal(c->openbao.naddress, 1);
-		assert_string_equal(c->openbao.address[0], "https://a");
+		assert_int_equal(c->openbao.address.count, 1);
+		assert_string_equal(c->openbao.address.item[0], "https://a");
+		config_free(c);
+	}
+	for (size_t i = 0; i < sizeof(three) / sizeof(*three); i++) {
+		snprintf(text, sizeof(text), "openbao:\n  address: %s\n" FIXTURE_APPROLE, three[i]);
+		c = fixture_load(text);
+		assert_int_equal(c->openbao.address.count, 3);
+		assert_string_equal(c->openbao.address.item[2], "https://c");
 		config_free(c);
 	}
 }
 
 static void test_addresses_are_checked_each(void **state)
 {
-	char text[800] = "openbao: {\naddress = [\"https://a\"";
+	char text[800] = "openbao:\n  address: [https://a";
 	const char *error;
 
 	(void)state;
-	error = fixture_refused_whole("openbao: {\naddress = [\"https://a\",\n \"https://canary/x\"]; };");
-	assert_int_equal(strncmp(error, "2: openbao.address: item 2: must ", 33), 0);
+	error = fixture_refused_whole("openbao:\n  address: [https://a,\n https://canary/x]");
+	starts_with(error, "3: openbao.address: item 2: must ");
 	assert_null(strstr(error, "canary"));
-	error = fixture_refused_whole("openbao: { address = [\"https://a\", \"\"]; };");
-	assert_int_equal(strncmp(error, "1: openbao.address: item 2: must ", 33), 0);
-	error = fixture_refused_whole("openbao: { address = (\"https://a\", 5); };");
-	assert_int_equal(strncmp(error, "1: openbao.address: item 2: must ", 33), 0);
-	error = fixture_refused_whole("openbao: { address = (\"https://a\", (\"https://b\")); };");
-	assert_int_equal(strncmp(error, "1: openbao.address: item 2: must ", 33), 0);
+	error = fixture_refused_whole(
+	    "openbao:\n  address:\n  - https://a\n  - https://b\n  - https://canary/x\n");
+	starts_with(error, "5: openbao.address: item 3: must ");
+	assert_null(strstr(error, "canary"));
+	starts_with(fixture_refused_whole("openbao: { address: https://a/x }"), "1: openbao.address: must ");
+	starts_with(fixture_refused_whole("openbao: { address: [https://a/x] }"),
+	    "1: openbao.address: item 1: must ");
+	starts_with(fixture_refused_whole("openbao: { address: [https://a, \"\"] }"),
+	    "1: openbao.address: item 2: must ");
+	starts_with(fixture_refused_whole("openbao: { address: [https://a, 5] }"),
+	    "1: openbao.address: item 2: must ");
+	starts_with(fixture_refused_whole("openbao: { address: [https://a, [https://b]] }"),
+	    "1: openbao.address: item 2: must be an address, or a list of them");
+	starts_with(fixture_refused_whole("openbao: { address: [https://a, { b: c }] }"),
+	    "1: openbao.address: item 2: must be an address, or a list of them");
+	contains(fixture_refused_whole("openbao: { address: { a: b } }"), "must be an address, or a list of them");
 	for (int i = 1; i < 16; i++)
-		strcat(text, ", \"https://a\"");
-	config_free(fixture_load(strcat(strcat(text, "]; }; " FIXTURE_APPROLE), "\n")));
+		strcat(text, ", https://a");
+	config_free(fixture_load(strcat(strcat(text, "]\n"), FIXTURE_APPROLE)));
 	*strchr(text, ']') = '\0';
-	strcat(text, ", \"https://a\"]; };");
+	strcat(text, ", https://a]");
 	assert_string_equal(fixture_refused_whole(text),
 	    "2: openbao.address: item 17: must not be more than 16 addresses");
 }
@@ -347,19 +464,18 @@ static void test_paths_in_openbao_are_canonical(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		snprintf(text, sizeof(text), "approle: { mount = \"%s\"; };", bad[i]);
-		assert_int_equal(strncmp(fixture_refused_whole(text), "1: approle.mount: ", 18), 0);
+		snprintf(text, sizeof(text), "approle: { mount: \"%s\" }", bad[i]);
+		starts_with(fixture_refused_whole(text), "1: approle.mount: ");
 	}
-	assert_int_equal(strncmp(fixture_refused_whole("approle: { mount = \"\"; };"), "1: approle.mount: ", 18),
-	    0);
+	starts_with(fixture_refused_whole("approle: { mount: \"\" }"), "1: approle.mount: ");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		if (strcmp(bad[i], "approle/") == 0)
 			continue;
-		snprintf(text, sizeof(text), "openbao: { namespace = \"%s\"; };", bad[i]);
-		assert_int_equal(strncmp(fixture_refused_whole(text), "1: openbao.namespace: ", 22), 0);
+		snprintf(text, sizeof(text), "openbao: { namespace: \"%s\" }", bad[i]);
+		starts_with(fixture_refused_whole(text), "1: openbao.namespace: ");
 	}
-	assert_non_null(strstr(fixture_refused_whole("openbao: { namespace = \"a//\"; };"), "namespace"));
-	assert_non_null(strstr(fixture_refused_whole("openbao: { namespace = \"/\"; };"), "namespace"));
+	starts_with(fixture_refused_whole("openbao: { namespace: a// }"), "1: openbao.namespace: ");
+	starts_with(fixture_refused_whole("openbao: { namespace: / }"), "1: openbao.namespace: ");
 }
 
 static void test_a_socket_path_must_fit_and_be_whole(void **state)
@@ -371,57 +487,57 @@ static void test_a_socket_path_must_fit_and_be_whole(void **state)
 	memset(path, 's', sizeof(path));
 	path[0] = '/';
 	path[107] = '\0';
-	snprintf(text, sizeof(text), "listen: { socket = \"%s\"; };", path);
+	snprintf(text, sizeof(text), "listen: { socket: %s }", path);
 	c = fixture_accepted(text);
 	assert_string_equal(c->listen.socket, path);
 	config_free(c);
 	path[107] = 's';
 	path[108] = '\0';
-	snprintf(text, sizeof(text), "listen: { socket = \"%s\"; };", path);
-	refuses(text, "2: listen.socket: ", "108 bytes, at most 107");
-	refuses("listen: { socket = \"s.sock\"; };", "2: listen.socket: ", "full path");
-	refuses("listen: { socket = \"\"; };", "2: listen.socket: ", "full path");
-	refuses("listen: { socket = \"/run/\"; };", "2: listen.socket: ", "full path");
-	refuses("listen: { socket = \"/run/a\\nb\"; };", "2: listen.socket: ", "control byte");
+	snprintf(text, sizeof(text), "listen: { socket: %s }", path);
+	refuses(text, "3: listen.socket: ", "is too long for a socket: at most 107 bytes fit");
+	refuses("listen: { socket: s.sock }", "3: listen.socket: ", "full path");
+	refuses("listen: { socket: \"\" }", "3: listen.socket: ", "full path");
+	refuses("listen: { socket: /run/ }", "3: listen.socket: ", "full path");
+	refuses("listen: { socket: \"/run/a\\nb\" }", "3: listen.socket: ", "control byte");
 }
 
 static void test_groups_of_users_are_resolved(void **state)
 {
-	static const char *const good[] = { "\"root\"", "\"0\"", "0" };
+	static const char *const good[] = { "root", "\"root\"", "\"0\"", "0" };
 	char text[100];
 	struct config *c;
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(text, sizeof(text), "listen: { group = %s; };", good[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(text, sizeof(text), "listen: { group: %s }", good[i]);
 		c = fixture_accepted(text);
 		assert_int_equal(c->listen.group, 0);
 		config_free(c);
 	}
-	c = fixture_accepted("listen: { group = \"\"; };");
+	c = fixture_accepted("listen: { group: \"\" }");
 	assert_int_equal(c->listen.group, (gid_t)-1);
 	config_free(c);
-	refuses("listen: { group = \"no-such\"; };", "2: listen.group: ", "no group \"no-such\"");
-	refuses("listen: { group = \"4294967295\"; };", "2: listen.group: ", "4294967294");
+	refuses("listen: { group: no-such }", "3: listen.group: ", "no group \"no-such\"");
+	refuses("listen: { group: 4294967295 }", "3: listen.group: ", "4294967294");
 }
 
 static void test_settings_that_go_together(void **state)
 {
 	(void)state;
-	assert_string_equal(fixture_refused_whole("approle: { role_id = \"canary\";\nrole_id_file = \"/f\"; };"),
+	assert_string_equal(fixture_refused_whole("approle: { role_id: canary,\n  role_id_file: /f }"),
 	    "2: approle.role_id_file: approle.role_id is set too; only one of them can be");
-	assert_string_equal(fixture_refused_whole("openbao: {\nclient_cert_file = \"/f\"; };"),
+	assert_string_equal(fixture_refused_whole("openbao:\n  client_cert_file: /f"),
 	    "2: openbao.client_cert_file: needs openbao.client_key_file beside it");
-	assert_string_equal(fixture_refused_whole("audit: {\nsink = \"file\"; };"),
+	assert_string_equal(fixture_refused_whole("audit:\n  sink: file"),
 	    "2: audit.sink: needs audit.file beside it");
-	assert_string_equal(fixture_refused_whole("audit: {\nfile = \"/f\"; };"),
-	    "2: audit.file: needs audit.sink = \"file\" beside it");
-	assert_string_equal(fixture_refused_whole("audit: { sink = \"stderr\";\non_failure = \"deny\"; };"),
-	    "2: audit.on_failure: \"deny\" needs audit.sink = \"file\" beside it");
-	assert_string_equal(fixture_refused_whole("openbao: {\nclient_key_file = \"/f\"; };"),
+	assert_string_equal(fixture_refused_whole("audit:\n  file: /f"),
+	    "2: audit.file: needs audit.sink: file beside it");
+	assert_string_equal(fixture_refused_whole("audit:\n  sink: stderr\n  on_failure: deny"),
+	    "3: audit.on_failure: \"deny\" needs audit.sink: file beside it");
+	assert_string_equal(fixture_refused_whole("openbao:\n  client_key_file: /f"),
 	    "2: openbao.client_key_file: needs openbao.client_cert_file beside it");
-	config_free(fixture_load(
-	    FIXTURE_OPENBAO "approle: { role_id = \"\"; role_id_file = \"/f\"; secret_id_file = \"/s\"; };"));
+	config_free(
+	    fixture_load(FIXTURE_OPENBAO "approle: { role_id: \"\", role_id_file: /f, secret_id_file: /s }"));
 }
 
 static void test_auth_must_be_known(void **state)
@@ -429,149 +545,84 @@ static void test_auth_must_be_known(void **state)
 	const char *error;
 
 	(void)state;
-	error = fixture_refused_whole("openbao: {\nauth = \"\"; };");
-	assert_int_equal(strncmp(error, "2: openbao.auth: ", 17), 0);
-	assert_non_null(strstr(error, "(REQ-004, PX-0003)"));
-	assert_string_equal(fixture_refused_whole("openbao: { auth = \"ldap\"; };"),
+	error = fixture_refused_whole("openbao:\n  auth: \"\"");
+	starts_with(error, "2: openbao.auth: ");
+	contains(error, "(REQ-004, PX-0003)");
+	assert_string_equal(fixture_refused_whole("openbao: { auth: ldap }"),
 	    "1: openbao.auth: \"ldap\" is not a login method; known: approle, kubernetes");
-}
-
-/* What libconfig 1.5 does with each of these is told in config_scan.h. */
-static void test_numbers_libconfig_would_change_are_refused(void **state)
-{
-	static const char *const bad[] = { "3000000000", "4294967297", "99999999999999999999", "0x10",
-		"0x100000001", "10L", "10LL", "1e3", "010", "1.5", "0660", "10s", "64K", "-0x1", "+", "1_000" };
-	char text[100];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		snprintf(text, sizeof(text), "limits: {\nconnections = %s; };", bad[i]);
-		refuses(text, "3: limits.connections: ", "a number must be plain and decimal");
-		snprintf(text, sizeof(text), "allow: { a: { uid = (1, %s); }; };", bad[i]);
-		refuses(text, "2: allow.a.uid: ", "a number must be plain and decimal");
-	}
-	refuses("limits: { connections = .; };", "2: limits: ", "a dot");
-	refuses("limits: { connections = .5; };", "2: limits: ", "a dot");
-	refuses("limits.connections = 5;", "2: ", "a dot stands where none can be");
-}
-
-static void test_strings_in_a_row_are_not_one(void **state)
-{
-	(void)state;
-	refuses("allow: { a: { paths = [\"a/x\" \"b/y\"]; }; };", "2: allow.a.paths: ", "a comma is missing");
-	refuses("listen: { socket = \"/a\"\n  \"/b\"; };", "3: listen.socket: ", "a comma is missing");
-	refuses("listen: { socket = \"/a\" /* and */ # also\n  \"/b\"; };",
-	    "3: listen.socket: ", "a comma is missing");
-}
-
-static void test_strings_stand_only_where_values_can(void **state)
-{
-	static const char *const bad[] = { "\"x\";", "listen \"x\";", "listen: { \"x\" };", "listen: { }, \"x\";",
-		"listen: { mode = = \"x\"; };", "listen: { mode = \"0600\", \"0700\"; };",
-		"allow: { a: { paths = [1 \"x\"]; }; };", "allow: { a: { paths = [(1) \"x\"]; }; };" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		refuses(bad[i], "2: ", "");
-	refuses("listen: { mode = \"0600\", \"0700\"; };",
-	    "2: listen.mode: ", "a string stands where none can be");
 }
 
 static void test_what_is_not_closed_is_refused(void **state)
 {
 	(void)state;
-	refuses("/* all of this\nlimits: { connections = 1; };", "2: ", "a comment that begins here does not end");
-	refuses("listen: { mode = \"0600\" \"\n};", "2: listen.mode: ", "a string does not end on its line");
-	refuses("listen: { mode = \"0600;\n};", "2: listen.mode: ", "a string does not end on its line");
-	refuses("listen: { socket = \"/a\nb\"; };", "2: listen.socket: ", "a string does not end on its line");
-	refuses("listen: { mode = \"0600\\\";", "2: listen.mode: ", "a string does not end on its line");
-	refuses("listen: { mode = \"0600\";", "3: ", "syntax error");
+	refuses("listen:\n  mode: \"0600", "4: ", "a quote that begins here is not closed");
+	refuses("listen: { mode: \"0600 }\n", "3: ", "a quote that begins here is not closed");
+	refuses("listen:\n  socket: '/a\n\n\n", "4: ", "a quote that begins here is not closed");
+	refuses("listen:\n  mode: \"0600\\\"\n", "4: ", "a quote that begins here is not closed");
+	refuses("listen:\n  { mode: 0600\n\n", "4: ", "a { that begins here is not closed");
+	refuses("allow:\n  a: { uid: [0, 1 }\n", "4: ", "a [ that begins here is not closed");
+	refuses("allow: { a: { uid: 0, ops: status }\nlimits: {}\n", "3: ", "a { that begins here is not closed");
+	refuses("allow:\n  a: {\n    uid: [0,\n      1\n", "5: ", "a [ that begins here is not closed");
 }
 
-static void test_escapes_keep_their_strings_together(void **state)
+static void test_escapes_keep_their_texts_together(void **state)
 {
-	struct config *c = fixture_accepted(
-	    "listen: { socket = \"/a\\\"b\\\\\"; /* \" */ mode = \"0600\"; // \" /*\n};");
+	static const struct {
+		const char *written, *socket;
+	} cases[] = {
+		{ "\"/a\\\"b\\\\\"", "/a\"b\\" },
+		{ "\"/a\\\\\"", "/a\\" },
+		{ "\"/a/*#//\\x41\"", "/a/*#//A" },
+		{ "\"/a: { b } # c\"", "/a: { b } # c" },
+		{ "'/a''b\\'", "/a'b\\" },
+		{ "'/a\"b'", "/a\"b" },
+		{ "/a/*#//b", "/a/*#//b" },
+		{ "/a\\b", "/a\\b" },
+		{ "/a b", "/a b" },
+		{ "/a'b\"c", "/a'b\"c" },
+		{ "\"\\u002fa\\t\" # tab", NULL },
+		{ "\"\\u002fa\\u00e9\"", "/a\xc3\xa9" },
+	};
+	char text[100];
+	struct config *c;
 
 	(void)state;
-	assert_string_equal(c->listen.socket, "/a\"b\\");
-	assert_int_equal(c->listen.mode, 0600);
-	config_free(c);
-	c = fixture_accepted("listen: { socket = \"/a\\\\\"; mode = \"0600\"; };");
-	assert_string_equal(c->listen.socket, "/a\\");
-	config_free(c);
-	c = fixture_accepted("listen: { socket = \"/a/*#//\\x41\"; };");
-	assert_string_equal(c->listen.socket, "/a/*#//A");
-	config_free(c);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text), "listen:\n  socket: %s\n  mode: 0600 # \"'{[\n", cases[i].written);
+		if (cases[i].socket == NULL) {
+			refuses(text, "4: listen.socket: ", "control byte");
+			continue;
+		}
+		c = fixture_accepted(text);
+		assert_string_equal(c->listen.socket, cases[i].socket);
+		assert_int_equal(c->listen.mode, 0600);
+		config_free(c);
+	}
 }
 
-static void test_nul_in_a_string_is_refused(void **state)
+/* No file is read because another one names it, as other formats have it. */
+static void test_there_is_no_include(void **state)
 {
 	(void)state;
-	refuses("listen: { socket = \"/a\\x00b\"; };", "2: listen.socket: ", "NUL");
-	refuses("listen: { socket = \"/a\\X00b\"; };", "2: listen.socket: ", "NUL");
-}
-
-static void test_nul_in_the_file_is_refused(void **state)
-{
-	static const char text[] = FIXTURE_GOOD "limits: { };\n\0limits: { nonsense = 1; };";
-	struct error error;
-
-	(void)state;
-	fixture_write(text, sizeof(text) - 1);
-	assert_null(config_load(fixture_file(), &error));
-	assert_non_null(strstr(error.text, "NUL"));
-}
-
-/* @include "DIRECTORY" would end the process with exit status 2. */
-static void test_include_is_refused(void **state)
-{
-	(void)state;
-	refuses("@include \"/etc\"\n", "2: ", "@include is not supported");
-	refuses("listen: {\n@include \"/dev/null\"\n};", "3: listen: ", "@include is not supported");
-	refuses("  @include\t\"x\"\n", "2: ", "@include is not supported");
-	accepts("# @include \"/etc\"\nlisten: { socket = \"/@include\"; /*\n@include \"/etc\"\n*/ };");
+	refuses("@include \"/etc\"\n", "3: ", "");
+	refuses("@include: /etc\n", "3: ", "");
+	refuses("listen:\n  @include \"/dev/null\"\n", "4: ", "");
+	refuses("include: /etc\n", "3: include: ", "there is no such ");
+	refuses("!include /etc\n", "3: ", "");
+	refuses("listen: !include /etc/listen.yaml\n", "3: ", "begins with !");
+	refuses("<<: /etc\n", "3: <<: ", "there is no such ");
+	accepts("# @include \"/etc\"\nlisten: { socket: /@include } #\n#@include\n");
 }
 
 static void test_a_comment_may_be_the_last_line_and_have_no_end(void **state)
 {
 	(void)state;
 	accepts("# the end");
-	accepts("limits: { } // the end");
-	accepts("limits: { }\r\n# the end\r\n");
-	accepts("limits: { } /* the end */");
-	accepts("listen: { mode = \"0600\" }");
-}
-
-static void test_nesting_is_bounded(void **state)
-{
-	char text[20040];
-
-	(void)state;
-	snprintf(text, sizeof(text), "listen: { mode = ");
-	for (int i = 0; i < 20000; i++)
-		strcat(text + 10000 * (i / 10000), i % 2 ? "[" : "(");
-	refuses(text, "2: listen.mode: ", "too many brackets");
-}
-
-static void test_syntax_errors_have_a_line(void **state)
-{
-	(void)state;
-	assert_string_equal(fixture_refused("limits: {\n connections 5; };"), "3: syntax error");
-	assert_string_equal(fixture_refused("\n};"), "3: syntax error");
-	assert_string_equal(fixture_refused("\xef\xbb\xbflimits: { };"), "2: syntax error");
-	assert_string_equal(fixture_refused("limits { };"), "2: syntax error");
-	assert_string_equal(fixture_refused("limits: { ];"), "2: syntax error");
-}
-
-/* libconfig takes the type of an array's first item for all of them. */
-static void test_mixed_arrays_are_refused_and_mixed_lists_are_not(void **state)
-{
-	(void)state;
-	refuses("allow: { a: { uid = [0,\n \"root\"]; ops = \"status\"; }; };",
-	    "2: allow.a.uid: ", "in [ ] all items");
-	refuses("allow: { a: { uid = 0; ops = [\"status\", 5]; }; };", "2: allow.a.ops: ", "in [ ] all items");
-	accepts("allow: { a: { uid = (0, \"root\"); ops = \"status\"; }; };");
+	accepts("limits: {} # the end");
+	accepts("limits: {}\r\n# the end\r\n");
+	accepts("limits: {}\n#");
+	accepts("listen: { mode: 0600 }");
+	accepts("listen:\n  mode: 0600");
 }
 
 static void test_files_that_cannot_be_read_are_errors(void **state)
@@ -580,34 +631,49 @@ static void test_files_that_cannot_be_read_are_errors(void **state)
 	char *large;
 
 	(void)state;
-	assert_null(config_load("/nonexistent/secretstored.conf", &error));
-	assert_string_equal(error.text, "/nonexistent/secretstored.conf: No such file or directory");
+	assert_null(config_load("/nonexistent/secretstored.yaml", &error));
+	assert_string_equal(error.text, "/nonexistent/secretstored.yaml: No such file or directory");
 	assert_null(config_load("/tmp", &error));
-	assert_non_null(strstr(error.text, "/tmp: not a regular file"));
+	contains(error.text, "/tmp: not a regular file");
 	assert_int_equal(mkfifo(fixture_file(), 0600), 0);
-	assert_null(config_load(fixture_file(), &error));
-	assert_non_null(strstr(error.text, "not a regular file"));
+	contains(fixture_refused_file(), "secretstored.yaml: not a regular file");
 	unlink(fixture_file());
-	assert_null(strstr(fixture_refused_whole(""), "allow"));
 	large = malloc((4 << 20) + 1);
 	memset(large, '#', (4 << 20) + 1);
-	fixture_write(large, (4 << 20) + 1);
+	assert_string_equal(fixture_refused_bytes(large, (4 << 20) + 1), " larger than 4194304 bytes");
+	fixture_write(large, 4 << 20);
 	free(large);
-	assert_null(config_load(fixture_file(), &error));
-	assert_non_null(strstr(error.text, "larger than"));
+	contains(fixture_refused_file(), "openbao.address: is needed");
 }
 
+/* A long name is cut: the error's text has room for 511 bytes. */
 static void test_long_names_do_not_push_the_reason_out_of_the_error(void **state)
 {
-	char text[2100] = "limits: { ";
+	char text[5100] = "limits: { ";
 	size_t n = strlen(text);
 
 	(void)state;
 	memset(text + n, 'n', 1000);
-	strcpy(text + n + 1000, " = 1; };");
-	assert_non_null(strstr(fixture_refused(text), "there is no such setting"));
-	strcpy(text + n + 1000, " = 0x1; };");
-	assert_non_null(strstr(fixture_refused(text), "a number must be plain"));
+	strcpy(text + n + 1000, ": 1 }");
+	refuses(text, "3: limits.nnn", "is longer than a name can be");
+	strcpy(text + n + 100, ": 1 }");
+	refuses(text, "3: limits.nnn", "there is no such setting");
+	strcpy(text, "limits:\n  connections: ");
+	n = strlen(text);
+	memset(text + n, 'n', 5000);
+	text[n + 5000] = '\0';
+	refuses(text, "4: limits.connections: ", "must be a whole number");
+	strcpy(text, "allow:\n  ");
+	n = strlen(text);
+	memset(text + n, 'n', 1000);
+	strcpy(text + n + 1000, ": { uid: 0, ops: status }");
+	refuses(text, "4: allow.nnn", "is longer than a name can be");
+	strcpy(text + n + 100, ":\n    no-such-key: 1");
+	refuses(text, "5: allow.nnn", "there is no such setting; a rule has uid");
+	/* libyaml takes no name of more than 1024 bytes. */
+	memset(text, 'n', 2000);
+	strcpy(text + 2000, ": 1");
+	refuses(text, "3: ", "");
 }
 
 static void test_every_default_is_within_its_range(void **state)
@@ -641,32 +707,26 @@ int main(void)
 		TEST(test_one_of_a_few_words_is_taken_as_it_is_written),
 		TEST(test_ranges_hold_at_their_ends),
 		TEST(test_an_error_names_file_line_setting_and_range),
+		TEST(test_an_error_has_the_line_of_the_value),
 		TEST(test_some_times_may_be_off),
 		TEST(test_counts_hold_at_their_ends),
 		TEST(test_values_of_another_kind_are_refused),
 		TEST(test_switches_are_only_true_and_false),
 		TEST(test_unknown_settings_are_refused_and_the_likely_one_is_named),
+		TEST(test_the_name_that_is_meant_is_near),
 		TEST(test_groups_must_be_groups),
 		TEST(test_repeated_settings_are_named),
-		TEST(test_lists_may_be_single_and_of_either_bracket),
+		TEST(test_lists_may_be_single_and_of_either_style),
 		TEST(test_addresses_are_checked_each),
 		TEST(test_paths_in_openbao_are_canonical),
 		TEST(test_a_socket_path_must_fit_and_be_whole),
 		TEST(test_groups_of_users_are_resolved),
 		TEST(test_settings_that_go_together),
 		TEST(test_auth_must_be_known),
-		TEST(test_numbers_libconfig_would_change_are_refused),
-		TEST(test_strings_in_a_row_are_not_one),
-		TEST(test_strings_stand_only_where_values_can),
 		TEST(test_what_is_not_closed_is_refused),
-		TEST(test_escapes_keep_their_strings_together),
-		TEST(test_nul_in_a_string_is_refused),
-		TEST(test_nul_in_the_file_is_refused),
-		TEST(test_include_is_refused),
+		TEST(test_escapes_keep_their_texts_together),
+		TEST(test_there_is_no_include),
 		TEST(test_a_comment_may_be_the_last_line_and_have_no_end),
-		TEST(test_nesting_is_bounded),
-		TEST(test_syntax_errors_have_a_line),
-		TEST(test_mixed_arrays_are_refused_and_mixed_lists_are_not),
 		TEST(test_files_that_cannot_be_read_are_errors),
 		TEST(test_long_names_do_not_push_the_reason_out_of_the_error),
 		TEST(test_every_default_is_within_its_range),
