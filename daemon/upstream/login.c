@@ -62,7 +62,7 @@ struct login {
 	uint64_t renewal_since;
 	enum auth_result failed; /* how the last login ended; AUTH_OK: it worked */
 	struct error reason;     /* why it failed, for the log and status */
-	bool has_logged_in;
+	uint64_t logged_in_ms;
 	struct login_counters own, *counters; /* own, or those of login_count_in() */
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
@@ -458,7 +458,7 @@ static void take_login(struct login *login, uint64_t now, const struct auth_repl
 	}
 	tell_refusals(login, was_any);
 	login->counters->logins++;
-	login->has_logged_in = true;
+	login->logged_in_ms = now;
 	login->failed = AUTH_OK;
 	login->reason.text[0] = '\0';
 	set_current(login, token);
@@ -802,7 +802,7 @@ void login_status(const struct login *login, struct login_status *ret)
 		.state = lease->state,
 		.health = health_state(login->health),
 		.ready = lease_live(lease, now),
-		.has_logged_in = login->has_logged_in,
+		.logged_in_ms = login->logged_in_ms,
 		.reason = login->reason.text,
 		.lease_left_ms = lease_live(lease, now) ? from_now(lease->expires, now) : 0,
 		.next_renewal_ms = from_now(lease->renew_due, now),

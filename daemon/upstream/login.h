@@ -117,7 +117,7 @@ struct login_status {
 	enum lease_state state;
 	enum health_state health;
 	bool ready;               /* a live token is held */
-	bool has_logged_in;       /* this login has held a token */
+	uint64_t logged_in_ms;    /* clock_now_ms() when it last has logged in; 0: it never has */
 	const char *reason;       /* why the last login failed; "": it worked, or there was none */
 	uint64_t lease_left_ms;   /* CLOCK_NEVER: the token does not expire; 0: there is no token */
 	uint64_t next_renewal_ms; /* from now; CLOCK_NEVER: none is planned */

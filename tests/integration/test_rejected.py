@@ -165,6 +165,21 @@ def test_reloads_that_leave_the_credentials_alone_do_not_try_them_again(daemon, 
     assert len(site.logins()) == 2
 
 
+def test_reloads_while_a_login_is_under_way_wait_for_its_end(daemon, site, new_proxy):
+    site.write_secret_id(wrong())
+    proxy = new_proxy(site.server.port)
+    proxy.fault("delay", path="approle/login", seconds=1, times=-1)
+    d = daemon(site.settings(proxy.port), wait="socket")
+    for n in range(7):
+        d.configure(site.settings(proxy.port, openbao={"connect_timeout": f"{n + 2}s"}))
+        hang_up(d)
+    d.wait_state("rejected")
+    assert "before the reload" in d.status()["token"]["reason"]
+    assert len(site.logins()) == 1
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(10)
+
+
 def test_a_reload_that_changes_the_secret_id_tries_it_at_once(daemon, site):
     site.write_secret_id(wrong())
     d = daemon(site.settings(), wait="socket")
