@@ -170,8 +170,8 @@ static void pass_on_refused(const struct switchover *switchover, struct backend_
 }
 
 /*
- * Starts a backend, or has it wait for the end of a login whose refusal it must know first: each of several reloads
- * in a row would try the same credentials otherwise.
+ * Starts a backend, or has it wait for the end of a login whose refusal it must know first: each of several
+ * reloads in a row would try the same credentials otherwise.
  */
 static void start_entry(struct switchover *switchover, struct backend_entry *entry)
 {
