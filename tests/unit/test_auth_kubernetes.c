@@ -151,9 +151,7 @@ static void test_a_token_that_cannot_be_read_is_not_sent(void **state)
 
 static void test_white_space_before_a_token_is_not_sent(void **state)
 {
-	static const char *const tokens[] = { "\neyJ", " eyJ", "eyJ eyJ",
-		"\xef\xbb\xbf"
-		"eyJ" };
+	static const char *const tokens[] = { "\neyJ", " eyJ", "eyJ eyJ", "\xef\xbb\xbfJeyJ" };
 	struct fakebao *f = *state;
 
 	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
