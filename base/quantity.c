@@ -1,9 +1,10 @@
 /*
- * quantity: reads digits and the name of a unit, or an octal mode.
+ * quantity: reads digits and the name of a unit, or an octal mode; and writes a number with a unit.
  */
 #include "base/quantity.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 struct quantity_unit {
@@ -69,4 +70,28 @@ int quantity_mode(const char *text, mode_t *ret)
 	}
 	*ret = mode;
 	return 0;
+}
+
+const char *quantity_say_time(char out[QUANTITY_SAID_SIZE], uint64_t ms)
+{
+	static const struct {
+		uint64_t below_ms, unit_ms;
+		const char *name;
+	} said[] = {
+		{ 120000, 1000, "s" },
+		{ 2 * 3600000, 60000, "min" },
+		{ 2 * 86400000, 3600000, "h" },
+		{ UINT64_MAX, 86400000, "days" },
+	};
+	size_t i = 0;
+
+	while (ms >= said[i].below_ms && i < sizeof(said) / sizeof(said[0]) - 1)
+		i++;
+	if (ms < 10000)
+		snprintf(out, QUANTITY_SAID_SIZE, "%.1f s", (double)ms / 1000);
+	else
+		snprintf(out, QUANTITY_SAID_SIZE, "%llu %s",
+		    (unsigned long long)(ms / said[i].unit_ms + (ms % said[i].unit_ms >= said[i].unit_ms / 2)),
+		    said[i].name);
+	return out;
 }

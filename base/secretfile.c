@@ -71,6 +71,12 @@ static void strip(struct buf *content)
 	buf_truncate(content, len);
 }
 
+bool secretfile_has_mark(const void *bytes, size_t n)
+{
+	return (n >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) ||
+	    (n >= 2 && (memcmp(bytes, "\xfe\xff", 2) == 0 || memcmp(bytes, "\xff\xfe", 2) == 0));
+}
+
 bool secretfile_is_public(const char *path)
 {
 	struct stat st;
@@ -124,6 +130,8 @@ int secretfile_read(const char *path, size_t max, struct buf *ret, struct error 
 	strip(&content);
 	if (buf_len(&content) == 0)
 		error_set(error, NAME ": empty", path);
+	else if (secretfile_has_mark(buf_data(&content), buf_len(&content)))
+		error_set(error, NAME ": begins with a byte order mark, which must go", path);
 	else if (memchr(buf_data(&content), '\0', buf_len(&content)) != NULL)
 		error_set(error, NAME ": holds a NUL byte", path);
 	else if (buf_len(&content) > ret->limit)

@@ -17,9 +17,16 @@
 /*
  * Replaces the content of ret (initialised by the caller) with the file's bytes without trailing white space. max
  * is the largest file that is read, in bytes. 0; or -1 with error set (file name and reason, never content) and
- * ret untouched. A file that is empty, holds a NUL byte or more than ret may hold is an error.
+ * ret untouched. A file that is empty, begins with a byte order mark, holds a NUL byte or more than ret may hold
+ * is an error.
  */
 int secretfile_read(const char *path, size_t max, struct buf *ret, struct error *error);
+
+/*
+ * Tells whether n bytes begin with a byte order mark, of UTF-8 or UTF-16. Editors put it there unseen, and no
+ * credential has one.
+ */
+bool secretfile_has_mark(const void *bytes, size_t n);
 
 /*
  * Replaces the content of ret with all bytes of the file as they are, of which there may be none. max is the

@@ -10,6 +10,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
+#include "daemon/refusals.h"
 #include "daemon/unwrapped.h"
 #include "daemon/store/kv.h"
 #include "daemon/store/probe.h"
@@ -85,13 +86,18 @@ static struct login *make_login(struct backend *backend)
 		.devtoken = { .token_file = config->dev_token.token_file },
 #endif
 	};
+	struct login *login;
+
 	backend->auth = auth_new(backend->base, backend->api, &options);
 	if (backend->auth == NULL)
 		return NULL;
 	auth_at_leader(backend->auth, backend->leader);
 	unwrapped_watch(backend->auth);
-	return login_new(backend->base, backend->api, backend->auth, config->openbao.address.item,
+	login = login_new(backend->base, backend->api, backend->auth, config->openbao.address.item,
 	    config->openbao.address.count, config->openbao.revoke_on_stop);
+	if (login != NULL)
+		refusals_watch(login);
+	return login;
 }
 
 static struct kv_options kv_options(const struct config *config)

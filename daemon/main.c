@@ -25,6 +25,7 @@
 #include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 #include "daemon/host/notify.h"
+#include "daemon/refusals.h"
 #include "daemon/unwrapped.h"
 #include "daemon/reload.h"
 #include "daemon/front.h"
@@ -160,6 +161,8 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 		return -1;
 	unwrapped_take(backend_auth(switchover_current(d->switchover)),
 	    activation_take(d->activation, UNWRAPPED_NAME));
+	refusals_take(backend_login(switchover_current(d->switchover)),
+	    activation_take(d->activation, REFUSALS_NAME));
 	d->front = front_new(d->base, d->config, switchover_current(d->switchover), d->audit, d->activation,
 	    error);
 	if (d->front == NULL)

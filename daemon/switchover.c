@@ -4,10 +4,12 @@
  */
 #include "daemon/switchover.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "daemon/backend.h"
 #include "daemon/config/config.h"
 #include "daemon/host/log.h"
@@ -15,12 +17,16 @@
 #include "daemon/store/versions.h"
 #include "daemon/upstream/auth.h"
 #include "daemon/upstream/login.h"
+#include "daemon/upstream/refused.h"
+
+#define START_AGAIN_MS 50 /* how often it is looked whether a backend that waits may start */
 
 /* A backend in the lists of a switchover. It is made with its backend, so that retiring one needs no memory. */
 struct backend_entry {
 	struct backend_entry *prev, *next; /* in the list of retired ones */
 	struct switchover *switchover;
 	struct backend *backend;
+	bool started;
 };
 
 struct switchover {
@@ -30,6 +36,9 @@ struct switchover {
 	 * another one has written, also when a retired one ends a write later.
 	 */
 	struct versions *versions;
+	struct login_counters counters; /* of all their logins, so that they never go back */
+	struct refused refused;         /* what the backend that has ended last was refused */
+	struct event *again;            /* pending while a backend waits for its start */
 	struct backend_entry *current, *next, *retired;
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -69,20 +78,120 @@ static void pause_cache(struct switchover *switchover)
 	kv_pause_cache(backend_kv(switchover->current->backend), switchover->retired != NULL);
 }
 
+/* As long as there are several logins the log says which of them it means. */
+static void label_logins(struct switchover *switchover)
+{
+	bool alone = switchover->next == NULL && switchover->retired == NULL;
+	struct backend_entry *entry;
+	login_set_label(backend_login(switchover->current->backend), alone ? "" : "current login: ");
+	if (switchover->next != NULL)
+		login_set_label(backend_login(switchover->next->backend), "next login: ");
+	DL_FOREACH(switchover->retired, entry) {
+		login_set_label(backend_login(entry->backend), "retired login: ");
+	}
+}
+
+/* Replaces *refused by what this backend was refused, if that was later. */
+static void take_later(struct refused *refused, const struct backend_entry *entry)
+{
+	struct refused of_entry;
+	login_refused(backend_login(entry->backend), &of_entry);
+	if (of_entry.times.at[0] > refused->times.at[0])
+		*refused = of_entry;
+}
+
 static void switchover_on_retired(void *arg)
 {
 	struct backend_entry *entry = arg;
 	struct switchover *switchover = entry->switchover;
 	DL_DELETE(switchover->retired, entry);
+	take_later(&switchover->refused, entry);
 	backend_entry_free(entry);
 	pause_cache(switchover);
+	label_logins(switchover);
 	log_info("what the configuration before had under way has ended, and its login");
 }
 
 static void switchover_retire(struct backend_entry *entry)
 {
 	DL_APPEND(entry->switchover->retired, entry);
+	label_logins(entry->switchover);
 	backend_retire(entry->backend, switchover_on_retired, entry);
+}
+
+/* Tells whether both log in with one role of one OpenBao, as far as the settings say. */
+static bool is_same_role(const struct config *a, const struct config *b)
+{
+	const struct texts *one = &a->openbao.address, *other = &b->openbao.address;
+	if (a->openbao.auth != AUTH_MODE_APPROLE || b->openbao.auth != AUTH_MODE_APPROLE ||
+	    strcmp(a->openbao.vault_namespace, b->openbao.vault_namespace) != 0)
+		return false;
+	for (size_t i = 0; i < one->count; i++) {
+		for (size_t j = 0; j < other->count; j++) {
+			if (strcmp(one->item[i], other->item[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Tells whether another backend's login is under way that may be refused, as one with this backend's would be. */
+static bool must_wait(const struct switchover *switchover, const struct backend_entry *entry)
+{
+	const struct config *config = backend_config(entry->backend);
+	const struct backend_entry *other = switchover->current;
+	if (other != entry && login_state(backend_login(other->backend)) == LEASE_LOGGING_IN &&
+	    is_same_role(backend_config(other->backend), config))
+		return true;
+	DL_FOREACH(switchover->retired, other) {
+		if (login_state(backend_login(other->backend)) == LEASE_LOGGING_IN &&
+		    is_same_role(backend_config(other->backend), config))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The role and its credentials may be the same as in a configuration before, and OpenBao counts what it refuses,
+ * until a login works.
+ */
+static void pass_on_refused(const struct switchover *switchover, struct backend_entry *to)
+{
+	const struct backend_entry *entry;
+	struct refused refused = switchover->refused;
+	struct login_status status;
+	login_status(backend_login(switchover->current->backend), &status);
+	take_later(&refused, switchover->current);
+	DL_FOREACH(switchover->retired, entry) {
+		take_later(&refused, entry);
+	}
+	if (refused.times.at[0] > status.logged_in_ms)
+		login_remember(backend_login(to->backend), &refused);
+}
+
+/*
+ * Starts a backend, or has it wait for the end of a login whose refusal it must know first: each of several
+ * reloads in a row would try the same credentials otherwise.
+ */
+static void start_entry(struct switchover *switchover, struct backend_entry *entry)
+{
+	struct timeval tv = clock_timeval(START_AGAIN_MS);
+	if (entry == NULL || entry->started)
+		return;
+	if (must_wait(switchover, entry) && event_add(switchover->again, &tv) == 0)
+		return;
+	entry->started = true;
+	pass_on_refused(switchover, entry);
+	backend_start(entry->backend);
+}
+
+static void switchover_on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct switchover *switchover = arg;
+	(void)fd;
+	(void)what;
+	start_entry(switchover, switchover->current);
+	start_entry(switchover, switchover->next);
 }
 
 static void switchover_decide(void *arg)
@@ -118,6 +227,7 @@ static struct backend_entry *switchover_add(struct switchover *switchover, struc
 		free(entry);
 		return NULL;
 	}
+	login_count_in(backend_login(entry->backend), &switchover->counters);
 	login_watch(backend_login(entry->backend), switchover_decide, switchover);
 	return entry;
 }
@@ -149,12 +259,13 @@ int switchover_change(struct switchover *switchover, struct config *config, stru
 	if (switchover->next != NULL)
 		switchover_retire(switchover->next); /* its login may be under way */
 	switchover->next = next;
+	label_logins(switchover);
 	if (next == NULL)
 		return 0;
 	log_info(
 	    "the settings of OpenBao, or its TLS files, have changed: logging in beside the login that serves");
 	log_addresses(config, backend_config(switchover->current->backend));
-	backend_start(next->backend);
+	start_entry(switchover, next);
 	return 0;
 }
 
@@ -171,6 +282,12 @@ struct switchover *switchover_new(struct event_base *base, struct config *config
 		return NULL;
 	}
 	switchover->base = base;
+	switchover->again = evtimer_new(base, switchover_on_again, switchover);
+	if (switchover->again == NULL) {
+		(void)error_set(error, "out of memory");
+		switchover_free(switchover);
+		return NULL;
+	}
 	switchover->current = switchover_add(switchover, config, error);
 	if (switchover->current != NULL)
 		return switchover;
@@ -181,6 +298,7 @@ struct switchover *switchover_new(struct event_base *base, struct config *config
 void switchover_start(struct switchover *switchover)
 {
 	log_addresses(backend_config(switchover->current->backend), NULL);
+	switchover->current->started = true; /* main has it remember what was refused before a restart */
 	backend_start(switchover->current->backend);
 }
 
@@ -210,6 +328,7 @@ static void switchover_on_ended(void *arg)
 void switchover_stop(struct switchover *switchover, void (*done)(void *arg), void *arg)
 {
 	struct backend_entry *entry;
+	(void)event_del(switchover->again);
 	switchover->stopped = done;
 	switchover->stopped_arg = arg;
 	backend_entry_free(switchover->next);
@@ -232,6 +351,8 @@ void switchover_free(struct switchover *switchover)
 	}
 	backend_entry_free(switchover->next);
 	backend_entry_free(switchover->current);
+	if (switchover->again != NULL)
+		event_free(switchover->again);
 	versions_free(switchover->versions);
 	free(switchover);
 }

@@ -107,7 +107,7 @@ int activation_forget(const char *name, struct error *error)
 	return tell_fdstore("FDSTOREREMOVE", name, NULL, 0, error);
 }
 
-/* The old one is removed first, since systemd takes no more than the unit has room for, which is one. */
+/* The old one is removed first, since systemd takes no more than the unit has room for: one of each name. */
 int activation_leave(const char *name, int fd, struct error *error)
 {
 	int r = activation_forget(name, error);

@@ -15,7 +15,11 @@ static const char *login_words_time(char out[16], uint64_t from_now_ms)
 {
 	time_t at = time(NULL) + (time_t)(from_now_ms / 1000);
 	struct tm tm;
-	if (gmtime_r(&at, &tm) == NULL || strftime(out, 16, "%H:%M UTC", &tm) == 0)
+	size_t n = 0;
+	if (gmtime_r(&at, &tm) != NULL)
+		n = from_now_ms < 120000 ? strftime(out, 16, "%H:%M:%S UTC", &tm)
+					 : strftime(out, 16, "%H:%M UTC", &tm);
+	if (n == 0)
 		out[0] = '\0';
 	return out;
 }
@@ -23,7 +27,11 @@ static const char *login_words_time(char out[16], uint64_t from_now_ms)
 static void login_words_ready(const struct login_status *status, char *out, size_t size)
 {
 	char at[16];
-	if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
+	bool settled = status->state == LEASE_SERVING || status->state == LEASE_RENEWING;
+	if (settled && status->reason[0] != '\0' && status->next_renewal_ms != CLOCK_NEVER)
+		snprintf(out, size, "logged in, renewal due at %s; the last login failed: %s",
+		    login_words_time(at, status->next_renewal_ms), status->reason);
+	else if (status->reason[0] != '\0' && status->lease_left_ms != CLOCK_NEVER)
 		snprintf(out, size, "logged in until %s, but the next login failed: %s",
 		    login_words_time(at, status->lease_left_ms), status->reason);
 	else if (status->next_renewal_ms != CLOCK_NEVER)
@@ -37,12 +45,17 @@ static void login_words_ready(const struct login_status *status, char *out, size
 
 static void login_words_unready(const struct login_status *status, char *out, size_t size)
 {
+	char at[16];
 	if (status->state == LEASE_STOPPING)
 		snprintf(out, size, "stopping");
 	else if (health_words(status->health)[0] != '\0')
 		snprintf(out, size, "no login yet");
 	else if (status->state == LEASE_REJECTED)
-		snprintf(out, size, "no login, waiting for other credentials: %s", status->reason);
+		snprintf(out, size, "no login, waiting for other credentials: %s; next try at %s", status->reason,
+		    login_words_time(at, status->next_login_ms));
+	else if (status->state == LEASE_RELOGIN_WAIT && status->next_login_ms != CLOCK_NEVER)
+		snprintf(out, size, "no login: %s; next try at %s", status->reason,
+		    login_words_time(at, status->next_login_ms));
 	else if (status->state == LEASE_RELOGIN_WAIT)
 		snprintf(out, size, "no login: %s", status->reason);
 	else

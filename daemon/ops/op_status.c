@@ -78,10 +78,10 @@ static void op_status_write_counters(struct jwrite *w, const struct ops *ops, co
 	jwrite_uint(w, "failures", ops->failures);
 	jwrite_uint(w, "forbidden", ops->forbidden);
 	jwrite_uint(w, "audit_dropped", audit_dropped(ops->parts.audit));
-	jwrite_uint(w, "logins", login->logins);
-	jwrite_uint(w, "login_failures", login->login_failures);
-	jwrite_uint(w, "renewals", login->renewals);
-	jwrite_uint(w, "renewal_failures", login->renewal_failures);
+	jwrite_uint(w, "logins", login->counters.logins);
+	jwrite_uint(w, "login_failures", login->counters.login_failures);
+	jwrite_uint(w, "renewals", login->counters.renewals);
+	jwrite_uint(w, "renewal_failures", login->counters.renewal_failures);
 	jwrite_close(w, '}');
 }
 

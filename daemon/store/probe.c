@@ -145,7 +145,7 @@ static bool probe_has_logged_in(const struct probe *p, struct failure *ret)
 	struct login_status status;
 
 	login_status(p->login, &status);
-	if (status.logins > 0)
+	if (status.logged_in_ms != 0)
 		return true;
 	failure_set(ret, CODE_NOT_READY, "OpenBao is healthy, but the daemon has not logged in yet" TAG);
 	return false;

@@ -71,6 +71,11 @@ struct api *api_new(struct http *http, const char *vault_namespace)
 	return NULL;
 }
 
+const char *api_namespace(const struct api *api)
+{
+	return api->vault_namespace != NULL ? api->vault_namespace : "";
+}
+
 struct api *api_for_node(const struct api *api, struct event_base *base, const char *address, struct error *error)
 {
 	struct http *http = http_for_node(api->http, base, address, error);

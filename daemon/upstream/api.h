@@ -40,6 +40,9 @@ struct api *api_new(struct http *http, const char *vault_namespace);
 /* Frees the api, and with one of api_for_node its http, which cancels its requests. NULL: does nothing. */
 void api_free(struct api *api);
 
+/* Gives the namespace that the api sends its requests to; "" for none. */
+const char *api_namespace(const struct api *api);
+
 /*
  * Makes an api with the same namespace and settings for another loop and the one node at address, with an http of
  * its own (http_for_node). NULL with error set.

@@ -47,17 +47,20 @@ static void on_login_failed(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	finish_login(auth, &(struct auth_reply){ .result = auth->result, .reason = reason.text });
+	finish_login(auth,
+	    &(struct auth_reply){ .result = auth->result,
+		.doubtful = auth->result == AUTH_REJECTED && auth->leader != NULL && auth->node == NULL,
+		.reason = reason.text });
 }
 
-void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable)
+void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable, bool batch)
 {
 	finish_login(auth,
 	    &(struct auth_reply){ .result = AUTH_OK,
 		.client_token = client_token,
 		.lease_ms = lease_ms,
 		.renewable = renewable,
-		.borrowed = auth->ops->borrowed,
+		.irrevocable = auth->ops->borrowed || batch,
 		.reason = "" });
 }
 
@@ -101,13 +104,31 @@ bool auth_is_token(const char *text)
 	return *text == '\0';
 }
 
+/*
+ * A token for a number of uses is refused. One token serves all callers of the host, with many requests at a time,
+ * beside renewals and look-ups; what a request without an answer has used up is not known; and each login costs
+ * OpenBao more than the reads that such a token is good for.
+ */
 static void on_login_answer(void *arg, const struct control *control)
 {
 	struct auth *auth = arg;
 
 	auth->call = NULL;
-	if (control->result == CONTROL_OK)
-		auth_ok(auth, control->client_token, control->lease_ms, control->renewable);
+	if (control->result == CONTROL_OK && control->num_uses == 0)
+		auth_ok(auth, control->client_token, control->lease_ms, control->renewable, control->batch);
+	else if (control->result == CONTROL_OK)
+		finish_login(auth,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.client_token = control->client_token,
+			.irrevocable = control->batch,
+			.reason = "the role gives tokens that end after a number of requests (token_num_uses), "
+				  "with which callers cannot be served: set it to 0" });
+	else if (control->left_token != NULL)
+		finish_login(auth,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.client_token = control->left_token,
+			.irrevocable = control->batch,
+			.reason = control->reason });
 	else
 		auth_fail_control(auth, control);
 }
@@ -223,6 +244,31 @@ void auth_tell_unwrapped(struct auth *auth)
 {
 	if (auth->on_unwrapped != NULL)
 		auth->on_unwrapped(auth->on_unwrapped_arg, auth->unwrapped);
+}
+
+void auth_identity(const struct auth *auth, struct auth_identity *ret)
+{
+	const struct digest *role = &auth->credentials.role;
+	const char *vault_namespace = api_namespace(auth->api);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->credentials = auth->credentials.used;
+	if (!role->valid || auth->mount == NULL)
+		return;
+	ret->role = digest_of(vault_namespace, strlen(vault_namespace), auth->mount, strlen(auth->mount));
+	if (ret->role.valid)
+		ret->role = digest_of(ret->role.bytes, sizeof(ret->role.bytes), role->bytes, sizeof(role->bytes));
+}
+
+int auth_identify(struct auth *auth, struct auth_identity *ret)
+{
+	struct error ignored;
+
+	if (auth_credentials_read(&auth->credentials, &ignored) < 0)
+		return -1;
+	auth_credentials_forget(&auth->credentials);
+	auth_identity(auth, ret);
+	return 0;
 }
 
 bool auth_credential_changed(struct auth *auth)

@@ -10,6 +10,7 @@
 
 #include "daemon/upstream/auth_modes.h"
 #include "daemon/upstream/control.h"
+#include "daemon/upstream/digest.h"
 
 struct api;
 struct auth;
@@ -79,10 +80,15 @@ enum auth_result {
 
 struct auth_reply {
 	enum auth_result result;
-	const char *client_token; /* AUTH_OK; valid until the callback returns */
-	uint64_t lease_ms;        /* AUTH_OK; 0: the token does not expire */
+	/*
+	 * Valid until the callback returns. AUTH_OK: the token. Else one that the login has made all the same, to
+	 * be revoked; NULL: none.
+	 */
+	const char *client_token;
+	uint64_t lease_ms; /* AUTH_OK; 0: the token does not expire */
 	bool renewable;
-	bool borrowed;      /* the login did not make this token, so the daemon must not revoke it */
+	bool irrevocable;   /* the token is never revoked: the login did not make it, or it is a batch token */
+	bool doubtful;      /* AUTH_REJECTED: by a node that is not known to lead, and may not know what is new */
 	const char *reason; /* of a failure, for the log and status; holds no credential, address or namespace */
 };
 
@@ -104,6 +110,21 @@ void auth_login(struct auth *auth, uint64_t deadline_ms, auth_done *done, void *
  * files, so it is to be called at most a few times a second.
  */
 bool auth_credential_changed(struct auth *auth);
+
+/* Says of which role the credentials are, and which they are, without holding them. */
+struct auth_identity {
+	struct digest role;        /* of namespace, mount and role; not valid: this way to log in locks no role */
+	struct digest credentials; /* of all of them */
+};
+
+/* Gives the identity of the credentials that the latest login used. */
+void auth_identity(const struct auth *auth, struct auth_identity *ret);
+
+/*
+ * Reads the credentials, as a login would, and gives their identity; they count as used by the latest login from
+ * then on (auth_credential_changed). Not to be called while a login is under way. 0; or -1: they cannot be read.
+ */
+int auth_identify(struct auth *auth, struct auth_identity *ret);
 
 /*
  * A wrapping token is used up by the login that opens it, so the SecretID that came out of it must outlive the

@@ -89,6 +89,7 @@ struct auth *auth_approle_new(struct event_base *base, struct api *api, const st
 	    auth_credentials_add(c, options->role_id_file, options->role_id) < 0 ||
 	    auth_credentials_add(c, options->secret_id_file, options->secret_id) < 0)
 		goto fail;
+	c->credential[ROLE_ID].is_role = true;
 	c->credential[SECRET_ID].is_private = true;
 	if (!options->secret_id_wrapped)
 		return &approle->auth;

@@ -42,6 +42,8 @@ static int read_one(struct auth_credential *credential, struct error *why)
 	if (credential->file != NULL) {
 		if (secretfile_read(credential->file, SECRETFILE_MAX, read, why) < 0)
 			return -1;
+	} else if (secretfile_has_mark(credential->text, strlen(credential->text))) {
+		return error_set(why, "one of the credentials begins with a byte order mark, which must go");
 	} else if (buf_puts(read, credential->text) < 0) {
 		return error_set(why, "out of memory");
 	}
@@ -64,6 +66,17 @@ static int read_credentials(struct auth_credentials *credentials, struct digest 
 	}
 	*ret = digest_of(buf_data(first), buf_len(first), buf_data(second), buf_len(second));
 	return 0;
+}
+
+static void digest_role(struct auth_credentials *credentials)
+{
+	credentials->role.valid = false;
+	for (size_t i = 0; i < credentials->n; i++) {
+		const struct buf *read = &credentials->credential[i].read;
+
+		if (credentials->credential[i].is_role)
+			credentials->role = digest_of(buf_data(read), buf_len(read), "", 0);
+	}
 }
 
 /*
@@ -89,6 +102,7 @@ int auth_credentials_read(struct auth_credentials *credentials, struct error *wh
 	credentials->seen.valid = false;
 	if (read_credentials(credentials, &credentials->used, why) < 0)
 		return -1;
+	digest_role(credentials);
 	warn_of_public_files(credentials);
 	return 0;
 }

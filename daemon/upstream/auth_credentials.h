@@ -19,6 +19,7 @@ struct auth_credential {
 	char *file;
 	const char *text; /* used if file is NULL; borrowed */
 	bool is_private;  /* a warning is logged if every user may read the file */
+	bool is_role;     /* it names the role */
 	struct buf read;  /* the text that was read, with a NUL at its end; empty outside of logins */
 };
 
@@ -27,6 +28,7 @@ struct auth_credentials {
 	size_t n;
 	struct digest warned_of; /* the credentials for which the warning was logged */
 	struct digest used;      /* what the latest login used */
+	struct digest role;      /* of what names the role among it; not valid: nothing does */
 	struct digest seen;      /* what auth_credentials_changed saw last */
 };
 

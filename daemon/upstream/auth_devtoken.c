@@ -19,7 +19,7 @@ static void on_devtoken_lookup(void *arg, const struct control *control)
 	}
 	buf_init(&token, 0);
 	buf_move(&token, &auth->credentials.credential[0].read);
-	auth_ok(auth, (const char *)buf_data(&token), control->lease_ms, control->renewable);
+	auth_ok(auth, (const char *)buf_data(&token), control->lease_ms, control->renewable, false);
 	buf_free(&token);
 }
 

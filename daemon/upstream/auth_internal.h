@@ -18,7 +18,7 @@ struct auth_ops {
 	void (*login)(struct auth *auth);
 	/* Cancels what login has begun, and frees the way's own part and the struct. */
 	void (*free)(struct auth *auth);
-	bool borrowed;             /* as in struct auth_reply */
+	bool borrowed;             /* logins do not make the tokens that they give, so these are never revoked */
 	enum auth_result denied;   /* the result of a login that gets a 403 … */
 	const char *denied_reason; /* … and its reason, unless OpenBao names one */
 };
@@ -72,9 +72,9 @@ void auth_tell_unwrapped(struct auth *auth);
 /*
  * Ends a login that has worked. To be called from the loop, never from within ops->login; auth must not be used
  * after it, since the callback may free it. client_token is copied by whoever needs it. lease_ms 0: it does not
- * expire.
+ * expire. batch: it is a batch token, which OpenBao cannot revoke.
  */
-void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable);
+void auth_ok(struct auth *auth, const char *client_token, uint64_t lease_ms, bool renewable, bool batch);
 
 /* Ends a login that has failed. May be called at any time, also from within ops->login; the reason is copied. */
 void auth_fail(struct auth *auth, enum auth_result result, const char *reason);

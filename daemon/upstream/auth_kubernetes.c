@@ -14,7 +14,14 @@ static void kubernetes_login(struct auth *auth)
 {
 	const struct kubernetes *kubernetes = (const struct kubernetes *)auth;
 	const char *token = auth_credentials_text(&auth->credentials, 0);
+	struct error why;
 
+	if (!auth_is_token(token)) {
+		error_set(&why, "%.300s: holds what no token has, such as white space at its beginning",
+		    auth->credentials.credential[0].file);
+		auth_fail(auth, AUTH_CREDENTIAL, why.text);
+		return;
+	}
 	auth_send(auth, (struct auth_member[]){ { "role", kubernetes->role }, { "jwt", token } });
 }
 

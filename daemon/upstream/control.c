@@ -171,7 +171,9 @@ static json_t *load_document(const struct http_reply *reply, struct control *con
 
 	if (reply->body_len > DOCUMENT_MAX)
 		return NULL;
-	control->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES, &ignored);
+	/* A login's metadata are what somebody has given to OpenBao, and may hold a NUL. */
+	control->document = json_loadb(reply->body, reply->body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+	    &ignored);
 	/* jansson's error can quote the text near it. */
 	secmem_wipe(&ignored, sizeof(ignored));
 	return json_is_object((json_t *)control->document) ? control->document : NULL;
@@ -204,6 +206,12 @@ static json_t *load_part(const struct http_reply *reply, const char *name, struc
 	return control->result == CONTROL_OK ? part : NULL;
 }
 
+/* Tells whether a string cannot be used as C has them. */
+static bool has_nul(const json_t *value)
+{
+	return json_string_length(value) != strlen(json_string_value(value));
+}
+
 /*
  * Sets *ret to the string of that name, or the result: CONTROL_EMPTY if absent, null or "", else CONTROL_FAILED.
  */
@@ -213,7 +221,7 @@ static void take_text(struct control *control, const json_t *part, const char *n
 
 	if (value == NULL || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
 		set_result(control, CONTROL_EMPTY, "OpenBao's answer does not hold what was asked for");
-	else if (!json_is_string(value) || json_string_length(value) > STRING_MAX)
+	else if (!json_is_string(value) || json_string_length(value) > STRING_MAX || has_nul(value))
 		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 	else
 		*ret = json_string_value(value);
@@ -256,6 +264,19 @@ static void take_auth_lease(struct control *control, const json_t *auth)
 		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
 }
 
+/* Reads what a login's answer may say of the token's kind. */
+static void take_kind(struct control *control, const json_t *auth)
+{
+	const json_t *type = json_object_get(auth, "token_type"), *uses = json_object_get(auth, "num_uses");
+	json_int_t n = json_integer_value(uses);
+
+	control->batch = json_is_string(type) && strcmp(json_string_value(type), "batch") == 0;
+	if (uses != NULL && (!json_is_integer(uses) || n < 0))
+		set_result(control, CONTROL_FAILED, "OpenBao's answer cannot be read");
+	else
+		control->num_uses = (uint64_t)n;
+}
+
 void control_login(const struct http_reply *reply, struct control *ret)
 {
 	const json_t *auth = load_part(reply, "auth", ret);
@@ -266,9 +287,13 @@ void control_login(const struct http_reply *reply, struct control *ret)
 	if (ret->result == CONTROL_EMPTY)
 		ret->reason = "OpenBao's answer holds no token: the login wants a second factor, perhaps";
 	if (ret->result == CONTROL_OK)
+		take_kind(ret, auth);
+	if (ret->result == CONTROL_OK)
 		take_auth_lease(ret, auth);
-	if (ret->result != CONTROL_OK)
+	if (ret->result != CONTROL_OK) {
+		ret->left_token = ret->client_token;
 		ret->client_token = NULL;
+	}
 }
 
 void control_renew(const struct http_reply *reply, struct control *ret)
@@ -378,7 +403,7 @@ void control_leader(const struct http_reply *reply, struct control *ret)
 	is_self = json_object_get(root, "is_self");
 	address = json_object_get(root, "leader_address");
 	if (!json_is_boolean(ha_enabled) || (json_is_true(ha_enabled) && !json_is_boolean(is_self)) ||
-	    (address != NULL && !json_is_string(address))) {
+	    (address != NULL && (!json_is_string(address) || has_nul(address)))) {
 		set_result(ret, CONTROL_FAILED, "OpenBao's answer cannot be read");
 		return;
 	}
@@ -386,6 +411,6 @@ void control_leader(const struct http_reply *reply, struct control *ret)
 	if (address != NULL && json_string_length(address) > 0 && json_string_length(address) <= STRING_MAX)
 		ret->leader_address = json_string_value(address);
 	active_time = json_object_get(root, "active_time");
-	if (json_is_string(active_time))
+	if (json_is_string(active_time) && !has_nul(active_time))
 		ret->active_time = json_string_value(active_time);
 }

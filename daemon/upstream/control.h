@@ -33,7 +33,11 @@ struct control {
 	bool explained;     /* CONTROL_DENIED: OpenBao said why, and reason tells it */
 	/* The fields below are those asked for, NULL or 0 when absent. Strings are valid until control_clear. */
 	const char *client_token; /* login */
-	uint64_t lease_ms;        /* login, renew, lookup: 0 means it does not expire */
+	/* login, if the result is not CONTROL_OK: a token that was made all the same, which is to be revoked */
+	const char *left_token;
+	bool batch;        /* login: it is a batch token, which cannot be revoked */
+	uint64_t num_uses; /* login: the token ends after so many requests; 0: it does not */
+	uint64_t lease_ms; /* login, renew, lookup: 0 means it does not expire */
 	bool renewable;
 	const char *secret_id;     /* unwrap */
 	const char *creation_path; /* wrapping lookup */
@@ -51,7 +55,7 @@ struct control {
  * be cleared with control_clear.
  */
 
-/* Reads the answer to a login. CONTROL_OK: client_token, lease_ms and renewable are set. */
+/* Reads the answer to a login. CONTROL_OK: client_token, lease_ms, renewable, batch and num_uses are set. */
 void control_login(const struct http_reply *reply, struct control *ret);
 
 /* Reads the answer to renew-self. CONTROL_OK: lease_ms and renewable are set. */

@@ -29,7 +29,18 @@ enum lease_failure {
 	LEASE_FAILED,      /* OpenBao answers, the login fails: full-jitter back-off, 1…60 s */
 	LEASE_CREDENTIAL,  /* no usable credential here: the same back-off, or until lease_credential_changed */
 	LEASE_REFUSED,     /* 400 invalid role or secret id: 16…24 min, or until lease_credential_changed */
-	LEASE_DENIED       /* 403: taken for a lockout if a REFUSED came within 15 min, 16 min; else as FAILED */
+	LEASE_DOUBTED,     /* the same from a node that may lag behind: 3…6 s, then it is taken for REFUSED */
+	LEASE_DENIED /* 403: a lockout if a refusal came within 15 min and no login worked since; else as FAILED */
+};
+
+/*
+ * What OpenBao has refused lately. It must outlive the login that it happened to, since OpenBao goes on counting
+ * over a reload or restart of this daemon.
+ */
+struct lease_refusals {
+	uint64_t at[3]; /* when the last refusals came, newest first; 0: none. A login that works ends them. */
+	uint64_t not_before; /* when the same credentials may be tried again; 0: nothing was refused */
+	bool locked_out;     /* not_before holds for all credentials of the role */
 };
 
 struct lease {
@@ -44,11 +55,12 @@ struct lease {
 	bool near_max;          /* a fresh login is wanted while the held token goes on being renewed */
 	bool awaiting_recovery; /* the next login waits for lease_recovered */
 	unsigned failures;      /* logins failed in a row with OpenBao up */
-	uint64_t refused[3];    /* when the last rejections came, newest first; 0: none */
-	bool locked_out;
+	struct lease_refusals refusals;
+	uint64_t doubted_at;        /* when a refusal came that was not believed yet; 0: there is none */
 	bool watching;              /* the last login failed because of the credentials: new ones may help */
 	uint64_t last_login;        /* when the latest login was started; 0: never */
-	uint64_t last_denied_login; /* when lease_dead last caused a login; 0: never */
+	uint64_t last_denied_login; /* when the login was due that lease_dead last caused; 0: never */
+	unsigned deaths;            /* tokens that died in a row within 30 s after such a login */
 	uint64_t (*random)(void *arg, uint64_t low, uint64_t high);
 	void (*changed)(void *arg, enum lease_state from, enum lease_state to); /* may be NULL */
 	void *arg;
@@ -61,7 +73,13 @@ struct lease {
 void lease_init(struct lease *lease, uint64_t (*random)(void *, uint64_t, uint64_t),
     void (*changed)(void *, enum lease_state, enum lease_state), void *arg);
 
-/* Makes the first login due now. */
+/*
+ * Takes over what was refused before, by the clock of this machine. same_credentials: those that will be used now
+ * are those that were refused last; else they are other ones of the same role. To be called before lease_start.
+ */
+void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials);
+
+/* Makes the first login due now, or when what is remembered allows it. */
 void lease_start(struct lease *lease, uint64_t now);
 
 /*
@@ -98,8 +116,8 @@ void lease_recovered(struct lease *lease, uint64_t now, uint64_t outage_ms);
 void lease_credential_changed(struct lease *lease, uint64_t now);
 
 /*
- * Tells that OpenBao does not know the held token any more. A login is due now, or when 30 s have passed since the
- * last one that was due for this reason.
+ * Tells that OpenBao does not know the held token any more. A login is due now; but tokens that die within 30 s
+ * after a login for this reason have the next one due 1, 2, 4 … 30 s after that login.
  */
 void lease_dead(struct lease *lease, uint64_t now);
 

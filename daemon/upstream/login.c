@@ -11,18 +11,23 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/quantity.h"
 #include "base/waiters.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/auth.h"
+#include "daemon/upstream/refused.h"
 
 #define LOGIN_MS 10000
 #define RENEW_MS 10000
 #define LOOKUP_MS 5000
-#define WATCH_MS 250 /* how often the credentials are read again, when a change of them may help */
+/* How often the credentials are read again, when a change of them may help: while it is needed, and while not. */
+#define WATCH_MS 250
+#define WATCH_SERVING_MS 5000
 /*
  * libevent's timers stand still while the host sleeps, leases do not. So the timer runs at least this often, and
  * whoever wants the token drives the lease machine first if something is due (login_catch_up).
@@ -42,6 +47,7 @@ struct login_wait {
 };
 
 struct login {
+	const char *label; /* login_set_label */
 	struct event_base *base;
 	struct api *api;
 	struct auth *auth;
@@ -56,12 +62,18 @@ struct login {
 	uint64_t renewal_since;
 	enum auth_result failed; /* how the last login ended; AUTH_OK: it worked */
 	struct error reason;     /* why it failed, for the log and status */
-	uint64_t logins, login_failures, renewals, renewal_failures;
+	uint64_t logged_in_ms;
+	struct login_counters own, *counters; /* own, or those of login_count_in() */
 	struct waiters for_login, for_lookup, decided;
 	struct http_call *lookup;   /* lookup-self of the current token, under way */
 	struct event deliver;       /* calls back the waiters in `decided` */
 	void (*refused)(void *arg); /* login_on_refusal */
 	void *refused_arg;
+	struct refused
+	    memory; /* what was refused to this login; login_refused() has the times from the lease machine */
+	struct refused before;                                            /* login_remember */
+	void (*memory_changed)(void *arg, const struct refused *refused); /* login_on_refused */
+	void *memory_arg;
 	struct event change; /* runs changed */
 	void (*changed)(void *arg);
 	void *changed_arg;
@@ -78,15 +90,14 @@ static uint64_t random_for_lease(void *arg, uint64_t low, uint64_t high)
 	return clock_random(low, high);
 }
 
-static double in_seconds(uint64_t ms)
-{
-	return (double)ms / 1000;
-}
+/* A time in words, for one line of the log. */
+#define IN_WORDS(ms) quantity_say_time((char[QUANTITY_SAID_SIZE]){ 0 }, (ms))
 
 static void log_lease(void *arg, enum lease_state from, enum lease_state to)
 {
-	(void)arg;
-	log_info("token: %s, was %s", lease_state_name(to), lease_state_name(from));
+	const struct login *login = arg;
+
+	log_info("%stoken: %s, was %s", login->label, lease_state_name(to), lease_state_name(from));
 }
 
 /* Drives the machine if something is due, which no timer has told if the host slept. */
@@ -99,8 +110,17 @@ static void login_catch_up(struct login *login)
 /* Tells the machine that OpenBao does not know the current token any more. */
 static void lose_token(struct login *login)
 {
-	log_warning("OpenBao does not know the token any more");
-	lease_dead(&login->lease, clock_now_ms());
+	const struct lease *lease = &login->lease;
+	uint64_t now = clock_now_ms();
+	bool planned;
+
+	lease_dead(&login->lease, now);
+	planned = lease->login_due != CLOCK_NEVER && lease->login_due > now;
+	log_warning("%sOpenBao does not know the token any more%s%s", login->label,
+	    planned ? "; next login in " : "", planned ? IN_WORDS(lease->login_due - now) : "");
+	if (planned && lease->deaths > 0 && login->failed == AUTH_OK)
+		error_set(&login->reason,
+		    "OpenBao revoked the token soon after its login, not for the first time");
 	login_drive(login);
 }
 
@@ -188,8 +208,8 @@ static const char *why_no_login(const struct login *login)
 	case AUTH_REJECTED:
 		return "the credentials were refused";
 	case AUTH_DENIED:
-		return login->lease.locked_out ? "the role is locked after refused logins"
-					       : "the login was denied";
+		return login->lease.refusals.locked_out ? "the role is locked after refused logins"
+							: "the login was denied";
 	case AUTH_CREDENTIAL:
 		return "there are no usable credentials";
 	case AUTH_FAILED:
@@ -342,13 +362,13 @@ struct token *login_token(struct login *login)
 
 /* -- logins -------------------------------------------------------------------------------------------------- */
 
-static enum lease_failure lease_failure_of(enum auth_result result)
+static enum lease_failure lease_failure_of(const struct auth_reply *reply)
 {
-	switch (result) {
+	switch (reply->result) {
 	case AUTH_UNREACHABLE:
 		return LEASE_UNREACHABLE;
 	case AUTH_REJECTED:
-		return LEASE_REFUSED;
+		return reply->doubtful ? LEASE_DOUBTED : LEASE_REFUSED;
 	case AUTH_DENIED:
 		return LEASE_DENIED;
 	case AUTH_CREDENTIAL:
@@ -360,59 +380,93 @@ static enum lease_failure lease_failure_of(enum auth_result result)
 	return LEASE_FAILED;
 }
 
+/* Tells whoever keeps it what has been refused, if there is or was something. */
+static void tell_refusals(struct login *login, bool was_any)
+{
+	struct auth_identity identity;
+
+	login->memory.times = login->lease.refusals;
+	if (!was_any && !refused_any(&login->memory))
+		return;
+	auth_identity(login->auth, &identity);
+	login->memory.role = identity.role;
+	login->memory.credentials = identity.credentials;
+	if (login->memory_changed != NULL)
+		login->memory_changed(login->memory_arg, &login->memory);
+}
+
 /* Notes and logs a failed login. The lease machine has been told of it before. */
-static void note_failed_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
+static void note_failed_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
 	const struct lease *lease = &login->lease;
+	enum auth_result result = reply->result;
 
-	login->login_failures++;
+	login->counters->login_failures++;
 	login->failed = result;
-	error_set(&login->reason, "%s", reason);
+	error_set(&login->reason, "%s%s", reply->reason,
+	    reply->doubtful && lease->doubted_at != 0
+		? ", but which node leads is not known, and this one may lag behind"
+		: "");
 	if (lease->awaiting_recovery)
-		log_error("login failed: %s; next try when OpenBao answers", login->reason.text);
-	else if (lease->locked_out)
-		log_error("login failed: %s; taken for a lockout, next try in %.0f s", login->reason.text,
-		    in_seconds(lease->login_due - now));
+		log_error("%slogin failed: %s; next try when OpenBao answers", login->label, login->reason.text);
+	else if (lease->refusals.locked_out)
+		log_error("%slogin failed: %s; taken for a lockout, next try in %s", login->label,
+		    login->reason.text, IN_WORDS(lease->login_due - now));
 	else
-		log_error("login failed: %s; next try in %.1f s%s", login->reason.text,
-		    in_seconds(lease->login_due - now),
+		log_error("%slogin failed: %s; next try in %s%s", login->label, login->reason.text,
+		    IN_WORDS(lease->login_due - now),
 		    lease->watching ? ", or as soon as the credentials change" : "");
 	if (result == AUTH_UNREACHABLE)
 		health_failed(login->health);
-	if ((result == AUTH_REJECTED || result == AUTH_DENIED || result == AUTH_CREDENTIAL) &&
+	if (((result == AUTH_REJECTED && lease->doubted_at == 0) || result == AUTH_DENIED ||
+		result == AUTH_CREDENTIAL) &&
 	    login->refused != NULL)
 		login->refused(login->refused_arg);
 }
 
-static void fail_login(struct login *login, uint64_t now, enum auth_result result, const char *reason)
+static void fail_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	lease_login_failed(&login->lease, now, lease_failure_of(result));
-	note_failed_login(login, now, result, reason);
+	bool was_any = refused_any(&login->memory);
+
+	struct token *unused = reply->client_token != NULL
+	    ? token_new(&login->tokens, reply->client_token, reply->irrevocable)
+	    : NULL;
+
+	if (unused != NULL)
+		token_release(unused);
+	lease_login_failed(&login->lease, now, lease_failure_of(reply));
+	tell_refusals(login, was_any);
+	note_failed_login(login, now, reply);
 }
 
 static void take_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	struct token *token = token_new(&login->tokens, reply->client_token, reply->borrowed);
+	struct token *token = token_new(&login->tokens, reply->client_token, reply->irrevocable);
+	bool was_any = refused_any(&login->memory);
 
 	if (token == NULL) {
-		fail_login(login, now, AUTH_FAILED, "out of memory");
+		fail_login(login, now, &(struct auth_reply){ .result = AUTH_FAILED, .reason = "out of memory" });
 		return;
 	}
 	if (!lease_login_ok(&login->lease, now, login->login_since, reply->lease_ms, reply->renewable)) {
 		token_set_dead(token);
 		token_release(token);
-		note_failed_login(login, now, AUTH_FAILED, "the lease was over before the answer came");
+		note_failed_login(login, now,
+		    &(struct auth_reply){ .result = AUTH_FAILED,
+			.reason = "the lease was over before the answer came" });
 		return;
 	}
-	login->logins++;
+	tell_refusals(login, was_any);
+	login->counters->logins++;
+	login->logged_in_ms = now;
 	login->failed = AUTH_OK;
 	login->reason.text[0] = '\0';
 	set_current(login, token);
 	if (reply->lease_ms > 0)
-		log_info("logged in: the lease is %.0f s, %s", in_seconds(reply->lease_ms),
+		log_info("%slogged in: the lease is %s, %s", login->label, IN_WORDS(reply->lease_ms),
 		    reply->renewable ? "renewable" : "not renewable");
 	else
-		log_info("logged in: the token does not expire");
+		log_info("%slogged in: the token does not expire", login->label);
 }
 
 static void on_login(void *arg, const struct auth_reply *reply)
@@ -423,7 +477,7 @@ static void on_login(void *arg, const struct auth_reply *reply)
 	if (reply->result == AUTH_OK)
 		take_login(login, now, reply);
 	else
-		fail_login(login, now, reply->result, reply->reason);
+		fail_login(login, now, reply);
 	login_drive(login);
 }
 
@@ -437,16 +491,16 @@ static void on_renewed(void *arg, const struct control *control)
 
 	login->renewal = NULL;
 	if (control->result == CONTROL_OK) {
-		login->renewals++;
+		login->counters->renewals++;
 		lease_renew_ok(&login->lease, now, login->renewal_since, control->lease_ms, control->renewable);
 		if (login->lease.near_max && !was_near_max)
-			log_info("the token nears the end of its max TTL, with %.0f s granted: logging in afresh",
-			    in_seconds(control->lease_ms));
+			log_info("%sthe token nears the end of its max TTL, with %s granted: logging in afresh",
+			    login->label, IN_WORDS(control->lease_ms));
 		login_drive(login);
 		return;
 	}
-	login->renewal_failures++;
-	log_warning("renewal failed: %s", control->reason);
+	login->counters->renewal_failures++;
+	log_warning("%srenewal failed: %s", login->label, control->reason);
 	if (control->result == CONTROL_UNREACHABLE)
 		health_failed(login->health);
 	if (control->result == CONTROL_DENIED) {
@@ -499,11 +553,14 @@ static void tell_login_change(void *arg)
 
 static void arm_login(struct login *login, uint64_t now)
 {
-	uint64_t next = lease_next(&login->lease),
-		 most = lease_watches_credentials(&login->lease) ? WATCH_MS : SLEEP_MAX_MS;
-	uint64_t ms = next <= now ? 0 : next - now < most ? next - now : most;
-	struct timeval tv = clock_timeval(ms);
+	bool settled = login->lease.state == LEASE_SERVING || login->lease.state == LEASE_RENEWING;
+	uint64_t next = lease_next(&login->lease), most = SLEEP_MAX_MS, ms;
+	struct timeval tv;
 
+	if (lease_watches_credentials(&login->lease))
+		most = settled ? WATCH_SERVING_MS : WATCH_MS;
+	ms = next <= now ? 0 : next - now < most ? next - now : most;
+	tv = clock_timeval(ms);
 	event_add(&login->timer, &tv);
 }
 
@@ -548,8 +605,8 @@ static void on_login_timer(evutil_socket_t fd, short what, void *arg)
 	if (lease_watches_credentials(&login->lease) && auth_credential_changed(login->auth)) {
 		lease_credential_changed(&login->lease, now);
 		if (login->lease.login_due < due)
-			log_info("the credentials have changed; next login in %.1f s",
-			    in_seconds(login->lease.login_due > now ? login->lease.login_due - now : 0));
+			log_info("%sthe credentials have changed; next login in %s", login->label,
+			    IN_WORDS(login->lease.login_due > now ? login->lease.login_due - now : 0));
 	}
 	login_drive(login);
 }
@@ -577,6 +634,10 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	login->api = api;
 	login->auth = auth;
 	login->revoke_on_stop = revoke_on_stop;
+	login->counters = &login->own;
+	login->label = "";
+	for (size_t i = 0; i < count && i < REFUSED_NODES_MAX; i++)
+		login->memory.node[i] = digest_of(addresses[i], strlen(addresses[i]), "", 0);
 	lease_init(&login->lease, random_for_lease, log_lease, login);
 	token_init_all(&login->tokens, base, api);
 	evtimer_assign(&login->timer, base, on_login_timer, login);
@@ -591,10 +652,67 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	return login;
 }
 
+/* Has the lease machine remember what was refused, if it was to the role that this login is for. */
+static void use_memory(struct login *login)
+{
+	struct auth_identity identity;
+	bool same;
+
+	if (!refused_any(&login->before) || auth_identify(login->auth, &identity) < 0)
+		return;
+	login->memory.role = identity.role;
+	if (!refused_same_role(&login->memory, &login->before))
+		return;
+	same = digest_equal(&identity.credentials, &login->before.credentials);
+	login->memory.credentials = login->before.credentials;
+	lease_remember(&login->lease, &login->before.times, same);
+}
+
 void login_start(struct login *login)
 {
-	lease_start(&login->lease, clock_now_ms());
+	const struct lease *lease = &login->lease;
+	uint64_t now = clock_now_ms();
+
+	use_memory(login);
+	lease_start(&login->lease, now);
+	login->memory.times = lease->refusals;
+	if (lease->state == LEASE_REJECTED) {
+		login->failed = lease->refusals.locked_out ? AUTH_DENIED : AUTH_REJECTED;
+		error_set(&login->reason, "%s before the reload or restart",
+		    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
+					       : "OpenBao rejected the role id or the secret id");
+		log_error("%sno login yet: %s; next try in %s%s", login->label, login->reason.text,
+		    IN_WORDS(lease->login_due - now),
+		    lease->watching ? ", or as soon as the credentials change" : "");
+	}
 	login_drive(login);
+}
+
+void login_set_label(struct login *login, const char *label)
+{
+	login->label = label;
+}
+
+void login_count_in(struct login *login, struct login_counters *counters)
+{
+	login->counters = counters;
+}
+
+void login_remember(struct login *login, const struct refused *before)
+{
+	login->before = *before;
+}
+
+void login_refused(const struct login *login, struct refused *ret)
+{
+	*ret = login->memory;
+	ret->times = login->lease.refusals;
+}
+
+void login_on_refused(struct login *login, void (*changed)(void *arg, const struct refused *refused), void *arg)
+{
+	login->memory_changed = changed;
+	login->memory_arg = arg;
 }
 
 void login_stop(struct login *login, uint64_t budget_ms, void (*done)(void *arg), void *arg)
@@ -685,13 +803,11 @@ void login_status(const struct login *login, struct login_status *ret)
 		.health = health_state(login->health),
 		.namespace_closed = api_namespace_closed(login->api),
 		.ready = lease_live(lease, now),
+		.logged_in_ms = login->logged_in_ms,
 		.reason = login->reason.text,
 		.lease_left_ms = lease_live(lease, now) ? from_now(lease->expires, now) : 0,
 		.next_renewal_ms = from_now(lease->renew_due, now),
 		.next_login_ms = from_now(lease->login_due, now),
-		.logins = login->logins,
-		.login_failures = login->login_failures,
-		.renewals = login->renewals,
-		.renewal_failures = login->renewal_failures,
+		.counters = *login->counters,
 	};
 }

@@ -17,6 +17,7 @@
 
 struct api;
 struct auth;
+struct refused;
 struct event_base;
 struct login;
 struct login_wait;
@@ -29,6 +30,12 @@ struct login_wait;
 struct login *login_new(struct event_base *base, struct api *api, struct auth *auth, char *const *addresses,
     size_t count, bool revoke_on_stop);
 void login_start(struct login *login);
+
+/*
+ * The login's lines in the log begin with label from now on, which is borrowed, so that one login can be told from
+ * another; "" at first.
+ */
+void login_set_label(struct login *login, const char *label);
 
 /* Cancels what is under way and frees; no callback runs, and no token is revoked. NULL: does nothing. */
 void login_free(struct login *login);
@@ -75,21 +82,48 @@ enum lease_state login_state(const struct login *login);
 void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg);
 
 /*
+ * Takes over what another login has found refused, perhaps before a restart. If it is about the role that this one
+ * logs in with, it counts as if it had happened to this one. To be called before login_start.
+ */
+void login_remember(struct login *login, const struct refused *before);
+
+/* Gives what OpenBao has refused to this login since it has worked last, what it remembers included. */
+void login_refused(const struct login *login, struct refused *ret);
+
+/*
+ * changed runs, from the loop, whenever login_refused() gives something else, that it gives nothing included. It
+ * must not call the login. NULL: nobody is told.
+ */
+void login_on_refused(struct login *login, void (*changed)(void *arg, const struct refused *refused), void *arg);
+
+/*
  * Logs in anew, because what OpenBao stores was replaced and may not hold the token any more. The token stays in
  * use until that login has succeeded.
  */
 void login_afresh(struct login *login);
+
+/* What has happened since the daemon's start; the numbers only grow. */
+struct login_counters {
+	uint64_t logins, login_failures, renewals, renewal_failures;
+};
+
+/*
+ * Counts in *counters from now on, which several logins may share and which must outlive the login. Without this
+ * each login counts for itself.
+ */
+void login_count_in(struct login *login, struct login_counters *counters);
 
 struct login_status {
 	enum lease_state state;
 	enum health_state health;
 	const char *namespace_closed; /* "sealed" or "locked"; NULL: the namespace is open */
 	bool ready;                   /* a live token is held */
+	uint64_t logged_in_ms;        /* clock_now_ms() when it last has logged in; 0: it never has */
 	const char *reason;           /* why the last login failed; "": it worked, or there was none */
 	uint64_t lease_left_ms;       /* CLOCK_NEVER: the token does not expire; 0: there is no token */
 	uint64_t next_renewal_ms;     /* from now; CLOCK_NEVER: none is planned */
 	uint64_t next_login_ms;       /* from now; CLOCK_NEVER: none is planned */
-	uint64_t logins, login_failures, renewals, renewal_failures;
+	struct login_counters counters;
 };
 
 /* Fills *ret; reason is valid until the loop goes on. */

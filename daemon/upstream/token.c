@@ -18,7 +18,7 @@ struct token {
 	struct tokens *tokens; /* NULL: token_free_all() was called */
 	unsigned references;
 	bool dead; /* it has ended, OpenBao does not know it, or its revocation was begun by token_end_all() */
-	bool borrowed;
+	bool irrevocable;
 	char text[];
 };
 
@@ -28,7 +28,7 @@ struct token_revocation {
 	struct http_call *call;
 };
 
-struct token *token_new(struct tokens *tokens, const char *text, bool borrowed)
+struct token *token_new(struct tokens *tokens, const char *text, bool irrevocable)
 {
 	size_t size = strlen(text) + 1;
 	struct token *token = secmem_malloc(sizeof(*token) + size);
@@ -38,7 +38,7 @@ struct token *token_new(struct tokens *tokens, const char *text, bool borrowed)
 	token->tokens = tokens;
 	token->references = 1;
 	token->dead = false;
-	token->borrowed = borrowed;
+	token->irrevocable = irrevocable;
 	memcpy(token->text, text, size);
 	TAILQ_INSERT_TAIL(&tokens->list, token, link);
 	return token;
@@ -83,7 +83,7 @@ static void token_revoke(struct token *token, uint64_t budget_ms)
 	const struct api_request request = { .token = token->text, .deadline_ms = clock_now_ms() + budget_ms };
 	struct token_revocation *revocation;
 
-	if (token->dead || token->borrowed)
+	if (token->dead || token->irrevocable)
 		return;
 	revocation = calloc(1, sizeof(*revocation));
 	if (revocation == NULL)

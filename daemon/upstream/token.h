@@ -1,6 +1,6 @@
 /*
  * token: client tokens in memory that is wiped, with counted references. A token is revoked when its last
- * reference is released, unless it has ended already or no login made it.
+ * reference is released, unless it has ended already, no login made it, or it is a batch token.
  */
 #ifndef TOKEN_H
 #define TOKEN_H
@@ -44,10 +44,10 @@ void token_end_all(struct tokens *tokens, bool revoke, uint64_t budget_ms);
 void token_drain_all(struct tokens *tokens, uint64_t budget_ms, void (*done)(void *arg), void *arg);
 
 /*
- * Makes a token with one reference for the caller; text is copied. borrowed: no login made it, so it is never
- * revoked. NULL: no memory.
+ * Makes a token with one reference for the caller; text is copied. irrevocable: it is never revoked, since
+ * no login made it or OpenBao cannot. NULL: no memory.
  */
-struct token *token_new(struct tokens *tokens, const char *text, bool borrowed);
+struct token *token_new(struct tokens *tokens, const char *text, bool irrevocable);
 
 /* Takes another reference; gives token. */
 struct token *token_ref(struct token *token);

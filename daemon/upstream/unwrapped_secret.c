@@ -3,22 +3,13 @@
  */
 #include "daemon/upstream/unwrapped_secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secmem.h"
 #include "base/secretfile.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
-
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#include "base/sealed.h"
 
 /* Stands at the beginning of the memfd; the SecretID fills the rest. A change of the format needs another name. */
 struct header {
@@ -73,66 +64,26 @@ void unwrapped_secret_clear(struct unwrapped_secret *secret)
 
 /* -- the memfd ----------------------------------------------------------------------------------------------- */
 
-static int make_memfd(void)
-{
-	int fd = memfd_create("secret_id", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-
-	return fd < 0 && errno == EINVAL ? memfd_create("secret_id", MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
-}
-
-static bool pwrite_all(int fd, const void *p, size_t n, off_t at)
-{
-	ssize_t written = pwrite(fd, p, n, at);
-
-	if (written >= 0 && (size_t)written < n)
-		errno = ENOSPC;
-	return written >= 0 && (size_t)written == n;
-}
-
 int unwrapped_secret_seal(const struct unwrapped_secret *secret, struct error *error)
 {
 	struct header header;
-	int fd = make_memfd();
 
 	memcpy(header.name, format_name, sizeof(format_name));
 	memcpy(header.token, secret->token.bytes, sizeof(header.token));
-	if (fd >= 0 && pwrite_all(fd, &header, sizeof(header), 0) &&
-	    pwrite_all(fd, secret->secret_id, strlen(secret->secret_id), sizeof(header)) &&
-	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
-		return fd;
-	(void)error_set(error, "memfd: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-/* Gives the SecretID's size in a memfd; 0 with error set: this is no memfd of unwrapped_secret_seal(). */
-static size_t secret_size(int fd, struct error *error)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	if (seals < 0 || (seals & SEALS) != SEALS)
-		(void)error_set(error, "it is no sealed memfd");
-	else if (fstat(fd, &st) != 0)
-		(void)error_set(error, "it cannot be looked at: %s", strerror(errno));
-	else if (st.st_size <= (off_t)sizeof(struct header) ||
-	    st.st_size > (off_t)(sizeof(struct header) + SECRETFILE_MAX))
-		(void)error_set(error, "it has an odd size");
-	else
-		return (size_t)st.st_size - sizeof(struct header);
-	return 0;
+	return sealed_new("secret_id", &header, sizeof(header), secret->secret_id, strlen(secret->secret_id),
+	    error);
 }
 
 int unwrapped_secret_unseal(struct unwrapped_secret *secret, int fd, struct error *error)
 {
 	struct digest token = { .valid = true };
 	struct header header;
-	size_t n = secret_size(fd, error);
+	size_t n = sealed_size(fd, sizeof(header) + 1, sizeof(header) + SECRETFILE_MAX, error);
 	char *secret_id;
 
 	if (n == 0)
 		return -1;
+	n -= sizeof(header);
 	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
 	    memcmp(header.name, format_name, sizeof(format_name)) != 0)
 		return error_set(error, "it is of another form");

@@ -1,10 +1,7 @@
 /*
  * unwrapped_secret: the SecretID that came out of a wrapping token. Such a token can be opened only once, so the
  * SecretID must outlive the auth that opened it: it is copied to the next one (auth_set_unwrapped), or goes as a
- * sealed memfd through systemd's fd store to the daemon that runs after a restart.
- *
- * The memfd is written and read with pwrite and pread, never mapped, so that this process's memory holds no copy
- * but the one in secmem, which is locked and wiped. The memfd itself can be swapped out.
+ * sealed memfd (sealed.h) through systemd's fd store to the daemon that runs after a restart.
  */
 #ifndef UNWRAPPED_SECRET_H
 #define UNWRAPPED_SECRET_H

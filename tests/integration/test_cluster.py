@@ -215,6 +215,20 @@ def test_a_secret_id_made_a_moment_ago_is_taken_through_a_lagging_standby(daemon
         assert_serves(d, known)
 
 
+def test_a_refusal_by_a_node_that_lags_is_asked_again_where_no_leader_is_found(daemon, known, standby, new_proxy):
+    """As behind a load balancer that hides the nodes."""
+    proxy = new_proxy(standby.port)
+    proxy.fault("headers", path="sys/leader", times=-1)
+    with standby.relay.held():
+        known.new_role()
+        assert refuses(standby, known)
+        d = daemon(known.settings(proxy.port), wait="socket")
+        d.wait_log("login failed: .*which node leads is not known")
+        assert d.status()["token"]["state"] == "relogin_wait"
+    d.wait_ready(20)
+    assert_serves(d, known)
+
+
 def test_a_wrapping_token_made_a_moment_ago_is_opened_through_a_lagging_standby(daemon, known, standby):
     with standby.relay.held():
         wrapping = known.wrapped_secret_id()

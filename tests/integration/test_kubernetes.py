@@ -76,6 +76,16 @@ def test_a_missing_token_file_is_waited_for(daemon, site):
     assert len(site.logins()) == 1
 
 
+def test_white_space_before_the_token_is_told_and_not_sent(daemon, site):
+    token = site.token_file.read_text()
+    site.token_file.write_text("\n" + token)
+    d = daemon(site.settings(), wait="socket")
+    assert str(site.token_file) in assert_not_ready(d, site)
+    assert site.logins() == []
+    site.token_file.write_text(token)
+    d.wait_ready(5)
+
+
 def test_the_default_token_file_is_that_of_kubernetes(daemon, site):
     d = daemon(site.settings(kubernetes={"token_file": None}), wait="socket")
     assert "/var/run/secrets/kubernetes.io/serviceaccount/token" in assert_not_ready(d, site)

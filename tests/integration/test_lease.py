@@ -67,6 +67,9 @@ def test_a_token_that_cannot_be_renewed_is_replaced_by_a_login(daemon, shared_se
     serve_steadily(d, site, 7)
     assert 3 <= len(site.logins()) <= 7
     assert site.renewals() == []
+    d.stop()
+    assert site.revocations() == []  # nobody can revoke it
+    assert "could not be revoked" not in d.log
 
 
 def test_a_token_that_may_not_renew_itself_is_replaced_by_a_login(daemon, shared_server, new_site):
@@ -84,6 +87,18 @@ def test_a_failed_renewal_leads_to_a_login(daemon, shared_server, new_site, new_
     serve_steadily(d, site, 5)
     assert len(site.logins()) >= 2
     assert site.renewals() == []
+
+
+def test_a_failed_renewal_is_made_up_for_when_the_secret_id_is_used_up(daemon, shared_server, new_site, new_proxy):
+    site = new_site(shared_server, role={"token_ttl": "4s", "token_max_ttl": "1h", "secret_id_num_uses": 1})
+    proxy = new_proxy(shared_server.port)
+    proxy.fault("headers", path="renew-self", times=1)
+    d = daemon(site.settings(proxy.port))
+    serve_steadily(d, site, 14)
+    assert len(site.tokens()) == 1
+    assert len(site.logins()) == 2  # the one that worked, and one that was refused after the failed renewal
+    assert len(site.renewals()) >= 3
+    assert d.status()["token"]["state"] in ("serving", "renewing")
 
 
 def test_a_lease_that_ends_while_openbao_is_away_ends_readiness(daemon, shared_server, new_site, new_proxy):

@@ -1,5 +1,6 @@
 """The AppRole login: where its credentials come from, and what they pass on their way."""
 
+import json
 import os
 
 import pytest
@@ -10,6 +11,14 @@ from harness import canary, process
 def environ_of(daemon):
     with open(f"/proc/{daemon.pid}/environ", "rb") as f:
         return f.read().decode(errors="replace")
+
+
+def test_a_nul_in_the_secret_ids_metadata_does_no_harm(daemon, site):
+    reply = site.admin.post(f"auth/approle/role/{site.role}/secret-id", {"metadata": json.dumps({"n": "a\0b"})})
+    site.write_secret_id(canary.run.add(reply["data"]["secret_id"]))
+    d = daemon(site.settings())
+    site.assert_served_by(d)
+    assert len(site.logins()) == 1
 
 
 def test_secret_id_from_a_file(daemon, site):

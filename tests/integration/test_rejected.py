@@ -1,11 +1,15 @@
 """Credentials that OpenBao refuses: tried once, so that five failures never lock the role out."""
 
+import os
+import signal
 import time
 
 import pytest
 
-from harness import canary, process
+from harness import canary, config_text, process
 from harness.bao import Admin
+from harness.manager import Manager
+from harness.standin import reply
 
 WRONG = "11111111-2222-3333-4444-55555555{:04d}"
 
@@ -44,6 +48,16 @@ def test_a_wrong_secret_id_is_tried_once_and_the_right_one_at_once(daemon, site)
 @pytest.mark.long
 def test_a_wrong_secret_id_for_ten_minutes(daemon, site):
     reject(daemon, site, 600)
+
+
+def test_a_byte_order_mark_before_the_secret_id_is_no_attempt(daemon, site):
+    site.write_secret_id("\ufeff" + site.secret_id)
+    d = daemon(site.settings(), wait="socket")
+    d.wait_log(f"login failed: {site.secret_id_file}: begins with a byte order mark")
+    assert d.get(site.mount, "a").code == "not_ready"
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(5)
+    assert len(site.logins()) == 1
 
 
 def test_a_wrong_role_id_is_tried_once(daemon, site):
@@ -110,6 +124,109 @@ def test_a_locked_out_role_is_left_alone(daemon, site):
     time.sleep(4)
     assert len(logins_with(site, site.secret_id)) == 1
     assert d.get(site.mount, "a").code == "not_ready"
+
+
+def test_a_denied_login_after_one_that_worked_is_no_lockout(daemon, site):
+    """Refused once, then logged in; then the role's entity is disabled for a moment, which is a 403 as well."""
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(5)
+    token = site.tokens()[-1]
+    entity = site.admin.post("auth/token/lookup", {"token": token})["data"]["entity_id"]
+    site.admin.post(f"identity/entity/id/{entity}", {"disabled": True})
+    site.revoke(token)
+    assert d.get(site.mount, "a").code == "not_ready"
+    d.wait_state("relogin_wait")
+    site.admin.post(f"identity/entity/id/{entity}", {"disabled": False})
+    d.wait_ready(10)
+
+
+def hang_up(d):
+    before = d.log.count(" reloaded")
+    d.signal(signal.SIGHUP)
+    process.wait_until(lambda: d.log.count(" reloaded") > before, process.patience(10), "reloaded")
+
+
+def test_reloads_that_leave_the_credentials_alone_do_not_try_them_again(daemon, site):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    for n in range(7):
+        d.configure(site.settings(openbao={"connect_timeout": f"{n + 2}s"}))
+        hang_up(d)
+        d.wait_state("rejected")
+        assert d.get(site.mount, "a").code == "not_ready"
+    assert len(site.logins()) == 1
+    assert "before the reload" in d.status()["token"]["reason"]
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(5)
+    assert len(site.logins()) == 2
+
+
+def test_reloads_while_a_login_is_under_way_wait_for_its_end(daemon, site, new_proxy):
+    site.write_secret_id(wrong())
+    proxy = new_proxy(site.server.port)
+    proxy.fault("delay", path="approle/login", seconds=1, times=-1)
+    d = daemon(site.settings(proxy.port), wait="socket")
+    for n in range(7):
+        d.configure(site.settings(proxy.port, openbao={"connect_timeout": f"{n + 2}s"}))
+        hang_up(d)
+    d.wait_state("rejected")
+    assert "before the reload" in d.status()["token"]["reason"]
+    assert len(site.logins()) == 1
+    site.write_secret_id(site.secret_id)
+    d.wait_ready(10)
+
+
+def test_a_reload_that_changes_the_secret_id_tries_it_at_once(daemon, site):
+    site.write_secret_id(wrong())
+    d = daemon(site.settings(), wait="socket")
+    d.wait_state("rejected")
+    right = site.directory / "right"
+    right.write_text(site.secret_id)
+    d.configure(site.settings(approle={"secret_id_file": str(right)}))
+    hang_up(d)
+    d.wait_ready(5)
+
+
+def test_what_another_openbao_refused_is_tried_at_the_right_one(daemon, site, standin):
+    standin.on("POST", "/v1/auth/approle/login", reply({"errors": ["invalid role or secret ID"]}, 400))
+    right = site.settings()
+    d = daemon(config_text.merged(right, {"openbao": {"address": f"http://{standin.host}:{standin.port}"}}), wait="socket")
+    d.wait_state("rejected")
+    d.configure(right)
+    hang_up(d)
+    d.wait_ready(5)
+
+
+@pytest.fixture
+def manager():
+    made = Manager()
+    yield made
+    made.close()
+
+
+def test_a_restart_does_not_try_again_what_was_refused(daemon, site, manager):
+    site.write_secret_id(wrong())
+    first = daemon(site.settings(), wait="socket", env=manager.env)
+    first.wait_state("rejected")
+    (fd,) = manager.wait_stored("refused")
+    content = os.pread(fd, 1 << 16, 0)
+    assert wrong().encode() not in content and site.role_id.encode() not in content
+    first.expect_stop = False
+    first.signal(signal.SIGKILL)
+    first.process.wait()
+    second = daemon(site.settings(), wait="socket", env=manager.env, prefix=manager.prefix([("refused", fd)]))
+    second.wait_state("rejected")
+    second.wait_log("before the reload or restart; next try in")
+    time.sleep(1)
+    assert len(site.logins()) == 1
+    site.write_secret_id(site.secret_id)
+    second.wait_ready(5)
+    manager.listen()
+    assert manager.store == {}, "a login that worked is the end of it"
 
 
 def test_a_login_denied_without_a_rejection_is_tried_again(daemon, site):

@@ -1,5 +1,6 @@
 """SIGHUP: the configuration is read again, without a connection being lost; one with an error in it changes nothing."""
 
+import re
 import signal
 import threading
 import time
@@ -399,6 +400,37 @@ def test_a_stop_ends_all_logins(reloading, site, new_proxy):
         assert not waiting.recv().ok
     gate.set()
     r.daemon.stop()
+
+
+def test_the_log_says_which_login_it_means_during_a_switch(reloading, site):
+    r = reloading(site.settings())
+    r.change(openbao={"connect_timeout": "2s"})
+    r.daemon.wait_log("what the configuration before had under way has ended")
+    during = r.daemon.log.partition("reloading")[2].partition("what the configuration before")[0]
+    lines = [line.split(": ", 1)[1] for line in during.splitlines() if re.search(r"token: |logged in|login failed", line)]
+    assert "next login: token: logging_in, was starting" in lines
+    assert any(line.startswith("next login: logged in") for line in lines)
+    assert "retired login: token: stopping, was serving" in lines
+    assert [line for line in lines if not re.match("(current|next|retired) login: ", line)] == []
+    site.have_new_login(r.daemon)
+    assert " login: " not in r.daemon.log.partition("what the configuration before")[2]
+
+
+def test_counters_of_logins_go_on_over_a_reload(reloading, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "3s"})
+    r = reloading(site.settings())
+    names = ("logins", "login_failures", "renewals", "renewal_failures")
+
+    def counters():
+        return [r.daemon.status()["counters"][name] for name in names]
+
+    process.wait_until(lambda: counters()[2] >= 1, 10, "a renewal")
+    before = counters()
+    r.change(openbao={"connect_timeout": "2s"})
+    r.daemon.wait_log("from here on requests go")
+    after = counters()
+    assert after[0] == before[0] + 1 == 2
+    assert all(now >= then for now, then in zip(after, before)), (before, after)
 
 
 def test_many_reloads_in_a_row_leave_one_login(reloading, site):

@@ -1,5 +1,6 @@
 """A SecretID that was unwrapped survives a restart of the service, in systemd's fd store."""
 
+from harness import canary
 from service import SECRET_ID, UNIT
 
 
@@ -60,6 +61,23 @@ def test_a_stop_forgets_it(service, site):
     cursor = service.cursor()
     service.start(wait=None)
     service.wait_log("is used up", cursor)
+
+
+def test_a_refused_login_is_not_tried_again_by_a_restart_but_by_a_stop_and_start(service, site):
+    service.configure(site)
+    service.lab.write(SECRET_ID, canary.run.secret("secret-id"), mode=0o600)
+    cursor = service.cursor()
+    service.start(wait=None)
+    service.wait_log("rejected the role id or the secret id; next try", cursor)
+    assert service.lab.show(UNIT, "NFileDescriptorStore") == "1"
+    cursor = service.cursor()
+    service.lab.systemctl("restart", UNIT)
+    service.wait_log("before the reload or restart; next try", cursor)
+    assert len(site.logins()) == 1
+    service.lab.systemctl("stop", UNIT)
+    service.lab.write(SECRET_ID, site.secret_id, mode=0o600)
+    service.start()
+    assert service.lab.show(UNIT, "NFileDescriptorStore") == "0"
 
 
 def test_a_plain_secret_id_is_not_left_with_systemd(service, site):

@@ -32,7 +32,8 @@ void auth_helper_done(void *arg, const struct auth_reply *reply)
 	snprintf(e->reason, sizeof(e->reason), "%s", reply->reason != NULL ? reply->reason : "");
 	e->lease_ms = reply->lease_ms;
 	e->renewable = reply->renewable;
-	e->borrowed = reply->borrowed;
+	e->irrevocable = reply->irrevocable;
+	e->doubtful = reply->doubtful;
 }
 
 struct auth_ended auth_helper_login(struct fakebao *f, struct auth *auth)
@@ -57,6 +58,6 @@ void auth_helper_granted(struct fakebao *f, struct auth *auth, const char *path)
 	assert_string_equal(e.token, "T-1");
 	assert_true(e.lease_ms == 60000);
 	assert_true(e.renewable);
-	assert_false(e.borrowed);
+	assert_false(e.irrevocable);
 	assert_string_equal(fakebao_token(f, path), "");
 }

@@ -16,7 +16,7 @@ struct auth_ended {
 	enum auth_result result;
 	char token[64], reason[600];
 	uint64_t lease_ms;
-	bool renewable, borrowed;
+	bool renewable, irrevocable, doubtful;
 };
 
 /* The callback; arg: a struct auth_ended. */

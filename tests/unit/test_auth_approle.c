@@ -246,6 +246,24 @@ static void test_a_missing_file_is_named(void **state)
 	auth_free(auth);
 }
 
+static void test_a_byte_order_mark_is_not_sent(void **state)
+{
+	struct fakebao *f = *state;
+	struct auth *auth = from_files(f, "R", "\xef\xbb\xbfS");
+	struct auth_ended e = auth_helper_login(f, auth);
+
+	assert_int_equal(e.result, AUTH_CREDENTIAL);
+	assert_non_null(strstr(e.reason, secret_file));
+	assert_non_null(strstr(e.reason, "byte order mark"));
+	auth_free(auth);
+	auth = from_text(f, "R", "\xef\xbb\xbfS");
+	e = auth_helper_login(f, auth);
+	assert_int_equal(e.result, AUTH_CREDENTIAL);
+	assert_non_null(strstr(e.reason, "byte order mark"));
+	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 0);
+	auth_free(auth);
+}
+
 static void test_a_fifo_is_no_credential_and_does_not_block(void **state)
 {
 	struct fakebao *f = *state;
@@ -620,6 +638,7 @@ int main(void)
 		WITH_FAKEBAO(test_freeing_ends_a_login_without_a_callback),
 		WITH_FAKEBAO(test_files_are_read_at_each_login),
 		WITH_FAKEBAO(test_a_missing_file_is_named),
+		WITH_FAKEBAO(test_a_byte_order_mark_is_not_sent),
 		WITH_FAKEBAO(test_a_fifo_is_no_credential_and_does_not_block),
 		WITH_FAKEBAO(test_a_change_counts_when_it_has_stood_still),
 		WITH_FAKEBAO(test_a_new_role_id_counts_as_a_change),

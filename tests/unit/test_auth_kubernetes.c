@@ -149,6 +149,23 @@ static void test_a_token_that_cannot_be_read_is_not_sent(void **state)
 	auth_free(auth);
 }
 
+static void test_white_space_before_a_token_is_not_sent(void **state)
+{
+	static const char *const tokens[] = { "\neyJ", " eyJ", "eyJ eyJ", "\xef\xbb\xbfJeyJ" };
+	struct fakebao *f = *state;
+
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		struct auth *auth = with_token(f, tokens[i]);
+		struct auth_ended e = auth_helper_login(f, auth);
+
+		assert_int_equal(e.result, AUTH_CREDENTIAL);
+		assert_non_null(strstr(e.reason, token_file));
+		assert_null(strstr(e.reason, "eyJ"));
+		auth_free(auth);
+	}
+	assert_int_equal(fakebao_count(f, LOGIN), 0);
+}
+
 static void test_a_replaced_token_counts_as_a_change_when_it_has_stood_still(void **state)
 {
 	struct fakebao *f = *state;
@@ -193,6 +210,7 @@ int main(void)
 		WITH_FAKEBAO(test_the_token_is_read_at_each_login),
 		WITH_FAKEBAO(test_each_answer_to_a_login_has_its_result),
 		WITH_FAKEBAO(test_a_token_that_cannot_be_read_is_not_sent),
+		WITH_FAKEBAO(test_white_space_before_a_token_is_not_sent),
 		WITH_FAKEBAO(test_a_replaced_token_counts_as_a_change_when_it_has_stood_still),
 		WITH_FAKEBAO(test_freeing_ends_a_login_without_a_callback),
 	};

@@ -66,10 +66,13 @@ static void test_a_refusal_by_the_leader_counts_and_is_the_only_attempt(void **s
 {
 	struct fakebao *nodes = *state;
 	struct auth *auth = from_text(nodes);
+	struct auth_ended e;
 
 	fakebao_elect(nodes, 1);
 	fakebao_answer(&nodes[1], FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
-	assert_int_equal(auth_helper_login(nodes, auth).result, AUTH_REJECTED);
+	e = auth_helper_login(nodes, auth);
+	assert_int_equal(e.result, AUTH_REJECTED);
+	assert_false(e.doubtful);
 	for (size_t i = 0; i < FAKEBAO_NODES; i++)
 		assert_int_equal(fakebao_count(&nodes[i], FAKEBAO_LOGIN), i == 1 ? 1 : 0);
 	close_auth(auth);
@@ -81,6 +84,19 @@ static void test_without_a_leader_any_node_is_asked(void **state)
 	struct auth *auth = from_text(nodes);
 
 	auth_helper_granted(&nodes[0], auth, FAKEBAO_LOGIN);
+	close_auth(auth);
+}
+
+static void test_a_refusal_by_a_node_that_is_not_known_to_lead_is_in_doubt(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct auth *auth = from_text(nodes);
+	struct auth_ended e;
+
+	fakebao_answer(&nodes[0], FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
+	e = auth_helper_login(nodes, auth);
+	assert_int_equal(e.result, AUTH_REJECTED);
+	assert_true(e.doubtful);
 	close_auth(auth);
 }
 
@@ -137,6 +153,7 @@ int main(void)
 		WITH_CLUSTER(test_a_login_goes_to_the_leader),
 		WITH_CLUSTER(test_a_refusal_by_the_leader_counts_and_is_the_only_attempt),
 		WITH_CLUSTER(test_without_a_leader_any_node_is_asked),
+		WITH_CLUSTER(test_a_refusal_by_a_node_that_is_not_known_to_lead_is_in_doubt),
 		WITH_CLUSTER(test_a_wrapping_token_is_looked_at_and_opened_at_the_leader),
 		WITH_CLUSTER(test_freeing_ends_a_login_that_looks_for_the_leader),
 	};

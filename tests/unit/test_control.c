@@ -107,6 +107,49 @@ static void test_login_waiting_for_a_second_factor_is_empty(void **state)
 	expect(read_reply(control_login, 204, ""), CONTROL_EMPTY);
 }
 
+static void test_a_token_that_an_unreadable_login_has_made_is_told(void **state)
+{
+	struct control c = read_reply(control_login, 200, AUTH("\"s.x\"", "6.5", "true"));
+
+	(void)state;
+	assert_int_equal(c.result, CONTROL_FAILED);
+	assert_null(c.client_token);
+	assert_string_equal(c.left_token, "s.x");
+	control_clear(&c);
+	c = read_reply(control_login, 200, AUTH("\"s. x\"", "6.5", "true"));
+	assert_null(c.left_token);
+	control_clear(&c);
+}
+
+static void test_a_nul_in_what_is_not_read_does_no_harm(void **state)
+{
+	struct control c = read_reply(control_login, 200,
+	    "{\"auth\":{\"client_token\":\"s.x\",\"metadata\":{\"n\":\"a\\u0000b\"},\"lease_duration\":6}}");
+
+	(void)state;
+	assert_int_equal(c.result, CONTROL_OK);
+	assert_string_equal(c.client_token, "s.x");
+	control_clear(&c);
+	expect(read_reply(control_wrapping, 200,
+		   "{\"data\":{\"creation_path\":\"auth/a/role/r/secret-id\\u0000\"}}"),
+	    CONTROL_FAILED);
+}
+
+static void test_login_tells_how_often_the_token_may_be_used(void **state)
+{
+	struct control c = read_reply(control_login, 200,
+	    "{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6,\"num_uses\":7}}");
+
+	(void)state;
+	assert_int_equal(c.result, CONTROL_OK);
+	assert_true(c.num_uses == 7);
+	control_clear(&c);
+	c = read_reply(control_login, 200,
+	    "{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6,\"num_uses\":-7}}");
+	assert_int_equal(c.result, CONTROL_FAILED);
+	control_clear(&c);
+}
+
 static void test_login_of_odd_types_is_not_guessed_at(void **state)
 {
 	static const char *const bodies[] = {
@@ -489,6 +532,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_login_gives_token_and_lease),
 		cmocka_unit_test(test_login_waiting_for_a_second_factor_is_empty),
+		cmocka_unit_test(test_a_token_that_an_unreadable_login_has_made_is_told),
+		cmocka_unit_test(test_a_nul_in_what_is_not_read_does_no_harm),
+		cmocka_unit_test(test_login_tells_how_often_the_token_may_be_used),
 		cmocka_unit_test(test_login_of_odd_types_is_not_guessed_at),
 		cmocka_unit_test(test_lease_is_at_most_ten_years),
 		cmocka_unit_test(test_absent_renewable_is_not_renewable),

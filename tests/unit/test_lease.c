@@ -185,8 +185,9 @@ static void test_a_failed_renewal_means_a_login_now_and_keeps_the_token(void **s
 	assert_true(lease_live(&l, now + 50));
 	lease_login_failed(&l, now + 60, LEASE_FAILED);
 	assert_true(lease_live(&l, START + 100 * SECOND - 1));
-	/* The token is not renewed any more: next comes a login, or its end. */
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_REFUSED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
 }
 
 static void test_a_held_token_is_dropped_when_its_lease_ends(void **state)

@@ -20,6 +20,100 @@ static struct lease failed(enum chance how, enum lease_failure failure)
 	return l;
 }
 
+/* -- renewals that fail -------------------------------------------------------------------------------------- */
+
+/* A machine with a lease of 100 s whose renewal at 63.3 s failed, and whose login then ended in this way. */
+static struct lease renewal_failed(enum lease_failure failure, uint64_t *now)
+{
+	struct lease l = lease_helper_serving(LOWEST, 100 * SECOND, true);
+
+	*now = START;
+	assert_int_equal(lease_helper_next(&l, now), LEASE_RENEW);
+	lease_renew_failed(&l, *now);
+	assert_int_equal(lease_step(&l, *now), LEASE_LOGIN);
+	assert_int_equal(lease_step(&l, *now), LEASE_NOTHING);
+	lease_login_failed(&l, *now, failure);
+	return l;
+}
+
+static void test_after_a_failed_renewal_the_token_is_renewed_again_whatever_the_login_does(void **state)
+{
+	static const enum lease_failure failures[] = { LEASE_UNREACHABLE, LEASE_FAILED, LEASE_CREDENTIAL,
+		LEASE_REFUSED, LEASE_DENIED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		uint64_t now, failed_at;
+		struct lease l = renewal_failed(failures[i], &now);
+
+		failed_at = now;
+		while (now < START + 100 * SECOND && !l.renew_under_way) {
+			if (lease_helper_next(&l, &now) == LEASE_LOGIN)
+				lease_login_failed(&l, now, failures[i]);
+		}
+		/* A third of what was left has passed, and the renewal can still be tried again after this one. */
+		assert_true(now == failed_at + 36700 / 3);
+		assert_true(lease_live(&l, now));
+		lease_renew_ok(&l, now, now, 100 * SECOND, true);
+		assert_true(l.expires == now + 100 * SECOND);
+	}
+}
+
+static void test_a_token_that_was_renewed_in_full_needs_no_login(void **state)
+{
+	uint64_t now, renewed;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	renewed = now;
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_int_equal(l.state, LEASE_SERVING);
+	assert_true(l.login_due == CLOCK_NEVER);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	assert_true(now == renewed + 63300);
+	/* New credentials are still looked out for, and tried at once. */
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_true(lease_watches_credentials(&l));
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_credentials_that_were_refused_wait_also_when_the_token_is_lost(void **state)
+{
+	uint64_t now, refused;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	refused = now;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	lease_dead(&l, now);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == refused + 16 * MINUTE);
+}
+
+static void test_each_failed_renewal_does_not_try_refused_credentials_again(void **state)
+{
+	uint64_t now, logins = 1;
+	struct lease l = renewal_failed(LEASE_REFUSED, &now);
+
+	(void)state;
+	/* Every second renewal fails, for as long as the credentials may not be tried again. */
+	for (int i = 0; i < 18; i++) {
+		assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+		if (i % 2 != 0)
+			lease_renew_failed(&l, now);
+		else
+			lease_renew_ok(&l, now, now, 100 * SECOND, true);
+		logins += l.login_under_way;
+		assert_true(lease_live(&l, now));
+	}
+	assert_int_equal(logins, 1);
+}
+
 /* -- failed logins ------------------------------------------------------------------------------------------- */
 
 static void test_failures_back_off_with_full_jitter_up_to_a_minute(void **state)
@@ -210,13 +304,13 @@ static void test_a_denied_login_after_a_refused_one_is_a_lockout(void **state)
 	lease_credential_changed(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_DENIED);
-	assert_true(l.locked_out);
+	assert_true(l.refusals.locked_out);
 	assert_int_equal(l.state, LEASE_REJECTED);
 	assert_false(lease_watches_credentials(&l));
 	lease_credential_changed(&l, now + MINUTE);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	assert_true(now == START + 30 * MINUTE);
-	assert_false(l.locked_out);
+	assert_false(l.refusals.locked_out);
 }
 
 static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
@@ -231,8 +325,141 @@ static void test_a_denied_login_without_a_refused_one_backs_off(void **state)
 	l = failed(LOWEST, LEASE_REFUSED);
 	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
 	lease_login_failed(&l, now, LEASE_DENIED);
-	assert_false(l.locked_out);
+	assert_false(l.refusals.locked_out);
 	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
+static void test_a_login_that_worked_ends_the_suspicion_of_a_lockout(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+
+	(void)state;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	assert_true(lease_login_ok(&l, now, now, HOUR, true));
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DENIED);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_next(&l) == now + SECOND);
+}
+
+static void test_a_refusal_by_a_node_that_may_lag_is_believed_when_it_is_repeated(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 3 * SECOND);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_next(&l) == now + 16 * MINUTE);
+	/* What the leader says is believed at once. */
+	l = failed(HIGHEST, LEASE_DOUBTED);
+	now = START;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 6 * SECOND);
+	lease_login_failed(&l, now, LEASE_REFUSED);
+	assert_int_equal(l.state, LEASE_REJECTED);
+}
+
+static void test_refusals_in_doubt_count_towards_the_three(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	now += MINUTE;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 15 * MINUTE);
+}
+
+/* -- what was refused before a reload or a restart ---------------------------------------------------------- */
+
+static struct lease remembering(const struct lease *before, bool same, uint64_t now)
+{
+	struct lease l = lease_helper_fresh(LOWEST);
+
+	lease_remember(&l, &before->refusals, same);
+	lease_start(&l, now);
+	return l;
+}
+
+static void test_what_was_refused_is_not_tried_again_after_a_reload(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+	struct lease l = remembering(&before, true, now);
+
+	(void)state;
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 16 * MINUTE);
+	now = START + MINUTE;
+	l = remembering(&before, true, now);
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		now += MINUTE;
+		l = remembering(&l, false, now);
+		assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+		lease_login_failed(&l, now, LEASE_REFUSED);
+	}
+	l = remembering(&l, false, now);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 15 * MINUTE);
+}
+
+static void test_a_lockout_is_waited_for_with_any_credentials(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	uint64_t now = START + MINUTE;
+	struct lease l;
+
+	(void)state;
+	lease_credential_changed(&before, now);
+	assert_int_equal(lease_step(&before, now), LEASE_LOGIN);
+	lease_login_failed(&before, now, LEASE_DENIED);
+	l = remembering(&before, false, now + MINUTE);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_false(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 17 * MINUTE);
+}
+
+static void test_what_was_refused_long_ago_holds_nothing_up(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	struct lease l = remembering(&before, true, START + 16 * MINUTE);
+
+	(void)state;
+	assert_int_equal(lease_step(&l, START + 16 * MINUTE), LEASE_LOGIN);
+	/* Times that cannot be right are those of another boot. */
+	before.refusals.not_before = START + 10 * HOUR;
+	l = remembering(&before, true, START + MINUTE);
+	assert_int_equal(lease_step(&l, START + MINUTE), LEASE_LOGIN);
+	l = remembering(&before, true, START - MINUTE);
+	assert_int_equal(lease_step(&l, START - MINUTE), LEASE_LOGIN);
 }
 
 static void test_missing_credentials_back_off_and_are_watched(void **state)
@@ -290,24 +517,35 @@ static void test_a_dead_token_is_dropped_and_a_login_follows_at_once(void **stat
 	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 }
 
-static void test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most(void **state)
+static void test_logins_for_tokens_that_keep_dying_come_at_intervals_that_double(void **state)
 {
+	static const uint64_t apart[] = { 1, 2, 4, 8, 16, 30, 30 };
 	struct lease l = lease_helper_serving(LOWEST, HOUR, true);
 	uint64_t now = START + MINUTE, before = now;
 
 	(void)state;
 	lease_dead(&l, now);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
 		lease_login_ok(&l, now, now, HOUR, true);
-		now += SECOND;
+		now += 100;
 		lease_dead(&l, now);
 		assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
 		assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
 		assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
-		assert_true(now == before + 30 * SECOND);
+		assert_true(now == before + apart[i] * SECOND);
 		before = now;
 	}
+	/* A token that has lived for a while ends the suspicion. */
+	lease_login_ok(&l, now, now, HOUR, true);
+	now += 31 * SECOND;
+	lease_dead(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_ok(&l, now, now, HOUR, true);
+	before = now;
+	lease_dead(&l, now);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == before + SECOND);
 }
 
 static void test_a_token_found_dead_by_its_renewal_is_dropped(void **state)
@@ -363,6 +601,10 @@ static void test_a_token_that_dies_during_a_login_causes_no_second_one(void **st
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_after_a_failed_renewal_the_token_is_renewed_again_whatever_the_login_does),
+		cmocka_unit_test(test_a_token_that_was_renewed_in_full_needs_no_login),
+		cmocka_unit_test(test_credentials_that_were_refused_wait_also_when_the_token_is_lost),
+		cmocka_unit_test(test_each_failed_renewal_does_not_try_refused_credentials_again),
 		cmocka_unit_test(test_failures_back_off_with_full_jitter_up_to_a_minute),
 		cmocka_unit_test(test_a_login_that_works_resets_the_back_off),
 		cmocka_unit_test(test_unreachable_waits_until_openbao_is_back),
@@ -376,11 +618,18 @@ int main(void)
 		cmocka_unit_test(test_at_most_three_contents_are_refused_in_fifteen_minutes),
 		cmocka_unit_test(test_a_denied_login_after_a_refused_one_is_a_lockout),
 		cmocka_unit_test(test_a_denied_login_without_a_refused_one_backs_off),
+		cmocka_unit_test(test_a_login_that_worked_ends_the_suspicion_of_a_lockout),
+		cmocka_unit_test(test_a_refusal_by_a_node_that_may_lag_is_believed_when_it_is_repeated),
+		cmocka_unit_test(test_refusals_in_doubt_count_towards_the_three),
+		cmocka_unit_test(test_what_was_refused_is_not_tried_again_after_a_reload),
+		cmocka_unit_test(test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most),
+		cmocka_unit_test(test_a_lockout_is_waited_for_with_any_credentials),
+		cmocka_unit_test(test_what_was_refused_long_ago_holds_nothing_up),
 		cmocka_unit_test(test_missing_credentials_back_off_and_are_watched),
 		cmocka_unit_test(test_credentials_that_keep_changing_do_not_make_a_storm),
 		cmocka_unit_test(test_credentials_are_not_watched_while_they_are_not_to_blame),
 		cmocka_unit_test(test_a_dead_token_is_dropped_and_a_login_follows_at_once),
-		cmocka_unit_test(test_tokens_that_keep_dying_cause_a_login_every_thirty_seconds_at_most),
+		cmocka_unit_test(test_logins_for_tokens_that_keep_dying_come_at_intervals_that_double),
 		cmocka_unit_test(test_a_token_found_dead_by_its_renewal_is_dropped),
 		cmocka_unit_test(test_a_dead_token_does_not_shorten_a_wait),
 		cmocka_unit_test(test_a_token_that_dies_during_a_login_causes_no_second_one),

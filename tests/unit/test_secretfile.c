@@ -127,6 +127,19 @@ static void test_empty_files_are_refused(void **state)
 	assert_refused(path, "empty");
 }
 
+static void test_a_byte_order_mark_is_refused(void **state)
+{
+	(void)state;
+	write_file("\xef\xbb\xbfs3cr3t", 9);
+	assert_refused(path, "byte order mark");
+	write_file("\xff\xfes\0", 4);
+	assert_refused(path, "byte order mark");
+	write_file("\xfe\xff\0s", 4);
+	assert_refused(path, "byte order mark");
+	write_file("\xef\xbb", 2);
+	assert_reads("\xef\xbb");
+}
+
 static void test_a_nul_byte_is_refused_wherever_it_stands(void **state)
 {
 	(void)state;
@@ -278,6 +291,7 @@ int main(void)
 		TEST(test_trailing_white_space_is_stripped),
 		TEST(test_the_content_replaces_what_the_buffer_held),
 		TEST(test_empty_files_are_refused),
+		TEST(test_a_byte_order_mark_is_refused),
 		TEST(test_a_nul_byte_is_refused_wherever_it_stands),
 		TEST(test_the_size_is_bounded),
 		TEST(test_a_file_larger_than_its_size_says_is_bounded_too),

@@ -71,7 +71,7 @@ static void test_the_status_tells_a_login_that_failed(void **state)
 	assert_string_equal(status.reason, "");
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	login_start(login);
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	status = login_helper_status(login);
 	assert_int_equal(status.state, LEASE_REJECTED);
 	assert_string_not_equal(status.reason, "");
@@ -91,7 +91,7 @@ static void test_the_status_tells_lease_and_renewal(void **state)
 	assert_in_range(status.lease_left_ms, 50000, 60000);
 	assert_in_range(status.next_renewal_ms, 30000, 42000);
 	assert_true(status.next_login_ms == CLOCK_NEVER);
-	assert_int_equal(status.logins, 1);
+	assert_int_equal(status.counters.logins, 1);
 	assert_string_equal(status.reason, "");
 	login_free(login);
 }
@@ -121,7 +121,7 @@ static void test_the_token_is_renewed_again_and_again(void **state)
 	}
 	assert_string_equal(fakebao_token(f, FAKEBAO_RENEW), "TOKEN-CANARY-1");
 	assert_int_equal(fakebao_count(f, FAKEBAO_LOGIN), 1);
-	assert_in_range(login_helper_status(login).renewals, 2, 3);
+	assert_in_range(login_helper_status(login).counters.renewals, 2, 3);
 	login_free(login);
 }
 
@@ -152,7 +152,7 @@ static void test_a_failed_renewal_leads_to_a_login_while_the_token_serves_on(voi
 	fakebao_hold(f, FAKEBAO_LOGIN, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 2);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
-	assert_int_equal(login_helper_status(login).renewal_failures, 1);
+	assert_int_equal(login_helper_status(login).counters.renewal_failures, 1);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
 	login_free(login);
@@ -214,7 +214,7 @@ static void test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use(void **
 	login_start(login);
 	fakebao_pass(f, 1100);
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
 	assert_true(login_helper_has(login, NULL));
 	fakebao_pass(f, 50);
@@ -228,7 +228,7 @@ static void test_a_renewal_without_an_answer_leaves_time_for_a_login(void **stat
 	struct login *login = login_helper_serving(f, 3, true);
 
 	fakebao_hold(f, FAKEBAO_RENEW, true);
-	fakebao_until(f, login_helper_status(login).renewal_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.renewal_failures == 1);
 	assert_true(login_helper_has(login, "TOKEN-CANARY-1"));
 	assert_int_not_equal(login_health(login), HEALTH_UP);
 	fakebao_until(f, !login_helper_has(login, "TOKEN-CANARY-1"));
@@ -253,7 +253,7 @@ static void test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing(v
 	fakebao_until(f, waiters_with(w, 1, CODE_NONE) == 1);
 	fakebao_hold(f, FAKEBAO_RENEW, false);
 	fakebao_pass(f, 50);
-	assert_int_equal(login_helper_status(login).renewals, 0);
+	assert_int_equal(login_helper_status(login).counters.renewals, 0);
 	token_release(token);
 	login_free(login);
 }
@@ -268,7 +268,7 @@ static void test_after_an_outage_the_login_comes_by_itself(void **state)
 	login_start(login);
 	fakebao_until(f, login_health(login) == HEALTH_DOWN);
 	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
-	assert_int_equal(login_helper_status(login).login_failures, 1);
+	assert_int_equal(login_helper_status(login).counters.login_failures, 1);
 	fakebao_back(f);
 	fakebao_until(f, login_helper_status(login).ready);
 	assert_int_equal(login_health(login), HEALTH_UP);
@@ -285,6 +285,67 @@ static void test_a_request_without_an_answer_leads_to_a_look_at_openbao(void **s
 	assert_int_equal(login_health(login), HEALTH_SUSPECT);
 	fakebao_until(f, login_health(login) == HEALTH_UP);
 	assert_int_equal(fakebao_count(f, FAKEBAO_HEALTH), 1);
+	login_free(login);
+}
+
+static void test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_words(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_new(f, true);
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 200,
+	    "{\"auth\":{\"client_token\":\"TOKEN-CANARY-%u\",\"lease_duration\":60,\"renewable\":true,"
+	    "\"num_uses\":10}}");
+	login_start(login);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_non_null(strstr(login_helper_status(login).reason, "token_num_uses"));
+	/* The token that was made is not left behind. */
+	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
+	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
+	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	login_free(login);
+}
+
+static void test_a_batch_token_is_not_revoked(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_new(f, true);
+
+	fakebao_answer(f, FAKEBAO_LOGIN, 200,
+	    "{\"auth\":{\"client_token\":\"TOKEN-CANARY-%u\",\"lease_duration\":1,\"renewable\":false,"
+	    "\"token_type\":\"batch\"}}");
+	login_start(login);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
+	stop(f, login, STOP_MS);
+	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
+	login_free(login);
+}
+
+static void test_a_second_token_that_dies_soon_is_told_with_its_time(void **state)
+{
+	struct fakebao *f = *state;
+	struct login *login = login_helper_serving(f, 60, true);
+	struct waiter w[2] = { { 0 } };
+	struct token *token;
+
+	fakebao_answer(f, FAKEBAO_LOOKUP, 403, FAKEBAO_DENIED);
+	for (unsigned i = 0; i < 2; i++) {
+		token = login_token(login);
+		assert_non_null(login_denied(login, token, false, waiter_ready, &w[i]));
+		fakebao_until(f, w[i].times == 1);
+		token_release(token);
+	}
+	assert_int_equal(w[0].code, CODE_NONE);
+	assert_int_equal(w[1].code, CODE_NOT_READY);
+	assert_int_equal(login_helper_status(login).state, LEASE_RELOGIN_WAIT);
+	assert_non_null(
+	    strstr(login_helper_status(login).reason, "OpenBao revoked the token soon after its login"));
+	assert_in_range(login_helper_status(login).next_login_ms, 1, 1000);
+	assert_int_equal(fakebao_logged(f, "OpenBao does not know the token any more; next login in "), 1);
+	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-3"));
+	assert_string_equal(login_helper_status(login).reason, "");
 	login_free(login);
 }
 
@@ -341,7 +402,7 @@ static void test_a_fourth_wrong_content_is_not_tried(void **state)
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	login = from_file(f, content);
 	for (unsigned n = 1; n <= 3; n++) {
-		fakebao_until(f, login_helper_status(login).login_failures == n);
+		fakebao_until(f, login_helper_status(login).counters.login_failures == n);
 		content[6]++;
 		write_secret(content);
 	}
@@ -361,12 +422,12 @@ static void test_a_403_after_a_refused_login_is_taken_for_a_lockout(void **state
 
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, FAKEBAO_REFUSED);
 	login = from_file(f, "wrong");
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	fakebao_answer(f, FAKEBAO_LOGIN, 403, FAKEBAO_DENIED);
 	write_secret("right");
-	fakebao_until(f, login_helper_status(login).login_failures == 2);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 2);
 	assert_int_equal(login_helper_status(login).state, LEASE_REJECTED);
-	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 960 s"), 1);
+	assert_int_equal(fakebao_logged(f, "taken for a lockout, next try in 16 min"), 1);
 	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the role is locked after refused logins");
@@ -381,7 +442,7 @@ static void test_a_missing_file_is_watched_for_and_its_name_is_for_the_log_only(
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "T", 60, true);
 	login = from_file(f, NULL);
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	assert_non_null(strstr(fakebao_log(f), secret_file));
 	assert_non_null(login_wait(login, waiter_ready, &w[0]));
 	fakebao_until(f, waiters_with(w, 1, CODE_NOT_READY) == 1);
@@ -541,7 +602,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 	fakebao_hold(f, FAKEBAO_LOGIN, false);
 	fakebao_pass(f, 50);
 	assert_true(login_helper_has(login, NULL));
-	assert_int_equal(login_helper_status(login).login_failures, 0);
+	assert_int_equal(login_helper_status(login).counters.login_failures, 0);
 	login_free(login);
 }
 
@@ -574,15 +635,15 @@ static void test_the_log_tells_each_change_and_no_credential(void **state)
 	struct login *login = login_helper_serving(f, 1, true);
 
 	fakebao_grant(f, FAKEBAO_RENEW, NULL, 1, true);
-	fakebao_until(f, login_helper_status(login).renewals == 1);
+	fakebao_until(f, login_helper_status(login).counters.renewals == 1);
 	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, "{\"errors\":[\"invalid role or secret ID SECRET-CANARY\"]}");
-	fakebao_until(f, login_helper_status(login).login_failures == 1);
+	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
 	stop(f, login, STOP_MS);
 	login_free(login);
 	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));
-	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1 s, renewable\n"));
+	assert_non_null(strstr(fakebao_log(f), "info: logged in: the lease is 1.0 s, renewable\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: renewing, was serving\n"));
 	assert_non_null(strstr(fakebao_log(f), "warning: renewal failed: "));
 	assert_non_null(strstr(fakebao_log(f), "warning: OpenBao does not know the token any more\n"));
@@ -609,6 +670,9 @@ int main(void)
 		WITH_FAKEBAO(test_a_lease_that_is_over_when_its_answer_comes_is_of_no_use),
 		WITH_FAKEBAO(test_a_renewal_without_an_answer_leaves_time_for_a_login),
 		WITH_FAKEBAO(test_the_renewal_of_a_token_that_died_meanwhile_counts_for_nothing),
+		WITH_FAKEBAO(test_a_role_with_tokens_for_a_number_of_uses_is_refused_in_clear_words),
+		WITH_FAKEBAO(test_a_batch_token_is_not_revoked),
+		WITH_FAKEBAO(test_a_second_token_that_dies_soon_is_told_with_its_time),
 		WITH_FAKEBAO(test_after_an_outage_the_login_comes_by_itself),
 		WITH_FAKEBAO(test_a_request_without_an_answer_leads_to_a_look_at_openbao),
 		WITH_FAKEBAO(test_new_credentials_are_tried_at_once),
