@@ -15,7 +15,7 @@ import tempfile
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
 
-from harness import canary, cgroup, libconfig, process  # noqa: E402
+from harness import canary, cgroup, config_text, process  # noqa: E402
 from harness.abuse import Abusers, steady_gets  # noqa: E402
 from harness.bao import DevServer  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
@@ -37,7 +37,7 @@ def figures(taken):
 @contextlib.contextmanager
 def daemon_of(site, limits=None, program=None):
     settings = site.settings(listen={"mode": "0666"}, allow={"tests": {"uid": [0, ABUSER]}})
-    daemon = Daemon(libconfig.merged(settings, {"limits": limits or {}}), program=program)
+    daemon = Daemon(config_text.merged(settings, {"limits": limits or {}}), program=program)
     try:
         yield daemon
     finally:

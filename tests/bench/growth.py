@@ -1,5 +1,5 @@
 """What things cost as their number grows: the daemon's processor time per get, and its memory."""
-from lab import PATHS, SIZES, libconfig, prefix, process
+from lab import PATHS, SIZES, config_text, prefix, process
 from measure import Subject, memory_kb, rounds
 from once import connect
 
@@ -74,7 +74,7 @@ def _with_rules(lab, plan, other):
     last = {"uid": process.UID, "ops": "write", "paths": f"secret/{prefix(200)}*"}
     for n in plan.rules:
         rules = {"bench": None, **{f"r{i}": other(i) for i in range(n - 1)}, "last": last}
-        settings = libconfig.merged(_way(lab), {"allow": rules})
+        settings = config_text.merged(_way(lab), {"allow": rules})
         if not lab.takes(settings):
             plan.say(f"{n} rules do not fit into the configuration")
             break

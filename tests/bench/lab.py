@@ -10,7 +10,7 @@ import urllib.request
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
 
-from harness import canary, libconfig, process  # noqa: E402
+from harness import canary, config_text, process  # noqa: E402
 from harness.bao import BAO, DevServer  # noqa: E402
 from harness.daemon import Daemon, run  # noqa: E402
 from harness.site import Site  # noqa: E402
@@ -280,12 +280,12 @@ class Lab:
         """Whether this build knows them."""
         least = {"openbao": {"address": "http://127.0.0.1:1"},
                  "approle": {"role_id": "r", "secret_id_file": str(self.secret_id_file)}}
-        return run(libconfig.text(libconfig.merged(least, settings)), "--check-config").returncode == 0
+        return run(config_text.merged(least, settings), "--check-config").returncode == 0
 
     def settings(self, base, *changes):
         """With limits that do not stand in the way."""
         for change in (*self._limits(), *changes):
-            base = libconfig.merged(base, change)
+            base = config_text.merged(base, change)
         return base
 
     def _limits(self):

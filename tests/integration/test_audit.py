@@ -172,10 +172,9 @@ def test_a_renamed_file_is_followed_by_a_new_one(daemon, site):
 
 def test_a_file_that_cannot_be_opened_stops_the_start(daemon, site, scratch):
     from harness.daemon import run
-    from harness import libconfig
     settings = site.settings(audit={"sink": "file", "file": str(scratch / "none" / "audit.log")},
                              listen={"socket": str(scratch / "s.sock")})
-    done = run(libconfig.text(settings))
+    done = run(settings)
     assert done.returncode == 1
     assert "audit.file: cannot be opened: No such file or directory" in done.log
     assert not (scratch / "s.sock").exists()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import canary, libconfig, loadcredential, process
+from harness import canary, config_text, loadcredential, process
 from harness.proxy import HANG
 from harness.standin import secret_reply
 
@@ -24,7 +24,7 @@ class Served:
 
     def __init__(self, daemon, settings, rules, scratch, wait="2s", wait_for="ready", **kw):
         self.socket = scratch / "credentials.sock"
-        self.daemon = daemon(libconfig.merged(settings, {
+        self.daemon = daemon(config_text.merged(settings, {
             "openbao": {"request_timeout": wait}, "listen": {"credentials_socket": str(self.socket)},
             "credential": rules}), wait=wait_for, **kw)
 
@@ -380,7 +380,7 @@ def test_a_reload_changes_the_rules(serve, site, password, daemon):
     s = serve({"db": rule(site, field="password")})
     text = s.daemon.config.read_text()
     assert s.load() == password.encode()
-    s.daemon.config.write_text(text.replace('id = "db"', 'id = "other"').replace('"password"', '"user"'))
+    config_text.write(s.daemon.config, text.replace('id: "db"', 'id: "other"').replace('"password"', '"user"'))
     s.daemon.signal(signal.SIGHUP)
     s.daemon.wait_log("info: reloaded")
     assert s.load("other") == b"app"

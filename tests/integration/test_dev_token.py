@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 from harness.daemon import EX_CONFIG, run
 
 BUILD = process.ROOT / "build" / "dev-token" / ("asan" if process.SANITIZED else "")
@@ -50,7 +50,7 @@ def test_a_build_for_developers_has_what_the_others_are_searched_for():
 
 
 def token_settings(site, token_file, **changes):
-    return site.settings(**libconfig.merged({
+    return site.settings(**config_text.merged({
         "openbao": {"auth": "dev_token"}, "approle": None, "dev_token": {"token_file": str(token_file)}}, changes))
 
 
@@ -82,10 +82,10 @@ def requests_with(site, tokens, path):
 
 def test_a_production_build_knows_neither_mode_nor_settings(site, token_file):
     settings = token_settings(site, token_file)
-    done = run(libconfig.text(libconfig.merged(settings, {"dev_token": None})), "--check-config")
+    done = run(config_text.merged(settings, {"dev_token": None}), "--check-config")
     assert done.returncode == EX_CONFIG
     assert '"dev_token" is not a login method; known: approle, kubernetes' in done.log
-    done = run(libconfig.text(libconfig.merged(settings, {"openbao": {"auth": None}})), "--check-config")
+    done = run(config_text.merged(settings, {"openbao": {"auth": None}}), "--check-config")
     assert done.returncode == EX_CONFIG
     assert "dev_token: there is no such setting" in done.log
 
@@ -102,16 +102,16 @@ def test_it_serves_and_warns_at_every_start(dev_daemon, site, token_file):
 
 
 def test_a_build_for_developers_warns_with_any_login(site):
-    done = run(libconfig.text(site.settings()), "--check-config", program=PROGRAM)
+    done = run(site.settings(), "--check-config", program=PROGRAM)
     assert done.returncode == 0
     assert re.search(WARNING, done.log)
-    done = run(libconfig.text(site.settings()), "--check-config")
+    done = run(site.settings(), "--check-config")
     assert done.returncode == 0
     assert "not for production" not in done.log
 
 
 def test_missing_token_file_is_tagged(site):
-    done = run(libconfig.text(site.settings(openbao={"auth": "dev_token"})), "--check-config", program=PROGRAM)
+    done = run(site.settings(openbao={"auth": "dev_token"}), "--check-config", program=PROGRAM)
     assert done.returncode == EX_CONFIG
     assert "dev_token.token_file" in done.log
     assert "(REQ-004, PX-0003)" in done.log

@@ -5,7 +5,6 @@ import pwd
 
 import pytest
 
-from harness import libconfig
 from harness.daemon import EX_CONFIG, run
 
 EX_USAGE = 64
@@ -20,7 +19,7 @@ RULES = {
 
 
 def explain(*words, rules=None):
-    done = run(libconfig.text({"allow": RULES if rules is None else rules}), "--explain", *words)
+    done = run({"allow": RULES if rules is None else rules}, "--explain", *words)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

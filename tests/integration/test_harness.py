@@ -5,10 +5,11 @@ import contextlib
 import http.client
 import json
 import socket
+import time
 
 import pytest
 
-from harness import canary, client, libconfig, process
+from harness import canary, client, config_text, process
 from harness.bao import Admin, BaoError
 from harness.proxy import FIN, HANG, RESET
 from harness.standin import reply
@@ -114,9 +115,18 @@ def test_a_replys_data_is_taken_byte_for_byte():
     assert client.member(body, "age_ms") is None
 
 
-def test_libconfig_text():
-    assert libconfig.text({"a": {"b": "x\"y", "c": [1, "z"], "d": ["p", "q"], "e": True}}) == (
-        'a : {\n    b = "x\\"y";\n    c = (1, "z");\n    d = ["p", "q"];\n    e = true;\n};\n')
+def test_a_configuration_has_one_setting_on_each_line():
+    assert config_text.text({"a": {"b": "x\"y", "c": [1, "z"], "d": {"x-1": "\n"}, "e": True}, "f": {}, "g": {"h": []}}) == (
+        'a:\n  b: "x\\"y"\n  c: [1, "z"]\n  d:\n    x-1: "\\n"\n  e: true\nf: {}\ng:\n  h: []\n')
+
+
+def test_a_configuration_that_was_written_just_now_looks_older(tmp_path):
+    """Else each test that changes one would wait for the daemon to trust it."""
+    path = tmp_path / "x.yaml"
+    for made in (config_text.write(path, {"a": {}}) or path, config_text.write_drop_in(path, "a.yaml", "b: {}\n")):
+        assert 5 < time.time() - made.stat().st_mtime < 60
+    assert 5 < time.time() - config_text.folder_of(path).stat().st_mtime < 60
+    assert (path.read_text(), (tmp_path / "x.yaml.d" / "a.yaml").read_text()) == ("a: {}\n", "b: {}\n")
 
 
 def test_stand_in_answers_in_turn(standin):

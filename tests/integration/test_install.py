@@ -51,7 +51,7 @@ INSTALLED = {
     "usr/local/lib/systemd/system/secretstore-snapshot.timer",
     "usr/local/lib/sysusers.d/secretstored.conf",
     "usr/local/lib/sysusers.d/secretstore-snapshot.conf",
-    "etc/secretstored/secretstored.conf",
+    "etc/secretstored/secretstored.yaml",
 }
 
 
@@ -151,12 +151,12 @@ def test_uninstall_removes_what_install_made(tmp_path):
 
 
 def test_a_changed_config_survives_install_and_uninstall(tmp_path):
-    conf = tmp_path / "etc/secretstored/secretstored.conf"
+    conf = tmp_path / "etc/secretstored/secretstored.yaml"
     make("install", f"DESTDIR={tmp_path}")
     conf.write_text("# mine\n")
     assert "kept" in make("install", f"DESTDIR={tmp_path}").stdout
     assert "kept" in make("uninstall", f"DESTDIR={tmp_path}").stdout
-    assert files_in(tmp_path) == {"etc/secretstored/secretstored.conf"}
+    assert files_in(tmp_path) == {"etc/secretstored/secretstored.yaml"}
     assert conf.read_text() == "# mine\n"
 
 
@@ -164,11 +164,11 @@ def test_the_places_can_be_chosen(tmp_path):
     places = ["PREFIX=/usr", "LIBDIR=/usr/lib/here", "SBINDIR=/usr/bin", "SYSCONFDIR=/usr/etc", f"DESTDIR={tmp_path}"]
     make("install", *places)
     assert {"usr/bin/secretstored", "usr/bin/secretstorectl", "usr/lib/here/libsecretstore.so", "usr/include/secretstore.h",
-            "usr/etc/secretstored/secretstored.conf"} <= files_in(tmp_path)
+            "usr/etc/secretstored/secretstored.yaml"} <= files_in(tmp_path)
     unit = tmp_path / "usr/lib/systemd/system/secretstore-snapshot.service"
     assert "\nExecStart=/usr/bin/secretstorectl snapshot save " in unit.read_text()
     unit = tmp_path / "usr/lib/systemd/system/secretstored.service"
-    assert "\nExecStart=/usr/bin/secretstored -c /usr/etc/secretstored/secretstored.conf\n" in unit.read_text()
+    assert "\nExecStart=/usr/bin/secretstored -c /usr/etc/secretstored/secretstored.yaml\n" in unit.read_text()
     for unit in unit.parent.iterdir():
         assert not re.search(r"@[A-Z]+@", unit.read_text()), unit
     assert "libdir=/usr/lib/here\n" in (tmp_path / "usr/lib/here/pkgconfig/libsecretstore.pc").read_text()
@@ -185,7 +185,7 @@ def test_nothing_is_compiled_twice():
 def test_missing_libraries_are_all_named_with_their_packages_before_anything_is_compiled(tmp_path):
     done = run("make", f"BUILD={tmp_path}/build", check=False, PKG_CONFIG_LIBDIR="/nonexistent")
     assert done.returncode != 0
-    for package in ("libevent-dev", "libcurl4-openssl-dev", "libjansson-dev", "libssl-dev", "libconfig-dev", "zlib1g-dev",
+    for package in ("libevent-dev", "libcurl4-openssl-dev", "libjansson-dev", "libssl-dev", "libyaml-dev", "zlib1g-dev",
                     "libmd-dev"):
         assert f"(apt-get install {package})" in done.stdout
     assert "make setup" in done.stdout

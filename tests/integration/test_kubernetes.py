@@ -3,7 +3,7 @@ that are replaced, and what a refused one leads to."""
 
 import pytest
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 from harness.daemon import EX_CONFIG, run
 
 
@@ -151,7 +151,7 @@ def test_the_jwt_stands_in_nothing_that_is_said(daemon, site):
 @pytest.mark.parametrize("kubernetes", [None, {"role": ""}, {"mount": "k8s"}])
 def test_missing_role_is_tagged(kubernetes):
     settings = {"openbao": {"address": "http://127.0.0.1:8200", "auth": "kubernetes"}, "kubernetes": kubernetes}
-    done = run(libconfig.text(libconfig.merged({}, settings)), "--check-config")
+    done = run(config_text.merged({}, settings), "--check-config")
     assert done.returncode == EX_CONFIG
     assert "kubernetes.role" in done.log
     assert "(REQ-004, PX-0003)" in done.log

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 from harness.client import Conn
 from harness.daemon import environment, run
 
@@ -57,7 +57,7 @@ def test_the_socket_of_a_killed_daemon_is_taken_over(daemon, site, scratch):
 
 def second(site, path):
     """A second daemon's start at the same place; ends by itself."""
-    return run(libconfig.text(site.settings(listen={"socket": str(path)})))
+    return run(site.settings(listen={"socket": str(path)}))
 
 
 def test_a_live_socket_of_another_daemon_is_left_alone(daemon, site):
@@ -151,9 +151,9 @@ def start_two(site, path, config):
 
 def test_of_two_daemons_started_at_the_same_moment_exactly_one_wins(site, scratch):
     path = scratch / "s.sock"
-    config = scratch / "c.conf"
+    config = scratch / "c.yaml"
     settings = site.settings(listen={"socket": str(path)}, openbao={"revoke_on_stop": False})
-    config.write_text(libconfig.text(settings))
+    config_text.write(config, settings)
     for n in range(20):
         if n % 2:  # half of the time there is a dead socket to be removed, where the race would be
             with socket.socket(socket.AF_UNIX) as s:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from harness import canary, process
+from harness import canary, config_text, process
 from harness.manager import Manager
 
 NAME = "secret-id"
@@ -130,7 +130,7 @@ def test_a_reload_hands_it_on(daemon, site, manager):
     """Other settings of OpenBao, the same used-up token."""
     token = with_new_token(site)
     d = daemon(wrapped(site), env=manager.env)
-    d.config.write_text(d.config.read_text().replace("openbao : {", 'openbao : {\n    connect_timeout = "2s";'))
+    config_text.write(d.config, d.config.read_text().replace("openbao:\n", "openbao:\n  connect_timeout: 2s\n"))
     d.signal(signal.SIGHUP)
     d.wait_log("requests go to OpenBao as the new configuration describes it")
     assert unwraps_of(site, token) == 1

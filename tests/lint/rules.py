@@ -58,7 +58,7 @@ AUTH_STRUCT = r"^[ \t]*(?:typedef[ \t]+)?struct[ \t]+auth(?:_ops)?\s*\{"
 OPENBAO_NAMES = re.compile(r'"/?(sys|auth)/|/v1/|/data/|/metadata/|X-Vault-')
 
 SKIPPED_FOLDERS = {".git", ".venv", "build", "__pycache__", ".pytest_cache", "corpus"}
-TEXT = (".c", ".h", ".py", ".sh", ".md", ".1", ".timer", ".mk", ".map", ".in", ".conf", ".txt", ".toml", ".ini", "Makefile")
+TEXT = (".c", ".h", ".py", ".sh", ".md", ".1", ".timer", ".mk", ".map", ".in", ".conf", ".yaml", ".txt", ".toml", ".ini", "Makefile")
 
 
 def files_of(root):

@@ -2,14 +2,15 @@
 
 import json
 
-from harness import canary, libconfig, process
+from harness import canary, config_text, process
 
 UNIT = "secretstored.service"
 SOCKET_UNIT = "secretstored.socket"
 CREDENTIALS_UNIT = "secretstored-credentials.socket"
 GATE = "secretstored-ready.service"
 SOCKET = "/run/secretstored/secretstored.sock"
-CONFIG = "/etc/secretstored/secretstored.conf"
+CONFIG = "/etc/secretstored/secretstored.yaml"
+FOLDER = f"{CONFIG}.d"
 SECRET_ID = "/etc/secretstored/secret_id"
 CA = "/etc/secretstored/ca.pem"
 GROUP = "secretstored"
@@ -30,7 +31,7 @@ class Service:
         openbao = {"address": f"{scheme}://localhost:{site.server.port}"}
         if site.server.tls:
             openbao["ca_file"] = CA
-        return libconfig.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "allow": ROOT_RULE}, changes)
+        return config_text.merged({"openbao": openbao, "approle": {"role_id": site.role_id}, "allow": ROOT_RULE}, changes)
 
     def configure(self, site, **changes):
         """Writes what an admin writes; does not start or reload."""
@@ -41,10 +42,17 @@ class Service:
         self.write_config(self.settings(site, **changes))
 
     def write_config(self, settings):
-        text = settings if isinstance(settings, str) else libconfig.text(settings)
-        self.lab.write(CONFIG, text, mode=0o640, owner="root:secretstored")
+        text = settings if isinstance(settings, str) else config_text.text(settings)
+        config_text.settle(self.lab.write(CONFIG, text, mode=0o640, owner="root:secretstored"))
+
+    def write_rules(self, name, settings):
+        """A drop-in of the configuration."""
+        path = self.lab.write(f"{FOLDER}/{name}", config_text.text(settings))
+        for changed in (path, path.parent):
+            config_text.settle(changed)
 
     def drop_in(self, name, text, unit=UNIT):
+        """A drop-in of a unit."""
         self.add_unit(f"{unit}.d/{name}.conf", text)
 
     def add_unit(self, name, text):
@@ -117,7 +125,7 @@ class Service:
             if "/" not in name:
                 self.lab.systemctl("stop", name, check=False)
             self.lab.path(f"/etc/systemd/system/{name}").unlink(missing_ok=True)
-        self.lab.run("rm", "-rf", "/run/secretstored")
+        self.lab.run("rm", "-rf", "/run/secretstored", FOLDER)
         for path in (CONFIG, SECRET_ID, CA):
             self.lab.path(path).unlink(missing_ok=True)
         self.lab.reload()

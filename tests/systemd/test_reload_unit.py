@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness import process
-from service import AS_CALLER, CONFIG, SOCKET, UNIT
+from service import AS_CALLER, CONFIG, FOLDER, SOCKET, UNIT
 
 # A caller that stays connected: for each line of its input it reads the secret and says how that went.
 CALLER = r"""
@@ -58,12 +58,28 @@ def test_a_reload_changes_the_rules_of_a_connection(service, site):
     assert len(site.logins()) == 1
 
 
+def test_a_reload_takes_a_drop_in_and_names_one_that_is_wrong(service, site):
+    service.configure(site, allow={"root": None})
+    service.start()
+    site.put("app/db", {"x": 1})
+    assert service.ctl("get", "-m", site.mount, "app/db", check=False).returncode == 13
+    service.write_rules("web.yaml", {"allow": {"web": {"uid": 0, "ops": "kv.get", "paths": f"{site.mount}/*"}}})
+    service.lab.systemctl("reload", UNIT)
+    process.wait_until(lambda: service.ctl("get", "-m", site.mount, "app/db", check=False).returncode == 0,
+                       process.patience(10), "the rule is in force")
+    since = service.cursor()
+    service.write_rules("wrong.yaml", {"listen": {"mode": "0666"}})
+    assert service.lab.systemctl("reload", UNIT, check=False).returncode != 0
+    service.wait_log(f"{FOLDER}/wrong.yaml:1: listen: only allow and credential can stand in a drop-in", since)
+    assert service.get(site.mount, "app/db") == {"x": 1}
+
+
 def test_a_wrong_configuration_makes_the_reload_fail_and_is_named(service, site):
     service.configure(site)
     service.start()
     site.put("app/db", {"x": 1})
     since = service.cursor()
-    service.write_config("allow: { web: { uid = 0; ops = \"kv.gte\"; paths = \"*\"; }; };\n")
+    service.write_config("allow: { web: { uid: 0, ops: kv.gte, paths: secret/* } }\n")
     assert service.lab.systemctl("reload", UNIT, check=False).returncode != 0
     service.wait_log(f"{CONFIG}:1: allow.web.ops", since)
     assert service.lab.show(UNIT, "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
@@ -74,7 +90,7 @@ def test_a_signal_with_a_wrong_configuration_is_in_the_status(service, site):
     service.configure(site)
     service.start()
     before = service.status_text
-    service.write_config("openbao: {")
+    service.write_config("openbao: {\n")
     service.lab.systemctl("kill", "-s", "HUP", UNIT)
     service.wait_status("the configuration could not be reloaded, see the log")
     service.lab.wait_show(UNIT, "ActiveState", "active")

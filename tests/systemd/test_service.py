@@ -4,8 +4,10 @@ import os
 import re
 import signal
 
+import pytest
+
 from harness import process
-from service import AS_CALLER, UNIT
+from service import AS_CALLER, CONFIG, FOLDER, UNIT
 
 
 def test_it_starts_and_tells_systemd_how_things_are(service, site):
@@ -29,11 +31,23 @@ def test_a_stop_revokes_the_token(service, site):
 
 def test_a_wrong_configuration_is_not_tried_again_and_again(service, site):
     service.configure(site)
-    service.write_config("openbao: { no_such_thing = 1; };")
+    service.write_config("openbao: { no_such_thing: 1 }\n")
     since = service.cursor()
     assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
     assert service.lab.show(UNIT, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "78", "NRestarts": "0"}
     service.wait_log("no_such_thing", since)
+
+
+@pytest.mark.parametrize("path", [CONFIG, FOLDER, f"{FOLDER}/a.yaml"])
+def test_a_configuration_that_others_may_write_is_refused(service, site, path):
+    """In the unit's sandbox no process can write there, but outside of it some can."""
+    service.configure(site)
+    service.write_rules("a.yaml", {"allow": {"more": {"uid": 0, "ops": "read"}}})
+    service.lab.run("chmod", "o+w", path)
+    since = service.cursor()
+    assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
+    assert service.lab.show(UNIT, "ExecMainStatus") == "78"
+    service.wait_log(f"{path}: can be written by others than its owner", since)
 
 
 def test_a_daemon_that_hangs_is_killed_and_started_again(service, site):

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 
-from . import canary, libconfig, process
+from . import canary, config_text, process
 from .client import Conn
 
 SANITIZER = {
@@ -28,35 +28,40 @@ def sanitizer_report(text):
     return text[max(0, found.start() - 200):found.start() + 6000] if found else None
 
 
-def run(config_text=None, *args, env=None, name="config", timeout=20, program=None):
-    """Runs the daemon's binary to its end, as for --check-config; the completed process with .log and .config."""
+def run(config=None, *args, drop_ins=None, env=None, timeout=20, program=None, prefix=()):
+    """Runs the daemon's binary to its end, as for --check-config; the completed process with .log and .config. config: settings,
+    text or bytes; None: args have what is needed. drop_ins: the same by their names."""
     directory = process.scratch()
     try:
-        config = directory / "test.conf"
-        if config_text is not None:
-            config.write_bytes(config_text if isinstance(config_text, bytes) else config_text.encode())
-            args = (*args, "-c", config)
-        done = subprocess.run([program or process.binary("secretstored"), *args], stdin=subprocess.DEVNULL,
+        path = directory / "test.yaml"
+        if config is not None:
+            config_text.write(path, config)
+            args = (*args, "-c", path)
+        for name, content in (drop_ins or {}).items():
+            config_text.write_drop_in(path, name, content)
+        done = subprocess.run([*prefix, program or process.binary("secretstored"), *args], stdin=subprocess.DEVNULL,
                               capture_output=True, env=environment(env), timeout=process.patience(timeout))
     finally:
         process.remove(directory)
     done.log = done.stderr.decode() + done.stdout.decode()
-    done.config = str(config)
+    done.config = str(path)
     canary.run.record("runs", done.log)
     assert not sanitizer_report(done.log), done.log
     return done
 
 
 class Daemon:
-    def __init__(self, settings, *, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
+    def __init__(self, settings, *, drop_ins=None, name="daemon", env=None, prefix=(), socket_path=None, nofile=None,
                  wait="ready", program=None, stderr=None):
         self.expect_stop = True  # False: the test ends it itself
         self.signalled = False
         self.directory = process.scratch()
         self.socket = socket_path or self.directory / "run" / "s.sock"
-        self.config = self.directory / "secretstored.conf"
+        self.config = self.directory / "secretstored.yaml"
         self.audit_path = canary.run.new_log(f"audit-{name}")  # where the leak hunt looks
         self.configure(settings)
+        for drop_in, content in (drop_ins or {}).items():
+            self.drop_in(drop_in, content)
         self.log_path = canary.run.new_log(f"daemon-{name}")
         with open(self.log_path, "wb") as log:
             self.process = process.start([*prefix, program or process.binary("secretstored"), "-c", self.config],
@@ -75,7 +80,11 @@ class Daemon:
     def configure(self, settings):
         """Writes the file, with what is this daemon's own."""
         own = {"listen": {"socket": str(self.socket)}, "audit": {"sink": "file", "file": str(self.audit_path)}}
-        self.config.write_text(libconfig.text(libconfig.merged(own, settings)))
+        config_text.write(self.config, config_text.merged(own, settings))
+
+    def drop_in(self, name, content):
+        """Writes a drop-in; its path."""
+        return config_text.write_drop_in(self.config, name, content)
 
     @property
     def pid(self):

@@ -1,7 +1,7 @@
 """One test's corner of an OpenBao server: a KV mount, a policy, a role to log in with and its credentials, all
 of its own, so that tests can share a server. Whatever is secret there is registered with the leak hunt."""
 
-from . import canary, libconfig, process
+from . import canary, config_text, process
 
 POLICY = """
 path "{mount}/*" {{ capabilities = ["create", "read", "update", "delete", "list"] }}
@@ -63,7 +63,7 @@ class Site:
 
     def settings(self, port=None, **changes):
         """The daemon's settings for this site; port: of a proxy in between."""
-        base = libconfig.merged({
+        base = config_text.merged({
             "openbao": {"address": f"http://{self.host}:{port or self.server.port}"},
             "allow": {"tests": {"uid": process.UID, "ops": "write", "paths": "*"}},
         }, self._login_settings())
@@ -71,7 +71,7 @@ class Site:
             canary.run.add(f"127.0.0.1:{port}", canary.ADDRESS)
         if self.namespace:
             base["openbao"]["namespace"] = self.namespace
-        return libconfig.merged(base, changes)
+        return config_text.merged(base, changes)
 
     def _login_settings(self):
         settings = {"role_id": self.role_id, "secret_id_file": str(self.secret_id_file)}

@@ -10,7 +10,7 @@ import os
 import tarfile
 import time
 
-from . import libconfig, process
+from . import config_text, process
 from .site import POLICY, Site
 
 RAFT_POLICY = POLICY + """
@@ -27,7 +27,7 @@ class SnapshotSite(Site):
 
     def settings(self, port=None, **changes):
         base = super().settings(port, allow={"tests": {"uid": process.UID, "ops": OPS, "paths": "*"}})
-        return libconfig.merged(base, changes)
+        return config_text.merged(base, changes)
 
 
 def fill(site, megabytes):

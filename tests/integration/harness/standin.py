@@ -9,7 +9,7 @@ import threading
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from . import canary, libconfig, process
+from . import canary, config_text, process
 
 
 def reply(body="", status=200, **headers):
@@ -97,7 +97,7 @@ class StandIn:
     def settings(self, directory, **changes):
         file = directory / "secret_id"
         file.write_text(self.secret_id)
-        return libconfig.merged({
+        return config_text.merged({
             "openbao": {"address": f"http://{self.host}:{self.port}"},
             "approle": {"role_id": self.role_id, "secret_id_file": str(file)},
             "allow": {"tests": {"uid": process.UID, "ops": "write", "paths": "*"}},
