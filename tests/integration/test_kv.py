@@ -115,6 +115,17 @@ def test_a_deleted_version_is_not_found_and_said_to_be_deleted(d, site, how):
     assert d.put(site.mount, "a", {"n": 3}, cas=2)["version"] == 3
 
 
+def test_a_secret_that_will_be_deleted_by_itself_is_there_until_then(d, site):
+    site.admin.post(f"{site.mount}/metadata/a", {"delete_version_after": "3s"})
+    site.put("a", {"n": 1})
+    assert site.admin.get(f"{site.mount}/data/a")["data"]["metadata"]["deletion_time"]
+    assert d.get(site.mount, "a").data == {"n": 1}
+    assert d.get(site.mount, "a", version=1, min_version=1).data == {"n": 1}
+    process.wait_until(lambda: not d.get(site.mount, "a").ok, process.patience(6), "it is gone")
+    gone = d.get(site.mount, "a")
+    assert (gone.code, gone.error["deleted"], gone.error["version"]) == ("not_found", True, 1)
+
+
 def test_a_secret_whose_metadata_was_deleted_is_plainly_not_found(d, site):
     site.put("a", {"n": 1})
     site.admin.delete(f"{site.mount}/metadata/a")
