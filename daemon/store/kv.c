@@ -9,6 +9,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/get.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/polls.h"
 #include "daemon/store/read.h"
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
@@ -32,10 +33,12 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct login *login,
 	kv->store =
 	    (struct store){ .base = base, .api = api, .login = login, .leader = leader, .versions = versions };
 	kv->store.mounts = mounts_new(api, leader);
+	kv->store.polls = polls_new(base);
 	kv->store.slots = slots_new(base, SLOTS);
 	kv->store.answers = answers_new(base, login, options);
 	kv->gets = gets_new(&kv->store);
-	if (kv->store.mounts != NULL && kv->store.slots != NULL && kv->store.answers != NULL && kv->gets != NULL)
+	if (kv->store.mounts != NULL && kv->store.polls != NULL && kv->store.slots != NULL &&
+	    kv->store.answers != NULL && kv->gets != NULL)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -51,6 +54,7 @@ void kv_free(struct kv *kv)
 	writes_free(&kv->store);
 	answers_free(kv->store.answers);
 	mounts_free(kv->store.mounts);
+	polls_free(kv->store.polls);
 	slots_free(kv->store.slots);
 	free(kv);
 }

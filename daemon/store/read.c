@@ -16,6 +16,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/attempt.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/polls.h"
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
@@ -33,6 +34,7 @@ enum read_state {
 	READ_LEADER,      /* sent to the leader */
 	READ_CONFIRM,     /* asks whether the node that answered still leads */
 	READ_NO_LEADER,   /* there is no leader, or none any more: pauses before it looks again */
+	READ_NO_VERSION,  /* the version that its caller wants is not there yet: waits for its turn to ask again */
 	READ_DENIED,      /* waits for the login's verdict on a 403 */
 	READ_PAUSE,       /* pauses before it begins again */
 	READ_FAILED       /* has failed, and done is due from the loop */
@@ -46,6 +48,7 @@ static const char *const read_state_names[] = { [READ_TOKEN] = "token",
 	[READ_LEADER] = "leader",
 	[READ_CONFIRM] = "confirm",
 	[READ_NO_LEADER] = "no leader",
+	[READ_NO_VERSION] = "no version",
 	[READ_DENIED] = "denied",
 	[READ_PAUSE] = "pause",
 	[READ_FAILED] = "failed" };
@@ -73,6 +76,7 @@ struct read {
 	bool behind;                     /* an answer was too old since it was sent last, be it the leader's */
 	uint64_t sent_ms;                /* when it was sent last; 0: not yet */
 	uint64_t asked_ms;               /* when the leader was asked */
+	struct poll_member poll;         /* READ_NO_VERSION; and when it asks after that */
 	struct answer answer;            /* READ_CONFIRM: the leader's answer; its spans point into body */
 	struct buf body;
 	struct cache_use cache_use;
@@ -116,6 +120,7 @@ void read_cancel(struct read *r)
 	struct read_caller *a;
 
 	read_release(r);
+	poll_leave(&r->poll);
 	answers_end(store->answers, &r->cache_use);
 	while ((a = r->first_caller.next) != NULL) {
 		r->first_caller.next = a->next;
@@ -141,6 +146,7 @@ static void read_fail_later(struct attempt *a)
 	struct read *r = read_of(a);
 
 	read_release(r);
+	poll_leave(&r->poll);
 	r->ops->sent(r->arg);
 	read_set_state(r, READ_FAILED, 0);
 }
@@ -175,7 +181,8 @@ void read_overdue(const struct read *r, struct failure *ret)
 		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
 	} else if (r->state == READ_SLOT) {
 		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
-	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->behind) {
+	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->state == READ_NO_VERSION ||
+	    r->behind) {
 		/* The failure must not depend on which node is being asked just then, or whether one is. */
 		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
 	} else {
@@ -258,6 +265,8 @@ static void read_find_leader(struct read *r);
 static void read_on_leader(void *arg, const struct answer *answer);
 static void read_on_confirmed(void *arg, bool leads, const char *active_time);
 static void read_pause_for_leader(struct read *r);
+static void read_pause(struct read *r);
+static void read_wait_for_version(struct read *r, uint64_t told);
 
 /* The slot of another caller may have come before; then this one is found when the read needs a slot again. */
 static void read_on_slot(void *arg)
@@ -347,6 +356,8 @@ static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
 static void read_take_answer(struct read *r, const struct answer *answer)
 {
 	if (answer->verdict == VERDICT_OK) {
+		if (r->poll.path != NULL)
+			polls_tell(r->store->polls, r->key.name, answer->version);
 		if (r->key.version == 0)
 			answers_keep(r->store->answers, &r->cache_use, answer, r->sent_ms);
 		read_finish(r, answer);
@@ -389,7 +400,7 @@ static void read_on_found(void *arg, const char *node)
 	if (node != NULL)
 		read_ask_leader(r, node);
 	else
-		read_pause_for_leader(r);
+		read_pause(r);
 }
 
 static void read_find_leader(struct read *r)
@@ -440,7 +451,7 @@ static void read_on_leader(void *arg, const struct answer *answer)
 	if (answer->unreachable)
 		leader_wrong(r->store->leader, a->node);
 	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < r->deadline_ms) {
-		read_pause_for_leader(r); /* another node may lead by now */
+		read_pause(r); /* another node may lead by now */
 		return;
 	}
 	if (!read_version_told(r, answer, &told)) {
@@ -465,14 +476,14 @@ static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 	(void)active_time;
 	r->attempt.http = NULL;
 	if (!leads) {
-		read_pause_for_leader(r);
+		read_pause(r);
 		return;
 	}
 	if (r->key.version == 0 && read_version_told(r, &r->answer, &told)) {
 		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
 		if (told < r->key.min_version) {
 			r->behind = true;
-			read_pause_for_leader(r);
+			read_wait_for_version(r, told);
 			return;
 		}
 	}
@@ -487,6 +498,38 @@ static void read_pause_for_leader(struct read *r)
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
 	else
 		read_set_state(r, READ_NO_LEADER, until);
+}
+
+static void read_on_turn_to_ask(void *arg)
+{
+	struct read *r = arg;
+
+	read_go_on(&r->attempt);
+}
+
+/* Waits for a version above the one that was told; the wait may last for minutes, and takes no slot. */
+static void read_wait_for_version(struct read *r, uint64_t told)
+{
+	struct store *store = r->store;
+
+	read_release(r);
+	if (polls_wait(store->polls, r->key.name, &r->poll, r->key.min_version, told, read_on_turn_to_ask, r) == 0)
+		read_set_state(r, READ_NO_VERSION, r->deadline_ms);
+	else
+		read_fail(r, CODE_INTERNAL, "out of memory");
+}
+
+/* Pauses since nobody can tell that an answer is new enough, or no leader was found who has one. */
+static void read_pause(struct read *r)
+{
+	bool ask_leader;
+	uint64_t seen = versions_least(r->store->versions, r->key.name, clock_now_ms(), &ask_leader);
+
+	/* What was written here is soon at every node; what the caller alone knows of may never come. */
+	if (r->behind && r->key.version == 0 && r->key.min_version > seen)
+		read_wait_for_version(r, 0);
+	else
+		read_pause_for_leader(r);
 }
 
 /*

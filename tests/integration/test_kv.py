@@ -1,5 +1,7 @@
 """get and put of KV version 2 secrets, with check-and-set, versions and every way not to be there."""
 
+import time
+
 import pytest
 
 from harness import process
@@ -178,6 +180,20 @@ def test_a_caller_that_waits_for_a_version_gets_it_when_it_comes(d, site):
         process.wait_until(lambda: len(site.reads("a")) >= 2, 5, "it asks again")
         site.put("a", {"n": 2})
         assert c.reply_to(wanted).data == {"n": 2}
+
+
+def test_callers_who_wait_for_versions_that_do_not_come_ask_little_of_openbao(d, site):
+    site.put("a", {"n": 1})
+    with d.connect() as c:
+        waiting = [c.send("kv.get", mount=site.mount, path="a", min_version=9_000_000_000 + n, timeout_ms=60000)
+                   for n in range(30)]
+        process.wait_until(lambda: len(site.reads("a")) >= 30, process.patience(10), "each has asked")
+        time.sleep(1.5)  # what the pauses were before they had grown is over
+        before = len(site.reads("a"))
+        time.sleep(3)
+        assert len(site.reads("a")) - before <= 8
+        assert d.get(site.mount, "a").data == {"n": 1}
+    assert waiting
 
 
 def test_every_get_is_a_read_at_openbao(d, site):
