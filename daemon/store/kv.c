@@ -126,6 +126,7 @@ static void kv_on_drained(void *arg)
 	struct failure why;
 	failure_set(&why, CODE_UNKNOWN_OUTCOME,
 	    "the daemon stopped before OpenBao answered: the write may have been done");
+	reads_end(&kv->store);
 	writes_end(&kv->store, &why);
 	kv->drained(kv->drained_arg);
 }
@@ -137,7 +138,7 @@ void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), voi
 	store->stopping = true;
 	answers_stop(store->answers);
 	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
-	reads_stop(store, &why);
+	reads_stop(store);
 	writes_stop(store, &why);
 	kv->drained = drained;
 	kv->drained_arg = arg;

@@ -89,11 +89,24 @@ static struct read *read_of(struct attempt *a)
 	return (struct read *)(void *)a;
 }
 
+static void read_give_up(struct read *r);
+
+/* True if nothing of the read is under way at OpenBao in this state, nor a question that it depends on. */
+static bool read_is_idle(enum read_state state)
+{
+	return state == READ_TOKEN || state == READ_SLOT || state == READ_NO_LEADER || state == READ_NO_VERSION ||
+	    state == READ_PAUSE;
+}
+
 /* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
 static void read_set_state(struct read *r, enum read_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
+	if (r->store->stopping && read_is_idle(state)) {
+		read_give_up(r);
+		return;
+	}
 	if (state != r->state)
 		log_request(r->number, "read: %s -> %s", read_state_names[r->state], read_state_names[state]);
 	r->state = state;
@@ -157,6 +170,14 @@ static void read_fail(struct read *r, enum code code, const char *message)
 	read_fail_later(&r->attempt);
 }
 
+/* Gives up since the daemon stops: the next daemon is to be asked. */
+static void read_give_up(struct read *r)
+{
+	failure_set(&r->attempt.failure, CODE_UNAVAILABLE, "the daemon is stopping");
+	r->attempt.failure.unsaid = true;
+	read_fail_later(&r->attempt);
+}
+
 /*
  * Enters the state in which it waits for what was just begun. If that was not begun there was no memory, and the
  * read fails.
@@ -214,7 +235,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
 		read_release(r);
-		if (store->stopping || until >= r->deadline_ms)
+		if (until >= r->deadline_ms)
 			read_fail_later(a);
 		else
 			read_set_state(r, READ_PAUSE, until);
@@ -625,18 +646,28 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 		return NULL;
 	}
 	if (store->stopping)
-		read_fail(r, CODE_UNAVAILABLE, "the daemon is stopping");
+		read_give_up(r);
 	else
 		read_go_on(&r->attempt);
 	return r;
 }
 
-void reads_stop(struct store *store, const struct failure *why)
+void reads_stop(struct store *store)
 {
 	struct read *r, *next;
 
 	DL_FOREACH_SAFE(store->reads, r, next) {
-		r->attempt.failure = *why;
-		read_fail_later(&r->attempt);
+		if (read_is_idle(r->state))
+			read_give_up(r);
+	}
+}
+
+void reads_end(struct store *store)
+{
+	struct read *r, *next;
+
+	DL_FOREACH_SAFE(store->reads, r, next) {
+		if (r->state != READ_FAILED)
+			read_give_up(r);
 	}
 }

@@ -1,9 +1,12 @@
 """secretstored.socket: systemd holds the socket, and nobody is refused while the daemon restarts."""
 
+import collections
 import json
 import subprocess
+import time
 
 from harness import process
+from harness.callers import build
 from service import AS_CALLER, SOCKET, SOCKET_UNIT, UNIT
 
 # Connects, asks, closes, over and over until it is told to stop by the end of its input; says how it went.
@@ -87,6 +90,37 @@ def test_a_restart_refuses_no_connection(service, site):
     # A connection that the old daemon had accepted may be closed before its request has come; none is refused.
     assert set(result["counts"]) <= {"answered", "closed", "BrokenPipeError", "ConnectionResetError"}, result
     assert result["counts"]["answered"] > 100, result
+
+
+def test_restarts_fail_no_get(service, site, tmp_path):
+    """Gets that the daemon has sent are finished; the library sends all others again."""
+    start_socket(service, site)
+    service.start()
+    site.put("a", {"x": 1})
+    program = build(tmp_path / "callers")
+    service.lab.write("/usr/local/bin/callers", program.read_bytes(), mode=0o755)
+    said = [open(tmp_path / f"said{n}", "w+") for n in range(20)]
+    callers = [service.lab.start_process("callers", SOCKET, "get", site.mount, "a", 0, 0, 10000,
+                                         stdin=subprocess.PIPE, stdout=out) for out in said]
+    try:
+        for _ in range(20):
+            before = service.pid
+            service.lab.systemctl("reset-failed", UNIT, check=False)  # or systemd finds them too many
+            service.lab.systemctl("restart", UNIT)
+            service.lab.wait_show(UNIT, "MainPID", lambda pid, old=before: pid not in ("0", str(old)))
+            time.sleep(0.2)
+        for caller in callers:
+            caller.communicate(timeout=process.patience(30))
+    finally:
+        for caller in callers:
+            process.end(caller)
+    counts = collections.Counter()
+    for out in said:
+        out.seek(0)
+        counts.update(line.split()[0] for line in out)
+        out.close()
+    assert set(counts) == {"ok"}, counts
+    assert counts["ok"] > 2000, counts
 
 
 def test_a_socket_of_another_kind_is_an_error_that_says_so(service, site):

@@ -523,6 +523,25 @@ static void test_a_caller_that_such_a_reply_finds_gone_ends_its_session(void **s
 	bench_stop(&f.bench);
 }
 
+static void test_a_failure_that_stays_unsaid_ends_the_connection_after_the_others(void **state)
+{
+	struct failure why;
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	hold(&f, GET("1"));
+	hold(&f, GET("2"));
+	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
+	why.unsaid = true;
+	call_fail(f.held[0], &why);
+	bench_expect_nothing(&f.bench);
+	answer_held(&f, 1);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	assert_int_equal(f.abandoned, 0);
+	bench_stop(&f.bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_idle_time_does_not_run_while_a_request_is_in_flight),
 		cmocka_unit_test(test_deadline_counts_from_the_frames_arrival),
 		cmocka_unit_test(test_finishing_answers_what_is_in_flight),
+		cmocka_unit_test(test_a_failure_that_stays_unsaid_ends_the_connection_after_the_others),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_reply_before_the_daemon_tidies_up),
 		cmocka_unit_test(test_with_several_callers_replies_are_written_together),
