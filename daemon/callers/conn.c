@@ -38,6 +38,7 @@ struct conns {
 	uint64_t peak;                    /* the highest count since memory was last given back */
 	struct event turn_end, sweep, unpark;
 	bool turn_ends; /* turn_end is active */
+	bool finishing; /* what has come is taken at once, whether or not its user has time */
 
 	/* the connection whose event is being handled; NULL: none, and a reply comes from elsewhere */
 	const struct conn *working;
@@ -331,7 +332,7 @@ static size_t take_frames(struct conn *conn, const unsigned char *p, size_t n)
 			end_input(conn, status == FRAME_TOO_LARGE ? CONN_TOO_LARGE : CONN_BAD_KIND);
 			break;
 		}
-		if (!quota_may_go_on(conns->quotas, conn->quota)) {
+		if (!quota_may_go_on(conns->quotas, conn->quota) && !conns->finishing) {
 			park(conn);
 			break;
 		}
@@ -436,7 +437,7 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 	conns->in_a_row = conn == conns->last_read ? conns->in_a_row + 1 : 0;
 	conns->last_read = conn;
 	begin_work(conn);
-	if (!quota_may_begin(conns->quotas, conn->quota)) {
+	if (!quota_may_begin(conns->quotas, conn->quota) && !conns->finishing) {
 		park(conn);
 		conns->working = NULL;
 		return;
@@ -508,6 +509,17 @@ static void conns_on_turn_end(evutil_socket_t fd, short what, void *arg)
 	quota_end_turn(conns->quotas);
 }
 
+static void unpark(struct conn *conn)
+{
+	/*
+	 * The time in which it was parked counts against the time-out of an unfinished frame: a flood must not
+	 * gain a caller more time.
+	 */
+	(void)set_conn_state(conn, is_open(conn) ? CONN_READING : CONN_LINGERING);
+	if (is_open(conn))
+		take_kept(conn);
+}
+
 static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *conns = arg;
@@ -524,13 +536,7 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 			conns->working = NULL;
 			continue;
 		}
-		/*
-		 * The time in which it was parked counts against the time-out of an unfinished frame: a flood must
-		 * not gain a caller more time.
-		 */
-		(void)set_conn_state(conn, is_open(conn) ? CONN_READING : CONN_LINGERING);
-		if (is_open(conn))
-			take_kept(conn);
+		unpark(conn);
 		end_work(conn);
 	}
 }
@@ -617,11 +623,24 @@ struct conns *conns_new(struct event_base *base, struct quotas *quotas, const st
 	return conns;
 }
 
+/*
+ * The kernel lets a caller write no more, so that it knows that what it writes from now on is not done. What it
+ * has written is read at once: with no bytes left that ends as if the caller had shut down its writing side.
+ */
 void conns_finish(struct conns *conns)
 {
-	struct conn *conn;
-	DL_FOREACH(conns->list, conn) {
-		conn_stop(conn, false);
+	struct conn *conn, *next;
+	conns->finishing = true;
+	DL_FOREACH_SAFE(conns->list, conn, next) {
+		if (conn->mode != CONN_FRAMES || shutdown(conn->fd, SHUT_RD) != 0)
+			conn_stop(conn, false);
+		if (conn->state == CONN_PARKED) {
+			begin_work(conn);
+			unpark(conn);
+			end_work(conn);
+		}
+		if (conn->state == CONN_READING)
+			conn_on_readable(conn->fd, EV_READ, conn);
 	}
 }
 

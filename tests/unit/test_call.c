@@ -393,6 +393,26 @@ static void test_finishing_answers_what_is_in_flight(void **state)
 	bench_stop(&f.bench);
 }
 
+static void test_finishing_takes_what_has_come_and_nothing_after_that(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	bench_turn(&f.bench);
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("2"));
+	calls_finish(f.bench.all);
+	assert_int_equal(f.nheld, 2);
+	assert_int_equal(send(f.bench.fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EPIPE);
+	answer_held(&f, 0);
+	answer_held(&f, 1);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
+}
+
 static void exchange(struct fixture *f)
 {
 	bench_send_frame(&f->bench, FRAME_JSON, PING("0"));
@@ -562,6 +582,7 @@ int main(void)
 		cmocka_unit_test(test_idle_time_does_not_run_while_a_request_is_in_flight),
 		cmocka_unit_test(test_deadline_counts_from_the_frames_arrival),
 		cmocka_unit_test(test_finishing_answers_what_is_in_flight),
+		cmocka_unit_test(test_finishing_takes_what_has_come_and_nothing_after_that),
 		cmocka_unit_test(test_a_failure_that_stays_unsaid_ends_the_connection_after_the_others),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_reply_before_the_daemon_tidies_up),
