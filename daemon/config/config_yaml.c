@@ -28,6 +28,7 @@ struct reader {
 	struct config_entry entry; /* what is being read; its names lie in names */
 	char *names[CONFIG_DEPTH];
 	unsigned name_lines[CONFIG_DEPTH];
+	size_t name_columns[CONFIG_DEPTH];
 	struct {
 		char character;
 		unsigned line;
@@ -217,6 +218,21 @@ static int bracket_error(struct reader *r)
 }
 
 /*
+ * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what
+ * it stumbles over may stand behind the groups that are open here.
+ */
+static void name_groups_around(struct reader *r, size_t column)
+{
+	r->depth -= r->ended;
+	if (!r->has_key && r->depth > 0)
+		r->depth--;
+	while (r->depth > 0 && r->name_columns[r->depth - 1] >= column)
+		r->depth--;
+	r->has_key = r->depth > 0;
+	r->in_list = false;
+}
+
+/*
  * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
  * thing began that it was reading; the character there says more than libyaml's own words do, but for a line
  * without a colon, which is a "simple key" to it.
@@ -230,18 +246,21 @@ static int library_error(struct reader *r)
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
-	/* libyaml reads ahead: what it stumbles over may stand behind the group that is open here. */
-	if (!r->has_key && !at_root && r->name_lines[r->depth - 1] != line && r->name_lines[r->depth - 1] != begun)
-		r->depth = 0;
 	at = byte_at(r, &p->problem_mark);
 	context = p->context != NULL ? byte_at(r, &p->context_mark) : at;
-	if (p->error == YAML_SCANNER_ERROR && at == '\t')
+	if (p->error == YAML_SCANNER_ERROR && at == '\t') {
+		name_groups_around(r, 1);
 		return beginning_error(r, line, at);
+	}
+	if (!r->has_key && !at_root && r->name_lines[r->depth - 1] != line && r->name_lines[r->depth - 1] != begun)
+		name_groups_around(r,
+		    p->context != NULL && begun < line ? p->context_mark.column : p->problem_mark.column);
 	if (p->context != NULL && strcmp(p->context, "while scanning a simple key") == 0)
-		return no_setting(r, begun);
+		return yaml_error(r, begun, CONFIG_NO_SETTING);
 	if (context == '%' && at_root)
 		return yaml_error(r, line, DIRECTIVES);
-	if (at == '\\' && (context == '"' || context == '\''))
+	/* An open quote goes on to the file's end, or to a line of --- or ... */
+	if ((context == '"' || context == '\'') && at != '\0' && !begins_line(r, &p->problem_mark))
 		return yaml_error(r, line,
 		    "holds a \\ that begins no escape of YAML: write \\\\, or use single quotes");
 	if (beginning_words(context) != NULL && (p->error == YAML_SCANNER_ERROR || strchr("[{!", context) != NULL))
@@ -314,7 +333,7 @@ static int yaml_begin(struct reader *r, const yaml_event_t *event, bool is_list,
 	r->brackets[r->depth].line = (unsigned)line;
 	r->in_list = is_list;
 	if (!is_list)
-		r->name_lines[r->depth++] = 0;
+		r->name_lines[r->depth++] = 0; /* no name yet */
 	return 0;
 }
 
@@ -335,15 +354,16 @@ static int yaml_end_list(struct reader *r)
 	return yaml_give_entry(r, ENTRY_LIST);
 }
 
-static int yaml_take_name(struct reader *r, const char *text, size_t line)
+static int yaml_take_name(struct reader *r, const yaml_event_t *event, size_t line)
 {
-	char *copy = secmem_strdup(text);
+	char *copy = secmem_strdup((const char *)event->data.scalar.value);
 
 	if (copy == NULL)
 		return error_set(r->error, "%.200s: out of memory", r->entry.file);
 	secmem_free(r->names[r->depth - 1]);
 	r->entry.name[r->depth - 1] = r->names[r->depth - 1] = copy;
 	r->name_lines[r->depth - 1] = (unsigned)line;
+	r->name_columns[r->depth - 1] = event->start_mark.column;
 	r->has_key = true;
 	return 0;
 }
@@ -396,6 +416,8 @@ static int yaml_add_item(struct reader *r, const yaml_event_t *event, size_t lin
 
 static int value_missing(struct reader *r, size_t line)
 {
+	if (!r->in_list)
+		line = r->name_lines[r->depth - 1];
 	if (!r->has_colon)
 		return no_setting(r, line);
 	return yaml_error(r, line, "has no value; write %s for an empty one", r->depth == 1 ? "{}" : "\"\"");
@@ -427,7 +449,7 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	if (r->has_key)
 		return yaml_add_item(r, event, line);
 	note_colon(r, event);
-	return yaml_take_name(r, text, line);
+	return yaml_take_name(r, event, line);
 }
 
 static int yaml_take_event(struct reader *r, const yaml_event_t *event)

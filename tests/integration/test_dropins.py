@@ -301,6 +301,7 @@ class Served:
     def __init__(self, daemon):
         settings = config_text.merged(MAIN, {"openbao": {"address": f"http://127.0.0.1:{process.free_port()}"}, "allow": None})
         self.daemon = daemon(settings, wait="socket")
+        assert self.daemon.ping().ok  # a signal is heard by then; the socket is there a little before
 
     def rules(self):
         with self.daemon.connect() as c:

@@ -1,6 +1,7 @@
 """Secrets live in few places, for a short time: after its use no copy of one is left in the daemon's memory."""
 
 import secrets
+import signal
 
 import pytest
 
@@ -160,3 +161,27 @@ def test_the_token_of_a_service_account_leaves_no_copy(daemon, new_kubernetes_si
     middle = len(site.token) // 2
     assert copies(d, site.token, site.token[:60], site.token[middle:middle + 60], site.token[-60:]) == []
     assert_holds_one_token(d, site)
+
+
+@pytest.mark.parametrize("place", ["role_id", "role_id_file"])
+def test_what_reloads_leave_of_credentials(daemon, site, place, tmp_path, record_property):
+    """The file's reader, libyaml, does not wipe its memory: a role_id in the file stays there, one in a file of its own not."""
+    secret_id = site.secret_id_file.read_text().strip()
+    settings = site.settings()
+    if place == "role_id_file":
+        (tmp_path / "role_id").write_text(site.role_id)
+        settings["approle"] = {"role_id_file": str(tmp_path / "role_id"), "secret_id_file": str(site.secret_id_file)}
+    d = daemon(settings)
+    for level in ("debug", "info", "debug", "info"):
+        d.configure({**settings, "log": {"level": level}})
+        before = d.log.count("reloaded")
+        d.signal(signal.SIGHUP)
+        process.wait_until(lambda: d.log.count("reloaded") > before, process.patience(10), "a reload")
+    assert copies(d, secret_id) == []
+    found = [name for _, name in copies(d, site.role_id)]
+    record_property("role_id", found)
+    print(f"{place}: the RoleID stands {len(found)} times in memory, in {sorted(set(found))}")
+    if place == "role_id_file":
+        assert found == []
+    else:
+        assert 1 <= len(found) <= 20, "one that is in use, and what libyaml left"

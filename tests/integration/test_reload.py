@@ -91,7 +91,7 @@ def test_the_default_deadline_changes(reloading, site, proxy):
 
 @pytest.mark.parametrize("wrong, says", [
     ("openbao: { addres: \"http://localhost:1\" }\n", ":1: openbao.addres: there is no such setting"),
-    ("openbao: {\n", ":1: openbao: a { that begins here is not closed"),
+    ("openbao: {\n", "secretstored.yaml:1: a { that begins here is not closed"),
     ("", "openbao.address"),
 ])
 def test_a_wrong_configuration_changes_nothing_and_is_named(reloading, site, wrong, says):

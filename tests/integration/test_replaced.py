@@ -84,6 +84,7 @@ class Served:
                     "approle": {"role_id": "r", "secret_id_file": "/nonexistent/secret_id"}}
         self.daemon = daemon(settings, drop_ins=files, wait=None)
         self.daemon.wait_serving(60)
+        assert self.daemon.ping().ok  # a signal is heard by then; the socket is there a little before
         self.folder = config_text.folder_of(self.daemon.config)
 
     def reload(self):

@@ -222,6 +222,22 @@ void fixture_refuses(const char *text, const char *start, const char *what)
 		fail_msg("gave: %s\nnot: %s...%s\nfor: %.300s", error, start, what, text);
 }
 
+void fixture_refuses_each(const struct fixture_bad *bad, size_t n)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *error = fixture_refused(bad[i].text);
+		size_t start = strlen(bad[i].start);
+
+		if (strncmp(error, bad[i].start, start) == 0 && strstr(error + start, bad[i].what) != NULL)
+			continue;
+		print_error("%s\ngave: %s\nnot: %s...%s\n", bad[i].text, error, bad[i].start, bad[i].what);
+		wrong++;
+	}
+	assert_int_equal(wrong, 0);
+}
+
 void fixture_refuses_second(const char *text, const char *start, unsigned first_line)
 {
 	const char *error = fixture_refused(text);

@@ -57,6 +57,12 @@ const char *fixture_refused(const char *text);
 /* Fails the test unless fixture_refused gives an error that begins with start and then contains what. */
 void fixture_refuses(const char *text, const char *start, const char *what);
 
+/* Tests n texts as fixture_refuses does, and prints all that are wrong before it fails. */
+struct fixture_bad {
+	const char *text, *start, *what;
+};
+void fixture_refuses_each(const struct fixture_bad *bad, size_t n);
+
 /* Fails the test unless fixture_refused says "START is set a second time, after FILE:FIRST_LINE". */
 void fixture_refuses_second(const char *text, const char *start, unsigned first_line);
 

@@ -199,6 +199,7 @@ static void test_a_leader_is_waited_for(void **state)
 	struct bench b;
 
 	bench_open(&b, state);
+	b.transfers->stall_ms = 10000; /* so that a busy machine does not end the wait */
 	fakebao_answer(b.f, LEADER, 200, FOLLOWS);
 	fakebao_answer(b.f, SNAPSHOT, 200, "no snapshot");
 	save(&b, &g, CLOCK_NEVER);
@@ -208,6 +209,7 @@ static void test_a_leader_is_waited_for(void **state)
 	fakebao_answer(b.f, LEADER, 200, LEADS);
 	expect(&b, &g, CODE_UPSTREAM_ERROR, "not whole");
 	/* The wait for a leader has an end. */
+	b.transfers->stall_ms = STALL_MS;
 	fakebao_answer(b.f, LEADER, 200, FOLLOWS);
 	save(&b, &none, CLOCK_NEVER);
 	expect(&b, &none, CODE_UNAVAILABLE, "leader cannot be reached");
