@@ -14,6 +14,7 @@
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
 #include "daemon/store/write.h"
+#include "daemon/upstream/login.h"
 
 #define SLOTS 32u /* requests at a time; http has as many connections for them */
 
@@ -138,7 +139,10 @@ void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), voi
 	store->stopping = true;
 	answers_stop(store->answers);
 	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
-	reads_stop(store);
+	if (login_health(store->login) == HEALTH_DOWN)
+		reads_end(store); /* no answer is to be expected within the budget */
+	else
+		reads_stop(store);
 	writes_stop(store, &why);
 	kv->drained = drained;
 	kv->drained_arg = arg;

@@ -359,6 +359,27 @@ static void test_a_read_that_openbao_does_not_answer_stays_unsaid_when_the_drain
 	fakebao_hold(b->f, SECRET, false);
 }
 
+static void test_draining_waits_for_no_answer_of_an_openbao_that_is_down(void **state)
+{
+	struct kv_bench *b = *state;
+	uint64_t begin;
+	bool drained = false;
+	struct told sent;
+
+	fakebao_hold(b->f, SECRET, true);
+	get(b, &sent, 9000);
+	fakebao_until(b->f, fakebao_count(b->f, SECRET) == 1);
+	fakebao_answer(b->f, FAKEBAO_HEALTH, 0, "");
+	login_unreachable(b->login);
+	fakebao_until(b->f, login_health(b->login) == HEALTH_DOWN);
+	begin = clock_now_ms();
+	kv_drain(b->kv, 8000, on_drained, &drained);
+	fakebao_until(b->f, drained && sent.times > 0);
+	assert_true(clock_now_ms() < begin + 1000);
+	assert_true(sent.unsaid);
+	fakebao_hold(b->f, SECRET, false);
+}
+
 /* What would be tried again after a pause is for the next daemon to try. */
 static void test_a_read_that_fails_for_now_while_it_drains_stays_unsaid(void **state)
 {
@@ -724,6 +745,7 @@ int main(void)
 		TEST(test_who_shares_a_read_says_whose_it_is),
 		TEST(test_draining_finishes_what_was_sent_and_leaves_the_rest_unsaid),
 		TEST(test_a_read_that_openbao_does_not_answer_stays_unsaid_when_the_drain_is_over),
+		TEST(test_draining_waits_for_no_answer_of_an_openbao_that_is_down),
 		TEST(test_a_read_that_fails_for_now_while_it_drains_stays_unsaid),
 		TEST(test_freeing_with_reads_under_way),
 		TEST(test_without_a_cache_nothing_is_kept),
