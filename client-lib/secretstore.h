@@ -200,9 +200,9 @@ int ss_status(struct ss_client *client, uint32_t timeout_ms, char **ret_json, si
 /*
  * Asks whether OpenBao is fit to serve secrets. The daemon asks OpenBao now. SS_OK means that OpenBao is
  * initialized and unsealed, be it active or standby, and that the daemon has logged in to it since its start.
- * Otherwise the code is SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet),
- * SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. The daemon needs a rule that allows "probe". ss_ping() tells whether the
- * daemon holds a live token at the moment.
+ * Otherwise the code is SS_SEALED, SS_NOT_INITIALIZED, SS_UNAVAILABLE, SS_TIMEOUT, SS_NOT_READY (no login yet, or
+ * the daemon is stopping), SS_EMPTY_RESPONSE or SS_UPSTREAM_ERROR. The daemon needs a rule that allows
+ * "probe". ss_ping() tells whether the daemon holds a live token at the moment.
  */
 int ss_probe(struct ss_client *client, uint32_t timeout_ms);
 

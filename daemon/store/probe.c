@@ -81,7 +81,6 @@ static void probe_wait_end(struct probe_wait *wait, const struct failure *why)
 static void probe_set_stopping(struct failure *ret)
 {
 	failure_set(ret, CODE_NOT_READY, "the daemon is stopping" TAG);
-	ret->unsaid = true;
 }
 
 static void probe_on_deadline(evutil_socket_t fd, short what, void *arg)

@@ -45,7 +45,7 @@ void probe_abandon(struct probe_wait *wait);
 /* idle runs once, from the loop, as soon as nobody waits. */
 void probe_when_idle(struct probe *probe, void (*idle)(void *arg), void *arg);
 
-/* Stops: all waits fail now with CODE_NOT_READY, and so do later probes. The failure is to stay unsaid. */
+/* Stops: all waits fail now with CODE_NOT_READY, and so do later probes. */
 void probe_stop(struct probe *probe);
 
 #endif

@@ -74,7 +74,6 @@ def test_a_read_that_was_not_sent_gets_no_answer_and_does_not_hold_up_the_end(da
     d = daemon(site.settings(proxy.port), wait="socket")
     with d.connect() as c:
         c.send("kv.get", mount=site.mount, path="a", timeout_ms=60000)
-        c.send("probe", timeout_ms=60000)
         c.send("ping")
         assert not c.recv()["ready"]
         before = time.monotonic()
