@@ -110,8 +110,8 @@ static void test_get_of_what_is_no_kv_v2_answer_is_odd(void **state)
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"created_time\":5}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"custom_metadata\":\"x\"}}}",
 		/* which of the two would be the secret? */
-		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},\"data\":{\"data\":{},"
-		"\"metadata\":{\"version\":2}}}",
+		("{\"data\":{\"data\":{},\"metadata\":{\"version\":1}},"
+		 "\"data\":{\"data\":{},\"metadata\":{\"version\":2}}}"),
 		"{\"data\":{\"data\":{},\"data\":{},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1},\"metadata\":{\"version\":1}}}",
 		"{\"data\":{\"data\":{},\"metadata\":{\"version\":1,\"\\u0076ersion\":1}}}",
