@@ -54,22 +54,6 @@ static void poll_path_set_due(struct poll_path *path)
 	(void)event_add(&path->timer, &pause);
 }
 
-/* Has those called, from the loop, for whom the version will do. */
-static void poll_path_tell(struct poll_path *path, uint64_t version)
-{
-	bool news = version > path->told;
-	path->told = version;
-	if (news)
-		event_active(&path->timer, EV_TIMEOUT, 0);
-}
-
-static void poll_member_call(struct poll_member *member)
-{
-	TAILQ_REMOVE(&member->path->waiting, member, link);
-	member->waits = false;
-	member->ask(member->arg);
-}
-
 /* Gives the first that waits and for whom what was told will do; NULL: none. */
 static struct poll_member *poll_path_find_served(const struct poll_path *path)
 {
@@ -79,6 +63,21 @@ static struct poll_member *poll_path_find_served(const struct poll_path *path)
 			return member;
 	}
 	return NULL;
+}
+
+/* Has those called, from the loop, for whom the version will do. */
+static void poll_path_tell(struct poll_path *path, uint64_t version)
+{
+	path->told = version;
+	if (poll_path_find_served(path) != NULL)
+		event_active(&path->timer, EV_TIMEOUT, 0);
+}
+
+static void poll_member_call(struct poll_member *member)
+{
+	TAILQ_REMOVE(&member->path->waiting, member, link);
+	member->waits = false;
+	member->ask(member->arg);
 }
 
 static void polls_on_timer(evutil_socket_t fd, short what, void *arg)
@@ -153,6 +152,18 @@ void polls_tell(struct polls *polls, const struct secret_name *name, uint64_t ve
 	struct poll_path *path = polls_find(polls, name);
 	if (path != NULL)
 		poll_path_tell(path, version);
+}
+
+void polls_call_all(struct polls *polls, const struct secret_name *name)
+{
+	struct poll_path *path = polls_find(polls, name);
+	struct poll_member *member;
+	if (path == NULL)
+		return;
+	TAILQ_FOREACH(member, &path->waiting, link) {
+		member->least = 0;
+	}
+	poll_path_tell(path, path->told);
 }
 
 void poll_leave(struct poll_member *member)

@@ -37,15 +37,19 @@ struct polls *polls_new(struct event_base *base);
 void polls_free(struct polls *polls);
 
 /*
- * Waits after an answer that told a version below least (0: none, or no answer that counts). ask runs once, from
- * the loop, when the member is to ask; if it finds too little again it waits again. Returns 0, or -1 if there is
- * no memory. The name is held.
+ * Waits after an answer that told a version below least (0: none, or no answer that counts). If told is least or
+ * more, since it has come meanwhile, the member is called at once. ask runs once, from the loop, when the member
+ * is to ask; if it finds too little again it waits again. Returns 0, or -1 if there is no memory. The name is
+ * held.
  */
 int polls_wait(struct polls *polls, const struct secret_name *name, struct poll_member *member, uint64_t least,
     uint64_t told, void (*ask)(void *arg), void *arg);
 
 /* Tells that this version of the secret is there, as after a put: those for whom it will do are called. */
 void polls_tell(struct polls *polls, const struct secret_name *name, uint64_t version);
+
+/* Has all those called who wait for this secret, as when one of them was told something that holds for all. */
+void polls_call_all(struct polls *polls, const struct secret_name *name);
 
 /* Leaves for good: ask will not run. Does nothing for a member that is in no path. */
 void poll_leave(struct poll_member *member);

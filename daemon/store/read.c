@@ -227,6 +227,8 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 		mounts_forget(store->mounts, secret_mount(r->key.name));
 	switch (attempt_judge(a, answer, login_health(store->login))) {
 	case ATTEMPT_FAILS:
+		if (r->poll.path != NULL)
+			polls_call_all(store->polls, r->key.name);
 		read_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
@@ -376,9 +378,12 @@ static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
 
 static void read_take_answer(struct read *r, const struct answer *answer)
 {
+	uint64_t told;
+
+	/* What ends the wait of one may be the end of others' wait, too. */
+	if (r->poll.path != NULL && read_version_told(r, answer, &told) && told > 0)
+		polls_tell(r->store->polls, r->key.name, told);
 	if (answer->verdict == VERDICT_OK) {
-		if (r->poll.path != NULL)
-			polls_tell(r->store->polls, r->key.name, answer->version);
 		if (r->key.version == 0)
 			answers_keep(r->store->answers, &r->cache_use, answer, r->sent_ms);
 		read_finish(r, answer);
@@ -532,7 +537,12 @@ static void read_on_turn_to_ask(void *arg)
 static void read_wait_for_version(struct read *r, uint64_t told)
 {
 	struct store *store = r->store;
+	bool ask_leader;
+	/* A put may have ended while the answer was under way. */
+	uint64_t seen = versions_least(store->versions, r->key.name, clock_now_ms(), &ask_leader);
 
+	if (seen > told)
+		told = seen;
 	read_release(r);
 	if (polls_wait(store->polls, r->key.name, &r->poll, r->key.min_version, told, read_on_turn_to_ask, r) == 0)
 		read_set_state(r, READ_NO_VERSION, r->deadline_ms);

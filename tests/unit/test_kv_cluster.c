@@ -528,6 +528,34 @@ static void test_a_put_through_this_daemon_ends_the_wait_for_its_version(void **
 	assert_true(clock_now_ms() < begin + 500);
 }
 
+static void test_all_who_wait_learn_at_once_what_ends_the_wait_of_one(void **state)
+{
+	static const char deleted[] =
+	    "{\"data\":{\"data\":null,\"metadata\":{\"version\":60,\"created_time\":\"2026-01-01T00:00:00Z\","
+	    "\"custom_metadata\":null,\"deletion_time\":\"2026-01-01T00:00:01Z\",\"destroyed\":false}}}";
+	static const struct {
+		int status;
+		const char *body;
+		enum code code;
+	} ends[] = { { 404, deleted, CODE_NOT_FOUND }, { 500, "{\"errors\":[\"x\"]}", CODE_UPSTREAM_ERROR } };
+	struct fakebao *nodes = *state;
+	struct ended e[WAITING];
+
+	elect(nodes, 1);
+	for (size_t k = 0; k < 2; k++) {
+		all_give(nodes, VERSION(1));
+		for (unsigned i = 0; i < WAITING; i++)
+			get(&e[i], 2 + i, 60000);
+		fakebao_pass(nodes, 300);
+		for (size_t i = 0; i < FAKEBAO_NODES; i++)
+			fakebao_answer(&nodes[i], SECRET, ends[k].status, ends[k].body);
+		for (unsigned i = 0; i < WAITING; i++) {
+			fakebao_until(nodes, e[i].times > 0);
+			assert_int_equal(e[i].code, ends[k].code);
+		}
+	}
+}
+
 static void test_a_read_that_waits_for_a_version_keeps_no_slot(void **state)
 {
 	struct fakebao *nodes = *state;
@@ -600,6 +628,7 @@ int main(void)
 		WITH_CLUSTER(test_where_no_leader_is_ever_found_it_is_made_as_seldom),
 		WITH_CLUSTER(test_reads_that_wait_for_versions_of_a_path_take_turns),
 		WITH_CLUSTER(test_a_put_through_this_daemon_ends_the_wait_for_its_version),
+		WITH_CLUSTER(test_all_who_wait_learn_at_once_what_ends_the_wait_of_one),
 		WITH_CLUSTER(test_a_read_that_waits_for_a_version_keeps_no_slot),
 		WITH_CLUSTER(test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log),
 	};
