@@ -20,9 +20,10 @@
 
 /*
  * Descriptors that callers do not get. 24: sockets, log, audit, the loop (17 in all were seen), and files that a
- * reload or a login opens. 40: as many requests to OpenBao as may be under way (daemon/upstream/http.c).
+ * reload or a login opens. 40: as many requests to OpenBao as may be under way (daemon/upstream/http.c), twice,
+ * since after a reload two backends may be at work.
  */
-#define DESCRIPTORS_KEPT (24u + 40u)
+#define DESCRIPTORS_KEPT (24u + 2 * 40u)
 #define CONNECTIONS_LEAST 8u /* callers' connections, even if that leaves fewer descriptors to the rest */
 
 struct front {

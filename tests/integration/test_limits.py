@@ -223,9 +223,10 @@ def test_a_hanging_openbao_does_not_pile_up_connections_to_it(daemon, site, prox
 
 
 @pytest.mark.parametrize("nofile", [64, 200])
-def test_idle_callers_leave_the_descriptors_that_openbao_needs(daemon, site, proxy, nofile):
+def test_idle_callers_leave_the_descriptors_that_openbao_needs(daemon, site, proxy, new_proxy, nofile):
     site.put("a", {"n": 1})
-    d = daemon(site.settings(proxy.port, limits={"connections": 1000, "connections_per_uid": 1000}), nofile=nofile)
+    limits = {"connections": 1000, "connections_per_uid": 1000}
+    d = daemon(site.settings(proxy.port, limits=limits), nofile=nofile)
     with contextlib.ExitStack() as stack:
         caller = stack.enter_context(d.connect())
         idle = [stack.enter_context(d.connect(timeout=10)) for _ in range(nofile)]
@@ -236,7 +237,10 @@ def test_idle_callers_leave_the_descriptors_that_openbao_needs(daemon, site, pro
         process.wait_until(lambda: caller.call("kv.get", mount=site.mount, path="a").ok, process.patience(10), "OpenBao is back")
         many = [caller.send("kv.get", mount=site.mount, path=f"a{n}") for n in range(40)]
         assert {caller.reply_to(i).code for i in many} == {"not_found"}
+        d.configure(site.settings(new_proxy(site.server.port).port, limits=limits))
         d.signal(signal.SIGHUP)
-        d.wait_log("reloaded")
+        d.wait_log("from here on requests go")
+        many = [caller.send("kv.get", mount=site.mount, path=f"a{n}") for n in range(40)]
+        assert {caller.reply_to(i).code for i in many} == {"not_found"}
         assert idle
     assert re.search(rf"limits.connections: 1000 .* {nofile} ", d.log)
