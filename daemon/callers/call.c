@@ -153,7 +153,6 @@ static void caller_call_drop(struct call *ops_call)
 {
 	struct caller_call *call = caller_call_of(ops_call);
 	struct conn *conn = &call->caller->conn;
-	conn_stop(conn, false);
 	end_call(call);
 	conn_write(conn, CONN_PART);
 }

@@ -428,11 +428,11 @@ static void write_due_output(struct conn *conn)
 /*
  * Reads what has arrived, hands up whole frames, writes replies that are ready, and keeps what is left of a frame.
  */
-static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+/* Reads once. True if something came and there may be more; false: there is none now, or conn may be freed. */
+static bool read_once(struct conn *conn)
 {
-	struct conn *conn = arg;
 	struct conns *conns = conn->conns;
-	(void)what;
+	int fd = conn->fd;
 	end_turn_soon(conns);
 	conns->in_a_row = conn == conns->last_read ? conns->in_a_row + 1 : 0;
 	conns->last_read = conn;
@@ -440,14 +440,14 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 	if (!quota_may_begin(conns->quotas, conn->quota) && !conns->finishing) {
 		park(conn);
 		conns->working = NULL;
-		return;
+		return false;
 	}
 
 	bool is_long = conn->mode != CONN_FRAMES || buf_len(&conn->in) > 0;
 	ssize_t n = recv(fd, conns->scratch, is_long ? READ_SIZE : READ_FIRST_SIZE, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		conns->working = NULL;
-		return;
+		return false;
 	}
 	bool over = n < 0 || (n == 0 && (conn->state == CONN_LINGERING || has_hung_up(fd)));
 	if (n == 0 && !over)
@@ -469,7 +469,7 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (over) {
 		conn_free(conn);
-		return;
+		return false;
 	}
 	conn_count_bytes(conn);
 	/*
@@ -482,6 +482,14 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		end_input(conn, CONN_OVER_QUOTA);
 	}
 	end_work(conn);
+	return n > 0 && conn->state == CONN_READING;
+}
+
+static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)read_once(arg);
 }
 
 static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
@@ -639,8 +647,10 @@ void conns_finish(struct conns *conns)
 			unpark(conn);
 			end_work(conn);
 		}
-		if (conn->state == CONN_READING)
-			conn_on_readable(conn->fd, EV_READ, conn);
+		if (conn->state == CONN_READING) {
+			while (read_once(conn))
+				;
+		}
 	}
 }
 

@@ -61,8 +61,8 @@ static inline void call_wait(struct call *call, void (*abandon)(void *work), voi
 }
 
 /*
- * Ends the call with a failure. One that is to stay unsaid ends it without a reply, and the connection with it, as
- * soon as the connection's other calls have ended.
+ * Ends the call with a failure. One that is to stay unsaid ends it without a reply. That may only be while the
+ * daemon stops: the end of the connection follows when its other calls have ended, and says the rest.
  */
 static inline void call_fail(struct call *call, const struct failure *why)
 {

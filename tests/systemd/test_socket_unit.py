@@ -3,7 +3,6 @@
 import collections
 import json
 import subprocess
-import time
 
 import pytest
 
@@ -107,11 +106,12 @@ def test_restarts_fail_no_request(service, site, tmp_path, what):
                                          stdin=subprocess.PIPE, stdout=out) for out in said]
     try:
         for _ in range(20):
+            service.wait_ready()
             before = service.pid
             service.lab.systemctl("reset-failed", UNIT, check=False)  # or systemd finds them too many
             service.lab.systemctl("restart", UNIT)
             service.lab.wait_show(UNIT, "MainPID", lambda pid, old=before: pid not in ("0", str(old)))
-            time.sleep(0.2)
+        service.wait_ready()
         for caller in callers:
             caller.communicate(timeout=process.patience(30))
     finally:
