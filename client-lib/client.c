@@ -275,20 +275,19 @@ static void drop_connection(struct ss_client *c, int code, const char *message)
 
 /* -- a step: writing ------------------------------------------------------------------------------------------ */
 
-/* Writes what is queued, as far as the socket takes it. Returns false if the daemon has closed. */
-static bool write_queued(struct ss_client *c, uint64_t now_ms)
+/* Writes what is queued, as far as the socket takes it. */
+static void write_queued(struct ss_client *c, uint64_t now_ms)
 {
 	NOT_ZEROED struct iovec part[WRITE_FRAMES];
 
-	while (exchange_first_queued(&c->exchanges) != NULL) {
+	while (!c->link.unwritable && exchange_first_queued(&c->exchanges) != NULL) {
 		ssize_t n = link_write(&c->link, part,
 		    exchanges_to_write(&c->exchanges, now_ms, part, WRITE_FRAMES));
 
 		if (n <= 0)
-			return n == 0;
+			return;
 		exchanges_written(&c->exchanges, (size_t)n);
 	}
-	return true;
 }
 
 /* -- a step: reading ------------------------------------------------------------------------------------------ */
@@ -388,7 +387,7 @@ static ssize_t read_replies(struct ss_client *c)
 			uint64_t now_ms = clock_now_ms();
 
 			if (due != NULL && due->deadline_ms > now_ms)
-				(void)write_queued(c, now_ms);
+				write_queued(c, now_ms);
 		}
 	}
 	return -1;
@@ -442,13 +441,14 @@ void client_step(struct ss_client *c, bool readable)
 	if (c->link.fd < 0 && !c->closing && exchange_first_queued(&c->exchanges) != NULL &&
 	    now_ms >= c->retry_at_ms)
 		connect_to_daemon(c, now_ms);
-	if (c->link.fd >= 0 && !c->closing && !write_queued(c, now_ms)) {
-		/* The daemon has closed, but replies that it sent before may still be there to be read. */
-		while (read_replies(c) > 0)
-			;
-		if (!c->closing)
-			drop_connection(c, SS_OK, NULL);
-	}
+	if (c->link.fd >= 0 && !c->closing)
+		write_queued(c, now_ms);
+	/*
+	 * The daemon has closed, or it stops and takes no more. What it has answered, or will, is read until the
+	 * end; only then the rest goes to another daemon.
+	 */
+	while (c->link.fd >= 0 && !c->closing && c->link.unwritable && read_replies(c) > 0)
+		;
 	deliver_ended(c);
 	client_release(c);
 }
@@ -519,7 +519,7 @@ int ss_events(const struct ss_client *c)
 {
 	if (forked(&c->forked) || c->link.fd < 0)
 		return 0;
-	return exchange_first_queued(&c->exchanges) != NULL ? POLLIN | POLLOUT : POLLIN;
+	return exchange_first_queued(&c->exchanges) != NULL && !c->link.unwritable ? POLLIN | POLLOUT : POLLIN;
 }
 
 int ss_timeout_ms(const struct ss_client *c)

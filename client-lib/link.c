@@ -61,6 +61,7 @@ void link_close(struct link *link)
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
+	link->unwritable = false;
 	link->taken = 0;
 	buf_consume(&link->in, buf_len(&link->in));
 }
@@ -126,5 +127,8 @@ ssize_t link_write(struct link *link, struct iovec *part, size_t n)
 	} while (written < 0 && errno == EINTR);
 	if (written >= 0)
 		return written;
-	return errno == EAGAIN ? 0 : LINK_CLOSED;
+	if (errno == EAGAIN)
+		return 0;
+	link->unwritable = true;
+	return LINK_CLOSED;
 }

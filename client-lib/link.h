@@ -20,6 +20,7 @@ struct link {
 	int fd;           /* -1: not connected */
 	size_t frame_max; /* bytes of the largest body that is accepted */
 	struct buf in;
+	bool unwritable;       /* nothing can be written any more; replies may still come until the end */
 	size_t taken;          /* bytes at the front of in that belong to the frame that was returned last */
 	char error[LINK_TEXT]; /* why there is no connection, for people */
 	bool denied;           /* the last link_connect() failed since this process may not connect */

@@ -6,24 +6,68 @@
 #include <stdlib.h>
 
 #include "daemon/backend.h"
+#include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credentials.h"
 #include "daemon/ops/ops.h"
 #include "daemon/callers/listener.h"
 #include "daemon/config/config.h"
 #include "daemon/host/activation.h"
 #include "daemon/host/audit.h"
+#include "daemon/host/harden.h"
 #include "daemon/host/log.h"
 
 #define DRAIN_MS 8000u
+
+/*
+ * Descriptors that callers do not get. 24: sockets, log, audit, the loop (17 in all were seen), and files that a
+ * reload or a login opens. 40: as many requests to OpenBao as may be under way (daemon/upstream/http.c), twice,
+ * since after a reload two backends may be at work.
+ */
+#define DESCRIPTORS_KEPT (24u + 2 * 40u)
+#define CONNECTIONS_LEAST 8u /* callers' connections, even if that leaves fewer descriptors to the rest */
 
 struct front {
 	struct audit *audit;
 	struct ops *ops;
 	struct listener *listener;
 	struct credentials *credentials; /* NULL: there is no socket for them */
+	/* what limits.connections was last, and what front_connections() made of it; 0: not yet */
+	uint64_t connections_wanted, connections;
 };
 
-static struct listener_options listener_options(const struct config *config)
+/*
+ * Gives how many callers may be connected: as many as the configuration says, if there are descriptors for them.
+ * Otherwise idle callers could take the last ones, and OpenBao would seem to be down. Warns when that has changed.
+ */
+static uint64_t front_connections(struct front *front, const struct config *config)
+{
+	uint64_t wanted = config->limits.connections, limit = harden_file_limit();
+	uint64_t kept = DESCRIPTORS_KEPT + (front->credentials != NULL ? CREDENTIAL_GUARD_MAX : 0);
+	uint64_t most = limit > kept + CONNECTIONS_LEAST ? limit - kept : CONNECTIONS_LEAST;
+	uint64_t granted = wanted < most ? wanted : most;
+	if (granted < wanted && (granted != front->connections || wanted != front->connections_wanted))
+		log_warning("limits.connections: %llu are more than the limit of %llu open files leaves room for; "
+			    "%llu may be open (LimitNOFILE= in the unit)",
+		    (unsigned long long)wanted, (unsigned long long)limit, (unsigned long long)granted);
+	front->connections_wanted = wanted;
+	front->connections = granted;
+	return granted;
+}
+
+static struct call_limits call_limits(const struct config *config)
+{
+	return (struct call_limits){
+		.request_bytes = config->limits.request_bytes,
+		.requests = config->limits.requests_per_connection,
+		.requests_per_uid = config->limits.requests_per_uid,
+		.output_bytes = config->limits.output_bytes,
+		.bytes_per_uid = config->limits.bytes_per_uid,
+		.frame_timeout_ms = config->limits.frame_timeout_ms,
+		.idle_timeout_ms = config->limits.idle_timeout_ms,
+	};
+}
+
+static struct listener_options listener_options(struct front *front, const struct config *config)
 {
 	return (struct listener_options){
 		.accept = {
@@ -33,17 +77,9 @@ static struct listener_options listener_options(const struct config *config)
 			.fd = -1,
 			.whom = "connections",
 		},
-		.connections = config->limits.connections,
+		.connections = front_connections(front, config),
 		.connections_per_uid = config->limits.connections_per_uid,
-		.calls = {
-			.request_bytes = config->limits.request_bytes,
-			.requests = config->limits.requests_per_connection,
-			.requests_per_uid = config->limits.requests_per_uid,
-			.output_bytes = config->limits.output_bytes,
-			.bytes_per_uid = config->limits.bytes_per_uid,
-			.frame_timeout_ms = config->limits.frame_timeout_ms,
-			.idle_timeout_ms = config->limits.idle_timeout_ms,
-		},
+		.calls = call_limits(config),
 		.default_timeout_ms = config->openbao.request_timeout_ms,
 	};
 }
@@ -58,7 +94,7 @@ static struct ops_parts ops_parts(const struct front *front, const struct config
 		.transfers = backend_transfers(backend),
 		.login = backend_login(backend),
 		.audit = front->audit,
-		.limits = listener_options(config).calls,
+		.limits = call_limits(config),
 	};
 }
 
@@ -101,7 +137,7 @@ struct front *front_new(struct event_base *base, const struct config *config, co
 	/*
 	 * The callers' socket is made last, so that whoever sees it can be sure that the other one is there too.
 	 */
-	struct listener_options callers = listener_options(config);
+	struct listener_options callers = listener_options(front, config);
 	if (activation_socket(activation, ACTIVATION_CALLERS, &callers.accept.fd, error) != 0)
 		goto fail;
 	front->listener = listener_new(base, &callers, ops_request, front->ops, error);
@@ -117,7 +153,7 @@ fail:
 
 void front_use(struct front *front, const struct config *config, const struct backend *backend)
 {
-	const struct listener_options options = listener_options(config);
+	const struct listener_options options = listener_options(front, config);
 	const struct ops_parts parts = ops_parts(front, config, backend);
 	const struct credentials_parts others = credentials_parts(front, config, backend);
 	audit_set_level(front->audit, config->audit.level);

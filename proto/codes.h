@@ -56,6 +56,11 @@ struct failure {
 	int status;       /* HTTP status of OpenBao's answer, 0 if there was none */
 	bool deleted;     /* not_found: the version exists but is deleted or destroyed */
 	uint64_t version; /* not_found: the version that is deleted, 0 if not known */
+	/*
+	 * the daemon stops and has not done it: the caller gets no reply but the end of its connection, so that it
+	 * asks the next daemon
+	 */
+	bool unsaid;
 	char message[256];
 };
 

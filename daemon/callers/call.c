@@ -149,6 +149,14 @@ static void caller_call_fail(struct call *ops_call, const struct failure *why)
 	end_with_reply(call);
 }
 
+static void caller_call_drop(struct call *ops_call)
+{
+	struct caller_call *call = caller_call_of(ops_call);
+	struct conn *conn = &call->caller->conn;
+	end_call(call);
+	conn_write(conn, CONN_PART);
+}
+
 static void caller_call_answer_begin(struct call *ops_call, struct jwrite *w)
 {
 	struct caller_call *call = caller_call_of(ops_call);
@@ -266,6 +274,7 @@ static void take_stream_data(struct caller *caller, const struct frame *frame)
 static const struct call_ops caller_call_ops = {
 	.wait = caller_call_wait,
 	.refuse = caller_call_fail,
+	.drop = caller_call_drop,
 	.answer_begin = caller_call_answer_begin,
 	.answer_end = caller_call_answer_end,
 	.stream_begin = caller_call_stream_begin,

@@ -42,7 +42,10 @@ void calls_free(struct calls *calls);
  */
 int calls_connect(struct calls *calls, int fd, struct peer *peer);
 
-/* Reads no more requests. Each connection ends when its calls are answered and the replies are written. */
+/*
+ * Takes the requests that have come, and no more: callers cannot write any more. The handler may run within this
+ * call. Each connection ends when its calls are answered and the replies are written.
+ */
 void calls_finish(struct calls *calls);
 
 /* These give the number of connections, of those of one user, and of calls in flight on all connections. */

@@ -38,6 +38,7 @@ struct conns {
 	uint64_t peak;                    /* the highest count since memory was last given back */
 	struct event turn_end, sweep, unpark;
 	bool turn_ends; /* turn_end is active */
+	bool finishing; /* what has come is taken at once, whether or not its user has time */
 
 	/* the connection whose event is being handled; NULL: none, and a reply comes from elsewhere */
 	const struct conn *working;
@@ -331,7 +332,7 @@ static size_t take_frames(struct conn *conn, const unsigned char *p, size_t n)
 			end_input(conn, status == FRAME_TOO_LARGE ? CONN_TOO_LARGE : CONN_BAD_KIND);
 			break;
 		}
-		if (!quota_may_go_on(conns->quotas, conn->quota)) {
+		if (!quota_may_go_on(conns->quotas, conn->quota) && !conns->finishing) {
 			park(conn);
 			break;
 		}
@@ -427,26 +428,26 @@ static void write_due_output(struct conn *conn)
 /*
  * Reads what has arrived, hands up whole frames, writes replies that are ready, and keeps what is left of a frame.
  */
-static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+/* Reads once. True if something came and there may be more; false: there is none now, or conn may be freed. */
+static bool read_once(struct conn *conn)
 {
-	struct conn *conn = arg;
 	struct conns *conns = conn->conns;
-	(void)what;
+	int fd = conn->fd;
 	end_turn_soon(conns);
 	conns->in_a_row = conn == conns->last_read ? conns->in_a_row + 1 : 0;
 	conns->last_read = conn;
 	begin_work(conn);
-	if (!quota_may_begin(conns->quotas, conn->quota)) {
+	if (!quota_may_begin(conns->quotas, conn->quota) && !conns->finishing) {
 		park(conn);
 		conns->working = NULL;
-		return;
+		return false;
 	}
 
 	bool is_long = conn->mode != CONN_FRAMES || buf_len(&conn->in) > 0;
 	ssize_t n = recv(fd, conns->scratch, is_long ? READ_SIZE : READ_FIRST_SIZE, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		conns->working = NULL;
-		return;
+		return false;
 	}
 	bool over = n < 0 || (n == 0 && (conn->state == CONN_LINGERING || has_hung_up(fd)));
 	if (n == 0 && !over)
@@ -468,7 +469,7 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (over) {
 		conn_free(conn);
-		return;
+		return false;
 	}
 	conn_count_bytes(conn);
 	/*
@@ -481,6 +482,14 @@ static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 		end_input(conn, CONN_OVER_QUOTA);
 	}
 	end_work(conn);
+	return n > 0 && conn->state == CONN_READING;
+}
+
+static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)read_once(arg);
 }
 
 static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
@@ -508,6 +517,17 @@ static void conns_on_turn_end(evutil_socket_t fd, short what, void *arg)
 	quota_end_turn(conns->quotas);
 }
 
+static void unpark(struct conn *conn)
+{
+	/*
+	 * The time in which it was parked counts against the time-out of an unfinished frame: a flood must not
+	 * gain a caller more time.
+	 */
+	(void)set_conn_state(conn, is_open(conn) ? CONN_READING : CONN_LINGERING);
+	if (is_open(conn))
+		take_kept(conn);
+}
+
 static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *conns = arg;
@@ -524,13 +544,7 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 			conns->working = NULL;
 			continue;
 		}
-		/*
-		 * The time in which it was parked counts against the time-out of an unfinished frame: a flood must
-		 * not gain a caller more time.
-		 */
-		(void)set_conn_state(conn, is_open(conn) ? CONN_READING : CONN_LINGERING);
-		if (is_open(conn))
-			take_kept(conn);
+		unpark(conn);
 		end_work(conn);
 	}
 }
@@ -617,11 +631,26 @@ struct conns *conns_new(struct event_base *base, struct quotas *quotas, const st
 	return conns;
 }
 
+/*
+ * The kernel lets a caller write no more, so that it knows that what it writes from now on is not done. What it
+ * has written is read at once: with no bytes left that ends as if the caller had shut down its writing side.
+ */
 void conns_finish(struct conns *conns)
 {
-	struct conn *conn;
-	DL_FOREACH(conns->list, conn) {
-		conn_stop(conn, false);
+	struct conn *conn, *next;
+	conns->finishing = true;
+	DL_FOREACH_SAFE(conns->list, conn, next) {
+		if (conn->mode != CONN_FRAMES || shutdown(conn->fd, SHUT_RD) != 0)
+			conn_stop(conn, false);
+		if (conn->state == CONN_PARKED) {
+			begin_work(conn);
+			unpark(conn);
+			end_work(conn);
+		}
+		if (conn->state == CONN_READING) {
+			while (read_once(conn))
+				;
+		}
 	}
 }
 

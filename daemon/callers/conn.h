@@ -5,7 +5,8 @@
  * loop for all of its connections.
  *
  * The upper part is told of events by struct conn_ops. None of its functions runs within a call from above, but
- * for gone() within conns_free(). The upper part sets members of struct conn to say what it takes.
+ * for conns_finish() and, of gone(), conns_free(). The upper part sets members of struct conn to say what it
+ * takes.
  */
 #ifndef CONN_H
 #define CONN_H
@@ -117,7 +118,10 @@ struct conns *conns_new(struct event_base *base, struct quotas *quotas, const st
 /* Ends all connections at once, and frees. gone() runs for each. */
 void conns_free(struct conns *conns);
 
-/* Stops them all, as conn_stop(conn, false) does. */
+/*
+ * Takes what callers have written until now, and stops: at once where nothing is to be read any more or the mode
+ * is not CONN_FRAMES, else when all of it was taken. What callers write later fails with EPIPE at their side.
+ */
 void conns_finish(struct conns *conns);
 
 /* Gives the number of connections. */

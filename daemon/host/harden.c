@@ -98,6 +98,14 @@ void harden_descriptors(void)
 	(void)close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* since Linux 5.11 */
 }
 
+uint64_t harden_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
 void harden_raise_file_limit(void)
 {
 	struct rlimit limit;

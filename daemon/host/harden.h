@@ -4,6 +4,8 @@
 #ifndef HARDEN_H
 #define HARDEN_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 /*
@@ -30,5 +32,8 @@ void harden_descriptors(void);
 
 /* Raises the limit of open files to the hard limit. */
 void harden_raise_file_limit(void);
+
+/* Gives how many descriptors the process may have open; UINT64_MAX: there is no limit. */
+uint64_t harden_file_limit(void);
 
 #endif

@@ -36,6 +36,7 @@ struct call_stream {
 struct call_ops {
 	void (*wait)(struct call *call, void (*abandon)(void *work), void *work);
 	void (*refuse)(struct call *call, const struct failure *why);
+	void (*drop)(struct call *call);
 	void (*answer_begin)(struct call *call, struct jwrite *w);
 	void (*answer_end)(struct call *call, struct jwrite *w);
 	void (*stream_begin)(struct call *call, const char *name, const struct call_stream *stream, void *work);
@@ -59,10 +60,16 @@ static inline void call_wait(struct call *call, void (*abandon)(void *work), voi
 	call->ops->wait(call, abandon, work);
 }
 
-/* Ends the call with a failure. */
+/*
+ * Ends the call with a failure. One that is to stay unsaid ends it without a reply. That may only be while the
+ * daemon stops: the end of the connection follows when its other calls have ended, and says the rest.
+ */
 static inline void call_fail(struct call *call, const struct failure *why)
 {
-	call->ops->refuse(call, why);
+	if (why->unsaid)
+		call->ops->drop(call);
+	else
+		call->ops->refuse(call, why);
 }
 
 /*

@@ -9,10 +9,12 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/get.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/polls.h"
 #include "daemon/store/read.h"
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
 #include "daemon/store/write.h"
+#include "daemon/upstream/login.h"
 
 #define SLOTS 32u /* requests at a time; http has as many connections for them */
 
@@ -32,10 +34,12 @@ struct kv *kv_new(struct event_base *base, struct api *api, struct login *login,
 	kv->store =
 	    (struct store){ .base = base, .api = api, .login = login, .leader = leader, .versions = versions };
 	kv->store.mounts = mounts_new(api, leader);
+	kv->store.polls = polls_new(base);
 	kv->store.slots = slots_new(base, SLOTS);
 	kv->store.answers = answers_new(base, login, options);
 	kv->gets = gets_new(&kv->store);
-	if (kv->store.mounts != NULL && kv->store.slots != NULL && kv->store.answers != NULL && kv->gets != NULL)
+	if (kv->store.mounts != NULL && kv->store.polls != NULL && kv->store.slots != NULL &&
+	    kv->store.answers != NULL && kv->gets != NULL)
 		return kv;
 	kv_free(kv);
 	return NULL;
@@ -51,6 +55,7 @@ void kv_free(struct kv *kv)
 	writes_free(&kv->store);
 	answers_free(kv->store.answers);
 	mounts_free(kv->store.mounts);
+	polls_free(kv->store.polls);
 	slots_free(kv->store.slots);
 	free(kv);
 }
@@ -122,6 +127,7 @@ static void kv_on_drained(void *arg)
 	struct failure why;
 	failure_set(&why, CODE_UNKNOWN_OUTCOME,
 	    "the daemon stopped before OpenBao answered: the write may have been done");
+	reads_end(&kv->store);
 	writes_end(&kv->store, &why);
 	kv->drained(kv->drained_arg);
 }
@@ -133,7 +139,10 @@ void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), voi
 	store->stopping = true;
 	answers_stop(store->answers);
 	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
-	reads_stop(store, &why);
+	if (login_health(store->login) == HEALTH_DOWN)
+		reads_end(store); /* no answer is to be expected within the budget */
+	else
+		reads_stop(store);
 	writes_stop(store, &why);
 	kv->drained = drained;
 	kv->drained_arg = arg;

@@ -76,9 +76,9 @@ void kv_status(const struct kv *kv, struct kv_status *ret);
 void kv_when_idle(struct kv *kv, void (*idle)(void *arg), void *arg);
 
 /*
- * Stops: reads, and writes that were not sent, fail now, and new ones fail at once. drained runs once, from the
- * loop, when none is under way any more. Writes that have not ended after budget_ms fail with
- * CODE_UNKNOWN_OUTCOME.
+ * Stops: what was sent is finished. Writes that were not sent fail now, and new ones fail at once; reads likewise,
+ * with a failure that is to stay unsaid. drained runs once, from the loop, when none is under way any more. Of
+ * what has not ended after budget_ms, writes fail with CODE_UNKNOWN_OUTCOME, and reads as above.
  */
 void kv_drain(struct kv *kv, uint64_t budget_ms, void (*drained)(void *arg), void *arg);
 

@@ -16,6 +16,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/attempt.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/polls.h"
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
@@ -33,6 +34,7 @@ enum read_state {
 	READ_LEADER,      /* sent to the leader */
 	READ_CONFIRM,     /* asks whether the node that answered still leads */
 	READ_NO_LEADER,   /* there is no leader, or none any more: pauses before it looks again */
+	READ_NO_VERSION,  /* the version that its caller wants is not there yet: waits for its turn to ask again */
 	READ_DENIED,      /* waits for the login's verdict on a 403 */
 	READ_PAUSE,       /* pauses before it begins again */
 	READ_FAILED       /* has failed, and done is due from the loop */
@@ -46,6 +48,7 @@ static const char *const read_state_names[] = { [READ_TOKEN] = "token",
 	[READ_LEADER] = "leader",
 	[READ_CONFIRM] = "confirm",
 	[READ_NO_LEADER] = "no leader",
+	[READ_NO_VERSION] = "no version",
 	[READ_DENIED] = "denied",
 	[READ_PAUSE] = "pause",
 	[READ_FAILED] = "failed" };
@@ -73,6 +76,7 @@ struct read {
 	bool behind;                     /* an answer was too old since it was sent last, be it the leader's */
 	uint64_t sent_ms;                /* when it was sent last; 0: not yet */
 	uint64_t asked_ms;               /* when the leader was asked */
+	struct poll_member poll;         /* READ_NO_VERSION; and when it asks after that */
 	struct answer answer;            /* READ_CONFIRM: the leader's answer; its spans point into body */
 	struct buf body;
 	struct cache_use cache_use;
@@ -85,11 +89,24 @@ static struct read *read_of(struct attempt *a)
 	return (struct read *)(void *)a;
 }
 
+static void read_give_up(struct read *r);
+
+/* True if nothing of the read is under way at OpenBao in this state, nor a question that it depends on. */
+static bool read_is_idle(enum read_state state)
+{
+	return state == READ_TOKEN || state == READ_SLOT || state == READ_NO_LEADER || state == READ_NO_VERSION ||
+	    state == READ_PAUSE;
+}
+
 /* Sets the state; nothing else does. until_ms is when the timer runs; CLOCK_NEVER: HTTP keeps the deadline. */
 static void read_set_state(struct read *r, enum read_state state, uint64_t until_ms)
 {
 	struct timeval tv;
 
+	if (r->store->stopping && read_is_idle(state)) {
+		read_give_up(r);
+		return;
+	}
 	if (state != r->state)
 		log_request(r->number, "read: %s -> %s", read_state_names[r->state], read_state_names[state]);
 	r->state = state;
@@ -116,6 +133,7 @@ void read_cancel(struct read *r)
 	struct read_caller *a;
 
 	read_release(r);
+	poll_leave(&r->poll);
 	answers_end(store->answers, &r->cache_use);
 	while ((a = r->first_caller.next) != NULL) {
 		r->first_caller.next = a->next;
@@ -141,6 +159,7 @@ static void read_fail_later(struct attempt *a)
 	struct read *r = read_of(a);
 
 	read_release(r);
+	poll_leave(&r->poll);
 	r->ops->sent(r->arg);
 	read_set_state(r, READ_FAILED, 0);
 }
@@ -148,6 +167,14 @@ static void read_fail_later(struct attempt *a)
 static void read_fail(struct read *r, enum code code, const char *message)
 {
 	failure_set(&r->attempt.failure, code, "%s", message);
+	read_fail_later(&r->attempt);
+}
+
+/* Gives up since the daemon stops: the next daemon is to be asked. */
+static void read_give_up(struct read *r)
+{
+	failure_set(&r->attempt.failure, CODE_UNAVAILABLE, "the daemon is stopping");
+	r->attempt.failure.unsaid = true;
 	read_fail_later(&r->attempt);
 }
 
@@ -175,7 +202,8 @@ void read_overdue(const struct read *r, struct failure *ret)
 		failure_set(ret, CODE_NOT_READY, "the login at OpenBao did not end in time");
 	} else if (r->state == READ_SLOT) {
 		failure_set(ret, CODE_TIMEOUT, "the request's turn did not come in time");
-	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->behind) {
+	} else if (r->state == READ_FIND_LEADER || r->state == READ_NO_LEADER || r->state == READ_NO_VERSION ||
+	    r->behind) {
 		/* The failure must not depend on which node is being asked just then, or whether one is. */
 		failure_set(ret, CODE_UNAVAILABLE, not_new_enough);
 	} else {
@@ -199,6 +227,8 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 		mounts_forget(store->mounts, secret_mount(r->key.name));
 	switch (attempt_judge(a, answer, login_health(store->login))) {
 	case ATTEMPT_FAILS:
+		if (r->poll.path != NULL)
+			polls_call_all(store->polls, r->key.name);
 		read_fail_later(a);
 		break;
 	case ATTEMPT_DENIED:
@@ -207,7 +237,7 @@ static void read_refused(struct attempt *a, const struct answer *answer)
 	case ATTEMPT_PAUSES:
 		until = clock_now_ms() + attempt_pause_ms(a, answer->again_ms);
 		read_release(r);
-		if (store->stopping || until >= r->deadline_ms)
+		if (until >= r->deadline_ms)
 			read_fail_later(a);
 		else
 			read_set_state(r, READ_PAUSE, until);
@@ -258,6 +288,8 @@ static void read_find_leader(struct read *r);
 static void read_on_leader(void *arg, const struct answer *answer);
 static void read_on_confirmed(void *arg, bool leads, const char *active_time);
 static void read_pause_for_leader(struct read *r);
+static void read_pause(struct read *r);
+static void read_wait_for_version(struct read *r, uint64_t told);
 
 /* The slot of another caller may have come before; then this one is found when the read needs a slot again. */
 static void read_on_slot(void *arg)
@@ -346,6 +378,11 @@ static void read_ask(struct read *r, const char *node, uint64_t deadline_ms)
 
 static void read_take_answer(struct read *r, const struct answer *answer)
 {
+	uint64_t told;
+
+	/* What ends the wait of one may be the end of others' wait, too. */
+	if (r->poll.path != NULL && read_version_told(r, answer, &told) && told > 0)
+		polls_tell(r->store->polls, r->key.name, told);
 	if (answer->verdict == VERDICT_OK) {
 		if (r->key.version == 0)
 			answers_keep(r->store->answers, &r->cache_use, answer, r->sent_ms);
@@ -389,7 +426,7 @@ static void read_on_found(void *arg, const char *node)
 	if (node != NULL)
 		read_ask_leader(r, node);
 	else
-		read_pause_for_leader(r);
+		read_pause(r);
 }
 
 static void read_find_leader(struct read *r)
@@ -440,7 +477,7 @@ static void read_on_leader(void *arg, const struct answer *answer)
 	if (answer->unreachable)
 		leader_wrong(r->store->leader, a->node);
 	if (answer->failure.code == CODE_TIMEOUT && clock_now_ms() < r->deadline_ms) {
-		read_pause_for_leader(r); /* another node may lead by now */
+		read_pause(r); /* another node may lead by now */
 		return;
 	}
 	if (!read_version_told(r, answer, &told)) {
@@ -465,14 +502,14 @@ static void read_on_confirmed(void *arg, bool leads, const char *active_time)
 	(void)active_time;
 	r->attempt.http = NULL;
 	if (!leads) {
-		read_pause_for_leader(r);
+		read_pause(r);
 		return;
 	}
 	if (r->key.version == 0 && read_version_told(r, &r->answer, &told)) {
 		versions_confirm(r->store->versions, r->key.name, told, r->asked_ms, clock_now_ms());
 		if (told < r->key.min_version) {
 			r->behind = true;
-			read_pause_for_leader(r);
+			read_wait_for_version(r, told);
 			return;
 		}
 	}
@@ -487,6 +524,43 @@ static void read_pause_for_leader(struct read *r)
 		read_fail(r, CODE_UNAVAILABLE, not_new_enough);
 	else
 		read_set_state(r, READ_NO_LEADER, until);
+}
+
+static void read_on_turn_to_ask(void *arg)
+{
+	struct read *r = arg;
+
+	read_go_on(&r->attempt);
+}
+
+/* Waits for a version above the one that was told; the wait may last for minutes, and takes no slot. */
+static void read_wait_for_version(struct read *r, uint64_t told)
+{
+	struct store *store = r->store;
+	bool ask_leader;
+	/* A put may have ended while the answer was under way. */
+	uint64_t seen = versions_least(store->versions, r->key.name, clock_now_ms(), &ask_leader);
+
+	if (seen > told)
+		told = seen;
+	read_release(r);
+	if (polls_wait(store->polls, r->key.name, &r->poll, r->key.min_version, told, read_on_turn_to_ask, r) == 0)
+		read_set_state(r, READ_NO_VERSION, r->deadline_ms);
+	else
+		read_fail(r, CODE_INTERNAL, "out of memory");
+}
+
+/* Pauses since nobody can tell that an answer is new enough, or no leader was found who has one. */
+static void read_pause(struct read *r)
+{
+	bool ask_leader;
+	uint64_t seen = versions_least(r->store->versions, r->key.name, clock_now_ms(), &ask_leader);
+
+	/* What was written here is soon at every node; what the caller alone knows of may never come. */
+	if (r->behind && r->key.version == 0 && r->key.min_version > seen)
+		read_wait_for_version(r, 0);
+	else
+		read_pause_for_leader(r);
 }
 
 /*
@@ -582,18 +656,28 @@ struct read *read_begin(struct store *store, const struct read_options *options,
 		return NULL;
 	}
 	if (store->stopping)
-		read_fail(r, CODE_UNAVAILABLE, "the daemon is stopping");
+		read_give_up(r);
 	else
 		read_go_on(&r->attempt);
 	return r;
 }
 
-void reads_stop(struct store *store, const struct failure *why)
+void reads_stop(struct store *store)
 {
 	struct read *r, *next;
 
 	DL_FOREACH_SAFE(store->reads, r, next) {
-		r->attempt.failure = *why;
-		read_fail_later(&r->attempt);
+		if (read_is_idle(r->state))
+			read_give_up(r);
+	}
+}
+
+void reads_end(struct store *store)
+{
+	struct read *r, *next;
+
+	DL_FOREACH_SAFE(store->reads, r, next) {
+		if (r->state != READ_FAILED)
+			read_give_up(r);
 	}
 }

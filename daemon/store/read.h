@@ -58,7 +58,12 @@ void read_overdue(const struct read *read, struct failure *ret);
 /* Ends and frees the read; done does not run. */
 void read_cancel(struct read *read);
 
-/* Makes all reads under way fail; their done runs from the loop. */
-void reads_stop(struct store *store, const struct failure *why);
+/*
+ * The daemon stops, and store->stopping is set. reads_stop() has those reads fail of which nothing is under way at
+ * OpenBao; so will each that comes to wait for something else, or begins, from then on. reads_end() has all fail.
+ * The failure is to stay unsaid. done runs from the loop.
+ */
+void reads_stop(struct store *store);
+void reads_end(struct store *store);
 
 #endif

@@ -15,6 +15,7 @@ struct event_base;
 struct login;
 struct leader;
 struct mounts;
+struct polls;
 struct read;
 struct slots;
 struct versions;
@@ -27,6 +28,7 @@ struct store {
 	struct leader *leader;
 	struct versions *versions;
 	struct mounts *mounts;
+	struct polls *polls;
 	struct slots *slots;
 	struct answers *answers;
 	struct read *reads;   /* the reads under way; read.c's list */

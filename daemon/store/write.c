@@ -15,6 +15,7 @@
 #include "daemon/store/answers.h"
 #include "daemon/store/attempt.h"
 #include "daemon/store/mounts.h"
+#include "daemon/store/polls.h"
 #include "daemon/store/slots.h"
 #include "daemon/store/versions.h"
 #include "daemon/upstream/leader.h"
@@ -282,6 +283,7 @@ static void write_on_answer(void *arg, const struct answer *answer)
 		leader_wrong(w->store->leader, a->node);
 	if (answer->verdict == VERDICT_OK) {
 		versions_wrote(versions, w->name, answer->version, clock_now_ms());
+		polls_tell(w->store->polls, w->name, answer->version);
 		write_finish(w,
 		    &(struct kv_reply){ .data = answer->data,
 			.metadata = answer->metadata,

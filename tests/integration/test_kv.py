@@ -1,5 +1,7 @@
 """get and put of KV version 2 secrets, with check-and-set, versions and every way not to be there."""
 
+import time
+
 import pytest
 
 from harness import process
@@ -115,6 +117,17 @@ def test_a_deleted_version_is_not_found_and_said_to_be_deleted(d, site, how):
     assert d.put(site.mount, "a", {"n": 3}, cas=2)["version"] == 3
 
 
+def test_a_secret_that_will_be_deleted_by_itself_is_there_until_then(d, site):
+    site.admin.post(f"{site.mount}/metadata/a", {"delete_version_after": "3s"})
+    site.put("a", {"n": 1})
+    assert site.admin.get(f"{site.mount}/data/a")["data"]["metadata"]["deletion_time"]
+    assert d.get(site.mount, "a").data == {"n": 1}
+    assert d.get(site.mount, "a", version=1, min_version=1).data == {"n": 1}
+    process.wait_until(lambda: not d.get(site.mount, "a").ok, process.patience(6), "it is gone")
+    gone = d.get(site.mount, "a")
+    assert (gone.code, gone.error["deleted"], gone.error["version"]) == ("not_found", True, 1)
+
+
 def test_a_secret_whose_metadata_was_deleted_is_plainly_not_found(d, site):
     site.put("a", {"n": 1})
     site.admin.delete(f"{site.mount}/metadata/a")
@@ -167,6 +180,20 @@ def test_a_caller_that_waits_for_a_version_gets_it_when_it_comes(d, site):
         process.wait_until(lambda: len(site.reads("a")) >= 2, 5, "it asks again")
         site.put("a", {"n": 2})
         assert c.reply_to(wanted).data == {"n": 2}
+
+
+def test_callers_who_wait_for_versions_that_do_not_come_ask_little_of_openbao(d, site):
+    site.put("a", {"n": 1})
+    with d.connect() as c:
+        waiting = [c.send("kv.get", mount=site.mount, path="a", min_version=9_000_000_000 + n, timeout_ms=60000)
+                   for n in range(30)]
+        process.wait_until(lambda: len(site.reads("a")) >= 30, process.patience(10), "each has asked")
+        time.sleep(1.5)  # what the pauses were before they had grown is over
+        before = len(site.reads("a"))
+        time.sleep(3)
+        assert len(site.reads("a")) - before <= 8
+        assert d.get(site.mount, "a").data == {"n": 1}
+    assert waiting
 
 
 def test_every_get_is_a_read_at_openbao(d, site):

@@ -1,5 +1,9 @@
 """Limits: each refuses the one that is over it, and nobody else."""
 
+import contextlib
+import re
+import resource
+import signal
 import time
 
 import pytest
@@ -190,7 +194,8 @@ def test_without_an_idle_timeout_a_session_stays(daemon, site):
 
 
 def test_at_the_descriptor_limit_accepting_pauses_and_resumes(daemon, site):
-    d = daemon(site.settings(limits={"connections": 1000, "connections_per_uid": 1000}), nofile=64)
+    d = daemon(site.settings(limits={"connections": 1000, "connections_per_uid": 1000}))
+    resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (64, 64))  # behind its back: it would keep some
     conns = [d.connect(timeout=10) for _ in range(80)]
     assert conns[0].call("ping").ok
     busy = _cpu_seconds(d)
@@ -215,3 +220,27 @@ def test_a_hanging_openbao_does_not_pile_up_connections_to_it(daemon, site, prox
         ids = [c.send("kv.get", mount=site.mount, path=f"a{n}", timeout_ms=1500) for n in range(60)]
         assert all(not c.reply_to(i).ok for i in ids)
     assert proxy.connections_made <= 64
+
+
+@pytest.mark.parametrize("nofile", [64, 200])
+def test_idle_callers_leave_the_descriptors_that_openbao_needs(daemon, site, proxy, new_proxy, nofile):
+    site.put("a", {"n": 1})
+    limits = {"connections": 1000, "connections_per_uid": 1000}
+    d = daemon(site.settings(proxy.port, limits=limits), nofile=nofile)
+    with contextlib.ExitStack() as stack:
+        caller = stack.enter_context(d.connect())
+        idle = [stack.enter_context(d.connect(timeout=10)) for _ in range(nofile)]
+        assert caller.call("ping").ok
+        proxy.refuse()
+        assert not caller.call("kv.get", mount=site.mount, path="a", timeout_ms=1000).ok
+        proxy.accept()
+        process.wait_until(lambda: caller.call("kv.get", mount=site.mount, path="a").ok, process.patience(10), "OpenBao is back")
+        many = [caller.send("kv.get", mount=site.mount, path=f"a{n}") for n in range(40)]
+        assert {caller.reply_to(i).code for i in many} == {"not_found"}
+        d.configure(site.settings(new_proxy(site.server.port).port, limits=limits))
+        d.signal(signal.SIGHUP)
+        d.wait_log("from here on requests go")
+        many = [caller.send("kv.get", mount=site.mount, path=f"a{n}") for n in range(40)]
+        assert {caller.reply_to(i).code for i in many} == {"not_found"}
+        assert idle
+    assert re.search(rf"limits.connections: 1000 .* {nofile} ", d.log)

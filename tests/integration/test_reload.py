@@ -397,9 +397,11 @@ def test_a_stop_ends_all_logins(reloading, site, new_proxy):
         r.change(**at(two))
         r.daemon.wait_log("from here on requests go")
         r.daemon.signal(signal.SIGTERM)
-        assert not waiting.recv().ok
-    gate.set()
+        process.wait_until(lambda: not r.daemon.socket.exists(), process.patience(5), "it is stopping")
+        gate.set()
+        assert waiting.recv().ok
     r.daemon.stop()
+    assert not any(site.token_lives(token) for token in site.tokens())
 
 
 def test_the_log_says_which_login_it_means_during_a_switch(reloading, site):

@@ -1,9 +1,13 @@
 """secretstored.socket: systemd holds the socket, and nobody is refused while the daemon restarts."""
 
+import collections
 import json
 import subprocess
 
+import pytest
+
 from harness import process
+from harness.callers import build
 from service import AS_CALLER, SOCKET, SOCKET_UNIT, UNIT
 
 # Connects, asks, closes, over and over until it is told to stop by the end of its input; says how it went.
@@ -87,6 +91,39 @@ def test_a_restart_refuses_no_connection(service, site):
     # A connection that the old daemon had accepted may be closed before its request has come; none is refused.
     assert set(result["counts"]) <= {"answered", "closed", "BrokenPipeError", "ConnectionResetError"}, result
     assert result["counts"]["answered"] > 100, result
+
+
+@pytest.mark.parametrize("what", ["get", "put"])
+def test_restarts_fail_no_request(service, site, tmp_path, what):
+    """What the daemon has taken it finishes; the library sends all else to the next one."""
+    start_socket(service, site)
+    service.start()
+    site.put("a", {"x": 1})
+    program = build(tmp_path / "callers")
+    service.lab.write("/usr/local/bin/callers", program.read_bytes(), mode=0o755)
+    said = [open(tmp_path / f"said{n}", "w+") for n in range(20)]
+    callers = [service.lab.start_process("callers", SOCKET, what, site.mount, "a", 0, 0, 10000,
+                                         stdin=subprocess.PIPE, stdout=out) for out in said]
+    try:
+        for _ in range(20):
+            service.wait_ready()
+            before = service.pid
+            service.lab.systemctl("reset-failed", UNIT, check=False)  # or systemd finds them too many
+            service.lab.systemctl("restart", UNIT)
+            service.lab.wait_show(UNIT, "MainPID", lambda pid, old=before: pid not in ("0", str(old)))
+        service.wait_ready()
+        for caller in callers:
+            caller.communicate(timeout=process.patience(30))
+    finally:
+        for caller in callers:
+            process.end(caller)
+    counts = collections.Counter()
+    for out in said:
+        out.seek(0)
+        counts.update(line.split()[0] for line in out)
+        out.close()
+    assert set(counts) == {"ok"}, counts
+    assert counts["ok"] > 1000, counts
 
 
 def test_a_socket_of_another_kind_is_an_error_that_says_so(service, site):

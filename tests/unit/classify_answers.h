@@ -18,6 +18,11 @@
 	HEAD "\"data\":{\"data\":{\"a\":1,\"u\":\"\\u003c\\u0026\\u003e\\u0000\xc3\xa9\"}," \
 	     "\"metadata\":{\"created_time\":\"2026-11-23T22:54:18.711929766Z\",\"custom_metadata\":null," \
 	     "\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}}," NO_MORE
+/* This version will be deleted by itself (delete_version_after), and is there until then. */
+#define GET_TO_BE_DELETED \
+	HEAD "\"data\":{\"data\":{\"a\":1},\"metadata\":{\"created_time\":\"2026-11-23T22:54:18.711929766Z\"," \
+	     "\"custom_metadata\":null,\"deletion_time\":\"2126-11-23T22:54:18.711929766Z\",\"destroyed\":false," \
+	     "\"version\":4}}," NO_MORE
 #define GET_NULL \
 	HEAD "\"data\":{\"data\":null,\"metadata\":{\"created_time\":\"2026-11-23T22:54:18.984832077Z\"," \
 	     "\"custom_metadata\":null,\"deletion_time\":\"\",\"destroyed\":false,\"version\":1}}," NO_MORE

@@ -393,6 +393,56 @@ static void test_finishing_answers_what_is_in_flight(void **state)
 	bench_stop(&f.bench);
 }
 
+static void test_finishing_takes_what_has_come_and_nothing_after_that(void **state)
+{
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	bench_turn(&f.bench);
+	bench_send_frame(&f.bench, FRAME_JSON, GET("1"));
+	bench_send_frame(&f.bench, FRAME_JSON, GET("2"));
+	calls_finish(f.bench.all);
+	assert_int_equal(f.nheld, 2);
+	assert_int_equal(send(f.bench.fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT), -1);
+	assert_int_equal(errno, EPIPE);
+	answer_held(&f, 0);
+	answer_held(&f, 1);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":1,\"ok\":true}");
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
+}
+
+static void test_finishing_takes_a_large_request_that_has_come(void **state)
+{
+	static char body[150000];
+	struct fixture f;
+	(void)state;
+	start(&f,
+	    &(struct call_limits){ .request_bytes = 1 << 20,
+		.requests = 64,
+		.requests_per_uid = 64,
+		.output_bytes = 1 << 20,
+		.bytes_per_uid = 16 << 20,
+		.frame_timeout_ms = 10000 });
+	int n = snprintf(body, sizeof(body),
+	    "{\"id\":1,\"op\":\"kv.put\",\"mount\":\"secret\",\"path\":\"a\","
+	    "\"data\":{\"x\":\"");
+	memset(body + n, 'x', sizeof(body) - (size_t)n - 4);
+	strcpy(body + sizeof(body) - 4, "\"}}");
+	bench_turn(&f.bench);
+	unsigned char frame[FRAME_HEADER + sizeof(body)];
+	frame_header(frame, FRAME_JSON, strlen(body));
+	memcpy(frame + FRAME_HEADER, body, strlen(body));
+	assert_int_equal(send(f.bench.fd, frame, FRAME_HEADER + strlen(body), MSG_DONTWAIT),
+	    FRAME_HEADER + strlen(body));
+	calls_finish(f.bench.all);
+	assert_int_equal(f.requests, 1);
+	assert_non_null(strstr(bench_next(&f.bench), "\"ok\":true"));
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
+}
+
 static void exchange(struct fixture *f)
 {
 	bench_send_frame(&f->bench, FRAME_JSON, PING("0"));
@@ -523,6 +573,63 @@ static void test_a_caller_that_such_a_reply_finds_gone_ends_its_session(void **s
 	bench_stop(&f.bench);
 }
 
+static void test_a_failure_that_stays_unsaid_ends_the_connection_after_the_others(void **state)
+{
+	struct failure why;
+	struct fixture f;
+	(void)state;
+	start(&f, NULL);
+	hold(&f, GET("1"));
+	hold(&f, GET("2"));
+	calls_finish(f.bench.all);
+	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
+	why.unsaid = true;
+	call_fail(f.held[0], &why);
+	bench_expect_nothing(&f.bench);
+	answer_held(&f, 1);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	assert_int_equal(f.abandoned, 0);
+	bench_stop(&f.bench);
+}
+
+/* The limit of requests holds the second back until the first has ended. */
+static void test_what_waits_behind_an_unsaid_failure_is_still_taken(void **state)
+{
+	struct failure why;
+	struct fixture f;
+	(void)state;
+	start(&f,
+	    &(struct call_limits){ .request_bytes = 4096,
+		.requests = 1,
+		.requests_per_uid = 64,
+		.output_bytes = 1 << 20,
+		.bytes_per_uid = 1 << 20,
+		.frame_timeout_ms = 10000 });
+	bench_send(&f.bench, "\0\0\0", 3); /* so that both come with one read */
+	bench_turn(&f.bench);
+	static const char get[] = GET("1"), ping[] = PING("2");
+	unsigned char rest[256], header[FRAME_HEADER];
+	size_t n = 0;
+	frame_header(header, FRAME_JSON, strlen(get));
+	rest[n++] = header[3];
+	memcpy(rest + n, get, strlen(get));
+	n += strlen(get);
+	frame_header(rest + n, FRAME_JSON, strlen(ping));
+	n += FRAME_HEADER;
+	memcpy(rest + n, ping, strlen(ping));
+	bench_send(&f.bench, rest, n + strlen(ping));
+	while (f.nheld < 1)
+		bench_turn(&f.bench);
+	calls_finish(f.bench.all);
+	failure_set(&why, CODE_UNAVAILABLE, "the daemon is stopping");
+	why.unsaid = true;
+	call_fail(f.held[0], &why);
+	assert_string_equal(bench_next(&f.bench), "{\"id\":2,\"ok\":true}");
+	bench_expect_close(&f.bench);
+	bench_stop(&f.bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +650,10 @@ int main(void)
 		cmocka_unit_test(test_idle_time_does_not_run_while_a_request_is_in_flight),
 		cmocka_unit_test(test_deadline_counts_from_the_frames_arrival),
 		cmocka_unit_test(test_finishing_answers_what_is_in_flight),
+		cmocka_unit_test(test_finishing_takes_what_has_come_and_nothing_after_that),
+		cmocka_unit_test(test_finishing_takes_a_large_request_that_has_come),
+		cmocka_unit_test(test_what_waits_behind_an_unsaid_failure_is_still_taken),
+		cmocka_unit_test(test_a_failure_that_stays_unsaid_ends_the_connection_after_the_others),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_first_replies_before_the_others_are_made),
 		cmocka_unit_test(test_a_caller_who_is_alone_has_its_reply_before_the_daemon_tidies_up),
 		cmocka_unit_test(test_with_several_callers_replies_are_written_together),

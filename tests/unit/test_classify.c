@@ -35,6 +35,16 @@ static void test_get_gives_the_payload_byte_for_byte(void **state)
 	free(copy);
 }
 
+static void test_get_of_a_version_that_will_be_deleted_later_gives_it(void **state)
+{
+	struct answer a = answers_read(GET, 200, GET_TO_BE_DELETED);
+
+	(void)state;
+	assert_int_equal(a.verdict, VERDICT_OK);
+	assert_int_equal(a.version, 4);
+	assert_false(a.odd);
+}
+
 static void test_get_takes_what_jansson_would_refuse(void **state)
 {
 	static const char body[] =
@@ -422,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get_gives_the_payload_byte_for_byte),
+		cmocka_unit_test(test_get_of_a_version_that_will_be_deleted_later_gives_it),
 		cmocka_unit_test(test_get_takes_what_jansson_would_refuse),
 		cmocka_unit_test(test_get_takes_a_payload_as_deep_as_the_scanner_goes),
 		cmocka_unit_test(test_get_of_what_is_no_kv_v2_answer_is_odd),

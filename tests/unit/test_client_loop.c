@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -302,6 +303,45 @@ static void break_off_in_the_midst(struct client_fake *f)
 	}
 	close(fd);
 	client_fake_serve_one(f);
+}
+
+/* Takes no more requests after the first, which it answers late, and ends: so does a daemon that stops. */
+static void take_no_more(struct client_fake *f)
+{
+	int fd = client_fake_accept(f);
+
+	(void)client_fake_read(f, fd);
+	(void)shutdown(fd, SHUT_RD);
+	f->stage = 1;
+	client_fake_reach(f, 2);
+	usleep(50000);
+	client_fake_answer(f, fd);
+	close(fd);
+	client_fake_serve_one(f);
+}
+
+static void test_a_daemon_that_takes_no_more_still_answers_what_it_has_taken(void **state)
+{
+	struct outcome outcome[3] = { { 0 } };
+
+	(void)state;
+	start(take_no_more);
+	submit_put(10000, &outcome[0]);
+	ss_process(client);
+	client_fake_reach(&fake, 1);
+	submit_get("a", 10000, &outcome[1]);
+	submit_put(10000, &outcome[2]);
+	ss_process(client);
+	assert_int_equal(outcome[0].calls, 0);
+	assert_int_equal(ss_events(client), POLLIN); /* it would be writable for ever */
+	fake.stage = 2;
+	run_until_done();
+	assert_int_equal(outcome[0].code, SS_OK);
+	assert_int_equal(outcome[1].code, SS_OK);
+	assert_int_equal(outcome[2].code, SS_OK);
+	assert_int_equal(fake.connections, 2);
+	assert_int_equal(fake.frames, 3);
+	stop();
 }
 
 static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
@@ -659,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_requests_are_refused),
 		cmocka_unit_test(test_replies_out_of_order_and_in_pieces_find_their_requests),
 		cmocka_unit_test(test_large_replies_behind_each_other_are_taken_whole_and_wiped),
+		cmocka_unit_test(test_a_daemon_that_takes_no_more_still_answers_what_it_has_taken),
 		cmocka_unit_test(test_of_requests_cut_off_only_puts_are_not_sent_again),
 		cmocka_unit_test(test_replies_sent_before_the_daemon_closed_are_not_lost),
 		cmocka_unit_test(test_an_idle_connection_that_ends_is_let_go),

@@ -443,6 +443,136 @@ static void test_after_an_unknown_outcome_only_a_leader_is_believed(void **state
 	assert_int_equal(e.code, CODE_UNAVAILABLE);
 }
 
+/* -- reads that wait for a version ---------------------------------------------------------------------------- */
+
+#define VERSION(n) "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":" #n "}}}"
+#define WAITING 40
+
+static void all_give(struct fakebao *nodes, const char *body)
+{
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], SECRET, 200, body);
+}
+
+static void test_a_read_of_a_version_that_is_not_there_is_made_ever_more_seldom(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	elect(nodes, 1);
+	all_give(nodes, VERSION(1));
+	get(&e, 2, 8000);
+	fakebao_pass(nodes, 1500);
+	/* asked at 0, 20, 60, 140, 300, 620 and 1,260 ms, or later */
+	assert_in_range(fakebao_count(&nodes[1], SECRET), 4, 7);
+	assert_in_range(fakebao_count(&nodes[1], FAKEBAO_LEADER), 4, 9);
+	assert_int_equal(e.times, 0);
+	all_give(nodes, VERSION(2));
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.version, 2);
+}
+
+static void test_where_no_leader_is_ever_found_it_is_made_as_seldom(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e;
+
+	all_give(nodes, VERSION(1));
+	get(&e, 2, 8000);
+	fakebao_pass(nodes, 1500);
+	assert_in_range(fakebao_count(&nodes[0], SECRET), 4, 7);
+	assert_in_range(fakebao_count(&nodes[0], FAKEBAO_LEADER), 4, 9);
+}
+
+static void test_reads_that_wait_for_versions_of_a_path_take_turns(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e[WAITING];
+	unsigned first;
+
+	elect(nodes, 1);
+	all_give(nodes, VERSION(1));
+	for (unsigned i = 0; i < WAITING; i++)
+		get(&e[i], 2 + i, 8000);
+	fakebao_until(nodes, fakebao_count(&nodes[1], SECRET) >= WAITING);
+	fakebao_pass(nodes, 700);
+	first = fakebao_count(&nodes[1], SECRET);
+	fakebao_pass(nodes, 1000);
+	assert_in_range(first, WAITING, WAITING + 8);
+	assert_in_range(fakebao_count(&nodes[1], SECRET), first, first + 2);
+	/* One of them finds what has come, and all that it will do for have it. */
+	all_give(nodes, VERSION(11));
+	fakebao_until(nodes, e[9].times > 0 && e[0].times > 0 && e[5].times > 0);
+	fakebao_pass(nodes, 100);
+	for (unsigned i = 0; i < WAITING; i++)
+		assert_int_equal(e[i].times, i < 10 ? 1 : 0);
+}
+
+static void test_a_put_through_this_daemon_ends_the_wait_for_its_version(void **state)
+{
+	struct fakebao *nodes = *state;
+	uint64_t begin;
+	struct ended e;
+
+	elect(nodes, 1);
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], SECRET, 404, "{\"errors\":[]}");
+	get(&e, 3, 8000);
+	fakebao_pass(nodes, 2700); /* the next question is due at 4,540 ms */
+	assert_int_equal(e.times, 0);
+	all_give(nodes, "{\"data\":{\"data\":{\"x\":1},\"metadata\":{\"version\":3},\"version\":3}}");
+	begin = clock_now_ms();
+	assert_int_equal(put(nodes, NULL), CODE_NONE);
+	fakebao_until(nodes, e.times > 0);
+	assert_int_equal(e.version, 3);
+	assert_true(clock_now_ms() < begin + 1500);
+}
+
+static void test_all_who_wait_learn_at_once_what_ends_the_wait_of_one(void **state)
+{
+	static const char deleted[] =
+	    "{\"data\":{\"data\":null,\"metadata\":{\"version\":60,\"created_time\":\"2026-01-01T00:00:00Z\","
+	    "\"custom_metadata\":null,\"deletion_time\":\"2026-01-01T00:00:01Z\",\"destroyed\":false}}}";
+	static const struct {
+		int status;
+		const char *body;
+		enum code code;
+	} ends[] = { { 404, deleted, CODE_NOT_FOUND }, { 500, "{\"errors\":[\"x\"]}", CODE_UPSTREAM_ERROR } };
+	struct fakebao *nodes = *state;
+	struct ended e[WAITING];
+
+	elect(nodes, 1);
+	for (size_t k = 0; k < 2; k++) {
+		all_give(nodes, VERSION(1));
+		for (unsigned i = 0; i < WAITING; i++)
+			get(&e[i], 2 + i, 60000);
+		fakebao_pass(nodes, 300);
+		for (size_t i = 0; i < FAKEBAO_NODES; i++)
+			fakebao_answer(&nodes[i], SECRET, ends[k].status, ends[k].body);
+		for (unsigned i = 0; i < WAITING; i++) {
+			fakebao_until(nodes, e[i].times > 0);
+			assert_int_equal(e[i].code, ends[k].code);
+		}
+	}
+}
+
+static void test_a_read_that_waits_for_a_version_keeps_no_slot(void **state)
+{
+	struct fakebao *nodes = *state;
+	struct ended e[WAITING], other;
+
+	elect(nodes, 1);
+	all_give(nodes, VERSION(1));
+	for (size_t i = 0; i < FAKEBAO_NODES; i++)
+		fakebao_answer(&nodes[i], "/v1/secret/data/b", 200, VERSION(1));
+	for (unsigned i = 0; i < WAITING; i++)
+		get(&e[i], 2 + i, 8000);
+	fakebao_pass(nodes, 300);
+	get_path(&other, "b", 0, 1000);
+	fakebao_until(nodes, other.times > 0);
+	assert_int_equal(other.code, CODE_NONE);
+}
+
 /* -- the log -------------------------------------------------------------------------------------------------- */
 
 static void test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log(void **state)
@@ -494,6 +624,12 @@ int main(void)
 		    test_a_read_whose_leader_had_too_old_an_answer_ends_unavailable_while_it_is_asked_again),
 		WITH_CLUSTER(test_a_read_that_no_node_answered_ends_as_a_timeout),
 		WITH_CLUSTER(test_after_an_unknown_outcome_only_a_leader_is_believed),
+		WITH_CLUSTER(test_a_read_of_a_version_that_is_not_there_is_made_ever_more_seldom),
+		WITH_CLUSTER(test_where_no_leader_is_ever_found_it_is_made_as_seldom),
+		WITH_CLUSTER(test_reads_that_wait_for_versions_of_a_path_take_turns),
+		WITH_CLUSTER(test_a_put_through_this_daemon_ends_the_wait_for_its_version),
+		WITH_CLUSTER(test_all_who_wait_learn_at_once_what_ends_the_wait_of_one),
+		WITH_CLUSTER(test_a_read_that_waits_for_a_version_keeps_no_slot),
 		WITH_CLUSTER(test_a_read_through_a_standby_that_lags_behind_can_be_followed_in_the_log),
 	};
 
