@@ -32,6 +32,11 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.fixture(autouse=True)
+def containers():
+    process.need_mount_namespace()
+
+
 @pytest.fixture
 def pod(daemon, site):
     site.put("a", {"x": "in the pod"})

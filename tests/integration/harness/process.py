@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 BUILD = ROOT / os.environ.get("SECRETSTORE_BUILD", "build")
 
@@ -139,3 +141,9 @@ def raise_file_limit():
 
 
 UID = os.getuid()
+
+
+def need_mount_namespace():
+    """Skips the test where no mount namespace can be had, as in a chroot, whose root is no mount."""
+    if subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no mount namespace to be had here")
