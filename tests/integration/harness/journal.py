@@ -4,7 +4,6 @@ import os
 import socket
 import struct
 
-
 from . import canary, process
 
 # The daemon's own /run, and in it the socket; standard error is told to be the journal's, as systemd does.
