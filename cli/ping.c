@@ -12,6 +12,7 @@
 #define PAUSE_MIN_MS 100u  /* the pause between tries at first … */
 #define PAUSE_MAX_MS 1000u /* … and after some seconds, since it may take days */
 #define QUIET_MS 1000u     /* a wait that takes longer says what it waits for */
+#define WAITING_MAX 512    /* of what a wait has said last, enough to tell it from another reason */
 #define DENIED_MS 1000u    /* systemd gives a new socket its group a moment after the socket is there */
 
 static int ping_run(struct cli *cli, int argc, char **argv);
@@ -26,8 +27,8 @@ static const struct command command = {
 		"               status 18 (not_ready)\n"
 		"      --wait   go on trying until the timeout (-t), also while there is no\n"
 		"               socket yet; -t infinity: for as long as it takes. What it waits\n"
-		"               for is said once. A socket that is not for this user ends it:\n"
-		"               status 38 (no_access)\n"
+		"               for is said, again only if it has changed. A socket that is not\n"
+		"               for this user ends it: status 38 (no_access)\n"
 		"  -q, --quiet  say nothing; the exit status tells\n\n"
 		"Examples:\n"
 		"  secretstorectl ping -q                    # a liveness check\n"
@@ -63,23 +64,26 @@ static uint64_t ms_until(uint64_t deadline_ms)
 	return deadline_ms > now_ms ? deadline_ms - now_ms : 0;
 }
 
-/* Says what is waited for, each reason once. *said has a bit for each code that was told before. */
-static void say_waiting(const struct ss_error *error, uint64_t *said)
+/* Says what is waited for, unless that is what was said last. said: the code and text of that, or "". */
+static void say_waiting(const struct ss_error *error, char said[WAITING_MAX])
 {
-	uint64_t bit = UINT64_C(1) << (error->code & 63);
+	char now[WAITING_MAX];
 
-	if ((*said & bit) == 0)
-		(void)say_failure("ping: waiting", error);
-	*said |= bit;
+	snprintf(now, sizeof(now), "%d %s", (int)error->code, error->message);
+	if (strcmp(now, said) == 0)
+		return;
+	(void)say_failure("ping: waiting", error);
+	strcpy(said, now);
 }
 
 /* Asks until it succeeds, fails for good, or the timeout is over. Returns 0 or -1 as ping_once() does. */
 static int ping_until(struct cli *cli, bool ready, bool quiet, struct ss_ping *answer, struct ss_error *error)
 {
-	uint64_t began_ms = clock_now_ms(), now_ms, denied_at_ms = 0, said = 0;
+	uint64_t began_ms = clock_now_ms(), now_ms, denied_at_ms = 0;
 	uint64_t deadline_ms = cli->timeout_ms == DURATION_INFINITE ? CLOCK_NEVER : began_ms + cli->timeout_ms;
 	uint64_t left_ms = cli->timeout_ms, pause_ms;
 	struct timespec pause;
+	char said[WAITING_MAX] = "";
 
 	do {
 		if (ping_once(cli, ready, left_ms < TRY_MAX_MS ? (uint32_t)left_ms : TRY_MAX_MS, answer, error) ==
@@ -94,7 +98,7 @@ static int ping_until(struct cli *cli, bool ready, bool quiet, struct ss_ping *a
 		if (left_ms == 0 || (denied_at_ms != 0 ? now_ms - denied_at_ms >= DENIED_MS : !error->retryable))
 			return -1;
 		if (!quiet && now_ms - began_ms >= QUIET_MS && denied_at_ms == 0)
-			say_waiting(error, &said);
+			say_waiting(error, said);
 		pause_ms = (now_ms - began_ms) / 10;
 		if (pause_ms < PAUSE_MIN_MS)
 			pause_ms = PAUSE_MIN_MS;

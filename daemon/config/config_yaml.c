@@ -435,8 +435,8 @@ static bool is_null(const char *text)
 }
 
 /*
- * The character behind a backslash in double quotes, other than \\ and \". In a unit's name as systemd prints it, such as
- * web\x2ddb.service, it would silently become another name. '\0': there is none.
+ * The character behind a backslash in double quotes, other than \\ and \". In a unit's name as systemd prints it,
+ * such as web\x2ddb.service, it would silently become another name. '\0': there is none.
  */
 static char escapes(struct reader *r, const yaml_event_t *event)
 {
@@ -463,6 +463,11 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return beginning_error(r, line, '|');
+	if (event->end_mark.line != event->start_mark.line)
+		return yaml_error(r, line,
+		    r->brackets[r->depth - !r->in_list].character == '\0'
+			? "must stand on one line"
+			: "must stand on one line; is a bracket or a comma missing?");
 	if (escapes(r, event) != '\0')
 		return yaml_error(r, line,
 		    "holds the escape \\%c: write the character itself, \\\\ for a \\, or use single quotes",
@@ -470,11 +475,6 @@ static int yaml_take_scalar(struct reader *r, const yaml_event_t *event)
 	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_null(text) && r->has_key)
 		return yaml_error(r, line,
 		    "is a text here, not nothing; write \"\" for an empty one, or put it in quotes");
-	if (event->end_mark.line != event->start_mark.line)
-		return yaml_error(r, line,
-		    r->brackets[r->depth - !r->in_list].character == '\0'
-			? "must stand on one line"
-			: "must stand on one line; is a bracket or a comma missing?");
 	for (const char *p = text; p < end; p += utf8_sequence(p, (size_t)(end - p)))
 		if ((unsigned char)*p < 0x20 || unseen(p, end) != 0)
 			return yaml_error(r, line, "holds a control byte");

@@ -239,6 +239,28 @@ def test_ping_wait_waits_for_readiness(daemon, site, proxy):
     assert ctl(d.socket, "ping", "--ready", "--wait").returncode == 0
 
 
+def test_ping_wait_says_another_reason_of_the_same_code(daemon, site, proxy, scratch):
+    proxy.refuse()
+    site.write_secret_id("wrong-wrong-wrong")
+    d = daemon(site.settings(proxy.port), wait="socket")
+    said = scratch / "said"
+    with said.open("wb") as err:
+        waiting = process.start([process.binary("secretstorectl"), "-s", d.socket, "-t", "2m", "ping", "--ready", "--wait"],
+                                stderr=err)
+    try:
+        process.wait_until(said.read_text, process.patience(20), "the first reason is said")
+        proxy.accept()
+        d.wait_state("rejected")
+        process.wait_until(lambda: "its state is rejected" in said.read_text(), process.patience(20), "the next one is said")
+        site.write_secret_id(site.secret_id)
+        assert waiting.wait(process.patience(20)) == 0
+    finally:
+        process.end(waiting)
+    lines = said.read_text().splitlines()
+    assert all(line.startswith("secretstorectl: ping: waiting: not_ready: ") for line in lines)
+    assert all(one != another for one, another in zip(lines, lines[1:]))
+
+
 @pytest.mark.parametrize("source", ["--help", "README.md", "docs/secretstorectl.1"])
 def test_no_example_goes_on_when_the_get_fails(scratch, source):
     """A shell runs NAME=$(get) program with an empty NAME, and goes on after NAME=$(get), if the get fails."""

@@ -187,8 +187,15 @@ def test_what_is_of_another_form_is_told_which_is_wanted(text, line, says):
     ("[a]: 1\n", 1, "a setting's name must be a plain text"),
     ("openbao: {}\n---\nlisten: {}\n", 2, "a second document begins here; there can be one only"),
     ("%YAML 1.1\n---\nopenbao: {}\n", 1, "directives (%) are not taken"),
-    ("openbao: { namespace: \"a\\0b\" }\n", 1, "openbao.namespace: holds a control byte"),
-    ("openbao: { namespace: \"a\\nb\" }\n", 1, "openbao.namespace: holds a control byte"),
+    ("openbao: { namespace: \"a\\0b\" }\n", 1, "openbao.namespace: holds the escape \\0: write the character itself"),
+    ("openbao: { namespace: \"a\\nb\" }\n", 1, "openbao.namespace: holds the escape \\n: write the character itself"),
+    ("openbao: { namespace: \"a\tb\" }\n", 1, "openbao.namespace: holds a control byte"),
+    ("openbao: { namespace: \"a\\\n  b\" }\n", 1, "openbao.namespace: must stand on one line"),
+    ("allow:\n  r:\n    unit: \"web\\x2ddb.service\"\n    ops: status\n", 3,
+     "allow.r.unit: holds the escape \\x: write the character itself, \\\\ for a \\, or use single quotes"),
+    ("openbao:\n  namespace: null\n", 2,
+     "openbao.namespace: is a text here, not nothing; write \"\" for an empty one, or put it in quotes"),
+    ("openbao:\n  namespace: ~\n", 2, "openbao.namespace: is a text here, not nothing"),
     ("openbao:\n\tnamespace: x\n", 2, "a tab cannot indent: use spaces"),
     ("openbao:\n  auth: approle\n  namespace\n", 3, "is no setting: a name, a colon, a blank and a value are wanted"),
     ("openbao:\n  auth: approle\n  namespace:x\n", 3, "is no setting: a name, a colon, a blank and a value are wanted"),
@@ -206,6 +213,8 @@ def test_what_is_of_another_form_is_told_which_is_wanted(text, line, says):
     ("openbao: {}\n# \x85b: {}\n", 2, "holds U+0085, which nobody sees or YAML takes for the end of a line"),
     ("openbao: {}\n# \u2028b: {}\n", 2, "holds U+2028, which nobody sees or YAML takes for the end of a line"),
     ("openbao: {}\n# \u2029b: {}\n", 2, "holds U+2029, which nobody sees or YAML takes for the end of a line"),
+    ("openbao: {}\n# \u202eb: {}\n", 2, "holds U+202E, which nobody sees"),
+    ("openbao: {}\n# \u2066b: {}\n", 2, "holds U+2066, which nobody sees"),
 ])
 def test_what_yaml_would_take_otherwise_is_refused_and_named(text, line, says):
     assert_error_at(check(text), says, line)

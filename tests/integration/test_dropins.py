@@ -292,6 +292,23 @@ def test_a_folder_that_all_may_write_is_trusted_on_a_read_only_mount(written, sc
     assert written.rules(prefix=read_only)[2:] == ["added"]
 
 
+@pytest.mark.root
+def test_a_folder_within_a_read_only_mount_is_trusted_as_any_other(written):
+    """ProtectSystem= makes whole file systems read-only for the daemon alone; others can write them."""
+    above = written.folder.parent
+    written.folder.chmod(0o777)
+    within = ["mount --make-rprivate /", f"mount --bind {above} {above}", f"mount -o remount,bind,ro {above}",
+              f"! touch {written.folder}/x 2>/dev/null"]
+
+    def mounted(*more):
+        return ["unshare", "-m", "sh", "-c", f"{' && '.join([*within, *more])} && exec \"$@\"", "sh"]
+
+    says = f"{written.folder}: can be written by others than its owner (mode 0777)"
+    assert_refused(written.check(prefix=mounted()), says)
+    itself = mounted(f"mount --bind {written.folder} {written.folder}", f"mount -o remount,bind,ro {written.folder}")
+    assert written.rules(prefix=itself)[2:] == ["added"]
+
+
 # -- reloads ---------------------------------------------------------------------------------------------------
 
 

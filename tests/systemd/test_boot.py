@@ -15,11 +15,6 @@ def fail_to_start(service, status):
     service.lab.wait_show(UNIT, "ExecMainStatus", status)
 
 
-def quickly(service):
-    """Tries again at once, so that a test sees many tries; how many there may be is as installed."""
-    service.drop_in("quickly", "[Service]\nRestartSec=50ms\nRestartSteps=0\n")
-
-
 def tries(service, cursor, word):
     return service.log_since(cursor).count(word)
 
@@ -29,16 +24,44 @@ def test_a_directory_service_has_its_users_first(service):
 
 
 def test_a_user_who_is_not_there_yet_is_waited_for(service, site):
-    quickly(service)
     user = process.unique("late")
     service.configure(site, allow={"late": {"uid": user, "ops": "status"}})
     cursor = service.cursor()
     fail_to_start(service, TEMPFAIL)
     service.wait_log(f'allow.late.uid: there is no user "{user}"', cursor)
-    # More often than any limit that a unit has by itself.
-    service.lab.wait_show(UNIT, "NRestarts", lambda n: int(n) > 25, timeout=30)
+    service.lab.wait_show(UNIT, "NRestarts", lambda n: int(n) >= 2, timeout=30)
     service.lab.run("systemd-sysusers", "--inline", f'u {user} - "-"')
     service.wait_ready()
+
+
+def test_there_is_no_limit_of_starts(service, site):
+    """Starts that fail at once, as after crashes: more of them, and in less time, than a unit may have by default."""
+    service.configure(site)
+    service.drop_in("hurdle", "[Service]\nRestartSec=50ms\nExecStartPre=test -e /run/hurdle-is-gone\n")
+    service.lab.systemctl("start", UNIT, check=False)
+    try:
+        service.lab.wait_show(UNIT, "NRestarts", lambda n: int(n) > 25, timeout=30)
+        service.lab.write("/run/hurdle-is-gone", "")
+        service.wait_ready()
+    finally:
+        service.lab.run("rm", "-f", "/run/hurdle-is-gone")
+
+
+def test_a_caller_who_waits_does_not_have_what_is_missing_tried_on_and_on(service, site):
+    service.configure(site)
+    authority = service.lab.path(CA).read_text()
+    service.lab.path(CA).unlink()
+    service.lab.systemctl("start", SOCKET_UNIT)
+    cursor = service.cursor()
+    began = time.monotonic()
+    caller = service.lab.start_process("secretstorectl", "ping", "--ready", "--wait", "-t", "60s")
+    try:
+        process.wait_until(lambda: tries(service, cursor, f"ca_file: {CA}: No such file") >= 3, process.patience(30), "a third try")
+        assert time.monotonic() - began > 9  # the pauses before it
+        service.lab.write(CA, authority)
+        assert caller.wait(process.patience(30)) == 0
+    finally:
+        process.end(caller)
 
 
 def test_a_file_that_is_not_there_yet_is_waited_for_and_so_are_callers(service, site):

@@ -68,7 +68,7 @@ def test_a_group_of_its_own_stays_the_sockets(service, site):
 
 def test_callers_of_another_group_cannot_connect(service, site):
     start_socket(service, site)
-    assert service.ctl("ping", user="daemon", check=False).returncode == 30
+    assert service.ctl("ping", user="daemon", check=False).returncode == 38
     assert service.ctl("ping", user="daemon", properties=AS_CALLER).returncode == 0
 
 

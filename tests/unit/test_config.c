@@ -396,7 +396,10 @@ static void test_the_role_id_of_the_file_is_taken_as_it_stands(void **state)
 		{ "0123", "0123" },
 		{ "1_000", "1_000" },
 		{ "true", "true" },
-		{ "~", "~" },
+		{ "\"~\"", "~" },
+		{ "'null'", "null" },
+		{ "a~", "a~" },
+		{ "nullable", "nullable" },
 		{ "2026-11-30", "2026-11-30" },
 		{ "1e3", "1e3" },
 	};

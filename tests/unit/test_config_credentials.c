@@ -98,6 +98,7 @@ static void test_values(void **state)
 		{ "unit", "[]", "must not be empty" },
 		{ "unit", "\"\"", "is empty" },
 		{ "unit", "web", "matches nothing" },
+		{ "unit", "\"web\\x2ddb.service\"", "the escape \\x" },
 		{ "unit", "[a.service, b/c.service]", "item 2" },
 		{ "unit", "{ a: 1 }", "must be a unit, or a list of them" },
 		{ "unit", "[a.service, [b.service]]", "item 2: must be a unit, or a list of them" },
@@ -117,10 +118,14 @@ static void test_values(void **state)
 		{ "path", "../b", "must be a path" },
 		{ "path", "a/*", "no *" },
 		{ "path", "a/", "must be a path" },
-		{ "path", "\"a\\nb\"", "control byte" },
+		{ "path", "\"a\tb\"", "control byte" },
+		{ "path", "\"a\\nb\"", "the escape \\n" },
+		{ "path", "null", "not nothing" },
 		{ "path", "[a]", "must be a text, not a list" },
 		{ "field", "\"\"", "must not be empty" },
-		{ "field", "\"a\\tb\"", "control byte" },
+		{ "field", "\"a\tb\"", "control byte" },
+		{ "field", "\"a\\tb\"", "the escape \\t" },
+		{ "field", "~", "not nothing" },
 		{ "field", "[a]", "must be a text, not a list" },
 		{ "field", "{ a: b }", "must be a text, not a group" },
 	};
@@ -150,7 +155,7 @@ static void test_values(void **state)
 static void test_values_that_look_like_something_else_are_texts(void **state)
 {
 	struct config *c = fixture_accepted(
-	    "credential: { a: { unit: a.service, id: true, mount: 5, path: 0x10, field: null } }");
+	    "credential: { a: { unit: a.service, id: true, mount: 5, path: 0x10, field: 'null' } }");
 
 	(void)state;
 	assert_string_equal(c->credentials.rule[0].ids[0], "true");

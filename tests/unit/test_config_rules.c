@@ -131,7 +131,10 @@ static void test_units_are_read(void **state)
 	config_free(c);
 }
 
-/* systemd writes a "-" of a path as \x2d in a unit's name. All these ways to write it are the same. */
+/*
+ * systemd writes a "-" of a path as \x2d in a unit's name. All these ways to write it are the same. In double
+ * quotes YAML would make a "-" of it, and the rule one for another unit.
+ */
 static void test_a_backslash_in_a_unit_is_a_backslash(void **state)
 {
 	static const char *const written[] = { "a\\x2db.service", "'a\\x2db.service'", "\"a\\\\x2db.service\"" };
@@ -146,6 +149,8 @@ static void test_a_backslash_in_a_unit_is_a_backslash(void **state)
 		assert_string_equal(c->rules.rule[0].units[0], "a\\x2db.service");
 		config_free(c);
 	}
+	refuses("allow:\n  a:\n    unit: \"web\\x2ddb.service\"\n    ops: status\n", "5: allow.a.unit: ",
+	    "holds the escape \\x: write the character itself, \\\\ for a \\, or use single quotes");
 }
 
 static void test_units_must_be_able_to_match(void **state)

@@ -165,8 +165,10 @@ static void test_an_error_names_no_neighbour(void **state)
 {
 	static const struct fixture_bad bad[] = {
 		{ "allow: { a: { uid: 0, ops: status }, b: { [x]: 1 } }", "3: allow.b: a setting's name", "" },
-		{ "allow: { a: { uid: 0, ops: status }, b: { \"x\\0\": 1 } }", "3: allow.b: holds a control byte",
+		{ "allow: { a: { uid: 0, ops: status }, b: { \"x\t\": 1 } }", "3: allow.b: holds a control byte",
 		    "" },
+		{ "allow: { a: { uid: 0, ops: status }, b: { \"x\\0\": 1 } }",
+		    "3: allow.b: holds the escape \\0:", "" },
 		{ "allow: { a: { uid: 0, ops: status }, b: { *x : 1 } }", "3: allow.b: a text that begins with *",
 		    "" },
 		{ "allow:\n  a: { uid: 0, ops: status }\n  *b : {}\n", "5: allow: a text that begins with *", "" },

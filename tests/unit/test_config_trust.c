@@ -156,6 +156,43 @@ static void test_a_link_to_nowhere_is_an_error(void **state)
 	fixture_refuses_file(fixture_dropin("a.yaml"), ": ");
 }
 
+static bool by_others(const struct error *error)
+{
+	return strstr(error->text, "can be written by others than its owner (mode 0777)") != NULL;
+}
+
+/*
+ * The folder for drop-ins, of mode 0777, is within a mount that is read-only, and then a mount of its own. A
+ * child process loads it in a mount namespace of its own. Its exit status is 0 if it was refused and then taken,
+ * 1 if not, 77 if there can be no such mounts.
+ */
+static int load_within_read_only_mount(void)
+{
+	struct error error = { .text = "" };
+	const char *folder = fixture_dropins();
+	char above[96];
+	struct config *c;
+
+	snprintf(above, sizeof(above), "%.*s", (int)(strrchr(folder, '/') - folder), folder);
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", above, "tmpfs", 0, "mode=0755") != 0)
+		return 77;
+	fixture_write_good("");
+	if (mkdir(folder, 0755) != 0)
+		return 77;
+	fixture_write_dropin("a.yaml", RULE("a"));
+	if (chmod(folder, 0777) != 0 || mount(NULL, above, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
+		return 77;
+	if (config_load(fixture_file(), &error) != NULL || !by_others(&error))
+		return 1;
+	if (mount(folder, folder, NULL, MS_BIND, NULL) != 0)
+		return 77;
+	c = config_load(fixture_file(), &error);
+	if (c == NULL)
+		fprintf(stderr, "%s\n", error.text);
+	return c != NULL && c->rules.nrules == 1 ? 0 : 1;
+}
+
 /*
  * A ConfigMap's folder is 0777 on a mount of its own that nobody can write. A child process loads such a folder in
  * a mount namespace of its own. Its exit status is 0 if it was taken, 1 if not, 77 if there can be no such mount.
@@ -179,24 +216,35 @@ static int load_in_read_only_folder(void)
 	return c != NULL && c->rules.nrules == 1 ? 0 : 1;
 }
 
-static void test_a_folder_on_a_read_only_mount_may_have_any_mode(void **state)
+static void succeeds_in_child(int (*load)(void))
 {
 	int status;
 	pid_t pid;
 
-	(void)state;
 	skip_unless_root();
 	fixture_write_good("");
 	assert_int_equal(mkdir(fixture_dropins(), 0755), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(load_in_read_only_folder());
+		_exit(load());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
 		skip();
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_a_folder_on_a_read_only_mount_may_have_any_mode(void **state)
+{
+	(void)state;
+	succeeds_in_child(load_in_read_only_folder);
+}
+
+static void test_a_folder_within_a_read_only_mount_may_not(void **state)
+{
+	(void)state;
+	succeeds_in_child(load_within_read_only_mount);
 }
 
 /* Loads the file as a running daemon does. Sets *ret_again_ms as config_load_again() does. */
@@ -396,6 +444,7 @@ int main(void)
 		TEST(test_links_are_followed_and_their_targets_count),
 		TEST(test_a_link_to_nowhere_is_an_error),
 		TEST(test_a_folder_on_a_read_only_mount_may_have_any_mode),
+		TEST(test_a_folder_within_a_read_only_mount_may_not),
 		TEST(test_a_file_that_was_changed_just_now_is_not_trusted),
 		TEST(test_a_wrong_file_that_was_changed_just_now_is_not_judged),
 		TEST(test_a_fresh_file_that_others_can_write_is_wrong_at_once),

@@ -109,8 +109,8 @@ static void test_in_quotes_these_are_texts(void **state)
 static void test_within_a_text_these_are_texts(void **state)
 {
 	static const char *const texts[] = { "a*", "a/*/b", "a&b", "a!", "a@b", "a`b", "a%b", "a|b", "a>b", "a#b",
-		"a:b", "::a", "-a", "?a", ":a", "a - b", "a ? b", "~", "null", "2026-11-30", ".inf", "=", "<<",
-		"a\\nb", "a'b", "a\"b" };
+		"a:b", "::a", "-a", "?a", ":a", "a - b", "a ? b", "a~", "~a", "nullable", "2026-11-30", ".inf",
+		"=", "<<", "a\\nb", "a'b", "a\"b" };
 	char text[200];
 
 	(void)state;
@@ -307,6 +307,27 @@ static void test_bytes_that_no_text_file_has_are_refused(void **state)
 	REFUSES_BYTES(FIXTURE_GOOD "kubernetes: { role: \"a\xef\xbb\xbf\" }\n", "3: holds U+FEFF" UNSEEN);
 }
 
+/* With these characters a line looks otherwise than it is read, such as a comment like a rule. */
+static void test_characters_that_reverse_a_line_are_refused(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	REFUSES_BYTES(FIXTURE_GOOD "# \xe2\x80\xaa\n", "3: holds U+202A" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "# \xe2\x80\xab\n", "3: holds U+202B" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "# \xe2\x80\xac\n", "3: holds U+202C" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "# \xe2\x80\xad\n", "3: holds U+202D" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "allow:\n  # \xe2\x80\xae}\n", "4: holds U+202E" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "kubernetes: { role: \"a\xe2\x81\xa6z\" }\n", "3: holds U+2066" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "kubernetes: { role: a\xe2\x81\xa7z }\n", "3: holds U+2067" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "kubernetes: { \xe2\x81\xa8role: a }\n", "3: holds U+2068" UNSEEN);
+	REFUSES_BYTES(FIXTURE_GOOD "# \xe2\x81\xa9\n", "3: holds U+2069" UNSEEN);
+	/* U+2027, U+202F, U+2065 and U+206A are beside them. */
+	c = fixture_accepted("kubernetes: { role: \xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa }");
+	assert_string_equal(c->kubernetes.role, "\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa");
+	config_free(c);
+}
+
 static void test_a_file_that_is_not_utf8_is_refused(void **state)
 {
 	(void)state;
@@ -345,10 +366,11 @@ static void test_a_byte_order_mark_at_the_start_is_skipped(void **state)
 	    0);
 }
 
-static void test_control_bytes_by_escapes_are_refused(void **state)
+static void test_escapes_are_refused(void **state)
 {
 	static const char *const escapes[] = { "\\0", "\\x00", "\\u0000", "\\n", "\\r", "\\t", "\\a", "\\e",
-		"\\x1f", "\\x7f", "\\u000a" };
+		"\\x1f", "\\x7f", "\\u000a", "\\x2d", "\\u002d", "\\U0000002d", "\\/", "\\_", "\\N", "\\L", "\\P",
+		"\\ ", "\\\\\\x2d", "\\\"\\x2d" };
 	static const struct {
 		const char *before, *start;
 	} places[] = {
@@ -358,32 +380,82 @@ static void test_control_bytes_by_escapes_are_refused(void **state)
 		{ "limits: { connections: ", "3: limits.connections: " },
 		{ "log: { level: ", "3: log.level: " },
 	};
-	char text[200];
+	char text[200], wanted[100];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(escapes); i++) {
+		const char *escape = strlen(escapes[i]) > 5 && escapes[i][2] == '\\' ? escapes[i] + 2 : escapes[i];
+
+		snprintf(wanted, sizeof(wanted),
+		    "holds the escape \\%c: write the character itself, \\\\ for a \\, or use single quotes",
+		    escape[1]);
 		for (size_t p = 0; p < COUNT(places); p++) {
 			snprintf(text, sizeof(text), "%s\"/5%s\" }", places[p].before, escapes[i]);
-			refuses(text, places[p].start, p == 1 ? "" : "holds a control byte");
+			refuses(text, places[p].start, p == 1 ? "" : wanted);
 		}
 		snprintf(text, sizeof(text), "allow: { a: { uid: 0, ops: write, paths: [\"*\", \"a%s\"] } }",
 		    escapes[i]);
-		refuses(text, "3: allow.a.paths: item 2: ", "holds a control byte");
+		refuses(text, "3: allow.a.paths: item 2: ", wanted);
 		snprintf(text, sizeof(text), "allow: { a: { uid: \"root%s\", ops: status } }", escapes[i]);
-		refuses(text, "3: allow.a.uid: ", "");
+		refuses(text, "3: allow.a.uid: ", wanted);
 		snprintf(text, sizeof(text), "allow: { a: { uid: [0, \"0%s\"], ops: status } }", escapes[i]);
-		refuses(text, "3: allow.a.uid: item 2: ", "");
+		refuses(text, "3: allow.a.uid: item 2: ", wanted);
 		snprintf(text, sizeof(text), "allow: { a: { uid: 0, ops: \"status%s\" } }", escapes[i]);
-		refuses(text, "3: allow.a.ops: ", "");
-		snprintf(text, sizeof(text), "allow: { a: { unit: \"a.service%s\", ops: status } }", escapes[i]);
-		refuses(text, "3: allow.a.unit: ", "");
+		refuses(text, "3: allow.a.ops: ", wanted);
+		snprintf(text, sizeof(text), "allow: { a: { unit: \"web%sdb.service\", ops: status } }",
+		    escapes[i]);
+		refuses(text, "3: allow.a.unit: ", wanted);
 		snprintf(text, sizeof(text),
 		    "credential: { a: { unit: a.service, id: a, mount: a, path: a, field: \"a%s\" } }",
 		    escapes[i]);
-		refuses(text, "3: credential.a.field: ", "holds a control byte");
+		refuses(text, "3: credential.a.field: ", wanted);
 		snprintf(text, sizeof(text),
 		    "credential: { a: { unit: a.service, id: \"a%s\", mount: a, path: a } }", escapes[i]);
-		refuses(text, "3: credential.a.id: ", "");
+		refuses(text, "3: credential.a.id: ", wanted);
+	}
+}
+
+/* A tab is the only control character that can stand in the file itself. */
+static void test_a_tab_in_a_text_is_refused(void **state)
+{
+	static const struct fixture_bad bad[] = {
+		{ "kubernetes: { role: \"a\tb\" }", "3: kubernetes.role: ", "holds a control byte" },
+		{ "kubernetes: { role: 'a\tb' }", "3: kubernetes.role: ", "holds a control byte" },
+		{ "kubernetes:\n  role: a\tb\n", "4: kubernetes.role: ", "holds a control byte" },
+		{ "allow: { a: { uid: 0, ops: write, paths: [\"*\", \"a\t\"] } }",
+		    "3: allow.a.paths: item 2: ", "holds a control byte" },
+		{ "allow: { a: { unit: \"a.service\t\", ops: status } }",
+		    "3: allow.a.unit: ", "holds a control byte" },
+	};
+
+	(void)state;
+	fixture_refuses_each(bad, COUNT(bad));
+}
+
+/* To other readers of YAML these are no value at all. */
+static void test_null_is_refused(void **state)
+{
+	static const char *const written[] = { "null", "Null", "NULL", "nuLL", "~", "null # web", "~ #web" };
+	static const struct {
+		const char *before, *start;
+	} places[] = {
+		{ "kubernetes:\n  role: ", "4: kubernetes.role: " },
+		{ "limits:\n  connections: ", "4: limits.connections: " },
+		{ "limits: ", "3: limits: " },
+		{ "allow: ", "3: allow: " },
+		{ "allow:\n  a: ", "4: allow.a: " },
+		{ "allow:\n  a:\n    unit:\n    - a.service\n    - ", "7: allow.a.unit: item 2: " },
+		{ "credential:\n  a:\n    unit: ", "5: credential.a.unit: " },
+	};
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(written); i++) {
+		for (size_t p = 0; p < COUNT(places); p++) {
+			snprintf(text, sizeof(text), "%s%s\n", places[p].before, written[i]);
+			refuses(text, places[p].start,
+			    "not nothing; write \"\" for an empty one, or put it in quotes");
+		}
 	}
 }
 
@@ -563,7 +635,7 @@ static void test_a_number_is_what_its_setting_reads(void **state)
 {
 	static const char *const bad[] = { "0x10", "0x100000001", "0o10", "0b1", "10L", "10LL", "1e3", "12e3",
 		"1.5", "5.0", "10s", "64K", "-0x1", "-5", "+", "+5", "1_000", ".5", ".", "5.", ".inf", "1:30",
-		"\" 5\"", "\"5 \"", "5 6", "99999999999999999999", "one", "~", "null" };
+		"\" 5\"", "\"5 \"", "5 6", "99999999999999999999", "one", "\"~\"", "'null'" };
 	static const struct {
 		const char *written;
 		uint64_t count;
@@ -621,9 +693,12 @@ int main(void)
 		TEST(test_there_is_one_document),
 		TEST(test_there_are_no_directives),
 		TEST(test_bytes_that_no_text_file_has_are_refused),
+		TEST(test_characters_that_reverse_a_line_are_refused),
 		TEST(test_a_file_that_is_not_utf8_is_refused),
 		TEST(test_a_byte_order_mark_at_the_start_is_skipped),
-		TEST(test_control_bytes_by_escapes_are_refused),
+		TEST(test_escapes_are_refused),
+		TEST(test_a_tab_in_a_text_is_refused),
+		TEST(test_null_is_refused),
 		TEST(test_what_becomes_a_comment_in_a_value_is_warned_of),
 		TEST(test_each_comment_in_a_value_is_warned_of),
 		TEST(test_a_warning_does_not_quote_a_credential),

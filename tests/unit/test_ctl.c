@@ -37,6 +37,9 @@ static atomic_bool ready;
 /* The user that the program runs as; 0: the one that runs the test. */
 static uid_t run_as;
 
+/* The process of the run under way, or 0. */
+static atomic_int running;
+
 /* How a run ended. */
 static struct {
 	int status;
@@ -169,7 +172,9 @@ static void run_to(int out, const char *input, size_t input_len, const char *con
 		execv(program, (char **)(uintptr_t)argv);
 		_exit(127);
 	}
+	running = child;
 	assert_int_equal(waitpid(child, &ran.status, 0), child);
+	running = 0;
 	assert_true(WIFEXITED(ran.status));
 	ran.status = WEXITSTATUS(ran.status);
 	close(in);
@@ -497,10 +502,25 @@ static void test_no_permission_on_the_socket_is_no_access_and_ends_a_wait(void *
 	assert_int_equal(chmod(fake.path, 0600), 0);
 }
 
+/* The program sleeps nowhere before its first try, if that is denied, but in the pause after it. */
+static bool pauses(void)
+{
+	char path[40], text[80] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)running);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 && strstr(text, "(secretstorectl) S ") != NULL;
+}
+
 static void *permit(void *arg)
 {
 	(void)arg;
-	usleep(300000);
+	for (unsigned i = 0; i < 20000 && !pauses(); i++)
+		usleep(1000);
 	(void)chmod(fake.path, 0666);
 	(void)chmod(fake.directory, 0755);
 	return NULL;
@@ -561,7 +581,8 @@ static void test_ping_wait_waits_until_the_timeout(void **state)
 static void *get_ready(void *arg)
 {
 	(void)arg;
-	usleep(300000);
+	while (fake.frames < 2)
+		usleep(1000);
 	ready = true;
 	return NULL;
 }

@@ -22,7 +22,7 @@ def merged(base, changes):
 
 
 def _quoted(text):
-    return json.dumps(str(text), ensure_ascii=False)  # YAML knows all escapes that this writes
+    return json.dumps(str(text), ensure_ascii=False)  # the daemon takes those of \\ and "; the others it refuses
 
 
 def _value(value):
