@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from harness import process
+from harness import canary, process
 from harness.bao import DevServer, RaftServer, tls_settings
 from harness.certificates import Authority
 from harness.site import Site
