@@ -29,7 +29,7 @@ enum lease_failure {
 	LEASE_FAILED,      /* OpenBao answers, the login fails: full-jitter back-off, 1…60 s */
 	LEASE_CREDENTIAL,  /* no usable credential here: the same back-off, or until lease_credential_changed */
 	LEASE_REFUSED,     /* 400 invalid role or secret id: 16…24 min, or until lease_credential_changed */
-	LEASE_DOUBTED,     /* the same from a node that may lag behind: 3…6 s, then it is taken for REFUSED */
+	LEASE_DOUBTED,     /* the same from a node that may lag behind: 3…6 s; if it comes again, as REFUSED */
 	LEASE_DENIED /* 403: a lockout if a refusal came within 15 min and no login worked since; else as FAILED */
 };
 
