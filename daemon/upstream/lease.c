@@ -130,11 +130,10 @@ static uint64_t after_three(const struct lease *lease, uint64_t now, uint64_t du
 	return is_refused_lately(lease, 2, now) ? max_ms(due, lease->refusals.at[2] + REFUSED_WINDOW) : due;
 }
 
-void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials)
+void lease_start(struct lease *lease, uint64_t now)
 {
-	lease->refusals = *before;
-	if (!same_credentials && !before->locked_out)
-		lease->refusals.not_before = 0;
+	if (lease->state == LEASE_STARTING)
+		plan_login(lease, now, now);
 }
 
 /* Forgets what a clock of another boot has told. */
@@ -144,14 +143,15 @@ static void check_remembered(struct lease *lease, uint64_t now)
 		memset(&lease->refusals, 0, sizeof(lease->refusals));
 }
 
-void lease_start(struct lease *lease, uint64_t now)
+void lease_remember(struct lease *lease, uint64_t now, const struct lease_refusals *before, bool same_credentials)
 {
-	if (lease->state != LEASE_STARTING)
-		return;
+	lease->refusals = *before;
+	if (!same_credentials && !before->locked_out)
+		lease->refusals.not_before = 0;
 	check_remembered(lease, now);
 	lease->refusals.not_before = after_three(lease, now, lease->refusals.not_before);
 	lease->watching = lease->refusals.not_before > now && !lease->refusals.locked_out;
-	plan_login(lease, now, now);
+	plan_login(lease, now, lease->login_due);
 }
 
 static void take_lease(struct lease *lease, uint64_t since, uint64_t lease_ms)

@@ -73,14 +73,15 @@ struct lease {
 void lease_init(struct lease *lease, uint64_t (*random)(void *, uint64_t, uint64_t),
     void (*changed)(void *, enum lease_state, enum lease_state), void *arg);
 
-/*
- * Takes over what was refused before, by the clock of this machine. same_credentials: those that will be used now
- * are those that were refused last; else they are other ones of the same role. To be called before lease_start.
- */
-void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials);
-
-/* Makes the first login due now, or when what is remembered allows it. */
+/* Makes the first login due now. */
 void lease_start(struct lease *lease, uint64_t now);
+
+/*
+ * Takes over what was refused before, by the clock of this machine, and puts off the planned login if it must be.
+ * same_credentials: those that will be used now are those that were refused last; else they are other ones of the
+ * same role. To be called after lease_start, while no login is under way and before any was refused or has worked.
+ */
+void lease_remember(struct lease *lease, uint64_t now, const struct lease_refusals *before, bool same_credentials);
 
 /*
  * Gives what is to be done now. That counts as under way until its result is told by the functions below. A token

@@ -479,8 +479,8 @@ static struct lease remembering(const struct lease *before, bool same, uint64_t 
 {
 	struct lease l = lease_helper_fresh(LOWEST);
 
-	lease_remember(&l, &before->refusals, same);
 	lease_start(&l, now);
+	lease_remember(&l, now, &before->refusals, same);
 	return l;
 }
 
@@ -498,6 +498,25 @@ static void test_what_was_refused_is_not_tried_again_after_a_reload(void **state
 	now = START + MINUTE;
 	l = remembering(&before, true, now);
 	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_what_was_refused_counts_also_when_the_credentials_could_not_be_read_at_first(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	struct lease l = failed(LOWEST, LEASE_CREDENTIAL);
+	uint64_t now = START + SECOND;
+
+	(void)state;
+	assert_true(lease_next(&l) == now);
+	lease_remember(&l, now, &before.refusals, true);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 16 * MINUTE);
+	l = failed(LOWEST, LEASE_CREDENTIAL);
+	now = START + SECOND;
+	lease_remember(&l, now, &before.refusals, false);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
 }
 
@@ -716,6 +735,8 @@ int main(void)
 		cmocka_unit_test(test_a_doubt_ends_when_openbao_is_away),
 		cmocka_unit_test(test_a_doubt_ends_when_the_credentials_change),
 		cmocka_unit_test(test_what_was_refused_is_not_tried_again_after_a_reload),
+		cmocka_unit_test(
+		    test_what_was_refused_counts_also_when_the_credentials_could_not_be_read_at_first),
 		cmocka_unit_test(test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most),
 		cmocka_unit_test(test_a_lockout_is_waited_for_with_any_credentials),
 		cmocka_unit_test(test_what_was_refused_long_ago_holds_nothing_up),
