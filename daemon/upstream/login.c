@@ -381,8 +381,8 @@ static enum lease_failure lease_failure_of(const struct auth_reply *reply)
 }
 
 /*
- * Tells whoever keeps it what has been refused, after a login that was refused, or that worked. What is kept may be
- * about another role, whose refusals this login did not remember.
+ * Tells whoever keeps it what has been refused, after a login that was refused, or that worked. What is kept may
+ * be about another role, whose refusals this login did not remember.
  */
 static void tell_refusals(struct login *login)
 {
@@ -534,7 +534,7 @@ static void start_renewal(struct login *login, uint64_t now)
 
 /* -- what was refused before --------------------------------------------------------------------------------- */
 
-static bool login_role(struct login *login, struct refused *ret)
+bool login_role(struct login *login, struct refused *ret)
 {
 	struct auth_identity identity;
 
@@ -560,8 +560,8 @@ static void log_remembered(struct login *login, uint64_t now)
 }
 
 /*
- * Has the lease machine remember what was refused, if it was to the role that this login is for. That is known when
- * the credentials can be read; until then no login can be refused.
+ * Has the lease machine remember what was refused, if it was to the role that this login is for. That is known
+ * when the credentials can be read; until then no login can be refused.
  */
 static void use_memory(struct login *login, uint64_t now)
 {

@@ -89,6 +89,12 @@ void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg
 void login_remember(struct login *login, const struct refused *before);
 
 /*
+ * Reads the credentials, and gives in *ret the addresses, role and credentials that this login is for, with no
+ * refusals. Not to be called while a login is under way. False: the credentials cannot be read.
+ */
+bool login_role(struct login *login, struct refused *ret);
+
+/*
  * Gives what OpenBao has refused to this login since it has worked last, what it remembers included. The
  * role is that of the latest login that was refused or has worked.
  */

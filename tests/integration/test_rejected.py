@@ -202,6 +202,27 @@ def test_what_another_openbao_refused_is_tried_at_the_right_one(daemon, site, st
     d.wait_ready(5)
 
 
+def test_a_login_of_another_role_does_not_make_a_reload_try_again_what_was_refused(daemon, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "8s", "token_max_ttl": "9s"})
+    unknown = canary.run.secret("role-id")
+
+    def logins_as(role_id):
+        requests = [e["request"]["data"] for e in site.audit.requests("auth/approle/login")]
+        return len([r for r in requests if r.get("role_id") == role_id])
+
+    d = daemon(site.settings())
+    d.configure(site.settings(approle={"role_id": unknown}))
+    hang_up(d)
+    d.wait_log("next login: login failed: .*rejected")
+    before = logins_as(site.role_id)
+    process.wait_until(lambda: logins_as(site.role_id) > before, 12, "the role that serves logs in afresh")
+    d.configure(site.settings(approle={"role_id": unknown}, openbao={"connect_timeout": "7s"}))
+    hang_up(d)
+    process.wait_until(lambda: "before the reload or restart" in d.log or logins_as(unknown) > 1,
+                       process.patience(10), "what the reload does is decided")
+    assert logins_as(unknown) == 1
+
+
 @pytest.fixture
 def manager():
     made = Manager()
