@@ -287,8 +287,9 @@ static int run_daemon(const char *config_file)
 	bool from_socket = activation_passed_any(), from_systemd = getenv("INVOCATION_ID") != NULL;
 	int status = run_started(&d, config_file);
 	/*
-	 * systemd starts the service again half a second after it has ended, as is right after a crash, and at once
-	 * where a connection waits at a socket unit. That is too often for what takes time or a person to mend.
+	 * systemd starts the service again half a second after it has ended, as is right after a crash, and at
+	 * once where a connection waits at a socket unit. That is too often for what takes time or a person to
+	 * mend.
 	 */
 	if ((from_systemd && status == EX_TEMPFAIL) || (from_socket && status == EX_CONFIG))
 		sleep(FAILED_START_PAUSE_S);

@@ -435,8 +435,8 @@ static bool is_null(const char *text)
 }
 
 /*
- * The character behind a backslash in double quotes, other than \\ and \". In a unit's name as systemd prints it, such as
- * web\x2ddb.service, it would silently become another name. '\0': there is none.
+ * The character behind a backslash in double quotes, other than \\ and \". In a unit's name as systemd prints it,
+ * such as web\x2ddb.service, it would silently become another name. '\0': there is none.
  */
 static char escapes(struct reader *r, const yaml_event_t *event)
 {

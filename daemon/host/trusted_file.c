@@ -21,8 +21,8 @@
 
 /*
  * Is it a folder that nobody can write, whatever its mode, since it is what a read-only mount holds? That of a
- * Kubernetes ConfigMap has mode 0777. A folder somewhere in a mount is none: ProtectSystem= of systemd makes whole file
- * systems read-only for the daemon alone, while others can write them.
+ * Kubernetes ConfigMap has mode 0777. A folder somewhere in a mount is none: ProtectSystem= of systemd makes whole
+ * file systems read-only for the daemon alone, while others can write them.
  */
 static bool is_read_only(const char *path, const struct stat *st)
 {
