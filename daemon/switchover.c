@@ -91,12 +91,12 @@ static void label_logins(struct switchover *switchover)
 	}
 }
 
-/* Replaces *refused by what this backend was refused, if that was later. */
-static void take_later(struct refused *refused, const struct backend_entry *entry)
+/* Replaces *refused by what this backend was refused, if that was later and to this role; NULL: to any role. */
+static void take_later(struct refused *refused, const struct backend_entry *entry, const struct refused *role)
 {
 	struct refused of_entry;
 	login_refused(backend_login(entry->backend), &of_entry);
-	if (of_entry.times.at[0] > refused->times.at[0])
+	if (of_entry.times.at[0] > refused->times.at[0] && (role == NULL || refused_same_role(role, &of_entry)))
 		*refused = of_entry;
 }
 
@@ -105,7 +105,7 @@ static void switchover_on_retired(void *arg)
 	struct backend_entry *entry = arg;
 	struct switchover *switchover = entry->switchover;
 	DL_DELETE(switchover->retired, entry);
-	take_later(&switchover->refused, entry);
+	take_later(&switchover->refused, entry, NULL);
 	backend_entry_free(entry);
 	pause_cache(switchover);
 	label_logins(switchover);
@@ -151,21 +151,33 @@ static bool must_wait(const struct switchover *switchover, const struct backend_
 	return false;
 }
 
+/* Tells whether the current backend has logged in since this was refused, with the role that it was refused to. */
+static bool has_worked_since(const struct switchover *switchover, const struct refused *refused)
+{
+	const struct login *login = backend_login(switchover->current->backend);
+	struct login_status status;
+	struct refused of_current;
+	login_status(login, &status);
+	login_refused(login, &of_current);
+	return status.logged_in_ms >= refused->times.at[0] && refused_same_role(&of_current, refused);
+}
+
 /*
  * The role and its credentials may be the same as in a configuration before, and OpenBao counts what it refuses,
- * until a login works.
+ * until a login works. While the credentials cannot be read, the role that was refused last is taken for this one.
  */
 static void pass_on_refused(const struct switchover *switchover, struct backend_entry *to)
 {
 	const struct backend_entry *entry;
-	struct refused refused = switchover->refused;
-	struct login_status status;
-	login_status(backend_login(switchover->current->backend), &status);
-	take_later(&refused, switchover->current);
+	struct refused refused = switchover->refused, role_read;
+	const struct refused *role = login_role(backend_login(to->backend), &role_read) ? &role_read : NULL;
+	if (role != NULL && !refused_same_role(role, &refused))
+		memset(&refused, 0, sizeof(refused));
+	take_later(&refused, switchover->current, role);
 	DL_FOREACH(switchover->retired, entry) {
-		take_later(&refused, entry);
+		take_later(&refused, entry, role);
 	}
-	if (refused.times.at[0] > status.logged_in_ms)
+	if (refused_any(&refused) && !has_worked_since(switchover, &refused))
 		login_remember(backend_login(to->backend), &refused);
 }
 

@@ -32,6 +32,7 @@
 /* A standby that lags behind has caught up by then. */
 #define DOUBT_LOW (3 * SECOND)
 #define DOUBT_HIGH (6 * SECOND)
+#define DOUBT_KEPT MINUTE /* a refusal in doubt confirms one that came no longer ago */
 
 const char *lease_state_name(enum lease_state state)
 {
@@ -129,11 +130,10 @@ static uint64_t after_three(const struct lease *lease, uint64_t now, uint64_t du
 	return is_refused_lately(lease, 2, now) ? max_ms(due, lease->refusals.at[2] + REFUSED_WINDOW) : due;
 }
 
-void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials)
+void lease_start(struct lease *lease, uint64_t now)
 {
-	lease->refusals = *before;
-	if (!same_credentials && !before->locked_out)
-		lease->refusals.not_before = 0;
+	if (lease->state == LEASE_STARTING)
+		plan_login(lease, now, now);
 }
 
 /* Forgets what a clock of another boot has told. */
@@ -143,14 +143,15 @@ static void check_remembered(struct lease *lease, uint64_t now)
 		memset(&lease->refusals, 0, sizeof(lease->refusals));
 }
 
-void lease_start(struct lease *lease, uint64_t now)
+void lease_remember(struct lease *lease, uint64_t now, const struct lease_refusals *before, bool same_credentials)
 {
-	if (lease->state != LEASE_STARTING)
-		return;
+	lease->refusals = *before;
+	if (!same_credentials && !before->locked_out)
+		lease->refusals.not_before = 0;
 	check_remembered(lease, now);
 	lease->refusals.not_before = after_three(lease, now, lease->refusals.not_before);
 	lease->watching = lease->refusals.not_before > now && !lease->refusals.locked_out;
-	plan_login(lease, now, now);
+	plan_login(lease, now, lease->login_due);
 }
 
 static void take_lease(struct lease *lease, uint64_t since, uint64_t lease_ms)
@@ -234,17 +235,22 @@ static void wait_refused(struct lease *lease, uint64_t now)
 
 /*
  * A node that lags behind refuses a role or SecretID that is new. If there is no leader to ask, a refusal is final
- * when it comes again after some seconds. OpenBao may count both.
+ * when it comes again after some seconds. OpenBao may count both. After three of them not_before must hold back
+ * the next login, since a renewal may make that login needless and a later event plan another one.
  */
 static void wait_doubted(struct lease *lease, uint64_t now)
 {
-	if (lease->doubted_at != 0 && now >= lease->doubted_at + DOUBT_LOW) {
+	bool doubted = lease->doubted_at != 0 && now < lease->doubted_at + DOUBT_KEPT;
+	uint64_t due = now + lease->random(lease->arg, DOUBT_LOW, DOUBT_HIGH);
+
+	if (doubted && now >= lease->doubted_at + DOUBT_LOW) {
 		wait_refused(lease, now);
 		return;
 	}
-	if (lease->doubted_at == 0)
+	if (!doubted)
 		lease->doubted_at = max_ms(now, 1);
-	lease->login_due = after_three(lease, now, now + lease->random(lease->arg, DOUBT_LOW, DOUBT_HIGH));
+	lease->refusals.not_before = after_three(lease, now, 0);
+	lease->login_due = max_ms(due, lease->refusals.not_before);
 	set_state(lease, LEASE_RELOGIN_WAIT);
 }
 
@@ -264,6 +270,7 @@ void lease_login_failed(struct lease *lease, uint64_t now, enum lease_failure fa
 	lease->login_under_way = false;
 	switch (failure) {
 	case LEASE_UNREACHABLE:
+		lease->doubted_at = 0;
 		lease->awaiting_recovery = true;
 		set_state(lease, LEASE_RELOGIN_WAIT);
 		return;
@@ -345,6 +352,7 @@ static void settle_renewed(struct lease *lease)
 	if (lease->login_under_way)
 		return;
 	lease->login_due = CLOCK_NEVER;
+	lease->doubted_at = 0;
 	lease->awaiting_recovery = false;
 	set_state(lease, LEASE_SERVING);
 }

@@ -29,7 +29,7 @@ enum lease_failure {
 	LEASE_FAILED,      /* OpenBao answers, the login fails: full-jitter back-off, 1…60 s */
 	LEASE_CREDENTIAL,  /* no usable credential here: the same back-off, or until lease_credential_changed */
 	LEASE_REFUSED,     /* 400 invalid role or secret id: 16…24 min, or until lease_credential_changed */
-	LEASE_DOUBTED,     /* the same from a node that may lag behind: 3…6 s, then it is taken for REFUSED */
+	LEASE_DOUBTED,     /* the same from a node that may lag behind: 3…6 s; if it comes again, as REFUSED */
 	LEASE_DENIED /* 403: a lockout if a refusal came within 15 min and no login worked since; else as FAILED */
 };
 
@@ -73,14 +73,15 @@ struct lease {
 void lease_init(struct lease *lease, uint64_t (*random)(void *, uint64_t, uint64_t),
     void (*changed)(void *, enum lease_state, enum lease_state), void *arg);
 
-/*
- * Takes over what was refused before, by the clock of this machine. same_credentials: those that will be used now
- * are those that were refused last; else they are other ones of the same role. To be called before lease_start.
- */
-void lease_remember(struct lease *lease, const struct lease_refusals *before, bool same_credentials);
-
-/* Makes the first login due now, or when what is remembered allows it. */
+/* Makes the first login due now. */
 void lease_start(struct lease *lease, uint64_t now);
+
+/*
+ * Takes over what was refused before, by the clock of this machine, and puts off the planned login if it must be.
+ * same_credentials: those that will be used now are those that were refused last; else they are other ones of the
+ * same role. To be called after lease_start, while no login is under way and before any was refused or has worked.
+ */
+void lease_remember(struct lease *lease, uint64_t now, const struct lease_refusals *before, bool same_credentials);
 
 /*
  * Gives what is to be done now. That counts as under way until its result is told by the functions below. A token

@@ -71,7 +71,7 @@ struct login {
 	void *refused_arg;
 	struct refused
 	    memory; /* what was refused to this login; login_refused() has the times from the lease machine */
-	struct refused before;                                            /* login_remember */
+	struct refused before; /* login_remember, until the credentials can be read */
 	void (*memory_changed)(void *arg, const struct refused *refused); /* login_on_refused */
 	void *memory_arg;
 	struct event change; /* runs changed */
@@ -380,17 +380,19 @@ static enum lease_failure lease_failure_of(const struct auth_reply *reply)
 	return LEASE_FAILED;
 }
 
-/* Tells whoever keeps it what has been refused, if there is or was something. */
-static void tell_refusals(struct login *login, bool was_any)
+/*
+ * Tells whoever keeps it what has been refused, after a login that was refused, or that worked. What is kept may
+ * be about another role, whose refusals this login did not remember.
+ */
+static void tell_refusals(struct login *login)
 {
 	struct auth_identity identity;
 
 	login->memory.times = login->lease.refusals;
-	if (!was_any && !refused_any(&login->memory))
-		return;
 	auth_identity(login->auth, &identity);
 	login->memory.role = identity.role;
 	login->memory.credentials = identity.credentials;
+	memset(&login->before, 0, sizeof(login->before));
 	if (login->memory_changed != NULL)
 		login->memory_changed(login->memory_arg, &login->memory);
 }
@@ -426,8 +428,6 @@ static void note_failed_login(struct login *login, uint64_t now, const struct au
 
 static void fail_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
-	bool was_any = refused_any(&login->memory);
-
 	struct token *unused = reply->client_token != NULL
 	    ? token_new(&login->tokens, reply->client_token, reply->irrevocable)
 	    : NULL;
@@ -435,14 +435,14 @@ static void fail_login(struct login *login, uint64_t now, const struct auth_repl
 	if (unused != NULL)
 		token_release(unused);
 	lease_login_failed(&login->lease, now, lease_failure_of(reply));
-	tell_refusals(login, was_any);
+	if (login->lease.refusals.at[0] != 0)
+		tell_refusals(login);
 	note_failed_login(login, now, reply);
 }
 
 static void take_login(struct login *login, uint64_t now, const struct auth_reply *reply)
 {
 	struct token *token = token_new(&login->tokens, reply->client_token, reply->irrevocable);
-	bool was_any = refused_any(&login->memory);
 
 	if (token == NULL) {
 		fail_login(login, now, &(struct auth_reply){ .result = AUTH_FAILED, .reason = "out of memory" });
@@ -456,7 +456,7 @@ static void take_login(struct login *login, uint64_t now, const struct auth_repl
 			.reason = "the lease was over before the answer came" });
 		return;
 	}
-	tell_refusals(login, was_any);
+	tell_refusals(login);
 	login->counters->logins++;
 	login->logged_in_ms = now;
 	login->failed = AUTH_OK;
@@ -532,6 +532,56 @@ static void start_renewal(struct login *login, uint64_t now)
 		lease_renew_failed(&login->lease, now);
 }
 
+/* -- what was refused before --------------------------------------------------------------------------------- */
+
+bool login_role(struct login *login, struct refused *ret)
+{
+	struct auth_identity identity;
+
+	if (auth_identify(login->auth, &identity) < 0)
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->node, login->memory.node, sizeof(ret->node));
+	ret->role = identity.role;
+	ret->credentials = identity.credentials;
+	return true;
+}
+
+static void log_remembered(struct login *login, uint64_t now)
+{
+	const struct lease *lease = &login->lease;
+
+	login->failed = lease->refusals.locked_out ? AUTH_DENIED : AUTH_REJECTED;
+	error_set(&login->reason, "%s before the reload or restart",
+	    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
+				       : "OpenBao rejected the role id or the secret id");
+	log_error("%sno login yet: %s; next try in %s%s", login->label, login->reason.text,
+	    IN_WORDS(lease->login_due - now), lease->watching ? ", or as soon as the credentials change" : "");
+}
+
+/*
+ * Has the lease machine remember what was refused, if it was to the role that this login is for. That is known
+ * when the credentials can be read; until then no login can be refused.
+ */
+static void use_memory(struct login *login, uint64_t now)
+{
+	struct refused role;
+	bool same;
+
+	if (!refused_any(&login->before) || now < login->lease.login_due || !login_role(login, &role))
+		return;
+	if (refused_same_role(&role, &login->before)) {
+		same = digest_equal(&role.credentials, &login->before.credentials);
+		login->memory.role = role.role;
+		login->memory.credentials = login->before.credentials;
+		lease_remember(&login->lease, now, &login->before.times, same);
+		login->memory.times = login->lease.refusals;
+		if (login->lease.state == LEASE_REJECTED)
+			log_remembered(login, now);
+	}
+	memset(&login->before, 0, sizeof(login->before));
+}
+
 /* -- the machine's driver ------------------------------------------------------------------------------------ */
 
 static void on_login_change(evutil_socket_t fd, short what, void *arg)
@@ -570,6 +620,7 @@ static void login_drive(struct login *login)
 	enum lease_action action;
 	struct login_wait *w;
 
+	use_memory(login, now);
 	while ((action = lease_step(&login->lease, now)) != LEASE_NOTHING) {
 		if (action == LEASE_LOGIN) {
 			login->login_since = now;
@@ -652,39 +703,9 @@ struct login *login_new(struct event_base *base, struct api *api, struct auth *a
 	return login;
 }
 
-/* Has the lease machine remember what was refused, if it was to the role that this login is for. */
-static void use_memory(struct login *login)
-{
-	struct auth_identity identity;
-	bool same;
-
-	if (!refused_any(&login->before) || auth_identify(login->auth, &identity) < 0)
-		return;
-	login->memory.role = identity.role;
-	if (!refused_same_role(&login->memory, &login->before))
-		return;
-	same = digest_equal(&identity.credentials, &login->before.credentials);
-	login->memory.credentials = login->before.credentials;
-	lease_remember(&login->lease, &login->before.times, same);
-}
-
 void login_start(struct login *login)
 {
-	const struct lease *lease = &login->lease;
-	uint64_t now = clock_now_ms();
-
-	use_memory(login);
-	lease_start(&login->lease, now);
-	login->memory.times = lease->refusals;
-	if (lease->state == LEASE_REJECTED) {
-		login->failed = lease->refusals.locked_out ? AUTH_DENIED : AUTH_REJECTED;
-		error_set(&login->reason, "%s before the reload or restart",
-		    lease->refusals.locked_out ? "OpenBao was taken to have locked the role"
-					       : "OpenBao rejected the role id or the secret id");
-		log_error("%sno login yet: %s; next try in %s%s", login->label, login->reason.text,
-		    IN_WORDS(lease->login_due - now),
-		    lease->watching ? ", or as soon as the credentials change" : "");
-	}
+	lease_start(&login->lease, clock_now_ms());
 	login_drive(login);
 }
 
@@ -705,6 +726,10 @@ void login_remember(struct login *login, const struct refused *before)
 
 void login_refused(const struct login *login, struct refused *ret)
 {
+	if (refused_any(&login->before)) {
+		*ret = login->before;
+		return;
+	}
 	*ret = login->memory;
 	ret->times = login->lease.refusals;
 }

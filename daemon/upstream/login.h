@@ -83,15 +83,25 @@ void login_on_refusal(struct login *login, void (*refused)(void *arg), void *arg
 
 /*
  * Takes over what another login has found refused, perhaps before a restart. If it is about the role that this one
- * logs in with, it counts as if it had happened to this one. To be called before login_start.
+ * logs in with, it counts as if it had happened to this one: from its first login with readable credentials on. To
+ * be called before login_start.
  */
 void login_remember(struct login *login, const struct refused *before);
 
-/* Gives what OpenBao has refused to this login since it has worked last, what it remembers included. */
+/*
+ * Reads the credentials, and gives in *ret the addresses, role and credentials that this login is for, with no
+ * refusals. Not to be called while a login is under way. False: the credentials cannot be read.
+ */
+bool login_role(struct login *login, struct refused *ret);
+
+/*
+ * Gives what OpenBao has refused to this login since it has worked last, what it remembers included. The
+ * role is that of the latest login that was refused or has worked.
+ */
 void login_refused(const struct login *login, struct refused *ret);
 
 /*
- * changed runs, from the loop, whenever login_refused() gives something else, that it gives nothing included. It
+ * changed runs, from the loop, whenever login_refused() gives something else, and after each login that worked. It
  * must not call the login. NULL: nobody is told.
  */
 void login_on_refused(struct login *login, void (*changed)(void *arg, const struct refused *refused), void *arg);

@@ -183,17 +183,26 @@ def test_two_daemons_share_a_role(daemon, site):
     assert len(set(site.tokens())) == 2
 
 
+def wait_logged_in(d, times):
+    """Until the log, whose writer is another thread, has what came before the last of these logins."""
+    process.wait_until(lambda: d.log.count("logged in: ") >= times, process.patience(10), f"{times} logins in the log")
+
+
 def test_a_secret_id_that_every_user_may_read_is_warned_of_once_for_each_content(daemon, site):
     warning = f"warning: {site.secret_id_file}: every user of this host may read it"
     site.secret_id_file.chmod(0o644)
     d = daemon(site.settings())
+    wait_logged_in(d, 1)
     assert d.log.count(warning) == 1
     site.have_new_login(d)
+    wait_logged_in(d, 2)
     assert d.log.count(warning) == 1
     site.write_secret_id(site.new_secret_id())
     site.secret_id_file.chmod(0o604)
     d = daemon(site.settings())
+    wait_logged_in(d, 1)
     assert d.log.count(warning) == 1
     site.secret_id_file.chmod(0o640)
     d = daemon(site.settings())
+    wait_logged_in(d, 1)
     assert warning not in d.log

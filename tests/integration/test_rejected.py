@@ -170,6 +170,7 @@ def test_reloads_while_a_login_is_under_way_wait_for_its_end(daemon, site, new_p
     proxy = new_proxy(site.server.port)
     proxy.fault("delay", path="approle/login", seconds=1, times=-1)
     d = daemon(site.settings(proxy.port), wait="socket")
+    d.wait_state("logging_in")
     for n in range(7):
         d.configure(site.settings(proxy.port, openbao={"connect_timeout": f"{n + 2}s"}))
         hang_up(d)
@@ -201,6 +202,27 @@ def test_what_another_openbao_refused_is_tried_at_the_right_one(daemon, site, st
     d.wait_ready(5)
 
 
+def test_a_login_of_another_role_does_not_make_a_reload_try_again_what_was_refused(daemon, shared_server, new_site):
+    site = new_site(shared_server, role={"token_ttl": "8s", "token_max_ttl": "9s"})
+    unknown = canary.run.secret("role-id")
+
+    def logins_as(role_id):
+        requests = [e["request"]["data"] for e in site.audit.requests("auth/approle/login")]
+        return len([r for r in requests if r.get("role_id") == role_id])
+
+    d = daemon(site.settings())
+    d.configure(site.settings(approle={"role_id": unknown}))
+    hang_up(d)
+    d.wait_log("next login: login failed: .*rejected")
+    before = logins_as(site.role_id)
+    process.wait_until(lambda: logins_as(site.role_id) > before, 12, "the role that serves logs in afresh")
+    d.configure(site.settings(approle={"role_id": unknown}, openbao={"connect_timeout": "7s"}))
+    hang_up(d)
+    process.wait_until(lambda: "before the reload or restart" in d.log or logins_as(unknown) > 1,
+                       process.patience(10), "what the reload does is decided")
+    assert logins_as(unknown) == 1
+
+
 @pytest.fixture
 def manager():
     made = Manager()
@@ -221,12 +243,45 @@ def test_a_restart_does_not_try_again_what_was_refused(daemon, site, manager):
     second = daemon(site.settings(), wait="socket", env=manager.env, prefix=manager.prefix([("refused", fd)]))
     second.wait_state("rejected")
     second.wait_log("before the reload or restart; next try in")
-    time.sleep(1)
+    assert "login failed" not in second.log
     assert len(site.logins()) == 1
     site.write_secret_id(site.secret_id)
     second.wait_ready(5)
-    manager.listen()
-    assert manager.store == {}, "a login that worked is the end of it"
+    manager.wait_forgotten("refused")
+    assert len(site.logins()) == 2
+
+
+def refused_and_killed(daemon, site, manager, **approle):
+    """The descriptor that systemd has of it."""
+    site.write_secret_id(wrong())
+    first = daemon(site.settings(approle=approle), wait="socket", env=manager.env)
+    first.wait_state("rejected")
+    (fd,) = manager.wait_stored("refused")
+    first.expect_stop = False
+    first.signal(signal.SIGKILL)
+    first.process.wait()
+    return fd
+
+
+def test_a_restart_without_a_secret_id_knows_what_was_refused_once_it_is_back(daemon, site, manager):
+    fd = refused_and_killed(daemon, site, manager)
+    site.secret_id_file.unlink()
+    second = daemon(site.settings(), wait="socket", env=manager.env, prefix=manager.prefix([("refused", fd)]))
+    second.wait_state("relogin_wait")
+    site.write_secret_id(wrong())
+    second.wait_state("rejected")
+    second.wait_log("before the reload or restart; next try in")
+    assert len(site.logins()) == 1
+    site.write_secret_id(site.secret_id)
+    second.wait_ready(5)
+    manager.wait_forgotten("refused")
+
+
+def test_a_login_that_works_ends_also_what_another_role_was_refused(daemon, site, manager):
+    fd = refused_and_killed(daemon, site, manager, role_id=canary.run.secret("role-id"))
+    site.write_secret_id(site.secret_id)
+    daemon(site.settings(), env=manager.env, prefix=manager.prefix([("refused", fd)]))
+    manager.wait_forgotten("refused")
 
 
 def test_a_login_denied_without_a_rejection_is_tried_again(daemon, site):

@@ -70,6 +70,7 @@ def test_status_and_log_hold_nothing_secret(daemon, site):
     assert d.put(site.mount, "a", {"v": value}).ok
     assert d.get(site.mount, "a").data == {"v": value}
     said = json.dumps(d.status().json) + json.dumps(d.ping().json)
+    d.wait_log("logged in: ")
     for secret in (site.secret_id, site.role_id, *site.tokens(), value):
         assert secret not in said
         assert secret not in d.log

@@ -64,8 +64,9 @@ def test_a_stop_forgets_it(service, site):
 
 
 def test_a_refused_login_is_not_tried_again_by_a_restart_but_by_a_stop_and_start(service, site):
+    wrong = canary.run.secret("secret-id")
     service.configure(site)
-    service.lab.write(SECRET_ID, canary.run.secret("secret-id"), mode=0o600)
+    service.lab.write(SECRET_ID, wrong, mode=0o600)
     cursor = service.cursor()
     service.start(wait=None)
     service.wait_log("rejected the role id or the secret id; next try", cursor)
@@ -74,6 +75,12 @@ def test_a_refused_login_is_not_tried_again_by_a_restart_but_by_a_stop_and_start
     service.lab.systemctl("restart", UNIT)
     service.wait_log("before the reload or restart; next try", cursor)
     assert len(site.logins()) == 1
+    service.lab.systemctl("stop", UNIT)
+    assert service.lab.show(UNIT, "NFileDescriptorStore") == "0"
+    cursor = service.cursor()
+    service.start(wait=None)
+    service.wait_log("login failed: .*rejected the role id or the secret id; next try", cursor)
+    assert [e["request"]["data"]["secret_id"] for e in site.logins()] == [wrong, wrong]
     service.lab.systemctl("stop", UNIT)
     service.lab.write(SECRET_ID, site.secret_id, mode=0o600)
     service.start()

@@ -384,14 +384,103 @@ static void test_refusals_in_doubt_count_towards_the_three(void **state)
 	assert_true(now == START + 15 * MINUTE);
 }
 
+static void test_a_renewal_does_not_make_a_fourth_refusal_possible(void **state)
+{
+	uint64_t now, first;
+	struct lease l = renewal_failed(LEASE_DOUBTED, &now);
+
+	(void)state;
+	first = now;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	now += 2 * SECOND;
+	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_DOUBTED);
+	assert_true(l.login_due == first + 15 * MINUTE);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_renew_failed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_NOTHING);
+	assert_true(l.login_due == first + 15 * MINUTE);
+	lease_dead(&l, now);
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == first + 15 * MINUTE);
+}
+
+/* Has the machine log in now, and be refused in doubt. */
+static void refuse_in_doubt(struct lease *l, uint64_t now)
+{
+	assert_int_equal(lease_step(l, now), LEASE_LOGIN);
+	lease_login_failed(l, now, LEASE_DOUBTED);
+}
+
+static void test_a_refusal_in_doubt_confirms_one_of_the_last_minute_only(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+
+	(void)state;
+	refuse_in_doubt(&l, START + 59 * SECOND);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	l = failed(LOWEST, LEASE_DOUBTED);
+	refuse_in_doubt(&l, START + MINUTE);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+	/* That one is confirmed by the next. */
+	refuse_in_doubt(&l, START + MINUTE + 3 * SECOND);
+	assert_int_equal(l.state, LEASE_REJECTED);
+}
+
+static void test_a_doubt_ends_when_the_token_is_renewed(void **state)
+{
+	uint64_t now;
+	struct lease l = renewal_failed(LEASE_DOUBTED, &now);
+
+	(void)state;
+	/* The renewal comes before the login where little of the lease is left. */
+	l.renew_due = now + SECOND;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_RENEW);
+	lease_renew_ok(&l, now, now, 100 * SECOND, true);
+	assert_int_equal(l.state, LEASE_SERVING);
+	now += 5 * SECOND;
+	lease_dead(&l, now);
+	refuse_in_doubt(&l, now);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
+static void test_a_doubt_ends_when_openbao_is_away(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START;
+
+	(void)state;
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	lease_login_failed(&l, now, LEASE_UNREACHABLE);
+	now += 10 * SECOND;
+	lease_recovered(&l, now, 10 * SECOND);
+	refuse_in_doubt(&l, now);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
+static void test_a_doubt_ends_when_the_credentials_change(void **state)
+{
+	struct lease l = failed(LOWEST, LEASE_DOUBTED);
+	uint64_t now = START + 3 * SECOND;
+
+	(void)state;
+	lease_credential_changed(&l, now);
+	refuse_in_doubt(&l, now);
+	assert_int_equal(l.state, LEASE_RELOGIN_WAIT);
+}
+
 /* -- what was refused before a reload or a restart ---------------------------------------------------------- */
 
 static struct lease remembering(const struct lease *before, bool same, uint64_t now)
 {
 	struct lease l = lease_helper_fresh(LOWEST);
 
-	lease_remember(&l, &before->refusals, same);
 	lease_start(&l, now);
+	lease_remember(&l, now, &before->refusals, same);
 	return l;
 }
 
@@ -409,6 +498,25 @@ static void test_what_was_refused_is_not_tried_again_after_a_reload(void **state
 	now = START + MINUTE;
 	l = remembering(&before, true, now);
 	lease_credential_changed(&l, now);
+	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
+}
+
+static void test_what_was_refused_counts_also_when_the_credentials_could_not_be_read_at_first(void **state)
+{
+	struct lease before = failed(LOWEST, LEASE_REFUSED);
+	struct lease l = failed(LOWEST, LEASE_CREDENTIAL);
+	uint64_t now = START + SECOND;
+
+	(void)state;
+	assert_true(lease_next(&l) == now);
+	lease_remember(&l, now, &before.refusals, true);
+	assert_int_equal(l.state, LEASE_REJECTED);
+	assert_true(lease_watches_credentials(&l));
+	assert_int_equal(lease_helper_next(&l, &now), LEASE_LOGIN);
+	assert_true(now == START + 16 * MINUTE);
+	l = failed(LOWEST, LEASE_CREDENTIAL);
+	now = START + SECOND;
+	lease_remember(&l, now, &before.refusals, false);
 	assert_int_equal(lease_step(&l, now), LEASE_LOGIN);
 }
 
@@ -621,7 +729,14 @@ int main(void)
 		cmocka_unit_test(test_a_login_that_worked_ends_the_suspicion_of_a_lockout),
 		cmocka_unit_test(test_a_refusal_by_a_node_that_may_lag_is_believed_when_it_is_repeated),
 		cmocka_unit_test(test_refusals_in_doubt_count_towards_the_three),
+		cmocka_unit_test(test_a_renewal_does_not_make_a_fourth_refusal_possible),
+		cmocka_unit_test(test_a_refusal_in_doubt_confirms_one_of_the_last_minute_only),
+		cmocka_unit_test(test_a_doubt_ends_when_the_token_is_renewed),
+		cmocka_unit_test(test_a_doubt_ends_when_openbao_is_away),
+		cmocka_unit_test(test_a_doubt_ends_when_the_credentials_change),
 		cmocka_unit_test(test_what_was_refused_is_not_tried_again_after_a_reload),
+		cmocka_unit_test(
+		    test_what_was_refused_counts_also_when_the_credentials_could_not_be_read_at_first),
 		cmocka_unit_test(test_other_credentials_of_the_role_are_tried_at_once_but_three_times_at_most),
 		cmocka_unit_test(test_a_lockout_is_waited_for_with_any_credentials),
 		cmocka_unit_test(test_what_was_refused_long_ago_holds_nothing_up),

@@ -50,6 +50,12 @@ class Manager:
             return self.store.get(name)
         return process.wait_until(stored, process.patience(10), f"{name} is in the fd store")
 
+    def wait_forgotten(self, name):
+        def forgotten():
+            self.listen()
+            return name not in self.store
+        process.wait_until(forgotten, process.patience(10), f"{name} is not in the fd store any more")
+
     def prefix(self, fds):
         """What the daemon is started by, so that it finds these (name, descriptor) as systemd passes them on."""
         passed = " ".join(f"{n}<>/proc/{os.getpid()}/fd/{fd}" for n, (_, fd) in enumerate(fds, 3))
