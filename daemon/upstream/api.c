@@ -21,7 +21,7 @@ struct api {
 	struct http *http;
 	struct http *own;           /* http, if it is freed with the api; else NULL */
 	char *vault_namespace;      /* NULL: none */
-	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao\'s; 0: never */
+	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao's; 0: never */
 	const char *closed;         /* how operators have closed the namespace; NULL: it is open */
 	bool closed_logged;         /* and its end is to be logged */
 	uint64_t closed_logged_ms;  /* when it was logged last; 0: never */
