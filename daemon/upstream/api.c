@@ -23,7 +23,7 @@ struct api {
 	char *vault_namespace;      /* NULL: none */
 	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao's; 0: never */
 	const char *closed;         /* how operators have closed the namespace; NULL: it is open */
-	bool closed_logged;         /* and its end is to be logged */
+	const char *closed_logged;  /* how the log says that it is closed; NULL: it says that it is open */
 	uint64_t closed_logged_ms;  /* when it was logged last; 0: never */
 };
 
@@ -209,21 +209,21 @@ static void namespace_closes(struct api *api, const char *how)
 {
 	uint64_t now = clock_now_ms();
 
-	if (api->closed == how)
-		return;
 	api->closed = how;
+	if (api->closed_logged == how)
+		return;
 	if (api->closed_logged_ms != 0 && now - api->closed_logged_ms < CLOSED_LOG_MS)
 		return;
 	log_warning("the namespace is %s in OpenBao", how);
-	api->closed_logged = true;
+	api->closed_logged = how;
 	api->closed_logged_ms = now;
 }
 
 static void namespace_opens(struct api *api)
 {
-	if (api->closed_logged)
+	if (api->closed_logged != NULL)
 		log_info("the namespace is open again in OpenBao");
-	api->closed_logged = false;
+	api->closed_logged = NULL;
 	api->closed = NULL;
 }
 

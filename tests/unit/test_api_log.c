@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +20,18 @@
 #include "tests/unit/http_fixture.h"
 
 #define SECRET "/v1/the-mount/data/the-path"
+
+/* How far the daemon's clock is put forward. The timers of libevent and curl count by another one. */
+static time_t ahead_s;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, now);
+
+	if (id == CLOCK_BOOTTIME)
+		now->tv_sec += ahead_s;
+	return result;
+}
 
 static void on_answer(void *arg, const struct answer *answer)
 {
@@ -139,6 +153,40 @@ static void test_an_address_that_is_not_reached_is_told_once_with_the_reason(voi
 	close(fd);
 }
 
+static void closed_or_open(struct fakebao *f, bool closed)
+{
+	unsigned times;
+
+	fakebao_answer(f, SECRET, closed ? 503 : 200, closed ? "{\"errors\":[\"namespace is sealed\"]}" : "{}");
+	get(f, NULL, clock_now_ms() + 20000, 0, &times);
+	fakebao_until(f, times == 1);
+}
+
+static void test_a_namespace_that_stays_closed_is_told_after_a_minute(void **state)
+{
+	static const char closed[] = "warning: the namespace is sealed in OpenBao\n",
+			  opened[] = "info: the namespace is open again in OpenBao\n";
+	struct fakebao *f = *state;
+
+	closed_or_open(f, true);
+	closed_or_open(f, false);
+	for (int i = 0; i < 5; i++) {
+		closed_or_open(f, false);
+		closed_or_open(f, true);
+	}
+	assert_int_equal(fakebao_logged(f, closed), 1);
+	assert_int_equal(fakebao_logged(f, opened), 1);
+	ahead_s += 61;
+	closed_or_open(f, true);
+	assert_int_equal(fakebao_logged(f, closed), 2);
+	ahead_s += 61;
+	closed_or_open(f, true);
+	assert_int_equal(fakebao_logged(f, closed), 2);
+	closed_or_open(f, false);
+	assert_int_equal(fakebao_logged(f, opened), 2);
+	assert_int_equal(fakebao_logged(f, "\n"), 4);
+}
+
 static void test_nothing_of_it_is_logged_at_info(void **state)
 {
 	struct fakebao *f = *state;
@@ -160,6 +208,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_node_that_is_not_configured_is_not_named, fakebao_setup,
 		    fakebao_teardown),
 		cmocka_unit_test_setup_teardown(test_an_address_that_is_not_reached_is_told_once_with_the_reason,
+		    fakebao_setup, fakebao_teardown),
+		cmocka_unit_test_setup_teardown(test_a_namespace_that_stays_closed_is_told_after_a_minute,
 		    fakebao_setup, fakebao_teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_of_it_is_logged_at_info, fakebao_setup,
 		    fakebao_teardown),
