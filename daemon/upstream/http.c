@@ -703,6 +703,9 @@ void http_cancel(struct http_call *call)
 	if (call == NULL)
 		return;
 	http = call->http;
+	/* A caller who gives up before the deadline has met the same silence. */
+	if (call->state == CALL_RUNNING && clock_now_ms() - call->attempt_ms >= SILENCE_MS)
+		distrust_idle(call);
 	call_remove(call);
 	http_call_free(call);
 	start_queued(http);
