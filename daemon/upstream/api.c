@@ -234,7 +234,8 @@ static void note_namespace(struct api *api, enum api_row row, const struct http_
 
 	if (reply->outcome != HTTP_REPLY || (rows[row].flags & API_NO_NAMESPACE))
 		return;
-	if (reply->status >= 200 && reply->status <= 299 && api->closed != NULL)
+	if (reply->status >= 200 && reply->status <= 299 && !classify_is_foreign(reply, PHRASE_OTHER) &&
+	    api->closed != NULL)
 		namespace_opens(api);
 	if (reply->status != 503)
 		return;

@@ -111,7 +111,7 @@ static void set_error(struct control *control, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
-	if (classify_is_foreign(reply->status, phrase)) {
+	if (classify_is_foreign(reply, phrase)) {
 		control->foreign = true;
 		set_result(control, CONTROL_UNREACHABLE, "something in front of OpenBao answered in its place");
 		return;
@@ -147,7 +147,7 @@ static void set_error(struct control *control, const struct http_reply *reply)
 		set_result(control, CONTROL_FAILED, "OpenBao did not accept the request");
 }
 
-/* Sets *control from the reply's outcome and status. True: it is a 2xx answer, and the result is CONTROL_OK. */
+/* Sets *control from the reply's outcome and status. True: a 2xx of OpenBao's; the result is CONTROL_OK. */
 static bool take_status(const struct http_reply *reply, struct control *control)
 {
 	memset(control, 0, sizeof(*control));
@@ -157,7 +157,7 @@ static bool take_status(const struct http_reply *reply, struct control *control)
 	set_result(control, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
 		set_no_reply(control, reply->outcome);
-	else if (reply->status < 200 || reply->status > 299)
+	else if (reply->status < 200 || reply->status > 299 || classify_is_foreign(reply, PHRASE_OTHER))
 		set_error(control, reply);
 	return control->result == CONTROL_OK;
 }

@@ -130,9 +130,6 @@ static void test_login_of_odd_types_is_not_guessed_at(void **state)
 		"{\"auth\":{\"client_token\":\"s.x\",\"client_token\":\"s.y\",\"lease_duration\":6}}",
 		"{\"auth\":[]}",
 		"{\"auth\":\"s.x\"}",
-		"[]",
-		"\"s.x\"",
-		"<html>",
 		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}",
 		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}} {}",
 	};
@@ -212,8 +209,6 @@ static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 		DATA("{\"ttl\":60,\"renewable\":1}"),
 		DATA("null"),
 		"{}",
-		"[]",
-		"<html>",
 		"",
 	};
 	struct control c = read_reply(control_lookup, 200, DATA("{\"id\":\"s.x\",\"ttl\":60,\"renewable\":true}"));
@@ -242,7 +237,7 @@ static void test_revocation_only_has_a_result(void **state)
 	expect(read_reply(control_plain, 403, ERRORS("permission denied")), CONTROL_DENIED);
 	expect(read_reply(control_plain, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
 	    CONTROL_DENIED_WRAPPED);
-	expect(read_reply(control_plain, 302, ""), CONTROL_FAILED);
+	expect(read_reply(control_plain, 302, ERRORS("x")), CONTROL_FAILED);
 }
 
 static void test_unwrapping_gives_the_secret_id(void **state)
@@ -301,7 +296,7 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 404, ERRORS("no handler for route")), CONTROL_FAILED);
 	expect(read_reply(control_login, 429, ""), CONTROL_FAILED);
 	expect(read_reply(control_login, 500, ERRORS("internal error")), CONTROL_FAILED);
-	expect(read_reply(control_login, 302, ""), CONTROL_FAILED);
+	expect(read_reply(control_login, 302, ERRORS("x")), CONTROL_FAILED);
 }
 
 /* A token, or a try that counts towards a lockout, is lost by OpenBao's own word only. */
@@ -311,7 +306,7 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 		control_renew, control_lookup, control_plain, control_wrapping, control_unwrap, control_leader };
 	static const char *const pages[] = { "", "RBAC: access denied", "<html>403</html>",
 		"{\"message\":\"Forbidden\"}", "{\"errors\":[{\"code\":1010}]}" };
-	static const int statuses[] = { 400, 401, 403, 404, 405, 500 };
+	static const int statuses[] = { 301, 302, 308, 400, 401, 403, 404, 405, 500 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
@@ -322,6 +317,23 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 				assert_true(c.foreign);
 				expect(c, CONTROL_UNREACHABLE);
 			}
+		}
+	}
+}
+
+static void test_a_page_with_status_200_is_not_believed(void **state)
+{
+	static void (*const readers[])(const struct http_reply *, struct control *) = { control_login,
+		control_renew, control_lookup, control_plain, control_wrapping, control_unwrap, control_leader };
+	static const char *const pages[] = { "<html>log in first</html>", "[]", "null", "\"s.x\"", "ok" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		for (size_t k = 0; k < sizeof(pages) / sizeof(pages[0]); k++) {
+			struct control c = read_reply(readers[i], 200, pages[k]);
+
+			assert_true(c.foreign);
+			expect(c, CONTROL_UNREACHABLE);
 		}
 	}
 }
@@ -501,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_used_up_wrapping_token_is_told_as_such),
 		cmocka_unit_test(test_rejected_credentials_are_told_from_other_refusals),
 		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
+		cmocka_unit_test(test_a_page_with_status_200_is_not_believed),
 		cmocka_unit_test(test_refused_kubernetes_logins_say_why),
 		cmocka_unit_test(test_no_answer_and_not_now_are_unreachable),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),
