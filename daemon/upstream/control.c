@@ -281,8 +281,10 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 
 void control_lookup(const struct http_reply *reply, struct control *ret)
 {
-	if (take_status(reply, ret))
-		(void)read_lease(ret, json_object_get(load_document(reply, ret), "data"), "ttl");
+	const json_t *data = load_part(reply, "data", ret);
+
+	if (data != NULL)
+		(void)read_lease(ret, data, "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)

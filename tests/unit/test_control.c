@@ -207,10 +207,8 @@ static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 		DATA("{\"id\":\"s.x\"}"),
 		DATA("{\"ttl\":\"60\",\"renewable\":true}"),
 		DATA("{\"ttl\":60,\"renewable\":1}"),
-		DATA("null"),
-		"{}",
-		"",
 	};
+	static const char *const not_told[] = { DATA("null"), DATA("[]"), DATA("\"s.x\""), "{}", "" };
 	struct control c = read_reply(control_lookup, 200, DATA("{\"id\":\"s.x\",\"ttl\":60,\"renewable\":true}"));
 
 	(void)state;
@@ -222,6 +220,12 @@ static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 		assert_int_equal(c.lease_ms, 0);
 		assert_false(c.renewable);
 		expect(c, CONTROL_OK);
+	}
+	for (size_t i = 0; i < sizeof(not_told) / sizeof(not_told[0]); i++) {
+		c = read_reply(control_lookup, 200, not_told[i]);
+		assert_int_not_equal(c.result, CONTROL_OK);
+		assert_int_equal(c.lease_ms, 0);
+		control_clear(&c);
 	}
 	expect(read_reply(control_lookup, 403, ERRORS("permission denied")), CONTROL_DENIED);
 	expect(read_reply(control_lookup, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
