@@ -352,6 +352,7 @@ void control_health(const struct http_reply *reply, struct control *ret)
 	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
+		ret->foreign = false;
 		if (!ret->initialized)
 			set_result(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");
 		else if (ret->sealed)
