@@ -250,15 +250,14 @@ static void note_namespace(struct api *api, enum api_row row, const struct http_
  * Logs that an answer is not OpenBao's. Those to sys/health are left to health.c, since some proxies do not pass
  * that on for good reason.
  */
-static void log_foreign(struct api *api, enum api_row row, int status)
+static void log_foreign(struct api *api, enum api_row row, const struct http_reply *reply)
 {
 	uint64_t now = clock_now_ms();
 
 	if (row == API_HEALTH || (api->foreign_logged_ms != 0 && now - api->foreign_logged_ms < FOREIGN_LOG_MS))
 		return;
 	api->foreign_logged_ms = now;
-	log_warning("%s: something in front of OpenBao answered in its place, with HTTP status %d", rows[row].name,
-	    status);
+	log_warning("%s: %s, with HTTP status %d", rows[row].name, classify_foreign_words(reply), reply->status);
 }
 
 static void pass_answer(void *arg, const struct http_reply *reply)
@@ -272,7 +271,7 @@ static void pass_answer(void *arg, const struct http_reply *reply)
 	else
 		rows[call->row].answer(reply, &answer);
 	if (answer.foreign)
-		log_foreign(call->api, call->row, reply->status);
+		log_foreign(call->api, call->row, reply);
 	call->answered(call->arg, &answer);
 }
 
@@ -299,7 +298,7 @@ static void pass_control(void *arg, const struct http_reply *reply)
 	note_namespace(call->api, call->row, reply);
 	rows[call->row].control(reply, &control);
 	if (control.foreign)
-		log_foreign(call->api, call->row, reply->status);
+		log_foreign(call->api, call->row, reply);
 	call->controlled(call->arg != NULL ? call->arg : call->copied.arg, &control);
 	control_clear(&control);
 }

@@ -62,8 +62,8 @@ static void mark_foreign(struct answer *ret, const struct http_reply *reply, con
 	ret->foreign = true;
 	ret->unreachable = true;
 	ret->failure.status = 0;
-	snprintf(ret->failure.message, sizeof(ret->failure.message),
-	    "something in front of OpenBao answered in its place, with HTTP status %d%s", reply->status, after);
+	snprintf(ret->failure.message, sizeof(ret->failure.message), "%s, with HTTP status %d%s",
+	    classify_foreign_words(reply), reply->status, after);
 }
 
 /*

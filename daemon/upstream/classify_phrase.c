@@ -150,3 +150,13 @@ bool classify_is_foreign(const struct http_reply *reply, enum upstream_phrase ph
 	return phrase == PHRASE_FOREIGN && status != 307 && status != 413 && status != 429 &&
 	    (status < 502 || status > 504);
 }
+
+const char *classify_foreign_words(const struct http_reply *reply)
+{
+	static const char wants_tls[] = "Client sent an HTTP request to an HTTPS server";
+
+	if (reply->status == 400 && reply->body_len >= sizeof(wants_tls) - 1 &&
+	    memcmp(reply->body, wants_tls, sizeof(wants_tls) - 1) == 0)
+		return "OpenBao's listener wants https://, and got http://";
+	return "something in front of OpenBao answered in its place";
+}

@@ -59,4 +59,10 @@ enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_non
  */
 bool classify_is_foreign(const struct http_reply *reply, enum upstream_phrase phrase);
 
+/*
+ * Gives the words for a reply that is foreign: that something in front of OpenBao answered, or that the server
+ * wants TLS, which Go's says in plain text.
+ */
+const char *classify_foreign_words(const struct http_reply *reply);
+
 #endif

@@ -113,7 +113,7 @@ static void set_error(struct control *control, const struct http_reply *reply)
 
 	if (classify_is_foreign(reply, phrase)) {
 		control->foreign = true;
-		set_result(control, CONTROL_UNREACHABLE, "something in front of OpenBao answered in its place");
+		set_result(control, CONTROL_UNREACHABLE, classify_foreign_words(reply));
 		return;
 	}
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {

@@ -215,8 +215,8 @@ static void on_health_answer(void *arg, const struct control *control)
 	health->asking--;
 	if (state == HEALTH_UP) {
 		if (control->foreign && !question->told)
-			log_warning("OpenBao at %s: something in front of it answered, with HTTP status %d",
-			    question->address, control->status);
+			log_warning("OpenBao at %s: %s, with HTTP status %d", question->address, control->reason,
+			    control->status);
 		else if (!control->foreign && question->told)
 			log_info("OpenBao at %s is fit again", question->address);
 		question->told = control->foreign;

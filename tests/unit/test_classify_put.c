@@ -78,6 +78,21 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 	}
 }
 
+/* Go's server says so in plain text, in place of OpenBao. */
+static void test_a_listener_that_wants_tls_is_told_as_such(void **state)
+{
+	static const char said[] = "Client sent an HTTP request to an HTTPS server.\n";
+	static const char words[] = "OpenBao's listener wants https://, and got http://, with HTTP status 400";
+	struct answer a = answers_read(GET, 400, said);
+
+	(void)state;
+	answers_expect_again(a, 100, CODE_UNAVAILABLE);
+	assert_true(a.foreign);
+	assert_string_equal(a.failure.message, words);
+	a = answers_read(GET, 400, "Client sent an HTTP request");
+	assert_non_null(strstr(a.failure.message, "in front of OpenBao"));
+}
+
 /* A proxy's login page comes with a 200. OpenBao answers with a JSON object or with nothing. */
 static void test_a_page_with_status_200_is_not_believed(void **state)
 {
@@ -346,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_no_connection_is_unavailable),
 		cmocka_unit_test(test_sealed_is_told_at_once),
 		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
+		cmocka_unit_test(test_a_listener_that_wants_tls_is_told_as_such),
 		cmocka_unit_test(test_a_page_with_status_200_is_not_believed),
 		cmocka_unit_test(test_a_closed_namespace_is_told_at_once_and_nothing_was_written),
 		cmocka_unit_test(test_denied_tells_wrapped_from_unwrapped),

@@ -288,7 +288,9 @@ static void test_what_answers_in_front_of_openbao_is_told_once(void **state)
 		health_failed(w.health);
 		fakebao_until(f, w.times == i);
 	}
-	assert_int_equal(fakebao_logged(f, ": something in front of it answered, with HTTP status 403\n"), 1);
+	assert_int_equal(fakebao_logged(f,
+			     ": something in front of OpenBao answered in its place, with HTTP status 403\n"),
+	    1);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	health_failed(w.health);
 	fakebao_until(f, w.times == 4);
