@@ -131,7 +131,9 @@ static bool probe_is_fit(const struct control *c, struct failure *ret)
 
 	if (code == CODE_NONE)
 		return true;
-	if (!c->health && c->status >= 300)
+	if (c->foreign)
+		failure_set(ret, code, "%s, with HTTP status %d" TAG, c->reason, c->status);
+	else if (!c->health && c->status >= 300)
 		failure_set(ret, code, "OpenBao answered with HTTP status %d" TAG, c->status);
 	else
 		failure_set(ret, code, "%s" TAG, c->reason);

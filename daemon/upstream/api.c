@@ -21,9 +21,9 @@ struct api {
 	struct http *http;
 	struct http *own;           /* http, if it is freed with the api; else NULL */
 	char *vault_namespace;      /* NULL: none */
-	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao\'s; 0: never */
+	uint64_t foreign_logged_ms; /* when an answer was logged that is not OpenBao's; 0: never */
 	const char *closed;         /* how operators have closed the namespace; NULL: it is open */
-	bool closed_logged;         /* and its end is to be logged */
+	const char *closed_logged;  /* how the log says that it is closed; NULL: it says that it is open */
 	uint64_t closed_logged_ms;  /* when it was logged last; 0: never */
 };
 
@@ -214,21 +214,21 @@ static void namespace_closes(struct api *api, const char *how)
 {
 	uint64_t now = clock_now_ms();
 
-	if (api->closed == how)
-		return;
 	api->closed = how;
+	if (api->closed_logged == how)
+		return;
 	if (api->closed_logged_ms != 0 && now - api->closed_logged_ms < CLOSED_LOG_MS)
 		return;
 	log_warning("the namespace is %s in OpenBao", how);
-	api->closed_logged = true;
+	api->closed_logged = how;
 	api->closed_logged_ms = now;
 }
 
 static void namespace_opens(struct api *api)
 {
-	if (api->closed_logged)
+	if (api->closed_logged != NULL)
 		log_info("the namespace is open again in OpenBao");
-	api->closed_logged = false;
+	api->closed_logged = NULL;
 	api->closed = NULL;
 }
 
@@ -239,7 +239,8 @@ static void note_namespace(struct api *api, enum api_row row, const struct http_
 
 	if (reply->outcome != HTTP_REPLY || (rows[row].flags & API_NO_NAMESPACE))
 		return;
-	if (reply->status >= 200 && reply->status <= 299 && api->closed != NULL)
+	if (reply->status >= 200 && reply->status <= 299 && !classify_is_foreign(reply, PHRASE_OTHER) &&
+	    api->closed != NULL)
 		namespace_opens(api);
 	if (reply->status != 503)
 		return;
@@ -254,15 +255,14 @@ static void note_namespace(struct api *api, enum api_row row, const struct http_
  * Logs that an answer is not OpenBao's. Those to sys/health are left to health.c, since some proxies do not pass
  * that on for good reason.
  */
-static void log_foreign(struct api *api, enum api_row row, int status)
+static void log_foreign(struct api *api, enum api_row row, const struct http_reply *reply)
 {
 	uint64_t now = clock_now_ms();
 
 	if (row == API_HEALTH || (api->foreign_logged_ms != 0 && now - api->foreign_logged_ms < FOREIGN_LOG_MS))
 		return;
 	api->foreign_logged_ms = now;
-	log_warning("%s: something in front of OpenBao answered in its place, with HTTP status %d", rows[row].name,
-	    status);
+	log_warning("%s: %s, with HTTP status %d", rows[row].name, classify_foreign_words(reply), reply->status);
 }
 
 static void pass_answer(void *arg, const struct http_reply *reply)
@@ -276,7 +276,7 @@ static void pass_answer(void *arg, const struct http_reply *reply)
 	else
 		rows[call->row].answer(reply, &answer);
 	if (answer.foreign)
-		log_foreign(call->api, call->row, reply->status);
+		log_foreign(call->api, call->row, reply);
 	call->answered(call->arg, &answer);
 }
 
@@ -303,7 +303,7 @@ static void pass_control(void *arg, const struct http_reply *reply)
 	note_namespace(call->api, call->row, reply);
 	rows[call->row].control(reply, &control);
 	if (control.foreign)
-		log_foreign(call->api, call->row, reply->status);
+		log_foreign(call->api, call->row, reply);
 	call->controlled(call->arg != NULL ? call->arg : call->copied.arg, &control);
 	control_clear(&control);
 }

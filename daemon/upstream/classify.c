@@ -62,8 +62,8 @@ static void mark_foreign(struct answer *ret, const struct http_reply *reply, con
 	ret->foreign = true;
 	ret->unreachable = true;
 	ret->failure.status = 0;
-	snprintf(ret->failure.message, sizeof(ret->failure.message),
-	    "something in front of OpenBao answered in its place, with HTTP status %d%s", reply->status, after);
+	snprintf(ret->failure.message, sizeof(ret->failure.message), "%s, with HTTP status %d%s",
+	    classify_foreign_words(reply), reply->status, after);
 }
 
 /*
@@ -149,7 +149,7 @@ static void read_failed(struct answer *ret, const struct http_reply *reply, enum
 {
 	int status = reply->status;
 
-	if (classify_is_foreign(status, phrase)) {
+	if (classify_is_foreign(reply, phrase)) {
 		answer_retry(ret, reply, AGAIN_NODE_MS, CODE_UNAVAILABLE, "");
 		mark_foreign(ret, reply, "");
 		return;
@@ -219,7 +219,7 @@ static void get_found(struct answer *ret, const struct http_reply *reply)
 {
 	struct secret_document secret;
 
-	if (reply->body_len == 0) {
+	if (reply->body_len == 0 || classify_is_foreign(reply, PHRASE_OTHER)) {
 		read_failed(ret, reply, PHRASE_OTHER);
 		return;
 	}
@@ -318,7 +318,7 @@ static void put_done(struct answer *ret, const struct http_reply *reply)
 }
 
 /*
- * Takes an answer other than 200. The outcome is unknown, unless the answer is known to leave the secret
+ * Takes an answer other than OpenBao's 200. The outcome is unknown, unless the answer is known to leave the secret
  * untouched.
  */
 static void put_failed(struct answer *ret, const struct http_reply *reply)
@@ -327,7 +327,7 @@ static void put_failed(struct answer *ret, const struct http_reply *reply)
 	int status = reply->status;
 
 	/* The write may have been passed on, and its answer replaced. */
-	if (classify_is_foreign(status, phrase)) {
+	if (classify_is_foreign(reply, phrase)) {
 		answer_unknown(ret, reply, "");
 		mark_foreign(ret, reply, ": the write may or may not have been done");
 		return;
@@ -363,7 +363,7 @@ void classify_put(const struct http_reply *reply, struct answer *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (reply->outcome != HTTP_REPLY)
 		put_without_reply(ret, reply);
-	else if (reply->status == 200)
+	else if (reply->status == 200 && !classify_is_foreign(reply, PHRASE_OTHER))
 		put_done(ret, reply);
 	else
 		put_failed(ret, reply);
@@ -411,7 +411,7 @@ void classify_mount(const struct http_reply *reply, const char *mount, struct an
 		read_without_reply(ret, reply);
 		return;
 	}
-	if (reply->status == 200 && reply->body_len > 0) {
+	if (reply->status == 200 && reply->body_len > 0 && !classify_is_foreign(reply, PHRASE_OTHER)) {
 		mount_found(reply, mount, ret);
 		return;
 	}
@@ -486,12 +486,12 @@ void classify_restore(const struct http_reply *reply, struct answer *ret)
 		restore_without_reply(ret, reply);
 		return;
 	}
-	if (reply->status >= 200 && reply->status < 300) {
+	if (reply->status >= 200 && reply->status < 300 && !classify_is_foreign(reply, PHRASE_OTHER)) {
 		ret->verdict = VERDICT_OK;
 		return;
 	}
 	phrase = classify_phrase(reply->body, reply->body_len, NULL);
-	if (classify_is_foreign(reply->status, phrase)) {
+	if (classify_is_foreign(reply, phrase)) {
 		answer_unknown(ret, reply, "");
 		mark_foreign(ret, reply, ": the snapshot may or may not have been restored");
 		return;

@@ -132,8 +132,31 @@ enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_non
 	return phrase;
 }
 
-bool classify_is_foreign(int status, enum upstream_phrase phrase)
+static bool begins_as_object(const char *body, size_t len)
 {
-	return phrase == PHRASE_FOREIGN && status >= 400 && status != 413 && status != 429 &&
+	size_t i = 0;
+
+	while (i < len && (body[i] == ' ' || body[i] == '\t' || body[i] == '\r' || body[i] == '\n'))
+		i++;
+	return i < len && body[i] == '{';
+}
+
+bool classify_is_foreign(const struct http_reply *reply, enum upstream_phrase phrase)
+{
+	int status = reply->status;
+
+	if (status < 300)
+		return reply->body_len > 0 && !begins_as_object(reply->body, reply->body_len);
+	return phrase == PHRASE_FOREIGN && status != 307 && status != 413 && status != 429 &&
 	    (status < 502 || status > 504);
+}
+
+const char *classify_foreign_words(const struct http_reply *reply)
+{
+	static const char wants_tls[] = "Client sent an HTTP request to an HTTPS server";
+
+	if (reply->status == 400 && reply->body_len >= sizeof(wants_tls) - 1 &&
+	    memcmp(reply->body, wants_tls, sizeof(wants_tls) - 1) == 0)
+		return "OpenBao's listener wants https://, and got http://";
+	return "something in front of OpenBao answered in its place";
 }

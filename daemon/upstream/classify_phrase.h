@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon/upstream/http.h"
+
 /* The meaning of an error answer, {"errors":["text",...]}, as far as a known phrase tells it. */
 enum upstream_phrase {
 	PHRASE_OTHER,
@@ -44,16 +46,23 @@ enum upstream_phrase {
 
 /*
  * Gives the first known phrase in an answer's body; PHRASE_OTHER: there is none; PHRASE_FOREIGN: the body is not
- * {"errors":[]} with texts in the array, or none. Sets *ret_none, unless ret_none
- * is NULL, to whether the document is {"errors":[]}, by which OpenBao says that there is nothing at a path.
+ * {"errors":[]} with texts in the array, or none. Sets *ret_none, unless ret_none is NULL, to whether the document
+ * is {"errors":[]}, by which OpenBao says that there is nothing at a path.
  */
 enum upstream_phrase classify_phrase(const char *body, size_t len, bool *ret_none);
 
 /*
- * Tells whether an answer with this status and phrase is the word of something in front of OpenBao, such as a
- * service mesh, a firewall or the default page of an ingress, on a matter that only OpenBao can decide. 413, 429,
+ * Tells whether a whole reply is the word of something in front of OpenBao, such as a service mesh, a firewall or
+ * the default page of an ingress, on a matter that only OpenBao can decide. phrase is the one of its body; for a
+ * 2xx it does not matter: that is foreign if there is a body that does not begin as a JSON object. 307, 413, 429,
  * and 502 to 504 are left out: they mean the same whoever says them.
  */
-bool classify_is_foreign(int status, enum upstream_phrase phrase);
+bool classify_is_foreign(const struct http_reply *reply, enum upstream_phrase phrase);
+
+/*
+ * Gives the words for a reply that is foreign: that something in front of OpenBao answered, or that the server
+ * wants TLS, which Go's says in plain text.
+ */
+const char *classify_foreign_words(const struct http_reply *reply);
 
 #endif

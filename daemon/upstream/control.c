@@ -111,9 +111,9 @@ static void set_error(struct control *control, const struct http_reply *reply)
 {
 	enum upstream_phrase phrase = classify_phrase(reply->body, reply->body_len, NULL);
 
-	if (classify_is_foreign(reply->status, phrase)) {
+	if (classify_is_foreign(reply, phrase)) {
 		control->foreign = true;
-		set_result(control, CONTROL_UNREACHABLE, "something in front of OpenBao answered in its place");
+		set_result(control, CONTROL_UNREACHABLE, classify_foreign_words(reply));
 		return;
 	}
 	if (reply->status == 403 && phrase == PHRASE_PERMISSION_DENIED_WRAPPED) {
@@ -147,7 +147,7 @@ static void set_error(struct control *control, const struct http_reply *reply)
 		set_result(control, CONTROL_FAILED, "OpenBao did not accept the request");
 }
 
-/* Sets *control from the reply's outcome and status. True: it is a 2xx answer, and the result is CONTROL_OK. */
+/* Sets *control from the reply's outcome and status. True: a 2xx of OpenBao's; the result is CONTROL_OK. */
 static bool take_status(const struct http_reply *reply, struct control *control)
 {
 	memset(control, 0, sizeof(*control));
@@ -157,7 +157,7 @@ static bool take_status(const struct http_reply *reply, struct control *control)
 	set_result(control, CONTROL_OK, "");
 	if (reply->outcome != HTTP_REPLY)
 		set_no_reply(control, reply->outcome);
-	else if (reply->status < 200 || reply->status > 299)
+	else if (reply->status < 200 || reply->status > 299 || classify_is_foreign(reply, PHRASE_OTHER))
 		set_error(control, reply);
 	return control->result == CONTROL_OK;
 }
@@ -306,8 +306,10 @@ void control_renew(const struct http_reply *reply, struct control *ret)
 
 void control_lookup(const struct http_reply *reply, struct control *ret)
 {
-	if (take_status(reply, ret))
-		(void)read_lease(ret, json_object_get(load_document(reply, ret), "data"), "ttl");
+	const json_t *data = load_part(reply, "data", ret);
+
+	if (data != NULL)
+		(void)read_lease(ret, data, "ttl");
 }
 
 void control_plain(const struct http_reply *reply, struct control *ret)
@@ -375,6 +377,7 @@ void control_health(const struct http_reply *reply, struct control *ret)
 	if (ret->status == 307) /* this is no standby's 307: a standby answers sys/health itself */
 		set_result(ret, CONTROL_FAILED, "OpenBao sent the request elsewhere, which is not followed");
 	if (take_health(reply, ret)) {
+		ret->foreign = false;
 		if (!ret->initialized)
 			set_result(ret, CONTROL_UNREACHABLE, "OpenBao is not initialized");
 		else if (ret->sealed)

@@ -61,7 +61,10 @@ void control_login(const struct http_reply *reply, struct control *ret);
 /* Reads the answer to renew-self. CONTROL_OK: lease_ms and renewable are set. */
 void control_renew(const struct http_reply *reply, struct control *ret);
 
-/* Reads the answer to lookup-self. CONTROL_OK even if the lease cannot be read: lease_ms is 0 then. */
+/*
+ * Reads the answer to lookup-self. CONTROL_OK: it tells of the token, also if the lease cannot be read: lease_ms
+ * is 0 then.
+ */
 void control_lookup(const struct http_reply *reply, struct control *ret);
 
 /* Reads an answer of which only the status counts, as that to revoke-self. */

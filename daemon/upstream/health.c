@@ -170,11 +170,12 @@ static void enter_down(struct health *health, enum health_state state, bool tls)
 
 /*
  * Tells whether something else than OpenBao answered, such as a proxy that does not pass sys/health on. This
- * counts as fit: if it counted as no answer one lost request would put OpenBao down for good.
+ * counts as fit: if it counted as no answer one lost request would put OpenBao down for good. An answer that was
+ * not taken to its end counts as none, although its status is known.
  */
 static bool is_foreign_answer(const struct control *control)
 {
-	return control->result != CONTROL_UNREACHABLE && control->status != 0 && control->status < 500;
+	return control->outcome == HTTP_REPLY && control->result != CONTROL_UNREACHABLE && control->status < 500;
 }
 
 static enum health_state health_meaning(const struct control *control)
@@ -214,8 +215,8 @@ static void on_health_answer(void *arg, const struct control *control)
 	health->asking--;
 	if (state == HEALTH_UP) {
 		if (control->foreign && !question->told)
-			log_warning("OpenBao at %s: something in front of it answered, with HTTP status %d",
-			    question->address, control->status);
+			log_warning("OpenBao at %s: %s, with HTTP status %d", question->address, control->reason,
+			    control->status);
 		else if (!control->foreign && question->told)
 			log_info("OpenBao at %s is fit again", question->address);
 		question->told = control->foreign;

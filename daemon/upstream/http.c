@@ -28,7 +28,8 @@
 #define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
 
 #define WHY_SIZE (CURL_ERROR_SIZE + 64)
-#define SILENCE_MS 500 /* after so long without an answer a kept connection may be dead */
+#define AWAY_LOG_MS 60000 /* an address that comes and goes again and again is logged so seldom */
+#define SILENCE_MS 500    /* after so long without an answer a kept connection may be dead */
 
 /* Each class of requests has a limit of its own to how many are under way. */
 enum call_class { CLASS_ORDINARY, CLASS_URGENT, CLASS_OWN_CONNECTION, CLASS_STREAM, CLASSES };
@@ -153,23 +154,28 @@ static void note_sent(struct http_call *call)
 }
 
 /*
- * Logs that the attempt's address is not reached any more, or is reached again, once each. why: NULL: it answered.
- * A node that is none of the addresses is not logged.
+ * Logs that the attempt's address is not reached any more, or is reached again, once each and both at most once a
+ * minute. why: NULL: it answered. An answer over a kept connection does not tell whether new ones can be made. A
+ * node that is none of the addresses is not logged.
  */
 static void note_address(const struct http_call *call, const char *why)
 {
 	const struct http_addresses *all = &call->http->addresses;
 	size_t place = call->node.url != NULL ? http_addresses_find(all, call->node.text) : call->address;
+	uint64_t now = clock_now_ms();
 	struct http_address *address;
 
 	if (place >= all->count)
 		return;
 	address = &all->entries[place];
-	if (why != NULL && !address->away)
+	if (why != NULL && !address->away && (address->away_ms == 0 || now - address->away_ms >= AWAY_LOG_MS)) {
 		log_warning("OpenBao at %s is not reached: %s", address->text, why);
-	else if (why == NULL && address->away)
+		address->away = true;
+		address->away_ms = now;
+	} else if (why == NULL && address->away && http_handle_made_connection(&call->handle)) {
 		log_info("OpenBao at %s is reached again", address->text);
-	address->away = why != NULL;
+		address->away = false;
+	}
 }
 
 /* Logs how an attempt ended. The node is named by its place among the configured addresses, not by its address. */
@@ -703,6 +709,9 @@ void http_cancel(struct http_call *call)
 	if (call == NULL)
 		return;
 	http = call->http;
+	/* A caller who gives up before the deadline has met the same silence. */
+	if (call->state == CALL_RUNNING && clock_now_ms() - call->attempt_ms >= SILENCE_MS)
+		distrust_idle(call);
 	call_remove(call);
 	http_call_free(call);
 	start_queued(http);

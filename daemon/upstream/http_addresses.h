@@ -20,6 +20,7 @@ struct http_address {
 	char *text;         /* "https://host:port" with the configured host, for http_addresses_find */
 	char *connect_to;   /* for CURLOPT_CONNECT_TO; NULL unless a server name stands in the URL */
 	bool away;          /* it is logged that this address is not reached, and not yet that it is again */
+	uint64_t away_ms;   /* when that was logged last; 0: never */
 	uint64_t failed_ms; /* when it last failed; 0: it has worked since, or never failed */
 };
 

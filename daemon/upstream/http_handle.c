@@ -408,6 +408,11 @@ bool http_handle_met_kept(const struct http_handle *handle)
 	return handle->attempts > 1 || (handle->attempts == 1 && is_used_connection(handle->easy));
 }
 
+bool http_handle_made_connection(const struct http_handle *handle)
+{
+	return handle->attempts > 0 && !is_used_connection(handle->easy);
+}
+
 enum http_outcome http_handle_outcome(CURLcode code, bool sent)
 {
 	switch (code) {

@@ -90,6 +90,9 @@ bool http_handle_sent(const struct http_handle *handle);
 /* Tells whether the request was handed to a connection that others had used before. */
 bool http_handle_met_kept(const struct http_handle *handle);
 
+/* Tells whether the attempt made a connection, and did not only use one that others had used before. */
+bool http_handle_made_connection(const struct http_handle *handle);
+
 /* Translates the end of a transfer; sent: as in struct http_reply. */
 enum http_outcome http_handle_outcome(CURLcode code, bool sent);
 

@@ -10,7 +10,7 @@ from harness import process
 CACHE = {"serve_stale": "1h"}
 
 
-@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 404])
 def test_a_page_costs_neither_token_nor_cache_entry(daemon, site, proxy, status):
     site.put("a", {"x": 1})
     d = daemon(site.settings(proxy.port, cache=CACHE))
@@ -39,7 +39,7 @@ def test_a_page_in_answer_to_a_put_says_nothing_of_what_was_done(daemon, site, p
     assert len(proxy.seen("POST", "data/a$")) == 1 and len(site.writes("a")) == written
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [200, 302, 403, 404])
 def test_a_page_says_nothing_of_a_mount(daemon, site, proxy, status):
     d = daemon(site.settings(proxy.port))
     proxy.fault("page", status=status, path="/mounts/", times=-1)
@@ -49,7 +49,7 @@ def test_a_page_says_nothing_of_a_mount(daemon, site, proxy, status):
     assert d.put(site.mount, "a", {"x": 1}).ok
 
 
-@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("status", [200, 302, 400, 403])
 def test_a_page_in_answer_to_a_login_costs_no_try(daemon, site, proxy, status):
     page = proxy.fault("page", status=status, path="/login", times=-1)
     d = daemon(site.settings(proxy.port), wait="socket")

@@ -1,5 +1,6 @@
 """An OpenBao that is well, whose operators have sealed or locked the namespace that the daemon uses."""
 
+import re
 import time
 
 import pytest
@@ -51,8 +52,18 @@ def test_logins_wait_longer_and_longer_until_it_is_open(daemon, shared_server, n
     site = new_site(shared_server, namespace=process.unique("namespace"), own_seal=True)
     site.seal_namespace()
     d = daemon(site.settings(), wait="socket")
-    d.wait_log("login failed: the namespace is sealed in OpenBao; next try in")
-    time.sleep(3)
-    assert d.log.count("login failed") < 8
+    said = "login failed: the namespace is sealed in OpenBao; next try in "
+    d.wait_log(said)
+    began = time.monotonic()
+
+    def pauses():
+        return [float(seconds) for seconds in re.findall(re.escape(said) + r"([\d.]+) s", d.log)]
+
+    # Each pause is a random one between 1 s and a bound that doubles from 2 s on.
+    process.wait_until(lambda: max(pauses()) > 2.1, 60, "a pause that is longer than the first can be")
+    took, told = time.monotonic() - began, pauses()
+    assert all(0.9 <= pause <= 2 ** (n + 1) + 0.1 for n, pause in enumerate(told)), told
+    assert took >= sum(told[:-1]) - 0.5, (took, told)
+    assert d.log.count("login failed") == len(told)
     site.unseal_namespace()
     d.wait_ready(40)

@@ -41,6 +41,12 @@ def test_a_certificate_of_the_given_ca_is_taken(daemon, tls_site):
     assert_serves(daemon(settings(tls_site, ca_file=str(tls_site.server.ca_file))), tls_site)
 
 
+def test_http_to_a_listener_with_tls_is_told_as_such(daemon, tls_site):
+    d = daemon(tls_site.settings(openbao={"address": f"http://127.0.0.1:{tls_site.server.port}"}), wait="socket")
+    d.wait_log("login failed: OpenBao's listener wants https://, and got http://")
+    assert "in front of OpenBao" not in d.log
+
+
 def test_a_certificate_of_no_known_ca_is_refused(daemon, tls_site):
     d = daemon(settings(tls_site), wait="socket")
     d.wait_log("(?i)certificate")

@@ -162,7 +162,8 @@ static void test_each_answer_to_a_login_has_its_result(void **state)
 		{ 200, "{\"auth\":{\"client_token\":\"\",\"lease_duration\":60,\"renewable\":true}}",
 		    AUTH_FAILED },
 		{ 200, "{}", AUTH_FAILED },
-		{ 200, "not JSON", AUTH_FAILED },
+		{ 200, "{not JSON", AUTH_FAILED },
+		{ 200, "<html>log in first</html>", AUTH_UNREACHABLE },
 		{ 500, "{\"errors\":[\"something\"]}", AUTH_FAILED },
 		{ 404, "{\"errors\":[]}", AUTH_FAILED },
 	};

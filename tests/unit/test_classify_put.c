@@ -57,7 +57,7 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 	static const char *const pages[] = { "", "RBAC: access denied", "<html><h1>403 Forbidden</h1></html>",
 		"{\"message\":\"Forbidden\"}", "{\"errors\":[{\"code\":1010}]}", "{\"errors\":null}",
 		"default backend - 404", "Client sent an HTTP request to an HTTPS server.\n" };
-	static const int statuses[] = { 400, 401, 403, 404, 405, 500 };
+	static const int statuses[] = { 301, 302, 303, 308, 400, 401, 403, 404, 405, 500 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
@@ -76,6 +76,48 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 			answers_expect_again(a, 100, CODE_UNAVAILABLE);
 		}
 	}
+}
+
+/* Go's server says so in plain text, in place of OpenBao. */
+static void test_a_listener_that_wants_tls_is_told_as_such(void **state)
+{
+	static const char said[] = "Client sent an HTTP request to an HTTPS server.\n";
+	static const char words[] = "OpenBao's listener wants https://, and got http://, with HTTP status 400";
+	struct answer a = answers_read(GET, 400, said);
+
+	(void)state;
+	answers_expect_again(a, 100, CODE_UNAVAILABLE);
+	assert_true(a.foreign);
+	assert_string_equal(a.failure.message, words);
+	a = answers_read(GET, 400, "Client sent an HTTP request");
+	assert_non_null(strstr(a.failure.message, "in front of OpenBao"));
+}
+
+/* A proxy's login page comes with a 200. OpenBao answers with a JSON object or with nothing. */
+static void test_a_page_with_status_200_is_not_believed(void **state)
+{
+	static const char *const pages[] = { "<html>log in first</html>", " \n<!DOCTYPE html>", "ok", "[]", "null",
+		"\"x\"", "1", "\xef\xbb\xbf{}", " " };
+	static const int statuses[] = { 200, 201, 202, 206 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		for (size_t k = 0; k < sizeof(statuses) / sizeof(statuses[0]); k++) {
+			struct answer a = answers_read(GET, statuses[k], pages[i]);
+
+			answers_expect_again(a, 100, CODE_UNAVAILABLE);
+			assert_true(a.foreign && a.unreachable && !a.odd);
+			assert_int_equal(a.failure.status, 0);
+			a = answers_read(PUT, statuses[k], pages[i]);
+			answers_expect_failed(a, CODE_UNKNOWN_OUTCOME, 0);
+			assert_true(a.foreign && a.unreachable && !a.odd);
+			a = answers_read(RESTORE, statuses[k], pages[i]);
+			answers_expect_failed(a, CODE_UNKNOWN_OUTCOME, 0);
+			assert_true(a.foreign);
+		}
+	}
+	assert_false(answers_read(GET, 200, " \r\n\t" GET_OK).foreign);
+	assert_false(answers_read(RESTORE, 204, "").foreign);
 }
 
 /* The phrases are those of OpenBao 2.7.2. Health is not asked: OpenBao is well, and the node not at fault. */
@@ -261,7 +303,7 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 		{ 204, "" },
 		{ 206, PUT_OK },
 		{ 299, PUT_OK },
-		{ 302, "" },
+		{ 302, ERRORS("canary") },
 		{ 307, "" },
 		{ 401, ERRORS("canary") },
 		{ 408, ERRORS("canary") },
@@ -294,7 +336,7 @@ static void test_all_other_answers_to_puts_leave_the_outcome_unknown(void **stat
 	assert_true(answers_read(PUT, 200, "{}").odd);
 	assert_false(answers_read(PUT, 500, "").odd);
 	assert_true(answers_read(PUT, 307, "").unreachable); /* a standby's, whose leader is lost */
-	assert_false(answers_read(PUT, 302, "").unreachable);
+	assert_false(answers_read(PUT, 302, ERRORS("")).unreachable);
 }
 
 static void test_put_without_reply_is_unknown_only_if_something_was_sent(void **state)
@@ -319,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_no_connection_is_unavailable),
 		cmocka_unit_test(test_sealed_is_told_at_once),
 		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
+		cmocka_unit_test(test_a_listener_that_wants_tls_is_told_as_such),
+		cmocka_unit_test(test_a_page_with_status_200_is_not_believed),
 		cmocka_unit_test(test_a_closed_namespace_is_told_at_once_and_nothing_was_written),
 		cmocka_unit_test(test_denied_tells_wrapped_from_unwrapped),
 		cmocka_unit_test(test_rate_limit_waits_as_long_as_openbao_says),

@@ -173,9 +173,6 @@ static void test_login_of_odd_types_is_not_guessed_at(void **state)
 		"{\"auth\":{\"client_token\":\"s.x\",\"client_token\":\"s.y\",\"lease_duration\":6}}",
 		"{\"auth\":[]}",
 		"{\"auth\":\"s.x\"}",
-		"[]",
-		"\"s.x\"",
-		"<html>",
 		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}",
 		"{\"auth\":{\"client_token\":\"s.x\",\"lease_duration\":6}} {}",
 	};
@@ -253,12 +250,8 @@ static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 		DATA("{\"id\":\"s.x\"}"),
 		DATA("{\"ttl\":\"60\",\"renewable\":true}"),
 		DATA("{\"ttl\":60,\"renewable\":1}"),
-		DATA("null"),
-		"{}",
-		"[]",
-		"<html>",
-		"",
 	};
+	static const char *const not_told[] = { DATA("null"), DATA("[]"), DATA("\"s.x\""), "{}", "" };
 	struct control c = read_reply(control_lookup, 200, DATA("{\"id\":\"s.x\",\"ttl\":60,\"renewable\":true}"));
 
 	(void)state;
@@ -270,6 +263,12 @@ static void test_lookup_gives_the_lease_if_it_can_be_read(void **state)
 		assert_int_equal(c.lease_ms, 0);
 		assert_false(c.renewable);
 		expect(c, CONTROL_OK);
+	}
+	for (size_t i = 0; i < sizeof(not_told) / sizeof(not_told[0]); i++) {
+		c = read_reply(control_lookup, 200, not_told[i]);
+		assert_int_not_equal(c.result, CONTROL_OK);
+		assert_int_equal(c.lease_ms, 0);
+		control_clear(&c);
 	}
 	expect(read_reply(control_lookup, 403, ERRORS("permission denied")), CONTROL_DENIED);
 	expect(read_reply(control_lookup, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
@@ -285,7 +284,7 @@ static void test_revocation_only_has_a_result(void **state)
 	expect(read_reply(control_plain, 403, ERRORS("permission denied")), CONTROL_DENIED);
 	expect(read_reply(control_plain, 403, ERRORS("1 error occurred:\\n\\t* permission denied\\n\\n")),
 	    CONTROL_DENIED_WRAPPED);
-	expect(read_reply(control_plain, 302, ""), CONTROL_FAILED);
+	expect(read_reply(control_plain, 302, ERRORS("x")), CONTROL_FAILED);
 }
 
 static void test_unwrapping_gives_the_secret_id(void **state)
@@ -344,7 +343,7 @@ static void test_rejected_credentials_are_told_from_other_refusals(void **state)
 	expect(read_reply(control_login, 404, ERRORS("no handler for route")), CONTROL_FAILED);
 	expect(read_reply(control_login, 429, ""), CONTROL_FAILED);
 	expect(read_reply(control_login, 500, ERRORS("internal error")), CONTROL_FAILED);
-	expect(read_reply(control_login, 302, ""), CONTROL_FAILED);
+	expect(read_reply(control_login, 302, ERRORS("x")), CONTROL_FAILED);
 }
 
 /* A token, or a try that counts towards a lockout, is lost by OpenBao's own word only. */
@@ -354,7 +353,7 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 		control_renew, control_lookup, control_plain, control_wrapping, control_unwrap, control_leader };
 	static const char *const pages[] = { "", "RBAC: access denied", "<html>403</html>",
 		"{\"message\":\"Forbidden\"}", "{\"errors\":[{\"code\":1010}]}" };
-	static const int statuses[] = { 400, 401, 403, 404, 405, 500 };
+	static const int statuses[] = { 301, 302, 308, 400, 401, 403, 404, 405, 500 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
@@ -365,6 +364,23 @@ static void test_what_stands_in_front_of_openbao_is_not_believed(void **state)
 				assert_true(c.foreign);
 				expect(c, CONTROL_UNREACHABLE);
 			}
+		}
+	}
+}
+
+static void test_a_page_with_status_200_is_not_believed(void **state)
+{
+	static void (*const readers[])(const struct http_reply *, struct control *) = { control_login,
+		control_renew, control_lookup, control_plain, control_wrapping, control_unwrap, control_leader };
+	static const char *const pages[] = { "<html>log in first</html>", "[]", "null", "\"s.x\"", "ok" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+		for (size_t k = 0; k < sizeof(pages) / sizeof(pages[0]); k++) {
+			struct control c = read_reply(readers[i], 200, pages[k]);
+
+			assert_true(c.foreign);
+			expect(c, CONTROL_UNREACHABLE);
 		}
 	}
 }
@@ -475,6 +491,13 @@ static void test_health_is_good_when_initialized_and_unsealed(void **state)
 	c = read_reply(control_health, 200, HEALTH("true", "false", "true"));
 	assert_true(c.health && c.standby);
 	expect(c, CONTROL_OK);
+	/* A proxy may drop the query that asks for a 2xx. */
+	for (int status = 472; status < 474; status++) {
+		c = read_reply(control_health, status, HEALTH("true", "false", "true"));
+		assert_true(c.health && c.standby);
+		assert_false(c.foreign);
+		expect(c, CONTROL_OK);
+	}
 }
 
 static void test_health_tells_sealed_from_not_initialized_from_no_answer(void **state)
@@ -547,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_used_up_wrapping_token_is_told_as_such),
 		cmocka_unit_test(test_rejected_credentials_are_told_from_other_refusals),
 		cmocka_unit_test(test_what_stands_in_front_of_openbao_is_not_believed),
+		cmocka_unit_test(test_a_page_with_status_200_is_not_believed),
 		cmocka_unit_test(test_refused_kubernetes_logins_say_why),
 		cmocka_unit_test(test_no_answer_and_not_now_are_unreachable),
 		cmocka_unit_test(test_no_text_of_openbao_is_passed_on),

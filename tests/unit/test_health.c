@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,7 +15,9 @@
 #include "base/clock.h"
 #include "daemon/upstream/api.h"
 #include "daemon/upstream/health.h"
+#include "daemon/upstream/http.h"
 #include "tests/unit/fakebao.h"
+#include "tests/unit/http_server.h"
 
 struct watch {
 	struct health *health;
@@ -237,6 +240,43 @@ static void test_what_an_answer_to_the_question_means(void **state)
 	}
 }
 
+/* Answers with more bytes of head or of body than are taken. */
+static void play_too_much(struct server_connection *c, void *arg)
+{
+	const bool *in_head = arg;
+	static char many[HTTP_REPLY_MAX + 2], header[70000];
+
+	memset(many, 'x', sizeof(many) - 1);
+	memset(header, 'h', sizeof(header) - 3);
+	header[1] = ':';
+	memcpy(header + sizeof(header) - 3, "\r\n", 3);
+	if (server_read(c))
+		server_reply(c, 200, *in_head ? header : "", *in_head ? "" : many);
+}
+
+static void test_an_answer_that_is_not_taken_to_its_end_is_none(void **state)
+{
+	struct fakebao *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		bool in_head = i == 0;
+		struct server *server = server_start(play_too_much, &in_head, NULL);
+		char *address = NULL;
+		struct watch w = { .times = 0 };
+
+		assert_true(asprintf(&address, "http://127.0.0.1:%u", server_port(server)) > 0);
+		w.health = health_new(f->base, f->api, &address, 1, on_back, &w);
+		assert_non_null(w.health);
+		health_failed(w.health);
+		fakebao_until(f, health_state(w.health) != HEALTH_SUSPECT);
+		assert_int_equal(health_state(w.health), HEALTH_DOWN);
+		assert_int_equal(w.times, 0);
+		health_free(w.health);
+		server_stop(server);
+		free(address);
+	}
+}
+
 static void test_what_answers_in_front_of_openbao_is_told_once(void **state)
 {
 	struct fakebao *f = *state;
@@ -248,7 +288,9 @@ static void test_what_answers_in_front_of_openbao_is_told_once(void **state)
 		health_failed(w.health);
 		fakebao_until(f, w.times == i);
 	}
-	assert_int_equal(fakebao_logged(f, ": something in front of it answered, with HTTP status 403\n"), 1);
+	assert_int_equal(fakebao_logged(f,
+			     ": something in front of OpenBao answered in its place, with HTTP status 403\n"),
+	    1);
 	fakebao_answer(f, FAKEBAO_HEALTH, 200, FAKEBAO_UP);
 	health_failed(w.health);
 	fakebao_until(f, w.times == 4);
@@ -461,6 +503,7 @@ int main(void)
 		WITH_FAKEBAO(test_a_server_that_does_not_answer_is_given_up_after_three_seconds),
 		WITH_FAKEBAO(test_sealed_and_not_initialized_are_named),
 		WITH_FAKEBAO(test_what_an_answer_to_the_question_means),
+		WITH_FAKEBAO(test_an_answer_that_is_not_taken_to_its_end_is_none),
 		WITH_FAKEBAO(test_what_answers_in_front_of_openbao_is_told_once),
 		WITH_FAKEBAO(test_the_question_carries_no_token),
 		WITH_FAKEBAO(test_freeing_ends_the_polls),

@@ -407,6 +407,52 @@ static void test_a_connection_that_died_silently_takes_trust_from_those_of_its_a
 	result_free(&result);
 }
 
+static void test_a_caller_who_gives_up_on_a_silent_connection_teaches_the_same(void **state)
+{
+	struct server *server = server_start(play_forgotten, NULL, NULL);
+	struct result result = { 0 };
+	struct http_call *call;
+	struct fixture f;
+
+	(void)state;
+	keep_forgotten(&f, server);
+	call = fixture_get(&f, "/v1/x", LONG_MS, &result);
+	fixture_run(&f, 700);
+	http_cancel(call);
+	assert_int_equal(result.ended, 0);
+	fixture_get(&f, "/v1/x", 1000, &result);
+	fixture_until_ended(&f, &result);
+	assert_int_equal(result.outcome, HTTP_REPLY);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
+static bool one_has_ended(const void *arg)
+{
+	return *(const atomic_uint *)arg < KEPT;
+}
+
+static void test_a_caller_who_gives_up_soon_says_nothing_of_connections(void **state)
+{
+	struct server *server = server_start(play_forgotten, NULL, NULL);
+	struct result result = { 0 };
+	struct http_call *call;
+	struct fixture f;
+
+	(void)state;
+	keep_forgotten(&f, server);
+	call = fixture_get(&f, "/v1/x", LONG_MS, &result);
+	fixture_run(&f, 50);
+	http_cancel(call);
+	fixture_until(&f, one_has_ended, &server_counts(server)->open);
+	fixture_run(&f, 50);
+	assert_int_equal(server_counts(server)->open, KEPT - 1);
+	fixture_free(&f);
+	server_stop(server);
+	result_free(&result);
+}
+
 /* Answers all requests but those for /v1/silent. */
 static void play_silent_path(struct server_connection *c, void *arg)
 {
@@ -473,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_left_of_connections_that_never_were),
 		cmocka_unit_test(test_replies_arrive_whole_whatever_came_before),
 		cmocka_unit_test(test_a_connection_that_died_silently_takes_trust_from_those_of_its_age),
+		cmocka_unit_test(test_a_caller_who_gives_up_on_a_silent_connection_teaches_the_same),
+		cmocka_unit_test(test_a_caller_who_gives_up_soon_says_nothing_of_connections),
 		cmocka_unit_test(test_a_connection_that_has_answered_since_is_trusted),
 		cmocka_unit_test(test_a_new_connection_without_an_answer_takes_no_trust_from_others),
 		cmocka_unit_test(test_a_crowd_comes_and_goes_and_comes_again),
