@@ -1,6 +1,7 @@
 """TLS towards OpenBao: verified unless told otherwise, and loudly so."""
 
 import shutil
+import json
 import socket
 import ssl
 import warnings
@@ -218,10 +219,14 @@ def pair_site(pair, new_site):
 
 def wait_passed_on(pair, site):
     """Until the leader takes what a login of the site's own writes through the standby. Just restarted, it may say 403."""
-    login = pair.standby.admin.post("auth/approle/login", {"role_id": site.role_id, "secret_id": site.secret_id})
-    token = canary.run.add(login["auth"]["client_token"])
-    process.wait_until(lambda: pair.standby.admin.raw("POST", f"{site.mount}/data/b", {"data": {}}, token=token)[0] == 200, 20,
-                       "the standby passes a write on")
+    def passed_on():
+        credentials = {"role_id": site.role_id, "secret_id": site.secret_id}
+        status, login = pair.standby.admin.raw("POST", "auth/approle/login", credentials)
+        if status != 200 or not login:
+            return False
+        token = canary.run.add(json.loads(login)["auth"]["client_token"])
+        return pair.standby.admin.raw("POST", f"{site.mount}/data/b", {"data": {}}, token=token)[0] == 200
+    process.wait_until(passed_on, 20, "the standby passes a write on")
 
 
 def through_standby(pair, site, authority):
