@@ -79,7 +79,7 @@ def test_a_refused_login_is_not_tried_again_by_a_restart_but_by_a_stop_and_start
     assert service.lab.show(UNIT, "NFileDescriptorStore") == "0"
     cursor = service.cursor()
     service.start(wait=None)
-    service.wait_log("login failed: .*rejected the role id or the secret id; next try", cursor)
+    service.wait_log("login failed: OpenBao rejected the role id or the secret id; next try", cursor)
     assert [e["request"]["data"]["secret_id"] for e in site.logins()] == [wrong, wrong]
     service.lab.systemctl("stop", UNIT)
     service.lab.write(SECRET_ID, site.secret_id, mode=0o600)
