@@ -278,6 +278,7 @@ def test_of_a_link_the_target_counts(written, scratch):
 @pytest.mark.root
 def test_a_folder_that_all_may_write_is_trusted_on_a_read_only_mount(written, scratch):
     """As that of a ConfigMap in a pod."""
+    process.need_mount_namespace()
     volume = scratch / "volume"
     steps = ["mount --make-rprivate /", f"mount -t tmpfs -o mode=0777 volume {volume}", f"cp {written.drop_in} {volume}",
              f"touch -d '-10 seconds' {volume} {volume}/*", f"mount --bind {volume} {written.folder}"]
@@ -295,6 +296,7 @@ def test_a_folder_that_all_may_write_is_trusted_on_a_read_only_mount(written, sc
 @pytest.mark.root
 def test_a_folder_within_a_read_only_mount_is_trusted_as_any_other(written):
     """ProtectSystem= makes whole file systems read-only for the daemon alone; others can write them."""
+    process.need_mount_namespace()
     above = written.folder.parent
     written.folder.chmod(0o777)
     within = ["mount --make-rprivate /", f"mount --bind {above} {above}", f"mount -o remount,bind,ro {above}",

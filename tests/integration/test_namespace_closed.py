@@ -45,6 +45,7 @@ def test_log_and_status_tell_it_once_and_its_end(closed):
     open_again()
     process.wait_until(lambda: d.get(site.mount, "a").ok, 10, "the namespace is served again")
     assert "namespace" not in d.status()["upstream"]
+    d.wait_log("info: the namespace is open again in OpenBao")
     assert d.log.count("info: the namespace is open again in OpenBao") == 1
 
 
