@@ -25,6 +25,7 @@
  */
 #define UNSENT_MAX 131072u
 #define DATA_MAX (SNAPSHOT_HOLD_BACK + UNSENT_MAX + FRAME_DATA_MAX)
+#define CONFIRMATIONS_MAX 3
 #define STEPS_MAX 2 /* of the check, before other events get their turn: some tenths of a millisecond */
 #define WATCH_MS 60000u
 
@@ -51,7 +52,8 @@ struct snapshot_restore {
 	bool busy;       /* the check has more to do with what it took */
 	bool has_room, begun_sending;
 	bool source_waits;
-	char *active_time; /* since when the node led before the restore; NULL: not known */
+	unsigned confirmations; /* how often the node did not say that it leads */
+	char *active_time;      /* since when the node led before the restore; NULL: not known */
 	uint64_t bytes;
 };
 
@@ -289,6 +291,8 @@ static void restore_send_on(struct snapshot_restore *r)
 
 /* -- the last check ------------------------------------------------------------------------------------------ */
 
+static void restore_ask_whether_leads(struct snapshot_restore *r);
+
 static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 {
 	struct snapshot_restore *r = arg;
@@ -296,6 +300,11 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 	r->question = NULL;
 	if (restore_has_failed(r))
 		return;
+	/* A node that is busy with the snapshot may not answer in time; only its word that it leads counts. */
+	if (!leads && ++r->confirmations < CONFIRMATIONS_MAX) {
+		restore_ask_whether_leads(r);
+		return;
+	}
 	if (!leads) {
 		transfer_fail(&r->transfer, CODE_UNAVAILABLE,
 		    "OpenBao's leader is another one by now; nothing was restored");
@@ -307,19 +316,24 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 	restore_send_on(r);
 }
 
-static void restore_confirm(struct snapshot_restore *r)
+static void restore_ask_whether_leads(struct snapshot_restore *r)
 {
 	struct transfer *t = &r->transfer;
 
+	r->question = leader_confirm(t->transfers->leader, t->attempt.node, CLOCK_NEVER, t->number,
+	    restore_on_confirmed, r);
+	if (r->question == NULL)
+		transfer_fail(t, CODE_INTERNAL, "out of memory");
+}
+
+static void restore_confirm(struct snapshot_restore *r)
+{
 	if (snapshot_check_end(r->check) < 0) {
 		restore_not_whole(r);
 		return;
 	}
 	restore_set_state(r, RESTORE_CONFIRMING);
-	r->question = leader_confirm(t->transfers->leader, t->attempt.node, CLOCK_NEVER, t->number,
-	    restore_on_confirmed, r);
-	if (r->question == NULL)
-		transfer_fail(&r->transfer, CODE_INTERNAL, "out of memory");
+	restore_ask_whether_leads(r);
 }
 
 /* -- from the caller ----------------------------------------------------------------------------------------- */
