@@ -40,7 +40,7 @@ static void tell_status(struct reload *reload)
 	login_words(backend_login(switchover_current(reload->switchover)), current, sizeof(current));
 	if (next != NULL)
 		login_words(backend_login(next), coming, sizeof(coming));
-	/* What must not be missed comes first: the line may be cut. */
+	/* The failure comes first, since the line may be cut. */
 	snprintf(text, sizeof(text), "%s%s%s%s",
 	    reload->failed ? "the configuration could not be reloaded, see the log; " : "", current,
 	    next != NULL ? "; the new configuration's login, not in use yet: " : "", coming);

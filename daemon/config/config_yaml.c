@@ -428,7 +428,7 @@ static int value_missing(struct reader *r, size_t line)
 	return yaml_error(r, line, "has no value; write %s for an empty one", r->depth == 1 ? "{}" : "\"\"");
 }
 
-/* What other readers of YAML take for no value. */
+/* Other readers of YAML take these for no value. */
 static bool is_null(const char *text)
 {
 	return strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;

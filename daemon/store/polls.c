@@ -96,7 +96,7 @@ static void polls_on_timer(evutil_socket_t fd, short what, void *arg)
 		if (member != NULL)
 			poll_member_call(member);
 	} else if (path->due_ms != CLOCK_NEVER) {
-		/* It was called early, which has ended the timer. */
+		/* The timer was called early, and has ended with that. */
 		const struct timeval left = clock_until(path->due_ms);
 		(void)event_add(&path->timer, &left);
 	}

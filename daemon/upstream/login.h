@@ -112,7 +112,7 @@ void login_on_refused(struct login *login, void (*changed)(void *arg, const stru
  */
 void login_afresh(struct login *login);
 
-/* What has happened since the daemon's start; the numbers only grow. */
+/* These count what has happened since the daemon started, and only grow. */
 struct login_counters {
 	uint64_t logins, login_failures, renewals, renewal_failures;
 };
