@@ -300,7 +300,10 @@ static void restore_on_confirmed(void *arg, bool leads, const char *active_time)
 	r->question = NULL;
 	if (restore_has_failed(r))
 		return;
-	/* A node that is busy with the snapshot may not answer in time; only its word that it leads counts. */
+	/*
+	 * The node is asked more than once, since one that is busy with the snapshot may not answer in time.
+	 * Nothing but its word that it leads lets the last part go.
+	 */
 	if (!leads && ++r->confirmations < CONFIRMATIONS_MAX) {
 		restore_ask_whether_leads(r);
 		return;

@@ -20,6 +20,7 @@
 #include "daemon/upstream/leader.h"
 #include "tests/unit/http_server.h"
 #include "tests/unit/login_helper.h"
+#include "tests/unit/snapshot_maker.h"
 
 #define SNAPSHOT "/v1/sys/storage/raft/snapshot"
 #define LEADER "/v1/sys/leader"
@@ -369,6 +370,33 @@ static void test_an_empty_restore_is_never_sent(void **state)
 	bench_close(&b);
 }
 
+static void test_a_leader_that_is_silent_is_asked_again_before_a_restore_ends(void **state)
+{
+	struct going g = { 0 };
+	struct buf snapshot;
+	struct bench b;
+	unsigned before;
+
+	bench_open(&b, state);
+	b.transfers->stall_ms = 30000;
+	buf_init(&snapshot, MAKER_LIMIT);
+	maker_snapshot(&snapshot, 1000);
+	restore(&b, &g, CLOCK_NEVER);
+	fakebao_until(b.f, g.begun > 0);
+	before = fakebao_count(b.f, LEADER);
+	fakebao_hold(b.f, LEADER, true);
+	snapshot_restore_data(g.restore, (const char *)buf_data(&snapshot), buf_len(&snapshot));
+	snapshot_restore_end(g.restore);
+	fakebao_until(b.f, fakebao_count(b.f, LEADER) == before + 2);
+	assert_int_equal(g.done, 0);
+	fakebao_answer(b.f, LEADER, 200, FOLLOWS);
+	fakebao_hold(b.f, LEADER, false);
+	expect(&b, &g, CODE_UNAVAILABLE, "is another one by now; nothing was restored");
+	assert_int_equal(fakebao_count(b.f, LEADER), before + 3);
+	buf_free(&snapshot);
+	bench_close(&b);
+}
+
 static void test_a_second_restore_is_refused(void **state)
 {
 	struct going first = { 0 }, second = { 0 }, third = { 0 };
@@ -403,6 +431,7 @@ int main(void)
 		TEST(test_data_that_does_not_come_is_given_up),
 		TEST(test_what_is_no_snapshot_is_never_sent),
 		TEST(test_an_empty_restore_is_never_sent),
+		TEST(test_a_leader_that_is_silent_is_asked_again_before_a_restore_ends),
 		TEST(test_a_second_restore_is_refused),
 	};
 
