@@ -29,3 +29,11 @@ void texts_clear(struct texts *texts)
 	secmem_free(texts->item);
 	*texts = (struct texts){ .item = NULL };
 }
+
+bool texts_have_control(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return true;
+	return false;
+}

@@ -4,6 +4,7 @@
 #ifndef TEXTS_H
 #define TEXTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct texts {
@@ -16,5 +17,8 @@ int texts_add(struct texts *texts, const char *text);
 
 /* Wipes and frees the texts, and makes the list empty. */
 void texts_clear(struct texts *texts);
+
+/* Do the n bytes hold a control byte, which is one below 0x20, or 0x7f? */
+bool texts_have_control(const char *text, size_t n);
 
 #endif

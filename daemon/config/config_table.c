@@ -286,9 +286,8 @@ static void *member_of(const struct config *config, const struct setting *settin
 
 int config_table_store(struct config *config, const struct setting *setting, const char *value, struct error *why)
 {
-	for (const char *p = value; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return error_set(why, "holds a control byte");
+	if (texts_have_control(value, strlen(value)))
+		return error_set(why, "holds a control byte");
 	return setting->type->parse(member_of(config, setting), setting, value, why);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/secmem.h"
+#include "base/texts.h"
 
 /* Zeroes every value that the variable has in environ, where it may be twice. */
 static void environment_wipe(const char *name)
@@ -30,9 +31,8 @@ int environment_take(const char *name, struct environment_secret **ret, struct e
 	*ret = NULL;
 	while (n > 0 && strchr(" \t\r\n", value[n - 1]) != NULL)
 		n--;
-	for (size_t i = 0; i < n && !failed; i++)
-		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
-			failed = error_set(error, "%s: holds a control byte", name);
+	if (n > 0 && texts_have_control(value, n))
+		failed = error_set(error, "%s: holds a control byte", name);
 	if (n > 0 && !failed && (secret = secmem_calloc(1, sizeof(*secret) + n + 1)) == NULL)
 		failed = error_set(error, "%s: out of memory", name);
 	if (secret != NULL) {

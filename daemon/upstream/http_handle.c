@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/secmem.h"
+#include "base/texts.h"
 
 #ifndef SECRETSTORE_VERSION
 #define SECRETSTORE_VERSION "unknown"
@@ -80,11 +81,7 @@ static int header_put(struct curl_slist **list, const char *name, const char *va
 	size_t len = strlen(name) + strlen(value) + sizeof(": ");
 	struct curl_slist *header;
 
-	for (const char *p = value; *p != '\0'; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return -1;
-	}
-	if (len > HEADER_MAX)
+	if (len > HEADER_MAX || texts_have_control(value, strlen(value)))
 		return -1;
 	header = secmem_malloc(sizeof(*header) + len);
 	if (header == NULL)
