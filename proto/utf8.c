@@ -69,6 +69,27 @@ size_t utf8_trim(const char *p, size_t n)
 	return n;
 }
 
+uint32_t utf8_unseen(const char *p, const char *end)
+{
+	const unsigned char *c = (const unsigned char *)p;
+	uint32_t point;
+
+	if (*c == '\r')
+		return p + 1 < end && p[1] == '\n' ? 0 : '\r';
+	if (*c < 0x80)
+		return (*c < 0x20 && *c != '\t' && *c != '\n') || *c == 0x7f ? *c : 0;
+	if (*c == 0xc2)
+		return c[1] < 0xa0 ? c[1] : 0;
+	if (*c < 0xe0 || *c >= 0xf0)
+		return 0;
+	point = (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+	/* U+2028 and U+2029 end lines; the others from there to U+2069 can show a comment as a rule. */
+	return (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) || point == 0xfeff ||
+		point >= 0xfffe
+	    ? point
+	    : 0;
+}
+
 size_t utf8_encode(uint32_t point, char out[4])
 {
 	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };

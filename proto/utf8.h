@@ -20,6 +20,13 @@ bool utf8_valid(const char *p, size_t n);
 /* Gives n less the bytes of a character that is cut off at the end of the n bytes at p. */
 size_t utf8_trim(const char *p, size_t n);
 
+/*
+ * Gives the code point of the character at p if people do not see it or take the text otherwise than a program does:
+ * of a control character other than a tab, a newline and a carriage return before one, of an end of a line that is no
+ * newline, and of a mark that reverses what follows. Else 0. The text up to end is valid, and p is no NUL.
+ */
+uint32_t utf8_unseen(const char *p, const char *end);
+
 /* Writes a code point (at most U+10FFFF, no surrogate) to out, without a NUL, and gives its length. */
 size_t utf8_encode(uint32_t point, char out[4]);
 

@@ -191,11 +191,13 @@ static int read_file(struct loading *loading, const char *path, struct error *er
 	struct buf text;
 	int failed;
 
-	buf_init(&text, FILE_MAX + 1);
+	buf_init(&text, FILE_MAX + 2);
 	failed = trusted_file_read(path, FILE_MAX, &text, loading->ret_again_ms, error);
+	if (!failed && buf_put(&text, "", 1) != 0)
+		failed = error_set(error, "%.200s: out of memory", path);
 	if (!failed)
-		failed = config_yaml_read(path, buf_len(&text) > 0 ? (const char *)buf_data(&text) : "",
-		    buf_len(&text), take_entry, loading, error);
+		failed = config_yaml_read(path, (const char *)buf_data(&text), buf_len(&text) - 1, take_entry,
+		    loading, error);
 	buf_free(&text);
 	return failed;
 }
