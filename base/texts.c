@@ -3,6 +3,8 @@
  */
 #include "base/texts.h"
 
+#include <string.h>
+
 #include "base/secmem.h"
 
 int texts_add(struct texts *texts, const char *text)
@@ -20,6 +22,15 @@ int texts_add(struct texts *texts, const char *text)
 		return -1;
 	texts->count++;
 	return 0;
+}
+
+bool texts_equal(const struct texts *a, const struct texts *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->item[i], b->item[i]) == 0;
+	return same;
 }
 
 void texts_clear(struct texts *texts)

@@ -15,6 +15,9 @@ struct texts {
 /* Adds a copy of text at the end. 0; or -1: no memory, and the list is unchanged. */
 int texts_add(struct texts *texts, const char *text);
 
+/* Do both have the same texts, in the same order? */
+bool texts_equal(const struct texts *a, const struct texts *b);
+
 /* Wipes and frees the texts, and makes the list empty. */
 void texts_clear(struct texts *texts);
 

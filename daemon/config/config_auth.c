@@ -3,22 +3,17 @@
  */
 #include "daemon/config/config_auth.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/secmem.h"
 
 #define ROLE_ID_VARIABLE "OPENBAO_APPROLE_ROLE_ID"
 #define SECRET_ID_VARIABLE "OPENBAO_APPROLE_SECRET_ID"
-#define CREDENTIALS_VARIABLE "CREDENTIALS_DIRECTORY"
 #define CREDENTIAL "secret_id"
 #define NEEDED "in the environment (REQ-004, PX-0003)"
 #define NO_SECRET_ID \
 	"approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL \
-	" in $" CREDENTIALS_VARIABLE ", or " SECRET_ID_VARIABLE " " NEEDED
+	" in $CREDENTIALS_DIRECTORY, or " SECRET_ID_VARIABLE " " NEEDED
 
 int config_auth_take(struct config_environment *ret, struct error *error)
 {
@@ -33,29 +28,6 @@ void config_auth_drop(struct config_environment *environment)
 {
 	environment_drop(environment->role_id);
 	environment_drop(environment->secret_id);
-}
-
-/* Looks for systemd's credential. 1 with its path in *ret, 0: there is none, -1: no memory. */
-static int find_credential(char **ret)
-{
-	const char *directory = getenv(CREDENTIALS_VARIABLE);
-	size_t n;
-	char *path;
-
-	if (directory == NULL || *directory == '\0')
-		return 0;
-	n = strlen(directory) + strlen("/" CREDENTIAL) + 1;
-	path = secmem_malloc(n);
-	if (path == NULL)
-		return -1;
-	snprintf(path, n, "%s/" CREDENTIAL, directory);
-	/* One that is there but cannot be read is meant to be used: the login says what is wrong with it. */
-	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-		secmem_free(path);
-		return 0;
-	}
-	*ret = path;
-	return 1;
 }
 
 /*
@@ -74,8 +46,6 @@ static const char *note_secret_id(struct config *config)
 
 static const char *fill_approle(struct config *config, const struct config_environment *environment)
 {
-	int found;
-
 	if (config->approle.role_id == NULL && config->approle.role_id_file == NULL) {
 		if (environment->role_id == NULL)
 			return "approle: a RoleID is needed: role_id or role_id_file here, or " ROLE_ID_VARIABLE
@@ -87,9 +57,10 @@ static const char *fill_approle(struct config *config, const struct config_envir
 	}
 	if (config->approle.secret_id_file != NULL)
 		return NULL;
-	found = find_credential(&config->approle.secret_id_file);
-	if (found != 0)
-		return found < 0 ? "out of memory" : NULL;
+	if (environment_credential(CREDENTIAL, &config->approle.secret_id_file) != 0)
+		return "out of memory";
+	if (config->approle.secret_id_file != NULL)
+		return NULL;
 	if (environment->secret_id == NULL && environment->check_only)
 		return note_secret_id(config);
 	if (environment->secret_id == NULL)
@@ -117,8 +88,6 @@ static const char *fill_devtoken(struct config *config, const struct config_envi
 #endif
 
 #define MODE_FILL(NAME, name, text) [AUTH_MODE_##NAME] = fill_##name,
-#define MODE_NAME(NAME, name, text) [AUTH_MODE_##NAME] = text,
-#define MODE_LISTED(NAME, name, text) ", " text
 
 int config_auth_fill(struct config *config, const struct config_environment *environment, const char *path,
     struct error *error)
@@ -129,22 +98,4 @@ int config_auth_fill(struct config *config, const struct config_environment *env
 	const char *missing = fill[config->openbao.auth](config, environment);
 
 	return missing == NULL ? 0 : error_set(error, "%.200s: %s", path, missing);
-}
-
-int config_auth_mode(const char *text, enum auth_mode *ret)
-{
-	static const char *const names[] = { AUTH_MODES(MODE_NAME) };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*ret = (enum auth_mode)i;
-			return 0;
-		}
-	}
-	return -1;
-}
-
-const char *config_auth_modes(void)
-{
-	return &AUTH_MODES(MODE_LISTED)[strlen(", ")];
 }

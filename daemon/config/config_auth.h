@@ -21,10 +21,4 @@ void config_auth_drop(struct config_environment *environment);
 int config_auth_fill(struct config *config, const struct config_environment *environment, const char *path,
     struct error *error);
 
-/* Reads the name of a login method. 0, or -1: it is none. */
-int config_auth_mode(const char *text, enum auth_mode *ret);
-
-/* The names of all methods, for an error: "approle, kubernetes". */
-const char *config_auth_modes(void);
-
 #endif

@@ -34,7 +34,6 @@ struct loading {
 	const char *main_file;
 	struct config *config;
 	struct place *places;
-	struct config_rules rules;
 	struct texts files; /* the drop-ins' paths, which places point to */
 	unsigned *ret_again_ms;
 };
@@ -50,12 +49,14 @@ static struct place *find_place(const struct loading *loading, const char *name)
 /* Notes where a name is set, which is once: but a group of rules may stand in each file. */
 static int note_place(struct loading *loading, const struct config_entry *entry, struct error *error)
 {
-	char name[160];
+	char name[160] = "";
 	struct place *place;
 
-	if (snprintf(name, sizeof(name), "%s%s%s", entry->name[0], entry->depth > 1 ? "." : "",
-		entry->depth > 1 ? entry->name[1] : "") >= (int)sizeof(name))
-		return config_entry_error(entry, 0, error, "is longer than a name can be");
+	for (size_t i = 0, n = 0; i < entry->depth; i++) {
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "%s%s", i > 0 ? "." : "", entry->name[i]);
+		if (n >= sizeof(name))
+			return config_entry_error(entry, 0, error, "is longer than a name can be");
+	}
 	place = find_place(loading, name);
 	if (place != NULL && (entry->depth > 1 || place->file == entry->file))
 		return config_entry_error(entry, 0, error, "is set a second time, after %.100s:%u", place->file,
@@ -79,50 +80,38 @@ static int note_place(struct loading *loading, const struct config_entry *entry,
 /* Names the setting or group that is most likely meant: misspelt here, or well spelt but in another place. */
 static int unknown_name(const struct config_entry *entry, struct error *error)
 {
-	bool is_group = entry->depth == 1;
-	const char *name = entry->name[entry->depth - 1], *group = is_group ? NULL : entry->name[0];
+	const char *name = entry->name[entry->depth - 1], *group = NULL;
 	unsigned least = 3, distance;
 	size_t n;
 	const struct setting *table = config_table(&n), *best = NULL;
 
+	if (entry->depth == 3)
+		return config_entry_error(entry, 0, error, "there is no such setting; %s has %s",
+		    strcmp(entry->name[0], "allow") == 0 ? "a rule" : "a credential",
+		    config_table_names(entry->name[0], &(struct error){ 0 }));
 	for (size_t i = 0; i < n; i++) {
-		distance = nearest_distance(table[i].name, name);
-		if (distance < least && (distance == 0 || (!is_group && strcmp(table[i].group, group) == 0))) {
+		distance = table[i].initial != NULL ? nearest_distance(table[i].name, name) : 99;
+		if (distance < least && (distance == 0 || strcmp(table[i].group, entry->name[0]) == 0)) {
 			least = distance;
 			best = &table[i];
 		}
-	}
-	for (size_t i = 0; is_group && best == NULL && i < n + CONFIG_RULE_GROUPS; i++) {
-		const char *known = i < n ? table[i].group : config_rules_group(i - n);
-
-		distance = nearest_distance(known, name);
+		distance = entry->depth == 1 && best == NULL ? nearest_distance(table[i].group, name) : 99;
 		if (distance < least) {
 			least = distance;
-			group = known;
+			group = table[i].group;
 		}
 	}
 	if (best != NULL)
 		return config_entry_error(entry, 0, error, "there is no such setting; %s.%s is meant?",
 		    best->group, best->name);
-	if (is_group && group != NULL)
+	if (group != NULL)
 		return config_entry_error(entry, 0, error, "there is no such group; %s is meant?", group);
 	return config_entry_error(entry, 0, error, "there is no such setting");
 }
 
-static bool is_group_name(const char *name)
-{
-	size_t n;
-	const struct setting *table = config_table(&n);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(table[i].group, name) == 0)
-			return true;
-	return config_rules_is_group(name);
-}
-
 static int take_group(struct loading *loading, const struct config_entry *entry, struct error *error)
 {
-	if (!is_group_name(entry->name[0]))
+	if (!config_table_has_group(entry->name[0]))
 		return unknown_name(entry, error);
 	if (entry->kind == ENTRY_TEXT && entry->items[0].line > entry->line)
 		return config_entry_error(entry, 1, error, CONFIG_NO_SETTING);
@@ -138,7 +127,9 @@ static int take_group(struct loading *loading, const struct config_entry *entry,
 
 static int take_setting(struct loading *loading, const struct config_entry *entry, struct error *error)
 {
-	const struct setting *setting = config_table_find(entry->name[0], entry->name[1]);
+	const struct setting *setting = config_table_find(entry->name[0], entry->name[entry->depth - 1]);
+	bool in_rule = entry->depth == 3;
+	void *object = in_rule ? config_rules_last(loading->config, entry->name[0]) : loading->config;
 	struct error why;
 
 	if (setting == NULL)
@@ -147,18 +138,21 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 		return config_entry_error(entry, 0, error, "must be %s, not a group", setting->type->kind);
 	if (entry->kind == ENTRY_LIST && !setting->type->is_list)
 		return config_entry_error(entry, 0, error, "must be %s, not a list", setting->type->kind);
+	if (entry->nested_line != 0)
+		return config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind);
+	if (in_rule && entry->nitems == 0)
+		return config_entry_error(entry, 0, error, "must not be empty");
 	for (size_t i = 0; i < entry->nitems; i++) {
 		/* A list's empty text alone stands for an empty list; among others it is a wrong one. */
-		if (setting->type->is_list && entry->kind == ENTRY_TEXT && *entry->items[i].text == '\0')
+		if (!in_rule && setting->type->is_list && entry->kind == ENTRY_TEXT &&
+		    *entry->items[i].text == '\0')
 			continue;
-		if (config_table_store(loading->config, setting, entry->items[i].text, &why) != 0) {
+		if (config_table_store(object, setting, entry->items[i].text, &why) != 0) {
 			(void)config_entry_error(entry, i + 1, error, "%s", why.text);
 			return error_set_kind(error, why.kind);
 		}
 	}
-	return entry->nested_line != 0
-	    ? config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind)
-	    : 0;
+	return 0;
 }
 
 static int note_comment(struct config *config, const struct config_entry *entry)
@@ -178,12 +172,15 @@ static int take_entry(void *arg, const struct config_entry *entry, struct error 
 
 	if (entry->comment_line != 0 && note_comment(loading->config, entry) != 0)
 		return config_entry_error(entry, 0, error, "out of memory");
-	if (entry->kind != ENTRY_END && entry->depth < 3 && note_place(loading, entry, error) != 0)
+	if (entry->kind == ENTRY_END)
+		return entry->depth > 1 ? config_rules_end(loading->config, entry, error) : 0;
+	if (note_place(loading, entry, error) != 0)
 		return -1;
 	if (entry->depth == 1)
-		return entry->kind == ENTRY_END ? 0 : take_group(loading, entry, error);
-	return config_rules_is_group(entry->name[0]) ? config_rules_take(&loading->rules, entry, error)
-						     : take_setting(loading, entry, error);
+		return take_group(loading, entry, error);
+	return entry->depth == 2 && config_rules_is_group(entry->name[0])
+	    ? config_rules_begin(loading->config, entry, error)
+	    : take_setting(loading, entry, error);
 }
 
 static int read_file(struct loading *loading, const char *path, struct error *error)
@@ -297,10 +294,7 @@ static int check_pairs(const struct loading *loading, struct error *error)
 int config_file_read(const char *path, struct config *config, unsigned *ret_address_line, unsigned *ret_again_ms,
     struct error *error)
 {
-	struct loading loading = { .main_file = path,
-		.config = config,
-		.rules = { .config = config },
-		.ret_again_ms = ret_again_ms };
+	struct loading loading = { .main_file = path, .config = config, .ret_again_ms = ret_again_ms };
 	const struct place *address;
 	struct place *place, *next;
 	int failed;

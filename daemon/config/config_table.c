@@ -5,21 +5,28 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/array.h"
 #include "base/quantity.h"
 #include "base/secmem.h"
 #include "daemon/access/patterns.h"
-#include "daemon/config/config_auth.h"
 #include "daemon/host/users.h"
 #include "daemon/upstream/address.h"
+#include "daemon/upstream/auth.h"
 #include "proto/request.h"
 
 #define ADDRESSES_MAX 16
 #define SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1) /* 107 on Linux */
 
 /* -- what their texts mean ---------------------------------------------------------------------------------- */
+
+static void *member_of(const void *object, const struct setting *setting)
+{
+	return (char *)(uintptr_t)object + setting->offset;
+}
 
 static bool same_texts(const void *a, const void *b)
 {
@@ -35,11 +42,12 @@ static void clear_text(void *member)
 }
 
 /* Takes a text, and none in the place of an empty one where it need not be set. */
-static int parse_text(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_text(void *object, const struct setting *setting, const char *text, struct error *why)
 {
-	bool unset = *text == '\0' && (*setting->initial == '\0' || setting->type->check == NULL);
+	char **member = member_of(object, setting), *copy = NULL;
+	bool unset = *text == '\0' && setting->initial != NULL &&
+	    (*setting->initial == '\0' || setting->type->check == NULL);
 	const char *wrong = !unset && setting->type->check != NULL ? setting->type->check(text) : NULL;
-	char *copy = NULL;
 
 	if (wrong != NULL)
 		return error_set(why, "%s", wrong);
@@ -47,18 +55,18 @@ static int parse_text(void *member, const struct setting *setting, const char *t
 		return error_set(why, "must not be longer than %d bytes", PATH_MAX - 1);
 	if (!unset && (copy = secmem_strdup(text)) == NULL)
 		return error_set(why, "out of memory");
-	secmem_free(*(char **)member);
-	*(char **)member = copy;
+	secmem_free(*member);
+	*member = copy;
 	return 0;
 }
 
 /* "team-a/" is how OpenBao prints a namespace, "team-a" what it is. The root namespace is "". */
-static int parse_namespace(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_namespace(void *object, const struct setting *setting, const char *text, struct error *why)
 {
 	size_t len = strlen(text);
+	char **member = member_of(object, setting);
 	char *name = secmem_strndup(text, len - (len > 1 && text[len - 1] == '/'));
 
-	(void)setting;
 	if (name == NULL)
 		return error_set(why, "out of memory");
 	if (*name != '\0' && !request_path_ok(name, SECRET_MOUNT_MAX)) {
@@ -67,8 +75,8 @@ static int parse_namespace(void *member, const struct setting *setting, const ch
 		    "must be a namespace's path of at most %d bytes, such as team-a or team-a/dev",
 		    SECRET_MOUNT_MAX);
 	}
-	secmem_free(*(char **)member);
-	*(char **)member = name;
+	secmem_free(*member);
+	*member = name;
 	return 0;
 }
 
@@ -84,13 +92,12 @@ static const char *socket_error(const char *text)
 	return strlen(text) <= SOCKET_MAX ? NULL : "is too long for a socket: at most 107 bytes fit";
 }
 
-static int parse_address(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_address(void *object, const struct setting *setting, const char *text, struct error *why)
 {
-	struct texts *list = member;
+	struct texts *list = member_of(object, setting);
 	char *address;
 	int failed;
 
-	(void)setting;
 	if (list->count == ADDRESSES_MAX)
 		return error_set(why, "must not be more than %d addresses", ADDRESSES_MAX);
 	if (address_parse(text, &address, why) != 0)
@@ -102,12 +109,7 @@ static int parse_address(void *member, const struct setting *setting, const char
 
 static bool same_lists(const void *a, const void *b)
 {
-	const struct texts *one = a, *other = b;
-	bool same = one->count == other->count;
-
-	for (size_t i = 0; same && i < one->count; i++)
-		same = strcmp(one->item[i], other->item[i]) == 0;
-	return same;
+	return texts_equal(a, b);
 }
 
 static void clear_list(void *member)
@@ -115,30 +117,28 @@ static void clear_list(void *member)
 	texts_clear(member);
 }
 
-static int parse_auth(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_auth(void *object, const struct setting *setting, const char *text, struct error *why)
 {
 	char shown[ERROR_SHOWN];
 
-	(void)setting;
 	if (*text == '\0')
-		return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)",
-		    config_auth_modes());
-	if (config_auth_mode(text, member) != 0)
+		return error_set(why, "a login method is needed, one of: %s (REQ-004, PX-0003)", auth_modes());
+	if (auth_mode_find(text, member_of(object, setting)) != 0)
 		return error_set(why, "\"%s\" is not a login method; known: %s", error_show(text, shown),
-		    config_auth_modes());
+		    auth_modes());
 	return 0;
 }
 
-static int parse_bool(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_bool(void *object, const struct setting *setting, const char *text, struct error *why)
 {
 	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
 		return error_set(why, "must be %s", setting->type->kind);
-	*(bool *)member = *text == 't';
+	*(bool *)member_of(object, setting) = *text == 't';
 	return 0;
 }
 
 /* Reads times, sizes and counts, and holds them to their range. */
-static int parse_number(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_number(void *object, const struct setting *setting, const char *text, struct error *why)
 {
 	char shown[ERROR_SHOWN];
 	uint64_t value, low = 0, high = 0;
@@ -150,38 +150,112 @@ static int parse_number(void *member, const struct setting *setting, const char 
 	if ((value < low || value > high) && !(setting->zero && value == 0))
 		return error_set(why, "must be %sbetween %s and %s, not %s", setting->zero ? "0 or " : "",
 		    setting->low, setting->high, error_show(text, shown));
-	*(uint64_t *)member = value;
+	*(uint64_t *)member_of(object, setting) = value;
 	return 0;
 }
 
-static int parse_mode(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_mode(void *object, const struct setting *setting, const char *text, struct error *why)
 {
-	return quantity_mode(text, member) == 0 ? 0 : error_set(why, "must be %s", setting->type->kind);
+	return quantity_mode(text, member_of(object, setting)) == 0
+	    ? 0
+	    : error_set(why, "must be %s", setting->type->kind);
 }
 
-static int parse_group(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_group(void *object, const struct setting *setting, const char *text, struct error *why)
 {
-	(void)setting;
+	gid_t *group = member_of(object, setting);
+
 	if (*text != '\0')
-		return users_find_group(text, member, why);
-	*(gid_t *)member = (gid_t)-1;
+		return users_find_group(text, group, why);
+	*group = (gid_t)-1;
 	return 0;
 }
 
 /* The enums that are settings begin at 0, and are as large as an unsigned. */
-static int parse_choice(void *member, const struct setting *setting, const char *text, struct error *why)
+static int parse_choice(void *object, const struct setting *setting, const char *text, struct error *why)
 {
 	char shown[ERROR_SHOWN], known[80] = "";
 
 	for (unsigned i = 0; setting->choices[i] != NULL; i++) {
 		if (strcmp(setting->choices[i], text) == 0) {
-			*(unsigned *)member = i;
+			*(unsigned *)member_of(object, setting) = i;
 			return 0;
 		}
 		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
 		    setting->choices[i]);
 	}
 	return error_set(why, "must be one of: %s; not \"%s\"", known, error_show(text, shown));
+}
+
+static const char *field_error(const char *text)
+{
+	return *text != '\0' ? NULL : "must not be empty; without it the credential is the whole secret";
+}
+
+/* Makes room in a rule's array for one more. NULL with why set: no memory. */
+static void *grow_member(void *rule, const struct setting *setting, size_t size, struct error *why)
+{
+	void **array = member_of(rule, setting), *grown;
+	size_t *count = (size_t *)(void *)((char *)rule + setting->count);
+
+	grown = array_grow(*array, *count, size);
+	if (grown == NULL) {
+		(void)error_set(why, "out of memory");
+		return NULL;
+	}
+	*array = grown;
+	return (char *)grown + (*count)++ * size;
+}
+
+static int parse_pattern(void *rule, const struct setting *setting, const char *text, struct error *why)
+{
+	const char *wrong = setting->type->check(text);
+	char *copy, **item;
+
+	if (wrong != NULL)
+		return error_set(why, "%s", wrong);
+	copy = strdup(text);
+	item = copy != NULL ? grow_member(rule, setting, sizeof(*item), why) : NULL;
+	if (item == NULL) {
+		free(copy);
+		return error_set(why, "out of memory");
+	}
+	*item = copy;
+	return 0;
+}
+
+/* uid_t and gid_t are the same type here, and users and groups are read alike. */
+static int parse_id(void *rule, const struct setting *setting, const char *text, struct error *why)
+{
+	uint32_t id, *item;
+
+	if (setting->type->find(text, &id, why) != 0)
+		return -1;
+	item = grow_member(rule, setting, sizeof(*item), why);
+	if (item == NULL)
+		return -1;
+	*item = id;
+	return 0;
+}
+
+/* Adds an op, or a group of ops. The groups are closed: what is in neither must be named. */
+static int parse_op(void *rule, const struct setting *setting, const char *text, struct error *why)
+{
+	bool *ops = member_of(rule, setting);
+	enum op named = op_by_name(text, strlen(text));
+	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ
+	    : strcmp(text, "write") == 0           ? OP_IN_READ | OP_IN_WRITE
+						   : 0;
+	char known[200] = "", shown[ERROR_SHOWN];
+
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		ops[op] |= op == named || op_is(op, group);
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", op_name(op));
+	}
+	if (named == OP_COUNT && group == 0)
+		return error_set(why, "\"%s\" is not an op; known: %sand the groups read and write",
+		    error_show(text, shown), known);
+	return 0;
 }
 
 /* -- the tables --------------------------------------------------------------------------------------------- */
@@ -191,6 +265,11 @@ static int parse_choice(void *member, const struct setting *setting, const char 
 	{ .kind = "a text", .parse = (takes), .check = (function), .same = same_texts, .clear = clear_text }
 #define PLAIN(what, function) { .kind = (what), .parse = (function) }
 #define NUMBER(what, function) { .kind = (what), .parse = parse_number, .number = (function) }
+#define IDS(function) \
+	{ .kind = "a name, a number, or a list of them", .is_list = true, .parse = parse_id, .find = (function) }
+#define PATTERNS(what, function) \
+	{ .kind = what ", or a list of them", .is_list = true, .parse = parse_pattern, .check = (function) }
+#define ONE(function) { .kind = "a text", .parse = parse_text, .check = (function) }
 
 static const struct setting_type
 	type_addresses = { .kind = "an address, or a list of them", .is_list = true, .parse = parse_address,
@@ -207,12 +286,24 @@ static const struct setting_type
 	type_count = NUMBER("a whole number", quantity_count),
 	type_mode = PLAIN("a mode in octal, from 0000 to 0777", parse_mode),
 	type_group = PLAIN("a group's name or number", parse_group),
-	type_choice = PLAIN("a text", parse_choice);
+	type_choice = PLAIN("a text", parse_choice),
+	type_users = IDS(users_find), type_groups = IDS(users_find_group),
+	type_ops = { .kind = "an op, or a list of them", .is_list = true, .parse = parse_op },
+	type_units = PATTERNS("a unit", patterns_unit_error), type_paths = PATTERNS("a path", patterns_path_error),
+	type_ids = PATTERNS("a credential's name", patterns_id_error),
+	type_one_mount = ONE(patterns_mount_error), type_one_path = ONE(patterns_secret_error),
+	type_field = ONE(field_error);
 
 #define SETTING(in, member, needs, is, called, otherwise, ...) \
 	{ .group = #in, .name = (called), .change = CHANGE_##needs, .type = &type_##is, .initial = (otherwise), \
 	    .offset = offsetof(struct config, in.member), .size = sizeof(((struct config *)0)->in.member), \
 	    __VA_ARGS__ }
+/* A setting of a rule: one value, or a list with its length. */
+#define RULE(in, rule, member, is, called) \
+	{ .group = #in, .name = (called), .type = &type_##is, .offset = offsetof(struct rule, member) }
+#define RULES(in, rule, member, is, called) \
+	{ .group = #in, .name = (called), .type = &type_##is, .offset = offsetof(struct rule, member), \
+	    .count = offsetof(struct rule, n##member) }
 #define RANGE(l, h) .low = (l), .high = (h)
 #define CHOICES(...) .choices = (const char *const[]){ __VA_ARGS__, NULL }
 
@@ -262,6 +353,17 @@ static const struct setting table[] = {
 	SETTING(audit, file, RESTART, text, "file", ""),
 	SETTING(audit, on_failure, RESTART, choice, "on_failure", "continue", CHOICES("continue", "deny")),
 	SETTING(process, lock_memory, RESTART, choice, "lock_memory", "try", CHOICES("try", "required")),
+	RULES(allow, rule, uids, users, "uid"),
+	RULES(allow, rule, gids, groups, "gid"),
+	RULES(allow, rule, units, units, "unit"),
+	RULES(allow, rule, user_units, units, "user_unit"),
+	RULE(allow, rule, ops, ops, "ops"),
+	RULES(allow, rule, paths, paths, "paths"),
+	RULES(credential, credential_rule, units, units, "unit"),
+	RULES(credential, credential_rule, ids, ids, "id"),
+	RULE(credential, credential_rule, mount, one_mount, "mount"),
+	RULE(credential, credential_rule, path, one_path, "path"),
+	RULE(credential, credential_rule, field, field, "field"),
 };
 /* clang-format on */
 
@@ -279,22 +381,36 @@ const struct setting *config_table_find(const char *group, const char *name)
 	return NULL;
 }
 
-static void *member_of(const struct config *config, const struct setting *setting)
+bool config_table_has_group(const char *group)
 {
-	return (char *)(uintptr_t)config + setting->offset;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (strcmp(table[i].group, group) == 0)
+			return true;
+	return false;
 }
 
-int config_table_store(struct config *config, const struct setting *setting, const char *value, struct error *why)
+const char *config_table_names(const char *group, struct error *ret)
+{
+	ret->text[0] = '\0';
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (strcmp(table[i].group, group) == 0)
+			snprintf(ret->text + strlen(ret->text), sizeof(ret->text) - strlen(ret->text), "%s%s",
+			    ret->text[0] != '\0' ? ", " : "", table[i].name);
+	return ret->text;
+}
+
+int config_table_store(void *object, const struct setting *setting, const char *value, struct error *why)
 {
 	if (texts_have_control(value, strlen(value)))
 		return error_set(why, "holds a control byte");
-	return setting->type->parse(member_of(config, setting), setting, value, why);
+	return setting->type->parse(object, setting, value, why);
 }
 
 int config_table_defaults(struct config *config, struct error *why)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (!table[i].type->is_list && config_table_store(config, &table[i], table[i].initial, why) != 0)
+		if (table[i].initial != NULL && !table[i].type->is_list &&
+		    config_table_store(config, &table[i], table[i].initial, why) != 0)
 			return -1;
 	return 0;
 }

@@ -3,6 +3,8 @@
  */
 #include "daemon/host/environment.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +44,27 @@ int environment_take(const char *name, struct environment_secret **ret, struct e
 	environment_wipe(name);
 	*ret = secret;
 	return failed;
+}
+
+int environment_credential(const char *name, char **ret)
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	size_t n;
+
+	*ret = NULL;
+	if (folder == NULL || *folder == '\0')
+		return 0;
+	n = strlen(folder) + 1 + strlen(name) + 1;
+	*ret = secmem_malloc(n);
+	if (*ret == NULL)
+		return -1;
+	snprintf(*ret, n, "%s/%s", folder, name);
+	/* One that is there but cannot be read is meant to be used: the login says what is wrong with it. */
+	if (access(*ret, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		secmem_free(*ret);
+		*ret = NULL;
+	}
+	return 0;
 }
 
 struct environment_secret *environment_hold(struct environment_secret *secret)

@@ -19,6 +19,12 @@ struct environment_secret {
  */
 int environment_take(const char *name, struct environment_secret **ret, struct error *error);
 
+/*
+ * Looks for a credential that systemd passed to this process (systemd.exec(5), CREDENTIALS_DIRECTORY). 0 with its
+ * path in *ret, which is the caller's to give to secmem_free(), or NULL if there is none; -1: no memory.
+ */
+int environment_credential(const char *name, char **ret);
+
 /* Counts one more holder, and gives secret. NULL gives NULL. */
 struct environment_secret *environment_hold(struct environment_secret *secret);
 

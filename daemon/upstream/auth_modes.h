@@ -22,4 +22,10 @@
 #define AUTH_MODE_ENUM(NAME, name, text) AUTH_MODE_##NAME,
 enum auth_mode { AUTH_MODES(AUTH_MODE_ENUM) };
 
+/* Reads the name of a way to log in. 0, or -1: it is none. */
+int auth_mode_find(const char *text, enum auth_mode *ret);
+
+/* The names of all ways, for an error: "approle, kubernetes". */
+const char *auth_modes(void);
+
 #endif
