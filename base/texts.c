@@ -3,6 +3,7 @@
  */
 #include "base/texts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secmem.h"
@@ -39,6 +40,13 @@ void texts_clear(struct texts *texts)
 		secmem_free(texts->item[i]);
 	secmem_free(texts->item);
 	*texts = (struct texts){ .item = NULL };
+}
+
+void texts_join(char *to, size_t size, const char *text)
+{
+	size_t n = strlen(to);
+
+	snprintf(to + n, size - n, "%s%s", n > 0 ? ", " : "", text);
 }
 
 bool texts_have_control(const char *text, size_t n)

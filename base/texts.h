@@ -21,6 +21,9 @@ bool texts_equal(const struct texts *a, const struct texts *b);
 /* Wipes and frees the texts, and makes the list empty. */
 void texts_clear(struct texts *texts);
 
+/* Adds text to the list of texts in to, of size bytes, such as "one, another". What does not fit is cut off. */
+void texts_join(char *to, size_t size, const char *text);
+
 /* Do the n bytes hold a control byte, which is one below 0x20, or 0x7f? */
 bool texts_have_control(const char *text, size_t n);
 

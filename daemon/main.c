@@ -190,7 +190,7 @@ static int start_daemon(struct daemon *d, const char *config_file, struct error 
 static int run_explain(const char *config_file, int count, char **words)
 {
 	struct error error;
-	struct config *config = config_load_file(config_file, &error);
+	struct config *config = config_load(config_file, CONFIG_FILES, &error);
 	if (config == NULL) {
 		log_error("%s", error.text);
 		return EX_CONFIG;
@@ -223,7 +223,7 @@ static int signal_daemon(void)
 static int run_check(const char *config_file, bool then_reload)
 {
 	struct error error;
-	struct config *config = config_load_check(config_file, &error);
+	struct config *config = config_load(config_file, CONFIG_CHECK, &error);
 	int failed = config == NULL || backend_check(config, &error) != 0;
 	if (!failed) {
 		const struct audit_options audit = audit_options(config);
@@ -252,7 +252,7 @@ static int failed_start(const struct error *error, int otherwise)
 static int run_started(struct daemon *d, const char *config_file)
 {
 	struct error error;
-	d->config = config_load(config_file, &error);
+	d->config = config_load(config_file, CONFIG_START, &error);
 	if (d->config == NULL) {
 		log_error("%s", error.text);
 		return failed_start(&error, EX_CONFIG);

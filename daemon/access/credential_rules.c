@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secmem.h"
 #include "daemon/access/rules.h"
 #include "proto/secret_name.h"
 
@@ -66,6 +67,15 @@ bool credential_peer_parse(const char *name, size_t len, struct credential_peer 
 	return true;
 }
 
+const char *credential_rule_lacks(const struct credential_rule *rule)
+{
+	return rule->nunits == 0  ? "must have unit"
+	    : rule->nids == 0     ? "must have id"
+	    : rule->mount == NULL ? "must have mount"
+	    : rule->path == NULL  ? "must have path"
+				  : "";
+}
+
 const struct credential_rule *credential_rules_find(const struct credential_rules *rules,
     const struct credential_peer *peer)
 {
@@ -100,9 +110,9 @@ void credential_rules_free(struct credential_rules *rules)
 		free(rule->name);
 		rules_free_texts(rule->units, rule->nunits);
 		rules_free_texts(rule->ids, rule->nids);
-		free(rule->mount);
-		free(rule->path);
-		free(rule->field);
+		secmem_free(rule->mount);
+		secmem_free(rule->path);
+		secmem_free(rule->field);
 	}
 	free(rules->rule);
 	rules->rule = NULL;

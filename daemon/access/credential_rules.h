@@ -33,9 +33,12 @@ struct credential_rule {
 	size_t nunits;
 	char **ids;
 	size_t nids;
-	char *mount, *path;
-	char *field; /* NULL: the whole secret, a JSON object */
+	char *mount, *path; /* secmem, as is field */
+	char *field;        /* NULL: the whole secret, a JSON object */
 };
+
+/* Says what a rule must have and has not: "must have unit". "": nothing. */
+const char *credential_rule_lacks(const struct credential_rule *rule);
 
 struct credential_rules {
 	struct credential_rule *rule;

@@ -1,15 +1,34 @@
 /*
  * rules: decides who may do what. What no rule allows is forbidden, and a rule that has neither uid, gid nor unit
- * names nobody. config_rules.c reads the rules from the configuration.
+ * names nobody. config_file.c reads the rules from the configuration.
  */
 #include "daemon/access/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/access/rules_index.h"
 
 #define UNINDEXED_MAX 16 /* up to this many rules are judged one by one */
+
+const char *rule_lacks(const struct rule *rule, char *room, size_t size)
+{
+	bool any = false;
+
+	if (rule->nuids == 0 && rule->ngids == 0 && rule->nunits == 0)
+		return "must name callers by uid, gid or unit";
+	if (rule->nuser_units > 0 && rule->nuids == 0)
+		return "must have a uid beside user_unit, since each user names his own units";
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		any = any || rule->ops[op];
+		if (!rule->ops[op] || !op_has_path(op) || rule->npaths > 0)
+			continue;
+		snprintf(room, size, "must have paths for %s", op_name(op));
+		return room;
+	}
+	return any ? "" : "must have ops";
+}
 
 static bool rule_has_uid(const struct rule *rule, uid_t uid)
 {

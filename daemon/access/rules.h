@@ -51,6 +51,12 @@ enum rule_verdict {
 	RULE_PATH
 };
 
+/*
+ * Says what a rule must have and has not, so that it could allow more than its writer meant: "must have paths for
+ * kv.get". "": nothing. room, of size bytes, holds a text that is made.
+ */
+const char *rule_lacks(const struct rule *rule, char *room, size_t size);
+
 /* Judges one rule. path is a canonical "mount/path", or NULL for an op that has none. */
 enum rule_verdict rule_judge(const struct rule *rule, const struct peer *peer, enum op op, const char *path);
 

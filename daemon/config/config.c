@@ -1,6 +1,6 @@
 /*
- * config: the daemon's settings, put together from the file and the environment. What a file and a value look like
- * is known to config_file.c and config_table.c, what a login needs to config_auth.c.
+ * config: the daemon's settings, put together from the files and the environment. What a file and a value look like
+ * is known to config_file.c and config_table.c.
  */
 #include "daemon/config/config.h"
 
@@ -10,12 +10,21 @@
 #include <unistd.h>
 
 #include "base/secmem.h"
-#include "daemon/config/config_auth.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/config_table.h"
 #include "daemon/upstream/address.h"
 
 #define ADDRESS_VARIABLE "BAO_ADDR"
+#define ROLE_ID_VARIABLE "OPENBAO_APPROLE_ROLE_ID"
+#define SECRET_ID_VARIABLE "OPENBAO_APPROLE_SECRET_ID"
+#define CREDENTIAL "secret_id"
+#define NEEDED "in the environment (REQ-004, PX-0003)"
+#define NO_SECRET_ID \
+	"approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL \
+	" in $CREDENTIALS_DIRECTORY, or " SECRET_ID_VARIABLE " " NEEDED
+#define OUT_OF_MEMORY "out of memory"
+
+/* -- what the files leave to the environment ---------------------------------------------------------------- */
 
 /* line: where the file has the setting without an address; 0: nowhere. */
 static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
@@ -39,6 +48,84 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 }
 
 /*
+ * Notes for a check that there is no SecretID. A command of the unit itself, for which systemd sets MAINPID, runs
+ * beside a daemon that has one: systemd 253 and newer give a unit's credentials to the daemon alone.
+ */
+static const char *note_secret_id(struct config *config)
+{
+	if (getenv("MAINPID") != NULL)
+		return NULL;
+	return texts_add(&config->notes,
+		   NO_SECRET_ID "; there is none here, and only the daemon's unit may have it") == 0
+	    ? NULL
+	    : OUT_OF_MEMORY;
+}
+
+static const char *fill_approle(struct config *config, const struct config_environment *environment)
+{
+	if (config->approle.role_id == NULL && config->approle.role_id_file == NULL) {
+		if (environment->role_id == NULL)
+			return "approle: a RoleID is needed: role_id or role_id_file here, or " ROLE_ID_VARIABLE
+			       " " NEEDED;
+		config->environment.role_id = environment_hold(environment->role_id);
+		config->approle.role_id = secmem_strdup(environment->role_id->text);
+		if (config->approle.role_id == NULL)
+			return OUT_OF_MEMORY;
+	}
+	if (config->approle.secret_id_file != NULL)
+		return NULL;
+	if (environment_credential(CREDENTIAL, &config->approle.secret_id_file) != 0)
+		return OUT_OF_MEMORY;
+	if (config->approle.secret_id_file != NULL)
+		return NULL;
+	if (environment->secret_id == NULL && environment->check_only)
+		return note_secret_id(config);
+	if (environment->secret_id == NULL)
+		return NO_SECRET_ID;
+	config->environment.secret_id = environment_hold(environment->secret_id);
+	config->approle.secret_id = environment->secret_id->text;
+	return NULL;
+}
+
+static const char *fill_kubernetes(struct config *config, const struct config_environment *environment)
+{
+	(void)environment;
+	if (config->kubernetes.role == NULL)
+		return "kubernetes.role: is needed, the role to log in with (REQ-004, PX-0003)";
+	return config->kubernetes.token_file != NULL ? NULL
+						     : "kubernetes.token_file: is needed (REQ-004, PX-0003)";
+}
+
+#ifdef SECRETSTORE_DEV_TOKEN
+static const char *fill_devtoken(struct config *config, const struct config_environment *environment)
+{
+	(void)environment;
+	return config->dev_token.token_file != NULL ? NULL : "dev_token.token_file: is needed (REQ-004, PX-0003)";
+}
+#endif
+
+/* Fills in what the login method must know, and has config hold what it uses of the environment. */
+static int fill_in_login(struct config *config, const struct config_environment *environment, const char *path,
+    struct error *error)
+{
+#define MODE_FILL(NAME, name, text) [AUTH_MODE_##NAME] = fill_##name,
+	/* Each gives what is missing, or NULL. */
+	static const char *(*const fill[])(struct config *,
+	    const struct config_environment *) = { AUTH_MODES(MODE_FILL) };
+	const char *missing = fill[config->openbao.auth](config, environment);
+
+	return missing == NULL ? 0 : error_set(error, "%.200s: %s", path, missing);
+}
+
+/* -- loading ------------------------------------------------------------------------------------------------ */
+
+static void drop_environment(struct config_environment *environment)
+{
+	environment_drop(environment->role_id);
+	environment_drop(environment->secret_id);
+}
+
+/*
  * Reads the files over the defaults. What they leave open is filled in from environment; if that is NULL, it stays
  * open.
  */
@@ -50,7 +137,7 @@ static struct config *load_once(const char *path, const struct config_environmen
 
 	*ret_again_ms = 0;
 	if (config == NULL) {
-		(void)error_set(error, "%.200s: out of memory", path);
+		(void)error_set(error, "%.200s: " OUT_OF_MEMORY, path);
 		return NULL;
 	}
 	config->holds = 1;
@@ -58,53 +145,31 @@ static struct config *load_once(const char *path, const struct config_environmen
 	    config_file_read(path, config, &line, ret_again_ms, error) == 0 &&
 	    (environment == NULL ||
 		(fill_in_address(config, path, line, error) == 0 &&
-		    config_auth_fill(config, environment, path, error) == 0)))
+		    fill_in_login(config, environment, path, error) == 0)))
 		return config;
 	config_free(config);
 	return NULL;
 }
 
-/* Waits while the files are being changed. */
-static struct config *load_settled(const char *path, const struct config_environment *environment,
-    struct error *error)
+struct config *config_load(const char *path, enum config_use use, struct error *error)
 {
+	struct config_environment environment = { .check_only = use == CONFIG_CHECK };
 	struct config *config = NULL;
 	unsigned again_ms = 1;
+	bool failed = false;
 
-	for (unsigned tries = 0; config == NULL && again_ms > 0 && tries < CONFIG_TRIES_MAX; tries++) {
+	if (use != CONFIG_FILES) {
+		/* Both are wiped, also if the first cannot be used. */
+		failed = environment_take(ROLE_ID_VARIABLE, &environment.role_id, error) != 0;
+		failed = environment_take(SECRET_ID_VARIABLE, &environment.secret_id, error) != 0 || failed;
+	}
+	for (unsigned tries = 0; !failed && config == NULL && again_ms > 0 && tries < CONFIG_TRIES_MAX; tries++) {
 		if (tries > 0)
 			usleep(again_ms * 1000);
-		config = load_once(path, environment, &again_ms, error);
+		config = load_once(path, use != CONFIG_FILES ? &environment : NULL, &again_ms, error);
 	}
+	drop_environment(&environment);
 	return config;
-}
-
-static struct config *load_start(const char *path, bool check_only, struct error *error)
-{
-	struct config_environment environment;
-	struct config *config = NULL;
-
-	if (config_auth_take(&environment, error) == 0) {
-		environment.check_only = check_only;
-		config = load_settled(path, &environment, error);
-	}
-	config_auth_drop(&environment);
-	return config;
-}
-
-struct config *config_load(const char *path, struct error *error)
-{
-	return load_start(path, false, error);
-}
-
-struct config *config_load_check(const char *path, struct error *error)
-{
-	return load_start(path, true, error);
-}
-
-struct config *config_load_file(const char *path, struct error *error)
-{
-	return load_settled(path, NULL, error);
 }
 
 struct config *config_load_again(const char *path, const struct config *before, unsigned *ret_again_ms,
@@ -124,12 +189,14 @@ void config_free(struct config *config)
 	if (config == NULL || --config->holds > 0)
 		return;
 	config_table_clear(config);
-	config_auth_drop(&config->environment);
+	drop_environment(&config->environment);
 	texts_clear(&config->notes);
 	rules_free(&config->rules);
 	credential_rules_free(&config->credentials);
 	secmem_free(config);
 }
+
+/* -- what a change needs, and warnings ---------------------------------------------------------------------- */
 
 bool config_same_openbao(const struct config *a, const struct config *b)
 {
@@ -155,29 +222,6 @@ void config_warn_of_restart(const struct config *running, const struct config *w
 			warn("%s.%s: a change takes effect at a restart only", table[i].group, table[i].name);
 }
 
-static void warn_of_tls(const struct config *config, void (*warn)(const char *format, ...))
-{
-	bool any_https = false;
-
-	for (size_t i = 0; i < config->openbao.address.count; i++) {
-		const char *address = config->openbao.address.item[i];
-
-		if (strncmp(address, "https:", 6) == 0)
-			any_https = true;
-		else if (!address_is_loopback(address))
-			warn("openbao.address: number %zu is http:// to another machine: what is sent can be read "
-			     "on the way",
-			    i + 1);
-	}
-	if (config->openbao.tls_skip_verify)
-		warn("openbao.tls_skip_verify: whoever answers is taken for OpenBao; not for production");
-	if (any_https)
-		return;
-	if (config->openbao.ca_file != NULL || config->openbao.client_cert_file != NULL ||
-	    config->openbao.server_name != NULL || config->openbao.tls_skip_verify)
-		warn("openbao: settings for TLS have no effect, since no address is https://");
-}
-
 void config_warn(const struct config *config, void (*warn)(const char *format, ...))
 {
 #ifdef SECRETSTORE_DEV_TOKEN
@@ -185,7 +229,12 @@ void config_warn(const struct config *config, void (*warn)(const char *format, .
 #endif
 	for (size_t i = 0; i < config->notes.count; i++)
 		warn("%s", config->notes.item[i]);
-	warn_of_tls(config, warn);
+	if (!address_warn(&config->openbao.address, warn) &&
+	    (config->openbao.ca_file != NULL || config->openbao.client_cert_file != NULL ||
+		config->openbao.server_name != NULL || config->openbao.tls_skip_verify))
+		warn("openbao: settings for TLS have no effect, since no address is https://");
+	if (config->openbao.tls_skip_verify)
+		warn("openbao.tls_skip_verify: whoever answers is taken for OpenBao; not for production");
 	if (config->limits.bytes_per_uid < 2 * config->limits.request_bytes)
 		warn("limits.bytes_per_uid: less than twice request_bytes, so that large requests are refused");
 	if (config->cache.serve_stale_ms > 0 && config->cache.serve_stale_ms <= config->cache.max_age_ms)

@@ -98,27 +98,21 @@ struct config {
 	struct texts notes;                  /* what config_warn() says about how the files are written */
 };
 
-/*
- * Loads the configuration of a daemon that starts: the file at path, then the files path.d/NAME.yaml in the order
- * of their names. The environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and
- * OPENBAO_APPROLE_SECRET_ID, and CREDENTIALS_DIRECTORY; the two credentials are wiped from the environment, also
- * when the configuration is refused. A file that was changed less than a second ago may be half written: this
- * waits until it is a second old, and looks CONFIG_TRIES_MAX times at most. NULL with error set. The caller frees
- * it with config_free, which wipes.
- */
-struct config *config_load(const char *path, struct error *error);
+/* What a configuration is loaded for. */
+enum config_use {
+	CONFIG_START,
+	CONFIG_CHECK, /* a SecretID may be missing: systemd gives it to the daemon's unit alone. config_warn() says so */
+	CONFIG_FILES /* address and credentials may be missing, since they may be there only where the daemon runs */
+};
 
 /*
- * Loads the configuration as config_load() does, for somebody who checks it. A SecretID may be missing, of which
- * config_warn() warns: systemd gives it to the daemon's unit alone.
+ * Loads the file at path, then the files path.d/NAME.yaml in the order of their names. Unless it is CONFIG_FILES the
+ * environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and OPENBAO_APPROLE_SECRET_ID,
+ * and CREDENTIALS_DIRECTORY; the two credentials are wiped there, also when the configuration is refused. A file
+ * that was changed less than a second ago may be half written: this waits until it is a second old, and looks
+ * CONFIG_TRIES_MAX times at most. NULL with error set. The caller frees it with config_free, which wipes.
  */
-struct config *config_load_check(const char *path, struct error *error);
-
-/*
- * Loads the files alone: address and credentials may be missing, since they may be there only where the daemon
- * runs.
- */
-struct config *config_load_file(const char *path, struct error *error);
+struct config *config_load(const char *path, enum config_use use, struct error *error);
 
 /*
  * Loads the configuration again for a running daemon, without waiting. Credentials that the first load took from

@@ -5,18 +5,20 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "base/table.h"
 #include "base/texts.h"
-#include "daemon/config/config_rules.h"
 #include "daemon/config/config_table.h"
 #include "daemon/config/config_yaml.h"
+#include "daemon/host/dropins.h"
 #include "daemon/host/trusted_file.h"
 
 #define FILE_MAX (4u << 20) /* some 40,000 rules */
@@ -77,6 +79,83 @@ static int note_place(struct loading *loading, const struct config_entry *entry,
 	return 0;
 }
 
+/* -- rules -------------------------------------------------------------------------------------------------- */
+
+/* A group whose settings are rules. */
+struct rule_kind {
+	const char *group, *what;
+	size_t list, count; /* where struct config has the array, and its length */
+	size_t size;        /* of an item, which begins with its name */
+	const char *(*lacks)(const void *rule, char *room, size_t size);
+};
+
+static const char *allow_lacks(const void *rule, char *room, size_t size)
+{
+	return rule_lacks(rule, room, size);
+}
+
+static const char *credential_lacks(const void *rule, char *room, size_t size)
+{
+	(void)room;
+	(void)size;
+	return credential_rule_lacks(rule);
+}
+
+#define RULES(in, type) offsetof(struct config, in.rule), offsetof(struct config, in.nrules), sizeof(type)
+
+static const struct rule_kind kinds[] = {
+	{ "allow", "a rule", RULES(rules, struct rule), allow_lacks },
+	{ "credential", "a credential", RULES(credentials, struct credential_rule), credential_lacks },
+};
+
+/* NULL: the settings of that group are no rules. */
+static const struct rule_kind *find_kind(const char *group)
+{
+	return strcmp(group, kinds[0].group) == 0 ? &kinds[0]
+	    : strcmp(group, kinds[1].group) == 0  ? &kinds[1]
+						  : NULL;
+}
+
+static void *last_rule(struct config *config, const struct rule_kind *kind)
+{
+	size_t count = *(size_t *)(void *)((char *)config + kind->count);
+
+	return *(char **)(void *)((char *)config + kind->list) + (count - 1) * kind->size;
+}
+
+static int begin_rule(struct config *config, const struct rule_kind *kind, const struct config_entry *entry,
+    struct error *error)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	const char *name = entry->name[1];
+	void **list = (void **)(void *)((char *)config + kind->list), *grown;
+	size_t *count = (size_t *)(void *)((char *)config + kind->count);
+
+	if (entry->kind != ENTRY_GROUP)
+		return config_entry_error(entry, 0, error, "must be a group with %s",
+		    config_table_names(kind->group, &(struct error){ 0 }));
+	if (*name == '\0' || name[strspn(name, plain)] != '\0')
+		return config_entry_error(entry, 0, error, "a rule's name has letters, digits, - and _");
+	grown = array_grow(*list, *count, kind->size);
+	if (grown == NULL)
+		return config_entry_error(entry, 0, error, "out of memory");
+	*list = grown;
+	grown = memset((char *)grown + (*count)++ * kind->size, 0, kind->size);
+	*(char **)grown = strdup(name);
+	return *(char **)grown != NULL ? 0 : config_entry_error(entry, 0, error, "out of memory");
+}
+
+static int end_rule(struct config *config, const struct rule_kind *kind, const struct config_entry *entry,
+    struct error *error)
+{
+	char room[80];
+	const char *lacks = kind->lacks(last_rule(config, kind), room, sizeof(room));
+
+	return *lacks == '\0' ? 0 : config_entry_error(entry, 0, error, "%s", lacks);
+}
+
+/* -- what stands in a file ----------------------------------------------------------------------------------- */
+
 /* Names the setting or group that is most likely meant: misspelt here, or well spelt but in another place. */
 static int unknown_name(const struct config_entry *entry, struct error *error)
 {
@@ -87,8 +166,7 @@ static int unknown_name(const struct config_entry *entry, struct error *error)
 
 	if (entry->depth == 3)
 		return config_entry_error(entry, 0, error, "there is no such setting; %s has %s",
-		    strcmp(entry->name[0], "allow") == 0 ? "a rule" : "a credential",
-		    config_table_names(entry->name[0], &(struct error){ 0 }));
+		    find_kind(entry->name[0])->what, config_table_names(entry->name[0], &(struct error){ 0 }));
 	for (size_t i = 0; i < n; i++) {
 		distance = table[i].initial != NULL ? nearest_distance(table[i].name, name) : 99;
 		if (distance < least && (distance == 0 || strcmp(table[i].group, entry->name[0]) == 0)) {
@@ -118,7 +196,7 @@ static int take_group(struct loading *loading, const struct config_entry *entry,
 	if (entry->kind != ENTRY_GROUP)
 		return config_entry_error(entry, 0, error,
 		    "must be a group: its settings stand below it, indented");
-	if (entry->file != loading->main_file && !config_rules_is_group(entry->name[0]))
+	if (entry->file != loading->main_file && find_kind(entry->name[0]) == NULL)
 		return config_entry_error(entry, 0, error,
 		    "only allow and credential can stand in a drop-in; this belongs in %.150s",
 		    loading->main_file);
@@ -129,7 +207,7 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 {
 	const struct setting *setting = config_table_find(entry->name[0], entry->name[entry->depth - 1]);
 	bool in_rule = entry->depth == 3;
-	void *object = in_rule ? config_rules_last(loading->config, entry->name[0]) : loading->config;
+	void *object = in_rule ? last_rule(loading->config, find_kind(entry->name[0])) : loading->config;
 	struct error why;
 
 	if (setting == NULL)
@@ -169,18 +247,18 @@ static int note_comment(struct config *config, const struct config_entry *entry)
 static int take_entry(void *arg, const struct config_entry *entry, struct error *error)
 {
 	struct loading *loading = arg;
+	const struct rule_kind *kind = find_kind(entry->name[0]);
 
 	if (entry->comment_line != 0 && note_comment(loading->config, entry) != 0)
 		return config_entry_error(entry, 0, error, "out of memory");
 	if (entry->kind == ENTRY_END)
-		return entry->depth > 1 ? config_rules_end(loading->config, entry, error) : 0;
+		return entry->depth > 1 ? end_rule(loading->config, kind, entry, error) : 0;
 	if (note_place(loading, entry, error) != 0)
 		return -1;
 	if (entry->depth == 1)
 		return take_group(loading, entry, error);
-	return entry->depth == 2 && config_rules_is_group(entry->name[0])
-	    ? config_rules_begin(loading->config, entry, error)
-	    : take_setting(loading, entry, error);
+	return entry->depth == 2 && kind != NULL ? begin_rule(loading->config, kind, entry, error)
+						 : take_setting(loading, entry, error);
 }
 
 static int read_file(struct loading *loading, const char *path, struct error *error)
@@ -199,47 +277,6 @@ static int read_file(struct loading *loading, const char *path, struct error *er
 	return failed;
 }
 
-/* Is it a drop-in's name: letters, digits, dots, _ and - up to .yaml, and no dot at its start? */
-static bool is_drop_in(const char *name)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	size_t len = strlen(name);
-
-	return len > 5 && strcmp(name + len - 5, ".yaml") == 0 && name[0] != '.' && strspn(name, plain) == len;
-}
-
-static int note_ignored(struct config *config, const char *folder, const char *name)
-{
-	struct error text;
-	char shown[ERROR_SHOWN];
-	const char *dot = strrchr(name, '.');
-
-	if (name[0] == '.' || dot == NULL || (strcmp(dot, ".yml") != 0 && strcmp(dot, ".yaml") != 0))
-		return 0;
-	(void)error_set(&text,
-	    "%.200s/%s: is not read: a drop-in's name has letters, digits, . _ - and ends in .yaml", folder,
-	    error_show(name, shown));
-	return texts_add(&config->notes, text.text);
-}
-
-static int read_drop_in(struct loading *loading, const char *folder, const char *name, struct error *error)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	int failed;
-
-	if (!is_drop_in(name))
-		return note_ignored(loading->config, folder, name) == 0 ? 0 : error_set(error, "out of memory");
-	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
-		return error_set(error, "%.200s: its name is too long", folder);
-	if (texts_add(&loading->files, path) != 0)
-		return error_set(error, "out of memory");
-	failed = read_file(loading, loading->files.item[loading->files.count - 1], error);
-	if (failed && lstat(path, &st) != 0 && errno == ENOENT)
-		*loading->ret_again_ms = TRUSTED_FILE_AGE_MS; /* it was there when the folder was listed */
-	return failed;
-}
-
 /* Reads the files of the folder, and then looks whether the folder was changed meanwhile. */
 static int read_drop_ins(struct loading *loading, struct error *error)
 {
@@ -249,10 +286,12 @@ static int read_drop_ins(struct loading *loading, struct error *error)
 
 	if (snprintf(folder, sizeof(folder), "%s.d", loading->main_file) >= (int)sizeof(folder))
 		return error_set(error, "%.200s: its name is too long", loading->main_file);
-	failed = trusted_file_list(folder, &names, loading->ret_again_ms, error);
-	for (size_t i = 0; !failed && i < names.count; i++)
-		failed = read_drop_in(loading, folder, names.item[i], error);
-	texts_clear(&names);
+	failed = dropins_list(folder, &loading->files, &loading->config->notes, loading->ret_again_ms, error);
+	for (size_t i = 0; !failed && i < loading->files.count; i++) {
+		failed = read_file(loading, loading->files.item[i], error);
+		if (failed && access(loading->files.item[i], F_OK) != 0 && errno == ENOENT)
+			*loading->ret_again_ms = TRUSTED_FILE_AGE_MS; /* it was there when the folder was listed */
+	}
 	if (!failed)
 		failed = trusted_file_list(folder, &names, loading->ret_again_ms, error);
 	texts_clear(&names);

@@ -15,7 +15,7 @@
 #include "daemon/access/patterns.h"
 #include "daemon/host/users.h"
 #include "daemon/upstream/address.h"
-#include "daemon/upstream/auth.h"
+#include "daemon/upstream/auth_modes.h"
 #include "proto/request.h"
 
 #define ADDRESSES_MAX 16
@@ -60,29 +60,15 @@ static int parse_text(void *object, const struct setting *setting, const char *t
 	return 0;
 }
 
-/* "team-a/" is how OpenBao prints a namespace, "team-a" what it is. The root namespace is "". */
 static int parse_namespace(void *object, const struct setting *setting, const char *text, struct error *why)
 {
-	size_t len = strlen(text);
-	char **member = member_of(object, setting);
-	char *name = secmem_strndup(text, len - (len > 1 && text[len - 1] == '/'));
+	char **member = member_of(object, setting), *name;
 
-	if (name == NULL)
-		return error_set(why, "out of memory");
-	if (*name != '\0' && !request_path_ok(name, SECRET_MOUNT_MAX)) {
-		secmem_free(name);
-		return error_set(why,
-		    "must be a namespace's path of at most %d bytes, such as team-a or team-a/dev",
-		    SECRET_MOUNT_MAX);
-	}
+	if (address_parse_namespace(text, &name, why) != 0)
+		return -1;
 	secmem_free(*member);
 	*member = name;
 	return 0;
-}
-
-static const char *host_error(const char *text)
-{
-	return address_is_host(text) ? NULL : "must be a host name or an IP address";
 }
 
 static const char *socket_error(const char *text)
@@ -181,8 +167,7 @@ static int parse_choice(void *object, const struct setting *setting, const char 
 			*(unsigned *)member_of(object, setting) = i;
 			return 0;
 		}
-		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
-		    setting->choices[i]);
+		texts_join(known, sizeof(known), setting->choices[i]);
 	}
 	return error_set(why, "must be one of: %s; not \"%s\"", known, error_show(text, shown));
 }
@@ -250,10 +235,10 @@ static int parse_op(void *rule, const struct setting *setting, const char *text,
 
 	for (enum op op = 0; op < OP_COUNT; op++) {
 		ops[op] |= op == named || op_is(op, group);
-		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s, ", op_name(op));
+		texts_join(known, sizeof(known), op_name(op));
 	}
 	if (named == OP_COUNT && group == 0)
-		return error_set(why, "\"%s\" is not an op; known: %sand the groups read and write",
+		return error_set(why, "\"%s\" is not an op; known: %s, and the groups read and write",
 		    error_show(text, shown), known);
 	return 0;
 }
@@ -277,7 +262,7 @@ static const struct setting_type
 	type_namespace = TEXT(parse_namespace, NULL),
 	type_text = TEXT(parse_text, NULL),
 	type_mount = TEXT(parse_text, patterns_mount_error),
-	type_host = TEXT(parse_text, host_error),
+	type_host = TEXT(parse_text, address_host_error),
 	type_socket = TEXT(parse_text, socket_error),
 	type_auth = PLAIN("a text", parse_auth),
 	type_bool = PLAIN("true or false", parse_bool),
@@ -394,8 +379,7 @@ const char *config_table_names(const char *group, struct error *ret)
 	ret->text[0] = '\0';
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (strcmp(table[i].group, group) == 0)
-			snprintf(ret->text + strlen(ret->text), sizeof(ret->text) - strlen(ret->text), "%s%s",
-			    ret->text[0] != '\0' ? ", " : "", table[i].name);
+			texts_join(ret->text, sizeof(ret->text), table[i].name);
 	return ret->text;
 }
 

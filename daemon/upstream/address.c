@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/secmem.h"
+#include "proto/request.h"
 
 #define NAME_MAX_LEN 253            /* RFC 1035, without the dot at the end */
 #define HOST_MAX (NAME_MAX_LEN + 1) /* with it */
@@ -128,4 +129,41 @@ bool address_is_loopback(const char *address)
 	if (inet_pton(AF_INET6, host, &ipv6) == 1)
 		return IN6_IS_ADDR_LOOPBACK(&ipv6);
 	return strcasecmp(host, "localhost") == 0;
+}
+
+const char *address_host_error(const char *text)
+{
+	return address_is_host(text) ? NULL : "must be a host name or an IP address";
+}
+
+int address_parse_namespace(const char *text, char **ret, struct error *why)
+{
+	size_t len = strlen(text);
+	char *copy = secmem_strndup(text, len - (len > 1 && text[len - 1] == '/'));
+
+	if (copy == NULL)
+		return error_set(why, "out of memory");
+	if (*copy != '\0' && !request_path_ok(copy, SECRET_MOUNT_MAX)) {
+		secmem_free(copy);
+		return error_set(why,
+		    "must be a namespace's path of at most %d bytes, such as team-a or team-a/dev",
+		    SECRET_MOUNT_MAX);
+	}
+	*ret = copy;
+	return 0;
+}
+
+bool address_warn(const struct texts *addresses, void (*warn)(const char *format, ...))
+{
+	bool any_https = false;
+
+	for (size_t i = 0; i < addresses->count; i++) {
+		if (strncmp(addresses->item[i], "https:", 6) == 0)
+			any_https = true;
+		else if (!address_is_loopback(addresses->item[i]))
+			warn("openbao.address: number %zu is http:// to another machine: what is sent can be read "
+			     "on the way",
+			    i + 1);
+	}
+	return any_https;
 }

@@ -1,7 +1,7 @@
 /*
  * auth_modes: the only table of the ways to log in; the configuration and auth.c use it. To add a way, add a row
  * here. Nothing compiles then until there are its struct auth_NAME_options in auth.h, its auth_NAME_new in an
- * auth_NAME.c, and what config_auth.c must know of it.
+ * auth_NAME.c, and what config.c must know of it.
  */
 #ifndef AUTH_MODES_H
 #define AUTH_MODES_H

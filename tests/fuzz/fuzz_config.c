@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_memory(memory[0], data, n);
 	write_memory(memory[1], data + n + skipped, size - n - skipped);
 	set_environment();
-	config = config_load(path, &error);
+	config = config_load(path, CONFIG_START, &error);
 	if (config == NULL) {
 		check_error(error.text);
 		return 0;

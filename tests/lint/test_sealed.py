@@ -29,7 +29,7 @@ class Sealed(unittest.TestCase):
         self.assertIn(last, modes)
         more = modes.replace(last, '\tX(LDAP, ldap, "ldap") \\\n' + last)
         self.assertRegex(complaints(more + HEADER), "ldap.*incomplete type")
-        config = '#include "daemon/config/config_auth.c"\n'
+        config = '#include "daemon/config/config.c"\n'
         self.assertEqual(complaints(modes + config), "")
         self.assertIn("fill_ldap", complaints(more + config))
 

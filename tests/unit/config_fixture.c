@@ -111,7 +111,7 @@ void fixture_write_dropin(const char *name, const char *text)
 struct config *fixture_load_file(void)
 {
 	struct error error = { .text = "" };
-	struct config *config = config_load(file, &error);
+	struct config *config = config_load(file, CONFIG_START, &error);
 
 	if (config == NULL)
 		fail_msg("%s", error.text);
@@ -152,7 +152,7 @@ static const char *load_refused(const char *text)
 	static struct error error;
 
 	error.text[0] = '\0';
-	if (config_load(file, &error) != NULL)
+	if (config_load(file, CONFIG_START, &error) != NULL)
 		fail_msg("was taken: %.300s", text);
 	if (error.text[0] == '\0' || strchr(error.text, '\n') != NULL)
 		fail_msg("gave an error of no or several lines: %s\nfor: %.300s", error.text, text);

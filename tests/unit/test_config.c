@@ -74,11 +74,11 @@ static void test_bao_addr_is_checked_as_the_setting_is(void **state)
 	(void)state;
 	fixture_write(FIXTURE_APPROLE, strlen(FIXTURE_APPROLE));
 	setenv("BAO_ADDR", "https://user:canary@host", 1);
-	assert_null(config_load(fixture_file(), &error));
+	assert_null(config_load(fixture_file(), CONFIG_START, &error));
 	starts_with(error.text, "BAO_ADDR: must ");
 	assert_null(strstr(error.text, "canary"));
 	setenv("BAO_ADDR", "https://canary\r\nX: y", 1);
-	assert_null(config_load(fixture_file(), &error));
+	assert_null(config_load(fixture_file(), CONFIG_START, &error));
 	starts_with(error.text, "BAO_ADDR: ");
 	assert_null(strstr(error.text, "canary"));
 	config_free(fixture_load(FIXTURE_GOOD));
@@ -301,11 +301,11 @@ static void test_credentials_in_the_environment_are_wiped_when_the_config_is_ref
 	fixture_refused_whole("");
 	assert_all_wiped(&p);
 	plant(&p);
-	assert_null(config_load("/nonexistent", &error));
+	assert_null(config_load("/nonexistent", CONFIG_START, &error));
 	assert_all_wiped(&p);
 	plant(&p);
 	p.role[strlen(p.role) - 1] = '\x01';
-	assert_null(config_load("/nonexistent", &error));
+	assert_null(config_load("/nonexistent", CONFIG_START, &error));
 	assert_string_equal(error.text, ROLE ": holds a control byte");
 	assert_all_wiped(&p);
 	environ = before;

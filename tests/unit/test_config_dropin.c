@@ -261,7 +261,7 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 	snprintf(folder, sizeof(folder), "%s.d", path);
 	snprintf(dropin, sizeof(dropin), "%s/a.yaml", folder);
 	assert_int_equal(rename(fixture_file(), path), 0);
-	c = config_load(path, &error);
+	c = config_load(path, CONFIG_START, &error);
 	assert_non_null(c);
 	config_free(c);
 	assert_int_equal(mkdir(folder, 0755), 0);
@@ -271,7 +271,7 @@ static void test_a_file_of_another_name_has_a_folder_too(void **state)
 	fclose(f);
 	fixture_age(dropin, 10);
 	fixture_age(folder, 10);
-	c = config_load(path, &error);
+	c = config_load(path, CONFIG_START, &error);
 	if (c == NULL)
 		fail_msg("%s", error.text);
 	assert_int_equal(c->rules.nrules, 1);
@@ -286,7 +286,7 @@ static void test_config_load_file_reads_drop_ins(void **state)
 	(void)state;
 	fixture_write_dropin("a.yaml", RULE("a"));
 	fixture_write("# nothing\n", 10);
-	c = config_load_file(fixture_file(), &error);
+	c = config_load(fixture_file(), CONFIG_FILES, &error);
 	if (c == NULL)
 		fail_msg("%s", error.text);
 	assert_int_equal(c->rules.nrules, 1);

@@ -638,9 +638,9 @@ static void test_files_that_cannot_be_read_are_errors(void **state)
 	char *large;
 
 	(void)state;
-	assert_null(config_load("/nonexistent/secretstored.yaml", &error));
+	assert_null(config_load("/nonexistent/secretstored.yaml", CONFIG_START, &error));
 	assert_string_equal(error.text, "/nonexistent/secretstored.yaml: No such file or directory");
-	assert_null(config_load("/tmp", &error));
+	assert_null(config_load("/tmp", CONFIG_START, &error));
 	contains(error.text, "/tmp: not a regular file");
 	assert_int_equal(mkfifo(fixture_file(), 0600), 0);
 	contains(fixture_refused_file(), "secretstored.yaml: not a regular file");

@@ -183,11 +183,11 @@ static int load_within_read_only_mount(void)
 	fixture_write_dropin("a.yaml", RULE("a"));
 	if (chmod(folder, 0777) != 0 || mount(NULL, above, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
 		return 77;
-	if (config_load(fixture_file(), &error) != NULL || !by_others(&error))
+	if (config_load(fixture_file(), CONFIG_START, &error) != NULL || !by_others(&error))
 		return 1;
 	if (mount(folder, folder, NULL, MS_BIND, NULL) != 0)
 		return 77;
-	c = config_load(fixture_file(), &error);
+	c = config_load(fixture_file(), CONFIG_START, &error);
 	if (c == NULL)
 		fprintf(stderr, "%s\n", error.text);
 	return c != NULL && c->rules.nrules == 1 ? 0 : 1;
@@ -206,11 +206,11 @@ static int load_in_read_only_folder(void)
 	    mount("tmpfs", fixture_dropins(), "tmpfs", 0, "mode=0777") != 0)
 		return 77;
 	fixture_write_dropin("a.yaml", RULE("a"));
-	if (config_load(fixture_file(), &error) != NULL)
+	if (config_load(fixture_file(), CONFIG_START, &error) != NULL)
 		return 1;
 	if (mount(NULL, fixture_dropins(), NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0)
 		return 77;
-	c = config_load(fixture_file(), &error);
+	c = config_load(fixture_file(), CONFIG_START, &error);
 	if (c == NULL)
 		fprintf(stderr, "%s\n", error.text);
 	return c != NULL && c->rules.nrules == 1 ? 0 : 1;
@@ -417,7 +417,7 @@ static void test_a_start_waits_for_a_file_that_is_being_changed(void **state)
 	config_free(c);
 	fixture_age(fixture_file(), 0.6);
 	from = now_seconds();
-	c = config_load_file(fixture_file(), &error);
+	c = config_load(fixture_file(), CONFIG_FILES, &error);
 	if (c == NULL)
 		fail_msg("%s", error.text);
 	assert_true(now_seconds() - from > 0.25);
