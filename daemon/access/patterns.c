@@ -74,3 +74,8 @@ const char *patterns_secret_error(const char *path)
 	    ? NULL
 	    : "must be a path, such as web/db, without a slash at its ends and of at most 1024 bytes";
 }
+
+const char *patterns_field_error(const char *field)
+{
+	return *field != '\0' ? NULL : "must not be empty; without it the credential is the whole secret";
+}

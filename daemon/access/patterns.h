@@ -13,8 +13,9 @@ const char *patterns_path_error(
 const char *patterns_unit_error(const char *pattern); /* of units' names, which end with their kind */
 const char *patterns_id_error(const char *pattern);   /* of credentials' names */
 
-/* These check what is no pattern, since it names one place in OpenBao: a mount, and a secret's path in it. */
+/* These check what is no pattern, since it names one thing: a mount, a secret's path in it, a field of that. */
 const char *patterns_mount_error(const char *mount);
 const char *patterns_secret_error(const char *path);
+const char *patterns_field_error(const char *field);
 
 #endif

@@ -8,9 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/texts.h"
 #include "daemon/access/rules_index.h"
 
 #define UNINDEXED_MAX 16 /* up to this many rules are judged one by one */
+
+int rule_add_op(struct rule *rule, const char *name, struct error *why)
+{
+	enum op named = op_by_name(name, strlen(name));
+	unsigned group = strcmp(name, "read") == 0 ? OP_IN_READ
+	    : strcmp(name, "write") == 0           ? OP_IN_READ | OP_IN_WRITE
+						   : 0;
+	char known[200] = "", shown[ERROR_SHOWN];
+
+	for (enum op op = 0; op < OP_COUNT; op++) {
+		rule->ops[op] |= op == named || op_is(op, group);
+		texts_join(known, sizeof(known), op_name(op));
+	}
+	if (named == OP_COUNT && group == 0)
+		return error_set(why, "\"%s\" is not an op; known: %s, and the groups read and write",
+		    error_show(name, shown), known);
+	return 0;
+}
 
 const char *rule_lacks(const struct rule *rule, char *room, size_t size)
 {

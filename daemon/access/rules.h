@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/error.h"
 #include "daemon/access/peer.h"
 #include "proto/request.h"
 
@@ -50,6 +51,12 @@ enum rule_verdict {
 	RULE_OP,
 	RULE_PATH
 };
+
+/*
+ * Adds an op of that name, or a group of ops, "read" or "write". The groups are closed: what is in neither must be
+ * named. 0; or -1 with why set, and the rule as it was.
+ */
+int rule_add_op(struct rule *rule, const char *name, struct error *why);
 
 /*
  * Says what a rule must have and has not, so that it could allow more than its writer meant: "must have paths for

@@ -1,6 +1,6 @@
 /*
- * config: the daemon's settings, put together from the files and the environment. What a file and a value look like
- * is known to config_file.c and config_table.c.
+ * config: the daemon's settings, put together from the files and the environment. What a file and a value look
+ * like is known to config_file.c and config_table.c.
  */
 #include "daemon/config/config.h"
 
@@ -22,13 +22,13 @@
 #define NO_SECRET_ID \
 	"approle: a SecretID is needed: secret_id_file here, systemd's credential " CREDENTIAL \
 	" in $CREDENTIALS_DIRECTORY, or " SECRET_ID_VARIABLE " " NEEDED
+#define ELSEWHERE "; there is none here, and only the daemon's unit may have it"
 #define OUT_OF_MEMORY "out of memory"
-
-/* -- what the files leave to the environment ---------------------------------------------------------------- */
 
 /* line: where the file has the setting without an address; 0: nowhere. */
 static int fill_in_address(struct config *config, const char *path, unsigned line, struct error *error)
 {
+	const struct setting *setting = config_table_find("openbao", "address");
 	const char *address = getenv(ADDRESS_VARIABLE);
 	char where[16] = "";
 	struct error why;
@@ -42,23 +42,9 @@ static int fill_in_address(struct config *config, const char *path, unsigned lin
 		    "%.200s%s: openbao.address: is needed, here or as " ADDRESS_VARIABLE
 		    " in the environment (REQ-007, PX-0003)",
 		    path, where);
-	if (config_table_store(config, config_table_find("openbao", "address"), address, &why) != 0)
+	if (setting->type->parse(config, setting, address, &why) != 0)
 		return error_set(error, ADDRESS_VARIABLE ": %s", why.text);
 	return 0;
-}
-
-/*
- * Notes for a check that there is no SecretID. A command of the unit itself, for which systemd sets MAINPID, runs
- * beside a daemon that has one: systemd 253 and newer give a unit's credentials to the daemon alone.
- */
-static const char *note_secret_id(struct config *config)
-{
-	if (getenv("MAINPID") != NULL)
-		return NULL;
-	return texts_add(&config->notes,
-		   NO_SECRET_ID "; there is none here, and only the daemon's unit may have it") == 0
-	    ? NULL
-	    : OUT_OF_MEMORY;
 }
 
 static const char *fill_approle(struct config *config, const struct config_environment *environment)
@@ -78,10 +64,17 @@ static const char *fill_approle(struct config *config, const struct config_envir
 		return OUT_OF_MEMORY;
 	if (config->approle.secret_id_file != NULL)
 		return NULL;
-	if (environment->secret_id == NULL && environment->check_only)
-		return note_secret_id(config);
-	if (environment->secret_id == NULL)
+	if (environment->secret_id == NULL && !environment->check_only)
 		return NO_SECRET_ID;
+	if (environment->secret_id == NULL) {
+		/*
+		 * A command of the unit itself, for which systemd sets MAINPID, runs beside a daemon that has one:
+		 * systemd 253 and newer give a unit's credentials to the daemon alone.
+		 */
+		if (getenv("MAINPID") == NULL && texts_add(&config->notes, NO_SECRET_ID ELSEWHERE) != 0)
+			return OUT_OF_MEMORY;
+		return NULL;
+	}
 	config->environment.secret_id = environment_hold(environment->secret_id);
 	config->approle.secret_id = environment->secret_id->text;
 	return NULL;
@@ -116,8 +109,6 @@ static int fill_in_login(struct config *config, const struct config_environment 
 
 	return missing == NULL ? 0 : error_set(error, "%.200s: %s", path, missing);
 }
-
-/* -- loading ------------------------------------------------------------------------------------------------ */
 
 static void drop_environment(struct config_environment *environment)
 {
@@ -196,14 +187,11 @@ void config_free(struct config *config)
 	secmem_free(config);
 }
 
-/* -- what a change needs, and warnings ---------------------------------------------------------------------- */
-
 bool config_same_openbao(const struct config *a, const struct config *b)
 {
 	size_t n;
 	const struct setting *table = config_table(&n);
-	const char *one = a->approle.secret_id,
-		   *other = b->approle.secret_id; /* it may have gone from the environment */
+	const char *one = a->approle.secret_id, *other = b->approle.secret_id; /* NULL if it comes from a file */
 
 	for (size_t i = 0; i < n; i++)
 		if (table[i].change == CHANGE_LOGIN && !config_table_same(a, b, &table[i]))

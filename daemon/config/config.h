@@ -98,18 +98,18 @@ struct config {
 	struct texts notes;                  /* what config_warn() says about how the files are written */
 };
 
-/* What a configuration is loaded for. */
+/* This is what a configuration is loaded for. */
 enum config_use {
 	CONFIG_START,
-	CONFIG_CHECK, /* a SecretID may be missing: systemd gives it to the daemon's unit alone. config_warn() says so */
-	CONFIG_FILES /* address and credentials may be missing, since they may be there only where the daemon runs */
+	CONFIG_CHECK, /* a SecretID may be missing, of which config_warn() warns: the unit alone may have it */
+	CONFIG_FILES  /* address and credentials may be missing, which only the daemon may have */
 };
 
 /*
- * Loads the file at path, then the files path.d/NAME.yaml in the order of their names. Unless it is CONFIG_FILES the
- * environment gives BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and OPENBAO_APPROLE_SECRET_ID,
- * and CREDENTIALS_DIRECTORY; the two credentials are wiped there, also when the configuration is refused. A file
- * that was changed less than a second ago may be half written: this waits until it is a second old, and looks
+ * Loads the file at path, then the files path.d/NAME.yaml in the order of their names. The environment gives
+ * BAO_ADDR where no address is configured, OPENBAO_APPROLE_ROLE_ID and OPENBAO_APPROLE_SECRET_ID, and
+ * CREDENTIALS_DIRECTORY, unless it is CONFIG_FILES; the two credentials are wiped there, also when this fails. A
+ * file that was changed less than a second ago may be half written: this waits until it is a second old, and looks
  * CONFIG_TRIES_MAX times at most. NULL with error set. The caller frees it with config_free, which wipes.
  */
 struct config *config_load(const char *path, enum config_use use, struct error *error);

@@ -79,33 +79,18 @@ static int note_place(struct loading *loading, const struct config_entry *entry,
 	return 0;
 }
 
-/* -- rules -------------------------------------------------------------------------------------------------- */
-
-/* A group whose settings are rules. */
+/* This is a group whose settings are rules. */
 struct rule_kind {
 	const char *group, *what;
 	size_t list, count; /* where struct config has the array, and its length */
 	size_t size;        /* of an item, which begins with its name */
-	const char *(*lacks)(const void *rule, char *room, size_t size);
 };
-
-static const char *allow_lacks(const void *rule, char *room, size_t size)
-{
-	return rule_lacks(rule, room, size);
-}
-
-static const char *credential_lacks(const void *rule, char *room, size_t size)
-{
-	(void)room;
-	(void)size;
-	return credential_rule_lacks(rule);
-}
 
 #define RULES(in, type) offsetof(struct config, in.rule), offsetof(struct config, in.nrules), sizeof(type)
 
 static const struct rule_kind kinds[] = {
-	{ "allow", "a rule", RULES(rules, struct rule), allow_lacks },
-	{ "credential", "a credential", RULES(credentials, struct credential_rule), credential_lacks },
+	{ "allow", "a rule", RULES(rules, struct rule) },
+	{ "credential", "a credential", RULES(credentials, struct credential_rule) },
 };
 
 /* NULL: the settings of that group are no rules. */
@@ -149,12 +134,13 @@ static int end_rule(struct config *config, const struct rule_kind *kind, const s
     struct error *error)
 {
 	char room[80];
-	const char *lacks = kind->lacks(last_rule(config, kind), room, sizeof(room));
+	const void *rule = last_rule(config, kind);
+	const char *lacks = kind->list == offsetof(struct config, rules.rule)
+	    ? rule_lacks(rule, room, sizeof(room))
+	    : credential_rule_lacks(rule);
 
 	return *lacks == '\0' ? 0 : config_entry_error(entry, 0, error, "%s", lacks);
 }
-
-/* -- what stands in a file ----------------------------------------------------------------------------------- */
 
 /* Names the setting or group that is most likely meant: misspelt here, or well spelt but in another place. */
 static int unknown_name(const struct config_entry *entry, struct error *error)
@@ -189,7 +175,7 @@ static int unknown_name(const struct config_entry *entry, struct error *error)
 
 static int take_group(struct loading *loading, const struct config_entry *entry, struct error *error)
 {
-	if (!config_table_has_group(entry->name[0]))
+	if (*config_table_names(entry->name[0], &(struct error){ 0 }) == '\0')
 		return unknown_name(entry, error);
 	if (entry->kind == ENTRY_TEXT && entry->items[0].line > entry->line)
 		return config_entry_error(entry, 1, error, CONFIG_NO_SETTING);
@@ -212,10 +198,9 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 
 	if (setting == NULL)
 		return unknown_name(entry, error);
-	if (entry->kind == ENTRY_GROUP)
-		return config_entry_error(entry, 0, error, "must be %s, not a group", setting->type->kind);
-	if (entry->kind == ENTRY_LIST && !setting->type->is_list)
-		return config_entry_error(entry, 0, error, "must be %s, not a list", setting->type->kind);
+	if (entry->kind == ENTRY_GROUP || (entry->kind == ENTRY_LIST && !setting->type->is_list))
+		return config_entry_error(entry, 0, error, "must be %s, not a %s", setting->type->kind,
+		    entry->kind == ENTRY_GROUP ? "group" : "list");
 	if (entry->nested_line != 0)
 		return config_entry_error(entry, entry->nitems + 1, error, "must be %s", setting->type->kind);
 	if (in_rule && entry->nitems == 0)
@@ -225,7 +210,7 @@ static int take_setting(struct loading *loading, const struct config_entry *entr
 		if (!in_rule && setting->type->is_list && entry->kind == ENTRY_TEXT &&
 		    *entry->items[i].text == '\0')
 			continue;
-		if (config_table_store(object, setting, entry->items[i].text, &why) != 0) {
+		if (setting->type->parse(object, setting, entry->items[i].text, &why) != 0) {
 			(void)config_entry_error(entry, i + 1, error, "%s", why.text);
 			return error_set_kind(error, why.kind);
 		}
@@ -302,25 +287,24 @@ static int read_drop_ins(struct loading *loading, struct error *error)
 static int check_pairs(const struct loading *loading, struct error *error)
 {
 	const struct config *c = loading->config;
+	const char *cert = c->openbao.client_cert_file, *key = c->openbao.client_key_file;
+	const char *credentials = c->listen.credentials_socket, *file = c->audit.file;
+	bool to_file = c->audit.sink == AUDIT_FILE, deny = c->audit.on_failure == AUDIT_DENY;
 	const struct {
 		bool wrong;
 		const char *setting, *why;
 	} pairs[] = {
 		{ c->approle.role_id != NULL && c->approle.role_id_file != NULL, "approle.role_id_file",
 		    "approle.role_id is set too; only one of them can be" },
-		{ c->openbao.client_cert_file != NULL && c->openbao.client_key_file == NULL,
-		    "openbao.client_cert_file", "needs openbao.client_key_file beside it" },
-		{ c->openbao.client_key_file != NULL && c->openbao.client_cert_file == NULL,
-		    "openbao.client_key_file", "needs openbao.client_cert_file beside it" },
-		{ c->listen.credentials_socket != NULL &&
-			strcmp(c->listen.credentials_socket, c->listen.socket) == 0,
-		    "listen.credentials_socket", "is listen.socket too; it must be a socket of its own" },
-		{ c->audit.on_failure == AUDIT_DENY && c->audit.sink != AUDIT_FILE, "audit.on_failure",
-		    "\"deny\" needs audit.sink: file beside it" },
-		{ c->audit.sink == AUDIT_FILE && c->audit.file == NULL, "audit.sink",
-		    "needs audit.file beside it" },
-		{ c->audit.sink != AUDIT_FILE && c->audit.file != NULL, "audit.file",
-		    "needs audit.sink: file beside it" },
+		{ cert != NULL && key == NULL, "openbao.client_cert_file",
+		    "needs openbao.client_key_file beside it" },
+		{ key != NULL && cert == NULL, "openbao.client_key_file",
+		    "needs openbao.client_cert_file beside it" },
+		{ credentials != NULL && strcmp(credentials, c->listen.socket) == 0, "listen.credentials_socket",
+		    "is listen.socket too; it must be a socket of its own" },
+		{ deny && !to_file, "audit.on_failure", "\"deny\" needs audit.sink: file beside it" },
+		{ to_file && file == NULL, "audit.sink", "needs audit.file beside it" },
+		{ file != NULL && !to_file, "audit.file", "needs audit.sink: file beside it" },
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)

@@ -21,8 +21,6 @@
 #define ADDRESSES_MAX 16
 #define SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1) /* 107 on Linux */
 
-/* -- what their texts mean ---------------------------------------------------------------------------------- */
-
 static void *member_of(const void *object, const struct setting *setting)
 {
 	return (char *)(uintptr_t)object + setting->offset;
@@ -172,22 +170,15 @@ static int parse_choice(void *object, const struct setting *setting, const char 
 	return error_set(why, "must be one of: %s; not \"%s\"", known, error_show(text, shown));
 }
 
-static const char *field_error(const char *text)
-{
-	return *text != '\0' ? NULL : "must not be empty; without it the credential is the whole secret";
-}
-
-/* Makes room in a rule's array for one more. NULL with why set: no memory. */
-static void *grow_member(void *rule, const struct setting *setting, size_t size, struct error *why)
+/* Makes room in a rule's array for one more. NULL: no memory. */
+static void *grow_member(void *rule, const struct setting *setting, size_t size)
 {
 	void **array = member_of(rule, setting), *grown;
 	size_t *count = (size_t *)(void *)((char *)rule + setting->count);
 
 	grown = array_grow(*array, *count, size);
-	if (grown == NULL) {
-		(void)error_set(why, "out of memory");
+	if (grown == NULL)
 		return NULL;
-	}
 	*array = grown;
 	return (char *)grown + (*count)++ * size;
 }
@@ -195,18 +186,14 @@ static void *grow_member(void *rule, const struct setting *setting, size_t size,
 static int parse_pattern(void *rule, const struct setting *setting, const char *text, struct error *why)
 {
 	const char *wrong = setting->type->check(text);
-	char *copy, **item;
+	char *copy = wrong == NULL ? strdup(text) : NULL;
+	char **item = copy != NULL ? grow_member(rule, setting, sizeof(*item)) : NULL;
 
-	if (wrong != NULL)
-		return error_set(why, "%s", wrong);
-	copy = strdup(text);
-	item = copy != NULL ? grow_member(rule, setting, sizeof(*item), why) : NULL;
-	if (item == NULL) {
+	if (item != NULL)
+		*item = copy;
+	else
 		free(copy);
-		return error_set(why, "out of memory");
-	}
-	*item = copy;
-	return 0;
+	return item != NULL ? 0 : error_set(why, "%s", wrong != NULL ? wrong : "out of memory");
 }
 
 /* uid_t and gid_t are the same type here, and users and groups are read alike. */
@@ -216,34 +203,18 @@ static int parse_id(void *rule, const struct setting *setting, const char *text,
 
 	if (setting->type->find(text, &id, why) != 0)
 		return -1;
-	item = grow_member(rule, setting, sizeof(*item), why);
+	item = grow_member(rule, setting, sizeof(*item));
 	if (item == NULL)
-		return -1;
+		return error_set(why, "out of memory");
 	*item = id;
 	return 0;
 }
 
-/* Adds an op, or a group of ops. The groups are closed: what is in neither must be named. */
 static int parse_op(void *rule, const struct setting *setting, const char *text, struct error *why)
 {
-	bool *ops = member_of(rule, setting);
-	enum op named = op_by_name(text, strlen(text));
-	unsigned group = strcmp(text, "read") == 0 ? OP_IN_READ
-	    : strcmp(text, "write") == 0           ? OP_IN_READ | OP_IN_WRITE
-						   : 0;
-	char known[200] = "", shown[ERROR_SHOWN];
-
-	for (enum op op = 0; op < OP_COUNT; op++) {
-		ops[op] |= op == named || op_is(op, group);
-		texts_join(known, sizeof(known), op_name(op));
-	}
-	if (named == OP_COUNT && group == 0)
-		return error_set(why, "\"%s\" is not an op; known: %s, and the groups read and write",
-		    error_show(text, shown), known);
-	return 0;
+	(void)setting;
+	return rule_add_op(rule, text, why);
 }
-
-/* -- the tables --------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
 #define TEXT(takes, function) \
@@ -254,7 +225,6 @@ static int parse_op(void *rule, const struct setting *setting, const char *text,
 	{ .kind = "a name, a number, or a list of them", .is_list = true, .parse = parse_id, .find = (function) }
 #define PATTERNS(what, function) \
 	{ .kind = what ", or a list of them", .is_list = true, .parse = parse_pattern, .check = (function) }
-#define ONE(function) { .kind = "a text", .parse = parse_text, .check = (function) }
 
 static const struct setting_type
 	type_addresses = { .kind = "an address, or a list of them", .is_list = true, .parse = parse_address,
@@ -276,14 +246,13 @@ static const struct setting_type
 	type_ops = { .kind = "an op, or a list of them", .is_list = true, .parse = parse_op },
 	type_units = PATTERNS("a unit", patterns_unit_error), type_paths = PATTERNS("a path", patterns_path_error),
 	type_ids = PATTERNS("a credential's name", patterns_id_error),
-	type_one_mount = ONE(patterns_mount_error), type_one_path = ONE(patterns_secret_error),
-	type_field = ONE(field_error);
+	type_secret = TEXT(parse_text, patterns_secret_error), type_field = TEXT(parse_text, patterns_field_error);
 
 #define SETTING(in, member, needs, is, called, otherwise, ...) \
 	{ .group = #in, .name = (called), .change = CHANGE_##needs, .type = &type_##is, .initial = (otherwise), \
 	    .offset = offsetof(struct config, in.member), .size = sizeof(((struct config *)0)->in.member), \
 	    __VA_ARGS__ }
-/* A setting of a rule: one value, or a list with its length. */
+/* These are settings of a rule: one value, or a list with its length. */
 #define RULE(in, rule, member, is, called) \
 	{ .group = #in, .name = (called), .type = &type_##is, .offset = offsetof(struct rule, member) }
 #define RULES(in, rule, member, is, called) \
@@ -342,12 +311,12 @@ static const struct setting table[] = {
 	RULES(allow, rule, gids, groups, "gid"),
 	RULES(allow, rule, units, units, "unit"),
 	RULES(allow, rule, user_units, units, "user_unit"),
-	RULE(allow, rule, ops, ops, "ops"),
+	{ .group = "allow", .name = "ops", .type = &type_ops },
 	RULES(allow, rule, paths, paths, "paths"),
 	RULES(credential, credential_rule, units, units, "unit"),
 	RULES(credential, credential_rule, ids, ids, "id"),
-	RULE(credential, credential_rule, mount, one_mount, "mount"),
-	RULE(credential, credential_rule, path, one_path, "path"),
+	RULE(credential, credential_rule, mount, mount, "mount"),
+	RULE(credential, credential_rule, path, secret, "path"),
 	RULE(credential, credential_rule, field, field, "field"),
 };
 /* clang-format on */
@@ -366,14 +335,6 @@ const struct setting *config_table_find(const char *group, const char *name)
 	return NULL;
 }
 
-bool config_table_has_group(const char *group)
-{
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (strcmp(table[i].group, group) == 0)
-			return true;
-	return false;
-}
-
 const char *config_table_names(const char *group, struct error *ret)
 {
 	ret->text[0] = '\0';
@@ -383,18 +344,11 @@ const char *config_table_names(const char *group, struct error *ret)
 	return ret->text;
 }
 
-int config_table_store(void *object, const struct setting *setting, const char *value, struct error *why)
-{
-	if (texts_have_control(value, strlen(value)))
-		return error_set(why, "holds a control byte");
-	return setting->type->parse(object, setting, value, why);
-}
-
 int config_table_defaults(struct config *config, struct error *why)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (table[i].initial != NULL && !table[i].type->is_list &&
-		    config_table_store(config, &table[i], table[i].initial, why) != 0)
+		    table[i].type->parse(config, &table[i], table[i].initial, why) != 0)
 			return -1;
 	return 0;
 }
@@ -410,6 +364,6 @@ bool config_table_same(const struct config *a, const struct config *b, const str
 void config_table_clear(struct config *config)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (table[i].type->clear != NULL)
+		if (table[i].initial != NULL && table[i].type->clear != NULL)
 			table[i].type->clear(member_of(config, &table[i]));
 }

@@ -1,6 +1,6 @@
 /*
- * config_table: every setting, those of a rule included. A row of the table says all of a setting, and how its text
- * gets into the struct that has it; nothing else in the tree lists settings.
+ * config_table: every setting, those of a rule included. A row of the table says all of a setting, and how its
+ * text gets into the struct that has it; nothing else in the tree lists settings.
  */
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
@@ -22,11 +22,14 @@ struct setting;
 struct setting_type {
 	const char *kind; /* what the setting takes, for an error: "a time, such as 500ms, 10s, 5m or 2h" */
 	bool is_list;     /* several values can be given, and each is added */
-	/* Puts the text's value into the object. 0; or -1 with why set ("must be ...") and the object as it was. */
+	/*
+	 * Puts the text's value into the object, a struct config or a rule, in place of the one there; or adds it
+	 * to a list. 0; or -1 with why set ("must be ...") and the object as it was.
+	 */
 	int (*parse)(void *object, const struct setting *setting, const char *text, struct error *why);
 	bool (*same)(const void *a, const void *b); /* NULL: two members with equal bytes are the same */
-	void (*clear)(void *member);                /* NULL: there is nothing to free, or who has the rule does */
-	/* What parse calls, if it is one for several types. */
+	void (*clear)(void *member);                /* NULL: there is nothing to free */
+	/* These are what parse calls, if it is one for several types. */
 	const char *(*check)(const char *text);                          /* what is wrong with a text, or NULL */
 	int (*number)(const char *text, uint64_t *ret);                  /* reads a number */
 	int (*find)(const char *text, uint32_t *ret, struct error *why); /* looks for a user or a group */
@@ -50,15 +53,8 @@ const struct setting *config_table(size_t *ret_count);
 /* The setting, or NULL. */
 const struct setting *config_table_find(const char *group, const char *name);
 
-/* Is there such a group? And the names of its settings, for an error: "uid, gid" in ret->text, which it gives. */
-bool config_table_has_group(const char *group);
+/* Gives the names of a group's settings, for an error: ret->text, "uid, gid". "": there is no such group. */
 const char *config_table_names(const char *group, struct error *ret);
-
-/*
- * Puts the text's value into the object in place of the one there, or adds it to a list. The object is the struct
- * config, or the rule whose setting it is. 0; or -1 with why set ("must be ...") and the object unchanged.
- */
-int config_table_store(void *object, const struct setting *setting, const char *text, struct error *why);
 
 /* Gives every setting its default. 0, or -1 with why set: no memory. config was zeroed before. */
 int config_table_defaults(struct config *config, struct error *why);

@@ -18,12 +18,13 @@
 
 #define DIRECTIVES "directives (%%) are not taken"
 #define OUT_OF_MEMORY "out of memory"
+#define TOO_DEEP "is nested too deep: a setting is a text or a list of texts"
 
 struct reader {
 	const char *text, *end;
 	struct {
 		const char *p;
-		size_t line, column; /* from 0 */
+		size_t index; /* in characters */
 	} cursor; /* the place that was looked up last; the next is mostly behind it, or it takes long */
 	yaml_parser_t parser;
 	yaml_event_t event;        /* what is to be read next */
@@ -44,49 +45,39 @@ struct reader {
 	struct error *error;
 };
 
-static int set_entry_error(const struct config_entry *entry, size_t item, struct error *error, const char *format,
-    va_list args)
+int config_entry_error(const struct config_entry *entry, size_t item, struct error *error, const char *format, ...)
 {
 	unsigned line = item == 0   ? entry->line
 	    : item <= entry->nitems ? entry->items[item - 1].line
 				    : entry->nested_line;
 	char name[180] = "", which[32] = "", what[280];
+	va_list args;
 
 	for (size_t i = 0; i < entry->depth; i++)
 		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%.48s%s", entry->name[i],
 		    i + 1 < entry->depth ? "." : ": ");
 	if (item > 0 && entry->kind == ENTRY_LIST)
 		snprintf(which, sizeof(which), "item %zu: ", item);
+	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
 	return error_set(error, "%.200s:%u: %s%s%s", entry->file, line != 0 ? line : entry->line, name, which,
 	    what);
 }
 
-int config_entry_error(const struct config_entry *entry, size_t item, struct error *error, const char *format, ...)
+/* Gives the setting or the group that is being read, for an error, which ends it. line 0: that of the event. */
+static const struct config_entry *entry_here(struct reader *r, size_t line)
 {
-	va_list args;
-
-	va_start(args, format);
-	(void)set_entry_error(entry, item, error, format, args);
-	va_end(args);
-	return -1;
+	r->entry.line = (unsigned)(line != 0 ? line : r->event.start_mark.line + 1);
+	if (r->at == AFTER_VALUE && r->entry.depth > 0 && r->names[r->entry.depth - 1].line != r->entry.line)
+		r->entry.depth--;
+	r->entry.kind = r->at == IN_LIST ? ENTRY_LIST : ENTRY_TEXT;
+	return &r->entry;
 }
 
-/* The error names the setting or the group that is being read. line 0: that of the event. */
-__attribute__((format(printf, 3, 4))) static int yaml_error(struct reader *r, size_t line, const char *format, ...)
-{
-	va_list args;
-	struct config_entry at = r->entry;
-
-	at.line = (unsigned)(line != 0 ? line : r->event.start_mark.line + 1);
-	if (r->at == AFTER_VALUE && at.depth > 0 && r->names[at.depth - 1].line != at.line)
-		at.depth--;
-	at.kind = r->at == IN_LIST ? ENTRY_LIST : ENTRY_TEXT;
-	va_start(args, format);
-	(void)set_entry_error(&at, r->at == IN_LIST ? at.nitems + 1 : 0, r->error, format, args);
-	va_end(args);
-	return -1;
-}
+#define yaml_error(r, line, ...) \
+	config_entry_error(entry_here(r, line), (r)->at == IN_LIST ? (r)->entry.nitems + 1 : 0, (r)->error, \
+	    __VA_ARGS__)
 
 /* Looks for bytes that no text file has, before libyaml sees them. */
 static int check_bytes(struct reader *r)
@@ -100,7 +91,7 @@ static int check_bytes(struct reader *r)
 		if (*p == '\0' || utf8_unseen(p, r->end) != 0)
 			return yaml_error(r, line,
 			    "holds U+%04X, which nobody sees or YAML takes for the end of a line: remove it",
-			    *p == '\0' ? 0 : utf8_unseen(p, r->end));
+			    utf8_unseen(p, r->end));
 		line += *p == '\n';
 	}
 	return 0;
@@ -109,17 +100,12 @@ static int check_bytes(struct reader *r)
 /* The bytes from a place on. A NUL is behind the file's last one. */
 static const char *bytes_at(struct reader *r, const yaml_mark_t *mark)
 {
-	if (mark->line < r->cursor.line || (mark->line == r->cursor.line && mark->column < r->cursor.column)) {
+	if (mark->index < r->cursor.index) {
 		r->cursor.p = r->text;
-		r->cursor.line = r->cursor.column = 0;
+		r->cursor.index = 0;
 	}
-	while (r->cursor.p < r->end && (r->cursor.line < mark->line || r->cursor.column < mark->column)) {
-		bool ends = *r->cursor.p == '\n';
-
+	for (; r->cursor.p < r->end && r->cursor.index < mark->index; r->cursor.index++)
 		r->cursor.p += utf8_sequence(r->cursor.p, (size_t)(r->end - r->cursor.p));
-		r->cursor.line += ends;
-		r->cursor.column = ends ? 0 : r->cursor.column + 1;
-	}
 	return r->cursor.p;
 }
 
@@ -171,17 +157,6 @@ static bool begins_line(struct reader *r, const yaml_mark_t *mark)
 }
 
 /*
- * Has errors name the groups that a column is in, by how far their names are indented. libyaml reads ahead: what
- * it stumbles over may stand behind the groups that are open here.
- */
-static void name_groups_around(struct reader *r, size_t column)
-{
-	while (r->entry.depth > 0 && r->names[r->entry.depth - 1].column >= column)
-		r->entry.depth--;
-	r->at = AT_NAME;
-}
-
-/*
  * Says in words for people what libyaml cannot read. It tells where it gave up, and mostly (the context) where the
  * thing began that it was reading; the character there says more than libyaml's own words do, but for a line
  * without a colon, which is a "simple key" to it.
@@ -198,9 +173,13 @@ static int library_error(struct reader *r)
 	if (p->error == YAML_MEMORY_ERROR)
 		return yaml_error(r, line, OUT_OF_MEMORY);
 	if (is_tab || r->at == AT_NAME || (r->at == AFTER_VALUE && name_line != line && name_line != begun)) {
-		if (r->at == AFTER_VALUE && r->entry.depth > 0)
+		size_t column = is_tab ? 1 : begun < line ? start->column : mark->column;
+
+		/* libyaml may stumble over what stands behind the groups that are open: it is in those around. */
+		r->entry.depth -= r->at == AFTER_VALUE && r->entry.depth > 0;
+		while (r->entry.depth > 0 && r->names[r->entry.depth - 1].column >= column)
 			r->entry.depth--;
-		name_groups_around(r, is_tab ? 1 : begun < line ? start->column : mark->column);
+		r->at = AT_NAME;
 	}
 	if (is_tab)
 		return beginning_error(r, line, at);
@@ -222,8 +201,6 @@ static int library_error(struct reader *r)
 	    begins_line(r, mark) ? "is indented otherwise than its neighbours"
 				 : "what stands after the value is not understood");
 }
-
-/* -- events ---------------------------------------------------------------------------------------------- */
 
 static void drop_event(struct reader *r)
 {
@@ -260,25 +237,16 @@ static int give_entry(struct reader *r, enum config_kind kind)
 	return taken;
 }
 
-/* Refuses aliases, anchors and tags. */
+/* Refuses aliases, anchors and tags. The last two come first in the data of texts, lists and groups alike. */
 static int check_marks(struct reader *r)
 {
-	const yaml_event_t *e = &r->event;
-	const void *anchor = NULL, *tag = NULL;
-
-	if (e->type == YAML_SCALAR_EVENT)
-		anchor = e->data.scalar.anchor, tag = e->data.scalar.tag;
-	else if (e->type == YAML_SEQUENCE_START_EVENT)
-		anchor = e->data.sequence_start.anchor, tag = e->data.sequence_start.tag;
-	else if (e->type == YAML_MAPPING_START_EVENT)
-		anchor = e->data.mapping_start.anchor, tag = e->data.mapping_start.tag;
-	return e->type == YAML_ALIAS_EVENT ? beginning_error(r, 0, '*')
-	    : anchor != NULL               ? beginning_error(r, 0, '&')
-	    : tag != NULL                  ? beginning_error(r, 0, '!')
-					   : 0;
+	return r->event.type == YAML_ALIAS_EVENT  ? beginning_error(r, 0, '*')
+	    : r->event.data.scalar.anchor != NULL ? beginning_error(r, 0, '&')
+	    : r->event.data.scalar.tag != NULL    ? beginning_error(r, 0, '!')
+						  : 0;
 }
 
-/* Is it a text that is not there? A document of comments only has such a one, too. */
+/* Is it a text that is not there? A document that has only comments is one, too. */
 static bool is_nothing(const yaml_event_t *event)
 {
 	return event->type == YAML_SCALAR_EVENT && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
@@ -356,17 +324,6 @@ static int read_name(struct reader *r)
 	return advance(r);
 }
 
-static int value_missing(struct reader *r)
-{
-	size_t line = r->at == IN_LIST ? 0 : r->names[r->entry.depth - 1].line;
-
-	if (r->has_colon)
-		return yaml_error(r, line, "has no value; write %s for an empty one",
-		    r->entry.depth == 1 ? "{}" : "\"\"");
-	r->entry.depth--; /* what stands there may be a value, which is not to be shown */
-	return yaml_error(r, line, CONFIG_NO_SETTING);
-}
-
 static int read_item(struct reader *r)
 {
 	struct config_item *item = array_grow(r->entry.items, r->entry.nitems, sizeof(*item));
@@ -376,8 +333,15 @@ static int read_item(struct reader *r)
 		return yaml_error(r, 0, OUT_OF_MEMORY);
 	r->entry.items = item;
 	item += r->entry.nitems;
-	if (is_nothing(&r->event))
-		return value_missing(r);
+	if (is_nothing(&r->event) && r->has_colon)
+		return yaml_error(r, r->at == IN_LIST ? 0 : r->names[r->entry.depth - 1].line,
+		    "has no value; write %s for an empty one", r->entry.depth == 1 ? "{}" : "\"\"");
+	if (is_nothing(&r->event)) {
+		size_t line = r->names[--r->entry.depth].line;
+
+		/* The text there may be a value, which is not to be shown as a name. */
+		return yaml_error(r, line, CONFIG_NO_SETTING);
+	}
 	if (check_text(r) != 0)
 		return -1;
 	item->line = (unsigned)r->event.start_mark.line + 1;
@@ -393,17 +357,12 @@ static int read_item(struct reader *r)
 	return 0;
 }
 
-static int too_deep(struct reader *r)
-{
-	return yaml_error(r, 0, "is nested too deep: a setting is a text or a list of texts");
-}
-
 static int read_list(struct reader *r)
 {
 	struct bracket around = r->bracket;
 
-	if (r->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE)
-		r->bracket = (struct bracket){ '[', (unsigned)r->event.start_mark.line + 1 };
+	r->bracket.character = r->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE ? '[' : '\0';
+	r->bracket.line = (unsigned)r->event.start_mark.line + 1;
 	for (r->at = IN_LIST;;) {
 		if (advance(r) != 0 || check_marks(r) != 0)
 			return -1;
@@ -414,7 +373,7 @@ static int read_list(struct reader *r)
 	}
 	if (r->event.type != YAML_SEQUENCE_END_EVENT) {
 		r->entry.nested_line = (unsigned)r->event.start_mark.line + 1;
-		return give_entry(r, ENTRY_LIST) != 0 ? -1 : too_deep(r);
+		return give_entry(r, ENTRY_LIST) != 0 ? -1 : yaml_error(r, 0, TOO_DEEP);
 	}
 	r->bracket = around;
 	return give_entry(r, ENTRY_LIST) != 0 ? -1 : advance(r);
@@ -428,9 +387,8 @@ static int read_group(struct reader *r)
 	struct bracket around = r->bracket;
 	size_t depth = r->entry.depth;
 
-	r->bracket = (struct bracket){ '\0', 0 };
-	if (r->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE)
-		r->bracket = (struct bracket){ '{', (unsigned)r->event.start_mark.line + 1 };
+	r->bracket.character = r->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE ? '{' : '\0';
+	r->bracket.line = (unsigned)r->event.start_mark.line + 1;
 	r->at = AT_NAME;
 	if (advance(r) != 0)
 		return -1;
@@ -454,7 +412,7 @@ static int read_value(struct reader *r)
 		return read_item(r) != 0 || give_entry(r, ENTRY_TEXT) != 0 ? -1 : advance(r);
 	if (give_entry(r, ENTRY_GROUP) != 0)
 		return -1;
-	return r->entry.depth < CONFIG_DEPTH ? read_group(r) : too_deep(r);
+	return r->entry.depth < CONFIG_DEPTH ? read_group(r) : yaml_error(r, 0, TOO_DEEP);
 }
 
 /* Reads the one document that there can be. The stream's start has been read. */

@@ -41,7 +41,8 @@ struct config_entry {
 
 /*
  * Calls take for each group when it begins and when it has ended, and for each setting; 0 from it goes on, -1 ends
- * the reading. text is the file's: len bytes, anything at all, and a NUL behind them. 0; or -1 with error set, by take or by this.
+ * the reading. text is the file's: len bytes, anything at all, and a NUL behind them. 0; or -1 with error set, by
+ * take or by this.
  */
 int config_yaml_read(const char *file, const char *text, size_t len,
     int (*take)(void *arg, const struct config_entry *entry, struct error *error), void *arg, struct error *error);

@@ -18,8 +18,8 @@
 int address_parse(const char *text, char **ret, struct error *why);
 
 /*
- * Parses a namespace: "team-a/" is how OpenBao prints it, "team-a" what it is, "" the root namespace. 0 with *ret the
- * namespace without a slash at its end (the caller's, to be freed with secmem_free); or -1 with why set.
+ * Parses a namespace: "team-a/" is how OpenBao prints it, "team-a" what it is, "" the root namespace. 0 with *ret
+ * the namespace without a slash at its end (the caller's, to be freed with secmem_free); or -1 with why set.
  */
 int address_parse_namespace(const char *text, char **ret, struct error *why);
 

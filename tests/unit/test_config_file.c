@@ -697,9 +697,9 @@ static void test_every_default_is_within_its_range(void **state)
 		assert_ptr_equal(config_table_find(table[i].group, table[i].name), &table[i]);
 		if (table[i].low == NULL)
 			continue;
-		assert_int_equal(config_table_store(c, &table[i], table[i].low, &why), 0);
-		assert_int_equal(config_table_store(c, &table[i], table[i].high, &why), 0);
-		assert_int_equal(config_table_store(c, &table[i], table[i].initial, &why), 0);
+		assert_int_equal(table[i].type->parse(c, &table[i], table[i].low, &why), 0);
+		assert_int_equal(table[i].type->parse(c, &table[i], table[i].high, &why), 0);
+		assert_int_equal(table[i].type->parse(c, &table[i], table[i].initial, &why), 0);
 	}
 	assert_null(config_table_find("limits", "address"));
 	config_free(c);
