@@ -21,9 +21,9 @@ bool utf8_valid(const char *p, size_t n);
 size_t utf8_trim(const char *p, size_t n);
 
 /*
- * Gives the code point of the character at p if people do not see it or take the text otherwise than a program does:
- * of a control character other than a tab, a newline and a carriage return before one, of an end of a line that is no
- * newline, and of a mark that reverses what follows. Else 0. The text up to end is valid, and p is no NUL.
+ * Gives the code point of the character at p if people do not see it, or take the text otherwise than a program
+ * does: a control character other than a tab, a newline and a carriage return before one; an end of a line that is
+ * no newline; a mark that reverses what follows. Else 0. The text up to end is valid.
  */
 uint32_t utf8_unseen(const char *p, const char *end);
 

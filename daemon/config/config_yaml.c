@@ -320,7 +320,9 @@ static int read_name(struct reader *r)
 	r->entry.depth++;
 	r->at = AT_VALUE;
 	behind = bytes_at(r, &r->event.end_mark);
-	r->has_colon = behind[strspn(behind, " \t\r\n")] == ':';
+	while (*behind == ' ' || *behind == '\t' || *behind == '\r' || *behind == '\n')
+		behind++;
+	r->has_colon = *behind == ':';
 	return advance(r);
 }
 
@@ -350,7 +352,8 @@ static int read_item(struct reader *r)
 		return yaml_error(r, 0, OUT_OF_MEMORY);
 	r->entry.nitems++;
 	behind = bytes_at(r, &r->event.end_mark);
-	behind += strspn(behind, " \t");
+	while (*behind == ' ' || *behind == '\t')
+		behind++;
 	if (r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && *behind == '#' &&
 	    strchr(" \t\r\n", behind[1]) == NULL)
 		r->entry.comment_line = (unsigned)r->event.end_mark.line + 1;
