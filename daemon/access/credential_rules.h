@@ -18,9 +18,10 @@ struct credential_peer {
 
 /*
  * Reads the address of the socket that connected: the len bytes after its family. systemd binds it to an abstract
- * address (seen with 252): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the credential's id. Returns
- * true and fills in ret only for exactly that form, with a unit of a kind that has processes and an id that
- * systemd allows. Anybody may bind such an address, so the result may be trusted only if the peer's uid is 0.
+ * address (seen with 252, 257 and 262): NUL, up to 16 hexadecimal digits, "/unit/", the unit, "/", the
+ * credential's id. Returns true and fills in ret only for exactly that form, with a unit of a kind that has
+ * processes and an id that systemd allows. Anybody may bind such an address, so the result may be trusted only if
+ * the peer is root in that very unit.
  */
 bool credential_peer_parse(const char *name, size_t len, struct credential_peer *ret);
 

@@ -22,6 +22,7 @@
 #include "daemon/callers/credential_answer.h"
 #include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credential_value.h"
+#include "daemon/callers/peer.h"
 #include "daemon/host/audit.h"
 #include "daemon/host/log.h"
 #include "daemon/store/kv.h"
@@ -49,8 +50,8 @@ struct connection {
 	struct credentials *credentials;
 	enum credential_state state;
 	int fd;
-	struct ucred cred;
-	struct credential_peer peer;
+	struct peer peer;               /* the process that connected */
+	struct credential_peer asked;   /* the unit and the id that its socket is named after */
 	char *rule, *field;             /* copies of the rule's name and field; NULL: none */
 	const struct secret_name *name; /* of the rule's secret */
 	struct get *read;               /* while CREDENTIAL_ASKING; else NULL */
@@ -124,6 +125,7 @@ static void release_slot(struct connection *c)
 	(void)event_del(&c->writable);
 	credential_answer_clear(&c->answer);
 	forget_rule(c);
+	peer_clear(&c->peer);
 	close(c->fd);
 	c->fd = -1;
 	set_credential_state(c, CREDENTIAL_FREE);
@@ -138,18 +140,22 @@ static void end_connection(struct connection *c)
 	drain_check(&credentials->drain, all_slots_are_free(credentials));
 }
 
+/* Tells whether the process that connected is in the unit that its socket is named after. */
+static bool asks_for_its_own_unit(const struct connection *c)
+{
+	return c->peer.unit != NULL && strcmp(c->peer.unit, c->asked.unit) == 0;
+}
+
 static void audit_credential(struct connection *c, enum code code, bool gone)
 {
 	uint64_t now_us = clock_now_us();
-	const struct peer peer = { .uid = c->cred.uid,
-		.gid = c->cred.gid,
-		.pid = c->cred.pid,
-		.unit = c->peer.unit[0] != '\0' ? c->peer.unit : NULL };
+	const char *unit = c->asked.unit[0] != '\0' && !asks_for_its_own_unit(c) ? c->asked.unit : NULL;
 	const struct audit_record record = { .op = "credential",
-		.peer = &peer,
+		.peer = &c->peer,
+		.for_unit = unit,
 		.mount = c->name != NULL ? secret_mount(c->name) : NULL,
 		.path = c->name != NULL ? secret_path(c->name) : NULL,
-		.credential = c->peer.id[0] != '\0' ? c->peer.id : NULL,
+		.credential = c->asked.id[0] != '\0' ? c->asked.id : NULL,
 		.rule = c->rule,
 		.version = c->version,
 		.code = code,
@@ -181,7 +187,7 @@ static void begin_refusal(struct connection *c)
 	set_credential_state(c, CREDENTIAL_REFUSING);
 	(void)event_del(&c->timer);
 	credential_answer_refuse(&c->answer);
-	if (c->cred.uid != 0)
+	if (c->peer.uid != 0)
 		start_credential_timer(c, c->credentials->parts.wait_ms);
 	send_more(c);
 }
@@ -189,10 +195,10 @@ static void begin_refusal(struct connection *c)
 static void refuse_failure(struct connection *c, const struct failure *why)
 {
 	if (c->rule != NULL)
-		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->peer.id, c->peer.unit, c->rule,
-		    why->message, code_name(why->code));
+		log_warning("credential %s for %s: refused (rule %s): %s (%s)", c->asked.id, c->asked.unit,
+		    c->rule, why->message, code_name(why->code));
 	else
-		log_warning("credential %s for %s: refused: %s (%s)", c->peer.id, c->peer.unit, why->message,
+		log_warning("credential %s for %s: refused: %s (%s)", c->asked.id, c->asked.unit, why->message,
 		    code_name(why->code));
 	audit_credential(c, why->code, false);
 	begin_refusal(c);
@@ -291,27 +297,40 @@ static int copy_rule(struct connection *c, const struct credential_rule *rule)
 	return c->rule == NULL || c->name == NULL || (rule->field != NULL && c->field == NULL) ? -1 : 0;
 }
 
-/* Reads who is at the other end. False: it is not systemd, and the log says why. */
-static bool is_systemd(struct connection *c)
+/* Tells whether root asks, by a name as systemd's. If not, the log says why. */
+static bool asks_as_systemd(struct connection *c)
 {
 	struct sockaddr_un name;
-	socklen_t size = sizeof(c->cred), name_size = sizeof(name);
-	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &size) != 0) {
+	socklen_t size = sizeof(name);
+	if (peer_read(c->fd, &c->peer) != 0) {
 		log_warning("a credential was refused: %s", strerror(errno));
 		return false;
 	}
-	if (c->cred.uid != 0) {
+	if (c->peer.uid != 0) {
 		log_warning("a credential was refused to uid %lu: only root, as systemd is, may ask",
-		    (unsigned long)c->cred.uid);
+		    (unsigned long)c->peer.uid);
 		return false;
 	}
-	if (getpeername(c->fd, (struct sockaddr *)&name, &name_size) != 0 || name_size < sizeof(name.sun_family) ||
-	    !credential_peer_parse(name.sun_path, name_size - sizeof(name.sun_family), &c->peer)) {
+	if (getpeername(c->fd, (struct sockaddr *)&name, &size) != 0 || size < sizeof(name.sun_family) ||
+	    !credential_peer_parse(name.sun_path, size - sizeof(name.sun_family), &c->asked)) {
 		log_warning("a credential was refused to pid %ld: it does not ask as systemd does",
-		    (long)c->cred.pid);
+		    (long)c->peer.pid);
 		return false;
 	}
 	return true;
+}
+
+static void refuse_to_another_unit(struct connection *c)
+{
+	struct failure why;
+	if (c->peer.pid <= 0)
+		failure_set(&why, CODE_FORBIDDEN,
+		    "who asked is in a PID namespace that this daemon cannot see, so its unit is not known");
+	else if (c->peer.unit == NULL)
+		failure_set(&why, CODE_FORBIDDEN, "pid %ld asked for it, which is in no unit", (long)c->peer.pid);
+	else
+		failure_set(&why, CODE_FORBIDDEN, "pid %ld of %s asked for it", (long)c->peer.pid, c->peer.unit);
+	refuse_failure(c, &why);
 }
 
 static bool credentials_admit(void *arg, int fd)
@@ -319,19 +338,21 @@ static bool credentials_admit(void *arg, int fd)
 	struct credentials *credentials = arg;
 	struct connection *c = free_slot(credentials); /* there is one, since else this would not be accepted */
 	const struct credential_rule *rule;
-	memset(&c->peer, 0, sizeof(c->peer));
+	memset(&c->asked, 0, sizeof(c->asked));
 	c->fd = fd;
 	credential_guard_watch(credentials->guard, number_of(c), fd);
-	c->cred = (struct ucred){ .uid = PEER_NOBODY, .gid = PEER_NOBODY };
+	c->peer = (struct peer){ .uid = PEER_NOBODY, .gid = PEER_NOBODY };
 	c->version = 0;
 	c->accepted_us = clock_now_us();
 	c->deadline_ms = clock_now_ms() + credentials->parts.wait_ms;
 	credential_answer_init(&c->answer);
 	(void)event_assign(&c->writable, credentials->base, fd, EV_WRITE, credential_on_writable, c);
-	if (!is_systemd(c)) {
+	if (!asks_as_systemd(c)) {
 		audit_credential(c, CODE_FORBIDDEN, false);
 		begin_refusal(c);
-	} else if ((rule = credential_rules_find(credentials->parts.rules, &c->peer)) == NULL) {
+	} else if (!asks_for_its_own_unit(c)) {
+		refuse_to_another_unit(c);
+	} else if ((rule = credential_rules_find(credentials->parts.rules, &c->asked)) == NULL) {
 		refuse_credential(c, CODE_FORBIDDEN, "no rule in credential is for it");
 	} else if (copy_rule(c, rule) != 0) {
 		refuse_credential(c, CODE_INTERNAL, "out of memory");

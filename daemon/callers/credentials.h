@@ -1,7 +1,9 @@
 /*
  * credentials: serves the socket for LoadCredential=NAME:SOCKET of systemd's units. systemd connects as root from
- * a socket whose name tells unit and credential. A rule says which secret that is; it is read, and only then is
- * the answer sent. A failure is told by a refusal (credential_answer) and in the log, never by an early end.
+ * a socket whose name tells unit and credential. Any root process can bind such a name, so the process that
+ * connects must itself be in that unit, as systemd's child is; if it is not, or if its unit is not known, it is
+ * refused. A rule says which secret that is; it is read, and only then is the answer sent. A failure is told by a
+ * refusal (credential_answer) and in the log, never by an early end.
  *
  * While OpenBao cannot answer, a unit waits for up to wait_ms, unlike callers of the other socket. Nothing ends a
  * connection to root before all of its answer is written, not even the end of this process (credential_guard). Up

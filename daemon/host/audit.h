@@ -50,6 +50,7 @@ struct audit_record {
 	const struct peer *peer; /* its uid, gid, pid and units are written; NULL: not known */
 	const char *mount, *path;
 	const char *credential; /* the id of a systemd credential */
+	const char *for_unit;   /* the unit whose credential was asked for, if it is not the peer's; else NULL */
 	const char *rule;       /* the rule that allowed it; NULL: none did, or none was needed */
 	uint64_t version;       /* 0: none */
 	enum code code;         /* CODE_NONE: it worked */

@@ -71,7 +71,7 @@ struct audit_repeats {
 	void *arg;
 };
 
-#define TEXTS 7 /* op, mount, path, credential, rule, unit, user unit */
+#define TEXTS 8 /* op, mount, path, credential, rule, unit, user unit, for_unit */
 
 /*
  * A key begins with these numbers. The texts follow, each with its NUL; those that are absent are marked, to tell
@@ -115,7 +115,7 @@ static size_t make_key(struct audit_repeats *a, const struct audit_record *r, un
 	static const struct peer nobody;
 	const struct peer *peer = r->peer != NULL ? r->peer : &nobody;
 	const char *const text[TEXTS] = { r->op, r->mount, r->path, r->credential, r->rule, peer->unit,
-		peer->user_unit };
+		peer->user_unit, r->for_unit };
 	struct numbers numbers = { .uid = peer->uid,
 		.gid = peer->gid,
 		.outcome = outcome_of(r),
@@ -260,6 +260,7 @@ static bool kind_write(struct audit_repeats *a, struct kind *k)
 		.mount = text[1],
 		.path = text[2],
 		.credential = text[3],
+		.for_unit = text[7],
 		.rule = text[4],
 		.version = k->version,
 		.code = numbers.outcome == GONE ? CODE_NONE : (enum code)numbers.outcome,

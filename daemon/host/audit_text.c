@@ -143,6 +143,7 @@ static void text_members(struct out *o, const struct audit_entry *e)
 	member_text(o, "mount", r->mount);
 	member_text(o, "path", r->path);
 	member_text(o, "credential", r->credential);
+	member_text(o, "for_unit", r->for_unit);
 	member_number_if_known(o, "version", r->version);
 	member_number_if_known(o, "count", e->count);
 	if (e->is_rest)
@@ -196,6 +197,10 @@ static void message_request(struct out *o, const struct audit_entry *entry)
 	if (r->credential != NULL) {
 		text_bytes(o, " ", 1);
 		text_value(o, r->credential);
+	}
+	if (r->for_unit != NULL) {
+		text_bytes(o, " for ", 5);
+		text_value(o, r->for_unit);
 	}
 	if (r->path != NULL) {
 		text_bytes(o, " ", 1);

@@ -28,11 +28,12 @@ class Served:
             "openbao": {"request_timeout": wait}, "listen": {"credentials_socket": str(self.socket)},
             "credential": rules}), wait=wait_for, **kw)
 
-    def load(self, credential="db", unit=UNIT, **kw):
-        return loadcredential.load(self.socket, unit, credential, **kw)
+    def load(self, credential="db", unit=UNIT):
+        return loadcredential.load(self.socket, unit, credential)
 
-    def connect(self, credential="db", unit=UNIT, **kw):
-        return loadcredential.connect(self.socket, loadcredential.name(unit, credential), **kw)
+    def connect(self, credential="db", unit=UNIT, **by):
+        """By that unit, or by whom `by` names."""
+        return loadcredential.connect(self.socket, loadcredential.name(unit, credential), **(by or {"unit": unit}))
 
     def assert_refused(self, credential="db", unit=UNIT, why=""):
         lines = len(self.daemon.log)
@@ -115,7 +116,7 @@ def test_the_latest_version_is_fetched_each_time(serve, site, password):
 def test_many_at_once(serve, site, password):
     s = serve({"db": rule(site, unit="*", field="password")}, wait="20s")
     with ThreadPoolExecutor(100) as pool:
-        got = list(pool.map(lambda n: s.load(unit=f"u{n}.service"), range(200)))
+        got = list(pool.map(lambda n: s.load(unit=f"u{n % 5}.service"), range(200)))
     assert got == [password.encode()] * 200
     s.assert_unconnected()
 
@@ -140,10 +141,30 @@ def test_only_root_is_systemd(serve, site, password):
     s = serve({"db": rule(site, unit="*", field="password")})
     os.chmod(s.socket, 0o666)
     with pytest.raises(loadcredential.Refused):
-        s.load(uid=OTHER)
+        loadcredential.read(s.connect(uid=OTHER))
     s.daemon.wait_log(f"refused to uid {OTHER}: only root")
     assert site.reads("app/db") == []
     s.load()
+
+
+def test_root_gets_the_credentials_of_its_own_unit_only(serve, site, password):
+    s = serve({"db": rule(site, unit="*", field="password")})
+    stranger = loadcredential.asker("web.service").pid
+    for by, who in [({"unit": "web.service"}, f"pid {stranger} of web.service asked for it"),
+                    ({"uid": 0}, f"pid {os.getpid()}")]:
+        with pytest.raises(loadcredential.Refused):
+            loadcredential.read(loadcredential.connect(s.socket, loadcredential.name(UNIT, "db"), **by))
+        s.daemon.wait_log(f"credential db for {UNIT}: refused: {who}")
+    assert site.reads("app/db") == []
+    assert s.load(unit="web.service") == password.encode()
+    s.daemon.stop()
+    denied = {"op": "credential", "credential": "db", "uid": 0, "code": "forbidden", "verdict": "denied", "for_unit": UNIT}
+    (record,) = s.daemon.audit(pid=stranger, **denied)
+    assert record["unit"] == "web.service" and "rule" not in record and "path" not in record
+    (record,) = s.daemon.audit(pid=os.getpid(), **denied)
+    assert record.get("unit") != UNIT
+    (record,) = s.daemon.audit(code="ok", credential="db")
+    assert record["unit"] == "web.service" and "for_unit" not in record
 
 
 @pytest.mark.parametrize("address", [
@@ -155,7 +176,7 @@ def test_only_root_is_systemd(serve, site, password):
 def test_names_that_systemd_does_not_use(serve, site, password, address):
     s = serve({"db": rule(site, unit="*", id="*", field="password")})
     with pytest.raises(loadcredential.Refused):
-        loadcredential.read(loadcredential.connect(s.socket, address))
+        loadcredential.read(loadcredential.connect(s.socket, address, unit=UNIT))
     s.daemon.wait_log("does not ask as systemd does")
     assert site.reads("app/db") == []
 
@@ -164,7 +185,7 @@ def test_the_longest_name_there_can_be(serve, site, password):
     s = serve({"db": rule(site, id="d*", field="password")})
     address = loadcredential.name(UNIT, "d" * 66)
     assert len(address) == 108
-    assert loadcredential.read(loadcredential.connect(s.socket, address)) == password.encode()
+    assert loadcredential.read(loadcredential.connect(s.socket, address, unit=UNIT)) == password.encode()
 
 
 def test_a_socket_with_a_path_of_that_look_is_no_systemd(serve, site, password, scratch):
@@ -287,17 +308,18 @@ def test_each_credential_is_audited(serve, site, proxy, password):
     proxy.fault("request", how=HANG, path="data/app/db", times=-1)
     s.assert_refused("large")
     with pytest.raises(loadcredential.Refused):
-        loadcredential.read(loadcredential.connect(s.socket, None))
+        loadcredential.read(loadcredential.connect(s.socket, None, unit=UNIT))
     s.daemon.stop()
-    root = {"op": "credential", "uid": 0, "gid": 0, "pid": os.getpid()}
-    where = {"mount": site.mount, "path": "app/db", "rule": "db", "verdict": "allowed", "unit": UNIT}
+    root = {"op": "credential", "uid": 0, "gid": 0, "pid": loadcredential.asker(UNIT).pid, "unit": UNIT}
+    where = {"mount": site.mount, "path": "app/db", "rule": "db", "verdict": "allowed"}
     assert len(s.daemon.audit(credential="db", code="ok", version=1, **where, **root)) == 1
     (late,) = s.daemon.audit(credential="large", **where, **root)
     assert late["code"] in ("timeout", "unavailable") and late["microseconds"] > 1_000_000
-    (denied,) = s.daemon.audit(credential="other", code="forbidden", verdict="denied", unit=UNIT, **root)
+    (denied,) = s.daemon.audit(credential="other", code="forbidden", verdict="denied", **root)
     assert "rule" not in denied and "path" not in denied
     (stranger,) = [r for r in s.daemon.audit(code="forbidden", **root) if "credential" not in r]
-    assert "unit" not in stranger and stranger["verdict"] == "denied"
+    assert stranger["verdict"] == "denied"
+    assert all("for_unit" not in record for record in s.daemon.audit(op="credential"))
 
 
 # The daemon's own life.

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness import canary, process
+from harness import canary, loadcredential, process
 from harness.daemon import environment
 
 pytestmark = pytest.mark.root
@@ -93,3 +93,17 @@ def test_no_rule_with_a_unit_fits_a_container(pod, site):
              "web": {"uid": WEB, "unit": "*", "ops": "kv.get", "paths": "*"},
              "user": {"uid": WEB, "user_unit": "*", "ops": "kv.get", "paths": "*"}})
     assert "forbidden: " in get(d, site, WEB)
+
+
+def test_no_credential_is_given_to_a_unit_that_the_daemon_cannot_know(daemon, site, scratch):
+    site.put("a", {"x": "in the pod"})
+    socket = scratch / "credentials.sock"
+    rule = {"unit": "*", "id": "x", "mount": site.mount, "path": "a", "field": "x"}
+    d = daemon(site.settings(listen={"credentials_socket": str(socket)}, credential={"any": rule}),
+               prefix=[sys.executable, "-c", CONTAINER])
+    with pytest.raises(loadcredential.Refused):
+        loadcredential.load(socket, "web.service", "x")
+    d.wait_log("credential x for web.service: refused: .* in a PID namespace that this daemon cannot see")
+    (record,) = d.wait_audit(op="credential", verdict="denied", for_unit="web.service")
+    assert record["pid"] == 0 and "unit" not in record
+    assert site.reads("a") == []

@@ -29,7 +29,7 @@ static struct {
 	uid_t uid;
 	pid_t pid;
 	enum code code;
-	char op[64], mount[64], path[64], unit[64], rule[64];
+	char op[64], mount[64], path[64], unit[64], rule[64], for_unit[64];
 } written;
 
 static bool no_room; /* nothing is taken */
@@ -59,6 +59,7 @@ static bool on_write(void *arg, const struct audit_entry *entry)
 	COPY(path, r->path);
 	COPY(unit, r->peer != NULL ? r->peer->unit : NULL);
 	COPY(rule, r->rule);
+	COPY(for_unit, r->for_unit);
 #undef COPY
 	return true;
 }
@@ -218,6 +219,8 @@ static void test_what_makes_requests_equal(void **state)
 	OTHER(record.rule = "web2");
 	OTHER(record.rule = NULL);
 	OTHER(record.credential = "web2");
+	OTHER(record.for_unit = "a.service");
+	OTHER(record.for_unit = "b.service");
 	OTHER(record.code = CODE_NOT_FOUND);
 	OTHER(record.code = CODE_FORBIDDEN);
 	OTHER(record.gone = true);
@@ -233,18 +236,21 @@ static void test_what_makes_requests_equal(void **state)
 
 static void test_texts_are_the_tables_own(void **state)
 {
-	char path[] = "mine", unit[] = "mine.service";
+	char path[] = "mine", unit[] = "mine.service", for_unit[] = "other.service";
 
 	(void)state;
 	record.path = path;
 	peer.unit = unit;
+	record.for_unit = for_unit;
 	take(2);
 	memset(path, 'x', 4);
 	memset(unit, 'x', 4);
+	memset(for_unit, 'x', 5);
 	record.path = "other";
 	audit_repeats_sweep(repeats, UINT64_MAX);
 	assert_string_equal(written.path, "mine");
 	assert_string_equal(written.unit, "mine.service");
+	assert_string_equal(written.for_unit, "other.service");
 }
 
 /* Takes one request for each of n paths, beginning with p<from>. */

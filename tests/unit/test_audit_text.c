@@ -190,6 +190,11 @@ static void test_a_credential_and_a_user_unit_are_told(void **state)
 	assert_has(json(), "\"unit\":\"web.service\",\"user_unit\":\"app.service\"");
 	assert_has(out, "\"path\":\"web/db\",\"credential\":\"db-password\"");
 	assert_has(fields(), "MESSAGE=uid 33 (app.service): credential db-password secret/web/db: ok");
+	record.for_unit = "db.service";
+	assert_has(json(), "\"credential\":\"db-password\",\"for_unit\":\"db.service\"");
+	assert_has(fields(),
+	    "MESSAGE=uid 33 (app.service): credential db-password for db.service secret/web/db: ok");
+	assert_has(fields(), "SECRETSTORE_FOR_UNIT=db.service");
 }
 
 static void test_a_record_may_know_nobody_and_no_path(void **state)
@@ -251,7 +256,7 @@ static void test_the_longest_names_fit(void **state)
 	memset(name, '\x01', sizeof(name) - 1);
 	record.mount = mount;
 	record.path = path;
-	record.rule = record.credential = peer.unit = peer.user_unit = name;
+	record.rule = record.credential = record.for_unit = peer.unit = peer.user_unit = name;
 	assert_same_in_json("path", path);
 	fields();
 }
