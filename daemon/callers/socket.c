@@ -14,6 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/host/log.h"
+
 /* Sets an error that comes from an errno. what: "", or what could not be done, and ": ". */
 static int socket_failed(const char *path, const char *what, int number, struct error *error)
 {
@@ -74,23 +76,64 @@ static int remove_dead_socket(const char *path, const struct sockaddr_un *addres
 	return 0;
 }
 
+/*
+ * Gives the socket that was bound to the path to the group. Where others may write in the folder, something else
+ * may be there by now: only a socket of this user that has this one name is changed, by a descriptor of that very
+ * file.
+ */
+static int give_to_group(const char *path, gid_t group, struct error *error)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		(void)socket_failed(path, "cannot give it to the group: ", errno, error);
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+		(void)error_set(error, "%s: somebody has put something else in the place of the socket", path);
+	else if (fchownat(fd, "", (uid_t)-1, group, AT_EMPTY_PATH) != 0)
+		(void)socket_failed(path, "cannot give it to the group: ", errno, error);
+	else
+		rc = 0;
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* Linux gives a socket's file the mode of the socket, less the umask (unix_bind() in net/unix/af_unix.c). */
 static int bind_and_listen(int fd, const char *path, const struct sockaddr_un *address, mode_t mode, gid_t group,
     struct error *error)
 {
-	mode_t before = umask(0177);
+	if (fchmod(fd, mode) != 0)
+		return socket_failed(path, "cannot set its mode: ", errno, error);
+	mode_t before = umask(0);
 	int rc = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	int why = errno;
 	umask(before);
 	if (rc != 0)
 		return socket_failed(path, "cannot bind: ", why, error);
 	/* The daemon's own group is right already, and a sandbox may refuse the call. */
-	if (group != (gid_t)-1 && group != getegid() && lchown(path, (uid_t)-1, group) != 0)
-		return socket_failed(path, "cannot give it to the group: ", errno, error);
-	if (chmod(path, mode) != 0)
-		return socket_failed(path, "cannot set its mode: ", errno, error);
+	if (group != (gid_t)-1 && group != getegid() && give_to_group(path, group, error) != 0)
+		return -1;
 	if (listen(fd, SOMAXCONN) != 0)
 		return socket_failed(path, "cannot listen: ", errno, error);
 	return 0;
+}
+
+/* Who may write in the folder can put a socket of his own there, and is then told every secret that is put. */
+static void warn_of_folder(const char *folder)
+{
+	struct stat st;
+
+	if (stat(folder, &st) != 0)
+		return;
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		log_warning(
+		    "%s: others than its owner may write there (mode %04o), and put a socket of their own in "
+		    "the place of the daemon's: chmod go-w it",
+		    folder, st.st_mode & 07777);
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		log_warning("%s: belongs to uid %u, who may put a socket of his own in the place of the daemon's",
+		    folder, st.st_uid);
 }
 
 int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *ret_lock_fd, struct error *error)
@@ -105,6 +148,7 @@ int socket_listen(const char *path, mode_t mode, gid_t group, int *ret_fd, int *
 	snprintf(directory, sizeof(directory), "%.*s", slash != NULL ? (int)(slash - path) : 0, path);
 	if (directory[0] != '\0' && mkdir(directory, 0755) != 0 && errno != EEXIST)
 		return socket_failed(directory, "cannot make the directory: ", errno, error);
+	warn_of_folder(directory[0] != '\0' ? directory : "/");
 	int lock_fd = lock_socket(path, error);
 	if (lock_fd < 0)
 		return -1;

@@ -37,6 +37,16 @@ def test_the_group_is_as_configured(daemon, site):
         d.connect_as(4101)
 
 
+def test_a_folder_in_which_others_may_write_is_warned_of(daemon, site, scratch):
+    for name, mode, said in (("own", 0o755, False), ("all", 0o777, True), ("sticky", 0o1777, True), ("group", 0o770, True)):
+        folder = scratch / name
+        folder.mkdir()
+        folder.chmod(mode)
+        d = daemon(site.settings(), socket_path=folder / "s.sock")
+        assert d.ping().ok
+        assert (f"warning: {folder}: others than its owner may write there (mode {mode:04o})" in d.log) == said
+
+
 def test_a_dead_socket_is_taken_over(daemon, site, scratch):
     path = scratch / "s.sock"
     with socket.socket(socket.AF_UNIX) as s:
