@@ -77,11 +77,19 @@ bool secretfile_has_mark(const void *bytes, size_t n)
 	    (n >= 2 && (memcmp(bytes, "\xfe\xff", 2) == 0 || memcmp(bytes, "\xff\xfe", 2) == 0));
 }
 
-bool secretfile_is_public(const char *path)
+const char *secretfile_doubt(const char *path, bool is_private)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0;
+	if (stat(path, &st) != 0)
+		return NULL;
+	if (is_private && (st.st_mode & S_IROTH) != 0)
+		return "every user of this host may read it: chmod 600 it, and replace what is in it";
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return "others than its owner may write it, and choose the login: chmod go-w it";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return "belongs to another user than root and the daemon's, who may choose the login: chown it";
+	return NULL;
 }
 
 static bool is_same(const struct timespec *a, const struct timespec *b)

@@ -37,7 +37,11 @@ bool secretfile_has_mark(const void *bytes, size_t n);
 int secretfile_read_whole(const char *path, size_t max, struct buf *ret, struct stat *ret_status,
     struct error *error);
 
-/* True if the file's mode lets every user of the host read it, provided that they can reach its folder. */
-bool secretfile_is_public(const char *path);
+/*
+ * Says what is doubtful about the mode or the owner of a credential's file, as a text that follows its name and
+ * lives for ever ("others than its owner may write it ..."); or gives NULL. is_private: nor may every user of the
+ * host read it, who can reach its folder.
+ */
+const char *secretfile_doubt(const char *path, bool is_private);
 
 #endif

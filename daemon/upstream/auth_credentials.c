@@ -80,19 +80,22 @@ static void digest_role(struct auth_credentials *credentials)
 }
 
 /*
- * Warns once for each content: it may have been read, so not only the file's mode but its content must be
+ * Warns once for each content: if it may have been read, not only the file's mode but its content must be
  * replaced.
  */
-static void warn_of_public_files(struct auth_credentials *credentials)
+static void warn_of_doubtful_files(struct auth_credentials *credentials)
 {
 	if (digest_equal(&credentials->used, &credentials->warned_of))
 		return;
 	for (size_t i = 0; i < credentials->n; i++) {
 		const struct auth_credential *credential = &credentials->credential[i];
-		if (credential->file == NULL || !credential->is_private || !secretfile_is_public(credential->file))
+		const char *doubt = credential->file != NULL
+		    ? secretfile_doubt(credential->file, credential->is_private)
+		    : NULL;
+
+		if (doubt == NULL)
 			continue;
-		log_warning("%s: every user of this host may read it: chmod 600 it, and replace what is in it",
-		    credential->file);
+		log_warning("%s: %s", credential->file, doubt);
 		credentials->warned_of = credentials->used;
 	}
 }
@@ -103,7 +106,7 @@ int auth_credentials_read(struct auth_credentials *credentials, struct error *wh
 	if (read_credentials(credentials, &credentials->used, why) < 0)
 		return -1;
 	digest_role(credentials);
-	warn_of_public_files(credentials);
+	warn_of_doubtful_files(credentials);
 	return 0;
 }
 

@@ -270,16 +270,35 @@ static void test_no_descriptor_is_left_open(void **state)
 	assert_int_equal(after, before);
 }
 
-static void test_a_file_is_public_if_others_may_read_it(void **state)
+static void assert_doubt(mode_t mode, bool is_private, const char *wanted)
+{
+	const char *doubt;
+
+	assert_int_equal(chmod(path, mode), 0);
+	doubt = secretfile_doubt(path, is_private);
+	if (wanted == NULL)
+		assert_null(doubt);
+	else
+		assert_non_null(strstr(doubt, wanted));
+}
+
+static void test_a_file_that_others_may_read_or_write_is_doubtful(void **state)
 {
 	(void)state;
-	assert_false(secretfile_is_public(path));
+	assert_null(secretfile_doubt(path, true));
 	write_file("secret", 6);
-	assert_false(secretfile_is_public(path));
-	assert_int_equal(chmod(path, 0640), 0);
-	assert_false(secretfile_is_public(path));
-	assert_int_equal(chmod(path, 0604), 0);
-	assert_true(secretfile_is_public(path));
+	assert_null(secretfile_doubt(path, true));
+	assert_doubt(0640, true, NULL);
+	assert_doubt(0604, true, "every user of this host may read it");
+	assert_doubt(0604, false, NULL);
+	assert_doubt(0620, true, "others than its owner may write it");
+	assert_doubt(0622, false, "others than its owner may write it");
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(path, 12345, 0), 0);
+	assert_doubt(0600, false, "belongs to another user");
+	assert_int_equal(chown(path, 0, 0), 0);
+	assert_doubt(0600, true, NULL);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -287,7 +306,7 @@ static void test_a_file_is_public_if_others_may_read_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_file_is_public_if_others_may_read_it),
+		TEST(test_a_file_that_others_may_read_or_write_is_doubtful),
 		TEST(test_trailing_white_space_is_stripped),
 		TEST(test_the_content_replaces_what_the_buffer_held),
 		TEST(test_empty_files_are_refused),
