@@ -49,6 +49,18 @@ void texts_join(char *to, size_t size, const char *text)
 	snprintf(to + n, size - n, "%s%s", n > 0 ? ", " : "", text);
 }
 
+void texts_replace_controls(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f) {
+			*p = '?';
+		} else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+			p[0] = '?';
+			p[1] = '?';
+		}
+	}
+}
+
 bool texts_have_control(const char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -24,6 +24,12 @@ void texts_clear(struct texts *texts);
 /* Adds text to the list of texts in to, of size bytes, such as "one, another". What does not fit is cut off. */
 void texts_join(char *to, size_t size, const char *text);
 
+/*
+ * Replaces each control character of a text, U+0080 to U+009F included, by a ? for each of its bytes. Terminals
+ * obey them, and with them a text could pass for another line.
+ */
+void texts_replace_controls(char *text);
+
 /* Do the n bytes hold a control byte, which is one below 0x20, or 0x7f? */
 bool texts_have_control(const char *text, size_t n);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/texts.h"
 #include "cli/cli.h"
 
 #define MESSAGE 2048
@@ -19,8 +20,9 @@ void say_clean(char *out, size_t cap, const char *text, size_t n)
 	size_t len = n < cap - 1 ? n : cap - 1;
 
 	for (size_t i = 0; i < len; i++)
-		out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+		out[i] = text[i] != '\0' ? text[i] : '?';
 	out[len] = '\0';
+	texts_replace_controls(out);
 }
 
 __attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list args)

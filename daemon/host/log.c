@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/texts.h"
 #include "daemon/host/journal.h"
 #include "daemon/host/log_limit.h"
 #include "daemon/host/writer.h"
@@ -82,19 +83,6 @@ static size_t line_prefix(char *out, size_t cap, enum log_level level)
 	return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }
 
-/* Replaces C0, DEL and C1 (U+0080…U+009F), which terminals obey: with them a text could pass for another line. */
-static void replace_controls(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f) {
-			*p = '?';
-		} else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-			p[0] = '?';
-			p[1] = '?';
-		}
-	}
-}
-
 /* Shortens a text that filled its buffer of cap bytes by whole characters, and marks it as cut. */
 static void mark_cut(char *text, size_t cap)
 {
@@ -123,7 +111,7 @@ compose_line(struct line *line, enum log_level level, const char *format, va_lis
 		line->bytes[line->start] = '\0';
 	else if ((size_t)n >= room)
 		mark_cut(line->bytes + line->start, room);
-	replace_controls(line->bytes + line->start);
+	texts_replace_controls(line->bytes + line->start);
 	line->n = line->start + strlen(line->bytes + line->start);
 }
 

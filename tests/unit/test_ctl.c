@@ -655,11 +655,11 @@ static void test_a_failure_is_told_with_its_name_and_status(void **state)
 {
 	(void)state;
 	fake.reply =
-	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"cas mismatch\\u001b "
+	    "{\"id\":%,\"ok\":false,\"error\":{\"code\":\"cas_mismatch\",\"message\":\"mismatch\\u001b\xc2\x9b "
 	    "(REQ-004)\",\"status\":400,\"retryable\":false}}";
 	ctl("put", "secret/app/db", "--cas", "0", "a=b");
 	assert_ran(15, "");
-	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: cas mismatch? (REQ-004)\n");
+	assert_string_equal(ran.err, "secretstorectl: put secret/app/db: cas_mismatch: mismatch??? (REQ-004)\n");
 }
 
 static void test_a_path_as_in_openbaos_api_is_doubted_if_it_fails(void **state)
