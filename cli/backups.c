@@ -138,22 +138,29 @@ int backups_sweep(const struct backups *b)
 	return r;
 }
 
-/* Only regular files count, and never the new one: with a clock that was set back it may look like the oldest. */
+/* Only regular files count. The names of others must not make true snapshots look old. */
 static bool is_older_file(const struct backups *b, const char *name)
 {
 	struct stat status;
 
-	return strcmp(name, b->name) != 0 && is_file(b, name, &status);
+	return strcmp(name, b->name) < 0 && is_file(b, name, &status);
 }
 
 int backups_prune(const struct backups *b, size_t keep)
 {
 	struct dirent **found = NULL;
-	size_t older = 0;
+	size_t older = 0, later = 0;
 	int n = list_names(b, is_snapshot, &found), r = n < 0 ? SS_IO : 0;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		older += is_older_file(b, found[i]->d_name);
+		later += strcmp(found[i]->d_name, b->name) > 0;
+	}
+	if (later > 0)
+		(void)say_trouble(
+		    "%s: %zu files, such as %s, are named after a time that is still to come: they were "
+		    "neither counted nor removed; is the clock right?",
+		    b->path, later, found[n - 1]->d_name);
 	for (int i = 0; i < n && r == 0 && older >= keep; i++) {
 		if (is_older_file(b, found[i]->d_name)) {
 			r = remove_file(b, found[i]->d_name);

@@ -25,7 +25,11 @@ int backups_choose_name(struct backups *b);
 /* Removes unfinished files that killed runs have left, if they are older than a day. */
 int backups_sweep(const struct backups *b);
 
-/* Removes the oldest snapshots until `keep` are left (at least 1), but never the new one. */
+/*
+ * Removes the oldest snapshots until `keep` are left (at least 1), but never the new one. Those that are named
+ * after a later time than the new one are neither counted nor removed, but said: a clock was ahead, or is behind
+ * now, or they are no snapshots.
+ */
 int backups_prune(const struct backups *b, size_t keep);
 
 #endif

@@ -399,14 +399,17 @@ def test_one_may_be_kept(fake, there):
     assert (there / name).read_bytes() == CONTENT
 
 
-def test_the_new_one_stays_even_if_the_clock_was_set_back(fake, there):
-    future = [f"openbao-299901{day:02}T030000Z.snap" for day in range(1, 4)]
+def test_names_of_a_time_to_come_are_neither_counted_nor_removed(fake, there):
+    future = [f"openbao-209901{day:02}T030000Z.snap" for day in range(1, 4)]
     for name in future:
         (there / name).write_bytes(OLD)
-    assert save(fake(), "--dir", there, "--keep", "2").returncode == 0
+    old = make_old(there, 3)
+    done = save(fake(), "--dir", there, "--keep", "3")
+    assert done.returncode == 0
+    assert b"3 files, such as openbao-20990103T030000Z.snap, are named after a time that is still to come" in done.stderr
     left = names(there)
-    assert len(left) == 2 and left[1] == future[2]
-    assert (there / left[0]).read_bytes() == CONTENT
+    assert left[:2] == old[1:] and left[3:] == future
+    assert (there / left[2]).read_bytes() == CONTENT
 
 
 def test_without_keep_nothing_is_removed(fake, there):
