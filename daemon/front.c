@@ -8,6 +8,7 @@
 #include "daemon/backend.h"
 #include "daemon/callers/credential_guard.h"
 #include "daemon/callers/credentials.h"
+#include "daemon/callers/peer.h"
 #include "daemon/ops/ops.h"
 #include "daemon/callers/listener.h"
 #include "daemon/config/config.h"
@@ -81,7 +82,16 @@ static struct listener_options listener_options(struct front *front, const struc
 		.connections_per_uid = config->limits.connections_per_uid,
 		.calls = call_limits(config),
 		.default_timeout_ms = config->openbao.request_timeout_ms,
+		.rules = &config->rules,
 	};
+}
+
+static void warn_of_kernel(const struct config *config)
+{
+	if (rules_want_units(&config->rules) && !peer_is_vouched_for())
+		log_warning(
+		    "allow: this kernel does not vouch for the process that connected (Linux 6.5 does): a rule "
+		    "by unit alone fits nobody, and a unit beside uid or gid adds nothing to it");
 }
 
 static struct ops_parts ops_parts(const struct front *front, const struct config *config,
@@ -134,6 +144,7 @@ struct front *front_new(struct event_base *base, const struct config *config, co
 	} else if (config->credentials.nrules > 0)
 		log_warning("credential: there is no socket for it, so that its rules have no effect");
 
+	warn_of_kernel(config);
 	/*
 	 * The callers' socket is made last, so that whoever sees it can be sure that the other one is there too.
 	 */
@@ -156,6 +167,7 @@ void front_use(struct front *front, const struct config *config, const struct ba
 	const struct listener_options options = listener_options(front, config);
 	const struct ops_parts parts = ops_parts(front, config, backend);
 	const struct credentials_parts others = credentials_parts(front, config, backend);
+	warn_of_kernel(config);
 	audit_set_level(front->audit, config->audit.level);
 	listener_set_limits(front->listener, &options);
 	ops_use(front->ops, &parts);

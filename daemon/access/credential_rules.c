@@ -82,7 +82,7 @@ const struct credential_rule *credential_rules_find(const struct credential_rule
 	for (size_t i = 0; i < rules->nrules; i++) {
 		const struct credential_rule *rule = &rules->rule[i];
 
-		if (rules_match_any(rule->units, rule->nunits, peer->unit) &&
+		if (rules_match_unit(rule->units, rule->nunits, peer->unit) &&
 		    rules_match_any(rule->ids, rule->nids, peer->id))
 			return rule;
 	}

@@ -30,6 +30,11 @@ struct peer {
 	 * pid.
 	 */
 	bool unit_is_sure;
+	/*
+	 * The process is in the daemon's own user and PID namespaces, and so in no container, unless the daemon is
+	 * in the same one. False also if nobody wanted to know.
+	 */
+	bool on_host;
 };
 
 #endif

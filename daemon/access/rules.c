@@ -77,12 +77,6 @@ static bool rule_has_group_of(const struct rule *rule, const struct peer *peer)
 	return false;
 }
 
-/* A process in another PID namespace has pid 0: its unit cannot be known, while its uid and groups are right. */
-static bool rule_has_unit(char *const *patterns, size_t n, const struct peer *peer, const char *unit)
-{
-	return peer->pid != 0 && rules_match_any(patterns, n, unit);
-}
-
 /* Judges the keys that name callers; RULE_ALLOWS says that the rule names this one. */
 static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct peer *peer)
 {
@@ -96,13 +90,17 @@ static enum rule_verdict rule_judge_caller(const struct rule *rule, const struct
 		return RULE_UID;
 	if (rule->ngids > 0 && !rule_has_group_of(rule, peer))
 		return RULE_GID;
-	if (rule->nunits > 0 && !rule_has_unit(rule->units, rule->nunits, peer, peer->unit))
+	/* A process in another PID namespace has pid 0: its units are not known, but its uid and groups are. */
+	if (rule->nunits > 0 && (peer->pid == 0 || !rules_match_unit(rule->units, rule->nunits, peer->unit)))
 		return RULE_UNIT;
 	if (rule->nunits > 0 && !by_id && !peer->unit_is_sure)
 		return RULE_UNSURE;
 	if (rule->nuser_units > 0 &&
-	    (rule->nuids == 0 || !rule_has_unit(rule->user_units, rule->nuser_units, peer, peer->user_unit)))
+	    (rule->nuids == 0 || peer->pid == 0 ||
+		!rules_match_any(rule->user_units, rule->nuser_units, peer->user_unit)))
 		return RULE_USER_UNIT;
+	if (rule->host_only && !peer->on_host)
+		return RULE_HOST;
 	return RULE_ALLOWS;
 }
 
@@ -130,6 +128,7 @@ const char *rule_verdict_text(enum rule_verdict verdict)
 		[RULE_UNIT] = "it is for another unit",
 		[RULE_UNSURE] = "it goes by unit alone, and this kernel does not vouch for that (Linux 6.5 does)",
 		[RULE_USER_UNIT] = "it is for another unit of a user",
+		[RULE_HOST] = "it is for processes outside of containers",
 		[RULE_OP] = "it does not allow this operation",
 		[RULE_PATH] = "it is not for this path",
 	};
@@ -198,6 +197,54 @@ bool rules_match_any(char *const *patterns, size_t n, const char *text)
 	return false;
 }
 
+bool rules_want_host(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->nrules; i++)
+		if (rules->rule[i].host_only)
+			return true;
+	return false;
+}
+
+bool rules_want_units(const struct rules *rules)
+{
+	for (size_t i = 0; i < rules->nrules; i++)
+		if (rules->rule[i].nunits > 0 || rules->rule[i].nuser_units > 0)
+			return true;
+	return false;
+}
+
+bool rules_match_unit(char *const *patterns, size_t n, const char *unit)
+{
+	static const char *const of_users[] = { "user@", "session-" };
+	const char *begins = "";
+
+	for (size_t i = 0; unit != NULL && i < sizeof(of_users) / sizeof(*of_users); i++)
+		if (strncmp(unit, of_users[i], strlen(of_users[i])) == 0)
+			begins = of_users[i];
+	for (size_t i = 0; unit != NULL && i < n; i++)
+		if (strncmp(patterns[i], begins, strlen(begins)) == 0 && rules_match(patterns[i], unit))
+			return true;
+	return false;
+}
+
+const char *rules_unit_warning(const char *pattern)
+{
+	static const struct {
+		const char *unit, *what;
+	} doubtful[] = {
+		{ "cron.service", "takes in cron.service, in which the jobs of all users run" },
+		{ "crond.service", "takes in crond.service, in which the jobs of all users run" },
+		{ "atd.service", "takes in atd.service, in which the jobs of all users run" },
+		{ "ssh.service", "takes in ssh.service, in which users' commands may run" },
+		{ "sshd.service", "takes in sshd.service, in which users' commands may run" },
+	};
+
+	for (size_t i = 0; i < sizeof(doubtful) / sizeof(*doubtful); i++)
+		if (rules_match(pattern, doubtful[i].unit))
+			return doubtful[i].what;
+	return NULL;
+}
+
 static bool rules_segment_is(const char *segment, const char *name)
 {
 	size_t n = strlen(name);
@@ -243,6 +290,9 @@ void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...)
 			if (rule->gids[i] == PEER_NOBODY)
 				warn("allow.%s.gid: %u is for groups the kernel cannot name: it is never matched",
 				    rule->name, PEER_NOBODY);
+		for (size_t i = 0; i < rule->nunits && rule->nuids == 0 && rule->ngids == 0; i++)
+			if ((odd = rules_unit_warning(rule->units[i])) != NULL)
+				warn("allow.%s.unit: \"%s\" %s", rule->name, rule->units[i], odd);
 		for (size_t i = 0; i < rule->npaths; i++)
 			if ((odd = rules_pattern_warning(rule->paths[i])) != NULL)
 				warn("allow.%s.paths: \"%s\": %s", rule->name, rule->paths[i], odd);

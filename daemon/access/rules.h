@@ -27,6 +27,7 @@ struct rule {
 	size_t nunits;
 	char **user_units; /* patterns; only together with uids, since users name the units of their own manager */
 	size_t nuser_units;
+	bool host_only; /* only processes of the daemon's own user and PID namespaces */
 	bool ops[OP_COUNT];
 	char **paths; /* patterns on mount/path; "*" matches any bytes, slashes included */
 	size_t npaths;
@@ -48,6 +49,7 @@ enum rule_verdict {
 	RULE_UNIT,
 	RULE_UNSURE, /* the unit fits but is not certain, and the rule has neither uid nor gid beside it */
 	RULE_USER_UNIT,
+	RULE_HOST,
 	RULE_OP,
 	RULE_PATH
 };
@@ -82,8 +84,21 @@ const struct rule *rules_find(const struct rules *rules, const struct peer *peer
 /* Tells whether the rule names this caller, whatever the op and the path. */
 bool rule_names(const struct rule *rule, const struct peer *peer);
 
+/* These tell whether a rule says host_only, and whether one goes by units. */
+bool rules_want_host(const struct rules *rules);
+bool rules_want_units(const struct rules *rules);
+
 /* Tells whether the pattern matches the whole text. */
 bool rules_match(const char *pattern, const char *text);
+
+/*
+ * Tells whether one of n patterns matches a unit of the system's manager. NULL is matched by none. A star takes in
+ * user@….service and session-….scope, in which users run what they like, only if the pattern begins as they do.
+ */
+bool rules_match_unit(char *const *patterns, size_t n, const char *unit);
+
+/* Says of a pattern that it takes in a unit in which users run what they like, as in cron.service; or NULL. */
+const char *rules_unit_warning(const char *pattern);
 
 /* Tells whether one of n patterns matches the text. NULL is matched by none. */
 bool rules_match_any(char *const *patterns, size_t n, const char *text);
@@ -91,7 +106,7 @@ bool rules_match_any(char *const *patterns, size_t n, const char *text);
 /* Says what is probably wrong with a pattern: a fixed text, or NULL if nothing looks wrong. */
 const char *rules_pattern_warning(const char *pattern);
 
-/* Calls warn for each uid, gid and path of a rule that is allowed but doubtful. */
+/* Calls warn for each uid, gid, unit and path of a rule that is allowed but doubtful. */
 void rules_warn(const struct rules *rules, void (*warn)(const char *format, ...));
 
 void rules_free(struct rules *rules);

@@ -302,7 +302,7 @@ static bool asks_as_systemd(struct connection *c)
 {
 	struct sockaddr_un name;
 	socklen_t size = sizeof(name);
-	if (peer_read(c->fd, &c->peer) != 0) {
+	if (peer_read(c->fd, false, &c->peer) != 0) {
 		log_warning("a credential was refused: %s", strerror(errno));
 		return false;
 	}

@@ -18,6 +18,7 @@ struct listener {
 	struct calls *calls;
 	struct accept *accept;
 	uint64_t connections, connections_per_uid;
+	const struct rules *rules;
 };
 
 /* Sends a failure and closes. The kernel's buffer of a new connection is empty, so that the short reply fits. */
@@ -62,7 +63,7 @@ static bool listener_admit(void *arg, int fd)
 	const char *why = refusal_reason(l, uid);
 	if (why != NULL) {
 		refuse_connection(fd, why);
-	} else if (peer_read(fd, &peer) != 0) {
+	} else if (peer_read(fd, rules_want_host(l->rules), &peer) != 0) {
 		close(fd);
 	} else {
 		if (calls_connect(l->calls, fd, &peer) != 0)
@@ -96,6 +97,7 @@ void listener_set_limits(struct listener *l, const struct listener_options *opti
 {
 	l->connections = options->connections;
 	l->connections_per_uid = options->connections_per_uid;
+	l->rules = options->rules;
 	calls_set_limits(l->calls, &options->calls, options->default_timeout_ms);
 }
 

@@ -19,6 +19,7 @@ struct listener_options {
 	uint64_t connections, connections_per_uid; /* how many there may be */
 	struct call_limits calls;
 	uint64_t default_timeout_ms;
+	const struct rules *rules; /* borrowed; they say what of callers must be known */
 };
 
 /* Listens and accepts as accept_new() does; request is the handler of all requests. NULL with error set. */
@@ -26,8 +27,8 @@ struct listener *listener_new(struct event_base *base, const struct listener_opt
     call_request *request, void *arg, struct error *error);
 
 /*
- * Replaces all limits and the default time-out by those of options, for existing connections, too. options->accept
- * is not used.
+ * Replaces all limits, the default time-out and the rules by those of options, for existing connections, too; but
+ * whether a caller is on the host stays what it was at its accept. options->accept is not used.
  */
 void listener_set_limits(struct listener *listener, const struct listener_options *options);
 

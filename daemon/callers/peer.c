@@ -1,11 +1,15 @@
 /*
- * peer: reads SO_PEERCRED, SO_PEERGROUPS and SO_PEERPIDFD, and asks libsystemd for the unit, once, at accept.
+ * peer: reads SO_PEERCRED, SO_PEERGROUPS and SO_PEERPIDFD, and asks libsystemd for the unit and /proc for the
+ * namespaces, once, at accept.
  */
 #include "daemon/callers/peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <systemd/sd-login.h>
@@ -38,12 +42,62 @@ static int read_groups(int fd, gid_t **ret, size_t *ret_count)
 	return 0;
 }
 
+/* Reads a file of /proc, cut at size - 1 bytes, as a text. False: it cannot be read. */
+static bool read_proc(const char *pid, const char *name, char *ret, size_t size)
+{
+	char path[64];
+	size_t n = 0;
+	ssize_t some;
+
+	snprintf(path, sizeof(path), "/proc/%s/%s", pid, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while (n < size - 1 && (some = read(fd, ret + n, size - 1 - n)) > 0)
+		n += (size_t)some;
+	close(fd);
+	ret[n] = '\0';
+	return n > 0;
+}
+
 /*
- * Once a process has ended another may get its pid. So the units are looked up by the pid first, and believed only
- * if the process is found alive afterwards. They are sure with SO_PEERPIDFD, which the kernel took when the
+ * Counts the PID namespaces that a process is in, from that of /proc on downwards: its status has its pid in each
+ * (proc_pid_status(5)). 0: not known.
+ */
+static unsigned count_pid_namespaces(const char *pid)
+{
+	char status[8192];
+	unsigned n = 0;
+
+	if (!read_proc(pid, "status", status, sizeof(status)))
+		return 0;
+	const char *line = strstr(status, "\nNSpid:");
+	for (const char *p = line != NULL ? line + 1 : ""; *p != '\0' && *p != '\n'; p++)
+		n += *p == '\t';
+	return n;
+}
+
+/*
+ * Tells whether a process is in this one's user and PID namespaces. /proc/PID/ns would say it, but only to who may
+ * trace the process. A user namespace that maps all ids to themselves cannot be told; only root can make one.
+ */
+static bool is_on_host(pid_t pid)
+{
+	char number[16], own[512], other[512];
+	unsigned depth = count_pid_namespaces("self");
+
+	snprintf(number, sizeof(number), "%d", pid);
+	return depth > 0 && count_pid_namespaces(number) == depth &&
+	    read_proc("self", "uid_map", own, sizeof(own)) && read_proc(number, "uid_map", other, sizeof(other)) &&
+	    strcmp(own, other) == 0;
+}
+
+/*
+ * Once a process has ended another may get its pid. So what is known by its pid is looked up first, and believed
+ * only if the process is found alive afterwards. It is sure with SO_PEERPIDFD, which the kernel took when the
  * process connected. Without it the pidfd is opened by the pid now, which might be another process's already.
  */
-static void read_units(int fd, struct peer *peer)
+static void read_process(int fd, bool with_host, struct peer *peer)
 {
 	if (peer->pid <= 0)
 		return; /* it is in another PID namespace, of which uid and groups are right nevertheless */
@@ -58,13 +112,30 @@ static void read_units(int fd, struct peer *peer)
 		peer->unit = NULL;
 	if (sd_pid_get_user_unit(peer->pid, &peer->user_unit) < 0)
 		peer->user_unit = NULL;
+	peer->on_host = with_host && is_on_host(peer->pid);
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	if (poll(&ended, 1, 0) != 0) {
 		free(peer->unit);
 		free(peer->user_unit);
 		peer->unit = peer->user_unit = NULL;
+		peer->on_host = false;
 	}
 	close(pidfd);
+}
+
+bool peer_is_vouched_for(void)
+{
+	int pair[2], pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return false;
+	bool vouched = getsockopt(pair[0], SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0;
+	if (pidfd >= 0)
+		close(pidfd);
+	close(pair[0]);
+	close(pair[1]);
+	return vouched;
 }
 
 int peer_read_uid(int fd, uid_t *ret)
@@ -77,7 +148,7 @@ int peer_read_uid(int fd, uid_t *ret)
 	return 0;
 }
 
-int peer_read(int fd, struct peer *ret)
+int peer_read(int fd, bool with_host, struct peer *ret)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
@@ -92,7 +163,7 @@ int peer_read(int fd, struct peer *ret)
 		.pid = cred.pid,
 		.groups = groups,
 		.ngroups = ngroups };
-	read_units(fd, ret);
+	read_process(fd, with_host, ret);
 	return 0;
 }
 

@@ -311,6 +311,7 @@ static const struct setting table[] = {
 	RULES(allow, rule, gids, groups, "gid"),
 	RULES(allow, rule, units, units, "unit"),
 	RULES(allow, rule, user_units, units, "user_unit"),
+	RULE(allow, rule, host_only, bool, "host_only"),
 	{ .group = "allow", .name = "ops", .type = &type_ops },
 	RULES(allow, rule, paths, paths, "paths"),
 	RULES(credential, credential_rule, units, units, "unit"),

@@ -135,7 +135,7 @@ static int explain_judge(const struct rules *rules, const struct question *q, FI
 
 int explain(const struct rules *rules, int count, char *const *words, FILE *out, struct error *error)
 {
-	struct question q = { .peer = { .pid = 1, .unit_is_sure = true } };
+	struct question q = { .peer = { .pid = 1, .unit_is_sure = true, .on_host = true } };
 	int result = -1;
 
 	q.peer.groups = q.groups;

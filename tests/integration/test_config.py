@@ -154,7 +154,7 @@ def test_what_is_neither_an_op_nor_a_group_is_told_which_there_are():
     ("audit: { file: /x }\n", 1, "audit.file: needs audit.sink: file beside it"),
     ("mode: 0660\n", 1, "mode: there is no such setting; listen.mode is meant?"),
     ("opnbao: {}\n", 1, "opnbao: there is no such group; openbao is meant?"),
-    ("allow: { r: 5 }\n", 1, "allow.r: must be a group with uid, gid, unit, user_unit, ops, paths"),
+    ("allow: { r: 5 }\n", 1, "allow.r: must be a group with uid, gid, unit, user_unit, host_only, ops, paths"),
     ("allow:\n  a.b: { uid: 0 }\n", 2, "a rule's name has letters, digits, - and _"),
     ("allow: { r: { uid: {} } }\n", 1, "allow.r.uid: must be a name, a number, or a list of them"),
     ("allow: { r: { uid: 0, paths: [a/b,\n  [c]] } }\n", 2, "allow.r.paths: item 2: must be a path, or a list of them"),

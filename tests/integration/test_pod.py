@@ -48,12 +48,15 @@ def pod(daemon, site):
     return make
 
 
-def get(d, site, uid, gid=None, groups=()):
-    """What secretstorectl gets in a container of that user, beside the daemon's."""
+CONTAINED = ["unshare", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child"]
+
+
+def get(d, site, uid, gid=None, groups=(), within=CONTAINED, then=()):
+    """What secretstorectl gets in a container of that user, beside the daemon's; or within something else."""
     user = ["setpriv", f"--reuid={uid}", f"--regid={uid if gid is None else gid}",
             f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"]
-    done = subprocess.run(["unshare", "--pid", "--mount", "--mount-proc", "--fork", "--kill-child", *user, "--",
-                           process.binary("secretstorectl"), "-s", d.socket, "get", "-f", "x", f"{site.mount}/a"],
+    done = subprocess.run([*within, *user, "--", *then, process.binary("secretstorectl"), "-s", d.socket, "get", "-f", "x",
+                           f"{site.mount}/a"],
                           capture_output=True, env=environment(), timeout=process.patience(30))
     canary.run.record("ctl", done.stderr.decode())
     return done.stdout.decode() or done.stderr.decode()
@@ -93,6 +96,19 @@ def test_no_rule_with_a_unit_fits_a_container(pod, site):
              "web": {"uid": WEB, "unit": "*", "ops": "kv.get", "paths": "*"},
              "user": {"uid": WEB, "user_unit": "*", "ops": "kv.get", "paths": "*"}})
     assert "forbidden: " in get(d, site, WEB)
+
+
+def test_a_rule_for_the_host_only_fits_no_container(daemon, site):
+    """The daemon is on the host here, and sees into the containers."""
+    site.put("a", {"x": "on the host"})
+    settings = site.settings(listen={"mode": "0666"})
+    settings["allow"] = {"host": {"uid": WEB, "host_only": True, "ops": "kv.get", "paths": "*"},
+                         "probe": {"uid": 0, "ops": "status"}}
+    d = daemon(settings)
+    assert get(d, site, WEB, within=[]) == "on the host"
+    assert "forbidden: " in get(d, site, OTHER, within=[])
+    assert "forbidden: " in get(d, site, WEB)
+    assert "forbidden: " in get(d, site, WEB, within=[], then=["unshare", "--user", "--map-root-user"])
 
 
 def test_no_credential_is_given_to_a_unit_that_the_daemon_cannot_know(daemon, site, scratch):

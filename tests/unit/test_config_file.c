@@ -373,7 +373,7 @@ static void test_groups_must_be_groups(void **state)
 	refuses("listen: []", "3: listen: ", what);
 	refuses("allow: []", "3: allow: ", "must be a group");
 	refuses("allow:\n  web: 5",
-	    "4: allow.web: ", "must be a group with uid, gid, unit, user_unit, ops, paths");
+	    "4: allow.web: ", "must be a group with uid, gid, unit, user_unit, host_only, ops, paths");
 	refuses("allow: { web: [] }", "3: allow.web: ", "must be a group with uid");
 	accepts("listen: {}\nlimits: {}\nallow: {}");
 }

@@ -263,8 +263,8 @@ static void test_unknown_keys_are_refused(void **state)
 	static const char name[] = "a rule's name has letters, digits, - and _";
 
 	(void)state;
-	refuses("allow: { a: { uid: 0, path: \"*\" } }",
-	    "3: allow.a.path: ", "there is no such setting; a rule has uid, gid, unit, user_unit, ops, paths");
+	refuses("allow: { a: { uid: 0, path: \"*\" } }", "3: allow.a.path: ",
+	    "there is no such setting; a rule has uid, gid, unit, user_unit, host_only, ops, paths");
 	refuses("allow:\n  a:\n    units: x", "5: allow.a.units: ", "there is no such setting");
 	refuses("allow: { a*: { uid: 0, ops: status } }", "3: allow.a*: ", name);
 	refuses("allow: { \"*\": { uid: 0, ops: status } }", "3: allow.*: ", name);

@@ -116,6 +116,112 @@ static void test_unit_is_matched_as_a_pattern(void **state)
 	assert_false(rule_names(&rule, &peer));
 }
 
+/* Users run what they like in these units of theirs. */
+static void test_a_star_takes_in_no_session_of_users(void **state)
+{
+	static const struct {
+		const char *pattern, *unit;
+		bool fits;
+	} cases[] = {
+		{ "*", "web.service", true },
+		{ "*", "user@1000.service", false },
+		{ "*", "session-4.scope", false },
+		{ "*.service", "user@1000.service", false },
+		{ "*@*.service", "user@1000.service", false },
+		{ "u*", "user@1000.service", false },
+		{ "user*.service", "user@1000.service", false },
+		{ "user@*.service", "user@1000.service", true },
+		{ "user@1000.service", "user@1000.service", true },
+		{ "user@1000*", "user@1000.service", true },
+		{ "*.scope", "session-4.scope", false },
+		{ "s*", "session-4.scope", false },
+		{ "session-*.scope", "session-4.scope", true },
+		{ "*.scope", "run-r4.scope", true },
+		{ "user*.service", "users.service", true },
+		{ "*", "user-runtime-dir@1000.service", true },
+		{ "session*", "sessions.service", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *pattern = strdup(cases[i].pattern), *unit = strdup(cases[i].unit);
+		struct rule rule = rule_for(NULL, NULL, NULL);
+		struct peer peer = ANYBODY;
+
+		rule.units = &pattern;
+		rule.nunits = 1;
+		peer.unit_is_sure = true;
+		peer.unit = unit;
+		if (rule_names(&rule, &peer) != cases[i].fits)
+			fail_msg("%s: %s", pattern, unit);
+		free(pattern);
+		free(unit);
+	}
+}
+
+static unsigned doubts;
+
+static void count_doubt(const char *format, ...)
+{
+	doubts += strstr(format, ".unit: ") != NULL;
+}
+
+static void test_units_in_which_users_jobs_run_are_warned_of(void **state)
+{
+	static const struct {
+		const char *pattern;
+		bool doubtful;
+	} cases[] = {
+		{ "cron.service", true },
+		{ "crond.service", true },
+		{ "atd.service", true },
+		{ "ssh.service", true },
+		{ "sshd.service", true },
+		{ "*.service", true },
+		{ "web.service", false },
+		{ "web*", false },
+		{ "cron.timer", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *pattern = strdup(cases[i].pattern), name[] = "web";
+		struct rule rule = rule_for(NULL, NULL, NULL);
+		struct rules rules = { .rule = &rule, .nrules = 1 };
+		uid_t uid = 1000;
+
+		rule.name = name;
+		rule.units = &pattern;
+		rule.nunits = 1;
+		doubts = 0;
+		rules_warn(&rules, count_doubt);
+		assert_int_equal(doubts, cases[i].doubtful);
+		rule.uids = &uid;
+		rule.nuids = 1;
+		doubts = 0;
+		rules_warn(&rules, count_doubt);
+		assert_int_equal(doubts, 0);
+		free(pattern);
+	}
+}
+
+static void test_a_rule_may_be_for_the_host_only(void **state)
+{
+	uid_t uid = 1000;
+	struct rule rule = rule_for(&uid, NULL, NULL);
+	struct rules rules = { .rule = &rule, .nrules = 1 };
+	struct peer peer = ANYBODY;
+
+	(void)state;
+	assert_false(rules_want_host(&rules));
+	assert_true(rule_names(&rule, &peer));
+	rule.host_only = true;
+	assert_true(rules_want_host(&rules));
+	assert_int_equal(rule_judge(&rule, &peer, OP_STATUS, NULL), RULE_HOST);
+	peer.on_host = true;
+	assert_true(rule_names(&rule, &peer));
+}
+
 static void test_a_unit_alone_must_be_vouched_for(void **state)
 {
 	char unit[] = "web.service", *patterns[] = { unit };
@@ -469,6 +575,9 @@ int main(void)
 		cmocka_unit_test(test_uid_and_gid_must_both_match),
 		cmocka_unit_test(test_a_rule_without_uid_and_gid_names_nobody),
 		cmocka_unit_test(test_unit_is_matched_as_a_pattern),
+		cmocka_unit_test(test_a_star_takes_in_no_session_of_users),
+		cmocka_unit_test(test_units_in_which_users_jobs_run_are_warned_of),
+		cmocka_unit_test(test_a_rule_may_be_for_the_host_only),
 		cmocka_unit_test(test_a_unit_alone_must_be_vouched_for),
 		cmocka_unit_test(test_a_unit_of_a_user_counts_only_beside_his_uid),
 		cmocka_unit_test(test_the_verdict_names_the_first_key_that_does_not_fit),

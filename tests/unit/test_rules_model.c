@@ -45,6 +45,20 @@ static bool naive_any(char *const *patterns, size_t n, const char *text)
 	return false;
 }
 
+/* A pattern for units fits those of users' sessions only if it begins as their names do. */
+static bool naive_unit(const struct rule *rule, const char *unit)
+{
+	for (size_t i = 0; unit != NULL && i < rule->nunits; i++) {
+		if (strncmp(unit, "user@", 5) == 0 && strncmp(rule->units[i], "user@", 5) != 0)
+			continue;
+		if (strncmp(unit, "session-", 8) == 0 && strncmp(rule->units[i], "session-", 8) != 0)
+			continue;
+		if (naive_glob(rule->units[i], unit))
+			return true;
+	}
+	return false;
+}
+
 static bool naive_group(const struct rule *rule, const struct peer *peer)
 {
 	for (size_t i = 0; i < rule->ngids; i++) {
@@ -73,13 +87,15 @@ static bool naive_allows(const struct rule *rule, const struct peer *peer, enum 
 	bool caller = rule->nuids > 0 || rule->ngids > 0 || rule->nunits > 0;
 	bool uid = rule->nuids == 0 || naive_uid(rule, peer);
 	bool gid = rule->ngids == 0 || naive_group(rule, peer);
-	bool unit = rule->nunits == 0 || (in_sight && naive_any(rule->units, rule->nunits, peer->unit));
+	bool unit = rule->nunits == 0 || (in_sight && naive_unit(rule, peer->unit));
 	bool sure = rule->nunits == 0 || rule->nuids > 0 || rule->ngids > 0 || peer->unit_is_sure;
 	bool user_unit = rule->nuser_units == 0 ||
 	    (rule->nuids > 0 && in_sight && naive_any(rule->user_units, rule->nuser_units, peer->user_unit));
 	bool where = path == NULL || rule->npaths == 0 || naive_any(rule->paths, rule->npaths, path);
 
-	return !nobody && caller && uid && gid && unit && sure && user_unit && rule->ops[op] && where;
+	bool host = !rule->host_only || peer->on_host;
+
+	return !nobody && host && caller && uid && gid && unit && sure && user_unit && rule->ops[op] && where;
 }
 
 /* -- random things, of few kinds so that they often fit -- */
@@ -97,7 +113,7 @@ static const char *one_of(const char *const *texts, size_t n)
 #define ONE_OF(texts) one_of(texts, sizeof(texts) / sizeof((texts)[0]))
 
 static const char *const unit_patterns[] = { "web.service", "web@*.service", "*", "*.service", "w*b.service",
-	"db.service" };
+	"db.service", "user@*.service", "user*", "session-*" };
 static const char *const unit_names[] = { "web.service", "web@1.service", "db.service", "user@1000.service",
 	"init.scope" };
 static const char *const path_patterns[] = { "secret/a", "secret/*", "*", "secret/a/*", "secret/*/b", "s*t/a*",
@@ -134,6 +150,7 @@ static void make_rule(struct rule *rule, size_t number)
 
 	memset(rule, 0, sizeof(*rule));
 	snprintf(name, sizeof(name), "r%zu", number);
+	rule->host_only = roll(4) == 0;
 	rule->name = strdup(name);
 	rule->uids = ids(&rule->nuids);
 	rule->gids = ids(&rule->ngids);
@@ -152,7 +169,8 @@ static void make_peer(struct peer *peer, gid_t groups[VALUES_MAX])
 		.pid = roll(16) ? 77 : 0,
 		.groups = groups,
 		.ngroups = roll(VALUES_MAX + 1),
-		.unit_is_sure = roll(3) > 0 };
+		.unit_is_sure = roll(3) > 0,
+		.on_host = roll(3) > 0 };
 	for (size_t i = 0; i < peer->ngroups; i++)
 		groups[i] = roll(16) ? 1000 + roll(4) : 65534;
 	/* The strings of the table are constants, and nobody writes to them. */
