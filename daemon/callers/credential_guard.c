@@ -5,6 +5,9 @@
 #include "daemon/callers/credential_guard.h"
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,9 +23,18 @@
 #include "daemon/host/log.h"
 
 #define REFUSE_MS 10000u /* that readers have to take the refusal, when the daemon has ended */
+#define LIVED_MS 60000u  /* after which a guard that dies is started again at once */
+#define PAUSE_MS 1000u   /* before another guard is started, doubled each time */
+#define PAUSE_MAX_MS 60000u
 
 struct credential_guard {
-	int fd; /* the socket to the guard; -1: the guard has gone */
+	struct event_base *base;
+	int fd;                            /* the socket to the guard; -1: the guard has gone */
+	int guarded[CREDENTIAL_GUARD_MAX]; /* the connections, borrowed; -1: none of that number */
+	pid_t pid;
+	uint64_t started_ms;
+	uint64_t pause_ms;          /* before the next start */
+	struct event gone, restart; /* the guard has closed its end; a pause is over */
 };
 
 /* A message is a connection's number, and with it the connection, or nothing if that is done. */
@@ -48,40 +61,111 @@ static void message_init(struct message *m, bool with_fd)
 
 /* -- the daemon's side --------------------------------------------------------------------------------------- */
 
-static int spawn_guard(int theirs)
+static int spawn_guard(int theirs, pid_t *ret_pid)
 {
 	char program[] = "/proc/self/exe", option[] = CREDENTIAL_GUARD_OPTION, name[] = "secretstored";
 	char *const argv[] = { name, option, NULL }, *const no_environment[] = { NULL };
 	posix_spawn_file_actions_t actions;
-	pid_t pid;
 	int rc = posix_spawn_file_actions_init(&actions);
 
 	if (rc != 0)
 		return rc;
 	rc = posix_spawn_file_actions_adddup2(&actions, theirs, STDIN_FILENO);
 	if (rc == 0)
-		rc = posix_spawn(&pid, program, &actions, NULL, argv, no_environment);
+		rc = posix_spawn(ret_pid, program, &actions, NULL, argv, no_environment);
 	posix_spawn_file_actions_destroy(&actions);
 	return rc;
 }
 
-struct credential_guard *credential_guard_new(struct error *error)
+static void guard_on_gone(evutil_socket_t fd, short what, void *arg);
+
+/* Starts the guard process. 0, or an errno. */
+static int start_guard(struct credential_guard *guard)
 {
-	struct credential_guard *guard = calloc(1, sizeof(*guard));
 	int pair[2], rc;
 
-	if (guard == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		(void)error_set(error, "the guard of credentials cannot be started: %s", strerror(errno));
-		free(guard);
-		return NULL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return errno;
+	rc = spawn_guard(pair[1], &guard->pid);
+	close(pair[1]);
+	if (rc != 0) {
+		close(pair[0]);
+		return rc;
 	}
 	guard->fd = pair[0];
-	rc = spawn_guard(pair[1]);
-	close(pair[1]);
+	guard->started_ms = clock_now_ms();
+	/* The guard never writes: the socket becomes readable when it has gone. */
+	(void)event_assign(&guard->gone, guard->base, guard->fd, EV_READ, guard_on_gone, guard);
+	(void)event_add(&guard->gone, NULL);
+	return 0;
+}
+
+/* Gives the guard up, and has another one started. */
+static void lose_guard(struct credential_guard *guard)
+{
+	uint64_t lived_ms = clock_now_ms() - guard->started_ms;
+	struct timeval tv;
+
+	if (guard->fd >= 0) {
+		log_warning(
+		    "the guard of credentials has gone: if this process dies before there is another, a unit "
+		    "may get an empty credential");
+		(void)event_del(&guard->gone);
+		close(guard->fd);
+		guard->fd = -1;
+	}
+	guard->pause_ms = lived_ms >= LIVED_MS   ? 0
+	    : guard->pause_ms == 0               ? PAUSE_MS
+	    : 2 * guard->pause_ms < PAUSE_MAX_MS ? 2 * guard->pause_ms
+						 : PAUSE_MAX_MS;
+	tv = clock_timeval(guard->pause_ms);
+	(void)event_add(&guard->restart, &tv);
+}
+
+static void guard_on_gone(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	lose_guard(arg);
+}
+
+static void guard_on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	struct credential_guard *guard = arg;
+	int rc;
+
+	(void)fd;
+	(void)what;
+	(void)waitpid(guard->pid, NULL, WNOHANG); /* so that it does not stay as a zombie */
+	rc = start_guard(guard);
+	if (rc != 0) {
+		log_warning("the guard of credentials cannot be started: %s", strerror(rc));
+		lose_guard(guard);
+		return;
+	}
+	log_info("another guard of credentials was started");
+	for (unsigned i = 0; i < CREDENTIAL_GUARD_MAX; i++)
+		if (guard->guarded[i] >= 0)
+			credential_guard_watch(guard, i, guard->guarded[i]);
+}
+
+struct credential_guard *credential_guard_new(struct event_base *base, struct error *error)
+{
+	struct credential_guard *guard = calloc(1, sizeof(*guard));
+	int rc = ENOMEM;
+
+	if (guard != NULL) {
+		guard->base = base;
+		guard->fd = -1;
+		for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++)
+			guard->guarded[i] = -1;
+		(void)evtimer_assign(&guard->restart, base, guard_on_restart, guard);
+		rc = start_guard(guard);
+	}
 	if (rc == 0)
 		return guard;
 	(void)error_set(error, "the guard of credentials cannot be started: %s", strerror(rc));
-	credential_guard_free(guard);
+	free(guard);
 	return NULL;
 }
 
@@ -101,15 +185,14 @@ static void tell_guard(struct credential_guard *guard, struct message *m, unsign
 	while (n < 0 && errno == EINTR);
 	if (n == 1)
 		return;
-	log_warning("the guard of credentials has gone: if this process dies, a unit may get an empty credential");
-	close(guard->fd);
-	guard->fd = -1;
+	lose_guard(guard);
 }
 
 void credential_guard_watch(struct credential_guard *guard, unsigned number, int fd)
 {
 	struct message m;
 
+	guard->guarded[number] = fd;
 	message_init(&m, true);
 	m.control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS,
@@ -122,6 +205,7 @@ void credential_guard_done(struct credential_guard *guard, unsigned number)
 {
 	struct message m;
 
+	guard->guarded[number] = -1;
 	message_init(&m, false);
 	tell_guard(guard, &m, number);
 }
@@ -130,8 +214,11 @@ void credential_guard_free(struct credential_guard *guard)
 {
 	if (guard == NULL)
 		return;
-	if (guard->fd >= 0)
+	(void)event_del(&guard->restart);
+	if (guard->fd >= 0) {
+		(void)event_del(&guard->gone);
 		close(guard->fd);
+	}
 	free(guard);
 }
 
@@ -215,6 +302,7 @@ int credential_guard_main(void)
 	int fds[CREDENTIAL_GUARD_MAX];
 
 	ignore_signals();
+	(void)close_range(STDERR_FILENO + 1, UINT_MAX, 0); /* libraries open some without CLOEXEC */
 	for (size_t i = 0; i < CREDENTIAL_GUARD_MAX; i++)
 		fds[i] = -1;
 	while (receive_message(fds))

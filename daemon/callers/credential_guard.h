@@ -13,15 +13,19 @@
 #define CREDENTIAL_GUARD_MAX 32                       /* connections that the guard can hold */
 
 struct credential_guard;
+struct event_base;
 
 /*
- * Starts the guard: this program anew, so that the guard has nothing of the daemon's memory. NULL with error set.
+ * Starts the guard: this program anew, so that the guard has nothing of the daemon's memory, and of its
+ * descriptors only the socket between them. A guard that dies is started again by the loop, at once if it lived for
+ * a while, else after a pause. NULL with error set.
  */
-struct credential_guard *credential_guard_new(struct error *error);
+struct credential_guard *credential_guard_new(struct event_base *base, struct error *error);
 
 /*
  * Has the connection fd guarded until credential_guard_done(). The caller gives it a number below
- * CREDENTIAL_GUARD_MAX. If the guard has gone this does nothing; the log has then warned of it once.
+ * CREDENTIAL_GUARD_MAX, and keeps it open until then. While there is no guard these do nothing, but the next one
+ * gets what is to be guarded then.
  */
 void credential_guard_watch(struct credential_guard *guard, unsigned number, int fd);
 void credential_guard_done(struct credential_guard *guard, unsigned number);

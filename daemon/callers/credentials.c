@@ -385,7 +385,7 @@ struct credentials *credentials_new(struct event_base *base, const struct creden
 		c->fd = -1;
 		(void)evtimer_assign(&c->timer, base, credential_on_timer, c);
 	}
-	credentials->guard = credential_guard_new(error);
+	credentials->guard = credential_guard_new(base, error);
 	if (credentials->guard != NULL)
 		credentials->accept = accept_new(base, &accept, credentials_admit, credentials, error);
 	if (credentials->accept == NULL) {

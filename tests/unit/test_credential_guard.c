@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,12 +15,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/callers/credential_answer.h"
 #include "daemon/callers/credential_guard.h"
 
 struct ends {
 	int ours, theirs;
 };
+
+static struct event_base *base;
+
+static int make_base(void **state)
+{
+	(void)state;
+	base = event_base_new();
+	return base != NULL ? 0 : -1;
+}
+
+static int free_base(void **state)
+{
+	(void)state;
+	event_base_free(base);
+	return 0;
+}
 
 static struct ends connection(void)
 {
@@ -47,7 +65,7 @@ static size_t read_all(int fd)
 static void die_in_the_middle(struct ends first, struct ends second)
 {
 	struct error error;
-	struct credential_guard *guard = credential_guard_new(&error);
+	struct credential_guard *guard = credential_guard_new(base, &error);
 
 	if (guard == NULL)
 		_exit(1);
@@ -82,7 +100,7 @@ static void test_what_is_done_ends_while_the_guard_lives(void **state)
 	struct error error;
 
 	(void)state;
-	guard = credential_guard_new(&error);
+	guard = credential_guard_new(base, &error);
 	assert_non_null(guard);
 	for (unsigned i = 0; i < 100; i++) {
 		struct ends c = connection();
@@ -103,7 +121,7 @@ static void test_freeing_refuses_what_is_not_done(void **state)
 	struct error error;
 
 	(void)state;
-	guard = credential_guard_new(&error);
+	guard = credential_guard_new(base, &error);
 	assert_non_null(guard);
 	credential_guard_watch(guard, 0, c.ours);
 	close(c.ours);
@@ -112,6 +130,7 @@ static void test_freeing_refuses_what_is_not_done(void **state)
 	assert_true(wait(NULL) > 0);
 }
 
+/* 0: there is none. */
 static pid_t only_child(void)
 {
 	char path[64];
@@ -121,28 +140,71 @@ static pid_t only_child(void)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 	children = fopen(path, "re");
 	assert_non_null(children);
-	assert_int_equal(fscanf(children, "%d", &pid), 1);
+	if (fscanf(children, "%d", &pid) != 1)
+		pid = 0;
 	fclose(children);
 	return pid;
 }
 
-static void test_a_guard_that_is_gone_is_done_without(void **state)
+static void turn_until_another_child_than(pid_t before)
 {
-	struct ends c = connection();
+	uint64_t end_ms = clock_now_ms() + 20000;
+
+	while (only_child() == before || only_child() == 0) {
+		assert_true(clock_now_ms() < end_ms);
+		assert_true(event_base_loop(base, EVLOOP_ONCE) >= 0);
+	}
+}
+
+/* The next one is started by the loop, and holds what is to be guarded then. */
+static void test_a_guard_that_dies_is_started_again(void **state)
+{
+	struct ends c = connection(), done = connection(), later = connection();
 	struct credential_guard *guard;
+	struct error error;
+	pid_t first;
+
+	(void)state;
+	guard = credential_guard_new(base, &error);
+	assert_non_null(guard);
+	credential_guard_watch(guard, 0, c.ours);
+	credential_guard_watch(guard, 1, done.ours);
+	first = only_child();
+	assert_int_equal(kill(first, SIGKILL), 0);
+	credential_guard_done(guard, 1);
+	close(done.ours);
+	turn_until_another_child_than(first);
+	credential_guard_watch(guard, 2, later.ours);
+	close(c.ours);
+	close(later.ours);
+	assert_int_equal(read_all(done.theirs), 0);
+	credential_guard_free(guard);
+	assert_int_equal(read_all(c.theirs), CREDENTIAL_REFUSAL_BYTES);
+	assert_int_equal(read_all(later.theirs), CREDENTIAL_REFUSAL_BYTES);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* What a library has opened without CLOEXEC does not stay open in the guard. */
+static void test_the_guard_has_its_own_socket_only(void **state)
+{
+	struct credential_guard *guard;
+	struct ends c = connection();
+	int pair[2];
 	struct error error;
 
 	(void)state;
-	guard = credential_guard_new(&error);
+	assert_int_equal(pipe(pair), 0);
+	guard = credential_guard_new(base, &error);
 	assert_non_null(guard);
-	assert_int_equal(kill(only_child(), SIGKILL), 0);
-	assert_true(wait(NULL) > 0);
 	credential_guard_watch(guard, 0, c.ours);
-	credential_guard_watch(guard, 1, c.ours);
+	close(pair[1]);
+	assert_int_equal(read_all(pair[0]), 0);
 	credential_guard_done(guard, 0);
 	close(c.ours);
 	assert_int_equal(read_all(c.theirs), 0);
 	credential_guard_free(guard);
+	assert_true(wait(NULL) > 0);
 }
 
 static void test_signals_for_the_service_do_not_end_it(void **state)
@@ -154,7 +216,7 @@ static void test_signals_for_the_service_do_not_end_it(void **state)
 	pid_t pid;
 
 	(void)state;
-	guard = credential_guard_new(&error);
+	guard = credential_guard_new(base, &error);
 	assert_non_null(guard);
 	/* When this connection is taken, the guard ignores those signals already. */
 	credential_guard_watch(guard, 0, started.ours);
@@ -177,11 +239,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_process_that_dies_leaves_a_refusal),
 		cmocka_unit_test(test_what_is_done_ends_while_the_guard_lives),
 		cmocka_unit_test(test_freeing_refuses_what_is_not_done),
-		cmocka_unit_test(test_a_guard_that_is_gone_is_done_without),
+		cmocka_unit_test(test_a_guard_that_dies_is_started_again),
+		cmocka_unit_test(test_the_guard_has_its_own_socket_only),
 		cmocka_unit_test(test_signals_for_the_service_do_not_end_it),
 	};
 
 	if (argc == 2 && strcmp(argv[1], CREDENTIAL_GUARD_OPTION) == 0)
 		return credential_guard_main();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_base, free_base);
 }
