@@ -1,9 +1,11 @@
 """LoadCredential=NAME:SOCKET, asked by a real systemd: a service that knows nothing of the daemon gets its secret, or fails
 for all to see."""
 
+import re
+
 import pytest
 
-from harness import canary, process
+from harness import canary, config_text, process
 from service import CREDENTIALS_UNIT, UNIT
 
 SOCKET = "/run/secretstored/credentials.sock"
@@ -93,6 +95,77 @@ def test_another_unit_and_another_id_are_refused(serve, password):
     service.add_unit("stranger.service", CONSUMER)
     assert service.lab.systemctl("start", "stranger.service", check=False).returncode != 0
     assert service.lab.show("stranger.service", *FAILED) == FAILED
+
+
+ASK = f"""
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(b"\\0" + sys.argv[1].encode())
+s.connect("{SOCKET}")
+n = 0
+while piece := s.recv(65536):
+    n += len(piece)
+print(n)
+"""
+THIEF = f"""
+[Service]
+Type=oneshot
+StandardOutput=truncate:{OUT}
+ExecStart=/usr/bin/python3 /run/ask.py abcdef/unit/app.service/db-password
+"""
+REFUSAL = f"{(1 << 20) + 1}\n"
+SANDBOXED = "CapabilityBoundingSet=\nNoNewPrivileges=yes\nProtectSystem=strict\nProtectProc=invisible\n"
+
+
+@pytest.mark.parametrize("sandbox", ["", SANDBOXED])
+def test_a_unit_gets_no_credential_of_another(serve, password, sandbox):
+    """Root can bind the name that systemd binds, with capabilities and without."""
+    service = serve(own_socket=False, started=False)
+    service.lab.systemctl("start", CREDENTIALS_UNIT)
+    start(service)
+    assert came(service)[0] == password
+    service.lab.write("/run/ask.py", ASK)
+    service.add_unit("thief.service", THIEF + sandbox)
+    service.lab.path(OUT).unlink()
+    service.lab.systemctl("start", "thief.service")
+    assert service.lab.path(OUT).read_text() == REFUSAL
+    for said in (r"credential db-password for app\.service: refused: pid \d+ of thief\.service asked for it",
+                 r"uid 0 \(thief\.service\): credential db-password for app\.service: forbidden"):
+        process.wait_until(lambda said=said: re.search(said, service.log), process.patience(15), f"the journal has {said!r}")
+
+
+@pytest.mark.parametrize("how", [
+    "ExecStartPre=/bin/sh -c 'test -s \"$$CREDENTIALS_DIRECTORY/db-password\"'\n",
+    "Delegate=yes\n",
+    "Slice=web-tier.slice\n",
+])
+def test_the_right_unit_gets_its_own_however_it_is_started(serve, password, how):
+    service = serve(consumer=CONSUMER + how)
+    start(service)
+    assert came(service)[0] == password
+
+
+@pytest.mark.parametrize("written", [r"foo\x2dbar.service", r"'foo\x2dbar.service'", r'"foo\\x2dbar.service"'])
+def test_a_backslash_in_a_units_name_is_one(service, site, password, written):
+    """systemd writes a - of a path as \\x2d: foo\\x2dbar.service and foo-bar.service are two units."""
+    text = config_text.text(service.settings(site, listen={"credentials_socket": SOCKET}))
+    rule = f"unit: {written}, id: db-password, mount: {site.mount}, path: app/db, field: password"
+    service.configure(site)
+    service.write_config(text + f"credential:\n  app: {{ {rule} }}\n")
+    service.start()
+    for unit, gets in ((r"foo\x2dbar.service", True), ("foo-bar.service", False)):
+        service.add_unit(unit, CONSUMER)
+        assert (service.lab.systemctl("start", unit, check=False).returncode == 0) == gets
+        assert service.lab.show(unit, "ActiveState") == ("active" if gets else "failed")
+        assert not gets or came(service)[0] == password
+
+
+def test_an_escape_that_makes_another_unit_is_refused(service, site):
+    text = config_text.text(service.settings(site))
+    service.configure(site)
+    service.write_config(text + 'credential:\n  app: { unit: "foo\\x2dbar.service", id: x, mount: a, path: b }\n')
+    assert service.lab.systemctl("start", UNIT, check=False).returncode != 0
+    assert "credential.app.unit: holds the escape \\x: write the character itself" in service.log
 
 
 def test_a_secret_that_cannot_be_had_fails_the_unit(serve, password):
