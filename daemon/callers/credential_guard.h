@@ -17,8 +17,8 @@ struct event_base;
 
 /*
  * Starts the guard: this program anew, so that the guard has nothing of the daemon's memory, and of its
- * descriptors only the socket between them. A guard that dies is started again by the loop, at once if it lived for
- * a while, else after a pause. NULL with error set.
+ * descriptors only the socket between them. If it dies the loop starts another, at once if it lived for a while,
+ * else after a pause. NULL with error set.
  */
 struct credential_guard *credential_guard_new(struct event_base *base, struct error *error);
 

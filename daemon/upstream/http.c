@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/secmem.h"
 #include "daemon/host/log.h"
 #include "daemon/upstream/http_addresses.h"
 #include "daemon/upstream/http_handle.h"
@@ -374,11 +375,13 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	    whole > 0 && whole <= HTTP_REPLY_MAX)
 		buf_reserve(&call->reply,
 		    (size_t)whole); /* may fail: it only saves copies while the buffer grows */
-	if (buf_put(&call->reply, data, size * count) < 0) {
-		call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
-		return CURL_WRITEFUNC_ERROR;
-	}
-	return size * count;
+	bool failed = buf_put(&call->reply, data, size * count) < 0;
+
+	secmem_wipe(data, size * count); /* curl keeps its buffer for the next transfer (seen with 8.23) */
+	if (!failed)
+		return size * count;
+	call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
+	return CURL_WRITEFUNC_ERROR;
 }
 
 /* Sets the handle's options for the bodies of request and reply. 0; or -1: no memory. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,11 +193,24 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 	return failed;
 }
 
+/*
+ * Has OpenSSL wipe what it has decrypted once it is read: it decrypts in its record buffer, which it keeps with the
+ * connection since curl sets SSL_MODE_RELEASE_BUFFERS no more (8.10; 7.88 does).
+ */
+static CURLcode wipe_records(CURL *easy, void *context, void *arg)
+{
+	(void)easy;
+	(void)arg;
+	SSL_CTX_set_options(context, SSL_OP_CLEANSE_PLAINTEXT);
+	return CURLE_OK;
+}
+
 static bool set_tls(CURL *easy, const struct http_handle_settings *settings)
 {
 	bool failed = false;
 
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_SSL_CTX_FUNCTION, wipe_records);
 	SET(CURLOPT_SSL_VERIFYPEER, settings->tls_skip_verify ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, settings->tls_skip_verify ? 0L : 2L);
 	if (settings->ca_file != NULL) {

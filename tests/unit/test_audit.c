@@ -51,7 +51,7 @@ static void start(enum audit_level level, enum audit_sink sink, enum audit_on_fa
 		fail_msg("%s", error.text);
 }
 
-static void stop(void)
+static void stop_audit(void)
 {
 	audit_free(audit, PATIENCE_MS);
 	audit = NULL;
@@ -86,7 +86,7 @@ static void give_stderr_back(void)
 static int teardown(void **state)
 {
 	(void)state;
-	stop();
+	stop_audit();
 	log_stop(PATIENCE_MS);
 	give_stderr_back();
 	if (reader >= 0)
@@ -182,7 +182,7 @@ static void test_level_changes_counts_what_changes_nothing(void **state)
 	(void)state;
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_CONTINUE);
 	some_of_everything();
-	stop();
+	stop_audit();
 	text = written();
 	assert_int_equal(count(text, "\"path\":\"d\""), 5);
 	assert_int_equal(count(text, "\"path\":\"e\""), 5);
@@ -203,7 +203,7 @@ static void test_level_all_writes_each(void **state)
 	(void)state;
 	start(AUDIT_ALL, AUDIT_FILE, AUDIT_CONTINUE);
 	some_of_everything();
-	stop();
+	stop_audit();
 	assert_int_equal(count(written(), "\n"), 50);
 	assert_int_equal(count(written(), "\"count\""), 0);
 }
@@ -242,7 +242,7 @@ static void test_a_flood_of_denials_is_bounded_in_each_sink_and_level(void **sta
 			take_stderr();
 		start(ways[i].level, ways[i].sink, AUDIT_CONTINUE);
 		flood("kv.get", 5000, CODE_FORBIDDEN);
-		stop();
+		stop_audit();
 		if (ways[i].sink == AUDIT_STDERR)
 			read_said();
 		const char *text = ways[i].sink == AUDIT_STDERR ? said : written();
@@ -265,7 +265,7 @@ static void test_failed_writes_are_bounded_and_others_never(void **state)
 	flood("kv.put", 100, CODE_CAS_MISMATCH);
 	flood("kv.put", 100, CODE_UNKNOWN_OUTCOME);
 	flood("kv.put", 100, CODE_NONE);
-	stop();
+	stop_audit();
 	assert_int_equal(count(written(), "\"code\":\"cas_mismatch\""), AUDIT_REPEATS_FAILED + 1);
 	assert_int_equal(count(written(), "\"code\":\"unknown_outcome\""), 100);
 	assert_int_equal(count(written(), "\"code\":\"ok\""), 100);
@@ -282,7 +282,7 @@ static void test_nothing_that_was_counted_is_lost_at_the_end(void **state)
 			flood("kv.get", AUDIT_REPEATS_WORKED, CODE_NONE);
 		assert_int_equal(audit_dropped(audit), 0);
 	}
-	stop();
+	stop_audit();
 	assert_int_equal(requests(written()), 10 * AUDIT_REPEATS_ALL_WORKED);
 }
 
@@ -292,7 +292,7 @@ static void test_the_level_can_be_changed(void **state)
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_CONTINUE);
 	audit_set_level(audit, AUDIT_ALL);
 	some_of_everything();
-	stop();
+	stop_audit();
 	assert_int_equal(count(written(), "\n"), 50);
 }
 
@@ -302,7 +302,7 @@ static void test_standard_error_takes_lines_too(void **state)
 	take_stderr();
 	start(AUDIT_CHANGES, AUDIT_STDERR, AUDIT_CONTINUE);
 	put("kv.put", "a", CODE_NONE);
-	stop();
+	stop_audit();
 	read_said();
 	assert_int_equal(count(said, "\n"), 1);
 	assert_int_equal(strncmp(said, "{\"time\":", 8), 0);
@@ -370,7 +370,7 @@ static void test_nobody_needs_to_wait(void **state)
 	(void)state;
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_DENY);
 	assert_null(audit_result(audit, &record, 0, NULL, NULL));
-	stop();
+	stop_audit();
 	assert_int_equal(count(written(), "\"stage\":\"result\""), 1);
 }
 
@@ -473,7 +473,7 @@ static void test_freeing_with_waits_left_tells_nobody(void **state)
 	(void)state;
 	start(AUDIT_CHANGES, AUDIT_FILE, AUDIT_DENY);
 	assert_non_null(audit_intent(audit, &record, later(), on_done, (void *)(uintptr_t) "a"));
-	stop();
+	stop_audit();
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	assert_int_equal(told.n, 0);
 	assert_int_equal(count(written(), "\n"), 1);

@@ -68,7 +68,7 @@ static struct fixture *start(void)
 	return f;
 }
 
-static void stop(struct fixture *f)
+static void stop_fixture(struct fixture *f)
 {
 	bench_stop(&f->bench);
 	free(f);
@@ -130,7 +130,7 @@ static void test_requests_in_flight_are_limited_over_all_connections_of_a_user(v
 	close(second);
 	close(other);
 	turn_to(f, first);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void flood(int fd, unsigned n)
@@ -172,7 +172,7 @@ static void test_a_flood_does_not_keep_another_user_from_its_turn(void **state)
 		close(flooders[i]);
 	close(other);
 	turn_to(f, first);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_what_comes_after_the_last_word_is_thrown_away_though_its_user_has_had_its_time(void **state)
@@ -200,7 +200,7 @@ static void test_what_comes_after_the_last_word_is_thrown_away_though_its_user_h
 	assert_int_equal(f->requests, 10 + 1);
 	close(flooder);
 	close(other);
-	stop(f);
+	stop_fixture(f);
 }
 
 /* Sends the first n bytes of a request of BYTES / 2. */
@@ -240,7 +240,7 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 		close(more[i]);
 	close(other);
 	turn_to(f, first);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_replies_not_read_count_and_no_writes_answer_is_refused(void **state)
@@ -268,7 +268,7 @@ static void test_replies_not_read_count_and_no_writes_answer_is_refused(void **s
 	answer(f, 3, BYTES / 2);
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":4,\"ok\":true,"));
 	close(second);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_of_a_user_with_too_many_bytes_a_connection_that_does_not_read_is_not_read(void **state)
@@ -290,7 +290,7 @@ static void test_of_a_user_with_too_many_bytes_a_connection_that_does_not_read_i
 	for (int i = 0; i < 3; i++)
 		(void)bench_next(&f->bench);
 	until_requests(f, before + 50);
-	stop(f);
+	stop_fixture(f);
 }
 
 int main(void)

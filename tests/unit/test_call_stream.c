@@ -104,7 +104,7 @@ static struct fixture *start(void)
 	return f;
 }
 
-static void stop(struct fixture *f)
+static void stop_fixture(struct fixture *f)
 {
 	bench_stop(&f->bench);
 	free(f);
@@ -190,7 +190,7 @@ static void test_data_goes_out_between_two_replies(void **state)
 	/* The connection takes requests again. */
 	bench_send_frame(&f->bench, FRAME_JSON, PING("8"));
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_small_pieces_share_a_frame_until_it_is_sent(void **state)
@@ -216,7 +216,7 @@ static void test_small_pieces_share_a_frame_until_it_is_sent(void **state)
 	expect_data(f, 5);
 	expect_data(f, 0);
 	expect_data(f, 0);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_timeout_of_the_request_counts(void **state)
@@ -227,7 +227,7 @@ static void test_a_timeout_of_the_request_counts(void **state)
 	begin(f, "{\"id\":7,\"op\":\"snapshot.save\",\"timeout_ms\":5000}",
 	    "{\"id\":7,\"ok\":true,\"stream\":true}");
 	assert_true(f->deadline_ms >= now + 5000 && f->deadline_ms <= clock_now_ms() + 5000);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_who_does_not_read_is_waited_for(void **state)
@@ -247,7 +247,7 @@ static void test_who_does_not_read_is_waited_for(void **state)
 			expect_data(f, sizeof(block));
 		until(f, &f->rooms, (unsigned)i + 1);
 	}
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_what_waits_to_be_written_is_bounded(void **state)
@@ -268,7 +268,7 @@ static void test_what_waits_to_be_written_is_bounded(void **state)
 		for (int i = 0; i < 5; i++)
 			bench_turn(&f->bench);
 	} while (f->rooms > rooms);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_failure_takes_the_place_of_the_end(void **state)
@@ -282,7 +282,7 @@ static void test_a_failure_takes_the_place_of_the_end(void **state)
 	assert_non_null(strstr(bench_next(&f->bench), "it broke"));
 	bench_send_frame(&f->bench, FRAME_JSON, PING("8"));
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_no_other_request_is_read_meanwhile(void **state)
@@ -296,7 +296,7 @@ static void test_no_other_request_is_read_meanwhile(void **state)
 	answer(f);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":7,\"ok\":true}");
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_request_that_came_with_it_waits_too(void **state)
@@ -310,7 +310,7 @@ static void test_a_request_that_came_with_it_waits_too(void **state)
 	answer(f);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":7,\"ok\":true}");
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_stream_beside_another_request_is_refused(void **state)
@@ -327,7 +327,7 @@ static void test_a_stream_beside_another_request_is_refused(void **state)
 	answer(f);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":1,\"ok\":true}");
 	begin(f, SAVE("4"), "{\"id\":4,\"ok\":true,\"stream\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_caller_that_leaves_a_save_is_noticed(void **state)
@@ -340,7 +340,7 @@ static void test_a_caller_that_leaves_a_save_is_noticed(void **state)
 	assert_int_equal(call_stream_write(f->call, "x", 1), 1);
 	until(f, &f->abandoned, 1);
 	bench_until_gone(&f->bench);
-	stop(f);
+	stop_fixture(f);
 }
 
 /* -- from the caller -- */
@@ -361,7 +361,7 @@ static void test_data_comes_in_to_its_empty_frame(void **state)
 	answer(f);
 	assert_string_equal(bench_next(&f->bench), "{\"id\":7,\"ok\":true}");
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_data_may_come_byte_by_byte(void **state)
@@ -378,7 +378,7 @@ static void test_data_may_come_byte_by_byte(void **state)
 	}
 	until(f, &f->ends, 1);
 	assert_int_equal(f->data_len, 2);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_data_that_is_not_wanted_is_not_read(void **state)
@@ -396,7 +396,7 @@ static void test_data_that_is_not_wanted_is_not_read(void **state)
 		assert_int_equal(f->data_len, 10 * i);
 		call_stream_want(f->call, true);
 	}
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_failure_is_told_at_once_and_the_rest_thrown_away(void **state)
@@ -415,7 +415,7 @@ static void test_a_failure_is_told_at_once_and_the_rest_thrown_away(void **state
 	bench_expect_close(&f->bench);
 	bench_until_gone(&f->bench);
 	assert_int_equal(f->requests, 1);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_failure_within_the_data_is_too(void **state)
@@ -430,7 +430,7 @@ static void test_a_failure_within_the_data_is_too(void **state)
 	assert_int_equal(f->frames, 1);
 	shutdown(f->bench.fd, SHUT_WR);
 	bench_expect_close(&f->bench);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_failure_after_the_data_leaves_the_session(void **state)
@@ -444,7 +444,7 @@ static void test_a_failure_after_the_data_leaves_the_session(void **state)
 	assert_non_null(strstr(bench_next(&f->bench), "not whole"));
 	bench_send_frame(&f->bench, FRAME_JSON, PING("8"));
 	assert_string_equal(bench_next(&f->bench), "{\"id\":8,\"ok\":true}");
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_caller_that_leaves_before_the_end_abandons(void **state)
@@ -457,7 +457,7 @@ static void test_a_caller_that_leaves_before_the_end_abandons(void **state)
 	f->bench.fd = -1;
 	until(f, &f->abandoned, 1);
 	assert_int_equal(f->ends + f->cuts, 0);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_caller_that_says_no_more_is_told(void **state)
@@ -472,7 +472,7 @@ static void test_a_caller_that_says_no_more_is_told(void **state)
 	assert_int_equal(f->ends, 0);
 	assert_non_null(strstr(bench_next(&f->bench), "cut"));
 	bench_expect_close(&f->bench);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_what_is_no_data_ends_it(void **state)
@@ -504,7 +504,7 @@ static void test_what_is_no_data_ends_it(void **state)
 		assert_int_equal(f->ends + f->cuts, 0);
 		shutdown(f->bench.fd, SHUT_WR);
 		bench_expect_close(&f->bench);
-		stop(f);
+		stop_fixture(f);
 	}
 }
 
@@ -516,7 +516,7 @@ static void test_data_outside_a_stream_ends_the_session(void **state)
 	assert_non_null(strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false"));
 	shutdown(f->bench.fd, SHUT_WR);
 	bench_expect_close(&f->bench);
-	stop(f);
+	stop_fixture(f);
 }
 
 static void test_a_stream_ends_with_all_sessions(void **state)
@@ -529,7 +529,7 @@ static void test_a_stream_ends_with_all_sessions(void **state)
 	assert_non_null(strstr(bench_next(&f->bench), "stopping"));
 	shutdown(f->bench.fd, SHUT_WR);
 	bench_expect_close(&f->bench);
-	stop(f);
+	stop_fixture(f);
 }
 
 int main(void)

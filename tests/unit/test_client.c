@@ -35,7 +35,7 @@ static void start(void (*script)(struct client_fake *))
 	assert_int_equal(ss_open(&client, fake.path), SS_OK);
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -78,7 +78,7 @@ static void test_get_gives_the_secret_byte_for_byte(void **state)
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
 	assert_string_equal(ss_last_error(client)->message, "");
 	ss_secret_free(secret);
-	stop();
+	stop_fixture();
 }
 
 static void test_get_says_what_is_wanted(void **state)
@@ -93,7 +93,7 @@ static void test_get_says_what_is_wanted(void **state)
 	assert_string_equal(secret_path(&fake.request.name), "a b/\"c\"");
 	assert_int_equal(fake.request.version, 12);
 	ss_secret_free(secret);
-	stop();
+	stop_fixture();
 }
 
 static void test_the_daemon_is_told_a_little_less_time(void **state)
@@ -111,7 +111,7 @@ static void test_the_daemon_is_told_a_little_less_time(void **state)
 	assert_int_equal(ss_get(client, "secret", "a", 0, 0, &secret), SS_OK);
 	ss_secret_free(secret);
 	assert_in_range(fake.request.timeout_ms, SS_DEFAULT_TIMEOUT_MS - 2000, SS_DEFAULT_TIMEOUT_MS - 250);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_string_field_comes_unescaped(void **state)
@@ -141,7 +141,7 @@ static void test_a_string_field_comes_unescaped(void **state)
 	assert_string_equal(value, "escaped name");
 	ss_free(value);
 	ss_secret_free(secret);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_field_that_is_no_string_or_not_there_is_told_apart(void **state)
@@ -194,7 +194,7 @@ static void test_a_reply_of_nearly_16_mib_is_taken(void **state)
 		assert_int_equal(secret->data[secret->data_len - 1], '}');
 		ss_secret_free(secret);
 	}
-	stop();
+	stop_fixture();
 }
 
 /* -- putting -------------------------------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ static void test_put_sends_the_object_byte_for_byte(void **state)
 	assert_memory_equal(fake.request.data.p, SECRET, strlen(SECRET));
 	assert_true(fake.request.has_cas);
 	assert_int_equal(fake.request.cas, 7);
-	stop();
+	stop_fixture();
 }
 
 static void test_put_without_cas_names_none_and_cas_0_is_one(void **state)
@@ -226,7 +226,7 @@ static void test_put_without_cas_names_none_and_cas_0_is_one(void **state)
 	assert_int_equal(ss_put(client, "secret", "a", "{}", 2, &cas, 5000, NULL), SS_OK);
 	assert_true(fake.request.has_cas);
 	assert_int_equal(fake.request.cas, 0);
-	stop();
+	stop_fixture();
 }
 
 static void test_what_is_no_object_is_refused_before_anything_is_sent(void **state)
@@ -246,7 +246,7 @@ static void test_what_is_no_object_is_refused_before_anything_is_sent(void **sta
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	assert_int_equal(fake.frames, 1);
-	stop();
+	stop_fixture();
 }
 
 static void test_bad_arguments_are_refused_before_anything_is_sent(void **state)
@@ -271,7 +271,7 @@ static void test_bad_arguments_are_refused_before_anything_is_sent(void **state)
 	assert_null(secret);
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_secret_that_no_frame_can_hold_is_too_large(void **state)
@@ -301,7 +301,7 @@ static void test_ping_tells_whether_the_daemon_is_ready(void **state)
 	assert_true(ping.ready);
 	assert_string_equal(ping.state, "serving");
 	assert_string_equal(ping.version, "0.1.0");
-	stop();
+	stop_fixture();
 }
 
 static void test_status_gives_the_whole_reply(void **state)
@@ -317,7 +317,7 @@ static void test_status_gives_the_whole_reply(void **state)
 	assert_int_equal(ss_json_field(json, len, "uptime_ms", &value, &value_len), SS_OK);
 	assert_memory_equal(value, "5", 1);
 	ss_free(json);
-	stop();
+	stop_fixture();
 }
 
 static void test_probe_succeeds_and_tells_the_daemon_its_time(void **state)
@@ -328,7 +328,7 @@ static void test_probe_succeeds_and_tells_the_daemon_its_time(void **state)
 	assert_int_equal(fake.request.op, OP_PROBE);
 	assert_in_range(fake.request.timeout_ms, 1000, 1800);
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
-	stop();
+	stop_fixture();
 }
 
 /* -- failures ------------------------------------------------------------------------------------------------- */
@@ -362,7 +362,7 @@ static void test_a_failure_is_told_in_full(void **state)
 	assert_int_equal(error->version, 4);
 	assert_string_equal(error->message, "version 4 is deleted");
 	assert_null(secret);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_refused_put_keeps_the_daemons_word(void **state)
@@ -376,7 +376,7 @@ static void test_a_refused_put_keeps_the_daemons_word(void **state)
 	assert_true(ss_last_error(client)->retryable);
 	assert_int_equal(ss_put(client, "secret", "a", "{}", 2, NULL, 5000, NULL), SS_TIMEOUT);
 	assert_int_equal(fake.connections, 1);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_probe_that_fails_keeps_the_daemons_word(void **state)
@@ -391,7 +391,7 @@ static void test_a_probe_that_fails_keeps_the_daemons_word(void **state)
 	assert_string_equal(ss_last_error(client)->message, "OpenBao is sealed (REQ-006, PX-0003)");
 	assert_int_equal(ss_probe(client, SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
 	assert_int_equal(fake.frames, 1);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_code_of_a_newer_daemon_is_internal(void **state)
@@ -403,7 +403,7 @@ static void test_a_code_of_a_newer_daemon_is_internal(void **state)
 	start(refuse);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_INTERNAL);
 	assert_string_equal(ss_last_error(client)->message, "wait for it");
-	stop();
+	stop_fixture();
 }
 
 static void test_no_daemon_is_told_at_once(void **state)
@@ -451,7 +451,7 @@ static void test_no_permission_on_the_socket_is_told_apart_and_is_final(void **s
 	/* The handle is as good as before. */
 	assert_int_equal(chmod(fake.path, 0600), 0);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void test_too_long_a_path_is_an_error_and_the_longest_is_not(void **state)
@@ -477,7 +477,7 @@ static void test_the_environment_names_the_socket(void **state)
 	setenv("SECRETSTORE_SOCKET", fake.path, 1);
 	assert_int_equal(ss_open(&client, NULL), SS_OK);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
-	stop();
+	stop_fixture();
 	setenv("SECRETSTORE_SOCKET", "", 1);
 	assert_int_equal(ss_open(&client, NULL), SS_OK);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_NO_DAEMON);

@@ -33,7 +33,7 @@ static void start(void (*script)(struct client_fake *))
 	assert_int_equal(ss_open(&client, fake.path), SS_OK);
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -88,7 +88,7 @@ static void test_a_get_is_sent_again_when_the_connection_breaks(void **state)
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
 	assert_int_equal(fake.connections, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_probe_is_sent_again_when_the_connection_breaks(void **state)
@@ -97,7 +97,7 @@ static void test_a_probe_is_sent_again_when_the_connection_breaks(void **state)
 	start(break_off_once);
 	assert_int_equal(ss_probe(client, 5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_put_that_was_written_is_never_sent_again(void **state)
@@ -110,7 +110,7 @@ static void test_a_put_that_was_written_is_never_sent_again(void **state)
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.request.op, OP_KV_GET);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void break_off_in_the_reply(struct client_fake *f)
@@ -130,12 +130,12 @@ static void test_a_reply_cut_off_is_as_none_at_all(void **state)
 	start(break_off_in_the_reply);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 	start(break_off_in_the_reply);
 	assert_int_equal(put_within(5000), SS_UNKNOWN_OUTCOME);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_put_that_finds_the_connection_closed_is_made_on_a_new_one(void **state)
@@ -147,7 +147,7 @@ static void test_a_put_that_finds_the_connection_closed_is_made_on_a_new_one(voi
 	assert_int_equal(put_within(5000), SS_OK);
 	assert_int_equal(fake.connections, 2);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 /* Takes a part of a frame that is larger than the socket's buffers, and closes. */
@@ -169,7 +169,7 @@ static void test_a_put_that_was_written_in_part_is_never_sent_again(void **state
 	assert_int_equal(put_large(), SS_UNKNOWN_OUTCOME);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 1);
-	stop();
+	stop_fixture();
 }
 
 static void restart(struct client_fake *f)
@@ -190,7 +190,7 @@ static void test_a_get_under_way_waits_for_the_daemon_to_return(void **state)
 	start(restart);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void go_for_good(struct client_fake *f)
@@ -217,7 +217,7 @@ static void test_a_daemon_that_does_not_return_in_time_is_no_daemon(void **state
 	assert_int_equal(get_within(10000), SS_NO_DAEMON);
 	assert_true(clock_now_ms() - began_ms < 8000);
 	fake.stage = 1;
-	stop();
+	stop_fixture();
 }
 
 static void accept_and_close(struct client_fake *f)
@@ -240,7 +240,7 @@ static void test_a_daemon_that_closes_every_connection_is_not_hammered(void **st
 	assert_in_range(fake.connections, 3, 12);
 	fake.stage = 1;
 	(void)get_within(50); /* this lets the script return from accept() */
-	stop();
+	stop_fixture();
 }
 
 static void fill_the_backlog(struct client_fake *f)
@@ -283,7 +283,7 @@ static void test_a_daemon_slow_to_accept_is_waited_for(void **state)
 	fake.stage = 1;
 	assert_int_equal(put_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 1);
-	stop();
+	stop_fixture();
 }
 
 /* -- deadlines ------------------------------------------------------------------------------------------------ */
@@ -318,7 +318,7 @@ static void test_a_get_times_out_and_its_late_reply_answers_nothing(void **state
 	assert_int_equal(secret->version, 7);
 	ss_secret_free(secret);
 	assert_int_equal(fake.connections, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_put_without_an_answer_in_time_is_unknown(void **state)
@@ -332,7 +332,7 @@ static void test_a_put_without_an_answer_in_time_is_unknown(void **state)
 	fake.stage = 1;
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void drip(struct client_fake *f)
@@ -358,7 +358,7 @@ static void test_a_reply_that_drips_does_not_stretch_the_deadline(void **state)
 	assert_in_range(clock_now_ms() - began_ms, 300, 8000);
 	fake.stage = 1;
 	assert_int_equal(get_within(5000), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static volatile sig_atomic_t alarms;
@@ -402,7 +402,7 @@ static void test_a_signal_does_not_end_a_call(void **state)
 	memset(&every, 0, sizeof(every));
 	setitimer(ITIMER_REAL, &every, NULL);
 	assert_true(alarms > 5);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_daemon_that_left_raises_no_sigpipe(void **state)
@@ -419,7 +419,7 @@ static void test_a_daemon_that_left_raises_no_sigpipe(void **state)
 	assert_int_equal(fake.connections, 2);
 	assert_int_equal(alarms, 0);
 	sigaction(SIGPIPE, &before, NULL);
-	stop();
+	stop_fixture();
 }
 
 /* -- nonsense ------------------------------------------------------------------------------------------------- */
@@ -450,12 +450,12 @@ static void check_nonsense(const char *bytes, size_t len)
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.connections, 2);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 	start(say_nonsense);
 	assert_int_equal(put_within(5000), SS_UNKNOWN_OUTCOME);
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_bytes_that_are_no_reply_end_the_connection(void **state)
@@ -495,21 +495,21 @@ static void test_a_reply_that_lacks_what_it_must_have_is_no_reply(void **state)
 		start(say_reply);
 		assert_int_equal(get_within(5000), SS_PROTOCOL);
 		assert_int_equal(get_within(5000), SS_OK);
-		stop();
+		stop_fixture();
 	}
 	fake.reply = "{\"id\":%,\"ok\":true}";
 	start(say_reply);
 	assert_int_equal(put_within(5000), SS_UNKNOWN_OUTCOME);
 	assert_int_equal(get_within(5000), SS_OK);
-	stop();
+	stop_fixture();
 	start(say_reply);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_PROTOCOL);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
-	stop();
+	stop_fixture();
 	start(say_reply);
 	assert_int_equal(ss_probe(client, 5000), SS_PROTOCOL);
 	assert_int_equal(ss_probe(client, 5000), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void answer_twice(struct client_fake *f)
@@ -542,7 +542,7 @@ static void test_a_second_answer_never_answers_the_next_request(void **state)
 	assert_string_equal(secret->data, "{\"path\":\"third\"}");
 	ss_secret_free(secret);
 	assert_int_equal(fake.connections, 2);
-	stop();
+	stop_fixture();
 }
 
 /* If no byte of a put was written yet, it would rightly be sent again on a new connection. */
@@ -576,7 +576,7 @@ static void test_a_refused_connection_answers_the_request_with_the_daemons_word(
 	assert_string_equal(ss_last_error(client)->message, "too many");
 	assert_int_equal(put_within(5000), SS_OK);
 	assert_int_equal(fake.frames, 1);
-	stop();
+	stop_fixture();
 }
 
 static void find_too_large(struct client_fake *f)
@@ -600,7 +600,7 @@ static void test_a_put_over_the_daemons_limit_is_too_large_not_unknown(void **st
 	start(find_too_large);
 	assert_int_equal(put_large(), SS_TOO_LARGE);
 	assert_int_equal(get_within(5000), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 /* -- forks and descriptors ------------------------------------------------------------------------------------ */
@@ -644,7 +644,7 @@ static void test_a_child_leaves_its_parents_connection_alone(void **state)
 	assert_int_equal(get_within(5000), SS_OK);
 	assert_int_equal(fake.connections, 2);
 	assert_int_equal(fake.frames, 4);
-	stop();
+	stop_fixture();
 }
 
 static size_t descriptors(void)

@@ -92,7 +92,7 @@ static void run_until_done(void)
 	}
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -127,7 +127,7 @@ static void test_the_daemon_has_new_requests_before_the_last_callback_returns(vo
 	assert_int_equal(anew, FIRST);
 	assert_int_equal(fake.frames, 2 * FIRST);
 	assert_int_equal(fake.connections, 1);
-	stop();
+	stop_fixture();
 }
 
 /* The put's time is over before there were enough replies to write early. */
@@ -152,7 +152,7 @@ static void test_what_is_overdue_is_not_written_early(void **state)
 	assert_int_equal(refused, 1);
 	assert_int_equal(refused_code, SS_TIMEOUT);
 	assert_int_equal(fake.frames, FIRST);
-	stop();
+	stop_fixture();
 }
 
 static void ask_from_whoever_is_there(struct ss_client *c, const struct ss_result *result, void *arg)
@@ -171,7 +171,7 @@ static void test_a_daemon_that_has_closed_has_its_replies_read_all_the_same(void
 	assert_int_equal(anew, FIRST);
 	assert_int_equal(fake.frames, 2 * FIRST);
 	assert_int_equal(ss_connection(client), 2);
-	stop();
+	stop_fixture();
 }
 
 static void close_handle(struct ss_client *c, const struct ss_result *result, void *arg)
@@ -223,7 +223,7 @@ static void test_a_child_that_returns_from_a_callback_takes_nothing_of_its_paren
 	assert_int_equal(anew, 1);
 	assert_int_equal(fake.frames, FIRST + 1);
 	assert_int_equal(fake.connections, 1);
-	stop();
+	stop_fixture();
 }
 
 int main(void)

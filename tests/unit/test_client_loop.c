@@ -41,7 +41,7 @@ static void start(void (*script)(struct client_fake *))
 	assert_int_equal(ss_open(&client, fake.path), SS_OK);
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -124,7 +124,7 @@ static void test_a_thousand_requests_share_one_connection(void **state)
 	assert_int_equal(slots, MANY);
 	assert_int_equal(fake.connections, 1);
 	assert_int_equal(ss_connection(client), 1);
-	stop();
+	stop_fixture();
 }
 
 #define CHAIN 5000
@@ -148,7 +148,7 @@ static void test_callbacks_may_submit(void **state)
 	run_until_done();
 	assert_int_equal(chained, CHAIN + 9);
 	assert_int_equal(client->exchanges.nslots, 10);
-	stop();
+	stop_fixture();
 }
 
 static void test_too_many_requests_are_refused(void **state)
@@ -216,7 +216,7 @@ static void test_replies_out_of_order_and_in_pieces_find_their_requests(void **s
 		assert_int_equal(outcome[i].version, i + 1);
 		assert_string_equal(outcome[i].data, data);
 	}
-	stop();
+	stop_fixture();
 }
 
 /*
@@ -286,7 +286,7 @@ static void test_large_replies_behind_each_other_are_taken_whole_and_wiped(void 
 	run_until_done();
 	assert_true(client->link.in.cap >= large_sizes[0]);
 	assert_int_equal(left_in(&client->link.in), 0);
-	stop();
+	stop_fixture();
 }
 
 /* -- a connection that breaks --------------------------------------------------------------------------------- */
@@ -341,7 +341,7 @@ static void test_a_daemon_that_takes_no_more_still_answers_what_it_has_taken(voi
 	assert_int_equal(outcome[2].code, SS_OK);
 	assert_int_equal(fake.connections, 2);
 	assert_int_equal(fake.frames, 3);
-	stop();
+	stop_fixture();
 }
 
 static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
@@ -367,7 +367,7 @@ static void test_of_requests_cut_off_only_puts_are_not_sent_again(void **state)
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(outcome[i].calls, 1);
 	assert_int_equal(ss_connection(client), 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_replies_sent_before_the_daemon_closed_are_not_lost(void **state)
@@ -385,7 +385,7 @@ static void test_replies_sent_before_the_daemon_closed_are_not_lost(void **state
 	assert_int_equal(first.code, SS_OK);
 	assert_int_equal(second.code, SS_OK);
 	assert_int_equal(fake.frames, 2);
-	stop();
+	stop_fixture();
 }
 
 static void close_idle(struct client_fake *f)
@@ -418,7 +418,7 @@ static void test_an_idle_connection_that_ends_is_let_go(void **state)
 	assert_int_equal(ss_fd(client), -1);
 	assert_int_equal(ss_events(client), 0);
 	assert_int_equal(ss_timeout_ms(client), -1);
-	stop();
+	stop_fixture();
 }
 
 /* -- deadlines ------------------------------------------------------------------------------------------------ */
@@ -460,7 +460,7 @@ static void test_one_that_times_out_does_not_take_the_others_along(void **state)
 	assert_int_equal(other.code, SS_OK);
 	assert_string_equal(later.data, "{\"path\":\"later\"}");
 	assert_int_equal(fake.connections, 1);
-	stop();
+	stop_fixture();
 }
 
 /* Reads nothing until told to, and then reads everything. */
@@ -498,7 +498,7 @@ static void test_a_put_that_timed_out_unwritten_is_never_written(void **state)
 	assert_int_equal(last.code, SS_OK);
 	assert_int_equal(fake.frames, 2);
 	assert_int_equal(fake.connections, 1);
-	stop();
+	stop_fixture();
 	free(json);
 }
 
@@ -529,7 +529,7 @@ static void test_deadlines_pass_in_their_order_not_in_that_of_submission(void **
 	/* Nobody waits for this connection any more. */
 	assert_int_equal(ss_fd(client), -1);
 	fake.stage = 1;
-	stop();
+	stop_fixture();
 }
 
 /* -- closing and nesting -------------------------------------------------------------------------------------- */
@@ -553,7 +553,7 @@ static void test_a_probe_may_be_submitted(void **state)
 	run_until_done();
 	assert_int_equal(outcome.calls, 1);
 	assert_int_equal(outcome.code, SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void test_closing_ends_every_request_once_and_says_what_is_known(void **state)
@@ -630,7 +630,7 @@ static void test_a_callback_may_not_wait(void **state)
 	run_until_done();
 	assert_int_equal(outcome.calls, 1);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void fork_it(struct ss_client *c, const struct ss_result *result, void *arg)
@@ -688,7 +688,7 @@ static void test_a_child_has_none_of_its_parents_requests(void **state)
 	assert_int_equal(first.code, SS_OK);
 	assert_int_equal(second.code, SS_OK);
 	assert_int_equal(fake.connections, 2);
-	stop();
+	stop_fixture();
 }
 
 int main(void)

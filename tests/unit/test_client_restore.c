@@ -58,7 +58,7 @@ static void start(const char *steps)
 	assert_int_equal(ss_open(&client, fake.path), SS_OK);
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -130,7 +130,7 @@ static void test_the_snapshot_goes_in_frames_and_its_end_is_marked(void **state)
 		assert_int_equal(restore(), SS_OK);
 		assert_int_equal(restored, SS_RESTORED_APPLIED);
 		assert_int_equal(ss_last_error(client)->code, SS_OK);
-		stop();
+		stop_fixture();
 		assert_true(stream.ended);
 		assert_kept(sizes[i]);
 		assert_int_equal(fake.request.op, OP_SNAPSHOT_RESTORE);
@@ -146,7 +146,7 @@ static void test_a_source_may_give_little_at_a_time(void **state)
 	start("rcUf");
 	giver.piece = 7;
 	assert_int_equal(restore(), SS_OK);
-	stop();
+	stop_fixture();
 	assert_kept(3000);
 }
 
@@ -155,7 +155,7 @@ static void test_force_and_the_timeout_are_told(void **state)
 	(void)state;
 	start("rcUf");
 	assert_int_equal(ss_snapshot_restore(client, true, 10000, source, &giver, NULL), SS_OK);
-	stop();
+	stop_fixture();
 	assert_true(fake.request.force);
 	assert_in_range(fake.request.timeout_ms, 9000, 9750);
 }
@@ -174,7 +174,7 @@ static void test_each_state_is_told(void **state)
 		stream.state = states[i].state;
 		assert_int_equal(restore(), SS_OK);
 		assert_int_equal(restored, states[i].restored);
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -186,7 +186,7 @@ static void test_arguments_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(restore_within(SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(restore(), SS_NO_DAEMON); /* this lets the script end */
-	stop();
+	stop_fixture();
 }
 
 /* -- the daemon says no --------------------------------------------------------------------------------------- */
@@ -199,7 +199,7 @@ static void test_an_error_before_the_data_is_told(void **state)
 	assert_int_equal(restore(), SS_FORBIDDEN);
 	assert_error(SS_FORBIDDEN, "so it is");
 	assert_int_equal(giver.at, 0);
-	stop();
+	stop_fixture();
 	assert_int_equal(stream.received, 0);
 }
 
@@ -216,7 +216,7 @@ static void test_an_error_among_the_data_ends_the_sending(void **state)
 		assert_int_equal(restore(), SS_UPSTREAM_ERROR);
 		assert_error(SS_UPSTREAM_ERROR, "so it is");
 		assert_int_equal(ss_last_error(client)->status, 500);
-		stop();
+		stop_fixture();
 		assert_false(stream.ended);
 		assert_int_equal(fake.connections, 1);
 	}
@@ -235,7 +235,7 @@ static void test_an_error_is_not_lost_when_the_daemon_closes_at_once(void **stat
 		giver.size = UINT64_C(1) << 40;
 		giver.piece = 1;
 		assert_int_equal(restore(), SS_UPSTREAM_ERROR);
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -258,7 +258,7 @@ static void test_an_error_that_came_while_the_source_was_slow_is_seen_before_the
 		giver.meanwhile = health_stage_1;
 		assert_int_equal(restore(), SS_TIMEOUT);
 		assert_error(SS_TIMEOUT, "so it is");
-		stop();
+		stop_fixture();
 		assert_false(stream.ended);
 	}
 }
@@ -281,7 +281,7 @@ static void test_the_daemons_word_counts_after_the_end_too(void **state)
 		assert_int_equal(restore(), words[i].code);
 		assert_error(words[i].code, "so it is");
 		assert_null(strstr(ss_last_error(client)->message, "restored"));
-		stop();
+		stop_fixture();
 		assert_true(stream.ended);
 	}
 }
@@ -308,7 +308,7 @@ static void test_what_breaks_before_the_end_has_restored_nothing(void **state)
 		if (restore() != cases[i].code)
 			fail_msg("%s: %s", cases[i].steps, ss_last_error(client)->message);
 		assert_error(cases[i].code, "; nothing was restored");
-		stop();
+		stop_fixture();
 		assert_false(stream.ended);
 		assert_int_equal(fake.connections, 1);
 	}
@@ -335,7 +335,7 @@ static void test_what_breaks_after_the_end_may_have_restored(void **state)
 			fail_msg("%s: %s", steps[i], ss_last_error(client)->message);
 		assert_error(SS_UNKNOWN_OUTCOME, "; the snapshot may have been restored");
 		assert_false(ss_last_error(client)->retryable);
-		stop();
+		stop_fixture();
 		assert_true(stream.ended);
 		assert_int_equal(fake.connections, 1);
 	}
@@ -356,7 +356,7 @@ static void test_a_last_reply_that_does_not_say_all_leaves_it_unknown(void **sta
 		start("rcURw");
 		assert_int_equal(restore(), SS_UNKNOWN_OUTCOME);
 		assert_error(SS_UNKNOWN_OUTCOME, "; the snapshot may have been restored");
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -379,7 +379,7 @@ static void test_a_daemon_that_says_nothing_is_given_up(void **state)
 		assert_error(cases[i].code,
 		    i < 2 ? "; nothing was restored" : "; the snapshot may have been restored");
 		fake.stage = 1;
-		stop();
+		stop_fixture();
 		assert_int_equal(stream.ended, i == 2);
 	}
 }
@@ -403,7 +403,7 @@ static void test_the_timeout_is_for_all_of_it(void **state)
 		assert_true(clock_now_ms() - began_ms >= 300);
 		assert_error(cases[i].code, "the time for the snapshot is over");
 		fake.stage = 1;
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -420,7 +420,7 @@ static void test_a_source_that_fails_leaves_the_snapshot_without_an_end(void **s
 		giver.fail_at = places[i];
 		assert_int_equal(restore(), SS_ABORTED);
 		assert_error(SS_ABORTED, "; nothing was restored");
-		stop();
+		stop_fixture();
 		assert_false(stream.ended);
 	}
 }
@@ -434,7 +434,7 @@ static void test_a_source_that_gives_more_than_was_asked_for_has_failed(void **s
 		start("rcw");
 		giver.odd = odd[i];
 		assert_int_equal(restore(), SS_ABORTED);
-		stop();
+		stop_fixture();
 		assert_int_equal(stream.received, 0);
 		assert_false(stream.ended);
 	}
@@ -447,12 +447,12 @@ static void test_a_slow_source_uses_up_nothing_but_the_timeout(void **state)
 	client->silence_ms = 1000;
 	giver.sleep_ms = 1200;
 	assert_int_equal(restore(), SS_OK);
-	stop();
+	stop_fixture();
 	start("rcw");
 	giver.sleep_ms = 400;
 	assert_int_equal(restore_within(350), SS_TIMEOUT);
 	assert_error(SS_TIMEOUT, "; nothing was restored");
-	stop();
+	stop_fixture();
 	assert_false(stream.ended);
 }
 
@@ -468,7 +468,7 @@ static void test_a_source_may_close_the_handle_which_ends_the_transfer(void **st
 	start("rcw");
 	giver.meanwhile = close_it;
 	assert_int_equal(restore(), SS_CLOSED);
-	stop();
+	stop_fixture();
 	assert_false(stream.ended);
 }
 

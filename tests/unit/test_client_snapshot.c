@@ -65,7 +65,7 @@ static void start(const char *steps)
 	start_with(play, steps);
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	ss_close(client);
 	client_fake_stop(&fake);
@@ -140,7 +140,7 @@ static void test_a_snapshot_comes_piece_by_piece_and_whole(void **state)
 	expected_sum(got.bytes, sum);
 	assert_string_equal(snapshot.file_sha256, sum);
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
-	stop();
+	stop_fixture();
 	assert_int_equal(fake.request.op, OP_SNAPSHOT_SAVE);
 	assert_int_equal(fake.request.timeout_ms, 0);
 	assert_int_equal(fake.connections, 1);
@@ -151,7 +151,7 @@ static void test_what_became_of_it_need_not_be_asked(void **state)
 	(void)state;
 	start("rsdef");
 	assert_int_equal(ss_snapshot_save(client, 0, sink, &got, NULL), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void test_the_daemon_is_told_a_little_less_than_the_timeout(void **state)
@@ -159,11 +159,11 @@ static void test_the_daemon_is_told_a_little_less_than_the_timeout(void **state)
 	(void)state;
 	start("rsef");
 	assert_int_equal(save_within(1000), SS_OK);
-	stop();
+	stop_fixture();
 	assert_in_range(fake.request.timeout_ms, 450, 900);
 	start("rsef");
 	assert_int_equal(save_within(SS_MAX_TIMEOUT_MS), SS_OK);
-	stop();
+	stop_fixture();
 	assert_in_range(fake.request.timeout_ms, SS_MAX_TIMEOUT_MS - 5000, SS_MAX_TIMEOUT_MS - 250);
 }
 
@@ -175,7 +175,7 @@ static void test_arguments_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(save_within(SS_MAX_TIMEOUT_MS + 1), SS_INVALID_REQUEST);
 	assert_int_equal(fake.connections, 0);
 	assert_int_equal(save(), SS_NO_DAEMON); /* this lets the script end */
-	stop();
+	stop_fixture();
 }
 
 static uint64_t resident_bytes(void)
@@ -203,7 +203,7 @@ static void test_memory_does_not_grow_with_the_snapshot(void **state)
 	assert_int_equal(got.bytes, 1024 * 65536);
 	assert_false(got.wrong);
 	assert_true(resident_bytes() < before + (8 << 20));
-	stop();
+	stop_fixture();
 }
 
 /* -- the handle meanwhile ------------------------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ static void test_the_handles_own_connection_stays(void **state)
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	assert_int_equal(ss_connection(client), connection);
 	assert_int_equal(fake.connections, 2);
-	stop();
+	stop_fixture();
 }
 
 static unsigned callbacks;
@@ -256,7 +256,7 @@ static void test_a_callback_may_not_wait_for_a_snapshot(void **state)
 	assert_int_equal(ss_submit_ping(client, 5000, count, NULL), SS_OK);
 	assert_int_equal(ss_ping(client, 5000, NULL), SS_OK);
 	assert_int_equal(callbacks, 1);
-	stop();
+	stop_fixture();
 }
 
 static void try_to_wait(void)
@@ -274,7 +274,7 @@ static void test_a_sink_may_not_wait_for_its_handle(void **state)
 	assert_int_equal(save(), SS_OK);
 	assert_int_equal(ss_last_error(client)->code, SS_OK);
 	assert_int_equal(got.calls, 1);
-	stop();
+	stop_fixture();
 }
 
 static void close_it(void)
@@ -290,7 +290,7 @@ static void test_a_sink_may_close_the_handle_which_ends_the_transfer(void **stat
 	got.meanwhile = close_it;
 	assert_int_equal(save(), SS_CLOSED);
 	assert_int_equal(got.calls, 1);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_child_may_save_with_a_handle_it_inherited(void **state)
@@ -308,7 +308,7 @@ static void test_a_child_may_save_with_a_handle_it_inherited(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	stop();
+	stop_fixture();
 }
 
 /* -- errors of the daemon ------------------------------------------------------------------------------------- */
@@ -326,7 +326,7 @@ static void test_an_error_may_come_in_place_of_anything(void **state)
 		assert_error(SS_RAFT_UNSUPPORTED, "so it is");
 		assert_int_equal(ss_last_error(client)->status, 404);
 		assert_false(ss_last_error(client)->retryable);
-		stop();
+		stop_fixture();
 		assert_int_equal(fake.connections, 1);
 	}
 }
@@ -338,7 +338,7 @@ static void test_an_error_that_may_pass_says_so(void **state)
 	start("rsdRw");
 	assert_int_equal(save(), SS_UNAVAILABLE);
 	assert_true(ss_last_error(client)->retryable);
-	stop();
+	stop_fixture();
 }
 
 /* At its limits the daemon answers a connection before it has read anything, and closes. */
@@ -349,7 +349,7 @@ static void test_an_error_without_an_id_counts_too(void **state)
 	start("R");
 	assert_int_equal(save(), SS_OVERLOADED);
 	assert_error(SS_OVERLOADED, "full");
-	stop();
+	stop_fixture();
 }
 
 /* -- a daemon that cannot be understood ----------------------------------------------------------------------- */
@@ -387,12 +387,12 @@ static void test_a_last_reply_that_does_not_say_all_proves_nothing(void **state)
 		start("rsdeRw");
 		assert_int_equal(save(), SS_PROTOCOL);
 		assert_int_equal(snapshot.bytes, 0);
-		stop();
+		stop_fixture();
 	}
 	fake.reply = "{\"id\":%,\"newer\":[{}],\"ok\":true," BYTES SUM "\"verified\":true}";
 	start("rsdeRw");
 	assert_int_equal(save(), SS_OK);
-	stop();
+	stop_fixture();
 }
 
 static void test_what_comes_out_of_turn_ends_the_transfer(void **state)
@@ -406,7 +406,7 @@ static void test_what_comes_out_of_turn_ends_the_transfer(void **state)
 		if (save() != SS_PROTOCOL)
 			fail_msg("%s: %s", steps[i], ss_last_error(client)->message);
 		assert_int_equal(snapshot.bytes, 0);
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -432,7 +432,7 @@ static void test_a_connection_that_breaks_is_told_and_nothing_sent_again(void **
 		assert_int_equal(save(), SS_NO_DAEMON);
 		assert_error(SS_NO_DAEMON, "broke in the middle of the snapshot");
 		assert_int_equal(snapshot.bytes, 0);
-		stop();
+		stop_fixture();
 		assert_int_equal(fake.connections, 1);
 	}
 }
@@ -451,7 +451,7 @@ static void test_a_daemon_that_says_nothing_is_given_up(void **state)
 		assert_int_equal(save(), SS_TIMEOUT);
 		assert_true(clock_now_ms() - began_ms >= 200);
 		assert_error(SS_TIMEOUT, "nothing came from the daemon");
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -467,7 +467,7 @@ static void test_the_timeout_is_for_all_of_it(void **state)
 		assert_int_equal(save_within(200), SS_TIMEOUT);
 		assert_true(clock_now_ms() - began_ms >= 200);
 		assert_error(SS_TIMEOUT, "the time for the snapshot is over");
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -485,7 +485,7 @@ static void test_a_slow_sink_is_no_silence_of_the_daemon(void **state)
 	got.meanwhile = health_stage_1;
 	assert_int_equal(save(), SS_OK);
 	assert_int_equal(got.calls, 2);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_slow_sink_uses_up_the_timeout(void **state)
@@ -495,7 +495,7 @@ static void test_a_slow_sink_uses_up_the_timeout(void **state)
 	got.sleep_ms = 300;
 	assert_int_equal(save_within(250), SS_TIMEOUT);
 	assert_int_equal(got.calls, 1);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_sink_that_refuses_ends_the_transfer(void **state)
@@ -508,7 +508,7 @@ static void test_a_sink_that_refuses_ends_the_transfer(void **state)
 		assert_int_equal(got.calls, i);
 		assert_int_equal(ss_last_error(client)->code, SS_ABORTED);
 		assert_false(ss_last_error(client)->retryable);
-		stop();
+		stop_fixture();
 	}
 }
 
@@ -541,7 +541,7 @@ static void test_a_signal_does_not_end_it(void **state)
 	assert_int_equal(save(), SS_OK);
 	assert_int_equal(got.bytes, 2000);
 	pthread_join(thread, NULL);
-	stop();
+	stop_fixture();
 }
 
 /* -- into a file ---------------------------------------------------------------------------------------------- */
@@ -561,7 +561,7 @@ static void test_a_file_gets_it_from_its_position_on(void **state)
 	for (size_t i = 0; i < 1000; i++)
 		assert_int_equal(bytes[6 + i], client_stream_byte(i));
 	close(fd);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_file_that_cannot_be_written_is_named_by_its_error(void **state)
@@ -574,11 +574,11 @@ static void test_a_file_that_cannot_be_written_is_named_by_its_error(void **stat
 	assert_int_equal(ss_snapshot_save_fd(client, 0, fd, NULL), SS_IO);
 	assert_error(SS_IO, "No space left on device");
 	close(fd);
-	stop();
+	stop_fixture();
 	start("rsdw");
 	assert_int_equal(ss_snapshot_save_fd(client, 0, -1, NULL), SS_IO);
 	assert_error(SS_IO, "Bad file descriptor");
-	stop();
+	stop_fixture();
 }
 
 static void test_a_pipe_without_a_reader_raises_no_signal(void **state)
@@ -595,7 +595,7 @@ static void test_a_pipe_without_a_reader_raises_no_signal(void **state)
 	assert_int_equal(sigpending(&pending), 0);
 	assert_int_equal(sigismember(&pending, SIGPIPE), 0);
 	close(fds[1]);
-	stop();
+	stop_fixture();
 }
 
 static int slow_pipe[2];
@@ -628,7 +628,7 @@ static void test_a_pipe_that_does_not_block_is_waited_for(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(total, 4 * 65536);
 	close(slow_pipe[0]);
-	stop();
+	stop_fixture();
 }
 
 static void test_a_failure_of_the_daemon_stays_one_with_a_file(void **state)
@@ -640,7 +640,7 @@ static void test_a_failure_of_the_daemon_stays_one_with_a_file(void **state)
 	start("rsdRw");
 	assert_int_equal(ss_snapshot_save_fd(client, 0, fd, NULL), SS_UPSTREAM_ERROR);
 	close(fd);
-	stop();
+	stop_fixture();
 }
 
 int main(void)

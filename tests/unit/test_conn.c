@@ -100,7 +100,7 @@ static void start(struct fixture *f)
 	f->fd = fds[1];
 }
 
-static void stop(struct fixture *f)
+static void stop_fixture(struct fixture *f)
 {
 	conns_free(f->all);
 	event_base_free(f->base);
@@ -170,7 +170,7 @@ static void test_frames_of_any_kind_are_handed_up_in_their_order(void **state)
 	until_told(&f, "one,two,");
 	assert_int_equal(send(f.fd, "ree", 3, 0), 3);
 	until_told(&f, "one,two,three,");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_no_more_are_in_flight_than_may_be(void **state)
@@ -188,7 +188,7 @@ static void test_no_more_are_in_flight_than_may_be(void **state)
 	f.upper->conn.in_flight--;
 	conn_write(&f.upper->conn, CONN_PART);
 	until_told(&f, "one,two,three,");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_a_stream_takes_its_frames_when_it_says_so(void **state)
@@ -206,7 +206,7 @@ static void test_a_stream_takes_its_frames_when_it_says_so(void **state)
 	f.upper->conn.mode = CONN_STREAM;
 	conn_write(&f.upper->conn, CONN_PART);
 	until_told(&f, "one,");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_after_the_end_of_input_what_is_in_flight_is_answered(void **state)
@@ -226,7 +226,7 @@ static void test_after_the_end_of_input_what_is_in_flight_is_answered(void **sta
 	until_told(&f, "one,eof,gone,");
 	assert_string_equal(readable(&f), "answer");
 	assert_string_equal(readable(&f), "end");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_what_is_no_frame_ends_the_input_gently(void **state)
@@ -251,7 +251,7 @@ static void test_what_is_no_frame_ends_the_input_gently(void **state)
 		assert_string_equal(f.told, cases[i].told);
 		shutdown(f.fd, SHUT_WR);
 		until_told(&f, cases[i].gone);
-		stop(&f);
+		stop_fixture(&f);
 	}
 }
 
@@ -265,7 +265,7 @@ static void test_nothing_is_taken_after_it_was_stopped(void **state)
 	send_frame(&f, FRAME_JSON, "two");
 	until_told(&f, "one,gone,");
 	assert_string_equal(readable(&f), "one");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_one_that_hangs_up_has_gone_though_something_is_in_flight(void **state)
@@ -279,7 +279,7 @@ static void test_one_that_hangs_up_has_gone_though_something_is_in_flight(void *
 	f.fd = -1;
 	until_told(&f, "one,gone,");
 	assert_int_equal(conns_count(f.all), 0);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_each_is_told_that_it_has_gone_with_all(void **state)
@@ -287,7 +287,7 @@ static void test_each_is_told_that_it_has_gone_with_all(void **state)
 	struct fixture f;
 	(void)state;
 	start(&f);
-	stop(&f);
+	stop_fixture(&f);
 	assert_string_equal(f.told, "gone,");
 }
 
@@ -306,7 +306,7 @@ static void test_a_last_reply_is_written_now_and_anything_else_in_its_turn(void 
 	assert_int_equal(buf_puts(conn_output(&f.upper->conn), "last"), 0);
 	conn_write(&f.upper->conn, CONN_LAST_REPLY);
 	assert_string_equal(readable(&f), "last");
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_room_is_told_when_it_was_waited_for(void **state)
@@ -323,7 +323,7 @@ static void test_room_is_told_when_it_was_waited_for(void **state)
 		assert_string_equal(f.told, i == 1 ? "room," : "");
 	}
 	assert_int_equal(f.upper->conn.sent, 8);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 int main(void)

@@ -112,7 +112,7 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int stop_fake(void **state)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -861,7 +861,7 @@ static int find_program(void)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop_fake)
 	const struct CMUnitTest tests[] = {
 		TEST(test_get_prints_the_object_byte_for_byte_and_a_newline),
 		TEST(test_get_of_a_field_is_raw),

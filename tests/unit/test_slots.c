@@ -31,7 +31,7 @@ static void start(struct fixture *f)
 	assert_non_null(f->slots);
 }
 
-static void stop(struct fixture *f)
+static void stop_fixture(struct fixture *f)
 {
 	for (size_t i = 0; i < 100; i++) {
 		slot_end(&f->a[i].slot);
@@ -102,7 +102,7 @@ static void test_a_caller_alone_may_have_all_slots(void **state)
 	assert_true(f.a[SLOTS].came);
 	assert_false(f.a[0].came); /* it had its slot at once */
 	assert_int_equal(running(f.a), SLOTS);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_another_caller_does_not_wait_behind_all_requests_of_the_first(void **state)
@@ -117,7 +117,7 @@ static void test_another_caller_does_not_wait_behind_all_requests_of_the_first(v
 	run(&f);
 	assert_int_equal(running(f.b), 1);
 	assert_int_equal(running(f.a), SLOTS - 1);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_among_others_a_caller_has_a_part_of_the_slots(void **state)
@@ -133,7 +133,7 @@ static void test_among_others_a_caller_has_a_part_of_the_slots(void **state)
 	assert_int_equal(running(f.a), SLOTS / 2); /* half is kept for the other user */
 	ask(&f, 2, f.b, 1);
 	assert_int_equal(running(f.b), 1); /* the other user gets a slot at once */
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_among_others_a_caller_that_floods_has_one_slot(void **state)
@@ -151,7 +151,7 @@ static void test_among_others_a_caller_that_floods_has_one_slot(void **state)
 	end_one(f.a);
 	run(&f);
 	assert_int_equal(running(f.a), 1);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_many_callers_get_one_slot_each_in_rotation(void **state)
@@ -170,7 +170,7 @@ static void test_many_callers_get_one_slot_each_in_rotation(void **state)
 	}
 	for (size_t i = 0; i < 100; i++)
 		assert_true(f.a[i].slot.slots == NULL || f.a[i].slot.is_held);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 static void test_a_request_that_waits_no_more_gets_no_slot(void **state)
@@ -184,7 +184,7 @@ static void test_a_request_that_waits_no_more_gets_no_slot(void **state)
 	run(&f);
 	assert_false(f.a[SLOTS].came);
 	assert_true(f.a[SLOTS + 1].came);
-	stop(&f);
+	stop_fixture(&f);
 }
 
 int main(void)

@@ -43,7 +43,7 @@ static void on_stopped(void *arg)
 	(*(unsigned *)arg)++;
 }
 
-static void stop(struct fakebao *f, struct login *login, unsigned budget_ms)
+static void stop_fixture(struct fakebao *f, struct login *login, unsigned budget_ms)
 {
 	unsigned stopped = 0;
 	uint64_t begin = clock_now_ms();
@@ -318,7 +318,7 @@ static void test_a_batch_token_is_not_revoked(void **state)
 	    "\"token_type\":\"batch\"}}");
 	login_start(login);
 	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
 	login_free(login);
 }
@@ -511,7 +511,7 @@ static void test_stopping_revokes_the_token_even_when_requests_hold_it(void **st
 	struct login *login = login_helper_serving(f, 60, true);
 	struct token *token = login_token(login);
 
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
 	assert_string_equal(fakebao_token(f, FAKEBAO_REVOKE), "TOKEN-CANARY-1");
 	assert_true(login_helper_has(login, NULL));
@@ -530,7 +530,7 @@ static void test_stopping_revokes_old_tokens_too(void **state)
 
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, login_helper_has(login, "TOKEN-CANARY-2"));
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 2);
 	token_release(old);
 	login_free(login);
@@ -548,7 +548,7 @@ static void test_stopping_revokes_nothing_if_told_so(void **state)
 	token = login_token(login);
 	fakebao_grant(f, FAKEBAO_LOGIN, "T-%u", 60, true);
 	fakebao_until(f, login_helper_has(login, "T-2"));
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	token_release(token);
 	fakebao_pass(f, 50);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 0);
@@ -562,7 +562,7 @@ static void test_stopping_takes_no_longer_than_its_budget(void **state)
 	uint64_t begin = clock_now_ms();
 
 	fakebao_hold(f, FAKEBAO_REVOKE, true);
-	stop(f, login, 300);
+	stop_fixture(f, login, 300);
 	assert_in_range(clock_now_ms() - begin, 300, 2000);
 	assert_int_equal(fakebao_count(f, FAKEBAO_REVOKE), 1);
 	login_free(login);
@@ -578,7 +578,7 @@ static void test_stopping_does_not_wait_longer_for_a_revocation_that_began_befor
 	fakebao_grant(f, FAKEBAO_LOGIN, "TOKEN-CANARY-%u", 60, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_REVOKE) == 1);
 	begin = clock_now_ms();
-	stop(f, login, 300);
+	stop_fixture(f, login, 300);
 	assert_in_range(clock_now_ms() - begin, 300, 2000);
 	login_free(login);
 }
@@ -593,7 +593,7 @@ static void test_stopping_fails_those_who_wait(void **state)
 	login_start(login);
 	login_wait(login, waiter_ready, &w[0]);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_LOGIN) == 1);
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	login_wait(login, waiter_ready, &w[1]);
 	fakebao_until(f, waiters_with(w, 3, CODE_NOT_READY) == 2);
 	assert_string_equal(w[0].why.message, "no login at OpenBao: the daemon is stopping");
@@ -617,7 +617,7 @@ static void test_stopping_during_a_renewal_and_a_lookup_ends_them(void **state)
 	fakebao_hold(f, FAKEBAO_LOOKUP, true);
 	fakebao_until(f, fakebao_count(f, FAKEBAO_RENEW) == 1);
 	login_denied(login, token, false, waiter_ready, &w[0]);
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	assert_int_equal(waiters_with(w, 1, CODE_NOT_READY), 1);
 	fakebao_hold(f, FAKEBAO_RENEW, false);
 	fakebao_hold(f, FAKEBAO_LOOKUP, false);
@@ -639,7 +639,7 @@ static void test_the_log_tells_each_change_and_no_credential(void **state)
 	fakebao_answer(f, FAKEBAO_RENEW, 403, FAKEBAO_DENIED);
 	fakebao_answer(f, FAKEBAO_LOGIN, 400, "{\"errors\":[\"invalid role or secret ID SECRET-CANARY\"]}");
 	fakebao_until(f, login_helper_status(login).counters.login_failures == 1);
-	stop(f, login, STOP_MS);
+	stop_fixture(f, login, STOP_MS);
 	login_free(login);
 	assert_non_null(strstr(fakebao_log(f), "info: token: logging_in, was starting\n"));
 	assert_non_null(strstr(fakebao_log(f), "info: token: serving, was logging_in\n"));

@@ -112,7 +112,7 @@ static int setup(void **state)
 	return writer != NULL && loop_fd >= 0 ? 0 : -1;
 }
 
-static void stop(void)
+static void stop_fixture(void)
 {
 	if (writer != NULL)
 		assert_true(writer_stop(writer, PATIENCE_MS));
@@ -123,7 +123,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	set_closed(false);
-	stop();
+	stop_fixture();
 	close(loop_fd);
 	return 0;
 }
@@ -161,7 +161,7 @@ static void test_records_are_written_in_order_all_by_the_end(void **state)
 		if (strlen(wanted) + sizeof(text) < sizeof(wanted))
 			strcat(wanted, text);
 	}
-	stop();
+	stop_fixture();
 	assert_int_equal(sink.records, put_ok);
 	assert_memory_equal(sink.text, wanted, strlen(wanted));
 }
@@ -180,7 +180,7 @@ static void test_a_full_queue_loses_records_and_says_how_many_afterwards(void **
 	set_closed(false);
 	while (!put("again"))
 		continue;
-	stop();
+	stop_fixture();
 	assert_true(sink.lost >= lost); /* of "again" some may have been lost too */
 	assert_true(sink.records == taken + 1);
 }
@@ -195,7 +195,7 @@ static void test_a_record_larger_than_the_queue_is_lost(void **state)
 	assert_false(writer_put(writer, text, QUEUE, NULL));
 	assert_int_equal(writer_lost(writer), 2);
 	assert_true(put("y"));
-	stop();
+	stop_fixture();
 	assert_memory_equal(sink.text, "y", sink.n);
 	assert_int_equal(sink.lost, 2);
 }
@@ -244,7 +244,7 @@ static void test_a_sink_that_fails_loses_records_and_is_tried_again(void **state
 	assert_true(writer_put(writer, "b", 1, &ticket[1]));
 	assert_ptr_equal(collect(), &ticket[1]);
 	assert_int_equal(ticket[1].error, 0);
-	stop();
+	stop_fixture();
 	assert_memory_equal(sink.text, "b", sink.n);
 	assert_int_equal(sink.lost, 1);
 }
@@ -276,7 +276,7 @@ static void test_records_without_a_ticket_need_no_sync(void **state)
 {
 	(void)state;
 	assert_true(put("a"));
-	stop();
+	stop_fixture();
 	assert_int_equal(sink.syncs, 0);
 }
 

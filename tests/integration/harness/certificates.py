@@ -16,7 +16,7 @@ class Authority:
 
     def __init__(self):
         self.directory = process.scratch()
-        self._own = self._make("authority", "basicConstraints=critical,CA:TRUE")
+        self._own = self._make("authority", "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
         self.file = self._own.file
 
     def issue(self, *names):
