@@ -194,8 +194,8 @@ static bool set_transport(CURL *easy, const struct http_handle_settings *setting
 }
 
 /*
- * Has OpenSSL wipe what it has decrypted once it is read: it decrypts in its record buffer, which it keeps with the
- * connection since curl sets SSL_MODE_RELEASE_BUFFERS no more (8.10; 7.88 does).
+ * Has OpenSSL wipe what it has decrypted once it is read: it decrypts in its record buffer, which it keeps with
+ * the connection since curl sets SSL_MODE_RELEASE_BUFFERS no more (7.88 does).
  */
 static CURLcode wipe_records(CURL *easy, void *context, void *arg)
 {
