@@ -141,6 +141,20 @@ bool rule_names(const struct rule *rule, const struct peer *peer)
 	return rule_judge_caller(rule, peer) == RULE_ALLOWS;
 }
 
+bool rules_name(const struct rules *rules, const struct peer *peer, bool by_ids)
+{
+	for (size_t i = 0; i < rules->nrules; i++) {
+		const struct rule *rule = &rules->rule[i];
+		enum rule_verdict verdict = rule_judge_caller(rule, peer);
+
+		if (verdict == RULE_ALLOWS ||
+		    (by_ids && rule->nuids + rule->ngids > 0 &&
+			(verdict == RULE_UNIT || verdict == RULE_USER_UNIT || verdict == RULE_HOST)))
+			return true;
+	}
+	return false;
+}
+
 const struct rule *rules_find(const struct rules *rules, const struct peer *peer, enum op op, const char *path)
 {
 	if (rules->index != NULL)

@@ -84,6 +84,12 @@ const struct rule *rules_find(const struct rules *rules, const struct peer *peer
 /* Tells whether the rule names this caller, whatever the op and the path. */
 bool rule_names(const struct rule *rule, const struct peer *peer);
 
+/*
+ * Tells whether a rule names this caller, whatever the op and the path; or, if by_ids, whether one fits by its uid
+ * or gid alone, whatever else the rule wants of the caller.
+ */
+bool rules_name(const struct rules *rules, const struct peer *peer, bool by_ids);
+
 /* These tell whether a rule says host_only, and whether one goes by units. */
 bool rules_want_host(const struct rules *rules);
 bool rules_want_units(const struct rules *rules);

@@ -80,7 +80,7 @@ static void release_call(struct caller_call *call)
 	struct calls *calls = caller->shared;
 	caller->conn.in_flight--;
 	caller->conn.quota->calls--;
-	caller->conn.quota->bytes -= call->held;
+	quota_hold(&calls->quotas, caller->conn.quota, -(int64_t)call->held);
 	calls->in_flight--;
 	if (calls->nspare >= SPARE_CALLS) {
 		free(call);
@@ -341,7 +341,7 @@ static struct caller_call *begin_call(struct caller *caller, const struct reques
 	DL_APPEND(caller->calls, call);
 	conn->in_flight++;
 	conn->quota->calls++;
-	conn->quota->bytes += len;
+	quota_hold(&calls->quotas, conn->quota, (int64_t)len);
 	calls->in_flight++;
 	if (op_is_stream(request->op))
 		conn->mode = CONN_STREAM_WAIT; /* no other request is read until the stream has ended */
@@ -442,9 +442,9 @@ static void caller_gone(struct conn *conn)
 
 /* -- all of them --------------------------------------------------------------------------------------------- */
 
-int calls_connect(struct calls *calls, int fd, struct peer *peer)
+int calls_connect(struct calls *calls, int fd, struct peer *peer, uid_t user)
 {
-	struct caller *caller = (struct caller *)conn_start(calls->conns, fd, peer->uid);
+	struct caller *caller = (struct caller *)conn_start(calls->conns, fd, user);
 	if (caller == NULL)
 		return -1;
 	caller->shared = calls;
@@ -479,6 +479,8 @@ void calls_set_limits(struct calls *calls, const struct call_limits *limits, uin
 {
 	calls->limits = *limits;
 	calls->default_timeout_ms = default_timeout_ms;
+	if (calls->conns != NULL)
+		conns_look_soon(calls->conns);
 }
 
 void calls_finish(struct calls *calls)
@@ -489,6 +491,7 @@ void calls_finish(struct calls *calls)
 void calls_free(struct calls *calls)
 {
 	conns_free(calls->conns);
+	quotas_clear(&calls->quotas);
 	while (calls->spare != NULL) {
 		struct caller_call *call = calls->spare;
 		calls->spare = call->next;
@@ -502,9 +505,19 @@ uint64_t calls_connections(const struct calls *calls)
 	return conns_count(calls->conns);
 }
 
-uint64_t calls_connections_of(struct calls *calls, uid_t uid)
+struct quotas *calls_quotas(struct calls *calls)
 {
-	return quota_connections(&calls->quotas, uid);
+	return &calls->quotas;
+}
+
+void calls_count_turn(struct calls *calls)
+{
+	conns_count_turn(calls->conns);
+}
+
+bool calls_end_idlest(struct calls *calls)
+{
+	return conns_end_idlest(calls->conns);
 }
 
 uint64_t calls_in_flight(const struct calls *calls)

@@ -6,6 +6,7 @@
 #ifndef CALL_H
 #define CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,6 +14,7 @@
 #include "daemon/ops/limits.h"
 #include "proto/request.h"
 
+struct quotas;
 struct calls; /* all connections with the calls that are in flight on them */
 struct event_base;
 
@@ -37,10 +39,22 @@ void calls_set_limits(struct calls *calls, const struct call_limits *limits, uin
 void calls_free(struct calls *calls);
 
 /*
- * Serves a connected, non-blocking socket. 0: fd and what peer holds are taken over. -1: no memory, and both are
- * still the caller's.
+ * Serves a connected, non-blocking socket, which counts in the quota of user: the peer's uid, or QUOTA_STRANGERS.
+ * 0: fd and what peer holds are taken over. -1: no memory, and both are still the caller's.
  */
-int calls_connect(struct calls *calls, int fd, struct peer *peer);
+int calls_connect(struct calls *calls, int fd, struct peer *peer, uid_t user);
+
+/*
+ * Ends the connection that has been idle longest, with no call in flight, no request begun and nothing to be
+ * written. False: there is none.
+ */
+bool calls_end_idlest(struct calls *calls);
+
+/* Has the loop's turn counted at its end, since work was charged in it. */
+void calls_count_turn(struct calls *calls);
+
+/* Gives the quotas, to which what is done for a caller before it has a connection is charged. */
+struct quotas *calls_quotas(struct calls *calls);
 
 /*
  * Takes the requests that have come, and no more: callers cannot write any more. The handler may run within this
@@ -48,9 +62,8 @@ int calls_connect(struct calls *calls, int fd, struct peer *peer);
  */
 void calls_finish(struct calls *calls);
 
-/* These give the number of connections, of those of one user, and of calls in flight on all connections. */
+/* These give the number of connections, and of calls in flight on all of them. */
 uint64_t calls_connections(const struct calls *calls);
-uint64_t calls_connections_of(struct calls *calls, uid_t uid);
 uint64_t calls_in_flight(const struct calls *calls);
 
 #endif

@@ -25,7 +25,7 @@
 #define SOLE_READS 4              /* after so many reads in a row a connection counts as the only busy one */
 #define REPLIES_AT_ONCE 2         /* replies that are written together to the only busy connection */
 #define LINGER_MS 5000u
-#define SWEEP_SECONDS 1
+#define LOOK_MS 1000u        /* the shortest time between two looks at the time-outs of all connections */
 #define TRIM_CONNECTIONS 256 /* so many connections at a time leave memory behind that is worth giving back */
 
 struct conns {
@@ -36,7 +36,9 @@ struct conns {
 	struct conn *list, *due, *parked; /* all; those with CONN_DUE_AT_TURN_END; those that are parked */
 	uint64_t count, nparked;          /* of list and parked */
 	uint64_t peak;                    /* the highest count since memory was last given back */
-	struct event turn_end, sweep, unpark;
+	struct event turn_end, look, unpark;
+	uint64_t look_ms; /* when the time-outs are looked at next; CLOCK_NEVER: not before something may be due */
+	uint64_t looked_ms;
 	bool turn_ends; /* turn_end is active */
 	bool finishing; /* what has come is taken at once, whether or not its user has time */
 
@@ -110,7 +112,7 @@ static int set_conn_state(struct conn *conn, enum conn_state state)
 }
 
 /* Has conns_on_turn_end() run at the end of this turn of the loop. */
-static void end_turn_soon(struct conns *conns)
+void conns_count_turn(struct conns *conns)
 {
 	if (conns->turn_ends)
 		return;
@@ -119,8 +121,38 @@ static void end_turn_soon(struct conns *conns)
 }
 
 /*
+ * Has the time-outs of all connections looked at when one may be due, in about after_ms. Nobody is woken where
+ * none can be.
+ */
+static void look_after(struct conns *conns, uint64_t after_ms)
+{
+	uint64_t now_ms = clock_now_ms(), at_ms = now_ms + after_ms;
+	struct timeval tv;
+
+	if (at_ms < conns->looked_ms + LOOK_MS)
+		at_ms = conns->looked_ms + LOOK_MS;
+	if (at_ms >= conns->look_ms)
+		return;
+	tv = clock_timeval(at_ms > now_ms ? at_ms - now_ms : 0);
+	if (event_add(&conns->look, &tv) == 0)
+		conns->look_ms = at_ms;
+}
+
+void conns_look_soon(struct conns *conns)
+{
+	look_after(conns, 0);
+}
+
+/* Notes when the unfinished frame has begun. */
+static void begin_frame(struct conn *conn)
+{
+	conn->frame_began_ms = clock_now_ms();
+	look_after(conn->conns, conn->conns->quotas->limits->frame_timeout_ms);
+}
+
+/*
  * begin_work() and end_work() enclose what is done in an event of the connection, whose time is charged to its
- * user. If the connection ends meanwhile there is no end_work().
+ * user. If the connection ends meanwhile conn_free() takes the place of end_work().
  */
 static void begin_work(struct conn *conn)
 {
@@ -138,7 +170,7 @@ static void end_work(struct conn *conn)
 void conn_count_bytes(struct conn *conn)
 {
 	uint64_t held = buf_len(&conn->in) + buf_len(&conn->out);
-	conn->quota->bytes += held - conn->held;
+	quota_hold(conn->conns->quotas, conn->quota, (int64_t)(held - conn->held));
 	conn->held = held;
 }
 
@@ -173,8 +205,12 @@ static void conn_free(struct conn *conn)
 	buf_free(&conn->in);
 	buf_free(&conn->out);
 	conn_count_bytes(conn);
+	if (conns->working == conn)
+		quota_end_work(conns->quotas, conn->quota);
 	quota_drop(conns->quotas, conn->quota);
 	conns->working = NULL;
+	if (conns->peak >= TRIM_CONNECTIONS && conns->count <= conns->peak / 4)
+		look_after(conns, LOOK_MS);
 	free(conn);
 }
 
@@ -246,7 +282,7 @@ void conn_write(struct conn *conn, enum conn_output what)
 	if (due == CONN_DUE_NOW) {
 		bool elsewhere = conns->working == NULL;
 		if (elsewhere) {
-			end_turn_soon(conns);
+			conns_count_turn(conns);
 			begin_work(conn);
 		}
 		bool written = write_output(conn) == 0 && conn->state == CONN_READING &&
@@ -263,7 +299,7 @@ void conn_write(struct conn *conn, enum conn_output what)
 	conn->due = due;
 	if (due == CONN_DUE_AT_TURN_END) {
 		DL_APPEND2(conns->due, conn, prev_due, next_due);
-		end_turn_soon(conns);
+		conns_count_turn(conns);
 	}
 }
 
@@ -352,7 +388,7 @@ static void read_or_hold(struct conn *conn)
 	}
 	/* The time in which it was held does not count against an unfinished frame. */
 	if (conn->state == CONN_HELD && conn->frame_began_ms != 0)
-		conn->frame_began_ms = clock_now_ms();
+		begin_frame(conn);
 	(void)set_conn_state(conn, CONN_READING);
 }
 
@@ -365,8 +401,10 @@ static void take_kept(struct conn *conn)
 		if (!is_open(conn))
 			return;
 		buf_consume(&conn->in, used);
-		if (used > 0)
-			conn->frame_began_ms = used < kept ? clock_now_ms() : 0;
+		if (used > 0 && used < kept)
+			begin_frame(conn);
+		else if (used > 0)
+			conn->frame_began_ms = 0;
 	}
 	if (buf_len(&conn->in) == 0)
 		buf_free(&conn->in);
@@ -382,7 +420,7 @@ static int take_bytes(struct conn *conn, const unsigned char *p, size_t n)
 	if (!is_open(conn))
 		return 0;
 	if (used < n && conn->frame_began_ms == 0)
-		conn->frame_began_ms = clock_now_ms();
+		begin_frame(conn);
 	if (used < n && buf_put(&conn->in, p + used, n - used) != 0)
 		return -1;
 	if (follows)
@@ -405,6 +443,7 @@ static int write_and_go_on(struct conn *conn)
 		 * Closing with unread input would reset the connection under a caller that may still be writing.
 		 */
 		conn->active_ms = clock_now_ms();
+		look_after(conn->conns, LINGER_MS);
 		return shutdown(conn->fd, SHUT_WR) == 0 ? set_conn_state(conn, CONN_LINGERING) : -1;
 	}
 	if (conn->wants_room)
@@ -433,7 +472,7 @@ static bool read_once(struct conn *conn)
 {
 	struct conns *conns = conn->conns;
 	int fd = conn->fd;
-	end_turn_soon(conns);
+	conns_count_turn(conns);
 	conns->in_a_row = conn == conns->last_read ? conns->in_a_row + 1 : 0;
 	conns->last_read = conn;
 	begin_work(conn);
@@ -497,7 +536,7 @@ static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
 	struct conn *conn = arg;
 	(void)fd;
 	(void)what;
-	end_turn_soon(conn->conns);
+	conns_count_turn(conn->conns);
 	write_due_output(conn);
 }
 
@@ -533,7 +572,7 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 	struct conns *conns = arg;
 	(void)fd;
 	(void)what;
-	end_turn_soon(conns);
+	conns_count_turn(conns);
 	for (uint64_t n = conns->nparked; n > 0 && conns->parked != NULL; n--) {
 		struct conn *conn = conns->parked;
 		begin_work(conn);
@@ -549,35 +588,64 @@ static void conns_on_unpark(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static bool is_overdue(const struct conn *conn, uint64_t now)
+/* Gives in how many ms the connection may have to end by a time-out; 0: now; CLOCK_NEVER: by none. */
+static uint64_t due_in(const struct conn *conn, uint64_t now)
 {
 	const struct call_limits *limits = conn->conns->quotas->limits;
-	if (conn->state == CONN_LINGERING || conn->state == CONN_PARKED_LINGERING)
-		return now >= conn->active_ms + LINGER_MS;
-	/* A stream has its own time-outs, in daemon/store/. */
-	if (conn->mode == CONN_FRAMES && conn->frame_began_ms != 0 && may_take(conn) &&
-	    now >= conn->frame_began_ms + limits->frame_timeout_ms)
-		return true;
-	return limits->idle_timeout_ms != 0 && conn->in_flight == 0 &&
-	    now >= conn->active_ms + limits->idle_timeout_ms;
+	uint64_t due = CLOCK_NEVER;
+	if (conn->state == CONN_LINGERING || conn->state == CONN_PARKED_LINGERING) {
+		due = conn->active_ms + LINGER_MS;
+	} else {
+		/*
+		 * A stream has its own time-outs, in daemon/store/. While a connection is held its frame has time.
+		 */
+		if (conn->mode == CONN_FRAMES && conn->frame_began_ms != 0)
+			due = (may_take(conn) ? conn->frame_began_ms : now) + limits->frame_timeout_ms;
+		if (limits->idle_timeout_ms != 0) {
+			uint64_t idle = (conn->in_flight == 0 ? conn->active_ms : now) + limits->idle_timeout_ms;
+			due = idle < due ? idle : due;
+		}
+	}
+	return due == CLOCK_NEVER ? due : due > now ? due - now : 0;
 }
 
-static void conns_on_sweep(evutil_socket_t fd, short what, void *arg)
+static void conns_on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct conns *conns = arg;
 	struct conn *conn, *next;
-	uint64_t now = clock_now_ms();
+	uint64_t now = clock_now_ms(), least = CLOCK_NEVER;
 	(void)fd;
 	(void)what;
+	conns->look_ms = CLOCK_NEVER;
+	conns->looked_ms = now;
 	DL_FOREACH_SAFE(conns->list, conn, next) {
-		if (is_overdue(conn, now))
+		uint64_t due = due_in(conn, now);
+		if (due == 0)
 			conn_free(conn);
+		else if (due < least)
+			least = due;
 	}
 	/* Many connections leave much memory behind: 2.5 MB were seen after 2,000 of them. */
 	if (conns->peak >= TRIM_CONNECTIONS && conns->count <= conns->peak / 4) {
 		conns->peak = conns->count;
 		harden_give_memory_back();
 	}
+	if (least != CLOCK_NEVER)
+		look_after(conns, least);
+}
+
+bool conns_end_idlest(struct conns *conns)
+{
+	struct conn *conn, *idlest = NULL;
+	DL_FOREACH(conns->list, conn) {
+		if (is_open(conn) && conn->mode == CONN_FRAMES && conn->in_flight == 0 &&
+		    conn->frame_began_ms == 0 && buf_len(&conn->in) + buf_len(&conn->out) == 0 &&
+		    conn->due == CONN_DUE_NOTHING && (idlest == NULL || conn->active_ms < idlest->active_ms))
+			idlest = conn;
+	}
+	if (idlest != NULL)
+		conn_free(idlest);
+	return idlest != NULL;
 }
 
 /* -- all connections ----------------------------------------------------------------------------------------- */
@@ -607,12 +675,13 @@ struct conn *conn_start(struct conns *conns, int fd, uid_t uid)
 	conns->count++;
 	if (conns->count > conns->peak)
 		conns->peak = conns->count;
+	if (conns->quotas->limits->idle_timeout_ms != 0)
+		look_after(conns, conns->quotas->limits->idle_timeout_ms);
 	return conn;
 }
 
 struct conns *conns_new(struct event_base *base, struct quotas *quotas, const struct conn_ops *ops, size_t size)
 {
-	const struct timeval every = { .tv_sec = SWEEP_SECONDS };
 	struct conns *conns = secmem_calloc(1, sizeof(*conns));
 	if (conns == NULL)
 		return NULL;
@@ -622,12 +691,9 @@ struct conns *conns_new(struct event_base *base, struct quotas *quotas, const st
 	conns->size = size;
 	buf_init(&conns->spare, OUTPUT_MAX);
 	(void)event_assign(&conns->turn_end, base, -1, 0, conns_on_turn_end, conns);
-	(void)event_assign(&conns->sweep, base, -1, EV_PERSIST, conns_on_sweep, conns);
+	(void)evtimer_assign(&conns->look, base, conns_on_look, conns);
 	(void)event_assign(&conns->unpark, base, -1, 0, conns_on_unpark, conns);
-	if (event_add(&conns->sweep, &every) != 0) {
-		secmem_free(conns);
-		return NULL;
-	}
+	conns->look_ms = CLOCK_NEVER;
 	return conns;
 }
 
@@ -662,7 +728,7 @@ void conns_free(struct conns *conns)
 	}
 	buf_free(&conns->spare);
 	(void)event_del(&conns->turn_end);
-	(void)event_del(&conns->sweep);
+	(void)event_del(&conns->look);
 	(void)event_del(&conns->unpark);
 	secmem_free(conns);
 }

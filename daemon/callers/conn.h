@@ -128,9 +128,23 @@ void conns_finish(struct conns *conns);
 uint64_t conns_count(const struct conns *conns);
 
 /*
- * Serves a connected, non-blocking socket of the user uid, and takes it over. Gives the upper part's struct, which
- * is all zero after its struct conn, and lasts until gone() has run. NULL: no memory, and fd is still the
- * caller's.
+ * Ends the connection that has been idle longest: in_flight is 0, no frame has begun, and nothing is to be
+ * written. False: there is none. Not to be called from conn_ops.
+ */
+bool conns_end_idlest(struct conns *conns);
+
+/*
+ * Has this turn of the loop counted at its end, since work was charged in it. conn.c does so itself for its own.
+ */
+void conns_count_turn(struct conns *conns);
+
+/* Has time-outs looked at soon, since the limits have changed. */
+void conns_look_soon(struct conns *conns);
+
+/*
+ * Serves a connected, non-blocking socket in the quota of the user uid, and takes it over. Gives the upper part's
+ * struct, which is all zero after its struct conn, and lasts until gone() has run. NULL: no memory, and fd is
+ * still the caller's.
  */
 struct conn *conn_start(struct conns *conns, int fd, uid_t uid);
 

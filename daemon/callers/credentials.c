@@ -302,10 +302,11 @@ static bool asks_as_systemd(struct connection *c)
 {
 	struct sockaddr_un name;
 	socklen_t size = sizeof(name);
-	if (peer_read(c->fd, false, &c->peer) != 0) {
+	if (peer_read(c->fd, &c->peer) != 0) {
 		log_warning("a credential was refused: %s", strerror(errno));
 		return false;
 	}
+	peer_read_process(c->fd, false, &c->peer);
 	if (c->peer.uid != 0) {
 		log_warning("a credential was refused to uid %lu: only root, as systemd is, may ask",
 		    (unsigned long)c->peer.uid);

@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "daemon/callers/peer.h"
+#include "daemon/callers/quota.h"
 #include "proto/reply.h"
 
 #define KEPT_PART 8 /* one in so many connections is kept for users with fewer than KEPT_FOR */
 #define KEPT_FOR 4
+#define ROOT_PART 64 /* one in so many connections is kept for root */
 
 struct listener {
 	struct calls *calls;
@@ -35,41 +38,75 @@ static void refuse_connection(int fd, const char *message)
 }
 
 /*
- * Tells why the uid may not have another connection; NULL: it may. The last ones are kept for users who have
- * hardly any, so that a few greedy ones cannot shut out all others.
+ * Tells why the user may not have another connection; NULL: it may. The last places are for users who have hardly
+ * any, so that a few greedy ones cannot shut out all others, and the very last for root, who looks after the
+ * daemon. When all places are taken, whoever has been idle longest gives way: it is a library's connection,
+ * mostly, which makes a new one when it has something to ask.
  */
-static const char *refusal_reason(const struct listener *l, uid_t uid)
+static const char *refusal_reason(const struct listener *l, const struct quota *user)
 {
-	uint64_t all = calls_connections(l->calls), own = calls_connections_of(l->calls, uid);
+	uint64_t all = calls_connections(l->calls), own = user->connections;
+	uint64_t places = l->connections - (user->uid != 0 ? l->connections / ROOT_PART : 0);
 	if (own >= l->connections_per_uid)
-		return "this uid has as many connections as it may";
-	if (all >= l->connections || (own >= KEPT_FOR && all >= l->connections - l->connections / KEPT_PART))
+		return user->uid == QUOTA_STRANGERS
+		    ? "callers whom no rule names have as many connections as they may together"
+		    : "this uid has as many connections as it may";
+	if (own >= KEPT_FOR && all >= l->connections - l->connections / KEPT_PART)
 		return "the daemon has as many connections as it may";
-	return NULL;
+	if (all < places || calls_end_idlest(l->calls))
+		return NULL;
+	return "the daemon has as many connections as it may";
 }
 
 /*
- * Admits or refuses. A refused connection must cost little, so all of the peer is read only for an admitted one.
+ * Tells as whom the caller is counted: by its uid if a rule has that, or a group of it; root and this process's
+ * user always. Others are strangers, unless their unit, which costs more to read, turns out to be named.
+ */
+static uid_t user_of(const struct listener *l, const struct peer *peer, bool by_ids)
+{
+	return peer->uid == 0 || peer->uid == geteuid() || rules_name(l->rules, peer, by_ids) ? peer->uid
+											      : QUOTA_STRANGERS;
+}
+
+/* Serves or refuses a caller, of whom the ids are known. A refused one must cost little. */
+static void admit_peer(struct listener *l, int fd, struct peer *peer, struct quota *user, uint64_t now_us)
+{
+	const char *why = quota_may_connect(calls_quotas(l->calls), user, now_us)
+	    ? refusal_reason(l, user)
+	    : "this user has used up its time, and others wait";
+	if (why == NULL) {
+		peer_read_process(fd, rules_want_host(l->rules), peer);
+		if (calls_connect(l->calls, fd, peer, user_of(l, peer, user->uid != QUOTA_STRANGERS)) == 0)
+			return;
+		why = "out of memory";
+	}
+	refuse_connection(fd, why);
+}
+
+/*
+ * What is done here is charged to the user: else whoever connects and closes in a loop would have it for nothing.
  */
 static bool listener_admit(void *arg, int fd)
 {
 	struct listener *l = arg;
+	struct quotas *quotas = calls_quotas(l->calls);
+	uint64_t now_us = clock_now_us();
 	struct peer peer;
-	uid_t uid;
-	if (peer_read_uid(fd, &uid) != 0) {
+	if (peer_read(fd, &peer) != 0) {
 		close(fd);
 		return true;
 	}
-	const char *why = refusal_reason(l, uid);
-	if (why != NULL) {
-		refuse_connection(fd, why);
-	} else if (peer_read(fd, rules_want_host(l->rules), &peer) != 0) {
-		close(fd);
-	} else {
-		if (calls_connect(l->calls, fd, &peer) != 0)
-			refuse_connection(fd, "out of memory");
-		peer_clear(&peer);
-	}
+	struct quota *user = quota_of(quotas, user_of(l, &peer, true));
+	uid_t uid = user != NULL ? user->uid : 0;
+	if (user == NULL)
+		refuse_connection(fd, "out of memory");
+	else
+		admit_peer(l, fd, &peer, user, now_us);
+	/* The quota may be another one by now, if connections have ended. */
+	if (user != NULL && (user = quota_of(quotas, uid)) != NULL)
+		quota_spend(quotas, user, now_us, clock_now_us() - now_us);
+	calls_count_turn(l->calls);
+	peer_clear(&peer);
 	return true;
 }
 

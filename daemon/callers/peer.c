@@ -97,7 +97,7 @@ static bool is_on_host(pid_t pid)
  * only if the process is found alive afterwards. It is sure with SO_PEERPIDFD, which the kernel took when the
  * process connected. Without it the pidfd is opened by the pid now, which might be another process's already.
  */
-static void read_process(int fd, bool with_host, struct peer *peer)
+void peer_read_process(int fd, bool with_host, struct peer *peer)
 {
 	if (peer->pid <= 0)
 		return; /* it is in another PID namespace, of which uid and groups are right nevertheless */
@@ -138,17 +138,7 @@ bool peer_is_vouched_for(void)
 	return vouched;
 }
 
-int peer_read_uid(int fd, uid_t *ret)
-{
-	struct ucred cred;
-	socklen_t size = sizeof(cred);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0)
-		return -1;
-	*ret = cred.uid;
-	return 0;
-}
-
-int peer_read(int fd, bool with_host, struct peer *ret)
+int peer_read(int fd, struct peer *ret)
 {
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
@@ -163,7 +153,6 @@ int peer_read(int fd, bool with_host, struct peer *ret)
 		.pid = cred.pid,
 		.groups = groups,
 		.ngroups = ngroups };
-	read_process(fd, with_host, ret);
 	return 0;
 }
 

@@ -5,15 +5,17 @@
 #include "daemon/callers/quota.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "daemon/host/log.h"
 
 /* The slice of a user who is alone. It delays nobody, but the next user who comes, once. */
 #define SOLE_SLICE_US 1000
-#define DEBT_MAX_US 20000   /* the most that left_us may fall below 0 */
-#define RECENT_US 1000000u  /* for so long after it was served a user counts as one of the others */
-#define PASSED_MAX_US 1000u /* no work is charged more of passed time: others had the processor in the rest */
+#define DEBT_MAX_US 20000     /* the most that left_us may fall below 0 */
+#define CONNECT_DEBT_US 10000 /* the debt at which a user may not connect; some 150 connections at once */
+#define RECENT_US 1000000u    /* for so long after it was served a user counts as one of the others */
+#define PASSED_MAX_US 1000u   /* no work is charged more of passed time: others had the processor in the rest */
 #define WARN_MS 10000u
 
 /* -- what a user holds --------------------------------------------------------------------------------------- */
@@ -25,30 +27,60 @@ static struct quota *find_quota(struct quotas *quotas, uid_t uid)
 	return quota;
 }
 
-struct quota *quota_take(struct quotas *quotas, uid_t uid)
+static void keep_quota(struct quotas *quotas, struct quota *quota)
+{
+	DL_APPEND2(quotas->kept, quota, prev_kept, next_kept);
+	quotas->nkept++;
+}
+
+static void free_kept(struct quotas *quotas, struct quota *quota)
+{
+	if (quotas->unsettled == quota)
+		quotas->unsettled = NULL;
+	DL_DELETE2(quotas->kept, quota, prev_kept, next_kept);
+	quotas->nkept--;
+	HASH_DEL(quotas->table, quota);
+	free(quota);
+}
+
+struct quota *quota_of(struct quotas *quotas, uid_t uid)
 {
 	struct quota *quota = find_quota(quotas, uid);
-	if (quota == NULL) {
-		quota = calloc(1, sizeof(*quota));
-		if (quota == NULL)
-			return NULL;
-		quota->uid = uid;
-		quota->turn = quotas->turn;
-		quota->left_us = QUOTA_SLICE_US;
-		HASH_ADD(hh, quotas->table, uid, sizeof(quota->uid), quota);
-		if (!TABLE_HAS(quota)) {
-			free(quota);
-			return NULL;
-		}
+	if (quota != NULL)
+		return quota;
+	while (quotas->nkept >= QUOTA_KEPT_MAX)
+		free_kept(quotas, quotas->kept);
+	quota = calloc(1, sizeof(*quota));
+	if (quota == NULL)
+		return NULL;
+	quota->uid = uid;
+	quota->turn = quotas->turn;
+	quota->left_us = QUOTA_SLICE_US;
+	HASH_ADD(hh, quotas->table, uid, sizeof(quota->uid), quota);
+	if (!TABLE_HAS(quota)) {
+		free(quota);
+		return NULL;
 	}
-	quota->connections++;
+	keep_quota(quotas, quota);
 	return quota;
 }
 
-uint64_t quota_connections(struct quotas *quotas, uid_t uid)
+struct quota *quota_take(struct quotas *quotas, uid_t uid)
 {
-	const struct quota *quota = find_quota(quotas, uid);
-	return quota != NULL ? quota->connections : 0;
+	struct quota *quota = quota_of(quotas, uid);
+	if (quota == NULL)
+		return NULL;
+	if (quota->connections++ == 0) {
+		DL_DELETE2(quotas->kept, quota, prev_kept, next_kept);
+		quotas->nkept--;
+	}
+	return quota;
+}
+
+void quotas_clear(struct quotas *quotas)
+{
+	while (quotas->kept != NULL)
+		free_kept(quotas, quotas->kept);
 }
 
 bool quota_may_call(const struct quotas *quotas, const struct quota *quota)
@@ -58,7 +90,17 @@ bool quota_may_call(const struct quotas *quotas, const struct quota *quota)
 
 bool quota_may_hold(const struct quotas *quotas, const struct quota *quota, uint64_t n)
 {
-	return quota->bytes + n <= quotas->limits->bytes_per_uid;
+	uint64_t own = quota->bytes + n, most = QUOTA_BYTES_FOR * quotas->limits->bytes_per_uid;
+
+	if (own > quotas->limits->bytes_per_uid)
+		return false;
+	return quotas->bytes + n <= most || own <= most / 2 / (HASH_COUNT(quotas->table) - quotas->nkept);
+}
+
+void quota_hold(struct quotas *quotas, struct quota *quota, int64_t more)
+{
+	quota->bytes += (uint64_t)more;
+	quotas->bytes += (uint64_t)more;
 }
 
 void quota_warn(struct quotas *quotas, const struct quota *quota, const char *setting)
@@ -67,7 +109,12 @@ void quota_warn(struct quotas *quotas, const struct quota *quota, const char *se
 	if (quotas->warned_ms != 0 && now < quotas->warned_ms + WARN_MS)
 		return;
 	quotas->warned_ms = now;
-	log_warning("uid %lu is at limits.%s: what is over it is refused", (unsigned long)quota->uid, setting);
+	if (quota->uid == QUOTA_STRANGERS)
+		log_warning("callers whom no rule names are together at limits.%s: what is over it is refused",
+		    setting);
+	else
+		log_warning("uid %lu is at limits.%s: what is over it is refused", (unsigned long)quota->uid,
+		    setting);
 }
 
 /* -- time ---------------------------------------------------------------------------------------------------- */
@@ -97,6 +144,12 @@ bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 			quota->left_us = (int64_t)most;
 	}
 	return quota->left_us > 0;
+}
+
+bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_us)
+{
+	(void)quota_has_time(quotas, quota, now_us);
+	return !quota_has_others(quotas, quota, now_us) || quota->left_us > -CONNECT_DEBT_US;
 }
 
 uint64_t quota_left_us(const struct quota *quota)
@@ -188,10 +241,6 @@ void quota_end_turn(struct quotas *quotas)
 
 void quota_drop(struct quotas *quotas, struct quota *quota)
 {
-	if (quotas->unsettled == quota)
-		settle_work(quotas, clock_now_us());
-	if (--quota->connections > 0)
-		return;
-	HASH_DEL(quotas->table, quota);
-	free(quota);
+	if (--quota->connections == 0)
+		keep_quota(quotas, quota);
 }

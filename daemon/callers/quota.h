@@ -1,8 +1,9 @@
 /*
  * quota: counts what each user (a uid) has of the daemon over all of its connections, and gives it its share of
- * the loop's time. A user who floods the daemon is served in slices, like everybody else. While there are others
- * it gets only a share of the time, even if nobody else wants the rest, since OpenBao and the callers may need the
- * processor.
+ * the loop's time. A uid is not a person: who has subordinate uids (subuid(5)) can be 65,536 of them. So all
+ * callers whom no rule names are one user here, QUOTA_STRANGERS, and there is a bound on the bytes of all users. A
+ * user who floods the daemon is served in slices, like everybody else. While there are others it gets only a share
+ * of the time, even if nobody else wants the rest, since OpenBao and the callers may need the processor.
  */
 #ifndef QUOTA_H
 #define QUOTA_H
@@ -22,6 +23,10 @@
 #define QUOTA_SLICE_US 60
 #define QUOTA_SHARE 4
 
+#define QUOTA_STRANGERS ((uid_t)-1) /* no process has this uid */
+#define QUOTA_BYTES_FOR 2           /* all users may hold as many bytes as so many users may */
+#define QUOTA_KEPT_MAX 256          /* users without a connection whose used time is remembered */
+
 /* The quota of one user. conn.c and call.c count calls and bytes here. */
 struct quota {
 	uid_t uid;
@@ -31,6 +36,7 @@ struct quota {
 	uint64_t turn;        /* the turn of the loop in which left_us was last refilled */
 	uint64_t refilled_us; /* when it was refilled, on clock_now_us() */
 	int64_t left_us;      /* time that the user has left; below 0: it has used more than it had */
+	struct quota *prev_kept, *next_kept; /* in kept, while it has no connection */
 	UT_hash_handle hh;
 };
 
@@ -38,6 +44,9 @@ struct quota {
 struct quotas {
 	const struct call_limits *limits; /* borrowed; their values may change */
 	struct quota *table;
+	struct quota *kept; /* those in the table without a connection, nkept of them, the latest last */
+	unsigned nkept;
+	uint64_t bytes;                  /* of all users */
 	uint64_t turn;                   /* counts the turns of the loop */
 	uid_t last_uid;                  /* the user who was served last */
 	uint64_t last_us, other_us;      /* when that was, and when another user was served before */
@@ -49,30 +58,44 @@ struct quotas {
 	uint64_t warned_ms;      /* when the log was last told of a user at a limit; 0: never */
 };
 
-/* Counts a connection of the uid, whose quota is made if there is none, and gives the quota. NULL: no memory. */
+/*
+ * Gives the quota of the uid, which is made if there is none. It stays while the uid has connections; without one
+ * it may be freed by the next call of this. NULL: no memory.
+ */
+struct quota *quota_of(struct quotas *quotas, uid_t uid);
+
+/* Counts a connection of the uid, and gives its quota. NULL: no memory. */
 struct quota *quota_take(struct quotas *quotas, uid_t uid);
 
-/* Uncounts a connection. With the user's last one the quota is freed. */
+/*
+ * Uncounts a connection. Without one a user's quota is kept for a while, so that the time it used is not
+ * forgotten.
+ */
 void quota_drop(struct quotas *quotas, struct quota *quota);
 
-/* Gives the number of connections of the uid. */
-uint64_t quota_connections(struct quotas *quotas, uid_t uid);
+/* Frees what is kept of users without connections. */
+void quotas_clear(struct quotas *quotas);
 
-/* These tell whether the user may have one more call in flight, and whether it may hold n bytes more. */
+/*
+ * These tell whether the user may have one more call in flight, and whether it may hold n bytes more. If all users
+ * together hold what they may, a user may still hold its part, so that those who hold most are refused.
+ */
 bool quota_may_call(const struct quotas *quotas, const struct quota *quota);
 bool quota_may_hold(const struct quotas *quotas, const struct quota *quota, uint64_t n);
 
-/* Tells the log that the user is at the limit of that name, at most once in 10 s for all users. */
+/* Counts that the user holds so many bytes more, or less if it is negative. */
+void quota_hold(struct quotas *quotas, struct quota *quota, int64_t more);
+
+/*
+ * Tells the log that the user, or all of them, are at the limit of that name, at most once in 10 s for all users.
+ */
 void quota_warn(struct quotas *quotas, const struct quota *quota, const char *setting);
 
 /*
  * -- work: it is done for one user at a time, and its time is charged to that user ------------------------------
  */
 
-/*
- * These enclose all that is done for a connection, one at a time; quotas->began_us then says when that began. If
- * the connection ends meanwhile there is no quota_end_work(), and the work is not charged.
- */
+/* These enclose all that is done for a connection, one at a time; quotas->began_us then says when that began. */
 void quota_begin_work(struct quotas *quotas, struct quota *quota);
 void quota_end_work(struct quotas *quotas, struct quota *quota);
 
@@ -99,6 +122,12 @@ void quota_end_turn(struct quotas *quotas);
  */
 bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us);
 bool quota_has_others(const struct quotas *quotas, const struct quota *quota, uint64_t now_us);
+
+/*
+ * Tells whether the user may connect once more: not if it has used much more time than it had, and there are
+ * others.
+ */
+bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_us);
 
 /* Gives how much time the user has left; 0: none. */
 uint64_t quota_left_us(const struct quota *quota);

@@ -23,7 +23,7 @@
 #include "daemon/host/writer.h"
 
 #define QUEUE_BYTES (1024u * 1024)
-#define SWEEP_SECONDS 1
+#define SWEEP_AGAIN_MS 1000u /* the shortest time between two sweeps */
 
 /* Where records go. Only the writer's thread uses it once that has begun, but for its atomic members. */
 struct outlet {
@@ -186,11 +186,16 @@ static bool write_repeats(void *arg, const struct audit_entry *entry)
 	return true;
 }
 
+/* Has what was counted swept when the first of it has had its minute; a while later if there was no room then. */
 static void sweep_later(struct audit *a)
 {
-	static const struct timeval later = { .tv_sec = SWEEP_SECONDS };
-	if (!a->sweeps)
-		a->sweeps = event_add(a->sweep, &later) == 0;
+	if (a->sweeps)
+		return;
+	uint64_t now_ms = clock_now_ms(), due_ms = audit_repeats_due(a->repeats);
+	if (due_ms == UINT64_MAX)
+		return;
+	struct timeval later = clock_timeval(due_ms > now_ms + SWEEP_AGAIN_MS ? due_ms - now_ms : SWEEP_AGAIN_MS);
+	a->sweeps = event_add(a->sweep, &later) == 0;
 }
 
 static void audit_on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -199,8 +204,8 @@ static void audit_on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	a->sweeps = false;
-	if (audit_repeats_sweep(a->repeats, clock_now_ms()))
-		sweep_later(a);
+	(void)audit_repeats_sweep(a->repeats, clock_now_ms());
+	sweep_later(a);
 }
 
 /* The ways to treat a record. */

@@ -385,6 +385,15 @@ bool audit_repeats_sweep(struct audit_repeats *a, uint64_t now_ms)
 	return a->table != NULL || !TAILQ_EMPTY(&a->with_rest);
 }
 
+uint64_t audit_repeats_due(const struct audit_repeats *a)
+{
+	const struct account *account = TAILQ_FIRST(&a->with_rest);
+	uint64_t kind = a->table != NULL ? a->table->began_ms + AUDIT_REPEATS_MS : UINT64_MAX;
+	uint64_t rest = account != NULL ? account->rest_began_ms + AUDIT_REPEATS_MS : UINT64_MAX;
+
+	return kind < rest ? kind : rest;
+}
+
 struct audit_repeats *audit_repeats_new(audit_repeats_write *write, void *arg)
 {
 	struct audit_repeats *a = calloc(1, sizeof(*a));

@@ -71,4 +71,7 @@ void audit_repeats_take(struct audit_repeats *repeats, const struct audit_record
  */
 bool audit_repeats_sweep(struct audit_repeats *repeats, uint64_t now_ms);
 
+/* Gives when something has had its minute, on the clock of the others; UINT64_MAX: there is nothing. */
+uint64_t audit_repeats_due(const struct audit_repeats *repeats);
+
 #endif

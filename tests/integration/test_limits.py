@@ -27,6 +27,13 @@ def test_connections_in_all_are_limited(daemon, site):
         c.close()
 
 
+def named(site, uids, **limits):
+    """Settings with a rule that names these users."""
+    settings = site.settings(limits=limits, listen={"mode": "0666"})
+    settings["allow"] = {"all": {"uid": list(uids), "ops": "status"}}
+    return settings
+
+
 def _serves(daemon, uid=None):
     with daemon.connect() if uid is None else daemon.connect_as(uid) as c:
         try:
@@ -36,8 +43,71 @@ def _serves(daemon, uid=None):
 
 
 @pytest.mark.root
+def test_who_has_been_idle_longest_gives_way(daemon, site):
+    uids = range(4101, 4109)
+    d = daemon(named(site, uids, connections=8))
+    conns = [d.connect_as(uid) for uid in uids]
+    for c in conns[1:] + conns[:1]:
+        assert c.call("ping").ok
+    with d.connect() as root:
+        assert root.call("ping").ok
+    assert conns[1].is_closed(), "it was the first to be idle"
+    assert all(c.call("ping").ok for c in conns[:1] + conns[2:])
+    # None is idle while a request has begun.
+    conns[1] = d.connect_as(uids[1])
+    for c in conns:
+        c.send_bytes(b"\0\0\0\x40{")
+    with d.connect() as root:
+        assert root.recv().code == "overloaded"
+    for c in conns:
+        c.close()
+
+
+@pytest.mark.root
+def test_the_very_last_connection_is_for_root(daemon, site):
+    uids = range(4101, 4164)
+    d = daemon(named(site, uids, connections=64))
+    conns = [d.connect_as(uid) for uid in uids]
+    for c in conns:
+        c.send_bytes(b"\0\0\0\x40{")
+    with d.connect_as(uids[0]) as c:
+        assert c.recv().code == "overloaded"
+    with d.connect() as root:
+        assert root.call("ping").ok
+    for c in conns:
+        c.close()
+
+
+@pytest.mark.root
+def test_callers_whom_no_rule_names_share_what_one_user_has(daemon, site):
+    """A user may be many: those whose subordinate uids they are."""
+    settings = site.settings(limits={"connections_per_uid": 8, "bytes_per_uid": "2M"}, listen={"mode": "0666"})
+    settings["allow"] = {"web": {"uid": 4101, "ops": "status"}, "group": {"gid": 4102, "ops": "status"}}
+    d = daemon(settings)
+    conns = [d.connect_as(uid) for uid in range(100000, 100008)]
+    assert all(c.call("ping").ok for c in conns)
+    with d.connect_as(100008) as c:
+        reply = c.recv()
+        assert reply.code == "overloaded" and "whom no rule names" in reply.error["message"]
+    with d.connect_as(4101) as by_uid, d.connect_as(100009, gid=4102) as by_gid, d.connect() as root:
+        assert by_uid.call("ping").ok and by_gid.call("ping").ok and root.call("ping").ok
+    # What they have begun to send counts together, too.
+    refused = 0
+    for c in conns:
+        with contextlib.suppress(OSError):
+            c.send_bytes(frame(b"x" * 900_000)[:800_000])
+    for c in conns:
+        c.sock.settimeout(1)
+        with contextlib.suppress(AssertionError, OSError):
+            refused += c.recv().code == "overloaded"
+    assert refused >= 5
+    for c in conns:
+        c.close()
+
+
+@pytest.mark.root
 def test_connections_of_one_uid_are_limited_and_do_not_shut_out_another(daemon, site):
-    d = daemon(site.settings(limits={"connections": 100, "connections_per_uid": 4}, listen={"mode": "0666"}))
+    d = daemon(named(site, [4101, 4102], connections=100, connections_per_uid=4))
     conns = [d.connect_as(4101) for _ in range(4)]
     assert all(c.call("ping").ok for c in conns)
     with d.connect_as(4101) as c:
@@ -51,15 +121,17 @@ def test_connections_of_one_uid_are_limited_and_do_not_shut_out_another(daemon, 
 
 @pytest.mark.root
 def test_the_last_connections_are_kept_for_users_with_few(daemon, site):
-    d = daemon(site.settings(limits={"connections": 16, "connections_per_uid": 100}, listen={"mode": "0666"}))
+    d = daemon(named(site, [4101, 4102, 4103], connections=16, connections_per_uid=100))
     conns = [d.connect_as(4101) for _ in range(14)]
     assert all(c.call("ping").ok for c in conns)
     with d.connect_as(4101) as c:
         assert c.recv().code == "overloaded"
     with d.connect_as(4102) as one, d.connect_as(4103) as another:
         assert one.call("ping").ok and another.call("ping").ok
+        # All places are taken, and the greedy one's oldest idle connection gives way.
         with d.connect_as(4104) as c:
-            assert c.recv().code == "overloaded"
+            assert c.call("ping").ok
+        assert conns[0].is_closed()
     for c in conns:
         c.close()
 

@@ -45,7 +45,7 @@ int bench_another(struct bench *b, uid_t uid)
 	int fds[2];
 	struct peer peer = { .uid = uid, .gid = getgid(), .pid = getpid() };
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(calls_connect(b->all, fds[0], &peer), 0);
+	assert_int_equal(calls_connect(b->all, fds[0], &peer, peer.uid), 0);
 	return fds[1];
 }
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "daemon/callers/call.h"
 #include "proto/frame.h"
+#include "daemon/callers/quota.h"
 #include "tests/unit/call_fixture.h"
 
 #define OTHER (getuid() + 1)
@@ -226,7 +227,7 @@ static void test_half_requests_of_a_user_are_refused_when_they_are_too_many_byte
 	    strstr(bench_next(&f->bench), "{\"id\":null,\"ok\":false,\"error\":{\"code\":\"overloaded\""));
 	bench_expect_close(&f->bench);
 	/* The refused connection stays for a while. */
-	assert_int_equal(calls_connections_of(f->bench.all, getuid()), 4);
+	assert_int_equal(quota_of(calls_quotas(f->bench.all), getuid())->connections, 4);
 	/* Small requests of the same user go on, and so does another user with large ones. */
 	turn_to(f, first);
 	bench_send_frame(&f->bench, FRAME_JSON, GET("1"));

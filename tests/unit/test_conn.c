@@ -104,6 +104,8 @@ static void stop_fixture(struct fixture *f)
 {
 	conns_free(f->all);
 	event_base_free(f->base);
+	assert_int_equal(f->quotas.bytes, 0);
+	quotas_clear(&f->quotas);
 	assert_null(f->quotas.table);
 	if (f->fd >= 0)
 		close(f->fd);

@@ -40,13 +40,15 @@ static void test_an_old_kernel_does_not_vouch(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	is_old = true;
 	assert_false(peer_is_vouched_for());
-	assert_int_equal(peer_read(pair[0], true, &peer), 0);
+	assert_int_equal(peer_read(pair[0], &peer), 0);
+	peer_read_process(pair[0], true, &peer);
 	assert_int_equal(peer.uid, geteuid());
 	assert_int_equal(peer.pid, getpid());
 	assert_false(peer.unit_is_sure);
 	peer_clear(&peer);
 	is_old = false;
-	assert_int_equal(peer_read(pair[0], true, &peer), 0);
+	assert_int_equal(peer_read(pair[0], &peer), 0);
+	peer_read_process(pair[0], true, &peer);
 	assert_int_equal(peer.unit_is_sure, peer_is_vouched_for());
 	peer_clear(&peer);
 	close(pair[0]);
@@ -112,7 +114,8 @@ static bool read_child(int flags, bool with_host, bool *ret_on_host)
 	if (n == 1) {
 		int fd = *(int *)(void *)CMSG_DATA(&control.header);
 
-		assert_int_equal(peer_read(fd, with_host, &peer), 0);
+		assert_int_equal(peer_read(fd, &peer), 0);
+		peer_read_process(fd, with_host, &peer);
 		*ret_on_host = peer.on_host;
 		peer_clear(&peer);
 		close(fd);
