@@ -24,9 +24,10 @@
 #include "daemon/upstream/http_multi.h"
 #include "daemon/upstream/http_tls.h"
 
-#define CALLS_MAX 32       /* ordinary requests under way at once, and idle connections that stay open */
-#define HEAD_MAX 65536u    /* bytes of all heads and trailers of an attempt's replies */
-#define CALLS_URGENT_MAX 8 /* urgent requests under way at once, beside the ordinary ones */
+#define CALLS_MAX 32             /* ordinary requests under way at once, and idle connections that stay open */
+#define HEAD_MAX 65536u          /* bytes of all heads and trailers of an attempt's replies */
+#define ARRIVING_MAX (32u << 20) /* bytes of replies that are arriving; one reply may come on beyond that */
+#define CALLS_URGENT_MAX 8       /* urgent requests under way at once, beside the ordinary ones */
 
 #define WHY_SIZE (CURL_ERROR_SIZE + 64)
 #define AWAY_LOG_MS 60000 /* an address that comes and goes again and again is logged so seldom */
@@ -74,6 +75,7 @@ struct http_call {
 	bool head_whole; /* the end of the reply's head has come */
 	size_t head_len; /* bytes of head and trailer so far, those of 1xx replies included */
 	struct buf reply;
+	bool waits_for_room;       /* curl brings no more of the reply until others have ended */
 	enum http_outcome outcome; /* CALL_ENDING */
 	http_done *done;
 	void *arg;
@@ -92,6 +94,9 @@ struct http {
 	bool is_for_node;  /* made by http_for_node(), for the leader, which may be no configured address */
 	struct call_list calls[CALL_ENDING + 1];
 	size_t running[CLASSES];
+	size_t arriving; /* bytes in the replies of all calls */
+	struct http_call
+	    *unbounded; /* the call whose reply comes on although there are ARRIVING_MAX; NULL: none */
 };
 
 static const char too_late[] = "no answer came in time";
@@ -224,6 +229,42 @@ static void distrust_idle(struct http_call *call)
 		http_multi_distrust(call->http->multi, call->attempt_ms);
 }
 
+/* Frees what has come of the reply, and lets those go on that wait for room. */
+static void drop_reply(struct http_call *call)
+{
+	struct http *http = call->http;
+	struct http_call *other;
+
+	http->arriving -= buf_len(&call->reply);
+	buf_free(&call->reply);
+	call->waits_for_room = false;
+	if (http->unbounded == call)
+		http->unbounded = NULL;
+	TAILQ_FOREACH(other, &http->calls[CALL_RUNNING], link) {
+		if (!other->waits_for_room || other->handle.easy == NULL)
+			continue;
+		other->waits_for_room = false;
+		curl_easy_pause(other->handle.easy, CURLPAUSE_CONT);
+	}
+}
+
+/*
+ * Tells whether n more bytes of the reply may come. 32 readers of large secrets would else take half a gigabyte.
+ * When there are as many bytes as may be, one call goes on to its end, and the others wait for that, each until its
+ * deadline.
+ */
+static bool may_arrive(struct http_call *call, size_t n)
+{
+	struct http *http = call->http;
+
+	if (http->arriving + n <= ARRIVING_MAX)
+		return true;
+	if (http->unbounded == NULL)
+		http->unbounded = call;
+	call->waits_for_room = http->unbounded != call;
+	return !call->waits_for_room;
+}
+
 /* Frees a call that is in no list any more. */
 static void http_call_free(struct http_call *call)
 {
@@ -232,7 +273,7 @@ static void http_call_free(struct http_call *call)
 		event_del(&call->timer);
 	http_handle_headers_free(call->headers);
 	buf_free(&call->body);
-	buf_free(&call->reply);
+	drop_reply(call);
 	http_address_clear(&call->node);
 	free(call->path);
 	free(call);
@@ -375,11 +416,15 @@ static size_t write_reply(char *data, size_t size, size_t count, void *arg)
 	    whole > 0 && whole <= HTTP_REPLY_MAX)
 		buf_reserve(&call->reply,
 		    (size_t)whole); /* may fail: it only saves copies while the buffer grows */
+	if (!may_arrive(call, size * count))
+		return CURL_WRITEFUNC_PAUSE;
 	bool failed = buf_put(&call->reply, data, size * count) < 0;
 
 	secmem_wipe(data, size * count); /* curl keeps its buffer for the next transfer (seen with 8.23) */
-	if (!failed)
+	if (!failed) {
+		call->http->arriving += size * count;
 		return size * count;
+	}
 	call->no_memory = buf_len(&call->reply) + size * count <= HTTP_REPLY_MAX;
 	return CURL_WRITEFUNC_ERROR;
 }
@@ -506,7 +551,7 @@ static void transfer_done(struct http_call *call, CURLcode code)
 	if (reply.outcome == HTTP_REPLY && call->class == CLASS_ORDINARY)
 		http_handles_note_reply(&call->http->handles, buf_len(&call->reply));
 	if (attempt_next(call, reply.outcome)) {
-		buf_free(&call->reply);
+		drop_reply(call);
 		if (attempt_start(call) < 0)
 			call_finish_without_reply(call, HTTP_INTERNAL);
 		return;
@@ -539,7 +584,7 @@ static bool call_is_whole(void *arg, CURL *easy)
 	const struct http_call *call = call_of(easy);
 
 	(void)arg;
-	return call != NULL && call->head_whole && !call->paused;
+	return call != NULL && call->head_whole && !call->paused && !call->waits_for_room;
 }
 
 static struct http *http_make(struct event_base *base, const struct http_options *options, struct error *error)

@@ -337,6 +337,65 @@ static void test_replies_up_to_the_limit_are_taken_and_larger_ones_not(void **st
 	}
 }
 
+#define MANY 32
+#define PART_LEN (15u << 20)
+
+/* Holds the last byte of a large reply back. */
+static void play_all_but_one(struct server_connection *c, void *arg)
+{
+	char *body = arg, head[100];
+
+	if (!server_read(c))
+		return;
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", PART_LEN);
+	server_write(c, head, strlen(head));
+	server_write(c, body, PART_LEN - 1);
+	server_hold(c);
+	server_write(c, "x\r\n0\r\n\r\n", 8);
+}
+
+static bool all_ended(const void *arg)
+{
+	const struct result *result = arg;
+
+	for (size_t i = 0; i < MANY; i++)
+		if (result[i].ended == 0)
+			return false;
+	return true;
+}
+
+/* Else 32 readers of such secrets would take half a gigabyte. */
+static void test_of_many_large_replies_a_bounded_part_arrives_at_a_time(void **state)
+{
+	char *body = malloc(PART_LEN);
+	struct server *server;
+	static struct result result[MANY];
+	struct fixture f;
+
+	(void)state;
+	assert_non_null(body);
+	memset(body, 'x', PART_LEN);
+	server = server_start(play_all_but_one, body, NULL);
+	fixture_server(&f, server);
+	for (size_t i = 0; i < MANY; i++)
+		assert_non_null(fixture_get(&f, "/v1/x", LONG_MS, &result[i]));
+	fixture_until_count(&f, &server_counts(server)->heads, MANY);
+	fixture_until_count(&f, &server_counts(server)->working, 1);
+	fixture_run(&f, 500);
+	/* One that may come on, and what the sockets and two others hold. */
+	assert_in_range(server_counts(server)->most_working, 1, 3);
+	server_release(server);
+	fixture_until(&f, all_ended, result);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(result[i].outcome, HTTP_REPLY);
+		assert_int_equal(result[i].body_len, PART_LEN);
+		result_free(&result[i]);
+	}
+	fixture_free(&f);
+	server_stop(server);
+	free(body);
+}
+
 static void play_drip(struct server_connection *c, void *arg)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -412,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_retry_after_is_seconds_up_to_an_hour),
 		cmocka_unit_test(test_redirect_is_not_followed),
 		cmocka_unit_test(test_replies_up_to_the_limit_are_taken_and_larger_ones_not),
+		cmocka_unit_test(test_of_many_large_replies_a_bounded_part_arrives_at_a_time),
 		cmocka_unit_test(test_reply_in_single_bytes_is_put_together),
 		cmocka_unit_test(test_connection_is_used_again),
 	};
