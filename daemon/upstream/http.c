@@ -250,8 +250,8 @@ static void drop_reply(struct http_call *call)
 
 /*
  * Tells whether n more bytes of the reply may come. 32 readers of large secrets would else take half a gigabyte.
- * When there are as many bytes as may be, one call goes on to its end, and the others wait for that, each until its
- * deadline.
+ * When there are as many bytes as may be, one call goes on to its end, and the others wait for that, each until
+ * its deadline.
  */
 static bool may_arrive(struct http_call *call, size_t n)
 {
