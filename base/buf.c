@@ -19,7 +19,9 @@ void buf_init(struct buf *b, size_t limit)
 
 void buf_free(struct buf *b)
 {
-	secmem_free(b->data);
+	if (b->data != NULL)
+		secmem_wipe(b->data + b->start, buf_len(b));
+	secmem_free_wiped(b->data);
 	buf_init(b, b->limit);
 }
 
@@ -54,7 +56,7 @@ static int move_to_larger(struct buf *b, size_t n)
 		return -1;
 	if (len > 0)
 		memcpy(data, b->data + b->start, len);
-	secmem_free(b->data);
+	buf_free(b);
 	b->data = data;
 	b->start = 0;
 	b->end = len;
@@ -151,7 +153,7 @@ void buf_move(struct buf *to, struct buf *from)
 {
 	if (to == from)
 		return;
-	secmem_free(to->data);
+	buf_free(to);
 	*to = *from;
 	buf_init(from, from->limit);
 }

@@ -40,7 +40,8 @@ int buf_make_room(struct buf *b, size_t n);
 
 /*
  * Makes room for n more bytes after the held ones. 0, or -1 with the buffer unchanged: over the limit or out
- * of memory. Afterwards up to n bytes may be written at buf_tail(b) and taken over with buf_commit(b, n).
+ * of memory. Afterwards up to n bytes may be written at buf_tail(b) and taken over with buf_commit(b, n); what is
+ * not taken over is not wiped.
  */
 static inline int buf_reserve(struct buf *b, size_t n)
 {

@@ -95,6 +95,11 @@ void *secmem_realloc(void *p, size_t size)
 	return fresh;
 }
 
+void secmem_free_wiped(void *p)
+{
+	free(p);
+}
+
 void secmem_free(void *p)
 {
 	if (p == NULL)

@@ -27,6 +27,12 @@ void *secmem_realloc(void *p, size_t size);
 /* Wipes the whole block, then frees it; NULL does nothing. The block must come from these functions. */
 void secmem_free(void *p);
 
+/*
+ * Frees a block, whose owner has wiped all that it wrote there: to wipe a large buffer twice would cost as much as
+ * to send it. NULL does nothing.
+ */
+void secmem_free_wiped(void *p);
+
 /* Overwrites n bytes with zeros; the compiler does not optimize it away. */
 void secmem_wipe(void *p, size_t n);
 

@@ -39,8 +39,9 @@ struct conns {
 	struct event turn_end, look, unpark;
 	uint64_t look_ms; /* when the time-outs are looked at next; CLOCK_NEVER: not before something may be due */
 	uint64_t looked_ms;
-	bool turn_ends; /* turn_end is active */
-	bool finishing; /* what has come is taken at once, whether or not its user has time */
+	bool freed_large; /* large buffers were freed since memory was last given back */
+	bool turn_ends;   /* turn_end is active */
+	bool finishing;   /* what has come is taken at once, whether or not its user has time */
 
 	/* the connection whose event is being handled; NULL: none, and a reply comes from elsewhere */
 	const struct conn *working;
@@ -244,8 +245,12 @@ static int write_output(struct conn *conn)
 	 */
 	if (conn->mode == CONN_FRAMES && conns->spare.data == NULL && conn->out.cap <= SPARE_SIZE)
 		buf_move(&conns->spare, &conn->out);
-	else if (conn->mode == CONN_FRAMES)
+	else if (conn->mode == CONN_FRAMES && conn->out.data != NULL) {
+		conns->freed_large |= conn->out.cap > SPARE_SIZE;
 		buf_free(&conn->out);
+		if (conns->freed_large)
+			look_after(conns, LOOK_MS);
+	}
 	return 0;
 }
 
@@ -625,11 +630,15 @@ static void conns_on_look(evutil_socket_t fd, short what, void *arg)
 		else if (due < least)
 			least = due;
 	}
-	/* Many connections leave much memory behind: 2.5 MB were seen after 2,000 of them. */
-	if (conns->peak >= TRIM_CONNECTIONS && conns->count <= conns->peak / 4) {
+	/* Many connections leave much memory behind: 2.5 MB were seen after 2,000 of them. So do large replies. */
+	if ((conns->peak >= TRIM_CONNECTIONS && conns->count <= conns->peak / 4) ||
+	    (conns->freed_large && conns->quotas->bytes < SPARE_SIZE)) {
 		conns->peak = conns->count;
+		conns->freed_large = false;
 		harden_give_memory_back();
 	}
+	if (conns->freed_large)
+		look_after(conns, LOOK_MS);
 	if (least != CLOCK_NEVER)
 		look_after(conns, least);
 }

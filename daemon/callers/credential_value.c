@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/secmem.h"
+
 static const char larger_text[] = "it is larger than systemd takes";
 
 static int set_failure(struct failure *why, enum code code, const char *what)
@@ -22,8 +24,10 @@ static int put_text_of(struct jspan string, struct buf *ret, struct failure *why
 	if (buf_reserve(ret, string.len) != 0)
 		return set_failure(why, CODE_INTERNAL, "out of memory");
 	long n = jspan_decode(string, (char *)buf_tail(ret), string.len);
-	if (n < 0)
+	if (n < 0) {
+		secmem_wipe(buf_tail(ret), string.len);
 		return set_failure(why, CODE_UPSTREAM_ERROR, "the field's text is not valid");
+	}
 	buf_commit(ret, (size_t)n);
 	if (memchr(buf_data(ret), '\0', buf_len(ret)) != NULL)
 		(void)set_failure(why, CODE_NOT_FOUND,

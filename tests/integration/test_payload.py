@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import canary
+from harness import canary, process
 from harness.client import member
 
 AWKWARD = b'{"big":12345678901234567000,"f":1e-7,"u":"\\u0000\xc3\xa9","deep":[[[]]]}'
@@ -130,3 +130,27 @@ def test_a_secret_value_shows_up_in_no_reply_but_the_get(daemon, site):
                      f'{{"{value}":1}}'):
             c.send_body(body)
             assert value not in c.recv().body.decode()
+
+
+@pytest.mark.skipif(process.SANITIZED, reason="the sanitizer has an allocator of its own")
+@pytest.mark.parametrize("cache", [{}, {"max_age": "1h"}], ids=["OpenBao", "memory"])
+def test_buffers_of_large_secrets_are_used_again_and_given_back(daemon, site, cache):
+    site.put("large", {"x": "y" * 262144})
+    d = daemon(site.settings(cache=cache))
+
+    def faults():
+        with open(f"/proc/{d.pid}/stat", encoding="ascii") as f:
+            return int(f.read().rsplit(")", 1)[1].split()[7])
+    conns = [d.connect() for _ in range(8)]
+
+    def gets(rounds):
+        for _ in range(rounds):
+            for c, sent in [(c, c.send("kv.get", mount=site.mount, path="large")) for c in conns]:
+                assert c.reply_to(sent).code is None
+    gets(10)
+    before = faults()
+    gets(40)
+    assert (faults() - before) / 40 / len(conns) < 10
+    for c in conns:
+        c.close()
+    process.wait_until(lambda: d.memory_kb("RssAnon") < 6000, process.patience(20), "the memory is given back")
