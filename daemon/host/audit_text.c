@@ -41,6 +41,23 @@ static void __attribute__((format(printf, 2, 3))) text_format(struct out *o, con
 	text_bytes(o, text, n < 0 ? 0 : (size_t)n);
 }
 
+static void text_plain(struct out *o, const char *text)
+{
+	text_bytes(o, text, strlen(text));
+}
+
+/* A record has a dozen numbers and names. With vsnprintf() it was a twentieth of what an uncached get costs. */
+static void text_number(struct out *o, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	text_bytes(o, digits + at, sizeof(digits) - at);
+}
+
 /* True for the characters that a terminal obeys: C0, DEL and C1. */
 static bool is_control(const unsigned char *p, size_t n)
 {
@@ -52,6 +69,11 @@ static void text_value(struct out *o, const char *text)
 {
 	for (size_t left = strlen(text), n; left > 0; text += n, left -= n) {
 		const unsigned char *p = (const unsigned char *)text;
+		for (n = 0; p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\'; n++)
+			;
+		text_bytes(o, text, n);
+		if (n > 0)
+			continue;
 		n = utf8_sequence(text, left);
 		bool plain = n > 0 && !is_control(p, n);
 		if (plain && o->json && (p[0] == '"' || p[0] == '\\'))
@@ -72,10 +94,12 @@ static void text_value(struct out *o, const char *text)
 static void member_name(struct out *o, const char *name)
 {
 	if (o->json) {
-		text_format(o, "%s\"%s\":", o->n > 1 ? "," : "", name);
+		text_plain(o, o->n > 1 ? ",\"" : "\"");
+		text_plain(o, name);
+		text_plain(o, "\":");
 		return;
 	}
-	text_format(o, "SECRETSTORE_");
+	text_plain(o, "SECRETSTORE_");
 	for (; *name != '\0'; name++)
 		text_bytes(o, &(char){ (char)toupper((unsigned char)*name) }, 1);
 	text_bytes(o, "=", 1);
@@ -103,7 +127,7 @@ static void member_text(struct out *o, const char *name, const char *text)
 static void member_number(struct out *o, const char *name, uint64_t number)
 {
 	member_name(o, name);
-	text_format(o, "%llu", (unsigned long long)number);
+	text_number(o, number);
 	member_end(o);
 }
 
@@ -173,15 +197,16 @@ static void message_caller(struct out *o, const struct audit_entry *entry)
 	const struct peer *peer = entry->record->peer;
 	if (peer != NULL) {
 		const char *unit = peer->user_unit != NULL ? peer->user_unit : peer->unit;
-		text_format(o, "uid %lu", (unsigned long)peer->uid);
+		text_plain(o, "uid ");
+		text_number(o, peer->uid);
 		if (unit != NULL) {
 			text_bytes(o, " (", 2);
 			text_value(o, unit);
 			text_bytes(o, ")", 1);
 		}
 	} else if (entry->is_rest)
-		text_format(o, "other users");
-	text_format(o, ": ");
+		text_plain(o, "other users");
+	text_plain(o, ": ");
 }
 
 /* Writes what was asked for: like "kv.get secret/web/db", or "kv.get, 217000 more requests for 217000 paths". */
@@ -193,7 +218,7 @@ static void message_request(struct out *o, const struct audit_entry *entry)
 		    r->op != NULL ? ", " : "", (unsigned long long)entry->count, (unsigned long long)entry->paths);
 		return;
 	}
-	text_format(o, "%s", r->op);
+	text_plain(o, r->op);
 	if (r->credential != NULL) {
 		text_bytes(o, " ", 1);
 		text_value(o, r->credential);
@@ -222,11 +247,14 @@ size_t audit_text_fields(char *out, size_t cap, const struct audit_entry *entry)
 	    r->code == CODE_NONE && !r->gone ? PRIORITY_INFO : PRIORITY_NOTICE, 0);
 	message_caller(&o, entry);
 	message_request(&o, entry);
-	text_format(&o, ": %s", entry->stage == AUDIT_INTENT ? "to be done" : outcome_text(r));
-	if (r->version != 0)
-		text_format(&o, ", version %llu", (unsigned long long)r->version);
+	text_plain(&o, ": ");
+	text_plain(&o, entry->stage == AUDIT_INTENT ? "to be done" : outcome_text(r));
+	if (r->version != 0) {
+		text_plain(&o, ", version ");
+		text_number(&o, r->version);
+	}
 	if (r->rule != NULL) {
-		text_format(&o, ", by rule ");
+		text_plain(&o, ", by rule ");
 		text_value(&o, r->rule);
 	}
 	if (entry->count > 1 && !entry->is_rest)
