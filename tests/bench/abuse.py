@@ -3,7 +3,8 @@ without: each as high as it can be set, and a daemon whose users take no turns (
 makes of it: the same abuse against another daemon with another OpenBao. The abusers get 20 % of a processor. Needs root.
 
 abuse.py [SECONDS [ROUNDS [KINDS]]]: prints each round and the medians. KINDS: of abuse, each for itself, with commas between
-them (see tests/integration/programs/abusers.py); all: them all at once.
+them (see tests/integration/programs/abusers.py); all: them all at once. Or crowd: 350 users whom no rule names, with three
+connections each and half a request on each of them; connects: one who connects and closes as fast as half a processor goes.
 """
 import contextlib
 import os
@@ -16,7 +17,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
 
 from harness import canary, cgroup, config_text, process  # noqa: E402
-from harness.abuse import Abusers, steady_gets  # noqa: E402
+from harness.abuse import Abusers, Crowd, steady_gets  # noqa: E402
 from harness.bao import DevServer  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
 from harness.site import Site  # noqa: E402
@@ -44,11 +45,19 @@ def daemon_of(site, limits=None, program=None):
         daemon.close()
 
 
+def abusers(daemon, site, kinds):
+    if kinds == ["crowd"]:
+        return Crowd("crowd.py", daemon, range(200000, 200350), part=0.5)
+    if kinds == ["connects"]:
+        return Crowd("connector.py", daemon, [4200], part=0.5)
+    return Abusers(daemon, site, ABUSER, "shared", kinds=kinds)
+
+
 def one_round(victim, abused, seconds, kinds):
     """victim and abused: (daemon, site). Gives p99 in quiet, p99 under abuse, failures under abuse, MB of memory."""
     daemon, site = victim
     quiet = figures(steady_gets(daemon, site.mount, "victim", RATE, seconds))
-    with Abusers(*abused, ABUSER, "shared", kinds=kinds):
+    with abusers(*abused, kinds):
         steady_gets(daemon, site.mount, "victim", RATE, 1)
         noisy = figures(steady_gets(daemon, site.mount, "victim", RATE, seconds))
         memory = abused[0].memory_kb("VmRSS") / 1024

@@ -1,34 +1,15 @@
 """Callers who come in crowds: 350 users of one person, who are as many as its subordinate uids, and connections that are
 closed at once. Root, and users whom a rule names, are served all the same."""
 
-import contextlib
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from harness import process
-from harness.abuse import steady_gets
-from harness.client import frame
+from harness.abuse import Crowd, steady_gets
 
 pytestmark = pytest.mark.root
 
-CONNECTOR = Path(__file__).parent / "programs" / "connector.py"
 USER = 4101
 CROWD = range(200000, 200350)
-
-
-@contextlib.contextmanager
-def connecting(daemon, *uids):
-    program = process.start([sys.executable, CONNECTOR, daemon.socket, *uids], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        assert program.stdout.readline() == b"at work\n"
-        yield program
-    finally:
-        program.stdin.close()
-        program.wait()
-        program.stdout.close()
 
 
 def settings(site, **changes):
@@ -41,7 +22,7 @@ def settings(site, **changes):
 def test_who_connects_in_a_loop_pays_for_it(daemon, site, uids):
     site.put("a", {"x": 1})
     d = daemon(settings(site))
-    with connecting(d, *uids) as program:
+    with Crowd("connector.py", d, uids) as program:
         taken = steady_gets(d, site.mount, "a", rate=50, seconds=4)
         assert [code for _, code in taken if code] == [] and len(taken) == 200
         # New connections of others are served, too.
@@ -59,26 +40,11 @@ def test_who_connects_in_a_loop_pays_for_it(daemon, site, uids):
 def test_a_crowd_holds_no_more_than_one_user_may(daemon, site):
     site.put("a", {"x": 1})
     d = daemon(settings(site))
-    half = frame(b"x" * ((1 << 20) - 4))[:-1]
-    conns, refused = [], 0
-    for uid in CROWD:
-        for _ in range(3):
-            conn = d.connect_as(uid)
-            conn.sock.settimeout(1)
-            conns.append(conn)
-            try:
-                conn.send_bytes(half)
-            except OSError:
-                refused += 1
-        if refused > 100:
-            break
-    assert refused > 100
-    taken = steady_gets(d, site.mount, "a", rate=50, seconds=2)
-    assert [code for _, code in taken if code] == [] and len(taken) == 100
-    with d.connect_as(USER) as user:
-        assert user.call("kv.get", mount=site.mount, path="a").code is None
-    if not process.SANITIZED:
-        # bytes_per_uid is 64 MiB, and a buffer may be twice as large as what it holds.
-        assert d.memory_kb("RssAnon") < 140_000
-    for conn in conns:
-        conn.close()
+    with Crowd("crowd.py", d, CROWD):
+        taken = steady_gets(d, site.mount, "a", rate=50, seconds=2)
+        assert [code for _, code in taken if code] == [] and len(taken) == 100
+        with d.connect_as(USER) as user:
+            assert user.call("kv.get", mount=site.mount, path="a").code is None
+        if not process.SANITIZED:
+            # bytes_per_uid is 64 MiB, and a buffer may be twice as large as what it holds.
+            assert d.memory_kb("RssAnon") < 140_000

@@ -12,7 +12,8 @@ from . import process
 from .cgroup import CpuPart
 from .client import Conn, frame
 
-PROGRAM = Path(__file__).parent.parent / "programs" / "abusers.py"
+PROGRAMS = Path(__file__).parent.parent / "programs"
+PROGRAM = PROGRAMS / "abusers.py"
 
 
 class Abusers:
@@ -34,6 +35,28 @@ class Abusers:
         process.end(self.process)
         self.process.stdout.close()
         self.group.close()
+
+
+class Crowd:
+    """With it, those users are at work by a program: connector.py, crowd.py."""
+
+    def __init__(self, program, daemon, uids, part=None):
+        self.group = CpuPart(part) if part else None
+        self.process = process.start([os.path.realpath(sys.executable), "-I", PROGRAMS / program, daemon.socket, *uids],
+                                     nofile=4096, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.group:
+            self.group.take(self.process.pid)
+
+    def __enter__(self):
+        assert self.process.stdout.readline() == b"at work\n"
+        return self.process
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        if self.group:
+            self.group.close()
 
 
 class Flood:
