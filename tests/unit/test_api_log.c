@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,10 +149,14 @@ static void test_an_address_that_is_not_reached_is_told_once_with_the_reason(voi
 		http_address_failed(http, 1); /* the first address is tried before this one again */
 		api_free(api);
 	}
-	snprintf(line, sizeof(line),
-	    "warning: OpenBao at %s is not reached: Failed to connect to 127.0.0.1 port %u", refusing, port);
+	/* What follows are the library's own words, which another version may choose otherwise. */
+	snprintf(line, sizeof(line), "warning: OpenBao at %s is not reached: ", refusing);
 	assert_int_equal(fakebao_logged(f, line), 1);
-	assert_int_equal(fakebao_logged(f, " (Connection refused)\n"), 1);
+	if (curl_version_info(CURLVERSION_NOW)->version_num < 0x080f00) {
+		snprintf(line, sizeof(line), "Failed to connect to 127.0.0.1 port %u", port);
+		assert_int_equal(fakebao_logged(f, line), 1);
+		assert_int_equal(fakebao_logged(f, " (Connection refused)\n"), 1);
+	}
 	assert_int_equal(fakebao_logged(f, "\n"), 1);
 	http_free(http);
 	close(fd);
