@@ -104,7 +104,7 @@ static bool listener_admit(void *arg, int fd)
 		admit_peer(l, fd, &peer, user, now_us);
 	/* The quota may be another one by now, if connections have ended. */
 	if (user != NULL && (user = quota_of(quotas, uid)) != NULL)
-		quota_spend(quotas, user, now_us, clock_now_us() - now_us);
+		quota_spend_connecting(quotas, user, now_us, clock_now_us() - now_us);
 	calls_count_turn(l->calls);
 	peer_clear(&peer);
 	return true;

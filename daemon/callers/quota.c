@@ -12,10 +12,10 @@
 
 /* The slice of a user who is alone. It delays nobody, but the next user who comes, once. */
 #define SOLE_SLICE_US 1000
-#define DEBT_MAX_US 20000     /* the most that left_us may fall below 0 */
-#define CONNECT_DEBT_US 10000 /* the debt at which a user may not connect; some 150 connections at once */
-#define RECENT_US 1000000u    /* for so long after it was served a user counts as one of the others */
-#define PASSED_MAX_US 1000u   /* no work is charged more of passed time: others had the processor in the rest */
+#define DEBT_MAX_US 20000         /* the most that left_us may fall below 0 */
+#define CONNECTING_MAX_US 100000u /* what a user may owe for connecting: some 1,500 connections at once */
+#define RECENT_US 1000000u        /* for so long after it was served a user counts as one of the others */
+#define PASSED_MAX_US 1000u /* no work is charged more of passed time: others had the processor in the rest */
 #define WARN_MS 10000u
 
 /* -- what a user holds --------------------------------------------------------------------------------------- */
@@ -148,8 +148,17 @@ bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 
 bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 {
-	(void)quota_has_time(quotas, quota, now_us);
-	return !quota_has_others(quotas, quota, now_us) || quota->left_us > -CONNECT_DEBT_US;
+	uint64_t paid_us = (now_us - quota->connected_us) / QUOTA_SHARE;
+
+	quota->connecting_us -= paid_us < quota->connecting_us ? paid_us : quota->connecting_us;
+	quota->connected_us = now_us;
+	return !quota_has_others(quotas, quota, now_us) || quota->connecting_us < CONNECTING_MAX_US;
+}
+
+void quota_spend_connecting(struct quotas *quotas, struct quota *quota, uint64_t now_us, uint64_t used_us)
+{
+	quota->connecting_us += used_us;
+	quota_spend(quotas, quota, now_us, used_us);
 }
 
 uint64_t quota_left_us(const struct quota *quota)

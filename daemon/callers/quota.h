@@ -31,11 +31,13 @@
 struct quota {
 	uid_t uid;
 	uint64_t connections;
-	uint64_t calls;       /* in flight */
-	uint64_t bytes;       /* of requests that arrive or are under way, and of replies not yet written */
-	uint64_t turn;        /* the turn of the loop in which left_us was last refilled */
-	uint64_t refilled_us; /* when it was refilled, on clock_now_us() */
-	int64_t left_us;      /* time that the user has left; below 0: it has used more than it had */
+	uint64_t calls;         /* in flight */
+	uint64_t bytes;         /* of requests that arrive or are under way, and of replies not yet written */
+	uint64_t turn;          /* the turn of the loop in which left_us was last refilled */
+	uint64_t refilled_us;   /* when it was refilled, on clock_now_us() */
+	int64_t left_us;        /* time that the user has left; below 0: it has used more than it had */
+	uint64_t connecting_us; /* time that was used for connecting, less what was paid off until connected_us */
+	uint64_t connected_us;
 	struct quota *prev_kept, *next_kept; /* in kept, while it has no connection */
 	UT_hash_handle hh;
 };
@@ -124,10 +126,12 @@ bool quota_has_time(struct quotas *quotas, struct quota *quota, uint64_t now_us)
 bool quota_has_others(const struct quotas *quotas, const struct quota *quota, uint64_t now_us);
 
 /*
- * Tells whether the user may connect once more: not if it has used much more time than it had, and there are
- * others.
+ * quota_may_connect() tells whether the user may connect once more: not if it owes much time for that and there
+ * are others. All clients of a user may connect at the same time, but no user can go on with it. What is done for
+ * a caller until it has a connection is charged by quota_spend_connecting().
  */
 bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_us);
+void quota_spend_connecting(struct quotas *quotas, struct quota *quota, uint64_t now_us, uint64_t used_us);
 
 /* Gives how much time the user has left; 0: none. */
 uint64_t quota_left_us(const struct quota *quota);

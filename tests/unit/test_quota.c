@@ -36,19 +36,23 @@ static void test_used_time_is_remembered_without_a_connection(void **state)
 	struct quota *other = quota_take(&quotas, 1001);
 	uint64_t now = 5000000;
 	(void)state;
-	for (int i = 0; i < 400; i++, now += 60) {
+	for (int i = 0; i < 4000; i++, now += 60) {
 		struct quota *a = quota_take(&quotas, 1000);
 		quota_spend(&quotas, other, now, 1);
 		if (!quota_may_connect(&quotas, a, now)) {
-			assert_in_range(i, 100, 300);
+			assert_in_range(i, 1600, 3000);
+			quota_drop(&quotas, a);
 			break;
 		}
-		quota_spend(&quotas, a, now, 60);
+		quota_spend_connecting(&quotas, a, now, 60);
 		quota_drop(&quotas, a);
 	}
 	assert_false(quota_may_connect(&quotas, quota_of(&quotas, 1000), now));
 	assert_true(quota_may_connect(&quotas, other, now));
-	assert_true(quota_may_connect(&quotas, quota_of(&quotas, 1000), now + 4 * 11000));
+	now += 10000;
+	assert_true(quota_may_connect(&quotas, quota_of(&quotas, 1000), now));
+	quota_spend_connecting(&quotas, quota_of(&quotas, 1000), now, 10000);
+	assert_false(quota_may_connect(&quotas, quota_of(&quotas, 1000), now));
 	/* Whoever is alone delays nobody. */
 	assert_true(quota_may_connect(&quotas, quota_of(&quotas, 1000), now + 2000000));
 }
