@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -643,18 +644,29 @@ static void conns_on_look(evutil_socket_t fd, short what, void *arg)
 		look_after(conns, least);
 }
 
+static bool has_unread_input(int fd)
+{
+	int n = 0;
+	return ioctl(fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 bool conns_end_idlest(struct conns *conns)
 {
 	struct conn *conn, *idlest = NULL;
 	DL_FOREACH(conns->list, conn) {
 		if (is_open(conn) && conn->mode == CONN_FRAMES && conn->in_flight == 0 &&
 		    conn->frame_began_ms == 0 && buf_len(&conn->in) + buf_len(&conn->out) == 0 &&
-		    conn->due == CONN_DUE_NOTHING && (idlest == NULL || conn->active_ms < idlest->active_ms))
+		    conn->due == CONN_DUE_NOTHING && (idlest == NULL || conn->active_ms < idlest->active_ms) &&
+		    !has_unread_input(conn->fd))
 			idlest = conn;
 	}
-	if (idlest != NULL)
-		conn_free(idlest);
-	return idlest != NULL;
+	/*
+	 * What is written from now on fails at the caller's side, and what was written just before is still read.
+	 */
+	if (idlest == NULL || shutdown(idlest->fd, SHUT_RD) != 0 || has_unread_input(idlest->fd))
+		return false;
+	conn_free(idlest);
+	return true;
 }
 
 /* -- all connections ----------------------------------------------------------------------------------------- */

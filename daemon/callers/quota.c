@@ -152,11 +152,13 @@ bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_
 
 	quota->connecting_us -= paid_us < quota->connecting_us ? paid_us : quota->connecting_us;
 	quota->connected_us = now_us;
-	return !quota_has_others(quotas, quota, now_us) || quota->connecting_us < CONNECTING_MAX_US;
+	return quota->uid == 0 || !quota_has_others(quotas, quota, now_us) ||
+	    quota->connecting_us < CONNECTING_MAX_US;
 }
 
 void quota_spend_connecting(struct quotas *quotas, struct quota *quota, uint64_t now_us, uint64_t used_us)
 {
+	used_us = used_us < PASSED_MAX_US ? used_us : PASSED_MAX_US;
 	quota->connecting_us += used_us;
 	quota_spend(quotas, quota, now_us, used_us);
 }

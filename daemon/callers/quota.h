@@ -127,8 +127,9 @@ bool quota_has_others(const struct quotas *quotas, const struct quota *quota, ui
 
 /*
  * quota_may_connect() tells whether the user may connect once more: not if it owes much time for that and there
- * are others. All clients of a user may connect at the same time, but no user can go on with it. What is done for
- * a caller until it has a connection is charged by quota_spend_connecting().
+ * are others; root always may, since it looks after the daemon. All clients of a user may connect at the same
+ * time, but no user can go on with it. What is done for a caller until it has a connection is charged by
+ * quota_spend_connecting().
  */
 bool quota_may_connect(struct quotas *quotas, struct quota *quota, uint64_t now_us);
 void quota_spend_connecting(struct quotas *quotas, struct quota *quota, uint64_t now_us, uint64_t used_us);

@@ -27,6 +27,7 @@
 #define CALLS_MAX 32             /* ordinary requests under way at once, and idle connections that stay open */
 #define HEAD_MAX 65536u          /* bytes of all heads and trailers of an attempt's replies */
 #define ARRIVING_MAX (32u << 20) /* bytes of replies that are arriving; one reply may come on beyond that */
+#define SMALL_MAX (1u << 20)     /* so many bytes of a reply never wait, since they may be another user's */
 #define CALLS_URGENT_MAX 8       /* urgent requests under way at once, beside the ordinary ones */
 
 #define WHY_SIZE (CURL_ERROR_SIZE + 64)
@@ -257,7 +258,8 @@ static bool may_arrive(struct http_call *call, size_t n)
 {
 	struct http *http = call->http;
 
-	if (http->arriving + n <= ARRIVING_MAX)
+	if (call->class != CLASS_ORDINARY || buf_len(&call->reply) + n <= SMALL_MAX ||
+	    http->arriving + n <= ARRIVING_MAX)
 		return true;
 	if (http->unbounded == NULL)
 		http->unbounded = call;

@@ -311,6 +311,30 @@ static void test_a_last_reply_is_written_now_and_anything_else_in_its_turn(void 
 	stop_fixture(&f);
 }
 
+/* A request may have been written that was not read yet: its connection is not idle. */
+static void test_the_one_that_is_idle_longest_gives_way(void **state)
+{
+	struct fixture f;
+	struct upper *other;
+	int fds[2];
+	char byte;
+
+	(void)state;
+	start(&f);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	other = (struct upper *)conn_start(f.all, fds[0], getuid());
+	assert_non_null(other);
+	other->f = &f;
+	other->conn.active_ms = f.upper->conn.active_ms + 1000;
+	assert_int_equal(write(f.fd, "x", 1), 1);
+	assert_true(conns_end_idlest(f.all));
+	assert_int_equal(recv(fds[1], &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(conns_count(f.all), 1);
+	assert_false(conns_end_idlest(f.all));
+	close(fds[1]);
+	stop_fixture(&f);
+}
+
 static void test_room_is_told_when_it_was_waited_for(void **state)
 {
 	struct fixture f;
@@ -340,6 +364,7 @@ int main(void)
 		cmocka_unit_test(test_one_that_hangs_up_has_gone_though_something_is_in_flight),
 		cmocka_unit_test(test_each_is_told_that_it_has_gone_with_all),
 		cmocka_unit_test(test_a_last_reply_is_written_now_and_anything_else_in_its_turn),
+		cmocka_unit_test(test_the_one_that_is_idle_longest_gives_way),
 		cmocka_unit_test(test_room_is_told_when_it_was_waited_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
