@@ -145,6 +145,16 @@ void conns_look_soon(struct conns *conns)
 	look_after(conns, 0);
 }
 
+/* Frees a connection's buffer, and has memory given back later if it was a large one. */
+static void free_buffer(struct conns *conns, struct buf *b)
+{
+	if (b->cap > SPARE_SIZE) {
+		conns->freed_large = true;
+		look_after(conns, LOOK_MS);
+	}
+	buf_free(b);
+}
+
 /* Notes when the unfinished frame has begun. */
 static void begin_frame(struct conn *conn)
 {
@@ -204,8 +214,8 @@ static void conn_free(struct conn *conn)
 	conns->count--;
 	(void)event_del(&conn->writable);
 	close(conn->fd);
-	buf_free(&conn->in);
-	buf_free(&conn->out);
+	free_buffer(conns, &conn->in);
+	free_buffer(conns, &conn->out);
 	conn_count_bytes(conn);
 	if (conns->working == conn)
 		quota_end_work(conns->quotas, conn->quota);
@@ -246,12 +256,8 @@ static int write_output(struct conn *conn)
 	 */
 	if (conn->mode == CONN_FRAMES && conns->spare.data == NULL && conn->out.cap <= SPARE_SIZE)
 		buf_move(&conns->spare, &conn->out);
-	else if (conn->mode == CONN_FRAMES && conn->out.data != NULL) {
-		conns->freed_large |= conn->out.cap > SPARE_SIZE;
-		buf_free(&conn->out);
-		if (conns->freed_large)
-			look_after(conns, LOOK_MS);
-	}
+	else if (conn->mode == CONN_FRAMES)
+		free_buffer(conns, &conn->out);
 	return 0;
 }
 
@@ -319,7 +325,7 @@ void conn_stop(struct conn *conn, bool gently)
 		return;
 	(void)set_conn_state(conn, gently ? CONN_CLOSING_GENTLY : CONN_CLOSING);
 	conn->frame_began_ms = 0;
-	buf_free(&conn->in);
+	free_buffer(conn->conns, &conn->in);
 	conn_write(conn, CONN_PART);
 }
 
@@ -413,7 +419,7 @@ static void take_kept(struct conn *conn)
 			conn->frame_began_ms = 0;
 	}
 	if (buf_len(&conn->in) == 0)
-		buf_free(&conn->in);
+		free_buffer(conn->conns, &conn->in);
 	if (conn->state != CONN_PARKED)
 		read_or_hold(conn);
 }

@@ -49,6 +49,7 @@ def test_who_has_been_idle_longest_gives_way(daemon, site):
     conns = [d.connect_as(uid) for uid in uids]
     for c in conns[1:] + conns[:1]:
         assert c.call("ping").ok
+        time.sleep(0.01)  # the daemon counts idleness in milliseconds
     with d.connect() as root:
         assert root.call("ping").ok
     assert conns[1].is_closed(), "it was the first to be idle"
