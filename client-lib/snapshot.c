@@ -204,7 +204,7 @@ static int restore_over_stream(struct stream *s, bool force, ss_snapshot_source 
 int ss_snapshot_restore(struct ss_client *c, bool force, uint32_t timeout_ms, ss_snapshot_source *source,
     void *arg, enum ss_restored *ret_restored)
 {
-	enum ss_restored restored;
+	enum ss_restored restored = SS_RESTORED_WAITING;
 	struct stream s;
 	int code = begin_transfer(c, source != NULL, timeout_ms);
 

@@ -9,7 +9,8 @@
 #include "base/sealed.h"
 
 /* A change of struct refused needs another name: a daemon may read what the version before it has left. */
-static const char format_name[16] = "refused logins 1";
+static const char format_name[] = "refused logins 1";
+#define FORMAT_LEN (sizeof(format_name) - 1) /* its NUL is not written */
 
 bool refused_any(const struct refused *refused)
 {
@@ -31,13 +32,13 @@ bool refused_same_role(const struct refused *a, const struct refused *b)
 
 int refused_seal(const struct refused *refused, struct error *error)
 {
-	return sealed_new("refused", format_name, sizeof(format_name), refused, sizeof(*refused), error);
+	return sealed_new("refused", format_name, FORMAT_LEN, refused, sizeof(*refused), error);
 }
 
 int refused_unseal(int fd, struct refused *ret, struct error *error)
 {
-	const size_t size = sizeof(format_name) + sizeof(*ret);
-	char name[sizeof(format_name)];
+	const size_t size = FORMAT_LEN + sizeof(*ret);
+	char name[FORMAT_LEN];
 	struct refused read;
 
 	if (sealed_size(fd, size, size, error) == 0)

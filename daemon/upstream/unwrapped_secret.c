@@ -11,13 +11,14 @@
 #include "base/secretfile.h"
 #include "base/sealed.h"
 
-/* Stands at the beginning of the memfd; the SecretID fills the rest. A change of the format needs another name. */
+/* A change of the memfd's format needs another name. */
+static const char format_name[] = "secret_id kept 1";
+
+/* Stands at the beginning of the memfd; the SecretID fills the rest. */
 struct header {
-	char name[16];
+	char name[sizeof(format_name) - 1];
 	unsigned char token[sizeof(((struct digest *)0)->bytes)];
 };
-
-static const char format_name[16] = "secret_id kept 1";
 
 static int secret_replace(struct unwrapped_secret *secret, const struct digest *token, char *secret_id)
 {
@@ -68,7 +69,7 @@ int unwrapped_secret_seal(const struct unwrapped_secret *secret, struct error *e
 {
 	struct header header;
 
-	memcpy(header.name, format_name, sizeof(format_name));
+	memcpy(header.name, format_name, sizeof(header.name));
 	memcpy(header.token, secret->token.bytes, sizeof(header.token));
 	return sealed_new("secret_id", &header, sizeof(header), secret->secret_id, strlen(secret->secret_id),
 	    error);
@@ -85,7 +86,7 @@ int unwrapped_secret_unseal(struct unwrapped_secret *secret, int fd, struct erro
 		return -1;
 	n -= sizeof(header);
 	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-	    memcmp(header.name, format_name, sizeof(format_name)) != 0)
+	    memcmp(header.name, format_name, sizeof(header.name)) != 0)
 		return error_set(error, "it is of another form");
 	memcpy(token.bytes, header.token, sizeof(header.token));
 	secret_id = secmem_calloc(1, n + 1);
