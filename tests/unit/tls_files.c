@@ -76,7 +76,7 @@ void tls_identity_make(struct tls_identity *identity, const char *name, const ch
 	X509 *x = X509_new(), *by = issuer != NULL ? issuer->certificate : x;
 	X509_NAME *subject = X509_get_subject_name(x);
 
-	identity->key = EVP_EC_gen("P-256");
+	identity->key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	identity->certificate = x;
 	assert_non_null(identity->key);
 	X509_set_version(x, 2);
