@@ -59,6 +59,8 @@ static void test_used_time_is_remembered_without_a_connection(void **state)
 	assert_true(quota_may_connect(&quotas, other, now));
 	/* Whoever is alone delays nobody. */
 	assert_true(quota_may_connect(&quotas, quota_of(&quotas, 1000), now + 2000000));
+	quota_drop(&quotas, other);
+	quotas_clear(&quotas);
 }
 
 static void test_users_without_connections_are_not_kept_for_ever(void **state)
@@ -95,6 +97,10 @@ static void test_all_users_together_hold_a_bounded_number_of_bytes(void **state)
 	/* What a small user needs is still there. */
 	assert_true(quota_may_hold(&quotas, small, 100000));
 	assert_false(quota_may_hold(&quotas, small, 1 << 20));
+	for (uid_t uid = 1000; uid < 1350; uid++)
+		quota_drop(&quotas, quota_of(&quotas, uid));
+	quota_drop(&quotas, small);
+	quotas_clear(&quotas);
 }
 
 static void test_sole_user_has_a_slice_in_each_turn_and_saves_none_up(void **state)
