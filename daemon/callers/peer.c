@@ -84,10 +84,10 @@ static unsigned count_pid_namespaces(const char *pid)
 static bool is_on_host(pid_t pid)
 {
 	char number[16], own[512], other[512];
-	unsigned depth = count_pid_namespaces("self");
 
+	/* Where /proc is that of another PID namespace its numbers are not those that SO_PEERCRED gives. */
 	snprintf(number, sizeof(number), "%d", pid);
-	return depth > 0 && count_pid_namespaces(number) == depth &&
+	return count_pid_namespaces("self") == 1 && count_pid_namespaces(number) == 1 &&
 	    read_proc("self", "uid_map", own, sizeof(own)) && read_proc(number, "uid_map", other, sizeof(other)) &&
 	    strcmp(own, other) == 0;
 }
